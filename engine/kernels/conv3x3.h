@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "tensor/tensor.h"
+
+/// The convolution of VGG16, 3x3 with stride 1 and zero padding 1, in several implementations of
+/// one interface. Which one runs is decided here, can be listed and can be forced.
+namespace gradcam {
+
+struct Conv3x3Spec {
+  std::size_t in_channels = 0;
+  std::size_t out_channels = 0;
+  bool relu = false;  ///< max(0, y) after the bias
+  bool pool = false;  ///< then 2x2 max-pool with stride 2; an odd last row or column is dropped
+};
+
+/// One convolution with its weights packed for one implementation. Not changed by running.
+class Conv3x3 {
+ public:
+  virtual ~Conv3x3() = default;
+
+  /// Floats of scratch memory that `run` needs for inputs of this size.
+  virtual std::size_t workspace_floats(std::size_t height, std::size_t width) const = 0;
+
+  /// input: [height, width, in_channels], kTailBytes readable past its end; output: [height,
+  /// width, out_channels], or half of that in both directions with pooling; workspace: 64-byte
+  /// aligned, exclusively this call's. The three do not overlap.
+  virtual Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
+                           float* workspace) const = 0;
+};
+
+enum class ConvAlgorithm {
+  kReference,  ///< plain loops, accumulated in double: what the others are tested against
+  kDirect,     ///< implicit GEMM over 4-wide vectors; best where there are few input channels
+  kWinograd,   ///< Winograd F(4x4, 3x3) over 4-wide vectors; best everywhere else in wasm
+  kXnnpack,    ///< the XNNPACK library, where it is built in; best natively
+};
+
+/// "reference", "direct", "winograd", "xnnpack".
+std::string_view conv_algorithm_name(ConvAlgorithm algorithm);
+
+/// The algorithm of that name if this build has it.
+Result<ConvAlgorithm> find_conv_algorithm(std::string_view name);
+
+/// What this build has, the simplest first.
+std::span<const ConvAlgorithm> conv_algorithms();
+
+/// The fastest here for this many input channels.
+ConvAlgorithm default_conv_algorithm(std::size_t in_channels);
+
+/// Packs weight [out_channels, 3, 3, in_channels] and bias [out_channels].
+Result<std::unique_ptr<Conv3x3>> make_conv3x3(ConvAlgorithm algorithm, const Conv3x3Spec& spec,
+                                              const float* weight, const float* bias);
+
+}  // namespace gradcam

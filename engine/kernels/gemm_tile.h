@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/simd.h"
+
+/// The innermost loop of every convolution: a tile of MR rows by 8 columns of C = A B, held in
+/// 2 MR vector registers while k runs.
+namespace gradcam {
+
+/// Columns of a tile, and of a packed panel of B.
+inline constexpr std::size_t kTileColumns = 8;
+
+/// Rows of the largest tile: 12 accumulators where multiply-add is one instruction, 10 where the
+/// product needs a register of its own.
+#if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
+inline constexpr std::size_t kTileRows = 5;
+#else
+inline constexpr std::size_t kTileRows = 6;
+#endif
+
+/// Adds A B to the accumulators. a: MR rows, `lda` floats apart, k long; b: k rows of 8.
+/// Not unrolled over k: more live values than registers makes browsers' compilers spill.
+template <std::size_t MR>
+inline __attribute__((always_inline)) void accumulate_tile(const float* a, std::size_t lda,
+                                                           const float*& b, std::size_t k,
+                                                           simd::F32x4 (&acc)[MR][2]) {
+#if defined(__clang__)
+#pragma clang loop unroll(disable)
+#else
+#pragma GCC unroll 1
+#endif
+  for (; k > 0; --k) {
+    const simd::F32x4 b0 = simd::load(b);
+    const simd::F32x4 b1 = simd::load(b + 4);
+    for (std::size_t r = 0; r < MR; ++r) {
+      const simd::F32x4 x = simd::splat(a[r * lda]);
+      acc[r][0] = simd::madd(x, b0, acc[r][0]);
+      acc[r][1] = simd::madd(x, b1, acc[r][1]);
+    }
+    ++a;
+    b += kTileColumns;
+  }
+}
+
+/// Calls `run.template operator()<MR>()` for the MR asked for, 1..kTileRows.
+template <class Run>
+inline void with_tile_rows(std::size_t rows, Run&& run) {
+  switch (rows) {
+    case 1:
+      return run.template operator()<1>();
+    case 2:
+      return run.template operator()<2>();
+    case 3:
+      return run.template operator()<3>();
+    case 4:
+      return run.template operator()<4>();
+    case 5:
+      return run.template operator()<5>();
+    default:
+      return run.template operator()<kTileRows>();
+  }
+}
+
+/// Walks `count` rows in tiles that differ by at most one row, so that no tile is tiny:
+/// visit(first, rows).
+template <class Visit>
+inline void for_each_tile(std::size_t count, Visit&& visit) {
+  const std::size_t tiles = (count + kTileRows - 1) / kTileRows;
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < tiles; ++i) {
+    const std::size_t rows = count / tiles + (i < count % tiles ? 1 : 0);
+    visit(first, rows);
+    first += rows;
+  }
+}
+
+}  // namespace gradcam

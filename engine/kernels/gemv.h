@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Matrix-vector products of the dense layers, forward and transposed, over 4-wide vectors. A
+/// matrix W is [outputs, inputs], row-major; an int8 one has a scale for each row. The weights are
+/// read once, which is what these products cost. `reference` holds the same in plain loops.
+namespace gradcam {
+
+/// y[o] = sum_i W[o, i] x[i]
+void gemv(const float* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);
+
+/// y[o] = scale[o] sum_i W[o, i] x[i]
+void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t outputs,
+          std::size_t inputs, float* y);
+
+/// x[r, i] = sum_o y[r, o] W[o, i] for `rows` vectors y at once: one pass over the weights serves
+/// them all. Rows of W whose y[., o] are all zero are skipped. `y` is [rows, outputs], `x` is
+/// [rows, inputs] and is overwritten.
+void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
+                     std::size_t inputs, float* x);
+void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, std::size_t rows,
+                     std::size_t outputs, std::size_t inputs, float* x);
+
+namespace reference {
+
+void gemv(const float* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);
+void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
+                     std::size_t inputs, float* x);
+
+}  // namespace reference
+}  // namespace gradcam
