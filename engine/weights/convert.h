@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <type_traits>
+
+#include "tensor/error.h"
+#include "weights/safetensors.h"
+
+/// Number formats and memory layouts of weights. Sizes of spans are the caller's responsibility
+/// except in `to_float32`, which is the one fed from files.
+namespace gradcam {
+
+/// IEEE 754 binary16 to binary32; exact, subnormals, infinities and NaN included.
+float f16_to_f32(std::uint16_t half);
+
+/// IEEE 754 binary32 to binary16, to nearest, ties to even; beyond 65504 to infinity.
+std::uint16_t f32_to_f16(float value);
+
+/// Converts the bytes of a tensor of F64 (rounded to nearest), F32, F16 or BF16, which need not be
+/// aligned. kInvalidArgument for any other type or if `bytes` does not hold `out.size()` elements;
+/// kCorruptModel, naming the position, for a value that is not finite as float32.
+Result<void> to_float32(DType dtype, std::span<const std::uint8_t> bytes, std::span<float> out);
+
+/// Convolution weights from PyTorch's [outputs, inputs, rows, cols] to [outputs, rows, cols,
+/// inputs].
+void oihw_to_ohwi(std::span<const float> in, std::size_t outputs, std::size_t inputs,
+                  std::size_t rows, std::size_t cols, std::span<float> out);
+
+/// One row of fc1, from PyTorch's column order over [channels, rows, cols] to [rows, cols,
+/// channels]. Going row by row, a file's fc1 needs no second copy of itself.
+template <class T>
+void chw_columns_to_hwc(std::type_identity_t<std::span<const T>> row_in, std::size_t channels,
+                        std::size_t rows, std::size_t cols, std::span<T> row_out) {
+  const std::size_t positions = rows * cols;
+  for (std::size_t position = 0; position < positions; ++position) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      row_out[position * channels + c] = row_in[c * positions + position];
+    }
+  }
+}
+
+/// Symmetric 8-bit quantisation of a matrix with `scale.size()` rows, one per output: row r of `w`
+/// is close to scale[r] * q, with q in [-127, 127] rounded to nearest and scale[r] = max|w| / 127.
+/// A row of zeros (or too small to have a scale) becomes zeros with scale 1. `w` must be finite.
+void quantize_rows(std::span<const float> w, std::span<std::int8_t> q, std::span<float> scale);
+
+/// The inverse: `out` = `q` times the scale of its row; `scale.size()` rows of equal length.
+void dequantize_rows(std::span<const std::int8_t> q, std::span<const float> scale,
+                     std::span<float> out);
+
+}  // namespace gradcam
