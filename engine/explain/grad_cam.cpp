@@ -1,0 +1,85 @@
+#include "explain/grad_cam.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace gradcam {
+
+std::string_view heatmap_status_name(HeatmapStatus status) {
+  switch (status) {
+    case HeatmapStatus::kOk:
+      return "ok";
+    case HeatmapStatus::kEmpty:
+      return "empty";
+    case HeatmapStatus::kNonFinite:
+      return "non_finite";
+  }
+  return "";
+}
+
+std::vector<float> channel_means(const Tensor& gradient) {
+  const std::size_t channels = gradient.dim(gradient.rank() - 1);
+  std::vector<double> sums(channels);
+  const float* value = gradient.data();
+  const std::size_t positions = gradient.size() / channels;
+  for (std::size_t p = 0; p < positions; ++p) {
+    for (double& sum : sums) sum += *value++;
+  }
+  std::vector<float> means(channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    means[c] = static_cast<float>(sums[c] / static_cast<double>(positions));
+  }
+  return means;
+}
+
+Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> alpha) {
+  if (activation.rank() != 3 || activation.dim(2) != alpha.size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                std::to_string(alpha.size()) + " channel weights do not fit activations of shape " +
+                    to_string(activation.shape()));
+  }
+  Heatmap map;
+  map.rows = activation.dim(0);
+  map.cols = activation.dim(1);
+  map.values.resize(map.rows * map.cols);
+  const float* value = activation.data();
+  bool finite = true;
+  for (float& cell : map.values) {
+    double sum = 0;
+    for (const float weight : alpha) sum += double{weight} * *value++;
+    finite = finite && std::isfinite(sum);
+    cell = std::max(0.0f, static_cast<float>(sum));
+    map.maximum = std::max(map.maximum, cell);
+  }
+  if (!finite || !std::isfinite(map.maximum)) {
+    map.status = HeatmapStatus::kNonFinite;
+    map.maximum = 0;
+    std::ranges::fill(map.values, 0.0f);
+  } else if (map.maximum > 0) {
+    map.status = HeatmapStatus::kOk;
+    for (float& cell : map.values) cell /= map.maximum;
+  }
+  return map;
+}
+
+Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
+                                      std::span<const std::size_t> classes) {
+  GRADCAM_TRY(const Tensor fc1_gradient, model.backward_to_fc1(activations, classes));
+  GRADCAM_TRY(Tensor alpha, model.backward_to_block5_pool_sums(fc1_gradient));
+  const Tensor& activation = activations.block5_conv3();
+  const auto positions = static_cast<float>(activation.dim(0) * activation.dim(1));
+  for (float& value : alpha.values()) value /= positions;
+  std::vector<Heatmap> maps;
+  maps.reserve(classes.size());
+  const std::size_t channels = alpha.dim(1);
+  for (std::size_t row = 0; row < classes.size(); ++row) {
+    GRADCAM_TRY(Heatmap map,
+                weighted_map(activation, alpha.values().subspan(row * channels, channels)));
+    maps.push_back(std::move(map));
+  }
+  return maps;
+}
+
+}  // namespace gradcam

@@ -1,0 +1,243 @@
+#include "vgg16/loader.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+#include <utility>
+
+#include "vgg16/plan.h"
+#include "weights/convert.h"
+
+namespace gradcam {
+namespace {
+
+std::size_t row_elements(const Shape& shape) {
+  std::size_t count = 1;
+  for (std::size_t axis = 1; axis < shape.size(); ++axis) count *= shape[axis];
+  return count;
+}
+
+/// Labels and preprocessing for a file that does not say: "class 0", ... and torchvision's own.
+Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
+  const std::size_t classes = map.layers.back().shape[0];
+  auto& labels = info.metadata.labels;
+  if (labels.empty()) {
+    for (std::size_t i = 0; i < classes; ++i) labels.push_back("class " + std::to_string(i));
+  }
+  if (labels.size() != classes) {
+    return fail(ErrorCode::kCorruptModel, "the file has " + std::to_string(labels.size()) +
+                                              " labels for a last layer of " +
+                                              std::to_string(classes) + " outputs");
+  }
+  const std::size_t side = map.grid * kTotalStride;
+  if (info.metadata.preprocess.empty()) {
+    info.preprocess.size = info.preprocess.crop = static_cast<int>(side);
+    info.preprocess.shorter_side = static_cast<int>(side * 256 / 224);
+  } else {
+    GRADCAM_TRY(info.preprocess, parse_preprocess(info.metadata.preprocess));
+  }
+  if (static_cast<std::size_t>(info.preprocess.size) / kTotalStride != map.grid) {
+    return fail(ErrorCode::kCorruptModel,
+                "the preprocessing makes inputs of " + std::to_string(info.preprocess.size) +
+                    " pixels, but fc1 is made for " + std::to_string(side));
+  }
+  return {};
+}
+
+/// What the file holds, and what will run it.
+std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const WeightMap& map,
+                                       const LoadOptions& options, std::size_t side) {
+  std::vector<LayerInfo> layers;
+  for (std::size_t i = 0; i < map.layers.size(); ++i) {
+    const LayerWeights& layer = map.layers[i];
+    LayerInfo info{.name = layer.name,
+                   .weight = layer.shape,
+                   .output = {layer.shape[0]},
+                   .dtype = header.tensors[layer.weight].dtype,
+                   .algorithm = "gemv"};
+    if (i < kConvLayers) {
+      info.output = {side, side, layer.shape[0]};
+      info.algorithm =
+          conv_algorithm_name(options.convolution.value_or(default_conv_algorithm(layer.shape[3])));
+      if (kEndsBlock[i]) side /= 2;
+    }
+    layers.push_back(std::move(info));
+  }
+  return layers;
+}
+
+}  // namespace
+
+Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptions& options) {
+  Vgg16Loader loader;
+  loader.options_ = options;
+  GRADCAM_TRY(loader.info_.metadata, parse_metadata(header.metadata));
+  GRADCAM_TRY(loader.map_, map_names(header));
+  GRADCAM_CHECK_OK(complete_metadata(loader.map_, loader.info_));
+  loader.info_.layers = describe_layers(header, loader.map_, options,
+                                        static_cast<std::size_t>(loader.info_.preprocess.size));
+  loader.rows_.resize(header.tensors.size());
+  loader.targets_.resize(header.tensors.size());
+  for (std::size_t i = 0; i < loader.map_.layers.size(); ++i) {
+    const LayerWeights& layer = loader.map_.layers[i];
+    loader.targets_[layer.weight] = {i, Part::kWeight};
+    loader.targets_[layer.bias] = {i, Part::kBias};
+    if (layer.scale) loader.targets_[*layer.scale] = {i, Part::kScale};
+    loader.pending_[i].missing = layer.shape[0] * (layer.scale ? 3 : 2);
+    loader.info_.parameters += layer.shape[0] * (row_elements(layer.shape) + 1);
+  }
+  loader.header_ = std::move(header);
+  return loader;
+}
+
+std::size_t Vgg16Loader::row_bytes(std::size_t tensor) const {
+  const TensorInfo& info = header_.tensors[tensor];
+  return row_elements(info.shape) * dtype_size(info.dtype);
+}
+
+Result<void> Vgg16Loader::allocate(std::size_t layer) {
+  Pending& pending = pending_[layer];
+  if (!pending.bias.empty()) return {};
+  const Shape& shape = map_.layers[layer].shape;
+  GRADCAM_TRY(pending.bias, Tensor::zeros({shape[0]}));
+  if (is_int8(layer)) {
+    GRADCAM_TRY(pending.scale, Tensor::zeros({shape[0]}));
+  }
+  if (is_int8(layer) && !is_conv(layer)) {
+    GRADCAM_TRY(pending.weight_int8, allocate_array<std::int8_t>(shape[0] * shape[1]));
+  } else {
+    GRADCAM_TRY(pending.weight, Tensor::zeros(shape));
+  }
+  return {};
+}
+
+Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8_t> bytes) {
+  if (tensor >= header_.tensors.size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the file has no tensor number " + std::to_string(tensor));
+  }
+  const TensorInfo& info = header_.tensors[tensor];
+  const std::size_t stride = row_bytes(tensor);
+  const std::size_t rows = bytes.size() / stride;
+  if (bytes.size() % stride != 0 || rows > info.shape[0] - rows_[tensor]) {
+    return fail(ErrorCode::kInvalidArgument, "tensor " + info.name + " was given " +
+                                                 std::to_string(bytes.size()) + " bytes after " +
+                                                 std::to_string(rows_[tensor]) + " of its " +
+                                                 std::to_string(info.shape[0]) + " rows of " +
+                                                 std::to_string(stride) + " bytes");
+  }
+  const auto [layer, part] = targets_[tensor];
+  GRADCAM_CHECK_OK(allocate(layer));
+  Pending& pending = pending_[layer];
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::size_t row = rows_[tensor]++;
+    const auto row_bytes = bytes.subspan(i * stride, stride);
+    Result<void> status;
+    if (part == Part::kWeight) {
+      status = read_weight_row(layer, row, info.dtype, row_bytes);
+    } else {
+      Tensor& values = part == Part::kBias ? pending.bias : pending.scale;
+      status = to_float32(info.dtype, row_bytes, values.values().subspan(row, 1));
+    }
+    if (!status) {
+      return fail(status.error().code, "tensor " + info.name + ", row " + std::to_string(row) +
+                                           ": " + status.error().message);
+    }
+  }
+  pending.missing -= rows;
+  return pending.missing == 0 ? pack(layer) : Result<void>();
+}
+
+Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DType dtype,
+                                          std::span<const std::uint8_t> bytes) {
+  const Shape& shape = map_.layers[layer].shape;
+  const std::size_t elements = row_elements(shape);
+  Pending& pending = pending_[layer];
+  if (is_int8(layer)) {
+    if (is_conv(layer)) {
+      std::ranges::transform(bytes, pending.weight.data() + row * elements, [](std::uint8_t b) {
+        return static_cast<float>(std::bit_cast<std::int8_t>(b));
+      });
+    } else {
+      std::ranges::transform(bytes, pending.weight_int8.get() + row * elements,
+                             [](std::uint8_t b) { return std::bit_cast<std::int8_t>(b); });
+    }
+    return {};
+  }
+  const auto target = pending.weight.values().subspan(row * elements, elements);
+  const bool is_fc1 = layer == kConvLayers;
+  if (map_.layout == FileLayout::kKeras || !(is_conv(layer) || is_fc1)) {
+    return to_float32(dtype, bytes, target);
+  }
+  // PyTorch keeps channels outside positions, in kernels and in the map that fc1 flattens.
+  row_.resize(elements);
+  GRADCAM_CHECK_OK(to_float32(dtype, bytes, row_));
+  const std::size_t side = is_conv(layer) ? 3 : map_.grid;
+  chw_columns_to_hwc<float>(row_, elements / (side * side), side, side, target);
+  return {};
+}
+
+Result<void> Vgg16Loader::pack(std::size_t layer) {
+  return is_conv(layer) ? pack_conv(layer) : pack_dense(layer);
+}
+
+Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
+  Pending pending = std::exchange(pending_[layer], {});
+  const Shape& shape = map_.layers[layer].shape;
+  if (is_int8(layer)) {
+    const std::size_t elements = row_elements(shape);
+    for (std::size_t o = 0; o < shape[0]; ++o) {
+      for (float& value : pending.weight.values().subspan(o * elements, elements)) {
+        value *= pending.scale.data()[o];
+      }
+    }
+  }
+  // block5_conv3 is looked at before it is pooled.
+  const bool pool = kEndsBlock[layer] && layer + 1 < kConvLayers;
+  Vgg16::Conv& conv = conv_[layer];
+  conv.spec = {.in_channels = shape[3], .out_channels = shape[0], .relu = true, .pool = pool};
+  const auto algorithm = options_.convolution.value_or(default_conv_algorithm(shape[3]));
+  GRADCAM_TRY(conv.kernel,
+              make_conv3x3(algorithm, conv.spec, pending.weight.data(), pending.bias.data()));
+  return {};
+}
+
+Result<void> Vgg16Loader::pack_dense(std::size_t layer) {
+  Pending pending = std::exchange(pending_[layer], {});
+  auto dense = is_int8(layer)
+                   ? Dense::from_int8(std::move(pending.weight_int8), std::move(pending.scale),
+                                      std::move(pending.bias), map_.layers[layer].shape[1])
+                   : Dense::from_float32(std::move(pending.weight), std::move(pending.bias));
+  GRADCAM_TRY(dense_[layer - kConvLayers], std::move(dense));
+  return {};
+}
+
+Result<Vgg16> Vgg16Loader::finish() {
+  for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
+    const TensorInfo& info = header_.tensors[i];
+    if (rows_[i] < info.shape[0]) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "tensor " + info.name + " is incomplete: " + std::to_string(rows_[i]) + " of " +
+                      std::to_string(info.shape[0]) + " rows were provided");
+    }
+  }
+  auto& [fc1, fc2, predictions] = dense_;
+  GRADCAM_TRY(Dense fc1_sums, fc1->summed_over_positions(map_.grid * map_.grid));
+  return Vgg16(std::move(info_), std::move(conv_), *std::move(fc1), std::move(fc1_sums),
+               *std::move(fc2), *std::move(predictions));
+}
+
+Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options) {
+  GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(file, file.size()));
+  GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(std::move(header), options));
+  const auto data = file.subspan(static_cast<std::size_t>(loader.header().data_offset));
+  for (std::size_t i = 0; i < loader.header().tensors.size(); ++i) {
+    const TensorInfo& info = loader.header().tensors[i];
+    GRADCAM_CHECK_OK(
+        loader.provide(i, data.subspan(static_cast<std::size_t>(info.begin),
+                                       static_cast<std::size_t>(info.end - info.begin))));
+  }
+  return loader.finish();
+}
+
+}  // namespace gradcam

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "vgg16/vgg16.h"
+#include "weights/names.h"
+#include "weights/safetensors.h"
+
+namespace gradcam {
+
+struct LoadOptions {
+  /// The convolution algorithm of every layer; by default the fastest for each.
+  std::optional<ConvAlgorithm> convolution;
+};
+
+/// Builds a Vgg16 from a safetensors file that is read piece by piece: of the weights, no more
+/// than the layers that have begun and not ended to come are in memory twice. Takes our own files
+/// and those of torchvision and timm as they are.
+///
+///   begin(header) -> provide(tensor, bytes) until every tensor is complete -> finish()
+class Vgg16Loader {
+ public:
+  /// Checks that the file has every tensor of a VGG16, in shapes that fit together.
+  static Result<Vgg16Loader> begin(SafetensorsHeader header, const LoadOptions& options = {});
+
+  /// The file's tensors, in the order in which `provide` counts them.
+  const SafetensorsHeader& header() const { return header_; }
+
+  /// Bytes of a row (an output channel) of a tensor of the file.
+  std::size_t row_bytes(std::size_t tensor) const;
+
+  /// Takes the next bytes of a tensor: all of them, or any number of whole rows. Tensors may come
+  /// in any order. Values that are not finite are refused.
+  Result<void> provide(std::size_t tensor, std::span<const std::uint8_t> bytes);
+
+  /// The model, once every tensor is complete. The loader is empty afterwards.
+  Result<Vgg16> finish();
+
+ private:
+  enum class Part { kWeight, kBias, kScale };
+
+  struct Target {
+    std::size_t layer;
+    Part part;
+  };
+
+  /// A layer on its way from the file to its packed form; allocated when its first row comes.
+  struct Pending {
+    Tensor weight;                          ///< float32, canonical layout: [O, 3, 3, I] or [O, I]
+    AlignedArray<std::int8_t> weight_int8;  ///< instead, a dense layer's int8 rows
+    Tensor bias;
+    Tensor scale;
+    std::size_t missing = 0;  ///< rows, of all parts, that have not come
+  };
+
+  Vgg16Loader() = default;
+
+  bool is_conv(std::size_t layer) const { return layer < kConvLayers; }
+  bool is_int8(std::size_t layer) const { return map_.layers[layer].scale.has_value(); }
+  Result<void> allocate(std::size_t layer);
+  Result<void> read_weight_row(std::size_t layer, std::size_t row, DType dtype,
+                               std::span<const std::uint8_t> bytes);
+  Result<void> pack(std::size_t layer);
+  Result<void> pack_conv(std::size_t layer);
+  Result<void> pack_dense(std::size_t layer);
+
+  LoadOptions options_;
+  SafetensorsHeader header_;
+  WeightMap map_;
+  ModelInfo info_;
+  std::vector<Target> targets_;    // by tensor: what it is
+  std::vector<std::size_t> rows_;  // by tensor: how many of its rows have come
+  std::array<Pending, kLayerNames.size()> pending_;
+  std::vector<float> row_;  // one row as the file lays it out
+  std::array<Vgg16::Conv, kConvLayers> conv_;
+  std::array<std::optional<Dense>, 3> dense_;
+};
+
+/// Loads a whole file that is in memory, or mapped into it.
+Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options = {});
+
+}  // namespace gradcam
