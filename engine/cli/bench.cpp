@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "explain/grad_cam.h"
+#include "explain/json.h"
+
+namespace gradcam {
+namespace {
+
+struct BenchOptions {
+  std::string model;
+  int repeat = 10;
+  bool json = false;
+};
+
+struct Times {
+  double minimum;
+  double median;
+};
+
+template <class Run>
+Result<Times> measure(int repeat, Run&& run) {
+  std::vector<double> times;
+  for (int i = 0; i < repeat; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    GRADCAM_CHECK_OK(run());
+    const auto end = std::chrono::steady_clock::now();
+    times.push_back(std::chrono::duration<double, std::milli>(end - start).count());
+  }
+  std::ranges::sort(times);
+  return Times{times.front(), times[times.size() / 2]};
+}
+
+/// A fixed input that looks like a normalised photo: smooth, about zero mean and unit variance.
+Result<Tensor> make_input(int size) {
+  const auto side = static_cast<std::size_t>(size);
+  GRADCAM_TRY(Tensor input, Tensor::zeros({side, side, 3}));
+  float* value = input.data();
+  for (std::size_t y = 0; y < side; ++y) {
+    for (std::size_t x = 0; x < side; ++x) {
+      for (int c = 0; c < 3; ++c) {
+        *value++ = std::sin(0.13f * static_cast<float>(c + 1) * static_cast<float>(y) +
+                            0.07f * static_cast<float>(x));
+      }
+    }
+  }
+  return input;
+}
+
+/// Forward pass and Grad-CAM with one convolution algorithm, or with the default of each layer.
+Result<Json> bench_algorithm(const std::filesystem::path& path,
+                             std::optional<ConvAlgorithm> algorithm, int repeat) {
+  GRADCAM_TRY(const Vgg16 model, load_model(path, {.convolution = algorithm}));
+  GRADCAM_TRY(Activations activations, model.make_activations());
+  GRADCAM_TRY(const Tensor input, make_input(model.info().preprocess.size));
+  std::vector<std::size_t> all(std::min<std::size_t>(model.classes(), 15));
+  std::iota(all.begin(), all.end(), std::size_t{0});
+
+  const auto forward = [&] { return model.forward(input, activations); };
+  const auto explain = [&](std::size_t classes) -> Result<void> {
+    GRADCAM_TRY(const auto maps, grad_cam(model, activations, std::span(all).first(classes)));
+    return maps.size() == classes ? Result<void>() : fail(ErrorCode::kInternal, "maps are missing");
+  };
+  GRADCAM_CHECK_OK(forward());  // the first pass touches memory for the first time
+  GRADCAM_TRY(const Times forward_times, measure(repeat, forward));
+  GRADCAM_TRY(const Times one, measure(repeat, [&] { return explain(1); }));
+  GRADCAM_TRY(const Times many, measure(repeat, [&] { return explain(all.size()); }));
+  const auto times = [](const Times& t) { return Json{{"min", t.minimum}, {"median", t.median}}; };
+  return Json{{"convolution", algorithm ? conv_algorithm_name(*algorithm) : "default"},
+              {"forward_ms", times(forward_times)},
+              {"gradcam_ms", times(one)},
+              {"gradcam_classes_ms", times(many)},
+              {"classes", all.size()}};
+}
+
+int run_bench(const BenchOptions& options) {
+  const std::filesystem::path path =
+      options.model.empty() ? default_model() : std::filesystem::path(options.model);
+  if (path.empty()) {
+    std::cerr << "gradcam: name a model with --model" << std::endl;
+    return kBadUsage;
+  }
+  if (!options.json) {
+    std::printf("%s, one thread, %d runs: median (minimum) in milliseconds\n", path.c_str(),
+                options.repeat);
+    std::printf("  %-12s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
+                "Grad-CAM, classes");
+  }
+  std::vector<std::optional<ConvAlgorithm>> algorithms = {std::nullopt};
+  for (const ConvAlgorithm algorithm : conv_algorithms()) {
+    // The reference takes seconds where the others take milliseconds.
+    if (algorithm != ConvAlgorithm::kReference) algorithms.push_back(algorithm);
+  }
+  for (const auto& algorithm : algorithms) {
+    const auto result = bench_algorithm(path, algorithm, options.repeat);
+    if (!result) {
+      std::cerr << "gradcam: " << path.string() << ": " << result.error().message << std::endl;
+      return kSomeFailed;
+    }
+    if (options.json) {
+      std::cout << dump(*result) << std::endl;
+      continue;
+    }
+    const auto cell = [&](const char* key) {
+      char text[40];
+      std::snprintf(text, sizeof text, "%.2f (%.2f)", (*result)[key]["median"].get<double>(),
+                    (*result)[key]["min"].get<double>());
+      return std::string(text);
+    };
+    std::printf(
+        "  %-12s %18s %18s %22s\n", (*result)["convolution"].get<std::string>().c_str(),
+        cell("forward_ms").c_str(), cell("gradcam_ms").c_str(),
+        (cell("gradcam_classes_ms") + " x" + std::to_string((*result)["classes"].get<int>()))
+            .c_str());
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = app.add_subcommand(
+      "bench", "Time the forward pass and Grad-CAM with every convolution algorithm.");
+  command->add_option("--model", options->model,
+                      "A safetensors file (default: the model that comes with the program)");
+  command->add_option("--repeat", options->repeat, "Timed runs of each")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "One line of JSON for each algorithm");
+  command->callback([options, &exit_code] { exit_code = run_bench(*options); });
+}
+
+}  // namespace gradcam

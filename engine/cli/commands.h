@@ -1,0 +1,17 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+/// The subcommands of `gradcam`. Each adds itself to the program; the one that is called leaves
+/// its outcome in `exit_code`: kOk, or kSomeFailed if an input failed.
+namespace gradcam {
+
+inline constexpr int kOk = 0;
+inline constexpr int kSomeFailed = 1;
+inline constexpr int kBadUsage = 2;
+
+void add_explain(CLI::App& app, int& exit_code);
+void add_info(CLI::App& app, int& exit_code);
+void add_bench(CLI::App& app, int& exit_code);
+
+}  // namespace gradcam

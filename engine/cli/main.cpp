@@ -1,0 +1,20 @@
+#include "cli/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Names the breed of the dog in a photo, and shows where the network looked (Grad-CAM)."};
+  app.name("gradcam");
+  app.set_version_flag("--version", "gradcam " GRADCAM_VERSION);
+  app.require_subcommand(1);
+  app.footer("Exit status: 0 all went well, 1 some inputs failed, 2 bad usage.");
+  int exit_code = gradcam::kOk;
+  gradcam::add_explain(app, exit_code);
+  gradcam::add_info(app, exit_code);
+  gradcam::add_bench(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? gradcam::kOk : gradcam::kBadUsage;
+  }
+  return exit_code;
+}
