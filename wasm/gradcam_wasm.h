@@ -1,0 +1,90 @@
+#pragma once
+
+/// The boundary between the engine and JavaScript: a handful of C functions over plain buffers,
+/// listed in exports.txt and wrapped by the class `Engine` in engine.ts, which is what the page
+/// uses. Rules:
+///  - Pointers are offsets into the module's memory. Input buffers come from `gradcam_alloc`.
+///  - `int32_t` results are 0 for success and 1 for failure. After either, `gradcam_message`
+///    holds one JSON text: the result's description, or {"code": "...", "message": "..."}.
+///  - Bulk results (floats, pixels, PNG bytes) are left at `gradcam_data`, valid until the next
+///    call with the same engine.
+///  - Any call may grow the memory: views on it must be made anew after every call.
+///  - One engine holds one model and one photo at a time; engines share nothing.
+
+#include <stdint.h>
+
+extern "C" {
+
+typedef struct gradcam_engine gradcam_engine;
+
+/// Memory for input buffers; 0 when there is none left.
+void* gradcam_alloc(uint32_t bytes);
+void gradcam_free(void* pointer);
+
+/// A new engine without a model, or 0 when out of memory.
+gradcam_engine* gradcam_create(void);
+void gradcam_destroy(gradcam_engine* engine);
+
+/// The JSON text of the last call on this engine (UTF-8, not zero-terminated).
+const char* gradcam_message(const gradcam_engine* engine);
+uint32_t gradcam_message_bytes(const gradcam_engine* engine);
+
+/// The bulk result of the last call on this engine.
+const void* gradcam_data(const gradcam_engine* engine);
+uint32_t gradcam_data_bytes(const gradcam_engine* engine);
+
+/// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
+/// "colormaps": [...], "methods": ["gradcam"], "layers": ["block5_conv3"]}
+int32_t gradcam_about(gradcam_engine* engine);
+
+/// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
+/// First the header: pass the first 8 bytes to learn its length
+/// ({"header_bytes": n}), then those n bytes to start loading:
+/// {"tensors": [{"name": "...", "begin": absolute offset, "end": ..., "row_bytes": ...}, ...]} in
+/// file order.
+int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
+                                   double file_bytes);
+int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
+                            double file_bytes);
+/// Hands over the next bytes of the tensor with this index: all of them, or any number of whole
+/// rows, so that a tensor of 400 MB need not be in memory twice. They may be freed afterwards.
+int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8_t* bytes,
+                             uint32_t count);
+/// Ends loading: {"architecture": "vgg16", "labels": [...], "classes": 15, "parameters": n,
+/// "preprocess": {...}, "source": "...", "license": "...", "layers": [{"name": "block1_conv1",
+/// "output": [224, 224, 64], "dtype": "F16"}, ...]}. On failure the previous model, if any, is
+/// kept.
+int32_t gradcam_model_finish(gradcam_engine* engine);
+
+/// Decodes an image file: {"width": w, "height": h, "format": "jpeg", "crop": {"x": .., "y": ..,
+/// "width": .., "height": ..}, "milliseconds": ..}. The crop is what the network sees.
+int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
+/// Takes pixels that a browser decoded (RGBA, upright) in the place of an image file.
+int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
+                           int32_t height);
+/// The photo as RGBA at gradcam_data, shrunk so that no side exceeds max_side:
+/// {"width": w, "height": h}.
+int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
+
+/// Classifies the photo: {"predictions": [{"label": "beagle", "index": 0, "probability": 0.93,
+/// "logit": 8.1}, ... all classes, most probable first], "milliseconds": {"preprocess": ..,
+/// "forward": ..}}.
+int32_t gradcam_forward(gradcam_engine* engine);
+
+/// Grad-CAM at block5_conv3 for `count` classes of the photo last classified: float32
+/// [count, rows, cols] in [0, 1] at gradcam_data, and {"rows": 14, "cols": 14, "maps":
+/// [{"class": index, "status": "ok" | "empty", "max": raw maximum}, ...], "milliseconds": ..}.
+int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count);
+
+/// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
+/// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.
+int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
+                          int32_t width, int32_t height, const char* colormap,
+                          uint32_t colormap_bytes);
+
+/// The photo with the heatmap over it as PNG bytes at gradcam_data, as `gradcam explain` writes.
+int32_t gradcam_overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows,
+                            int32_t cols, const char* colormap, uint32_t colormap_bytes,
+                            float alpha);
+
+}  // extern "C"
