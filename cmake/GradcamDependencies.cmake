@@ -1,0 +1,38 @@
+# The libraries that the engine stands on: stb and nlohmann-json (headers), CLI11 for the command
+# line, and XNNPACK if wanted and found.
+
+# A target for a header-only package of the host. A cross compiler must not be pointed at the
+# host's /usr/include, so for it the wanted headers are copied into the build.
+function(gradcam_add_headers target folder wanted)
+  add_library(${target} INTERFACE)
+  if(CMAKE_CROSSCOMPILING)
+    set(copy ${PROJECT_BINARY_DIR}/headers/${target})
+    file(COPY ${folder}/${wanted} DESTINATION ${copy})
+    set(folder ${copy})
+  endif()
+  target_include_directories(${target} SYSTEM INTERFACE ${folder})
+endfunction()
+
+find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)
+gradcam_add_headers(gradcam_stb ${STB_INCLUDE_DIR} .)
+find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
+gradcam_add_headers(gradcam_json ${NLOHMANN_JSON_INCLUDE_DIR} nlohmann)
+target_compile_definitions(gradcam_json INTERFACE JSON_NOEXCEPTION=1)
+
+if(GRADCAM_BUILD_CLI AND NOT EMSCRIPTEN)
+  find_package(CLI11 REQUIRED)
+endif()
+
+set(GRADCAM_HAS_XNNPACK FALSE)
+if(GRADCAM_XNNPACK STREQUAL "AUTO")
+  find_package(XNNPACK QUIET)
+  set(GRADCAM_HAS_XNNPACK ${XNNPACK_FOUND})
+elseif(GRADCAM_XNNPACK)
+  find_package(XNNPACK REQUIRED)
+  set(GRADCAM_HAS_XNNPACK TRUE)
+endif()
+if(GRADCAM_HAS_XNNPACK)
+  message(STATUS "gradcam: with XNNPACK from ${XNNPACK_INCLUDE_DIR}")
+else()
+  message(STATUS "gradcam: without XNNPACK (GRADCAM_XNNPACK=${GRADCAM_XNNPACK})")
+endif()

@@ -1,0 +1,41 @@
+# How our own code is compiled: the target gradcam_options, linked privately by every target.
+add_library(gradcam_options INTERFACE)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# The kernels are written over 4-wide vectors, which every target has without -march flags. A
+# multiplication and an addition may be fused where the target can.
+target_compile_options(gradcam_options INTERFACE -ffp-contract=fast)
+
+# The engine needs neither exceptions nor RTTI; in wasm they would cost size.
+if(EMSCRIPTEN)
+  target_compile_options(gradcam_options INTERFACE -fno-exceptions -fno-rtti)
+endif()
+
+if(PROJECT_IS_TOP_LEVEL)
+  target_compile_options(gradcam_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+
+  find_program(CCACHE ccache)
+  if(CCACHE)
+    set(launcher ${CCACHE} base_dir=${PROJECT_SOURCE_DIR})
+    if(EMSCRIPTEN)
+      # The name em++ does not tell ccache what kind of compiler it is.
+      list(APPEND launcher compiler_type=clang)
+    endif()
+    set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  endif()
+endif()
+
+if(GRADCAM_CLANG_TIDY)
+  find_program(CLANG_TIDY NAMES clang-tidy-19 clang-tidy REQUIRED)
+  set(CMAKE_CXX_CLANG_TIDY ${CLANG_TIDY} --quiet)
+endif()
+
+if(GRADCAM_SANITIZE)
+  add_compile_options(-fsanitize=${GRADCAM_SANITIZE} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${GRADCAM_SANITIZE})
+endif()
