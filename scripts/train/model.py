@@ -1,0 +1,72 @@
+"""VGG16's layer plan at any width, as it is trained: with batch norm, and pooled before fc1.
+
+Averaging block5_pool over its positions before fc1 is the same function as plain VGG16 whose fc1
+weight is equal at every position, so export.py can write a plain VGG16. The average lets us train
+at any resolution; batch norm is folded into the weights on export.
+"""
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # Simonyan & Zisserman 2015, configuration D
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Layer widths: channels of the five blocks, units of fc1 and fc2."""
+
+    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
+    hidden: tuple[int, int] = (256, 256)
+    dropout: float = 0.1
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(d: dict) -> "Plan":
+        return Plan(tuple(d["channels"]), tuple(d["hidden"]), d["dropout"])
+
+
+def conv_names() -> list[str]:
+    """block1_conv1 ... block5_conv3, in the order of the forward pass."""
+    return [f"block{b}_conv{c}" for b, n in enumerate(CONVS_PER_BLOCK, 1) for c in range(1, n + 1)]
+
+
+class Vgg16(nn.Module):
+    """Input NCHW (3 channels, normalised), sides multiples of 32; output logits [N, classes]."""
+
+    def __init__(self, plan: Plan, classes: int):
+        super().__init__()
+        self.plan = plan
+        self.convs = nn.ModuleDict()
+        self.norms = nn.ModuleDict()
+        inputs = 3
+        for name in conv_names():
+            outputs = plan.channels[int(name[5]) - 1]
+            self.convs[name] = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+            self.norms[name] = nn.BatchNorm2d(outputs)
+            inputs = outputs
+        for name, outputs in zip(("fc1", "fc2"), plan.hidden):
+            self.convs[name] = nn.Linear(inputs, outputs, bias=False)
+            self.norms[name] = nn.BatchNorm1d(outputs)
+            inputs = outputs
+        self.predictions = nn.Linear(inputs, classes)
+        self.dropout = nn.Dropout(plan.dropout)
+        for layer in self.convs.values():
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        nn.init.normal_(self.predictions.weight, std=0.01)
+        nn.init.zeros_(self.predictions.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block, convs in enumerate(CONVS_PER_BLOCK, 1):
+            for conv in range(1, convs + 1):
+                name = f"block{block}_conv{conv}"
+                x = torch.relu_(self.norms[name](self.convs[name](x)))
+            x = nn.functional.max_pool2d(x, 2)
+        x = x.mean((2, 3))
+        for name in ("fc1", "fc2"):
+            x = self.dropout(torch.relu(self.norms[name](self.convs[name](x))))
+        return self.predictions(x)

@@ -1,0 +1,351 @@
+"""Trains VGG16's plan on a photo folder: first on all its breeds, then on the labels' breeds.
+
+Every step draws its photos and views from (seed, step) alone, so that a run that was interrupted
+goes on from its last checkpoint as if it had not been.
+"""
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import distributed, nn
+
+import data
+import distil
+import evaluate
+from model import Plan, Vgg16
+
+TEACHER_TEMPERATURE = 1.5
+TEACHER_SHARE = 0.5  # of the loss; the rest is the true breed
+TARGET_WEIGHT = 3.0  # how much more often a labels' breed is drawn in pretraining
+CHECKPOINT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Stage:
+    """sizes: (share of the photos seen before, pixels a side), rising."""
+
+    photos: int
+    rate: float
+    warm_up: float  # share of the photos
+    sizes: tuple[tuple[float, int], ...]
+    weight_decay: float = 5e-4
+    smoothing: float = 0.05
+
+    def size(self, progress: float) -> int:
+        return self.sizes[bisect_right([start for start, _ in self.sizes], progress) - 1][1]
+
+    def learning_rate(self, progress: float) -> float:
+        if progress < self.warm_up:
+            return self.rate * (progress + 1e-3) / self.warm_up
+        along = (progress - self.warm_up) / (1 - self.warm_up)
+        return self.rate * 0.5 * (1 + np.cos(np.pi * along)) + 1e-5
+
+
+STAGES = {
+    "pretrain": Stage(400_000, 0.1, 0.03, ((0.0, 64), (0.25, 96), (0.65, 128), (0.92, 160))),
+    "finetune": Stage(60_000, 0.01, 0.05, ((0.0, 160), (0.5, 224))),
+}
+
+
+def log(*parts: object) -> None:
+    print(time.strftime("%H:%M:%S", time.gmtime()), *parts, flush=True)
+
+
+class Sampler:
+    """Draws a breed, then one of its views (crop or scene), then a photo of both."""
+
+    def __init__(self, photos: data.Photos, pool: np.ndarray, weights: np.ndarray):
+        self.groups, odds = [], []
+        for breed in np.unique(photos.breed[pool]):
+            of_breed = pool[photos.breed[pool] == breed]
+            views = [of_breed[photos.crop_view[of_breed] == crop] for crop in (False, True)]
+            # A view with a handful of photos would be learnt by heart; its share follows its size.
+            shares = np.sqrt([float(len(view)) for view in views])
+            for view, share in zip(views, shares):
+                if len(view):
+                    self.groups.append(view)
+                    odds.append(weights[breed] * share / shares.sum())
+        self.odds = np.array(odds) / np.sum(odds)
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        groups = rng.choice(len(self.groups), count, p=self.odds)
+        return np.array([self.groups[g][rng.integers(len(self.groups[g]))] for g in groups])
+
+
+class Averaged:
+    """Exponential moving average of a network's weights and batch-norm statistics."""
+
+    def __init__(self, model: nn.Module, decay: float = 0.998):
+        self.decay = decay
+        self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+    def update(self, model: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                self.state[name].lerp_(value, 1 - decay)
+
+
+def loss_of(
+    logits: torch.Tensor, breed: torch.Tensor, teacher: torch.Tensor | None, smoothing: float
+) -> torch.Tensor:
+    """Cross entropy to the breed and, where the teacher knows the breed, to its soft labels."""
+    hard = nn.functional.cross_entropy(logits, breed, label_smoothing=smoothing, reduction="none")
+    if teacher is None:
+        return hard.mean()
+    knows = torch.isfinite(teacher.gather(1, breed[:, None]))[:, 0]
+    t = TEACHER_TEMPERATURE
+    target = (teacher / t).softmax(1)
+    soft = -(target * (logits / t).log_softmax(1)).sum(1) * t * t
+    share = torch.where(knows, TEACHER_SHARE, 0.0)
+    return ((1 - share) * hard + share * torch.where(knows, soft, hard)).mean()
+
+
+class Team:
+    """Processes that each take a share of every batch and average their gradients.
+
+    One process a core beats one with as many threads: it waits for the others once a step, not
+    at every operation, which matters when something else runs on the machine.
+    """
+
+    def __init__(self, rank: int, count: int, meeting: str):
+        self.rank, self.count = rank, count
+        if count > 1:
+            distributed.init_process_group(
+                "gloo", init_method=f"file://{meeting}", rank=rank, world_size=count
+            )
+
+    def average(self, parameters: list[nn.Parameter], stop: bool, loss: float) -> tuple[bool, float]:
+        """Averages the gradients in place; whether any process wants to stop, the mean loss."""
+        if self.count == 1:
+            return stop, loss
+        grads = [p.grad for p in parameters]
+        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([float(stop), loss])])
+        distributed.all_reduce(flat)
+        flat /= self.count
+        start = 0
+        for grad in grads:
+            grad.copy_(flat[start : start + grad.numel()].view_as(grad))
+            start += grad.numel()
+        return bool(flat[-2] > 0), float(flat[-1])
+
+
+@dataclass
+class Job:
+    """What all processes share: the photos and which of them the stage is about."""
+
+    photos: data.Photos
+    targets: np.ndarray  # the labels' breeds, as indices into photos.breeds
+    classes: np.ndarray  # the network's outputs, likewise
+    class_of: np.ndarray  # the inverse: breed -> output, -1 where there is none
+    pool: np.ndarray  # photos to train on
+    weights: np.ndarray  # how often a breed is drawn
+    teacher: torch.Tensor | None  # [photos, classes] logits
+
+
+def prepare(args: argparse.Namespace) -> Job:
+    labels = data.read_labels(args.labels)
+    photos = data.load(args.photos, args.splits, args.run, log)
+    unknown = [label for label in labels if label not in photos.breeds]
+    if unknown:
+        raise data.DataError(f"{args.labels}: no photos of {', '.join(unknown)} in {args.photos}")
+    targets = np.array([photos.breeds.index(label) for label in labels])
+    breeds = len(photos.breeds)
+    if args.stage == "pretrain":
+        classes, weights = np.arange(breeds), np.ones(breeds)
+        weights[targets] = TARGET_WEIGHT
+    else:
+        classes, weights = targets, np.zeros(breeds)
+        weights[targets] = 1.0
+    class_of = np.full(breeds, -1)
+    class_of[classes] = np.arange(len(classes))
+    pool = np.flatnonzero(~photos.holdout & (weights[photos.breed] > 0))
+    teacher = None
+    if args.teacher:
+        logits = distil.soft_labels(photos, args.teacher, args.run, log)
+        teacher = torch.from_numpy(logits[:, classes].astype(np.float32))
+    log(f"{len(pool)} photos of {len(classes)} breeds, {photos.holdout.sum()} held out")
+    return Job(photos, targets, classes, class_of, pool, weights, teacher)
+
+
+def start(args: argparse.Namespace, classes: np.ndarray, device: torch.device):
+    """Network, average, optimiser state (or None) and first step: resumed, from --init, or new."""
+    resumed = args.run / f"{args.stage}.pt"
+    if resumed.exists():
+        saved = torch.load(resumed, map_location="cpu")
+        model = Vgg16(Plan.from_dict(saved["plan"]), len(classes))
+        model.load_state_dict(saved["model"])
+    elif args.init:
+        saved = torch.load(args.init, map_location="cpu")
+        model = Vgg16(Plan.from_dict(saved["plan"]), len(classes))
+        state = saved["average"]
+        rows = [saved["classes"].index(c) for c in classes.tolist()]
+        for name in ("predictions.weight", "predictions.bias"):
+            state[name] = state[name][rows]
+        model.load_state_dict(state)
+        saved = None
+    else:
+        plan = Plan(tuple(args.channels), tuple(args.hidden))
+        model, saved = Vgg16(plan, len(classes)), None
+    model = model.to(device, memory_format=torch.channels_last)
+    average = Averaged(model)
+    if saved:
+        average.state = {k: v.to(device) for k, v in saved["average"].items()}
+    return model, average, saved and saved["optimiser"], saved["step"] if saved else 0
+
+
+def train(args: argparse.Namespace) -> None:
+    """Runs the stage to its end, or until SIGTERM or SIGINT."""
+    job = prepare(args)
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = f"{folder}/meeting"
+        # Forked, and before PyTorch starts threads, so that all share one copy of the photos.
+        context = multiprocessing.get_context("fork")
+        for rank in range(1, args.processes):
+            context.Process(target=work, args=(args, job, rank, meeting), daemon=True).start()
+        work(args, job, 0, meeting)
+
+
+def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // args.processes))
+    torch.manual_seed(args.seed)
+    team = Team(rank, args.processes, meeting)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    stage, photos = STAGES[args.stage], job.photos
+    steps = (args.total or stage.photos) // args.batch
+    share = args.batch // args.processes
+
+    model, average, optimiser_state, first = start(args, job.classes, device)
+    parameters = list(model.parameters())
+    decayed = [p for p in parameters if p.dim() > 1]
+    others = [p for p in parameters if p.dim() <= 1]
+    optimiser = torch.optim.SGD(
+        [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": others}],
+        lr=stage.rate, momentum=0.9, nesterov=True,
+    )
+    if optimiser_state:
+        optimiser.load_state_dict(optimiser_state)
+    sampler = Sampler(photos, job.pool, job.weights)
+
+    def make(offset: int):
+        step = first + offset
+        rng = np.random.default_rng([args.seed, step, rank])
+        views = data.RandomViews(photos, job.pool, rng)
+        chosen = sampler.draw(share, rng)
+        size = stage.size(step / steps)
+        return chosen, torch.from_numpy(np.stack([views.view(int(i), size) for i in chosen]))
+
+    def save(step: int) -> None:
+        path = args.run / f"{args.stage}.pt"
+        torch.save(
+            {
+                "plan": model.plan.to_dict(), "classes": job.classes.tolist(), "step": step,
+                "breeds": [photos.breeds[c] for c in job.classes], "model": model.state_dict(),
+                "average": average.state, "optimiser": optimiser.state_dict(),
+            },
+            path.with_suffix(".new"),
+        )
+        path.with_suffix(".new").rename(path)
+
+    stopping = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.append(True))
+    saved_at = logged_at = time.time()
+    seen, losses = 0, []
+    for offset, (chosen, views) in enumerate(data.prefetch(make, steps - first)):
+        step = first + offset
+        seed = (args.seed * 1_000_003 + step) * 64 + rank
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # dropout
+        for group in optimiser.param_groups:
+            group["lr"] = stage.learning_rate(step / steps)
+        model.train()
+        x = views.to(device).permute(0, 3, 1, 2).float().div_(255.0)
+        x = data.standardise(data.jitter_colour(x, generator))
+        x = x.contiguous(memory_format=torch.channels_last)
+        breed = torch.from_numpy(job.class_of[photos.breed[chosen]]).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = model(x)
+        soft = None if job.teacher is None else job.teacher[chosen].to(device)
+        loss = loss_of(logits.float(), breed, soft, stage.smoothing)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        stop, mean_loss = team.average(parameters, bool(stopping), float(loss))
+        optimiser.step()
+        if rank == 0:
+            average.update(model, step)
+            losses.append(mean_loss)
+            seen += args.batch
+            now = time.time()
+            if now - logged_at > 30 or stop:
+                log(f"step {step + 1}/{steps} size {views.shape[1]} loss {np.mean(losses):.3f}"
+                    f" {seen / (now - logged_at):.0f} photos/s")
+                logged_at, seen, losses = now, 0, []
+            if now - saved_at > CHECKPOINT_SECONDS or stop or step + 1 == steps:
+                save(step + 1)
+                saved_at = now
+            if (step + 1) % args.report == 0 or step + 1 == steps:
+                report(job, model, average, stage.size(step / steps), device)
+                logged_at, seen, losses = time.time(), 0, []
+        if stop:
+            log("stopped; the same command goes on from here")
+            return
+
+
+def report(job: Job, model: Vgg16, average: Averaged, size: int, device: torch.device) -> None:
+    """Logs the averaged network's accuracy over the labels' breeds on held-out photos."""
+    judged = Vgg16(model.plan, len(job.classes)).to(device, memory_format=torch.channels_last)
+    judged.load_state_dict(average.state)
+    judged.eval()
+    photos = job.photos
+    chosen = np.flatnonzero(photos.holdout & np.isin(photos.breed, job.targets))
+    first_split = photos.files[0].split("/")[0]
+    chosen = chosen[[photos.files[i].startswith(first_split + "/") for i in chosen]]
+    size = max(size, 128)
+    logits = evaluate.predict(judged, photos, chosen, "squash", size, device)
+    right = job.targets[logits[:, job.class_of[job.targets]].argmax(1)] == photos.breed[chosen]
+    crop = photos.crop_view[chosen]
+    log(f"held out at {size} px: full {right[~crop].mean():.3f} crop {right[crop].mean():.3f}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stage", choices=sorted(STAGES))
+    parser.add_argument("--photos", type=Path, required=True, help="holds SPLIT/CLASS/*.jpg")
+    parser.add_argument("--splits", nargs="+", default=["train", "pretrain"],
+                        help="folders to train on; held-out photos are judged from the first")
+    parser.add_argument("--labels", type=Path, required=True, help="the breeds to tell, one a line")
+    parser.add_argument("--teacher", type=Path, help="folder of the teacher (see distil.py)")
+    parser.add_argument("--run", type=Path, required=True, help="folder of caches and checkpoints")
+    parser.add_argument("--init", type=Path, help="checkpoint to start from")
+    parser.add_argument("--total", type=int, help="photos to see in all (default: the stage's)")
+    parser.add_argument("--channels", type=int, nargs=5, default=Plan.channels)
+    parser.add_argument("--hidden", type=int, nargs=2, default=Plan.hidden)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--processes", type=int, default=1, help="one a core is best on CPUs")
+    parser.add_argument("--report", type=int, default=1000, help="steps between reports")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
+    args.run.mkdir(parents=True, exist_ok=True)
+    try:
+        train(args)
+    except data.DataError as error:
+        raise SystemExit(f"train.py: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
