@@ -1,0 +1,108 @@
+#include "weights/metadata.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace gradcam {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string error_of(const std::map<std::string, std::string>& metadata) {
+  const auto model = parse_metadata(metadata);
+  if (model) return "";
+  EXPECT_EQ(model.error().code, ErrorCode::kCorruptModel);
+  return model.error().message;
+}
+
+TEST(Metadata, ReadsAllFields) {
+  const auto model = parse_metadata({{"format", "gradcam.cpp/1"},
+                                     {"architecture", "vgg16"},
+                                     {"labels", R"(["pug", "L\u00f6wchen"])"},
+                                     {"preprocess", R"({"size":224})"},
+                                     {"source", "here"},
+                                     {"license", "Apache-2.0"},
+                                     {"temperature", "1.25"},
+                                     {"something_else", "ignored"}});
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_THAT(model->labels, ElementsAre("pug", "L\xc3\xb6wchen"));
+  EXPECT_EQ(model->preprocess, R"({"size":224})");
+  EXPECT_EQ(model->source, "here");
+  EXPECT_EQ(model->license, "Apache-2.0");
+  EXPECT_EQ(model->temperature, 1.25f);
+}
+
+TEST(Metadata, FilesOfOthersHaveDefaults) {
+  for (const std::map<std::string, std::string>& metadata :
+       {std::map<std::string, std::string>{}, {{"format", "pt"}}, {{"format", "tf"}}}) {
+    const auto model = parse_metadata(metadata);
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_THAT(model->labels, IsEmpty());
+    EXPECT_EQ(model->preprocess, "");
+    EXPECT_EQ(model->temperature, 1);
+  }
+}
+
+TEST(Metadata, RoundTrips) {
+  ModelMetadata model;
+  model.labels = {"a \"quoted\" dog", "\xe7\x8a\xac", "pug"};
+  model.preprocess = "{}";
+  model.source = "somewhere";
+  model.license = "CC-BY-4.0";
+  model.temperature = 1.37f;  // not exact in decimal
+  const auto read = parse_metadata(serialize_metadata(model));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->labels, model.labels);
+  EXPECT_EQ(read->preprocess, model.preprocess);
+  EXPECT_EQ(read->source, model.source);
+  EXPECT_EQ(read->license, model.license);
+  EXPECT_EQ(read->temperature, model.temperature);
+
+  EXPECT_THAT(serialize_metadata({}), ElementsAre(::testing::Pair("architecture", "vgg16"),
+                                                  ::testing::Pair("format", "gradcam.cpp/1")));
+}
+
+TEST(Metadata, RefusesOtherVersionsAndArchitectures) {
+  EXPECT_THAT(error_of({{"format", "gradcam.cpp/2"}}),
+              HasSubstr("\"gradcam.cpp/2\"; this version reads gradcam.cpp/1"));
+  EXPECT_THAT(error_of({{"format", "gradcam.cpp/10"}}), HasSubstr("gradcam.cpp/10"));
+  EXPECT_THAT(error_of({{"architecture", "resnet50"}}), HasSubstr("\"resnet50\"; expected vgg16"));
+}
+
+TEST(Metadata, RefusesBadLabels) {
+  const auto labels_error = [](std::string text) {
+    return error_of({{"labels", std::move(text)}});
+  };
+  const std::string not_an_array = "not a JSON array of strings";
+  EXPECT_THAT(labels_error(""), HasSubstr(not_an_array));
+  EXPECT_THAT(labels_error("pug, samoyed"), HasSubstr(not_an_array));
+  EXPECT_THAT(labels_error("[\"pug\""), HasSubstr(not_an_array));
+  EXPECT_THAT(labels_error("{\"0\":\"pug\"}"), HasSubstr(not_an_array));
+  EXPECT_THAT(labels_error(std::string("[\"pug\"]\0]", 9)), HasSubstr(not_an_array));
+  EXPECT_THAT(labels_error("[\"pug\", 3]"), HasSubstr("label 1 is not a non-empty string"));
+  EXPECT_THAT(labels_error("[\"\"]"), HasSubstr("label 0 is not a non-empty string"));
+  EXPECT_THAT(labels_error("[[\"pug\"]]"), HasSubstr("label 0 is not a non-empty string"));
+  EXPECT_THAT(labels_error(R"(["pug", "beagle", "pug"])"), HasSubstr("\"pug\" occurs twice"));
+  // Nesting within the limit on text, and text beyond it.
+  EXPECT_THAT(labels_error(std::string(500'000, '[')), HasSubstr(not_an_array));
+  EXPECT_THAT(labels_error(std::string(500'000, '[') + std::string(500'000, ']')),
+              HasSubstr("label 0 is not"));
+  EXPECT_THAT(labels_error("[\"pug\"]" + std::string(1 << 20, ' ')), HasSubstr(not_an_array));
+}
+
+TEST(Metadata, RefusesBadTemperatures) {
+  for (const char* text :
+       {"", "warm", "0", "-1", "1e39", "1e-46", "1e999", "nan", "null", "[1]", "1 2", "\"1\""}) {
+    EXPECT_THAT(error_of({{"temperature", text}}), HasSubstr("not a positive number")) << text;
+  }
+  for (const char* text : {"1", "0.5", "2e0", " 3.25 "}) {
+    EXPECT_EQ(error_of({{"temperature", text}}), "") << text;
+  }
+}
+
+}  // namespace
+}  // namespace gradcam
