@@ -1,0 +1,474 @@
+/**
+ * The engine for JavaScript: one typed class over the C functions of gradcam_wasm.h. It runs in a
+ * page, a worker and Node, needs no loader script, and leaves `WebAssembly.compile` to the caller,
+ * so that one compiled module can serve several engines.
+ *
+ *     const engine = await Engine.create(await WebAssembly.compile(bytes));
+ *     await engine.loadModel(safetensors);
+ *     const photo = engine.decode(jpeg);
+ *     const { predictions } = engine.classify();
+ *     const { maps } = engine.explain([predictions[0].index]);
+ *
+ * Every method that can fail throws an `EngineError`. Whatever a method returns is a copy of its
+ * own and stays valid.
+ */
+
+import { wasiImports } from "./wasi";
+
+/** What the engine refuses to do: a code for programs, a sentence for people. */
+export class EngineError extends Error {
+  /** @param code `corrupt_image`, `unsupported_format`, `corrupt_model`, ... as the engine has it. */
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = "EngineError";
+  }
+}
+
+export interface EngineInfo {
+  version: string;
+  /** Which build of the engine this is. */
+  simd: "simd128" | "relaxed";
+  /** Ways to run a convolution that are in this build, the preferred one first. */
+  convolutions: string[];
+  /** Names that `heatRgba` and `overlayPng` take. */
+  colormaps: string[];
+  methods: string[];
+  layers: string[];
+}
+
+export interface ModelInfo {
+  architecture: string;
+  labels: string[];
+  classes: number;
+  parameters: number;
+  preprocess: Record<string, unknown>;
+  source: string;
+  license: string;
+  layers: {
+    name: string;
+    output: number[];
+    weight: number[];
+    dtype: string;
+    /** How it is computed here. */
+    algorithm: string;
+  }[];
+}
+
+/** A rectangle in the pixels of the upright photo. */
+export interface Rect {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface PhotoInfo {
+  width: number;
+  height: number;
+  format: string;
+  /** The part of the photo that the network sees. */
+  crop: Rect;
+  milliseconds: number;
+}
+
+/** RGBA, 8 bits each, not premultiplied, row by row. */
+export interface Pixels {
+  width: number;
+  height: number;
+  data: Uint8ClampedArray<ArrayBuffer>;
+}
+
+export interface Prediction {
+  label: string;
+  index: number;
+  probability: number;
+  logit: number;
+}
+
+export interface Classification {
+  /** All classes, the most probable first. */
+  predictions: Prediction[];
+  milliseconds: { preprocess: number; forward: number };
+}
+
+/** Where one class found its evidence, over the crop. */
+export interface Heatmap {
+  /** Index of the class. */
+  class: number;
+  /** `empty`: no positive evidence, every value is zero. */
+  status: "ok" | "empty";
+  /** The maximum before it was scaled to 1. */
+  max: number;
+  rows: number;
+  cols: number;
+  /** In [0, 1], row by row. */
+  values: Float32Array<ArrayBuffer>;
+}
+
+export interface Explanation {
+  maps: Heatmap[];
+  milliseconds: number;
+}
+
+/** The functions of gradcam_wasm.h; pointers are offsets into `memory`. */
+interface Exports {
+  memory: WebAssembly.Memory;
+  _initialize?(): void;
+  gradcam_alloc(bytes: number): number;
+  gradcam_free(pointer: number): void;
+  gradcam_create(): number;
+  gradcam_destroy(engine: number): void;
+  gradcam_message(engine: number): number;
+  gradcam_message_bytes(engine: number): number;
+  gradcam_data(engine: number): number;
+  gradcam_data_bytes(engine: number): number;
+  gradcam_about(engine: number): number;
+  gradcam_model_header_bytes(
+    engine: number,
+    bytes: number,
+    count: number,
+    fileBytes: number,
+  ): number;
+  gradcam_model_begin(
+    engine: number,
+    header: number,
+    count: number,
+    fileBytes: number,
+  ): number;
+  gradcam_model_tensor(
+    engine: number,
+    index: number,
+    bytes: number,
+    count: number,
+  ): number;
+  gradcam_model_finish(engine: number): number;
+  gradcam_photo_decode(engine: number, bytes: number, count: number): number;
+  gradcam_photo_rgba(
+    engine: number,
+    rgba: number,
+    width: number,
+    height: number,
+  ): number;
+  gradcam_photo_preview(engine: number, maxSide: number): number;
+  gradcam_forward(engine: number): number;
+  gradcam_explain(engine: number, classes: number, count: number): number;
+  gradcam_heat_rgba(
+    engine: number,
+    heatmap: number,
+    rows: number,
+    cols: number,
+    width: number,
+    height: number,
+    colormap: number,
+    colormapBytes: number,
+  ): number;
+  gradcam_overlay_png(
+    engine: number,
+    heatmap: number,
+    rows: number,
+    cols: number,
+    colormap: number,
+    colormapBytes: number,
+    alpha: number,
+  ): number;
+}
+
+/** The first bytes of a safetensors file, which hold the length of its header. */
+const HEADER_LENGTH_BYTES = 8;
+
+/** A tensor is handed over in pieces of about this size. */
+const PIECE_BYTES = 16 << 20;
+
+/** A tensor within a safetensors file; its pieces must be whole rows. */
+interface TensorPlace {
+  begin: number;
+  end: number;
+  row_bytes: number;
+}
+
+export class Engine {
+  private constructor(
+    private readonly wasm: Exports,
+    private readonly handle: number,
+  ) {}
+
+  /** An engine of its own memory, without a model. */
+  static async create(module: WebAssembly.Module): Promise<Engine> {
+    let wasm: Exports | undefined;
+    const imports = wasiImports(() => wasm!.memory);
+    const instance = await WebAssembly.instantiate(module, imports);
+    wasm = instance.exports as unknown as Exports;
+    wasm._initialize?.();
+    const handle = wasm.gradcam_create();
+    if (!handle) throw outOfMemory("an engine");
+    return new Engine(wasm, handle);
+  }
+
+  /** Frees the engine; it must not be used afterwards. */
+  dispose(): void {
+    this.wasm.gradcam_destroy(this.handle);
+  }
+
+  about(): EngineInfo {
+    return this.call(this.wasm.gradcam_about(this.handle));
+  }
+
+  /**
+   * Loads a safetensors file piece by piece, so that it is never in memory as a whole. If that
+   * fails, the engine keeps the model it had.
+   * @param progress is told the share already read, from 0 to 1.
+   */
+  async loadModel(
+    source: Blob | Uint8Array,
+    progress: (share: number) => void = () => {},
+  ): Promise<ModelInfo> {
+    const { wasm, handle } = this;
+    const total = source instanceof Blob ? source.size : source.byteLength;
+
+    const first = await slice(source, 0, HEADER_LENGTH_BYTES);
+    const { header_bytes: headerBytes } = this.withBytes(first, (pointer) =>
+      this.call<{ header_bytes: number }>(
+        wasm.gradcam_model_header_bytes(handle, pointer, first.length, total),
+      ),
+    );
+    const header = await slice(
+      source,
+      HEADER_LENGTH_BYTES,
+      HEADER_LENGTH_BYTES + headerBytes,
+    );
+    const { tensors } = this.withBytes(header, (pointer) =>
+      this.call<{ tensors: TensorPlace[] }>(
+        wasm.gradcam_model_begin(handle, pointer, header.length, total),
+      ),
+    );
+    for (const [index, tensor] of tensors.entries()) {
+      for (const [begin, end] of pieces(tensor)) {
+        const bytes = await slice(source, begin, end);
+        this.withBytes(bytes, (pointer) =>
+          this.call(
+            wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
+          ),
+        );
+        progress(end / total);
+      }
+    }
+    return this.call(wasm.gradcam_model_finish(handle));
+  }
+
+  /** Takes the bytes of an image file as the photo. */
+  decode(file: Uint8Array): PhotoInfo {
+    return this.withBytes(file, (pointer) =>
+      this.call(
+        this.wasm.gradcam_photo_decode(this.handle, pointer, file.length),
+      ),
+    );
+  }
+
+  /** Takes upright pixels that someone else decoded as the photo. */
+  setPixels({ width, height, data }: Pixels): PhotoInfo {
+    if (data.length !== width * height * 4) {
+      throw new EngineError(
+        "invalid_argument",
+        `${data.length} bytes given for ${width} x ${height} RGBA pixels`,
+      );
+    }
+    return this.withBytes(data, (pointer) =>
+      this.call(
+        this.wasm.gradcam_photo_rgba(this.handle, pointer, width, height),
+      ),
+    );
+  }
+
+  /** The photo, upright, shrunk so that no side exceeds `maxSide`. */
+  preview(maxSide: number): Pixels {
+    const size = this.call<{ width: number; height: number }>(
+      this.wasm.gradcam_photo_preview(this.handle, maxSide),
+    );
+    return { ...size, data: new Uint8ClampedArray(this.data().buffer) };
+  }
+
+  /** The probabilities of all classes for the photo. */
+  classify(): Classification {
+    return this.call(this.wasm.gradcam_forward(this.handle));
+  }
+
+  /** Grad-CAM at block5_conv3 for these classes, of the photo last classified. */
+  explain(classes: readonly number[]): Explanation {
+    const indices = new Uint8Array(Int32Array.from(classes).buffer);
+    const { rows, cols, maps, milliseconds } = this.withBytes(
+      indices,
+      (pointer) =>
+        this.call<{
+          rows: number;
+          cols: number;
+          maps: Pick<Heatmap, "class" | "status" | "max">[];
+          milliseconds: number;
+        }>(this.wasm.gradcam_explain(this.handle, pointer, classes.length)),
+    );
+    const all = new Float32Array(this.data().buffer);
+    const cells = rows * cols;
+    return {
+      maps: maps.map((map, index) => ({
+        ...map,
+        rows,
+        cols,
+        values: all.slice(index * cells, (index + 1) * cells),
+      })),
+      milliseconds,
+    };
+  }
+
+  /**
+   * The heatmap in colour at this size, bilinear in between. The alpha is the evidence's: draw it
+   * over the crop of the photo.
+   */
+  heatRgba(
+    heatmap: Pick<Heatmap, "rows" | "cols" | "values">,
+    colormap: string,
+    width: number,
+    height: number,
+  ): Pixels {
+    const { rows, cols } = heatmap;
+    const name = new TextEncoder().encode(colormap);
+    this.withBytes(valuesOf(heatmap), (values) =>
+      this.withBytes(name, (namePointer) =>
+        this.call(
+          this.wasm.gradcam_heat_rgba(
+            this.handle,
+            values,
+            rows,
+            cols,
+            width,
+            height,
+            namePointer,
+            name.length,
+          ),
+        ),
+      ),
+    );
+    return { width, height, data: new Uint8ClampedArray(this.data().buffer) };
+  }
+
+  /** A PNG file of the whole photo with the heatmap over it, as the command line writes it. */
+  overlayPng(
+    heatmap: Pick<Heatmap, "rows" | "cols" | "values">,
+    colormap: string,
+    alpha: number,
+  ): Uint8Array<ArrayBuffer> {
+    const { rows, cols } = heatmap;
+    const name = new TextEncoder().encode(colormap);
+    this.withBytes(valuesOf(heatmap), (values) =>
+      this.withBytes(name, (namePointer) =>
+        this.call(
+          this.wasm.gradcam_overlay_png(
+            this.handle,
+            values,
+            rows,
+            cols,
+            namePointer,
+            name.length,
+            alpha,
+          ),
+        ),
+      ),
+    );
+    return this.data();
+  }
+
+  /** Lends `use` a copy of the bytes in the engine's memory. */
+  private withBytes<T>(
+    bytes: Uint8Array | Uint8ClampedArray,
+    use: (pointer: number) => T,
+  ): T {
+    const pointer = this.wasm.gradcam_alloc(Math.max(bytes.length, 1));
+    if (!pointer) throw outOfMemory(`${bytes.length} bytes of input`);
+    new Uint8Array(this.wasm.memory.buffer).set(bytes, pointer);
+    try {
+      const result = use(pointer);
+      this.wasm.gradcam_free(pointer);
+      return result;
+    } catch (error) {
+      // After a trap, unlike after a refusal, the memory must not be touched any more.
+      if (error instanceof EngineError) this.wasm.gradcam_free(pointer);
+      throw error;
+    }
+  }
+
+  /** The message of the call that returned `status`, or the error it tells of. */
+  private call<T>(status: number): T {
+    const pointer = this.wasm.gradcam_message(this.handle);
+    const count = this.wasm.gradcam_message_bytes(this.handle);
+    const text = new TextDecoder().decode(
+      new Uint8Array(this.wasm.memory.buffer, pointer, count),
+    );
+    const message = JSON.parse(text || "{}");
+    if (status !== 0) throw new EngineError(message.code, message.message);
+    return message as T;
+  }
+
+  /** A copy of the bulk result of the last call. */
+  private data(): Uint8Array<ArrayBuffer> {
+    const pointer = this.wasm.gradcam_data(this.handle);
+    const count = this.wasm.gradcam_data_bytes(this.handle);
+    return new Uint8Array(
+      this.wasm.memory.buffer as ArrayBuffer,
+      pointer,
+      count,
+    ).slice();
+  }
+}
+
+function valuesOf({
+  rows,
+  cols,
+  values,
+}: Pick<Heatmap, "rows" | "cols" | "values">): Uint8Array {
+  if (values.length !== rows * cols) {
+    throw new EngineError(
+      "invalid_argument",
+      `${values.length} values given for a heatmap of ${rows} x ${cols}`,
+    );
+  }
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** The places of a tensor's pieces; one, without bytes, if the tensor is empty. */
+function* pieces({
+  begin,
+  end,
+  row_bytes: row,
+}: TensorPlace): Generator<[begin: number, end: number]> {
+  const step = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
+  let from = begin;
+  do {
+    const to = Math.min(from + step, end);
+    yield [from, to];
+    from = to;
+  } while (from < end);
+}
+
+async function slice(
+  source: Blob | Uint8Array,
+  begin: number,
+  end: number,
+): Promise<Uint8Array> {
+  if (!(source instanceof Blob)) return source.subarray(begin, end);
+  try {
+    return new Uint8Array(await source.slice(begin, end).arrayBuffer());
+  } catch {
+    throw new EngineError(
+      "unreadable_file",
+      "the model file cannot be read; it may have been moved or changed",
+    );
+  }
+}
+
+function outOfMemory(what: string): EngineError {
+  return new EngineError(
+    "out_of_memory",
+    `there is not enough memory for ${what}`,
+  );
+}

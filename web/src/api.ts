@@ -1,0 +1,85 @@
+/**
+ * `window.gradcam`: what the page itself uses, for scripts and tests.
+ *
+ *     await gradcam.ready;
+ *     const [line] = await gradcam.addPhotos(input.files);
+ *     await gradcam.explain('rex.jpg', 'pug');
+ */
+
+import { effect } from '@preact/signals';
+import type { EngineInfo, ModelInfo } from '../../wasm/engine';
+import { network, painter } from './backend';
+import { explainLine, addPhotos, photos, retarget } from './photos';
+import type { ExplainLine } from './explain-line';
+
+export interface GradcamApi {
+  /** Resolves when the model is loaded; rejects, with the reason, if that is not possible. */
+  readonly ready: Promise<void>;
+  /** Puts photos on the page; resolves with their results, in order, when all are finished. */
+  addPhotos(files: Iterable<File>): Promise<ExplainLine[]>;
+  /** The finished photos on the page, each as `gradcam explain --json` prints it. */
+  results(): ExplainLine[];
+  /** Makes the heatmap of the photo of this name answer for the class of this label. */
+  explain(photo: string, label: string): Promise<ExplainLine>;
+  /** Calls the listener with the results now and whenever they change, until told to stop. */
+  onResults(listener: (results: ExplainLine[]) => void): () => void;
+  /** The engine and the model at work, as far as they have been started. */
+  about(): { engine?: EngineInfo; model?: ModelInfo };
+}
+
+declare global {
+  interface Window {
+    gradcam: GradcamApi;
+  }
+}
+
+export function makeApi(): GradcamApi {
+  return {
+    ready: whenReady(),
+    async addPhotos(files) {
+      const added = await addPhotos({ files: [...files], refused: [] });
+      return added.flatMap((photo) => explainLine(photo) ?? []);
+    },
+    results,
+    async explain(name, label) {
+      const photo = photos.value.find((photo) => photo.name === name);
+      const state = photo?.state.value;
+      if (!photo || state?.name !== 'done') {
+        throw new Error(`There is no finished photo named "${name}".`);
+      }
+      const prediction = state.result.predictions.find(
+        (prediction) => prediction.label === label,
+      );
+      if (!prediction) throw new Error(`The model has no class "${label}".`);
+      await retarget(photo, prediction.index);
+      return explainLine(photo)!;
+    },
+    onResults: (listener) => effect(() => listener(results())),
+    about() {
+      const { value } = network;
+      return {
+        engine: painter.value?.info,
+        model: value.state === 'ready' ? value.model : undefined,
+      };
+    },
+  };
+}
+
+function results(): ExplainLine[] {
+  return photos.value.flatMap((photo) => explainLine(photo) ?? []);
+}
+
+function whenReady(): Promise<void> {
+  const ready = new Promise<void>((resolve, reject) => {
+    const stop = effect(() => {
+      const { value } = network;
+      if (value.state === 'starting') return;
+      if (value.state === 'ready') resolve();
+      else reject(new Error(value.failure.message));
+      queueMicrotask(() => stop());
+    });
+  });
+  // The page shows the failure itself; nobody has to listen here.
+  ready.catch(() => {});
+  return ready;
+}

@@ -1,0 +1,123 @@
+/**
+ * The engine as the page has it: one in a worker that looks at photos, and one here, without a
+ * model, that only colours heatmaps, so that a click is answered in the same frame.
+ */
+
+import { signal } from '@preact/signals';
+import { proxy, wrap, type Remote } from 'comlink';
+import { relaxedSimd, simd } from 'wasm-feature-detect';
+import { Engine, type EngineInfo, type ModelInfo } from '../../wasm/engine';
+import { fromBase64 } from './base64';
+import type { Failure, ModelSource, Outcome, WorkerApi } from './protocol';
+import { TaskQueue } from './task-queue';
+import EngineWorker from './worker?worker&inline';
+
+export type Network =
+  | { state: 'starting' }
+  | { state: 'ready'; model: ModelInfo; file?: string }
+  | { state: 'failed'; failure: Failure };
+
+export const network = signal<Network>({ state: 'starting' });
+
+/** Colours heatmaps; undefined until the engine is compiled. */
+export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(
+  undefined,
+);
+
+/** Another model on its way in, or why it did not come in. */
+export const modelChange = signal<
+  { share: number } | { failure: Failure } | undefined
+>(undefined);
+
+const NO_SIMD =
+  'this browser cannot run the network, because it lacks WebAssembly SIMD; ' +
+  'Chrome and Edge have it since 91, Firefox since 89, Safari since 16.4';
+
+const tasks = new TaskQueue();
+let worker: Remote<WorkerApi>;
+
+/** Starts everything; photos may be asked about at once and wait their turn. */
+export function startNetwork(): void {
+  void tasks.run(async () => {
+    try {
+      network.value = await start();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      network.value = failed({
+        code: 'internal',
+        message: `the network could not be started: ${message}`,
+      });
+    }
+  }, 'urgent');
+}
+
+async function start(): Promise<Network> {
+  if (typeof WebAssembly !== 'object' || !(await simd())) {
+    return failed({ code: 'unsupported_browser', message: NO_SIMD });
+  }
+  const build = (await relaxedSimd()) ? 'engine-relaxed' : 'engine-simd128';
+  const compiling = WebAssembly.compile(fromBase64(takePayload(build)));
+  worker = wrap<WorkerApi>(new EngineWorker());
+  const module = await compiling;
+  await documentParsed();
+  const text = takePayload('model');
+  const starting = worker.start(module, { kind: 'base64', text });
+  const engine = await Engine.create(module);
+  painter.value = { engine, info: engine.about() };
+  const outcome = await starting;
+  return outcome.ok
+    ? { state: 'ready', model: outcome.value }
+    : failed(outcome.failure);
+}
+
+/** Asks the worker for something, when it has its turn. */
+export async function ask<T>(
+  request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
+  priority: 'urgent' | 'patient' = 'urgent',
+): Promise<Outcome<T>> {
+  return tasks.run(async () => {
+    const { value } = network;
+    return value.state === 'failed'
+      ? { ok: false, failure: value.failure }
+      : request(worker);
+  }, priority);
+}
+
+/** Puts another model in the place of the present one; false if that one had to stay. */
+export async function useModel(file: File): Promise<boolean> {
+  const source: ModelSource = { kind: 'file', file };
+  modelChange.value = { share: 0 };
+  const report = proxy((share: number) => {
+    modelChange.value = { share };
+  });
+  const outcome = await ask((worker) => worker.loadModel(source, report));
+  if (outcome.ok) {
+    modelChange.value = undefined;
+    network.value = { state: 'ready', model: outcome.value, file: file.name };
+  } else {
+    modelChange.value = { failure: outcome.failure };
+  }
+  return outcome.ok;
+}
+
+function failed(failure: Failure): Network {
+  return { state: 'failed', failure };
+}
+
+/** The text of an inert script element, which is then dropped to free its memory. */
+function takePayload(id: string): string {
+  const element = document.getElementById(id);
+  const text = element?.textContent;
+  if (!text) throw new Error(`the page lacks its part "${id}"`);
+  element.remove();
+  return text;
+}
+
+function documentParsed(): Promise<void> {
+  if (document.readyState !== 'loading') return Promise.resolve();
+  return new Promise((resolve) =>
+    document.addEventListener('DOMContentLoaded', () => resolve(), {
+      once: true,
+    }),
+  );
+}

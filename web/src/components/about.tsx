@@ -1,0 +1,119 @@
+import notices from 'virtual:notices';
+import type { ModelInfo } from '../../../wasm/engine';
+import { network, painter } from '../backend';
+import { breed } from '../describe';
+import { photos } from '../photos';
+import type { PhotoResult } from '../protocol';
+import { ModelPicker } from './model-picker';
+
+const LICENSE = 'Apache License 2.0';
+
+/** How it works, what is at work, and under which terms. */
+export function About() {
+  return (
+    <details class="about">
+      <summary>How it works</summary>
+      <ol class="steps">
+        <li>
+          <h3>Look</h3>
+          <p>
+            The photo is cut to a square of 224 by 224 points. Thirteen layers
+            of small filters turn it into maps of edges, then textures, then
+            parts such as ears and muzzles; three further layers weigh those
+            into one number a breed.
+          </p>
+        </li>
+        <li>
+          <h3>Ask back</h3>
+          <p>
+            For the breed in question the page computes how much its number
+            would rise if each of the last maps were a little stronger. That
+            gradient, averaged over a map, is the importance of the map.
+          </p>
+        </li>
+        <li>
+          <h3>Show</h3>
+          <p>
+            The maps are added up by importance, and what speaks for the breed
+            is kept. That is the heatmap: warm where the evidence was. The
+            method is called Grad-CAM.
+          </p>
+        </li>
+      </ol>
+      <h3>What is at work</h3>
+      <Facts />
+      <ModelPicker />
+      <details class="notices">
+        <summary>Licences and notices</summary>
+        <p>
+          gradcam.cpp is free software under the {LICENSE}. This page contains
+          the works below.
+        </p>
+        <pre tabIndex={0}>{notices}</pre>
+      </details>
+    </details>
+  );
+}
+
+function Facts() {
+  const { value } = network;
+  const engine = painter.value?.info;
+  const last = photos.value
+    .map((photo) => photo.state.value)
+    .findLast((state) => state.name === 'done');
+  return (
+    <dl class="facts">
+      {value.state === 'ready' && (
+        <ModelFacts model={value.model} file={value.file} />
+      )}
+      {engine && (
+        <>
+          <dt>Engine</dt>
+          <dd>
+            gradcam.cpp {engine.version}, WebAssembly with{' '}
+            {engine.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD (simd128)'}
+          </dd>
+        </>
+      )}
+      {last?.name === 'done' && (
+        <>
+          <dt>Last photo</dt>
+          <dd>{times(last.result.milliseconds)}</dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+function ModelFacts({ model, file }: { model: ModelInfo; file?: string }) {
+  return (
+    <>
+      <dt>Model</dt>
+      <dd>
+        {file ?? 'the one in this page'}: {model.architecture},{' '}
+        {(model.parameters / 1e6).toFixed(1)} million weights
+      </dd>
+      <dt>Breeds</dt>
+      <dd class="long">{model.labels.map(breed).join(', ')}</dd>
+      {model.source && (
+        <>
+          <dt>Origin</dt>
+          <dd>{model.source}</dd>
+        </>
+      )}
+      {model.license && (
+        <>
+          <dt>Terms</dt>
+          <dd>{model.license}</dd>
+        </>
+      )}
+    </>
+  );
+}
+
+function times(milliseconds: PhotoResult['milliseconds']): string {
+  const { decode, forward, backward } = milliseconds;
+  const ms = (value: number) =>
+    `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ms`;
+  return `decoding ${ms(decode)}, network ${ms(forward)}, heatmaps of all breeds ${ms(backward)}`;
+}

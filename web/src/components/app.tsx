@@ -1,0 +1,44 @@
+import { useEffect } from 'preact/hooks';
+import { network } from '../backend';
+import { sentence } from '../describe';
+import { photos } from '../photos';
+import { About } from './about';
+import { DropVeil } from './drop-veil';
+import { Header } from './header';
+import { PhotoCard } from './photo-card';
+import { PhotoInput, acceptPaste } from './photo-input';
+import { Toolbar } from './toolbar';
+import { Welcome } from './welcome';
+
+export function App() {
+  useEffect(acceptPaste, []);
+  const { value } = network;
+  const all = photos.value;
+  return (
+    <>
+      <Header />
+      <main>
+        <PhotoInput />
+        {value.state === 'failed' && (
+          <p class="page-alert" role="alert">
+            {sentence(value.failure.message)}
+          </p>
+        )}
+        {all.length === 0 ? (
+          <Welcome />
+        ) : (
+          <>
+            <Toolbar />
+            <div class="photos" data-count={all.length}>
+              {all.map((photo) => (
+                <PhotoCard key={photo.id} photo={photo} />
+              ))}
+            </div>
+          </>
+        )}
+        <About />
+      </main>
+      <DropVeil />
+    </>
+  );
+}

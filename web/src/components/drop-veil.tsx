@@ -1,0 +1,42 @@
+import { useEffect, useState } from 'preact/hooks';
+import { take } from '../intake';
+import { addPhotos } from '../photos';
+
+/** Lets files be dropped anywhere, and says so while they hover. */
+export function DropVeil() {
+  const [hovering, setHovering] = useState(false);
+  useEffect(() => acceptDrops(setHovering), []);
+  return (
+    <div class="drop-veil" hidden={!hovering} aria-hidden="true">
+      <p>Let go to see where the network looks</p>
+    </div>
+  );
+}
+
+function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
+  const onDragOver = (event: DragEvent) => {
+    if (!event.dataTransfer?.types.includes('Files')) return;
+    // Without this the browser would leave the page and open the photo.
+    event.preventDefault();
+    event.dataTransfer.dropEffect = 'copy';
+    setHovering(true);
+  };
+  const onDragLeave = (event: DragEvent) => {
+    // Leaving an element for another one in the page has a relatedTarget.
+    if (!event.relatedTarget) setHovering(false);
+  };
+  const onDrop = async (event: DragEvent) => {
+    setHovering(false);
+    if (!event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    await addPhotos(await take(event.dataTransfer));
+  };
+  document.addEventListener('dragover', onDragOver);
+  document.addEventListener('dragleave', onDragLeave);
+  document.addEventListener('drop', onDrop);
+  return () => {
+    document.removeEventListener('dragover', onDragOver);
+    document.removeEventListener('dragleave', onDragLeave);
+    document.removeEventListener('drop', onDrop);
+  };
+}

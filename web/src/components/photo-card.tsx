@@ -1,0 +1,106 @@
+import { useSignal } from '@preact/signals';
+import { useId } from 'preact/hooks';
+import { breedInText, sentence, verdict, where } from '../describe';
+import {
+  labelOf,
+  removePhoto,
+  saveNumbers,
+  savePicture,
+  type Photo,
+} from '../photos';
+import type { PhotoResult } from '../protocol';
+import { BreedTable } from './breed-table';
+import { Icon } from './icon';
+import { Stage } from './stage';
+
+export function PhotoCard({ photo }: { photo: Photo }) {
+  const titleId = useId();
+  const state = photo.state.value;
+  return (
+    <article
+      class="card"
+      data-photo={photo.name}
+      data-state={state.name}
+      aria-labelledby={titleId}
+      aria-busy={state.name === 'queued' || state.name === 'running'}
+    >
+      <header class="card-header">
+        <h2 id={titleId} title={photo.name}>
+          {photo.name}
+        </h2>
+        <button
+          class="icon-button"
+          type="button"
+          aria-label={`Remove ${photo.name}`}
+          onClick={() => removePhoto(photo)}
+        >
+          <Icon name="cross" />
+        </button>
+      </header>
+      {state.name === 'done' ? (
+        <Answer photo={photo} result={state.result} />
+      ) : state.name === 'failed' ? (
+        <p class="failure" role="alert">
+          <Icon name="warning" />
+          {sentence(state.failure.message)}
+        </p>
+      ) : (
+        <p class="waiting">
+          {state.name === 'queued' ? 'Waiting its turn' : 'Looking…'}
+        </p>
+      )}
+    </article>
+  );
+}
+
+function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
+  const bare = useSignal(false);
+  const target = photo.target.value;
+  const label = labelOf(result, target);
+  const map = photo.maps.value.get(target);
+  return (
+    <div class="answer">
+      <Stage result={result} map={map} label={label} bare={bare} />
+      <div class="words">
+        <p class="verdict">{verdict(result.predictions)}</p>
+        <p class="where">
+          {map?.status === 'empty' ? 'Looked for ' : 'Where it looked for '}
+          <strong>{breedInText(label)}</strong>: {map ? where(map) : 'looking…'}
+          .
+        </p>
+        <BreedTable photo={photo} predictions={result.predictions} />
+        <div class="actions">
+          <button
+            class="button"
+            type="button"
+            aria-pressed={!bare.value}
+            onClick={() => {
+              bare.value = !bare.value;
+            }}
+          >
+            <Icon name="eye" />
+            Heat
+          </button>
+          <button
+            class="button"
+            type="button"
+            disabled={!map}
+            onClick={() => savePicture(photo)}
+          >
+            <Icon name="picture" />
+            Save picture
+          </button>
+          <button
+            class="button"
+            type="button"
+            disabled={!map}
+            onClick={() => saveNumbers(photo)}
+          >
+            <Icon name="numbers" />
+            Save numbers
+          </button>
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+import type { ComponentChildren } from 'preact';
+import { take } from '../intake';
+import { addPhotos } from '../photos';
+
+const INPUT_ID = 'photo-input';
+
+/** The way in for mouse and keyboard; always there, so that it keeps the focus. */
+export function PhotoInput() {
+  return (
+    <input
+      id={INPUT_ID}
+      class="visually-hidden"
+      type="file"
+      multiple
+      accept="image/*"
+      onChange={({ currentTarget }) => {
+        const files = [...(currentTarget.files ?? [])];
+        // So that choosing the same file again counts as a change.
+        currentTarget.value = '';
+        void addPhotos({ files, refused: [] });
+      }}
+    />
+  );
+}
+
+/** What one clicks to choose photos: the visible side of the input. */
+export function PhotoPicker(props: {
+  class: string;
+  children: ComponentChildren;
+}) {
+  return (
+    <label class={`picker ${props.class}`} for={INPUT_ID}>
+      {props.children}
+    </label>
+  );
+}
+
+/** Takes in what is pasted anywhere; returns how to stop. */
+export function acceptPaste(): () => void {
+  const onPaste = async (event: ClipboardEvent) => {
+    if (!event.clipboardData?.files.length) return;
+    event.preventDefault();
+    await addPhotos(await take(event.clipboardData));
+  };
+  document.addEventListener('paste', onPaste);
+  return () => document.removeEventListener('paste', onPaste);
+}

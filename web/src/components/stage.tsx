@@ -1,0 +1,97 @@
+import { useSignal, type Signal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+import type { Heatmap, Rect } from '../../../wasm/engine';
+import { heatmapLabel } from '../describe';
+import type { PhotoResult } from '../protocol';
+import { opacity } from '../settings';
+import { HeatCanvas } from './heat-canvas';
+
+/** Pixels of the heatmap's longer side: it is smooth, the browser may enlarge it. */
+const HEAT_SIDE = 256;
+
+/** The photo, the square that the network saw, and the heat over it. */
+export function Stage(props: {
+  result: PhotoResult;
+  map: Heatmap | undefined;
+  label: string;
+  /** Shows the photo without the heat. */
+  bare: Signal<boolean>;
+}) {
+  const { result, map, label, bare } = props;
+  const held = useSignal(false);
+  const { width, height, crop, preview } = result;
+  const url = useObjectUrl(preview);
+  const scale = HEAT_SIDE / Math.max(crop.width, crop.height);
+  const hold = (down: boolean) => () => {
+    held.value = down;
+  };
+  return (
+    <figure
+      class="stage"
+      title="Hold to see the photo alone"
+      style={{ '--photo-width': width, '--photo-height': height }}
+      onPointerDown={hold(true)}
+      onPointerUp={hold(false)}
+      onPointerCancel={hold(false)}
+      onPointerLeave={hold(false)}
+    >
+      <div class="picture">
+        <img class="unseen" src={url} alt="" draggable={false} />
+        <img
+          src={url}
+          alt=""
+          draggable={false}
+          style={{ clipPath: insetTo(crop, width, height) }}
+        />
+        <div
+          class="seen"
+          data-whole={crop.width === width && crop.height === height}
+          style={cropStyle(crop, width, height)}
+        >
+          <div
+            style={{ opacity: bare.value || held.value ? 0 : opacity.value }}
+          >
+            {map && (
+              <HeatCanvas
+                heatmap={map}
+                width={Math.max(1, Math.round(crop.width * scale))}
+                height={Math.max(1, Math.round(crop.height * scale))}
+                label={heatmapLabel(label, map)}
+              />
+            )}
+          </div>
+        </div>
+      </div>
+      <figcaption>
+        {crop.width === width && crop.height === height
+          ? 'the network saw the whole photo'
+          : 'the network saw this square'}
+      </figcaption>
+    </figure>
+  );
+}
+
+const share = (part: number, whole: number) => `${(100 * part) / whole}%`;
+
+function cropStyle({ x, y, ...size }: Rect, width: number, height: number) {
+  return {
+    left: share(x, width),
+    top: share(y, height),
+    width: share(size.width, width),
+    height: share(size.height, height),
+  };
+}
+
+/** Cuts everything but the crop away. */
+function insetTo(crop: Rect, width: number, height: number): string {
+  const right = width - crop.x - crop.width;
+  const bottom = height - crop.y - crop.height;
+  return `inset(${share(crop.y, height)} ${share(right, width)} ${share(bottom, height)} ${share(crop.x, width)})`;
+}
+
+/** A URL for the blob, given back when the component leaves. */
+function useObjectUrl(blob: Blob): string {
+  const url = useMemo(() => URL.createObjectURL(blob), [blob]);
+  useEffect(() => () => URL.revokeObjectURL(url), [url]);
+  return url;
+}

@@ -1,0 +1,63 @@
+import { painter } from '../backend';
+import { percent } from '../describe';
+import { removeAll } from '../photos';
+import { colormap, opacity } from '../settings';
+import { HeatCanvas } from './heat-canvas';
+import { Icon } from './icon';
+import { PhotoPicker } from './photo-input';
+
+/** A heatmap of one row from nothing to everything. */
+const RAMP = {
+  rows: 1,
+  cols: 32,
+  values: Float32Array.from({ length: 32 }, (_, i) => i / 31),
+};
+
+/** What holds for all photos. */
+export function Toolbar() {
+  return (
+    <section class="toolbar" aria-label="Photos and heatmaps">
+      <PhotoPicker class="button primary">
+        <Icon name="plus" />
+        Add photos
+      </PhotoPicker>
+      <label class="field">
+        <span>Heat</span>
+        <input
+          type="range"
+          min="0"
+          max="1"
+          step="0.01"
+          value={opacity.value}
+          aria-label="Opacity of the heatmap"
+          aria-valuetext={percent(opacity.value)}
+          onInput={({ currentTarget }) => {
+            opacity.value = currentTarget.valueAsNumber;
+          }}
+        />
+      </label>
+      <label class="field">
+        <span>Colours</span>
+        <select
+          value={colormap.value}
+          onChange={({ currentTarget }) => {
+            colormap.value = currentTarget.value;
+          }}
+        >
+          {(painter.value?.info.colormaps ?? [colormap.value]).map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
+      <p class="legend">
+        <span>less</span>
+        <HeatCanvas heatmap={RAMP} width={256} height={1} />
+        <span>more</span>
+      </p>
+      <button class="button quiet" type="button" onClick={removeAll}>
+        <Icon name="cross" />
+        Clear all
+      </button>
+    </section>
+  );
+}

@@ -1,0 +1,57 @@
+import { network } from '../backend';
+import { breed } from '../describe';
+import { Demo } from './demo';
+import { Icon } from './icon';
+import { PhotoPicker } from './photo-input';
+
+const LISTED_BREEDS = 30;
+
+/** What a visitor sees first. */
+export function Welcome() {
+  return (
+    <div class="welcome">
+      <div class="welcome-words">
+        <h1>Which breed is it, and where did the network look?</h1>
+        <p class="lead">
+          Give it a photo of a dog. A neural network in this page names the
+          breed, and a heatmap shows the parts of the photo that convinced it.
+        </p>
+        <PhotoPicker class="drop-zone">
+          <span class="drop-zone-title">Drop dog photos here</span>
+          <span class="drop-zone-hint">
+            anywhere on the page, or paste them, or
+          </span>
+          <span class="button primary">Choose photos</span>
+        </PhotoPicker>
+        <p class="privacy">
+          <Icon name="lock" />
+          Your photos never leave this computer: the page works without any
+          network connection.
+        </p>
+        <Breeds />
+      </div>
+      <Demo />
+    </div>
+  );
+}
+
+function Breeds() {
+  const { value } = network;
+  const labels = value.state === 'ready' ? value.model.labels : [];
+  const more = labels.length - LISTED_BREEDS;
+  return (
+    <section class="known" aria-label="Breeds that the network knows">
+      {labels.length > 0 && (
+        <>
+          <h2>It knows {labels.length} breeds</h2>
+          <ul>
+            {labels.slice(0, LISTED_BREEDS).map((label) => (
+              <li key={label}>{breed(label)}</li>
+            ))}
+            {more > 0 && <li>and {more} more</li>}
+          </ul>
+        </>
+      )}
+    </section>
+  );
+}

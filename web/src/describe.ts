@@ -1,0 +1,124 @@
+/** The words for what the network says. All pure. */
+
+import type { Heatmap, Prediction } from '../../wasm/engine';
+
+/** Parts of breed names that English writes with a capital. */
+const PROPER = new Set(
+  `afghan airedale alaskan american appenzeller australian bedlington belgian bernese boston
+  brittany cardigan chesapeake chihuahua doberman english french german gordon ibizan irish
+  italian japanese kerry labrador lakeland maltese newfoundland norfolk norwegian norwich
+  pekinese pembroke pyrenees rhodesian russian saluki samoyed scotch scottish sealyham siberian
+  staffordshire sussex tibetan tzu welsh yorkshire`.split(/\s+/),
+);
+
+/** Above this the network is believed, if the runner-up has less than half of it. */
+const SURE = 0.5;
+/** Below this it probably sees none of its breeds. */
+const LOST = 0.25;
+
+const NARROW_SPACE = '\u202f';
+
+/** "golden_retriever" as it stands within a sentence: "golden retriever", "Siberian husky". */
+export function breedInText(label: string): string {
+  return label
+    .replace(/_/g, ' ')
+    .split(' ')
+    .map((word) => (PROPER.has(word) ? capitalised(word) : word))
+    .join(' ');
+}
+
+/** "golden_retriever" on its own: "Golden retriever". */
+export function breed(label: string): string {
+  return label === 'shih_tzu' ? 'Shih Tzu' : capitalised(breedInText(label));
+}
+
+/** 0.934 as "93 %"; never "0 %" or "100 %" for what is not. */
+export function percent(share: number): string {
+  const rounded = Math.round(share * 100);
+  if (rounded === 0 && share > 0) return `<1${NARROW_SPACE}%`;
+  if (rounded === 100 && share < 1) return `>99${NARROW_SPACE}%`;
+  return `${rounded}${NARROW_SPACE}%`;
+}
+
+/** The answer in one line. `predictions` are sorted, the most probable first. */
+export function verdict(predictions: readonly Prediction[]): string {
+  const [first, second] = predictions;
+  if (!first) return 'The model knows no breeds.';
+  const best = `${breed(first.label)}, ${percent(first.probability)}`;
+  if (!second) return best;
+  if (first.probability < LOST) {
+    return `Perhaps none of its breeds; nearest is ${breedInText(first.label)}, ${percent(first.probability)}`;
+  }
+  if (
+    first.probability >= SURE &&
+    first.probability >= 2 * second.probability
+  ) {
+    return best;
+  }
+  return (
+    `Not sure: ${breed(first.label)} ${percent(first.probability)} ` +
+    `or ${breedInText(second.label)} ${percent(second.probability)}`
+  );
+}
+
+/** Where the heatmap is strongest, as the rest of a sentence. */
+export function where(
+  map: Pick<Heatmap, 'rows' | 'cols' | 'values' | 'status'>,
+): string {
+  if (map.status === 'empty') return 'no evidence for this breed here';
+  const { rows, cols, values } = map;
+  const peak = values.reduce(
+    (best, value, i) => (value > values[best]! ? i : best),
+    0,
+  );
+  const vertical = third(Math.floor(peak / cols), rows);
+  const horizontal = third(peak % cols, cols);
+  const place =
+    vertical === 1 && horizontal === 1
+      ? 'in the centre'
+      : vertical === 1
+        ? `on the ${['left', '', 'right'][horizontal]}`
+        : horizontal === 1
+          ? `at the ${['top', '', 'bottom'][vertical]}`
+          : `in the ${['upper', '', 'lower'][vertical]} ${['left', '', 'right'][horizontal]}`;
+  return `strongest ${place}, ${extent(map)}`;
+}
+
+/** What a screen reader says in the place of the heatmap. */
+export function heatmapLabel(label: string, map: Heatmap): string {
+  return map.status === 'empty'
+    ? `Where the network looked for ${breedInText(label)}: no evidence for this breed here.`
+    : `Where the network looked for ${breedInText(label)}: ${where(map)} of the square it saw.`;
+}
+
+/** "3 of 10 done", "10 done", "10 done, 1 of them failed". */
+export function progress(total: number, done: number, failed: number): string {
+  const finished = done + failed;
+  const count =
+    finished < total ? `${finished} of ${total} done` : `${total} done`;
+  if (failed === 0) return count;
+  return `${count}, ${failed} of them failed`;
+}
+
+/** What an error says, as a sentence of its own. */
+export function sentence(message: string): string {
+  return `${capitalised(message.replace(/[.\s]+$/, ''))}.`;
+}
+
+/** How much of the square holds at least half of the strongest evidence. */
+function extent({ values }: Pick<Heatmap, 'values'>): string {
+  const share = values.filter((value) => value >= 0.5).length / values.length;
+  if (share < 0.05) return 'a small spot';
+  if (share < 0.15) return 'a patch';
+  if (share < 0.35) return 'a broad area';
+  return 'a large part';
+}
+
+function third(cell: number, cells: number): 0 | 1 | 2 {
+  const place = (cell + 0.5) / cells;
+  return place < 1 / 3 ? 0 : place < 2 / 3 ? 1 : 2;
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

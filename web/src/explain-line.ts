@@ -1,0 +1,53 @@
+/** One photo as the one line that `gradcam explain --json` prints for it. */
+
+import type { Heatmap, Prediction, Rect } from '../../wasm/engine';
+import type { Failure, PhotoResult } from './protocol';
+
+export interface ExplainedLine {
+  photo: string;
+  width: number;
+  height: number;
+  top: Prediction[];
+  class: string;
+  method: 'gradcam';
+  layer: 'block5_conv3';
+  crop: Rect;
+  heatmap: { rows: number; cols: number; values: number[] };
+  milliseconds: { decode: number; forward: number; backward: number };
+}
+
+export interface FailedLine {
+  photo: string;
+  error: Failure;
+}
+
+export type ExplainLine = ExplainedLine | FailedLine;
+
+export function explainedLine(
+  photo: string,
+  { width, height, crop, predictions, milliseconds }: PhotoResult,
+  map: Heatmap,
+): ExplainedLine {
+  const target = predictions.find(({ index }) => index === map.class);
+  return {
+    photo,
+    width,
+    height,
+    top: predictions,
+    class: target?.label ?? String(map.class),
+    method: 'gradcam',
+    layer: 'block5_conv3',
+    crop,
+    heatmap: {
+      rows: map.rows,
+      cols: map.cols,
+      values: Array.from(map.values, shortest),
+    },
+    milliseconds,
+  };
+}
+
+/** Nine digits are enough to give every float32 back. */
+function shortest(value: number): number {
+  return Number(value.toPrecision(9));
+}

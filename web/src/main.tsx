@@ -1,0 +1,18 @@
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/shell.css';
+import './styles/welcome.css';
+import './styles/photos.css';
+import './styles/breeds.css';
+import './styles/about.css';
+
+import { render } from 'preact';
+import { makeApi } from './api';
+import { startNetwork } from './backend';
+import { App } from './components/app';
+import { rememberSettings } from './settings';
+
+render(<App />, document.getElementById('app')!);
+rememberSettings();
+startNetwork();
+window.gradcam = makeApi();

@@ -1,0 +1,175 @@
+/** The photos on the page and what can be done with them. */
+
+import { computed, signal, type Signal } from '@preact/signals';
+import type { Heatmap } from '../../wasm/engine';
+import { ask, useModel } from './backend';
+import { progress } from './describe';
+import { download, stem } from './download';
+import { explainedLine, type ExplainLine } from './explain-line';
+import type { Intake } from './intake';
+import type { Failure, PhotoFile, PhotoResult } from './protocol';
+import { colormap, opacity } from './settings';
+
+export type PhotoState =
+  | { name: 'queued' }
+  | { name: 'running' }
+  | { name: 'done'; result: PhotoResult }
+  | { name: 'failed'; failure: Failure };
+
+export interface Photo {
+  readonly id: number;
+  readonly name: string;
+  readonly file: File;
+  readonly state: Signal<PhotoState>;
+  /** Index of the class that the heatmap answers for. */
+  readonly target: Signal<number>;
+  /** The heatmaps at hand, by class. */
+  readonly maps: Signal<ReadonlyMap<number, Heatmap>>;
+}
+
+export const photos = signal<readonly Photo[]>([]);
+
+/** How many photos there are, and how many are finished, well or not. */
+export const counts = computed(() => {
+  const states = photos.value.map((photo) => photo.state.value.name);
+  const count = (name: PhotoState['name']) =>
+    states.filter((state) => state === name).length;
+  return { total: states.length, done: count('done'), failed: count('failed') };
+});
+
+export const progressText = computed(() => {
+  const { total, done, failed } = counts.value;
+  return total === 0 ? '' : progress(total, done, failed);
+});
+
+let nextId = 1;
+
+/** Takes photos in and looks at them, one after another; settles when all are finished. */
+export async function addPhotos({ files, refused }: Intake): Promise<Photo[]> {
+  const added = [
+    ...files.map((file) => makePhoto(file, { name: 'queued' })),
+    ...refused.map(({ name, failure }) =>
+      makePhoto(new File([], name), { name: 'failed', failure }),
+    ),
+  ];
+  photos.value = [...photos.value, ...added];
+  await Promise.all(added.map(look));
+  return added;
+}
+
+export function removePhoto(photo: Photo): void {
+  photos.value = photos.value.filter((other) => other !== photo);
+}
+
+export function removeAll(): void {
+  photos.value = [];
+}
+
+/** Makes the heatmap answer for another class. */
+export async function retarget(photo: Photo, index: number): Promise<void> {
+  photo.target.value = index;
+  if (photo.maps.value.has(index)) return;
+  const outcome = await ask((worker) => worker.explain(source(photo), [index]));
+  if (outcome.ok) {
+    photo.maps.value = withMaps(photo.maps.value, outcome.value);
+  } else {
+    photo.state.value = { name: 'failed', failure: outcome.failure };
+  }
+}
+
+/** Looks at every photo anew, with another model. */
+export async function changeModel(file: File): Promise<void> {
+  if (!(await useModel(file))) return;
+  const seen = photos.value.filter(
+    ({ file, state: { value } }) =>
+      value.name === 'done' || (value.name === 'failed' && file.size > 0),
+  );
+  for (const photo of seen) photo.state.value = { name: 'queued' };
+  await Promise.all(seen.map(look));
+}
+
+/** The photo as the command line's JSON; undefined while it waits. */
+export function explainLine(photo: Photo): ExplainLine | undefined {
+  const state = photo.state.value;
+  if (state.name === 'failed') {
+    return { photo: photo.name, error: state.failure };
+  }
+  const map = photo.maps.value.get(photo.target.value);
+  return state.name === 'done' && map
+    ? explainedLine(photo.name, state.result, map)
+    : undefined;
+}
+
+export function saveNumbers(photo: Photo): void {
+  const line = `${JSON.stringify(explainLine(photo))}\n`;
+  const blob = new Blob([line], { type: 'application/json' });
+  download(blob, `${stem(photo.name)}.json`);
+}
+
+/** Saves the picture that the command line would write with the settings of the page. */
+export async function savePicture(photo: Photo): Promise<void> {
+  const state = photo.state.value;
+  const map = photo.maps.value.get(photo.target.value);
+  if (state.name !== 'done' || !map) return;
+  const outcome = await ask((worker) =>
+    worker.overlayPng(source(photo), map, colormap.value, opacity.value),
+  );
+  if (outcome.ok) {
+    const label = labelOf(state.result, map.class);
+    download(outcome.value, `${stem(photo.name)}.${label}.png`);
+  } else {
+    photo.state.value = { name: 'failed', failure: outcome.failure };
+  }
+}
+
+export function labelOf({ predictions }: PhotoResult, index: number): string {
+  const prediction = predictions.find((entry) => entry.index === index);
+  return prediction?.label ?? String(index);
+}
+
+function makePhoto(file: File, state: PhotoState): Photo {
+  return {
+    id: nextId++,
+    name: file.name || 'pasted photo',
+    file,
+    state: signal(state),
+    target: signal(-1),
+    maps: signal(new Map()),
+  };
+}
+
+function source({ id, file }: Photo): PhotoFile {
+  return { id, file };
+}
+
+async function look(photo: Photo): Promise<void> {
+  if (photo.state.value.name !== 'queued') return;
+  const outcome = await ask(async (worker) => {
+    if (!photos.value.includes(photo)) return REMOVED;
+    photo.state.value = { name: 'running' };
+    return worker.process(source(photo));
+  }, 'patient');
+  if (!outcome.ok) {
+    photo.state.value = { name: 'failed', failure: outcome.failure };
+    return;
+  }
+  const result = outcome.value;
+  photo.maps.value = withMaps(new Map(), result.maps);
+  photo.target.value = result.predictions[0]?.index ?? -1;
+  photo.state.value = { name: 'done', result };
+}
+
+const REMOVED = {
+  ok: false,
+  failure: { code: 'removed', message: 'The photo was removed.' },
+} as const;
+
+function withMaps(
+  known: ReadonlyMap<number, Heatmap>,
+  more: readonly Heatmap[],
+): ReadonlyMap<number, Heatmap> {
+  return new Map([
+    ...known,
+    ...more.map((map): [number, Heatmap] => [map.class, map]),
+  ]);
+}

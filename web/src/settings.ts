@@ -1,0 +1,55 @@
+/** How heatmaps are drawn, on every photo alike; remembered where the browser allows it. */
+
+import { effect, signal } from '@preact/signals';
+
+const KEY = 'gradcam.settings';
+
+/** The command line's defaults. */
+const DEFAULTS = { opacity: 0.5, colormap: 'turbo' };
+
+const stored = read();
+
+/** From 0, the bare photo, to 1. */
+export const opacity = signal(stored.opacity);
+export const colormap = signal(stored.colormap);
+
+/** Writes the settings down whenever one changes. */
+export function rememberSettings(): void {
+  effect(() => {
+    const text = JSON.stringify({
+      opacity: opacity.value,
+      colormap: colormap.value,
+    });
+    try {
+      localStorage.setItem(KEY, text);
+    } catch {
+      // Storage is full or forbidden: the settings last as long as the page.
+    }
+  });
+}
+
+function read(): typeof DEFAULTS {
+  try {
+    return parseSettings(localStorage.getItem(KEY));
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+/** What was stored, as far as it makes sense. */
+export function parseSettings(text: string | null): typeof DEFAULTS {
+  let stored: unknown;
+  try {
+    stored = JSON.parse(text ?? '{}');
+  } catch {
+    return DEFAULTS;
+  }
+  const { opacity, colormap } = Object(stored) as Record<string, unknown>;
+  return {
+    opacity:
+      typeof opacity === 'number' && opacity >= 0 && opacity <= 1
+        ? opacity
+        : DEFAULTS.opacity,
+    colormap: typeof colormap === 'string' ? colormap : DEFAULTS.colormap,
+  };
+}

@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+import { notices } from './build/notices';
+import { payload } from './build/payload';
+import { singleFile } from './build/single-file';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export default defineConfig({
+  plugins: [notices(root), payload(root), singleFile()],
+  worker: { format: 'iife' },
+  build: {
+    outDir: `${root}/dist`,
+    emptyOutDir: true,
+    // What runs SIMD in WebAssembly runs this.
+    target: ['chrome91', 'firefox89', 'safari16.4'],
+    assetsInlineLimit: Infinity,
+    cssCodeSplit: false,
+    modulePreload: false,
+    reportCompressedSize: false,
+    rollupOptions: { output: { format: 'iife', inlineDynamicImports: true } },
+  },
+});
