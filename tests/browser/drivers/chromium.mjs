@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+import { findProgram, makeHome, startProxy } from './machine.mjs';
+
+const program = () => findProgram('chromium', 'chromium-browser', 'google-chrome');
+
+export function missing() {
+  return program() ? undefined : 'Chromium is not installed (Debian: chromium)';
+}
+
+const quiet = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-first-run',
+];
+
+const ownHosts = ['accounts.google.com', 'clients2.google.com', 'update.googleapis.com'];
+
+/** @returns {Promise<import('./index.mjs').Browser>} */
+export async function launch({ dark }) {
+  const home = makeHome();
+  const proxy = await startProxy(ownHosts);
+  // Chromium refuses to run sandboxed as root, which is what containers run as.
+  const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : [];
+  const browser = await chromium.launch({
+    executablePath: program(),
+    args: [...quiet, ...sandbox],
+    env: home.env,
+    proxy: { server: `${proxy.host}:${proxy.port}`, bypass: '<-loopback>' },
+  });
+  const context = await browser.newContext({ colorScheme: dark ? 'dark' : 'light' });
+  const asked = [];
+  context.on('request', (request) => asked.push(request.url()));
+  let page;
+
+  return {
+    version: `Chromium ${browser.version()}`,
+    downloads: home.downloads,
+    async open(path, { beforeLoad } = {}) {
+      // A new page each time: init scripts cannot be taken back.
+      const previous = page;
+      page = await context.newPage();
+      await previous?.close();
+      page.on('download', (file) => file.saveAs(join(home.downloads, file.suggestedFilename())));
+      if (beforeLoad) await page.addInitScript(beforeLoad);
+      await page.goto(pathToFileURL(path).href);
+    },
+    // Playwright passes one argument; an expression is evaluated outside the page's CSP.
+    evaluate: (fn, ...args) => page.evaluate(`(${fn})(...${JSON.stringify(args)})`),
+    addFiles: (selector, paths) => page.locator(selector).setInputFiles(paths),
+    press: (key) => page.keyboard.press(key),
+    resize: (width, height) => page.setViewportSize({ width, height }),
+    screenshot: () => page.screenshot({ fullPage: true }),
+    sent: proxy.asked,
+    asked,
+    async close() {
+      await browser.close();
+      proxy.close();
+      home.remove();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { pathToFileURL } from 'node:url';
+import * as puppeteer from 'puppeteer-core';
+import { findProgram, makeHome, startProxy } from './machine.mjs';
+
+const program = () => findProgram('firefox-esr', 'firefox');
+
+export function missing() {
+  return program() ? undefined : 'Firefox is not installed (Debian: firefox-esr)';
+}
+
+function preferences({ dark, proxy, downloads }) {
+  return {
+    'browser.download.dir': downloads,
+    'browser.download.folderList': 2,
+    'browser.download.alwaysOpenPanel': false,
+    'ui.systemUsesDarkTheme': dark ? 1 : 0,
+    // 2 asks the system, that is the line above.
+    'layout.css.prefers-color-scheme.content-override': 2,
+    'network.proxy.type': 1,
+    'network.proxy.http': proxy.host,
+    'network.proxy.http_port': proxy.port,
+    'network.proxy.ssl': proxy.host,
+    'network.proxy.ssl_port': proxy.port,
+    'network.proxy.allow_hijacking_localhost': true,
+  };
+}
+
+const ownHosts = ['firefox.settings.services.mozilla.com'];
+
+/** @returns {Promise<import('./index.mjs').Browser>} */
+export async function launch({ dark }) {
+  const home = makeHome();
+  const proxy = await startProxy(ownHosts);
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: program(),
+    env: home.env,
+    extraPrefsFirefox: preferences({ dark, proxy, downloads: home.downloads }),
+    defaultViewport: { width: 1280, height: 720 },
+  });
+  let page;
+
+  return {
+    version: (await browser.version()).replace('/', ' '),
+    downloads: home.downloads,
+    async open(path, { beforeLoad } = {}) {
+      // A new page each time: preload scripts cannot be taken back.
+      const previous = page;
+      page = await browser.newPage();
+      await previous?.close();
+      if (beforeLoad) await page.evaluateOnNewDocument(beforeLoad);
+      await page.goto(pathToFileURL(path).href);
+    },
+    evaluate: (fn, ...args) => page.evaluate(fn, ...args),
+    async addFiles(selector, paths) {
+      const input = await page.$(selector);
+      await input.uploadFile(...paths);
+      await input.dispose();
+    },
+    async press(key) {
+      const keys = key.split('+');
+      for (const held of keys.slice(0, -1)) await page.keyboard.down(held);
+      await page.keyboard.press(keys.at(-1));
+      for (const held of keys.slice(0, -1)) await page.keyboard.up(held);
+    },
+    resize: (width, height) => page.setViewport({ width, height }),
+    screenshot: async () => Buffer.from(await page.screenshot({ fullPage: true })),
+    sent: proxy.asked,
+    asked: [],
+    async close() {
+      await browser.close();
+      proxy.close();
+      home.remove();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { driverOf, launch } from './drivers/index.mjs';
+import { missingBuild } from './support/files.mjs';
+import { accessibility } from './topics/accessibility.mjs';
+import { badFiles } from './topics/bad-files.mjs';
+import { downloads } from './topics/downloads.mjs';
+import { heat } from './topics/heat.mjs';
+import { intake } from './topics/intake.mjs';
+import { keyboard } from './topics/keyboard.mjs';
+import { network } from './topics/network.mjs';
+import { orientation } from './topics/orientation.mjs';
+import { results } from './topics/results.mjs';
+import { retarget } from './topics/retarget.mjs';
+import { speed } from './topics/speed.mjs';
+import { unsupported } from './topics/unsupported.mjs';
+
+// The first wants a browser that has not run the page before, the last looks at all that was asked.
+const topics = [
+  speed,
+  results,
+  retarget,
+  heat,
+  downloads,
+  orientation,
+  badFiles,
+  intake,
+  keyboard,
+  accessibility,
+  unsupported,
+  network,
+];
+
+/**
+ * What a topic gets: `browser` is there once its tests run.
+ * @typedef {{engine: string, browser: import('./drivers/index.mjs').Browser}} Lab
+ */
+
+/**
+ * Registers all tests of the page in one engine. Without the browser or the build they are skipped
+ * with the reason, or fail with it where GRADCAM_REQUIRE_BROWSERS=1.
+ */
+export async function suite(engine) {
+  const reason = (await driverOf(engine)).missing() ?? missingBuild();
+  if (reason) {
+    const skip = process.env.GRADCAM_REQUIRE_BROWSERS === '1' ? false : reason;
+    test(engine, { skip }, () => assert.fail(reason));
+    return;
+  }
+  describe(engine, () => {
+    /** @type {Lab} */
+    const lab = { engine, browser: undefined };
+    before(async () => {
+      lab.browser = await launch(engine);
+    });
+    after(() => lab.browser?.close());
+    test('starts', (t) => t.diagnostic(lab.browser.version));
+    for (const topic of topics) topic(lab);
+  });
+}

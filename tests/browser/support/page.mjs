@@ -1,0 +1,120 @@
+// The page as a user or a screen reader meets it.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { page } from './files.mjs';
+
+/** The input for photos; another one may be there for model files. */
+export const PHOTO_INPUT = 'input[type=file][multiple]';
+
+/** Opens the page afresh. */
+export async function openPage(browser, options) {
+  await browser.open(page, options);
+  await browser.evaluate(() => window.gradcam.ready.catch(() => {}));
+}
+
+/** Repeats a function in the page until what it returns is true. */
+export async function waitFor(browser, what, fn, ...args) {
+  const end = Date.now() + 30_000;
+  while (!(await browser.evaluate(fn, ...args))) {
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await sleep(20);
+  }
+}
+
+/** Waits until this many photos on the page are done or failed. */
+export function finished(browser, count) {
+  return waitFor(
+    browser,
+    `${count} photos to be finished`,
+    (count) =>
+      document.querySelectorAll('article[data-state=done], article[data-state=failed]').length ===
+      count,
+    count,
+  );
+}
+
+/** Chooses photos in the file input of a fresh page and waits for their results. */
+export async function showPhotos(browser, paths) {
+  await openPage(browser);
+  await browser.addFiles(PHOTO_INPUT, paths);
+  await finished(browser, paths.length);
+}
+
+/** The cards of the page, by photo name. */
+export async function cards(browser) {
+  const list = await browser.evaluate(() =>
+    [...document.querySelectorAll('article[data-photo]')].map((article) => ({
+      photo: article.dataset.photo,
+      state: article.dataset.state,
+      alert: article.querySelector('[role=alert]')?.textContent,
+      image: article.querySelector('canvas[role=img]')?.getAttribute('aria-label'),
+      rows: [...article.querySelectorAll('tr[data-label]')].map(({ dataset }) => ({
+        label: dataset.label,
+        probability: Number(dataset.probability),
+      })),
+    })),
+  );
+  return new Map(list.map((card) => [card.photo, card]));
+}
+
+/** `window.gradcam.results()`, by photo name. */
+export async function resultLines(browser) {
+  const lines = await browser.evaluate(() => window.gradcam.results());
+  return new Map(lines.map((line) => [line.photo, line]));
+}
+
+/** Clicks the button of a breed and waits until the photo's result answers for it. */
+export async function chooseBreed(browser, path, label) {
+  await browser.evaluate(
+    (photo, label) => {
+      const article = document.querySelector(`article[data-photo="${photo}"]`);
+      article.querySelector(`tr[data-label="${label}"] button`).click();
+    },
+    basename(path),
+    label,
+  );
+  await answersFor(browser, path, label);
+}
+
+/** Waits until the photo's result answers for this class. */
+export function answersFor(browser, path, label) {
+  return waitFor(
+    browser,
+    `the heatmap of ${label}`,
+    (photo, label) =>
+      window.gradcam.results().find((line) => line.photo === photo)?.class === label,
+    basename(path),
+    label,
+  );
+}
+
+/** A file as what `File`s are made of in the page: its name and its bytes in base64. */
+export function portable(path) {
+  return { name: basename(path), base64: readFileSync(path).toString('base64') };
+}
+
+function assertClose(actual, expected, tolerance, what) {
+  const worst = expected.reduce((worst, value, i) => Math.max(worst, Math.abs(value - actual[i])), 0);
+  assert.equal(actual.length, expected.length, `${what}: as many`);
+  assert.ok(worst <= tolerance, `${what}: off by ${worst}, at most ${tolerance} allowed`);
+}
+
+/** Asserts that two lines of explain are of the same picture with the same answer. */
+export function assertSameAnswer(actual, expected, what) {
+  assert.ok(expected.top, `${what}: ${JSON.stringify(expected.error)}`);
+  assert.ok(actual?.top, `${what}: ${JSON.stringify(actual?.error)}`);
+  for (const key of ['width', 'height', 'class', 'method', 'layer']) {
+    assert.equal(actual[key], expected[key], `${what}: ${key}`);
+  }
+  assert.deepEqual(actual.crop, expected.crop, `${what}: crop`);
+  const byIndex = ({ top }) => [...top].sort((a, b) => a.index - b.index);
+  const [mine, theirs] = [byIndex(actual), byIndex(expected)];
+  assert.deepEqual(mine.map(({ label }) => label), theirs.map(({ label }) => label), what);
+  const probabilities = (list) => list.map(({ probability }) => probability);
+  assertClose(probabilities(mine), probabilities(theirs), 1e-4, `${what}: probabilities`);
+  assert.equal(actual.heatmap.rows, expected.heatmap.rows, `${what}: rows`);
+  assert.equal(actual.heatmap.cols, expected.heatmap.cols, `${what}: columns`);
+  assertClose(actual.heatmap.values, expected.heatmap.values, 1e-3, `${what}: heatmap`);
+}

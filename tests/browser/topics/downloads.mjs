@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PNG } from 'pngjs';
+import { explainText } from '../support/cli.mjs';
+import { photo, scratch } from '../support/files.mjs';
+import { openPage, resultLines, showPhotos } from '../support/page.mjs';
+
+/** What the page gives to keep. */
+export function downloads(lab) {
+  describe('downloads', () => {
+    const folder = scratch(after);
+    before(async () => {
+      // The command line's defaults, whatever earlier tests have chosen.
+      await openPage(lab.browser);
+      await lab.browser.evaluate(() => localStorage.clear());
+      await showPhotos(lab.browser, [photo('landscape.jpg')]);
+    });
+
+    test('the picture is the one that the command line writes', async () => {
+      const line = (await resultLines(lab.browser)).get('landscape.jpg');
+      const name = `landscape.${line.class}.png`;
+      const saved = PNG.sync.read(await download(/picture/i, name));
+
+      await explainText([photo('landscape.jpg')], '--out', folder);
+      const expected = PNG.sync.read(readFileSync(join(folder, name)));
+      assert.deepEqual([saved.width, saved.height], [expected.width, expected.height]);
+      const worst = saved.data.reduce((worst, v, i) => Math.max(worst, Math.abs(v - expected.data[i])), 0);
+      assert.ok(worst <= 3, `a channel of a pixel differs by ${worst}`);
+    });
+
+    test('the numbers are the line that the API gives', async () => {
+      const line = (await resultLines(lab.browser)).get('landscape.jpg');
+      const saved = await download(/numbers/i, 'landscape.json');
+      assert.deepEqual(JSON.parse(saved.toString()), line);
+    });
+
+    /** Clicks the button of this name and waits for the file. */
+    async function download(button, name) {
+      await lab.browser.evaluate((source) => {
+        const named = ({ textContent }) => new RegExp(source, 'i').test(textContent);
+        [...document.querySelectorAll('article button')].find(named).click();
+      }, button.source);
+      const path = join(lab.browser.downloads, name);
+      let size = -1;
+      for (let tries = 0; tries < 200; ++tries) {
+        await sleep(50);
+        if (!existsSync(path)) continue;
+        const bytes = readFileSync(path);
+        if (bytes.length > 0 && bytes.length === size) return bytes;
+        size = bytes.length;
+      }
+      throw new Error(`${name} was not downloaded`);
+    }
+  });
+}

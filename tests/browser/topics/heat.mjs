@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { PNG } from 'pngjs';
+import { photo } from '../support/files.mjs';
+import { resultLines, showPhotos } from '../support/page.mjs';
+
+/** The heat lies where the network looked. */
+export function heat(lab) {
+  describe('heat', () => {
+    const names = ['landscape.jpg', 'portrait.jpg', 'square.jpg'];
+    before(() => showPhotos(lab.browser, names.map(photo)));
+
+    for (const name of names) {
+      test(`${name}: each cell is as opaque as its value says`, async () => {
+        const { heatmap } = (await resultLines(lab.browser)).get(name);
+        const alphas = await lab.browser.evaluate(sampleCells, name, heatmap.rows, heatmap.cols);
+        heatmap.values.forEach((value, cell) => {
+          // The middle of a cell lies up to half a pixel from the pixel that is read there.
+          const expected = 255 * Math.min(1, 2 * value);
+          assert.ok(
+            Math.abs(alphas[cell] - expected) <= 24,
+            `cell ${cell} of value ${value} has opacity ${alphas[cell]}`,
+          );
+        });
+        const hottest = heatmap.values.indexOf(Math.max(...heatmap.values));
+        assert.equal(alphas[hottest], Math.max(...alphas), 'nothing is more opaque than the peak');
+      });
+
+      test(`${name}: the heat covers the crop and no more`, async () => {
+        const { width, height, crop } = (await resultLines(lab.browser)).get(name);
+        const { image, canvas } = await lab.browser.evaluate(places, name);
+        const scale = image.width / width;
+        assert.ok(Math.abs(image.height / height - scale) < 0.02 * scale, 'the photo is not bent');
+        const expected = {
+          x: image.x + crop.x * scale,
+          y: image.y + crop.y * scale,
+          width: crop.width * scale,
+          height: crop.height * scale,
+        };
+        for (const side of ['x', 'y', 'width', 'height']) {
+          assert.ok(
+            Math.abs(canvas[side] - expected[side]) <= 1,
+            `${side} is ${canvas[side]}, expected ${expected[side]}`,
+          );
+        }
+      });
+    }
+
+    test('what the network did not see is grey on the screen', async () => {
+      const { image, canvas } = await lab.browser.evaluate(places, 'landscape.jpg');
+      const screen = PNG.sync.read(await lab.browser.screenshot());
+      const saturation = (x, y) => {
+        const at = 4 * (Math.round(y) * screen.width + Math.round(x));
+        const [r, g, b] = screen.data.subarray(at, at + 3);
+        return Math.max(r, g, b) - Math.min(r, g, b);
+      };
+      const middle = image.y + image.height / 2;
+      assert.ok(canvas.x - image.x > 10, 'there is a part that was not seen');
+      const unseen = saturation((image.x + canvas.x) / 2, middle);
+      const seen = saturation(canvas.x + canvas.width / 4, middle);
+      assert.ok(unseen <= 8, `unseen: saturation ${unseen}`);
+      assert.ok(seen >= 20, `seen: saturation ${seen}`);
+    });
+
+    test('opacity and colours change what is drawn', async () => {
+      const seen = await lab.browser.evaluate(async () => {
+        const frame = () => new Promise((resolve) => setTimeout(resolve, 50));
+        const canvas = document.querySelector('article canvas[role=img]');
+        const state = () => ({
+          opacity: Number(getComputedStyle(canvas.parentElement).opacity),
+          pixels: canvas.toDataURL(),
+        });
+        const before = state();
+        const slider = document.querySelector('input[type=range]');
+        slider.value = '0.25';
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+        const select = document.querySelector('select');
+        select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
+        select.dispatchEvent(new Event('change', { bubbles: true }));
+        await frame();
+        return { before, after: state() };
+      });
+      assert.equal(seen.after.opacity, 0.25);
+      assert.notEqual(seen.before.pixels, seen.after.pixels);
+    });
+  });
+}
+
+/** In the page: the opacity of the heatmap's picture at the middle of every cell. */
+function sampleCells(name, rows, cols) {
+  const canvas = document.querySelector(`article[data-photo="${name}"] canvas[role=img]`);
+  const { width, height } = canvas;
+  const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+  return Array.from({ length: rows * cols }, (_, cell) => {
+    const x = Math.floor(((cell % cols) + 0.5) * (width / cols));
+    const y = Math.floor((Math.floor(cell / cols) + 0.5) * (height / rows));
+    return data[4 * (y * width + x) + 3];
+  });
+}
+
+/** In the page: where the photo and the heatmap are, in pixels of the whole document. */
+function places(name) {
+  const article = document.querySelector(`article[data-photo="${name}"]`);
+  const place = (element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return { x: left + scrollX, y: top + scrollY, width, height };
+  };
+  return {
+    image: place(article.querySelector('img')),
+    canvas: place(article.querySelector('canvas[role=img]')),
+  };
+}

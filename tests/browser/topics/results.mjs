@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { basename } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { explain } from '../support/cli.mjs';
+import { fixture, photo, realPhotos } from '../support/files.mjs';
+import { assertSameAnswer, cards, portable, resultLines, showPhotos } from '../support/page.mjs';
+
+const pictures = [
+  ...['landscape.jpg', 'portrait.jpg', 'square.jpg', 'lossless.png'].map(photo),
+  ...['animated.gif', 'cmyk.jpg', 'grey.jpg', 'palette.png', 'progressive.jpg'].map(fixture),
+  ...['rgb.bmp', 'rgb16.png', 'rgba.png', 'one_pixel.png'].map(fixture),
+];
+
+/** The page says what the command line says. */
+export function results(lab) {
+  describe('results', () => {
+    const real = realPhotos(4);
+    const paths = [...pictures, ...real];
+    let expected;
+    before(async () => {
+      expected = await explain(paths);
+      await showPhotos(lab.browser, paths);
+    });
+
+    for (const path of pictures) {
+      test(`${basename(path)} as on the command line`, async () => {
+        await check(path);
+      });
+    }
+
+    test('photos of real dogs as on the command line', {
+      skip: real.length === 0 && 'no photos beside the repository',
+    }, async () => {
+      for (const path of real) await check(path);
+    });
+
+    async function check(path) {
+      const name = basename(path);
+      const line = (await resultLines(lab.browser)).get(name);
+      assertSameAnswer(line, expected[paths.indexOf(path)], name);
+
+      const card = (await cards(lab.browser)).get(name);
+      assert.equal(card.state, 'done');
+      assert.deepEqual(
+        card.rows,
+        line.top.map(({ label, probability }) => ({ label, probability })),
+        'the table shows the same, in the same order',
+      );
+      assert.ok(card.image, 'the heatmap has a description');
+    }
+
+    test('the API adds, lists and tells of photos', async () => {
+      const outcome = await lab.browser.evaluate(async ({ name, base64 }) => {
+        const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+        const counts = [];
+        const stop = window.gradcam.onResults((lines) => counts.push(lines.length));
+        const [line] = await window.gradcam.addPhotos([new File([bytes], `again ${name}`)]);
+        stop();
+        const { engine, model } = window.gradcam.about();
+        const listed = window.gradcam.results().at(-1);
+        return { counts, line, listed, engine, model };
+      }, portable(photo('square.jpg')));
+      assert.equal(outcome.line.photo, 'again square.jpg');
+      assert.deepEqual(outcome.listed, outcome.line);
+      assert.equal(outcome.counts[0], paths.length);
+      assert.equal(outcome.counts.at(-1), paths.length + 1);
+      assert.equal(outcome.model.classes, outcome.line.top.length);
+      assert.ok(['simd128', 'relaxed'].includes(outcome.engine.simd));
+    });
+  });
+}
