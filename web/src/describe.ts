@@ -7,13 +7,13 @@ const PROPER = new Set(
   `afghan airedale alaskan american appenzeller australian bedlington belgian bernese boston
   brittany cardigan chesapeake chihuahua doberman english french german gordon ibizan irish
   italian japanese kerry labrador lakeland maltese newfoundland norfolk norwegian norwich
-  pekinese pembroke pyrenees rhodesian russian saluki samoyed scotch scottish sealyham siberian
+  pekinese pembroke pyrenees rhodesian russian saluki samoyed scotch scottish sealyham shih siberian
   staffordshire sussex tibetan tzu welsh yorkshire`.split(/\s+/),
 );
 
 /** Above this the network is believed, if the runner-up has less than half of it. */
 const SURE = 0.5;
-/** Below this it probably sees none of its breeds. */
+/** Below this it sees none of its breeds clearly. */
 const LOST = 0.25;
 
 const NARROW_SPACE = '\u202f';
@@ -29,7 +29,7 @@ export function breedInText(label: string): string {
 
 /** "golden_retriever" on its own: "Golden retriever". */
 export function breed(label: string): string {
-  return label === 'shih_tzu' ? 'Shih Tzu' : capitalised(breedInText(label));
+  return capitalised(breedInText(label));
 }
 
 /** 0.934 as "93 %"; never "0 %" or "100 %" for what is not. */
@@ -46,9 +46,7 @@ export function verdict(predictions: readonly Prediction[]): string {
   if (!first) return 'The model knows no breeds.';
   const best = `${breed(first.label)}, ${percent(first.probability)}`;
   if (!second) return best;
-  if (first.probability < LOST) {
-    return `Perhaps none of its breeds; nearest is ${breedInText(first.label)}, ${percent(first.probability)}`;
-  }
+  if (first.probability < LOST) return `Hardly a match: ${best}`;
   if (
     first.probability >= SURE &&
     first.probability >= 2 * second.probability
@@ -81,23 +79,25 @@ export function where(
         : horizontal === 1
           ? `at the ${['top', '', 'bottom'][vertical]}`
           : `in the ${['upper', '', 'lower'][vertical]} ${['left', '', 'right'][horizontal]}`;
-  return `strongest ${place}, ${extent(map)}`;
+  return `strongest ${place}`;
 }
 
 /** What a screen reader says in the place of the heatmap. */
 export function heatmapLabel(label: string, map: Heatmap): string {
+  const start = `Where the network looked for ${breedInText(label)}: ${where(map)}`;
   return map.status === 'empty'
-    ? `Where the network looked for ${breedInText(label)}: no evidence for this breed here.`
-    : `Where the network looked for ${breedInText(label)}: ${where(map)} of the square it saw.`;
+    ? `${start}.`
+    : `${start}, clearly on ${percent(extent(map))} of the square it saw.`;
 }
 
-/** "3 of 10 done", "10 done", "10 done, 1 of them failed". */
-export function progress(total: number, done: number, failed: number): string {
-  const finished = done + failed;
-  const count =
-    finished < total ? `${finished} of ${total} done` : `${total} done`;
-  if (failed === 0) return count;
-  return `${count}, ${failed} of them failed`;
+/** "3 of 10 done", "10 of 10 done, 1 failed". */
+export function progress(
+  total: number,
+  finished: number,
+  failed: number,
+): string {
+  const done = `${finished} of ${total} done`;
+  return failed === 0 ? done : `${done}, ${failed} failed`;
 }
 
 /** What an error says, as a sentence of its own. */
@@ -105,13 +105,9 @@ export function sentence(message: string): string {
   return `${capitalised(message.replace(/[.\s]+$/, ''))}.`;
 }
 
-/** How much of the square holds at least half of the strongest evidence. */
-function extent({ values }: Pick<Heatmap, 'values'>): string {
-  const share = values.filter((value) => value >= 0.5).length / values.length;
-  if (share < 0.05) return 'a small spot';
-  if (share < 0.15) return 'a patch';
-  if (share < 0.35) return 'a broad area';
-  return 'a large part';
+/** The share of the square that holds at least half of the strongest evidence. */
+function extent({ values }: Pick<Heatmap, 'values'>): number {
+  return values.filter((value) => value >= 0.5).length / values.length;
 }
 
 function third(cell: number, cells: number): 0 | 1 | 2 {

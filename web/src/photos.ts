@@ -39,7 +39,7 @@ export const counts = computed(() => {
 
 export const progressText = computed(() => {
   const { total, done, failed } = counts.value;
-  return total === 0 ? '' : progress(total, done, failed);
+  return total === 0 ? '' : progress(total, done + failed, failed);
 });
 
 let nextId = 1;

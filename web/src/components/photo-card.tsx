@@ -84,20 +84,22 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           <button
             class="button"
             type="button"
+            aria-label={`Save picture of ${photo.name}`}
             disabled={!map}
             onClick={() => savePicture(photo)}
           >
-            <Icon name="picture" />
-            Save picture
+            <Icon name="save" />
+            Picture
           </button>
           <button
             class="button"
             type="button"
+            aria-label={`Save numbers of ${photo.name}`}
             disabled={!map}
             onClick={() => saveNumbers(photo)}
           >
-            <Icon name="numbers" />
-            Save numbers
+            <Icon name="save" />
+            Numbers
           </button>
         </div>
       </div>

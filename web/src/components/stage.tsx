@@ -21,6 +21,7 @@ export function Stage(props: {
   const held = useSignal(false);
   const { width, height, crop, preview } = result;
   const url = useObjectUrl(preview);
+  const whole = crop.width >= width && crop.height >= height;
   const scale = HEAT_SIDE / Math.max(crop.width, crop.height);
   const hold = (down: boolean) => () => {
     held.value = down;
@@ -45,7 +46,7 @@ export function Stage(props: {
         />
         <div
           class="seen"
-          data-whole={crop.width === width && crop.height === height}
+          data-whole={whole}
           style={cropStyle(crop, width, height)}
         >
           <div
@@ -60,13 +61,13 @@ export function Stage(props: {
               />
             )}
           </div>
+          <p>
+            {whole
+              ? 'the network saw the whole photo'
+              : 'the network saw this square'}
+          </p>
         </div>
       </div>
-      <figcaption>
-        {crop.width === width && crop.height === height
-          ? 'the network saw the whole photo'
-          : 'the network saw this square'}
-      </figcaption>
     </figure>
   );
 }

@@ -21,7 +21,7 @@ export function Toolbar() {
         <Icon name="plus" />
         Add photos
       </PhotoPicker>
-      <label class="field">
+      <label class="field opacity">
         <span>Heat</span>
         <input
           type="range"
@@ -36,10 +36,11 @@ export function Toolbar() {
           }}
         />
       </label>
-      <label class="field">
+      <label class="field colours">
         <span>Colours</span>
         <select
           value={colormap.value}
+          aria-label="Colours of the heatmap"
           onChange={({ currentTarget }) => {
             colormap.value = currentTarget.value;
           }}

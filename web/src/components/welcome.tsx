@@ -11,7 +11,10 @@ export function Welcome() {
   return (
     <div class="welcome">
       <div class="welcome-words">
-        <h1>Which breed is it, and where did the network look?</h1>
+        <h1>
+          <span>Which breed is it,</span>{' '}
+          <span>and where did the network look?</span>
+        </h1>
         <p class="lead">
           Give it a photo of a dog. A neural network in this page names the
           breed, and a heatmap shows the parts of the photo that convinced it.

@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import {
+  breed,
+  breedInText,
+  heatmapLabel,
+  percent,
+  progress,
+  sentence,
+  verdict,
+  where,
+} from '../src/describe';
+
+const map = (rows: number, cols: number, hot: [number, number][]) => {
+  const values = new Float32Array(rows * cols);
+  for (const [row, col] of hot) values[row * cols + col] = 1;
+  const status = hot.length > 0 ? ('ok' as const) : ('empty' as const);
+  return { class: 0, status, max: 2, rows, cols, values };
+};
+
+const predictions = (...pairs: [string, number][]) =>
+  pairs.map(([label, probability], index) => ({
+    label,
+    index,
+    probability,
+    logit: 0,
+  }));
+
+describe('breed names', () => {
+  test.each([
+    ['beagle', 'Beagle', 'beagle'],
+    ['golden_retriever', 'Golden retriever', 'golden retriever'],
+    ['old_english_sheepdog', 'Old English sheepdog', 'old English sheepdog'],
+    ['pembroke_welsh_corgi', 'Pembroke Welsh corgi', 'Pembroke Welsh corgi'],
+    ['shih_tzu', 'Shih Tzu', 'Shih Tzu'],
+    ['n01440764 tench', 'N01440764 tench', 'n01440764 tench'],
+    ['', '', ''],
+  ])('%s', (label, alone, inText) => {
+    expect(breed(label)).toBe(alone);
+    expect(breedInText(label)).toBe(inText);
+  });
+});
+
+test.each([
+  [0, '0\u202f%'],
+  [0.0001, '<1\u202f%'],
+  [0.934, '93\u202f%'],
+  [0.9999, '>99\u202f%'],
+  [1, '100\u202f%'],
+])('percent of %d', (share, text) => {
+  expect(percent(share)).toBe(text);
+});
+
+describe('verdict', () => {
+  test('is plain when the network is sure', () => {
+    expect(verdict(predictions(['beagle', 0.93], ['pug', 0.04]))).toBe(
+      'Beagle, 93\u202f%',
+    );
+  });
+
+  test('names two when they are close', () => {
+    expect(verdict(predictions(['beagle', 0.51], ['pug', 0.4]))).toBe(
+      'Not sure: Beagle 51\u202f% or pug 40\u202f%',
+    );
+    expect(verdict(predictions(['beagle', 0.41], ['shih_tzu', 0.1]))).toBe(
+      'Not sure: Beagle 41\u202f% or Shih Tzu 10\u202f%',
+    );
+  });
+
+  test('believes nothing when all are improbable', () => {
+    expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]))).toBe(
+      'Hardly a match: Beagle, 20\u202f%',
+    );
+  });
+
+  test('copes with one class and with none', () => {
+    expect(verdict(predictions(['beagle', 1]))).toBe('Beagle, 100\u202f%');
+    expect(verdict([])).toMatch(/no breeds/);
+  });
+});
+
+describe('where', () => {
+  test.each<[number, number, string]>([
+    [0, 0, 'in the upper left'],
+    [0, 7, 'at the top'],
+    [7, 7, 'in the centre'],
+    [7, 13, 'on the right'],
+    [13, 6, 'at the bottom'],
+    [13, 13, 'in the lower right'],
+  ])('row %d, column %d', (row, col, place) => {
+    expect(where(map(14, 14, [[row, col]]))).toBe(`strongest ${place}`);
+  });
+
+  test('tells rows from columns in a map that is not square', () => {
+    expect(where(map(3, 9, [[2, 4]]))).toBe('strongest at the bottom');
+  });
+
+  test('says that an empty map is empty', () => {
+    expect(where(map(14, 14, []))).toBe('no evidence for this breed here');
+    expect(heatmapLabel('pug', map(14, 14, []))).toBe(
+      'Where the network looked for pug: no evidence for this breed here.',
+    );
+  });
+
+  test('is part of what a screen reader says, with the extent', () => {
+    const label = heatmapLabel(
+      'pug',
+      map(10, 10, [
+        [0, 0],
+        [0, 1],
+      ]),
+    );
+    expect(label).toBe(
+      'Where the network looked for pug: strongest in the upper left, ' +
+        'clearly on 2\u202f% of the square it saw.',
+    );
+  });
+});
+
+test('progress counts failures as finished', () => {
+  expect(progress(10, 3, 0)).toBe('3 of 10 done');
+  expect(progress(10, 10, 2)).toBe('10 of 10 done, 2 failed');
+});
+
+test('sentence starts large and ends with one stop', () => {
+  expect(sentence('this is no picture')).toBe('This is no picture.');
+  expect(sentence('No picture. ')).toBe('No picture.');
+});

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { fromBase64, fromBase64Slowly } from '../src/base64';
+import { stem } from '../src/download';
+import { explainedLine } from '../src/explain-line';
+import { isPicture } from '../src/intake';
+import { parseSettings } from '../src/settings';
+
+describe('base64', () => {
+  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) % 256);
+
+  test.each([0, 1, 2, 3, 1000])('of %d bytes, both ways', (count) => {
+    const some = bytes.subarray(0, count);
+    const text = Buffer.from(some).toString('base64');
+    expect(fromBase64(text)).toEqual(some.slice());
+    expect(fromBase64Slowly(text)).toEqual(some.slice());
+  });
+});
+
+test.each([
+  ['rex.jpg', 'rex'],
+  ['rex.photo.jpeg', 'rex.photo'],
+  ['holiday/rex.jpg', 'rex'],
+  ['rex', 'rex'],
+  ['.hidden', '.hidden'],
+])('stem of %s', (name, expected) => {
+  expect(stem(name)).toBe(expected);
+});
+
+test.each([
+  ['rex.jpg', 'image/jpeg', true],
+  ['rex.HEIC', '', true],
+  ['notes.txt', 'text/plain', false],
+  ['.DS_Store', '', false],
+])('is %s (%s) a picture', (name, type, expected) => {
+  expect(isPicture({ name, type })).toBe(expected);
+});
+
+describe('settings', () => {
+  const defaults = { opacity: 0.5, colormap: 'turbo' };
+
+  test.each([null, '', 'no json', '7', '{}', '{"opacity": 2}', '[]', 'null'])(
+    'fall back to the defaults for %s',
+    (text) => {
+      expect(parseSettings(text)).toEqual(defaults);
+    },
+  );
+
+  test('are taken as stored', () => {
+    const stored = { opacity: 0.25, colormap: 'gray' };
+    expect(parseSettings(JSON.stringify(stored))).toEqual(stored);
+  });
+});
+
+test("an explained photo is the command line's JSON, and no more", () => {
+  const result = {
+    width: 300,
+    height: 200,
+    crop: { x: 62.5, y: 12.5, width: 175, height: 175 },
+    preview: new Blob(),
+    predictions: [
+      { label: 'pug', index: 1, probability: 0.75, logit: 2 },
+      { label: 'beagle', index: 0, probability: 0.25, logit: 1 },
+    ],
+    maps: [],
+    milliseconds: { decode: 3, forward: 40, backward: 1 },
+  };
+  const values = Float32Array.of(0, 0.1, 1 / 3, 1);
+  const heatmap = { class: 0, status: 'ok' as const, max: 9, rows: 2, cols: 2 };
+  const line = explainedLine('a.jpg', result, { ...heatmap, values });
+  expect(line).toEqual({
+    photo: 'a.jpg',
+    width: 300,
+    height: 200,
+    top: result.predictions,
+    class: 'beagle',
+    method: 'gradcam',
+    layer: 'block5_conv3',
+    crop: result.crop,
+    heatmap: { rows: 2, cols: 2, values: expect.anything() },
+    milliseconds: result.milliseconds,
+  });
+  expect(JSON.stringify(line.heatmap.values)).toBe(
+    '[0,0.100000001,0.333333343,1]',
+  );
+  expect(Float32Array.from(line.heatmap.values)).toEqual(values);
+});

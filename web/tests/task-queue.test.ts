@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { TaskQueue } from '../src/task-queue';
+
+/** A task that ends when told to, and notes when it began. */
+function makeTask(log: string[], name: string) {
+  let finish = () => {};
+  const ended = new Promise<void>((resolve) => (finish = resolve));
+  const task = async () => {
+    log.push(name);
+    await ended;
+    return name;
+  };
+  return { task, finish: () => finish() };
+}
+
+test('runs one task at a time, in order, and hands back what it gives', async () => {
+  const queue = new TaskQueue();
+  const log: string[] = [];
+  const a = makeTask(log, 'a');
+  const b = makeTask(log, 'b');
+  const results = [queue.run(a.task), queue.run(b.task)];
+  await Promise.resolve();
+  expect(log).toEqual(['a']);
+  a.finish();
+  expect(await results[0]).toBe('a');
+  b.finish();
+  expect(await results[1]).toBe('b');
+  expect(log).toEqual(['a', 'b']);
+});
+
+test('lets an urgent task overtake those that wait, not the one that runs', async () => {
+  const queue = new TaskQueue();
+  const log: string[] = [];
+  const first = makeTask(log, 'first');
+  const running = queue.run(first.task);
+  const rest = [
+    queue.run(async () => log.push('patient')),
+    queue.run(async () => log.push('urgent'), 'urgent'),
+  ];
+  first.finish();
+  await Promise.all([running, ...rest]);
+  expect(log).toEqual(['first', 'urgent', 'patient']);
+});
+
+test('goes on after a task has failed', async () => {
+  const queue = new TaskQueue();
+  const failing = queue.run(() => Promise.reject(new Error('no')));
+  const next = queue.run(async () => 'yes');
+  await expect(failing).rejects.toThrow('no');
+  expect(await next).toBe('yes');
+});
+
+test('starts again after it has been idle', async () => {
+  const queue = new TaskQueue();
+  expect(await queue.run(async () => 1)).toBe(1);
+  expect(await queue.run(async () => 2)).toBe(2);
+});
