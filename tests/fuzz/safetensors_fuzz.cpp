@@ -1,0 +1,118 @@
+// libFuzzer target: any bytes as a model file. What is accepted must keep the parser's promises,
+// survive being written and read again, and convert without touching memory outside its ranges.
+//
+//   clang++ -std=c++23 -g -O1 -fsanitize=fuzzer,address,undefined -Iengine \
+//     tests/fuzz/safetensors_fuzz.cpp engine/weights/*.cpp engine/tensor/tensor.cpp
+//   ./a.out -dict=tests/fuzz/safetensors.dict CORPUS tests/fixtures/weights
+
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <vector>
+
+#include "weights/convert.h"
+#include "weights/metadata.h"
+#include "weights/names.h"
+#include "weights/safetensors.h"
+
+namespace gradcam {
+namespace {
+
+void require(bool promise) {
+  if (!promise) std::abort();
+}
+
+void check_header(const SafetensorsHeader& header, std::uint64_t file_size) {
+  std::uint64_t expected = header.data_offset;
+  for (const TensorInfo& tensor : header.tensors) {
+    require(header.data_offset + tensor.begin == expected && tensor.end >= tensor.begin);
+    require(header.find(tensor.name) == &tensor);
+    std::uint64_t bits = dtype_bits(tensor.dtype);
+    for (const std::size_t dim : tensor.shape) bits *= dim;
+    require(bits == 8 * (tensor.end - tensor.begin));
+    expected = header.data_offset + tensor.end;
+  }
+  require(expected == file_size);
+}
+
+void check_round_trip(const SafetensorsHeader& header, std::uint64_t data_size) {
+  const std::vector<std::uint8_t> bytes =
+      serialize_safetensors_header(header.tensors, header.metadata);
+  const auto again = parse_safetensors_header(bytes, bytes.size() + data_size);
+  require(again && again->metadata == header.metadata);
+  require(again->tensors.size() == header.tensors.size());
+  for (std::size_t i = 0; i < header.tensors.size(); ++i) {
+    const TensorInfo& a = header.tensors[i];
+    const TensorInfo* b = again->find(a.name);
+    require(b != nullptr && b->dtype == a.dtype && b->shape == a.shape && b->begin == a.begin &&
+            b->end == a.end);
+  }
+}
+
+void check_values(const SafetensorsHeader& header, std::span<const std::uint8_t> file) {
+  for (const TensorInfo& tensor : header.tensors) {
+    const auto bytes = file.subspan(header.data_offset + tensor.begin, tensor.end - tensor.begin);
+    const std::size_t size = dtype_size(tensor.dtype);
+    std::vector<float> values(size == 0 ? 0 : bytes.size() / size);
+    if (!to_float32(tensor.dtype, bytes, values)) continue;
+    for (const float value : values) require(value - value == 0);  // finite
+  }
+}
+
+void check_metadata(const SafetensorsHeader& header) {
+  const auto metadata = parse_metadata(header.metadata);
+  if (!metadata) return;
+  const auto again = parse_metadata(serialize_metadata(*metadata));
+  require(again && again->labels == metadata->labels &&
+          again->temperature == metadata->temperature &&
+          again->preprocess == metadata->preprocess && again->source == metadata->source &&
+          again->license == metadata->license);
+}
+
+void check_names(const SafetensorsHeader& header) {
+  const auto map = map_names(header);
+  if (!map) return;
+  std::size_t inputs = 3;
+  for (std::size_t i = 0; i < map->layers.size(); ++i) {
+    const LayerWeights& layer = map->layers[i];
+    if (i == kConvLayers) inputs *= map->grid * map->grid;
+    require(layer.shape.front() > 0 && layer.shape.back() == inputs);
+    require(header.tensors.at(layer.bias).shape == Shape{layer.shape.front()});
+    require(layer.weight < header.tensors.size());
+    inputs = layer.shape.front();
+  }
+}
+
+void fuzz(std::span<const std::uint8_t> file) {
+  const auto header = parse_safetensors_header(file, file.size());
+  if (!header) {
+    require(!header.error().message.empty() && header.error().message.size() < 1000);
+    return;
+  }
+  check_header(*header, file.size());
+  check_round_trip(*header, file.size() - header->data_offset);
+  check_values(*header, file);
+  check_metadata(*header);
+  check_names(*header);
+}
+
+}  // namespace
+}  // namespace gradcam
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  gradcam::fuzz({data, size});
+
+  // Once more as a bare JSON header, without and with data behind it, which spares the fuzzer from
+  // keeping the length prefix right.
+  constexpr std::size_t kDataBytes = 16;
+  std::vector<std::uint8_t> file;
+  for (std::size_t i = 0; i < 8; ++i) {
+    file.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(size) >> 8 * i));
+  }
+  file.insert(file.end(), data, data + size);
+  for (const std::size_t bytes : {std::size_t{0}, kDataBytes}) {
+    file.resize(8 + size + bytes, 0x3f);
+    gradcam::fuzz(file);
+  }
+  return 0;
+}
