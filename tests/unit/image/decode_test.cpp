@@ -1,0 +1,91 @@
+#include "image/decode.h"
+
+#include <gtest/gtest.h>
+
+#include "image_fixtures.h"
+
+namespace gradcam::test {
+namespace {
+
+TEST(Decode, GivesThePixelsThatPillowAndTheSourceHave) {
+  const auto pictures = manifest()["pictures"];
+  ASSERT_GT(pictures.size(), 20u);
+  for (const auto& picture : pictures) {
+    const std::string name = picture["file"];
+    SCOPED_TRACE(name);
+    const Image image = decoded_fixture(name);
+    EXPECT_EQ(image.width, picture["width"].get<int>());
+    EXPECT_EQ(image.height, picture["height"].get<int>());
+    const Difference apart = difference(image.rgb, fixture(picture["pixels"]));
+    if (name.ends_with(".jpg")) {
+      // The inverse transform and the enlarging of chroma may differ by a few steps.
+      EXPECT_LE(apart.largest, 6);
+      EXPECT_LE(apart.mean, 1.0);
+    } else {
+      EXPECT_LE(apart.largest, name.find('a') == std::string::npos ? 0 : 1);
+    }
+  }
+}
+
+TEST(Decode, TurnsAllEightOrientationsUpright) {
+  const Image scene = decoded_fixture("scene.png");
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    SCOPED_TRACE(orientation);
+    const std::string name = "orientation_" + std::to_string(orientation);
+    EXPECT_EQ(decoded_fixture(name + ".png").rgb, scene.rgb);
+    const Image photo = decoded_fixture(name + ".jpg");
+    EXPECT_EQ(photo.width, scene.width);
+    EXPECT_EQ(photo.height, scene.height);
+    const Difference apart = difference(photo.rgb, scene.rgb);
+    EXPECT_LE(apart.mean, 2.0);
+    EXPECT_LE(apart.largest, 16);
+  }
+}
+
+TEST(Decode, RefusesHugePicturesByTheirHeader) {
+  const auto image = decode_image(fixture("huge.png"));
+  ASSERT_FALSE(image.has_value());
+  EXPECT_EQ(image.error().code, ErrorCode::kImageTooLarge);
+  EXPECT_NE(image.error().message.find("30000 x 30000"), std::string::npos);
+  EXPECT_NE(image.error().message.find("20000"), std::string::npos);
+}
+
+TEST(Decode, ChecksTheLimitsForEveryFormat) {
+  for (const std::string name : {"scene.png", "baseline.jpg", "animated.gif", "rgb.bmp"}) {
+    SCOPED_TRACE(name);
+    const auto bytes = fixture(name);
+    EXPECT_TRUE(decode_image(bytes, {.max_side = 40, .max_pixels = 40 * 29}).has_value());
+    const auto side = decode_image(bytes, {.max_side = 39, .max_pixels = 40 * 29});
+    ASSERT_FALSE(side.has_value());
+    EXPECT_EQ(side.error().code, ErrorCode::kImageTooLarge);
+    EXPECT_NE(side.error().message.find("39 pixels a side"), std::string::npos);
+    const auto area = decode_image(bytes, {.max_side = 40, .max_pixels = 40 * 29 - 1});
+    ASSERT_FALSE(area.has_value());
+    EXPECT_EQ(area.error().code, ErrorCode::kImageTooLarge);
+    EXPECT_NE(area.error().message.find("1159 pixels in all"), std::string::npos);
+  }
+}
+
+TEST(ImageFromRgba, CompositesOverWhite) {
+  const std::vector<std::uint8_t> rgba = {10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 200, 51};
+  const auto image = image_from_rgba(rgba, 3, 1);
+  ASSERT_TRUE(image.has_value());
+  EXPECT_EQ(image->width, 3);
+  EXPECT_EQ(image->height, 1);
+  const std::vector<std::uint8_t> expected = {10, 20, 30, 255, 255, 255, 204, 224, 244};
+  EXPECT_EQ(image->rgb, expected);
+}
+
+TEST(ImageFromRgba, RefusesSizesThatDoNotFit) {
+  const std::vector<std::uint8_t> rgba(16);
+  for (const auto& [width, height] :
+       {std::pair{4, 2}, {0, 0}, {-2, -2}, {-4, 1}, {2, 1}, {1, 16}}) {
+    const auto image = image_from_rgba(rgba, width, height);
+    ASSERT_FALSE(image.has_value()) << width << " x " << height;
+    EXPECT_EQ(image.error().code, ErrorCode::kInvalidArgument);
+  }
+  EXPECT_EQ(image_from_rgba(rgba, 30000, 30000).error().code, ErrorCode::kImageTooLarge);
+}
+
+}  // namespace
+}  // namespace gradcam::test

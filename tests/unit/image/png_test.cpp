@@ -1,0 +1,32 @@
+#include "image/png.h"
+
+#include <gtest/gtest.h>
+
+#include "image_fixtures.h"
+
+namespace gradcam::test {
+namespace {
+
+TEST(EncodePng, ReadsBackTheSame) {
+  for (const std::string name : {"scene.png", "noise.png", "one_pixel.png"}) {
+    SCOPED_TRACE(name);
+    const Image image = decoded_fixture(name);
+    const auto png = encode_png(image);
+    ASSERT_TRUE(png.has_value());
+    EXPECT_EQ(sniff_format(*png), "png");
+    const auto again = decode_image(*png);
+    ASSERT_TRUE(again.has_value()) << again.error().message;
+    EXPECT_EQ(again->width, image.width);
+    EXPECT_EQ(again->height, image.height);
+    EXPECT_EQ(again->rgb, image.rgb);
+  }
+}
+
+TEST(EncodePng, RefusesInconsistentImages) {
+  EXPECT_EQ(encode_png(Image{}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(encode_png(Image{.width = 2, .height = 2, .rgb = {1, 2, 3}}).error().code,
+            ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace gradcam::test
