@@ -13,7 +13,7 @@
  * own and stays valid.
  */
 
-import { wasiImports } from "./wasi";
+import { wasiImports } from './wasi';
 
 /** What the engine refuses to do: a code for programs, a sentence for people. */
 export class EngineError extends Error {
@@ -23,14 +23,14 @@ export class EngineError extends Error {
     message: string,
   ) {
     super(message);
-    this.name = "EngineError";
+    this.name = 'EngineError';
   }
 }
 
 export interface EngineInfo {
   version: string;
   /** Which build of the engine this is. */
-  simd: "simd128" | "relaxed";
+  simd: 'simd128' | 'relaxed';
   /** Ways to run a convolution that are in this build, the preferred one first. */
   convolutions: string[];
   /** Names that `heatRgba` and `overlayPng` take. */
@@ -99,7 +99,7 @@ export interface Heatmap {
   /** Index of the class. */
   class: number;
   /** `empty`: no positive evidence, every value is zero. */
-  status: "ok" | "empty";
+  status: 'ok' | 'empty';
   /** The maximum before it was scaled to 1. */
   max: number;
   rows: number;
@@ -176,7 +176,7 @@ interface Exports {
   ): number;
 }
 
-/** The first bytes of a safetensors file, which hold the length of its header. */
+/** The first bytes of a safetensors file, which tell how long its header is. */
 const HEADER_LENGTH_BYTES = 8;
 
 /** A tensor is handed over in pieces of about this size. */
@@ -203,7 +203,7 @@ export class Engine {
     wasm = instance.exports as unknown as Exports;
     wasm._initialize?.();
     const handle = wasm.gradcam_create();
-    if (!handle) throw outOfMemory("an engine");
+    if (!handle) throw outOfMemory('an engine');
     return new Engine(wasm, handle);
   }
 
@@ -234,11 +234,7 @@ export class Engine {
         wasm.gradcam_model_header_bytes(handle, pointer, first.length, total),
       ),
     );
-    const header = await slice(
-      source,
-      HEADER_LENGTH_BYTES,
-      HEADER_LENGTH_BYTES + headerBytes,
-    );
+    const header = await slice(source, 0, headerBytes);
     const { tensors } = this.withBytes(header, (pointer) =>
       this.call<{ tensors: TensorPlace[] }>(
         wasm.gradcam_model_begin(handle, pointer, header.length, total),
@@ -271,7 +267,7 @@ export class Engine {
   setPixels({ width, height, data }: Pixels): PhotoInfo {
     if (data.length !== width * height * 4) {
       throw new EngineError(
-        "invalid_argument",
+        'invalid_argument',
         `${data.length} bytes given for ${width} x ${height} RGBA pixels`,
       );
     }
@@ -304,7 +300,7 @@ export class Engine {
         this.call<{
           rows: number;
           cols: number;
-          maps: Pick<Heatmap, "class" | "status" | "max">[];
+          maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
           milliseconds: number;
         }>(this.wasm.gradcam_explain(this.handle, pointer, classes.length)),
     );
@@ -326,7 +322,7 @@ export class Engine {
    * over the crop of the photo.
    */
   heatRgba(
-    heatmap: Pick<Heatmap, "rows" | "cols" | "values">,
+    heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
     colormap: string,
     width: number,
     height: number,
@@ -354,7 +350,7 @@ export class Engine {
 
   /** A PNG file of the whole photo with the heatmap over it, as the command line writes it. */
   overlayPng(
-    heatmap: Pick<Heatmap, "rows" | "cols" | "values">,
+    heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
     colormap: string,
     alpha: number,
   ): Uint8Array<ArrayBuffer> {
@@ -404,7 +400,7 @@ export class Engine {
     const text = new TextDecoder().decode(
       new Uint8Array(this.wasm.memory.buffer, pointer, count),
     );
-    const message = JSON.parse(text || "{}");
+    const message = JSON.parse(text || '{}');
     if (status !== 0) throw new EngineError(message.code, message.message);
     return message as T;
   }
@@ -425,10 +421,10 @@ function valuesOf({
   rows,
   cols,
   values,
-}: Pick<Heatmap, "rows" | "cols" | "values">): Uint8Array {
+}: Pick<Heatmap, 'rows' | 'cols' | 'values'>): Uint8Array {
   if (values.length !== rows * cols) {
     throw new EngineError(
-      "invalid_argument",
+      'invalid_argument',
       `${values.length} values given for a heatmap of ${rows} x ${cols}`,
     );
   }
@@ -460,15 +456,15 @@ async function slice(
     return new Uint8Array(await source.slice(begin, end).arrayBuffer());
   } catch {
     throw new EngineError(
-      "unreadable_file",
-      "the model file cannot be read; it may have been moved or changed",
+      'unreadable_file',
+      'the model file cannot be read; it may have been moved or changed',
     );
   }
 }
 
 function outOfMemory(what: string): EngineError {
   return new EngineError(
-    "out_of_memory",
+    'out_of_memory',
     `there is not enough memory for ${what}`,
   );
 }

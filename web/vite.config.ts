@@ -12,8 +12,8 @@ export default defineConfig({
   build: {
     outDir: `${root}/dist`,
     emptyOutDir: true,
-    // What runs SIMD in WebAssembly runs this.
-    target: ['chrome91', 'firefox89', 'safari16.4'],
+    // The oldest with SIMD in WebAssembly and, in Firefox, DecompressionStream.
+    target: ['chrome91', 'firefox113', 'safari16.4'],
     assetsInlineLimit: Infinity,
     cssCodeSplit: false,
     modulePreload: false,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 /** What goes into the page beside its own code: element id, file, and where that comes from. */
@@ -15,34 +16,33 @@ const ENGINES = [
     origin: 'Build it with the CMake preset wasm-relaxed.',
   },
 ];
-const MODELS = [
-  {
-    id: 'model',
-    file: 'weights/default.safetensors',
-    origin: 'It is part of the repository: check it out again.',
-  },
-];
+const MODEL = {
+  id: 'model',
+  file: 'weights/default.safetensors',
+  origin: 'It is part of the repository: check it out again.',
+};
 
 /**
  * Puts both builds of the engine and the default model into the page, as base64 in script elements
- * that no browser executes: parsing those is five times faster than a string in JavaScript.
+ * that no browser executes: parsing those is five times faster than a string in JavaScript. The
+ * engines are compressed; the weights would not get smaller.
  */
 export function payload(root: string): Plugin {
-  const elements = (files: typeof MODELS) =>
-    files
-      .map(({ id, file, origin }) => {
-        const base64 = read(join(root, file), origin).toString('base64');
-        return `<script type="text/plain" id="${id}">${base64}</script>`;
-      })
-      .join('\n');
+  const element = (id: string, bytes: Buffer) =>
+    `<script type="text/plain" id="${id}">${bytes.toString('base64')}</script>`;
   return {
     name: 'gradcam:payload',
     transformIndexHtml: {
       order: 'post',
-      handler: (html) =>
-        html
-          .replace('<!-- engines -->', elements(ENGINES))
-          .replace('<!-- model -->', elements(MODELS)),
+      handler: (html) => {
+        const engines = ENGINES.map(({ id, file, origin }) =>
+          element(id, gzipSync(read(join(root, file), origin), { level: 9 })),
+        );
+        const model = read(join(root, MODEL.file), MODEL.origin);
+        return html
+          .replace('<!-- engines -->', engines.join('\n'))
+          .replace('<!-- model -->', element(MODEL.id, model));
+      },
     },
   };
 }

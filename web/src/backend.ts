@@ -30,8 +30,8 @@ export const modelChange = signal<
 >(undefined);
 
 const NO_SIMD =
-  'this browser cannot run the network, because it lacks WebAssembly SIMD; ' +
-  'Chrome and Edge have it since 91, Firefox since 89, Safari since 16.4';
+  'this browser is too old to run the network, as it lacks WebAssembly SIMD; ' +
+  'Chrome and Edge from 91, Firefox from 113 and Safari from 16.4 on will do';
 
 const tasks = new TaskQueue();
 let worker: Remote<WorkerApi>;
@@ -56,7 +56,9 @@ async function start(): Promise<Network> {
     return failed({ code: 'unsupported_browser', message: NO_SIMD });
   }
   const build = (await relaxedSimd()) ? 'engine-relaxed' : 'engine-simd128';
-  const compiling = WebAssembly.compile(fromBase64(takePayload(build)));
+  const compiling = gunzip(fromBase64(takePayload(build))).then((bytes) =>
+    WebAssembly.compile(bytes),
+  );
   worker = wrap<WorkerApi>(new EngineWorker());
   const module = await compiling;
   await documentParsed();
@@ -111,6 +113,13 @@ function takePayload(id: string): string {
   if (!text) throw new Error(`the page lacks its part "${id}"`);
   element.remove();
   return text;
+}
+
+function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  const stream = new Blob([bytes]).stream();
+  return new Response(
+    stream.pipeThrough(new DecompressionStream('gzip')),
+  ).arrayBuffer();
 }
 
 function documentParsed(): Promise<void> {

@@ -1,0 +1,178 @@
+/** The engine's class over the real engine, with the model of the page. */
+
+import { readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Engine, EngineError, type Pixels } from '../../wasm/engine';
+
+const repository = new URL('../../', import.meta.url);
+
+let module: WebAssembly.Module;
+let weights: Uint8Array<ArrayBuffer>;
+
+beforeAll(async () => {
+  const bytes = await readFile(
+    new URL('build/wasm-simd/wasm/gradcam.wasm', repository),
+  );
+  module = await WebAssembly.compile(Uint8Array.from(bytes));
+  weights = Uint8Array.from(
+    await readFile(new URL('weights/default.safetensors', repository)),
+  );
+});
+
+/** An orange disc on blue, so that there is something to see. */
+function picture(width: number, height: number): Pixels {
+  const data = new Uint8ClampedArray(width * height * 4);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const inside = Math.hypot(x - width / 3, y - height / 2) < height / 4;
+      data.set(
+        inside ? [230, 120, 20, 255] : [40, 80, 160, 255],
+        (y * width + x) * 4,
+      );
+    }
+  }
+  return { width, height, data };
+}
+
+function errorOf(act: () => unknown): EngineError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof EngineError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('an engine with a model', () => {
+  let engine: Engine;
+  const shares: number[] = [];
+
+  beforeAll(async () => {
+    engine = await Engine.create(module);
+    await engine.loadModel(weights, (share) => shares.push(share));
+  });
+
+  test('tells what it is', () => {
+    const { simd, colormaps, methods } = engine.about();
+    expect(simd).toBe('simd128');
+    expect(colormaps).toContain('turbo');
+    expect(methods).toContain('gradcam');
+  });
+
+  test('reported the progress of loading', () => {
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    expect(shares.at(-1)).toBe(1);
+  });
+
+  test('classifies, explains and draws', () => {
+    const photo = engine.setPixels(picture(320, 240));
+    expect(photo).toMatchObject({ width: 320, height: 240 });
+    expect(photo.crop.width).toBeGreaterThan(0);
+
+    const { predictions } = engine.classify();
+    const total = predictions.reduce((sum, p) => sum + p.probability, 0);
+    expect(total).toBeCloseTo(1, 5);
+
+    const classes = predictions.map(({ index }) => index);
+    const { maps } = engine.explain(classes);
+    expect(maps.map((map) => map.class)).toEqual(classes);
+    for (const { rows, cols, values, status } of maps) {
+      expect(values.length).toBe(rows * cols);
+      expect(Math.max(...values)).toBe(status === 'ok' ? 1 : 0);
+    }
+
+    const heat = engine.heatRgba(maps[0]!, 'turbo', 64, 48);
+    expect(heat.data.length).toBe(64 * 48 * 4);
+
+    const png = engine.overlayPng(maps[0]!, 'turbo', 0.5);
+    expect([...png.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
+    // The engine reads what it wrote.
+    expect(engine.decode(png)).toMatchObject({ format: 'png', width: 320 });
+  });
+
+  test('gives previews that keep the shape and small photos as they are', () => {
+    engine.setPixels(picture(300, 100));
+    expect(engine.preview(150)).toMatchObject({ width: 150, height: 50 });
+    const whole = engine.preview(1000);
+    expect(whole.data).toEqual(picture(300, 100).data);
+  });
+
+  test('what it returned survives later calls', () => {
+    engine.setPixels(picture(64, 64));
+    engine.classify();
+    const [first] = engine.explain([0]).maps;
+    const before = first!.values.slice();
+    engine.setPixels(picture(900, 700));
+    engine.classify();
+    engine.explain([1, 2, 3]);
+    expect(first!.values).toEqual(before);
+  });
+
+  test('refuses what is no picture, and goes on', () => {
+    const nothing = errorOf(() => engine.decode(new Uint8Array()));
+    expect(nothing.message).not.toBe('');
+    const text = errorOf(() =>
+      engine.decode(new TextEncoder().encode('not a picture at all')),
+    );
+    expect(text.code).not.toBe('internal');
+    expect(engine.setPixels(picture(8, 8)).width).toBe(8);
+  });
+
+  test('refuses a colormap and a class that do not exist', () => {
+    const heatmap = { rows: 1, cols: 1, values: Float32Array.of(1) };
+    const colormap = errorOf(() => engine.heatRgba(heatmap, 'none', 8, 8));
+    expect(colormap.code).toBe('invalid_argument');
+    engine.setPixels(picture(8, 8));
+    engine.classify();
+    expect(errorOf(() => engine.explain([-1])).code).toBe('invalid_argument');
+  });
+
+  test('refuses arrays that do not fit their sizes', () => {
+    const values = new Float32Array(3);
+    const heatmap = { rows: 2, cols: 2, values };
+    expect(errorOf(() => engine.heatRgba(heatmap, 'turbo', 8, 8)).code).toBe(
+      'invalid_argument',
+    );
+    const pixels = { width: 2, height: 2, data: new Uint8ClampedArray(3) };
+    expect(errorOf(() => engine.setPixels(pixels)).code).toBe(
+      'invalid_argument',
+    );
+  });
+
+  test('keeps its model when another one is broken', async () => {
+    for (const bytes of [
+      new Uint8Array(),
+      weights.subarray(0, 100),
+      weights.subarray(0, weights.length - 1),
+      new TextEncoder().encode('<html>not found</html>'),
+    ]) {
+      const error = await engine.loadModel(bytes).catch((error) => error);
+      expect(error).toBeInstanceOf(EngineError);
+      expect(error.code).toBe('corrupt_model');
+    }
+    engine.setPixels(picture(64, 64));
+    expect(engine.classify().predictions.length).toBeGreaterThan(1);
+  });
+});
+
+test('a model reads the same from a blob as from bytes', async () => {
+  const answer = async (source: Blob | Uint8Array) => {
+    const engine = await Engine.create(module);
+    const info = await engine.loadModel(source);
+    engine.setPixels(picture(200, 300));
+    const { predictions } = engine.classify();
+    engine.dispose();
+    return { info, predictions };
+  };
+  expect(await answer(new Blob([weights]))).toEqual(await answer(weights));
+});
+
+test('an engine without a model colours heatmaps, and refuses photos', async () => {
+  const engine = await Engine.create(module);
+  const heatmap = { rows: 1, cols: 2, values: Float32Array.of(0, 1) };
+  const { data } = engine.heatRgba(heatmap, 'turbo', 2, 1);
+  expect(data[3]).toBe(0);
+  expect(data[7]).toBe(255);
+  expect(errorOf(() => engine.setPixels(picture(8, 8))).message).not.toBe('');
+});
