@@ -207,13 +207,33 @@ TEST(Names, SaysWhatAFileOfAnotherModelHolds) {
   const auto empty = map_tensors({});
   ASSERT_FALSE(empty);
   EXPECT_THAT(empty.error().message, HasSubstr("it is empty"));
-  // The convolutions alone, as Keras's notop file has them.
-  std::vector<TensorInfo> notop = tensors_of(FileLayout::kKeras);
-  notop.resize(26);
-  const auto headless = map_tensors(notop);
-  ASSERT_FALSE(headless);
-  EXPECT_THAT(headless.error().message,
+}
+
+// The convolutions alone, as in Keras's notop file. Those of PyTorch's layouts have the same names.
+TEST(Names, SaysWhatAFileWithoutDenseLayersLacks) {
+  const auto error_of = [](FileLayout layout) {
+    std::vector<TensorInfo> tensors = tensors_of(layout);
+    tensors.resize(26);
+    const auto map = map_tensors(tensors);
+    return map ? "" : map.error().message;
+  };
+  EXPECT_THAT(error_of(FileLayout::kKeras),
               HasSubstr("fc1.weight, fc1.bias, fc2.weight, fc2.bias and 2 more"));
+  EXPECT_THAT(error_of(FileLayout::kTorchvision),
+              HasSubstr("of torchvision: classifier.0.weight, classifier.0.bias"));
+  EXPECT_EQ(error_of(FileLayout::kTimm), error_of(FileLayout::kTorchvision));
+}
+
+// fc1 over 4 x 2 positions: whole channels, but no square.
+TEST(Names, RefusesAnOblongGrid) {
+  for (const FileLayout layout : {FileLayout::kKeras, FileLayout::kTorchvision}) {
+    std::vector<TensorInfo> tensors = tensors_of(layout);
+    tensors[27].shape[1] = 8 * kWidths[12];
+    const auto map = map_tensors(tensors);
+    ASSERT_FALSE(map);
+    EXPECT_THAT(map.error().message,
+                HasSubstr("the shape [9, 112], but expected is [outputs, side x side x 14]"));
+  }
 }
 
 TEST(Names, OfficialVgg16HasTheGridOf224Pixels) {
