@@ -34,7 +34,7 @@
 #pragma clang attribute push(__attribute__((no_sanitize("shift", "signed-integer-overflow"))), \
                              apply_to = function)
 #endif
-#include <stb/stb_image.h>
+#include <stb_image.h>
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

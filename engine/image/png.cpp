@@ -5,7 +5,7 @@
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #define STBIW_ASSERT(condition) ((void)0)
-#include <stb/stb_image_write.h>
+#include <stb_image_write.h>
 
 namespace gradcam {
 

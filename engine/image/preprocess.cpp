@@ -7,10 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-// See resize.cpp: the same bits on every machine.
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#endif
+// Compiled with -ffp-contract=off, as resize.cpp.
 
 namespace gradcam {
 namespace {

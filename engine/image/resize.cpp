@@ -6,11 +6,8 @@
 #include <string>
 #include <vector>
 
-// Multiplications and additions stay apart: fusing them would give other bits on other machines.
-// (GCC has no pragma for this; the build passes -ffp-contract=off.)
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#endif
+// The build compiles this file with -ffp-contract=off: fused multiplications and additions would
+// give other bits on other machines.
 
 namespace gradcam {
 namespace {

@@ -37,6 +37,20 @@ TEST(Preprocess, MatchesPillowAndNumpy) {
   }
 }
 
+TEST(Preprocess, HasTheSameBitsOnEveryMachine) {
+  const Image noise = decoded_fixture("noise.png");
+  for (const auto& entry : manifest()["preprocesses"]) {
+    SCOPED_TRACE(entry["preprocess"].dump());
+    const auto input = preprocess(noise, *parse_preprocess(entry["preprocess"].dump()));
+    ASSERT_TRUE(input.has_value());
+    const auto expected = float_fixture(entry["exact"]);
+    ASSERT_EQ(input->size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(input->values()[i], expected[i]) << i;
+    }
+  }
+}
+
 TEST(Preprocess, CropsTheCentreOfTheShorterSide) {
   const Box wide = crop_box({}, 640, 480);
   EXPECT_DOUBLE_EQ(wide.width, 420);
