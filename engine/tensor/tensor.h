@@ -52,10 +52,18 @@ Result<AlignedArray<T>> allocate_array(std::size_t count) {
   return AlignedArray<T>(static_cast<T*>(memory));
 }
 
-/// An owning float32 array, row-major. Movable, not copyable (copies are explicit: `clone`).
+/// An owning float32 array, row-major. Movable, which leaves it empty; not copyable (copies are
+/// explicit: `clone`).
 class Tensor {
  public:
   Tensor() = default;
+  Tensor(Tensor&& other) noexcept { *this = std::move(other); }
+  Tensor& operator=(Tensor&& other) noexcept {
+    shape_ = std::exchange(other.shape_, {});
+    size_ = std::exchange(other.size_, 0);
+    data_ = std::move(other.data_);
+    return *this;
+  }
 
   /// A tensor of zeros.
   static Result<Tensor> zeros(Shape shape);
