@@ -126,11 +126,12 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
                                                  std::to_string(info.shape[0]) + " rows of " +
                                                  std::to_string(stride) + " bytes");
   }
+  if (rows == 0) return {};
   const auto [layer, part] = targets_[tensor];
   GRADCAM_CHECK_OK(allocate(layer));
   Pending& pending = pending_[layer];
   for (std::size_t i = 0; i < rows; ++i) {
-    const std::size_t row = rows_[tensor]++;
+    const std::size_t row = rows_[tensor];
     const auto row_bytes = bytes.subspan(i * stride, stride);
     Result<void> status;
     if (part == Part::kWeight) {
@@ -143,8 +144,9 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
       return fail(status.error().code, "tensor " + info.name + ", row " + std::to_string(row) +
                                            ": " + status.error().message);
     }
+    ++rows_[tensor];
+    --pending.missing;
   }
-  pending.missing -= rows;
   return pending.missing == 0 ? pack(layer) : Result<void>();
 }
 
@@ -222,6 +224,11 @@ Result<Vgg16> Vgg16Loader::finish() {
     }
   }
   auto& [fc1, fc2, predictions] = dense_;
+  const auto is_packed = [](const Vgg16::Conv& conv) { return conv.kernel != nullptr; };
+  if (!std::ranges::all_of(conv_, is_packed) || !fc1 || !fc2 || !predictions) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the loader has given its model away, or lacked memory for it");
+  }
   GRADCAM_TRY(Dense fc1_sums, fc1->summed_over_positions(map_.grid * map_.grid));
   return Vgg16(std::move(info_), std::move(conv_), *std::move(fc1), std::move(fc1_sums),
                *std::move(fc2), *std::move(predictions));

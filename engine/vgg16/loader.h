@@ -35,10 +35,10 @@ class Vgg16Loader {
   std::size_t row_bytes(std::size_t tensor) const;
 
   /// Takes the next bytes of a tensor: all of them, or any number of whole rows. Tensors may come
-  /// in any order. Values that are not finite are refused.
+  /// in any order. Values that are not finite are refused; rows before them have been taken.
   Result<void> provide(std::size_t tensor, std::span<const std::uint8_t> bytes);
 
-  /// The model, once every tensor is complete. The loader is empty afterwards.
+  /// The model, once every tensor is complete; a loader gives only one.
   Result<Vgg16> finish();
 
  private:
