@@ -1,0 +1,280 @@
+#include "kernels/conv3x3.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "support/compare.h"
+#include "support/random.h"
+#include "support/result.h"
+#include "tensor/tensor.h"
+
+namespace gradcam::testing {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kCanary = 12345.5f;
+constexpr std::size_t kTailFloats = kTailBytes / sizeof(float);
+
+void fill_tail(Tensor& tensor, float value) {
+  std::fill_n(tensor.data() + tensor.size(), kTailFloats, value);
+}
+
+bool tail_holds(const Tensor& tensor, float value) {
+  const float* tail = tensor.data() + tensor.size();
+  return std::all_of(tail, tail + kTailFloats, [value](float v) { return v == value; });
+}
+
+/// Runs convolutions of one size by any algorithm and compares them with the definition.
+class ConvTester {
+ public:
+  ConvTester& map(std::size_t height, std::size_t width) {
+    height_ = height;
+    width_ = width;
+    return *this;
+  }
+
+  ConvTester& channels(std::size_t inputs, std::size_t outputs) {
+    inputs_ = inputs;
+    outputs_ = outputs;
+    return *this;
+  }
+
+  /// With and without ReLU and pooling, by every algorithm of this build.
+  void test() {
+    SCOPED_TRACE(std::to_string(height_) + "x" + std::to_string(width_) + ", " +
+                 std::to_string(inputs_) + " to " + std::to_string(outputs_) + " channels");
+    Random random(height_ * 1000003 + width_ * 1009 + inputs_ * 31 + outputs_);
+    // Outputs of about unit variance, so that errors are relative to 1 where a lone output happens
+    // to be near 0.
+    const float deviation = std::sqrt(3.0f / (9.0f * static_cast<float>(inputs_)));
+    x_ = random.uniform(height_ * width_ * inputs_, 1.7f);
+    weight_ = random.uniform(outputs_ * 9 * inputs_, deviation);
+    bias_ = random.uniform(outputs_);
+    convolve();
+    for (const ConvAlgorithm algorithm : conv_algorithms()) {
+      SCOPED_TRACE(conv_algorithm_name(algorithm));
+      for (const bool relu : {false, true}) {
+        for (const bool pool : {false, true}) {
+          ASSERT_NO_FATAL_FAILURE(run(algorithm, relu, pool));
+        }
+      }
+    }
+  }
+
+ private:
+  /// y_ = W * x + b, by the definition.
+  void convolve() {
+    y_.clear();
+    for (std::size_t y = 0; y < height_; ++y) {
+      for (std::size_t x = 0; x < width_; ++x) {
+        for (std::size_t o = 0; o < outputs_; ++o) {
+          double sum = bias_[o];
+          for (std::size_t ky = 0; ky < 3; ++ky) {
+            for (std::size_t kx = 0; kx < 3; ++kx) {
+              if (y + ky < 1 || y + ky > height_ || x + kx < 1 || x + kx > width_) continue;
+              const float* pixel = &x_[((y + ky - 1) * width_ + x + kx - 1) * inputs_];
+              const float* taps = &weight_[((o * 3 + ky) * 3 + kx) * inputs_];
+              for (std::size_t c = 0; c < inputs_; ++c) sum += double{pixel[c]} * taps[c];
+            }
+          }
+          y_.push_back(static_cast<float>(sum));
+        }
+      }
+    }
+  }
+
+  std::vector<float> expected(bool relu, bool pool) const {
+    std::vector<float> values = y_;
+    if (relu) {
+      for (float& value : values) value = std::max(value, 0.0f);
+    }
+    if (!pool) return values;
+    std::vector<float> pooled;
+    for (std::size_t y = 0; y + 2 <= height_; y += 2) {
+      for (std::size_t x = 0; x + 2 <= width_; x += 2) {
+        for (std::size_t o = 0; o < outputs_; ++o) {
+          const auto at = [&](std::size_t dy, std::size_t dx) {
+            return values[((y + dy) * width_ + x + dx) * outputs_ + o];
+          };
+          pooled.push_back(std::max({at(0, 0), at(0, 1), at(1, 0), at(1, 1)}));
+        }
+      }
+    }
+    return pooled;
+  }
+
+  void run(ConvAlgorithm algorithm, bool relu, bool pool) const {
+    SCOPED_TRACE(std::string(relu ? "relu" : "no relu") + (pool ? ", pool" : ", no pool"));
+    const Conv3x3Spec spec{
+        .in_channels = inputs_, .out_channels = outputs_, .relu = relu, .pool = pool};
+    ASSERT_OK_AND_ASSIGN(const auto conv,
+                         make_conv3x3(algorithm, spec, weight_.data(), bias_.data()));
+
+    // What lies behind the input may be read but must not matter; nor may what lies in the
+    // workspace. Nothing may be written behind the output and the workspace.
+    ASSERT_OK_AND_ASSIGN(Tensor x, Tensor::from({height_, width_, inputs_}, x_));
+    fill_tail(x, kNaN);
+    ASSERT_OK_AND_ASSIGN(Tensor workspace,
+                         Tensor::zeros({conv->workspace_floats(height_, width_)}));
+    std::ranges::fill(workspace.values(), kNaN);
+    fill_tail(workspace, kCanary);
+    const std::vector<float> wanted = expected(relu, pool);
+    ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({wanted.size()}));
+    std::ranges::fill(y.values(), kNaN);
+    fill_tail(y, kCanary);
+
+    ASSERT_OK(conv->run(x.data(), height_, width_, y.data(), workspace.data()));
+    EXPECT_TRUE(tail_holds(y, kCanary)) << "wrote behind the output";
+    EXPECT_TRUE(tail_holds(workspace, kCanary)) << "wrote behind the workspace";
+    EXPECT_TRUE(std::ranges::equal(x.values(), x_)) << "changed the input";
+    const double tolerance = algorithm == ConvAlgorithm::kWinograd ? 1e-5 : 2e-6;
+    const double error = rms_difference(y.values(), wanted);
+    EXPECT_FALSE(std::isnan(error));
+    EXPECT_LE(error, tolerance * std::max(1.0, rms(wanted)));
+  }
+
+  std::size_t height_ = 1;
+  std::size_t width_ = 1;
+  std::size_t inputs_ = 1;
+  std::size_t outputs_ = 1;
+  std::vector<float> x_;
+  std::vector<float> weight_;
+  std::vector<float> bias_;
+  std::vector<float> y_;
+};
+
+constexpr std::size_t kInputs[] = {1, 3, 4, 5, 7, 8, 16, 63, 64, 65, 130};
+constexpr std::size_t kOutputs[] = {1, 3, 8, 9, 12, 33};
+
+class ConvSize : public ::testing::TestWithParam<std::pair<std::size_t, std::size_t>> {};
+
+TEST_P(ConvSize, AgreesWithTheDefinitionForAllChannels) {
+  const auto [height, width] = GetParam();
+  for (const std::size_t inputs : kInputs) {
+    for (const std::size_t outputs : kOutputs) {
+      ConvTester().map(height, width).channels(inputs, outputs).test();
+      if (HasFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Small, ConvSize,
+                         ::testing::Values(std::pair(1, 1), std::pair(1, 11), std::pair(6, 1),
+                                           std::pair(2, 2), std::pair(3, 5), std::pair(7, 9),
+                                           std::pair(13, 6)),
+                         [](const auto& info) {
+                           return std::to_string(info.param.first) + "x" +
+                                  std::to_string(info.param.second);
+                         });
+
+TEST(Conv3x3, AgreesWithTheDefinitionOnLargerMaps) {
+  ConvTester().map(14, 14).channels(65, 33).test();
+  ConvTester().map(14, 14).channels(130, 12).test();
+  ConvTester().map(28, 28).channels(3, 33).test();
+  ConvTester().map(28, 28).channels(16, 8).test();
+  // More than one block of Winograd's tiles, and a last one that is not full.
+  ConvTester().map(45, 43).channels(5, 9).test();
+}
+
+TEST(Conv3x3, WinogradKeepsItsAccuracyOverManyChannels) {
+  constexpr std::size_t kSide = 14;
+  constexpr Conv3x3Spec kSpec{.in_channels = 512, .out_channels = 24};
+  Random random(5);
+  ASSERT_OK_AND_ASSIGN(const Tensor x, Tensor::from({kSide, kSide, kSpec.in_channels},
+                                                    random.uniform(kSide * kSide * 512)));
+  const auto weight = random.uniform(kSpec.out_channels * 9 * kSpec.in_channels, 0.03f);
+  const auto bias = random.uniform(kSpec.out_channels);
+  const auto run = [&](ConvAlgorithm algorithm) -> Result<Tensor> {
+    GRADCAM_TRY(const auto conv, make_conv3x3(algorithm, kSpec, weight.data(), bias.data()));
+    GRADCAM_TRY(Tensor workspace, Tensor::zeros({conv->workspace_floats(kSide, kSide)}));
+    GRADCAM_TRY(Tensor y, Tensor::zeros({kSide, kSide, kSpec.out_channels}));
+    GRADCAM_CHECK_OK(conv->run(x.data(), kSide, kSide, y.data(), workspace.data()));
+    return y;
+  };
+  ASSERT_OK_AND_ASSIGN(const Tensor expected, run(ConvAlgorithm::kReference));
+  ASSERT_OK_AND_ASSIGN(const Tensor actual, run(ConvAlgorithm::kWinograd));
+  EXPECT_LE(rms_difference(actual.values(), expected.values()), 1e-5 * rms(expected.values()));
+}
+
+TEST(Conv3x3, RunsAgainOnAnotherSize) {
+  constexpr Conv3x3Spec kSpec{.in_channels = 9, .out_channels = 10, .relu = true};
+  Random random(6);
+  const auto weight = random.uniform(10 * 9 * 9, 0.2f);
+  const auto bias = random.uniform(10);
+  for (const ConvAlgorithm algorithm : conv_algorithms()) {
+    SCOPED_TRACE(conv_algorithm_name(algorithm));
+    ASSERT_OK_AND_ASSIGN(const auto kept,
+                         make_conv3x3(algorithm, kSpec, weight.data(), bias.data()));
+    for (const std::size_t side : {9, 4, 17}) {
+      ASSERT_OK_AND_ASSIGN(const auto fresh,
+                           make_conv3x3(algorithm, kSpec, weight.data(), bias.data()));
+      ASSERT_OK_AND_ASSIGN(const Tensor x,
+                           Tensor::from({side, side, 9}, random.uniform(side * side * 9)));
+      ASSERT_OK_AND_ASSIGN(Tensor workspace, Tensor::zeros({kept->workspace_floats(side, side)}));
+      ASSERT_OK_AND_ASSIGN(Tensor first, Tensor::zeros({side, side, 10}));
+      ASSERT_OK_AND_ASSIGN(Tensor second, Tensor::zeros({side, side, 10}));
+      ASSERT_OK(kept->run(x.data(), side, side, first.data(), workspace.data()));
+      ASSERT_OK(fresh->run(x.data(), side, side, second.data(), workspace.data()));
+      EXPECT_TRUE(std::ranges::equal(first.values(), second.values())) << side;
+    }
+  }
+}
+
+TEST(ConvAlgorithms, AreListedFromTheReferenceOn) {
+  const auto algorithms = conv_algorithms();
+  const auto has = [&](ConvAlgorithm algorithm) {
+    return std::ranges::find(algorithms, algorithm) != algorithms.end();
+  };
+  EXPECT_EQ(algorithms.front(), ConvAlgorithm::kReference);
+  EXPECT_TRUE(has(ConvAlgorithm::kDirect));
+  EXPECT_TRUE(has(ConvAlgorithm::kWinograd));
+#if defined(GRADCAM_WITH_XNNPACK)
+  EXPECT_TRUE(has(ConvAlgorithm::kXnnpack));
+#else
+  EXPECT_FALSE(has(ConvAlgorithm::kXnnpack));
+#endif
+}
+
+TEST(ConvAlgorithms, AreFoundByName) {
+  for (const ConvAlgorithm algorithm : conv_algorithms()) {
+    ASSERT_OK_AND_ASSIGN(const auto found, find_conv_algorithm(conv_algorithm_name(algorithm)));
+    EXPECT_EQ(found, algorithm);
+  }
+}
+
+TEST(ConvAlgorithms, OfAnUnknownNameAreAnsweredWithTheKnownOnes) {
+  const std::string message =
+      error_message(find_conv_algorithm("fft"), ErrorCode::kInvalidArgument);
+  EXPECT_NE(message.find("fft"), std::string::npos) << message;
+  for (const ConvAlgorithm algorithm : conv_algorithms()) {
+    EXPECT_NE(message.find(conv_algorithm_name(algorithm)), std::string::npos) << message;
+  }
+}
+
+TEST(ConvAlgorithms, DefaultIsOneThatThisBuildHas) {
+  for (const std::size_t channels : {1, 3, 7, 8, 64, 512}) {
+    const ConvAlgorithm algorithm = default_conv_algorithm(channels);
+    EXPECT_NE(algorithm, ConvAlgorithm::kReference);
+    EXPECT_TRUE(find_conv_algorithm(conv_algorithm_name(algorithm)).has_value()) << channels;
+  }
+}
+
+#if !defined(GRADCAM_WITH_XNNPACK)
+TEST(ConvAlgorithms, MissingFromThisBuildAreRefused) {
+  const float weight[9] = {};
+  const float bias[1] = {};
+  EXPECT_NE(error_message(find_conv_algorithm("xnnpack"), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(make_conv3x3(ConvAlgorithm::kXnnpack,
+                                       {.in_channels = 1, .out_channels = 1}, weight, bias),
+                          ErrorCode::kInvalidArgument),
+            "");
+}
+#endif
+
+}  // namespace
+}  // namespace gradcam::testing

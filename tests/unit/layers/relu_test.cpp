@@ -1,0 +1,45 @@
+#include "layers/relu.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "support/finite_differences.h"
+#include "support/random.h"
+#include "support/result.h"
+#include "support/tensor_file.h"
+
+namespace gradcam::testing {
+namespace {
+
+TEST(Relu, AgreesWithPyTorchAtZeroAndItsNeighbours) {
+  ASSERT_OK_AND_ASSIGN(const TensorFile oracle, TensorFile::read(oracle_fixture("layers")));
+  ASSERT_OK_AND_ASSIGN(Tensor y, oracle.tensor("relu/x"));
+  ASSERT_OK_AND_ASSIGN(const Tensor expected, oracle.tensor("relu/y"));
+  ASSERT_OK_AND_ASSIGN(Tensor gradient, oracle.tensor("relu/gradient"));
+  ASSERT_OK_AND_ASSIGN(const Tensor x_gradient, oracle.tensor("relu/x_gradient"));
+  relu_forward(y.values());
+  EXPECT_TRUE(std::ranges::equal(y.values(), expected.values()));
+  relu_backward(y.values(), gradient.values());
+  EXPECT_TRUE(std::ranges::equal(gradient.values(), x_gradient.values()));
+}
+
+TEST(Relu, BackwardIsTheSlopeOfForward) {
+  Random random(15);
+  std::vector<float> x = random.uniform(40);
+  for (float& value : x) value += value < 0 ? -1.0f : 1.0f;  // no kink within a step
+  std::vector<float> gradient = random.uniform(40);
+  const auto slope = central_differences(x, 0.5f, [&](std::span<const float> at) {
+    std::vector<float> y(at.begin(), at.end());
+    relu_forward(y);
+    return dot(y, gradient);
+  });
+  std::vector<float> y = x;
+  relu_forward(y);
+  relu_backward(y, gradient);
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(gradient[i], slope[i], 1e-6) << i;
+}
+
+}  // namespace
+}  // namespace gradcam::testing

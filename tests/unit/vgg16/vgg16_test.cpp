@@ -1,0 +1,225 @@
+#include "vgg16/vgg16.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "support/compare.h"
+#include "support/result.h"
+#include "support/tensor_file.h"
+#include "support/tiny_vgg16.h"
+#include "vgg16/loader.h"
+
+namespace gradcam::testing {
+namespace {
+
+class TinyVgg16 : public ::testing::TestWithParam<std::tuple<TinyModel, ConvAlgorithm>> {
+ protected:
+  static Result<TinyRun> run() {
+    return TinyRun::forward(std::get<TinyModel>(GetParam()), std::get<ConvAlgorithm>(GetParam()));
+  }
+};
+
+TEST_P(TinyVgg16, ForwardAgreesWithPyTorch) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, TinyVgg16::run());
+  const Activations& a = run.activations;
+  std::vector<std::pair<std::string, const Tensor*>> layers;
+  for (std::size_t i = 0; i < kConvLayers; ++i) {
+    layers.emplace_back(run.model.info().layers[i].name, &a.conv[i]);
+  }
+  layers.insert(
+      layers.end(),
+      {{"block5_pool", &a.block5_pool}, {"fc1", &a.fc1}, {"fc2", &a.fc2}, {"logits", &a.logits}});
+  std::size_t compared = 0;
+  for (const auto& [name, actual] : layers) {
+    if (run.oracle.find(name) == nullptr) continue;  // small fixtures hold only the last ones
+    SCOPED_TRACE(name);
+    ASSERT_OK_AND_ASSIGN(const Tensor expected, run.oracle.tensor(name));
+    EXPECT_EQ(actual->shape(), expected.shape());
+    EXPECT_TRUE(close(actual->values(), expected.values()));
+    ++compared;
+  }
+  EXPECT_TRUE(compared == layers.size() || compared == 2) << compared;
+}
+
+TEST_P(TinyVgg16, BackwardAgreesWithPyTorchForEveryClass) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, TinyVgg16::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor fc1, run.oracle.tensor("gradient/fc1"));
+  ASSERT_OK_AND_ASSIGN(const Tensor pool, run.oracle.tensor("gradient/block5_pool"));
+  ASSERT_OK_AND_ASSIGN(const Tensor conv3, run.oracle.tensor("gradient/block5_conv3"));
+
+  ASSERT_OK_AND_ASSIGN(const Tensor to_fc1,
+                       run.model.backward_to_fc1(run.activations, run.classes));
+  EXPECT_EQ(to_fc1.shape(), fc1.shape());
+  EXPECT_TRUE(close(to_fc1.values(), fc1.values()));
+
+  ASSERT_OK_AND_ASSIGN(const Tensor to_pool, run.model.backward_to_block5_pool(to_fc1));
+  EXPECT_EQ(to_pool.shape(), pool.shape());
+  EXPECT_TRUE(close(to_pool.values(), pool.values()));
+
+  const Shape one = {pool.dim(1), pool.dim(2), pool.dim(3)};
+  const std::size_t pool_size = pool.size() / pool.dim(0);
+  const std::size_t conv3_size = conv3.size() / conv3.dim(0);
+  for (const std::size_t c : run.classes) {
+    SCOPED_TRACE("class " + std::to_string(c));
+    ASSERT_OK_AND_ASSIGN(const Tensor gradient,
+                         Tensor::from(one, to_pool.values().subspan(c * pool_size, pool_size)));
+    ASSERT_OK_AND_ASSIGN(const Tensor to_conv3,
+                         run.model.backward_to_block5_conv3(run.activations, gradient));
+    EXPECT_EQ(to_conv3.shape(), (Shape{conv3.dim(1), conv3.dim(2), conv3.dim(3)}));
+    EXPECT_TRUE(close(to_conv3.values(), conv3.values().subspan(c * conv3_size, conv3_size)));
+  }
+}
+
+TEST_P(TinyVgg16, GivesTheSameForClassesInAnyOrder) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, TinyVgg16::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor all, run.model.backward_to_fc1(run.activations, run.classes));
+  const std::array<std::size_t, 3> some = {run.model.classes() - 1, 0, run.model.classes() - 1};
+  ASSERT_OK_AND_ASSIGN(const Tensor rows, run.model.backward_to_fc1(run.activations, some));
+  const std::size_t width = all.dim(1);
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    EXPECT_TRUE(close(rows.values().subspan(i * width, width),
+                      all.values().subspan(some[i] * width, width), 1e-6));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TinyVgg16,
+                         ::testing::Combine(::testing::ValuesIn(kTinyModels),
+                                            ::testing::ValuesIn(conv_algorithms().begin(),
+                                                                conv_algorithms().end())),
+                         tiny_test_name);
+
+class Vgg16Test : public ::testing::Test {
+ protected:
+  static Result<TinyRun> run() {
+    return TinyRun::forward({"tiny64.keras", "tiny64"}, ConvAlgorithm::kDirect);
+  }
+};
+
+TEST_F(Vgg16Test, SaysWhatItIs) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, Vgg16Test::run());
+  const ModelInfo& info = run.model.info();
+  EXPECT_EQ(run.model.classes(), 15u);
+  ASSERT_EQ(info.metadata.labels.size(), 15u);
+  EXPECT_EQ(info.metadata.labels[3], "tiny64 class 3");
+  EXPECT_EQ(info.metadata.license, "CC0-1.0");
+  EXPECT_EQ(info.preprocess.size, 64);
+  ASSERT_EQ(info.layers.size(), 16u);
+  EXPECT_EQ(info.layers[1].name, "block1_conv2");
+  EXPECT_EQ(info.layers[1].weight, (Shape{5, 3, 3, 4}));
+  EXPECT_EQ(info.layers[1].output, (Shape{64, 64, 5}));
+  EXPECT_EQ(info.layers[1].algorithm, "direct");
+  EXPECT_EQ(info.layers[12].output, (Shape{4, 4, 19}));
+  EXPECT_EQ(info.layers[13].name, "fc1");
+  EXPECT_EQ(info.layers[13].weight, (Shape{33, 76}));
+  EXPECT_EQ(info.layers[15].output, (Shape{15}));
+  ASSERT_OK_AND_ASSIGN(const TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  std::size_t parameters = 0;
+  for (const auto& entry : file.entries) parameters += entry.bytes.size() / sizeof(float);
+  EXPECT_EQ(info.parameters, parameters);
+}
+
+TEST_F(Vgg16Test, RanksItsPredictions) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, Vgg16Test::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor expected, run.oracle.tensor("probabilities"));
+  const auto predictions = run.model.predictions(run.activations);
+  ASSERT_EQ(predictions.size(), 15u);
+  std::vector<bool> seen(15);
+  std::vector<float> probabilities(15);
+  for (const Prediction& p : predictions) {
+    ASSERT_LT(p.index, 15u);
+    EXPECT_FALSE(seen[p.index]) << p.index;
+    seen[p.index] = true;
+    probabilities[p.index] = p.probability;
+    EXPECT_EQ(p.logit, run.activations.logits.data()[p.index]);
+  }
+  EXPECT_TRUE(close(probabilities, expected.values()));
+  EXPECT_TRUE(
+      std::ranges::is_sorted(predictions, std::ranges::greater{}, &Prediction::probability));
+}
+
+TEST_F(Vgg16Test, LeavesNothingBehindInItsActivations) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor before, run.activations.logits.clone());
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  ASSERT_OK_AND_ASSIGN(Tensor other, input.clone());
+  for (float& value : other.values()) value = -3 * value;
+  ASSERT_OK(run.model.forward(other, run.activations));
+  EXPECT_FALSE(std::ranges::equal(run.activations.logits.values(), before.values()));
+  ASSERT_OK(run.model.forward(input, run.activations));
+  EXPECT_TRUE(std::ranges::equal(run.activations.logits.values(), before.values()));
+}
+
+TEST_F(Vgg16Test, RefusesInputsAndClassesThatDoNotFit) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  for (const Shape& shape : {Shape{64, 63, 3}, Shape{64, 64, 4}, Shape{64 * 64 * 3}}) {
+    ASSERT_OK_AND_ASSIGN(const Tensor input, Tensor::zeros(shape));
+    EXPECT_NE(error_message(run.model.forward(input, run.activations), ErrorCode::kInvalidArgument),
+              "");
+  }
+  const std::array<std::size_t, 2> classes = {0, 15};
+  const std::string message = error_message(run.model.backward_to_fc1(run.activations, classes),
+                                            ErrorCode::kInvalidArgument);
+  EXPECT_NE(message.find("class 15"), std::string::npos) << message;
+}
+
+TEST_F(Vgg16Test, GradientIsTheSlopeOfTheLogit) {
+  // Moving the bias of one channel of block5_conv3 moves its activation wherever that is positive:
+  // the logit's slope is the sum of the gradient there.
+  ASSERT_OK_AND_ASSIGN(const TensorFile file, TensorFile::read(oracle_fixture("tiny32.keras")));
+  ASSERT_OK_AND_ASSIGN(const TinyRun run,
+                       TinyRun::forward({"tiny32.keras", "tiny32"}, ConvAlgorithm::kReference));
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  ASSERT_OK_AND_ASSIGN(const Tensor bias, file.tensor("block5_conv3.bias"));
+  constexpr float kStep = 0x1p-8f;
+  const std::size_t channels = bias.size();
+
+  const auto logits_with_bias = [&](std::size_t channel, float value) -> Result<Tensor> {
+    TensorFile changed = file;
+    auto& bytes = changed.find("block5_conv3.bias")->bytes;
+    std::memcpy(bytes.data() + channel * sizeof value, &value, sizeof value);
+    GRADCAM_TRY(const auto serialized, changed.serialize());
+    GRADCAM_TRY(const Vgg16 model,
+                load_vgg16(serialized, {.convolution = ConvAlgorithm::kReference}));
+    GRADCAM_TRY(Activations activations, model.make_activations());
+    GRADCAM_CHECK_OK(model.forward(input, activations));
+    return std::move(activations.logits);
+  };
+  std::vector<float> slopes(run.model.classes() * channels);
+  for (std::size_t k = 0; k < channels; ++k) {
+    ASSERT_OK_AND_ASSIGN(const Tensor above, logits_with_bias(k, bias.data()[k] + kStep));
+    ASSERT_OK_AND_ASSIGN(const Tensor below, logits_with_bias(k, bias.data()[k] - kStep));
+    for (const std::size_t c : run.classes) {
+      slopes[c * channels + k] = (above.data()[c] - below.data()[c]) / (2 * kStep);
+    }
+  }
+
+  ASSERT_OK_AND_ASSIGN(const Tensor to_fc1,
+                       run.model.backward_to_fc1(run.activations, run.classes));
+  ASSERT_OK_AND_ASSIGN(const Tensor to_pool, run.model.backward_to_block5_pool(to_fc1));
+  const Tensor& conv3 = run.activations.block5_conv3();
+  std::vector<float> sums;
+  for (const std::size_t c : run.classes) {
+    ASSERT_OK_AND_ASSIGN(const Tensor gradient,
+                         Tensor::from(run.activations.block5_pool.shape(),
+                                      to_pool.values().subspan(c * channels, channels)));
+    ASSERT_OK_AND_ASSIGN(const Tensor to_conv3,
+                         run.model.backward_to_block5_conv3(run.activations, gradient));
+    for (std::size_t k = 0; k < channels; ++k) {
+      float sum = 0;
+      for (std::size_t i = k; i < conv3.size(); i += channels) {
+        if (conv3.data()[i] > 0) sum += to_conv3.data()[i];
+      }
+      sums.push_back(sum);
+    }
+  }
+  EXPECT_TRUE(close(sums, slopes, 1e-3));  // of float32 logits over a small step
+}
+
+}  // namespace
+}  // namespace gradcam::testing
