@@ -13,9 +13,10 @@ function(gradcam_add_headers target folder wanted)
   target_include_directories(${target} SYSTEM INTERFACE ${folder})
 endfunction()
 
-find_path(STB_INCLUDE_DIR stb_image.h PATH_SUFFIXES stb REQUIRED)
+set(host_include /usr/local/include /usr/include)
+find_path(STB_INCLUDE_DIR stb_image.h PATHS ${host_include} PATH_SUFFIXES stb REQUIRED)
 gradcam_add_headers(gradcam_stb ${STB_INCLUDE_DIR} .)
-find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
+find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp PATHS ${host_include} REQUIRED)
 gradcam_add_headers(gradcam_json ${NLOHMANN_JSON_INCLUDE_DIR} nlohmann)
 target_compile_definitions(gradcam_json INTERFACE JSON_NOEXCEPTION=1)
 

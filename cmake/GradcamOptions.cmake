@@ -3,7 +3,9 @@ add_library(gradcam_options INTERFACE)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT EMSCRIPTEN)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+endif()
 
 # The kernels are written over 4-wide vectors, which every target has without -march flags. A
 # multiplication and an addition may be fused where the target can.
@@ -15,15 +17,20 @@ if(EMSCRIPTEN)
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)
-  target_compile_options(gradcam_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+  target_compile_options(gradcam_options INTERFACE -Wall -Wextra -Wpedantic -Werror
+    $<$<CXX_COMPILER_ID:Clang>:-Wshadow>
+    # GCC 12 sees overlaps in std::string that are not there (GCC bug 105651).
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 
   find_program(CCACHE ccache)
   if(CCACHE)
-    set(launcher ${CCACHE} base_dir=${PROJECT_SOURCE_DIR})
+    # The base folder lets other clones find what this one compiled.
+    set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1)
     if(EMSCRIPTEN)
       # The name em++ does not tell ccache what kind of compiler it is.
-      list(APPEND launcher compiler_type=clang)
+      list(APPEND launcher CCACHE_COMPILERTYPE=clang)
     endif()
+    list(APPEND launcher ${CCACHE})
     set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
     set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
   endif()
