@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   int exit_code = gradcam::kOk;
   gradcam::add_explain(app, exit_code);
   gradcam::add_info(app, exit_code);
+  gradcam::add_evaluate(app, exit_code);
   gradcam::add_bench(app, exit_code);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 #include <xnnpack.h>
 
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -33,6 +34,8 @@ class XnnpackConv3x3 final : public Conv3x3 {
 
   Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
                    float* workspace) const override {
+    // An operator remembers the sizes and pointers of its run.
+    const std::lock_guard lock(mutex_);
     std::size_t xnn_workspace = 0;
     std::size_t alignment = 0;
     std::size_t out_height = 0;
@@ -59,6 +62,7 @@ class XnnpackConv3x3 final : public Conv3x3 {
  private:
   Conv3x3Spec spec_;
   Operator op_;
+  mutable std::mutex mutex_;
 };
 
 }  // namespace

@@ -1,0 +1,326 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "explain/evaluation.h"
+#include "explain/json.h"
+#include "image/decode.h"
+
+namespace gradcam {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EvaluateOptions {
+  std::string folder;
+  std::string model;
+  std::string masks;
+  bool json = false;
+};
+
+struct LabelledPhoto {
+  fs::path path;
+  std::size_t label;
+  fs::path mask;  // empty if there is none
+};
+
+/// "beagle/rex.jpg": what a photo is known by wherever its folder lies.
+std::string short_name(const fs::path& photo) {
+  return (photo.parent_path().filename() / photo.filename()).generic_string();
+}
+
+/// Which mask belongs to which photo. A folder of masks either has a MANIFEST.tsv with the columns
+/// `mask` and `photo`, or names each mask as its photo: <class>/<photo's stem>.png.
+class MaskFinder {
+ public:
+  static Result<MaskFinder> create(const fs::path& folder) {
+    MaskFinder finder;
+    finder.folder_ = folder;
+    std::error_code error;
+    if (folder.empty()) return finder;
+    if (!fs::is_directory(folder, error)) {
+      return fail(ErrorCode::kUnreadableFile, folder.string() + ": there is no such folder");
+    }
+    std::ifstream manifest(folder / "MANIFEST.tsv");
+    std::string line;
+    if (!std::getline(manifest, line)) return finder;
+    const std::vector<std::string> columns = split(line);
+    const auto mask = std::ranges::find(columns, "mask") - columns.begin();
+    const auto photo = std::ranges::find(columns, "photo") - columns.begin();
+    const auto needed = std::max(mask, photo);
+    if (needed == static_cast<std::ptrdiff_t>(columns.size())) {
+      return fail(ErrorCode::kInvalidArgument,
+                  (folder / "MANIFEST.tsv").string() + " lacks a column mask or photo");
+    }
+    while (std::getline(manifest, line)) {
+      const std::vector<std::string> fields = split(line);
+      if (static_cast<std::ptrdiff_t>(fields.size()) <= needed) continue;
+      finder.manifest_[short_name(fields[static_cast<std::size_t>(photo)])] =
+          folder / fields[static_cast<std::size_t>(mask)];
+    }
+    return finder;
+  }
+
+  fs::path find(const fs::path& photo) const {
+    if (folder_.empty()) return {};
+    if (const auto it = manifest_.find(short_name(photo)); it != manifest_.end()) {
+      return it->second;
+    }
+    const fs::path candidate =
+        folder_ / photo.parent_path().filename() / (photo.stem().string() + ".png");
+    std::error_code error;
+    return fs::exists(candidate, error) ? candidate : fs::path();
+  }
+
+ private:
+  static std::vector<std::string> split(const std::string& line) {
+    std::vector<std::string> fields;
+    std::istringstream stream(line);
+    for (std::string field; std::getline(stream, field, '\t');) fields.push_back(field);
+    return fields;
+  }
+
+  fs::path folder_;
+  std::map<std::string, fs::path> manifest_;
+};
+
+/// The photos of a folder that has a folder for each class. Folders that are no class of the model
+/// are named and left out.
+Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const ModelInfo& info,
+                                                   const MaskFinder& masks) {
+  std::error_code error;
+  std::vector<LabelledPhoto> photos;
+  const auto& labels = info.metadata.labels;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    if (!it->is_directory(ignored)) continue;
+    const std::string name = it->path().filename().string();
+    const auto label = std::ranges::find(labels, name);
+    const auto found = list_photos(it->path());
+    if (label == labels.end()) {
+      std::cerr << "gradcam: " << it->path().string() << ": left out, \"" << name
+                << "\" is no class of the model" << std::endl;
+    } else if (!found) {
+      std::cerr << "gradcam: " << it->path().string() << ": " << found.error().message << std::endl;
+    } else {
+      for (const fs::path& photo : *found) {
+        photos.push_back(
+            {photo, static_cast<std::size_t>(label - labels.begin()), masks.find(photo)});
+      }
+    }
+  }
+  if (error) {
+    return fail(ErrorCode::kUnreadableFile,
+                folder.string() + ": the folder cannot be read: " + error.message());
+  }
+  if (photos.empty()) {
+    return fail(ErrorCode::kUnreadableFile,
+                folder.string() + ": there are no photos in folders named for the model's classes");
+  }
+  std::ranges::sort(photos, {}, &LabelledPhoto::path);
+  return photos;
+}
+
+/// What all photos together say.
+struct Totals {
+  explicit Totals(std::size_t classes) : evaluation(classes) {}
+
+  Evaluation evaluation;
+  std::size_t failed = 0;
+  std::size_t masks = 0;
+  std::size_t pointing = 0;
+  double heat_inside = 0;
+};
+
+struct Outcome {
+  std::vector<Prediction> predictions;
+  std::optional<MaskAgreement> agreement;
+};
+
+Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
+                               const LabelledPhoto& photo) {
+  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
+  GRADCAM_TRY(const Image image, decode_image(bytes));
+  GRADCAM_TRY(const Tensor input, preprocess(image, model.info().preprocess));
+  GRADCAM_CHECK_OK(model.forward(input, activations));
+  Outcome outcome{.predictions = model.predictions(activations), .agreement = std::nullopt};
+  if (!photo.mask.empty()) {
+    const auto mask_bytes = read_file(photo.mask);
+    const auto mask =
+        mask_bytes ? decode_image(*mask_bytes) : Result<Image>(std::unexpected(mask_bytes.error()));
+    if (!mask) {
+      return fail(mask.error().code,
+                  "its mask " + photo.mask.string() + ": " + mask.error().message);
+    }
+    GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{photo.label}}));
+    const Box crop = crop_box(model.info().preprocess, image.width, image.height);
+    outcome.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, *mask);
+  }
+  return outcome;
+}
+
+void show_progress(std::size_t done, std::size_t total) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  constexpr std::size_t kCells = 40;
+  const std::size_t cells = done * kCells / total;
+  std::fprintf(stderr, "\r[%s%s] %zu of %zu photos%s", std::string(cells, '#').c_str(),
+               std::string(kCells - cells, ' ').c_str(), done, total, done == total ? "\n" : "");
+}
+
+Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>& photos) {
+  Totals totals(model.classes());
+  std::mutex mutex;
+  std::atomic<std::size_t> next = 0;
+  std::size_t done = 0;
+  std::optional<Error> fatal;
+  const auto work = [&] {
+    auto activations = model.make_activations();
+    if (!activations) {
+      const std::lock_guard lock(mutex);
+      fatal = activations.error();
+      return;
+    }
+    for (std::size_t i = next++; i < photos.size(); i = next++) {
+      const auto outcome = evaluate_photo(model, *activations, photos[i]);
+      const std::lock_guard lock(mutex);
+      show_progress(++done, photos.size());
+      if (!outcome) {
+        ++totals.failed;
+        std::cerr << "gradcam: " << photos[i].path.string() << ": " << outcome.error().message
+                  << std::endl;
+        continue;
+      }
+      totals.evaluation.add(photos[i].label, outcome->predictions);
+      if (outcome->agreement) {
+        ++totals.masks;
+        totals.pointing += outcome->agreement->pointing ? 1 : 0;
+        totals.heat_inside += outcome->agreement->heat_inside;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
+    threads.emplace_back(work);
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (fatal) return std::unexpected(*fatal);
+  return totals;
+}
+
+Json to_json(const Totals& totals, const ModelInfo& info) {
+  const Evaluation& e = totals.evaluation;
+  Json per_class = Json::array();
+  for (std::size_t i = 0; i < e.confusion().size(); ++i) {
+    std::size_t photos = 0;
+    for (const std::size_t count : e.confusion()[i]) photos += count;
+    const double right = static_cast<double>(e.confusion()[i][i]);
+    per_class.push_back(
+        {{"label", info.metadata.labels[i]},
+         {"photos", photos},
+         {"top1", photos == 0 ? Json() : Json(right / static_cast<double>(photos))}});
+  }
+  Json result = {{"photos", e.photos()},
+                 {"failed", totals.failed},
+                 {"top1", e.top1()},
+                 {"top5", e.top5()},
+                 {"ece", e.expected_calibration_error()},
+                 {"per_class", std::move(per_class)},
+                 {"confusion", e.confusion()}};
+  if (totals.masks > 0) {
+    const auto masks = static_cast<double>(totals.masks);
+    result["masks"] = totals.masks;
+    result["pointing"] = static_cast<double>(totals.pointing) / masks;
+    result["heat_inside"] = totals.heat_inside / masks;
+  }
+  return result;
+}
+
+void print_text(const Json& result) {
+  const auto percent = [&](const char* key) { return result[key].get<double>() * 100; };
+  std::printf("%zu photos: top-1 %.1f %%, top-5 %.1f %%, expected calibration error %.3f\n",
+              result["photos"].get<std::size_t>(), percent("top1"), percent("top5"),
+              result["ece"].get<double>());
+  if (result.contains("masks")) {
+    std::printf("%zu masks: maximum on the dog %.1f %%, heat on the dog %.1f %%\n",
+                result["masks"].get<std::size_t>(), percent("pointing"), percent("heat_inside"));
+  }
+  const Json& per_class = result["per_class"];
+  const Json& confusion = result["confusion"];
+  for (std::size_t i = 0; i < per_class.size(); ++i) {
+    const auto photos = per_class[i]["photos"].get<std::size_t>();
+    if (photos == 0) continue;
+    std::printf("  %-24s %5zu photos  top-1 %5.1f %%",
+                per_class[i]["label"].get<std::string>().c_str(), photos,
+                per_class[i]["top1"].get<double>() * 100);
+    std::size_t most = 0;
+    std::size_t other = i;
+    for (std::size_t j = 0; j < confusion[i].size(); ++j) {
+      const auto count = confusion[i][j].get<std::size_t>();
+      if (j != i && count > most) {
+        most = count;
+        other = j;
+      }
+    }
+    if (other != i) {
+      std::printf("   taken for %s: %zu", per_class[other]["label"].get<std::string>().c_str(),
+                  most);
+    }
+    std::printf("\n");
+  }
+}
+
+Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
+  const fs::path path = options.model.empty() ? default_model() : fs::path(options.model);
+  auto model = load_model(path);
+  if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
+  GRADCAM_TRY(const MaskFinder masks, MaskFinder::create(options.masks));
+  GRADCAM_TRY(const auto photos, labelled_photos(options.folder, model->info(), masks));
+  GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos));
+  some_failed = totals.failed > 0;
+  return to_json(totals, model->info());
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<EvaluateOptions>();
+  CLI::App* command = app.add_subcommand(
+      "evaluate", "Measure how often a model is right, and whether it looks at the dog.");
+  command->add_option("folder", options->folder, "A folder of photos for each class")->required();
+  command->add_option("--model", options->model,
+                      "A safetensors file (default: the model that comes with the program)");
+  command->add_option("--masks", options->masks,
+                      "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says");
+  command->add_flag("--json", options->json, "As one line of JSON");
+  command->callback([options, &exit_code] {
+    bool some_failed = false;
+    const auto result = run_evaluate(*options, some_failed);
+    if (!result) {
+      std::cerr << "gradcam: " << result.error().message << std::endl;
+      exit_code = kSomeFailed;
+      return;
+    }
+    if (options->json) {
+      std::cout << dump(*result) << std::endl;
+    } else {
+      print_text(*result);
+    }
+    if (some_failed) exit_code = kSomeFailed;
+  });
+}
+
+}  // namespace gradcam
