@@ -51,7 +51,12 @@ export async function launch({ dark }) {
       if (beforeLoad) await page.evaluateOnNewDocument(beforeLoad);
       await page.goto(pathToFileURL(path).href);
     },
-    evaluate: (fn, ...args) => page.evaluate(fn, ...args),
+    async evaluate(fn, ...args) {
+      // As JSON, because WebDriver BiDi sends what is met a second time within a result as nothing.
+      const call = `(${fn})(...${JSON.stringify(args)})`;
+      const json = await page.evaluate(`(async () => JSON.stringify(await ${call}))()`);
+      return json && JSON.parse(json);
+    },
     async addFiles(selector, paths) {
       const input = await page.$(selector);
       await input.uploadFile(...paths);

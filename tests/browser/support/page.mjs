@@ -35,9 +35,18 @@ export function finished(browser, count) {
   );
 }
 
-/** Chooses photos in the file input of a fresh page and waits for their results. */
+/** Makes the page as empty as it was when it was opened, which takes less time than opening it. */
+export async function clearPage(browser) {
+  await browser.evaluate(() => {
+    const clear = (button) => /clear all/i.test(button.textContent);
+    [...document.querySelectorAll('button')].find(clear)?.click();
+  });
+  await waitFor(browser, 'an empty page', () => !document.querySelector('article'));
+}
+
+/** Chooses photos in the file input of the page, in place of those there; waits for the results. */
 export async function showPhotos(browser, paths) {
-  await openPage(browser);
+  await clearPage(browser);
   await browser.addFiles(PHOTO_INPUT, paths);
   await finished(browser, paths.length);
 }

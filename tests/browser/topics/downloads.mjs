@@ -6,18 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PNG } from 'pngjs';
 import { explainText } from '../support/cli.mjs';
 import { photo, scratch } from '../support/files.mjs';
-import { openPage, resultLines, showPhotos } from '../support/page.mjs';
+import { resultLines, showPhotos } from '../support/page.mjs';
 
 /** What the page gives to keep. */
 export function downloads(lab) {
   describe('downloads', () => {
     const folder = scratch(after);
-    before(async () => {
-      // The command line's defaults, whatever earlier tests have chosen.
-      await openPage(lab.browser);
-      await lab.browser.evaluate(() => localStorage.clear());
-      await showPhotos(lab.browser, [photo('landscape.jpg')]);
-    });
+    before(() => showPhotos(lab.browser, [photo('landscape.jpg')]));
 
     test('the picture is the one that the command line writes', async () => {
       const line = (await resultLines(lab.browser)).get('landscape.jpg');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { photo } from '../support/files.mjs';
-import { resultLines, showPhotos } from '../support/page.mjs';
+import { resultLines, showPhotos, waitFor } from '../support/page.mjs';
 
 /** The heat lies where the network looked. */
 export function heat(lab) {
@@ -63,27 +63,45 @@ export function heat(lab) {
     });
 
     test('opacity and colours change what is drawn', async () => {
-      const seen = await lab.browser.evaluate(async () => {
-        const frame = () => new Promise((resolve) => setTimeout(resolve, 50));
-        const canvas = document.querySelector('article canvas[role=img]');
-        const state = () => ({
-          opacity: Number(getComputedStyle(canvas.parentElement).opacity),
-          pixels: canvas.toDataURL(),
-        });
-        const before = state();
-        const slider = document.querySelector('input[type=range]');
-        slider.value = '0.25';
-        slider.dispatchEvent(new Event('input', { bubbles: true }));
-        const select = document.querySelector('select');
-        select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
-        select.dispatchEvent(new Event('change', { bubbles: true }));
-        await frame();
-        return { before, after: state() };
-      });
-      assert.equal(seen.after.opacity, 0.25);
-      assert.notEqual(seen.before.pixels, seen.after.pixels);
+      const { browser } = lab;
+      const [opacity, colours] = await browser.evaluate(settings);
+      const pixels = await browser.evaluate(picture);
+      await browser.evaluate(settings, '0.25', 'inferno');
+      await waitFor(
+        browser,
+        'the new opacity',
+        () => {
+          const { parentElement } = document.querySelector('article canvas[role=img]');
+          return Number(getComputedStyle(parentElement).opacity) === 0.25;
+        },
+      );
+      assert.notEqual(await browser.evaluate(picture), pixels);
+      await browser.evaluate(settings, opacity, colours);
+      await waitFor(
+        browser,
+        'the old picture',
+        (pixels) => document.querySelector('article canvas[role=img]').toDataURL() === pixels,
+        pixels,
+      );
     });
   });
+}
+
+/** In the page: what the heatmap's picture looks like. */
+const picture = () => document.querySelector('article canvas[role=img]').toDataURL();
+
+/** In the page: sets, if given, and returns the opacity and the colormap. */
+function settings(opacity, colours) {
+  const set = (control, value, event) => {
+    if (value === undefined) return control.value;
+    control.value = value;
+    control.dispatchEvent(new Event(event, { bubbles: true }));
+    return control.value;
+  };
+  return [
+    set(document.querySelector('input[type=range]'), opacity, 'input'),
+    set(document.querySelector('select'), colours, 'change'),
+  ];
 }
 
 /** In the page: the opacity of the heatmap's picture at the middle of every cell. */

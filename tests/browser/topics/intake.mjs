@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
 import { photo } from '../support/files.mjs';
-import { assertSameAnswer, finished, openPage, portable, resultLines } from '../support/page.mjs';
+import { assertSameAnswer, clearPage, finished, portable, resultLines } from '../support/page.mjs';
 
 /** In the page: an event with a file in it, as a paste or a drop brings one. */
 function bring(kinds, { name, base64 }) {
@@ -28,14 +28,14 @@ export function intake(lab) {
     });
 
     test('paste', async () => {
-      await openPage(lab.browser);
+      await clearPage(lab.browser);
       const handled = await lab.browser.evaluate(bring, ['paste'], portable(path));
       assert.deepEqual(handled, [true]);
       await check();
     });
 
     test('drop', async () => {
-      await openPage(lab.browser);
+      await clearPage(lab.browser);
       const kinds = ['dragenter', 'dragover', 'drop'];
       const [, over, drop] = await lab.browser.evaluate(bring, kinds, portable(path));
       assert.ok(over, 'without it the browser would open the photo itself');

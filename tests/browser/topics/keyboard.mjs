@@ -1,20 +1,29 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { photo } from '../support/files.mjs';
-import { PHOTO_INPUT, answersFor, openPage, showPhotos } from '../support/page.mjs';
+import { PHOTO_INPUT, answersFor, clearPage, showPhotos } from '../support/page.mjs';
 
 /** In the page: gives every control that a keyboard must reach a number to know it by. */
 function numberControls() {
-  const controls = [...document.querySelectorAll('a[href], button, input, select, summary')].filter(
+  const controls = [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')].filter(
     (control) =>
       !control.disabled && control.tabIndex >= 0 && control.checkVisibility({ visibilityProperty: true }),
   );
+  document.querySelectorAll('[data-stop]').forEach(({ dataset }) => delete dataset.stop);
   controls.forEach((control, i) => (control.dataset.stop = i));
   return controls.map((control) => control.outerHTML.slice(0, 120));
 }
 
 /** In the page: the number of the control that has the focus, undefined for anything else. */
 const focused = () => document.activeElement?.dataset?.stop;
+
+/** In the page: puts the focus before everything, from where Tab goes to the first control. */
+function focusTop() {
+  const top = document.createElement('span');
+  top.tabIndex = -1;
+  document.body.prepend(top);
+  top.focus();
+}
 
 /** In the page: what is drawn of a control, its label and what is around them. */
 function looks(stop) {
@@ -34,7 +43,7 @@ export function keyboard(lab) {
     const evaluate = (fn, ...args) => lab.browser.evaluate(fn, ...args);
 
     test('Tab goes through the empty page', async () => {
-      await openPage(lab.browser);
+      await clearPage(lab.browser);
       await roundTrip();
     });
 
@@ -101,11 +110,7 @@ export function keyboard(lab) {
         PHOTO_INPUT,
       );
       assert.ok(input, 'the file input is among the controls');
-      await evaluate(() => {
-        document.activeElement.blur();
-        getSelection().removeAllRanges();
-        scrollTo(0, 0);
-      });
+      await evaluate(focusTop);
       const visited = [];
       for (let i = 0; i < controls.length; ++i) {
         await press('Tab');
@@ -113,6 +118,8 @@ export function keyboard(lab) {
       }
       assert.deepEqual(visited, controls.map((_, i) => String(i)), controls.join('\n'));
       await press('Tab');
+      // In Firefox a page that did not have the window's focus needs a second one.
+      if ((await evaluate(focused)) === visited.at(-1)) await press('Tab');
       assert.notEqual(await evaluate(focused), visited.at(-1), 'the last control lets the focus go');
     }
   });
