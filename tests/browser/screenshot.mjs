@@ -9,7 +9,8 @@ import { openPage, showPhotos } from './support/page.mjs';
 
 const sizes = { wide: [1440, 900], phone: [390, 844] };
 const [engine = 'chromium', ...chosen] = process.argv.slice(2);
-const photos = chosen.length > 0 ? chosen : ['landscape.jpg', 'portrait.jpg'].map(photo);
+const photos =
+  chosen.length > 0 ? chosen : ['landscape.jpg', 'portrait.jpg'].map(photo);
 
 const target = join(root, 'build/screenshots');
 mkdirSync(target, { recursive: true });

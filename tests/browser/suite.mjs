@@ -47,7 +47,7 @@ export async function suite(engine) {
     test(engine, { skip }, () => assert.fail(reason));
     return;
   }
-  describe(engine, () => {
+  describe(engine, { timeout: 240_000 }, () => {
     /** @type {Lab} */
     const lab = { engine, browser: undefined };
     before(async () => {

@@ -3,7 +3,8 @@ import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { findProgram, makeHome, startProxy } from './machine.mjs';
 
-const program = () => findProgram('chromium', 'chromium-browser', 'google-chrome');
+const program = () =>
+  findProgram('chromium', 'chromium-browser', 'google-chrome');
 
 export function missing() {
   return program() ? undefined : 'Chromium is not installed (Debian: chromium)';
@@ -18,7 +19,11 @@ const quiet = [
   '--no-first-run',
 ];
 
-const ownHosts = ['accounts.google.com', 'clients2.google.com', 'update.googleapis.com'];
+const ownHosts = [
+  'accounts.google.com',
+  'clients2.google.com',
+  'update.googleapis.com',
+];
 
 /** @returns {Promise<import('./index.mjs').Browser>} */
 export async function launch({ dark }) {
@@ -32,7 +37,9 @@ export async function launch({ dark }) {
     env: home.env,
     proxy: { server: `${proxy.host}:${proxy.port}`, bypass: '<-loopback>' },
   });
-  const context = await browser.newContext({ colorScheme: dark ? 'dark' : 'light' });
+  const context = await browser.newContext({
+    colorScheme: dark ? 'dark' : 'light',
+  });
   const asked = [];
   context.on('request', (request) => asked.push(request.url()));
   let page;
@@ -45,12 +52,15 @@ export async function launch({ dark }) {
       const previous = page;
       page = await context.newPage();
       await previous?.close();
-      page.on('download', (file) => file.saveAs(join(home.downloads, file.suggestedFilename())));
+      page.on('download', (file) =>
+        file.saveAs(join(home.downloads, file.suggestedFilename())),
+      );
       if (beforeLoad) await page.addInitScript(beforeLoad);
       await page.goto(pathToFileURL(path).href);
     },
     // Playwright passes one argument; an expression is evaluated outside the page's CSP.
-    evaluate: (fn, ...args) => page.evaluate(`(${fn})(...${JSON.stringify(args)})`),
+    evaluate: (fn, ...args) =>
+      page.evaluate(`(${fn})(...${JSON.stringify(args)})`),
     addFiles: (selector, paths) => page.locator(selector).setInputFiles(paths),
     press: (key) => page.keyboard.press(key),
     resize: (width, height) => page.setViewportSize({ width, height }),

@@ -5,7 +5,9 @@ import { findProgram, makeHome, startProxy } from './machine.mjs';
 const program = () => findProgram('firefox-esr', 'firefox');
 
 export function missing() {
-  return program() ? undefined : 'Firefox is not installed (Debian: firefox-esr)';
+  return program()
+    ? undefined
+    : 'Firefox is not installed (Debian: firefox-esr)';
 }
 
 function preferences({ dark, proxy, downloads }) {
@@ -54,7 +56,9 @@ export async function launch({ dark }) {
     async evaluate(fn, ...args) {
       // As JSON, because WebDriver BiDi sends what is met a second time within a result as nothing.
       const call = `(${fn})(...${JSON.stringify(args)})`;
-      const json = await page.evaluate(`(async () => JSON.stringify(await ${call}))()`);
+      const json = await page.evaluate(
+        `(async () => JSON.stringify(await ${call}))()`,
+      );
       return json && JSON.parse(json);
     },
     async addFiles(selector, paths) {
@@ -69,7 +73,8 @@ export async function launch({ dark }) {
       for (const held of keys.slice(0, -1)) await page.keyboard.up(held);
     },
     resize: (width, height) => page.setViewport({ width, height }),
-    screenshot: async () => Buffer.from(await page.screenshot({ fullPage: true })),
+    screenshot: async () =>
+      Buffer.from(await page.screenshot({ fullPage: true })),
     sent: proxy.asked,
     asked: [],
     async close() {

@@ -9,13 +9,15 @@ import { delimiter, join } from 'node:path';
 const alive = new Set();
 const homes = new Set();
 
-const removeFolder = (folder) => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+const removeFolder = (folder) =>
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 
 process.once('exit', () => {
   alive.forEach((child) => child.kill('SIGKILL'));
   homes.forEach(removeFolder);
 });
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => process.exit(1));
 
 function isExecutable(path) {
   try {
@@ -45,7 +47,8 @@ export function start(program, args, options) {
 
 /** Stops a program of `start` and waits until it is gone. */
 export function stop(child) {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  if (child.exitCode !== null || child.signalCode !== null)
+    return Promise.resolve();
   return new Promise((resolve) => {
     const forced = setTimeout(() => child.kill('SIGKILL'), 2000);
     child.once('exit', () => {
@@ -107,10 +110,15 @@ export async function startProxy(ownHosts = []) {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     socket.once('data', (data) => {
-      const [, method, target] = /^([A-Z]+) (\S+) HTTP/.exec(data.toString('latin1')) ?? [];
-      const url = method === 'CONNECT' ? `https://${target}` : (target ?? 'not http:');
-      if (!ownHosts.some((host) => new URL(url).hostname === host)) asked.push(url);
-      socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      const [, method, target] =
+        /^([A-Z]+) (\S+) HTTP/.exec(data.toString('latin1')) ?? [];
+      const url =
+        method === 'CONNECT' ? `https://${target}` : (target ?? 'not http:');
+      if (!ownHosts.some((host) => new URL(url).hostname === host))
+        asked.push(url);
+      socket.end(
+        'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+      );
     });
   });
   const port = await listen(server);

@@ -4,17 +4,30 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Builder, By, Capabilities, Key } from 'selenium-webdriver';
-import { findProgram, freePort, makeHome, start, startProxy, stop } from './machine.mjs';
+import {
+  findProgram,
+  freePort,
+  makeHome,
+  start,
+  startProxy,
+  stop,
+} from './machine.mjs';
 
 const driverProgram = () => findProgram('WebKitWebDriver');
 const displayProgram = () => findProgram('Xvfb');
 // Debian keeps MiniBrowser off the PATH, in a folder named for the architecture.
 const browserProgram = () =>
-  findProgram(...readdirSync('/usr/lib').map((arch) => `/usr/lib/${arch}/webkit2gtk-4.1/MiniBrowser`));
+  findProgram(
+    ...readdirSync('/usr/lib').map(
+      (arch) => `/usr/lib/${arch}/webkit2gtk-4.1/MiniBrowser`,
+    ),
+  );
 
 export function missing() {
-  if (!driverProgram()) return 'WebKitWebDriver is not installed (Debian: webkit2gtk-driver)';
-  if (!browserProgram()) return 'MiniBrowser is not installed (Debian: libwebkit2gtk-4.1-0)';
+  if (!driverProgram())
+    return 'WebKitWebDriver is not installed (Debian: webkit2gtk-driver)';
+  if (!browserProgram())
+    return 'MiniBrowser is not installed (Debian: libwebkit2gtk-4.1-0)';
   return displayProgram() ? undefined : 'Xvfb is not installed (Debian: xvfb)';
 }
 
@@ -37,7 +50,9 @@ async function answers(port) {
   for (let tries = 0; tries < 100; ++tries) {
     const open = await new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true));
-      socket.once('error', () => resolve(false)).once('connect', () => socket.end());
+      socket
+        .once('error', () => resolve(false))
+        .once('connect', () => socket.end());
     });
     if (open) return;
     await sleep(50);
@@ -51,14 +66,20 @@ function sessionCapabilities(proxy) {
     browserName: 'MiniBrowser',
     proxy: { proxyType: 'manual', httpProxy: address, sslProxy: address },
     timeouts: { script: 60_000 },
-    'webkitgtk:browserOptions': { binary: browserProgram(), args: ['--automation'] },
+    'webkitgtk:browserOptions': {
+      binary: browserProgram(),
+      args: ['--automation'],
+    },
   });
 }
 
 function writeDownloadFolder(home) {
   const config = join(home.folder, '.config');
   mkdirSync(config, { recursive: true });
-  writeFileSync(join(config, 'user-dirs.dirs'), `XDG_DOWNLOAD_DIR="${home.downloads}"\n`);
+  writeFileSync(
+    join(config, 'user-dirs.dirs'),
+    `XDG_DOWNLOAD_DIR="${home.downloads}"\n`,
+  );
 }
 
 const keyCodes = {
@@ -107,7 +128,10 @@ export async function launch({ dark }) {
     downloads: home.downloads,
     open: (path) => session.get(pathToFileURL(path).href),
     async evaluate(fn, ...args) {
-      const { value, error } = await session.executeAsyncScript(inPage(fn), args);
+      const { value, error } = await session.executeAsyncScript(
+        inPage(fn),
+        args,
+      );
       if (error !== undefined) throw new Error(error);
       return value;
     },
@@ -122,14 +146,20 @@ export async function launch({ dark }) {
     },
     async resize(width, height) {
       // The window is larger than the viewport by its frame, whose size is not known before.
-      const inner = await session.executeScript('return [innerWidth, innerHeight]');
+      const inner = await session.executeScript(
+        'return [innerWidth, innerHeight]',
+      );
       const outer = await session.manage().window().getRect();
-      await session.manage().window().setRect({
-        width: outer.width + width - inner[0],
-        height: outer.height + height - inner[1],
-      });
+      await session
+        .manage()
+        .window()
+        .setRect({
+          width: outer.width + width - inner[0],
+          height: outer.height + height - inner[1],
+        });
     },
-    screenshot: async () => Buffer.from(await session.takeScreenshot(), 'base64'),
+    screenshot: async () =>
+      Buffer.from(await session.takeScreenshot(), 'base64'),
     sent: proxy.asked,
     asked: [],
     async close() {

@@ -7,7 +7,8 @@ export function explainText(paths, ...options) {
     const args = ['explain', ...paths, '--model', model, ...options];
     execFile(program, args, { maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
       // 1 says that some photos failed, which their lines tell.
-      if (error && error.code !== 1) reject(new Error(`${error.message}\n${stderr}`));
+      if (error && error.code !== 1)
+        reject(new Error(`${error.message}\n${stderr}`));
       else resolve(stdout);
     });
   });
@@ -15,7 +16,16 @@ export function explainText(paths, ...options) {
 
 /** The parsed lines of `gradcam explain --json` with all classes, in the order of the paths. */
 export async function explain(paths, ...options) {
-  const text = await explainText(paths, '--json', '--top', '100000', ...options);
-  const lines = text.trim().split('\n').map((line) => JSON.parse(line));
+  const text = await explainText(
+    paths,
+    '--json',
+    '--top',
+    '100000',
+    ...options,
+  );
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   return paths.map((path) => lines.find((line) => line.photo === path));
 }

@@ -12,7 +12,9 @@ export const model = join(root, 'weights/default.safetensors');
 /** Which part of the build the tests miss, as a sentence; undefined if none. */
 export function missingBuild() {
   const absent = [page, program, model].find((path) => !existsSync(path));
-  return absent && `${relative(root, absent)} is missing: build the project first`;
+  return (
+    absent && `${relative(root, absent)} is missing: build the project first`
+  );
 }
 
 /** A picture of this folder's own. */
@@ -30,7 +32,9 @@ export function realPhotos(count) {
   return breeds
     .filter((_, i) => i % step === 0)
     .slice(0, count)
-    .map((breed) => join(folder, breed, readdirSync(join(folder, breed)).sort()[0]));
+    .map((breed) =>
+      join(folder, breed, readdirSync(join(folder, breed)).sort()[0]),
+    );
 }
 
 /** A folder that is gone when the test or describe block is over; `after` is its hook. */

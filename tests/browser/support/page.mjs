@@ -29,8 +29,9 @@ export function finished(browser, count) {
     browser,
     `${count} photos to be finished`,
     (count) =>
-      document.querySelectorAll('article[data-state=done], article[data-state=failed]').length ===
-      count,
+      document.querySelectorAll(
+        'article[data-state=done], article[data-state=failed]',
+      ).length === count,
     count,
   );
 }
@@ -41,7 +42,11 @@ export async function clearPage(browser) {
     const clear = (button) => /clear all/i.test(button.textContent);
     [...document.querySelectorAll('button')].find(clear)?.click();
   });
-  await waitFor(browser, 'an empty page', () => !document.querySelector('article'));
+  await waitFor(
+    browser,
+    'an empty page',
+    () => !document.querySelector('article'),
+  );
 }
 
 /** Chooses photos in the file input of the page, in place of those there; waits for the results. */
@@ -58,11 +63,15 @@ export async function cards(browser) {
       photo: article.dataset.photo,
       state: article.dataset.state,
       alert: article.querySelector('[role=alert]')?.textContent,
-      image: article.querySelector('canvas[role=img]')?.getAttribute('aria-label'),
-      rows: [...article.querySelectorAll('tr[data-label]')].map(({ dataset }) => ({
-        label: dataset.label,
-        probability: Number(dataset.probability),
-      })),
+      image: article
+        .querySelector('canvas[role=img]')
+        ?.getAttribute('aria-label'),
+      rows: [...article.querySelectorAll('tr[data-label]')].map(
+        ({ dataset }) => ({
+          label: dataset.label,
+          probability: Number(dataset.probability),
+        }),
+      ),
     })),
   );
   return new Map(list.map((card) => [card.photo, card]));
@@ -93,7 +102,8 @@ export function answersFor(browser, path, label) {
     browser,
     `the heatmap of ${label}`,
     (photo, label) =>
-      window.gradcam.results().find((line) => line.photo === photo)?.class === label,
+      window.gradcam.results().find((line) => line.photo === photo)?.class ===
+      label,
     basename(path),
     label,
   );
@@ -101,13 +111,22 @@ export function answersFor(browser, path, label) {
 
 /** A file as what `File`s are made of in the page: its name and its bytes in base64. */
 export function portable(path) {
-  return { name: basename(path), base64: readFileSync(path).toString('base64') };
+  return {
+    name: basename(path),
+    base64: readFileSync(path).toString('base64'),
+  };
 }
 
 function assertClose(actual, expected, tolerance, what) {
-  const worst = expected.reduce((worst, value, i) => Math.max(worst, Math.abs(value - actual[i])), 0);
+  const worst = expected.reduce(
+    (worst, value, i) => Math.max(worst, Math.abs(value - actual[i])),
+    0,
+  );
   assert.equal(actual.length, expected.length, `${what}: as many`);
-  assert.ok(worst <= tolerance, `${what}: off by ${worst}, at most ${tolerance} allowed`);
+  assert.ok(
+    worst <= tolerance,
+    `${what}: off by ${worst}, at most ${tolerance} allowed`,
+  );
 }
 
 /** Asserts that two lines of explain are of the same picture with the same answer. */
@@ -120,10 +139,24 @@ export function assertSameAnswer(actual, expected, what) {
   assert.deepEqual(actual.crop, expected.crop, `${what}: crop`);
   const byIndex = ({ top }) => [...top].sort((a, b) => a.index - b.index);
   const [mine, theirs] = [byIndex(actual), byIndex(expected)];
-  assert.deepEqual(mine.map(({ label }) => label), theirs.map(({ label }) => label), what);
+  assert.deepEqual(
+    mine.map(({ label }) => label),
+    theirs.map(({ label }) => label),
+    what,
+  );
   const probabilities = (list) => list.map(({ probability }) => probability);
-  assertClose(probabilities(mine), probabilities(theirs), 1e-4, `${what}: probabilities`);
+  assertClose(
+    probabilities(mine),
+    probabilities(theirs),
+    1e-4,
+    `${what}: probabilities`,
+  );
   assert.equal(actual.heatmap.rows, expected.heatmap.rows, `${what}: rows`);
   assert.equal(actual.heatmap.cols, expected.heatmap.cols, `${what}: columns`);
-  assertClose(actual.heatmap.values, expected.heatmap.values, 1e-3, `${what}: heatmap`);
+  assertClose(
+    actual.heatmap.values,
+    expected.heatmap.values,
+    1e-3,
+    `${what}: heatmap`,
+  );
 }

@@ -7,14 +7,22 @@ import { launch } from '../drivers/index.mjs';
 import { photo, scratch } from '../support/files.mjs';
 import { clearPage, openPage, showPhotos } from '../support/page.mjs';
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
+const axeSource = readFileSync(
+  createRequire(import.meta.url).resolve('axe-core'),
+  'utf8',
+);
 
 /** What axe-core finds wrong with the page as it is, one string a finding. */
 function violations(browser) {
   return browser.evaluate(async () => {
-    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+    const { violations } = await axe.run(document, {
+      resultTypes: ['violations'],
+    });
     return violations.flatMap(({ id, help, nodes }) =>
-      nodes.map(({ target, any }) => `${id} (${help}): ${target} ${any[0]?.message ?? ''}`),
+      nodes.map(
+        ({ target, any }) =>
+          `${id} (${help}): ${target} ${any[0]?.message ?? ''}`,
+      ),
     );
   });
 }
@@ -48,7 +56,11 @@ export function accessibility(lab) {
           return (r + g + b) / 3;
         });
         const isDark = lightness > 128;
-        assert.equal(isDark, theme === 'dark', `text of lightness ${lightness}`);
+        assert.equal(
+          isDark,
+          theme === 'dark',
+          `text of lightness ${lightness}`,
+        );
       });
 
       test('empty page', async () => {
@@ -56,7 +68,11 @@ export function accessibility(lab) {
       });
 
       test('photos done and failed', async () => {
-        await showPhotos(browser, [photo('landscape.jpg'), empty, photo('square.jpg')]);
+        await showPhotos(browser, [
+          photo('landscape.jpg'),
+          empty,
+          photo('square.jpg'),
+        ]);
         assert.deepEqual(await violations(browser), []);
       });
     });

@@ -25,7 +25,10 @@ export function badFiles(lab) {
     const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1');
     const refused = [
       { path: make('empty.jpg', ''), says: /empty/i },
-      { path: make('truncated.jpg', jpeg.subarray(0, jpeg.length / 2)), says: /end|truncated/i },
+      {
+        path: make('truncated.jpg', jpeg.subarray(0, jpeg.length / 2)),
+        says: /end|truncated/i,
+      },
       { path: make('text.jpg', 'This is no picture.\n'), says: /text/i },
       { path: make('iphone.heic', heic), says: /HEIC/ },
       { path: fixture('huge.png'), says: /30000/ },
@@ -35,7 +38,12 @@ export function badFiles(lab) {
     let expected;
 
     before(async () => {
-      const paths = [good[0], ...refused.map(({ path }) => path), ...decodedByBrowser, good[1]];
+      const paths = [
+        good[0],
+        ...refused.map(({ path }) => path),
+        ...decodedByBrowser,
+        good[1],
+      ];
       expected = await explain([...refused.map(({ path }) => path), ...good]);
       await showPhotos(lab.browser, paths);
     });
@@ -46,14 +54,22 @@ export function badFiles(lab) {
         assert.equal(card.state, 'failed');
         assert.match(card.alert, says);
         const { error } = (await resultLines(lab.browser)).get(basename(path));
-        assert.equal(error.code, expected[i].error.code, 'as on the command line');
+        assert.equal(
+          error.code,
+          expected[i].error.code,
+          'as on the command line',
+        );
       });
     });
 
     test('the good ones among them are done', async () => {
       const lines = await resultLines(lab.browser);
       good.forEach((path, i) => {
-        assertSameAnswer(lines.get(basename(path)), expected[refused.length + i], path);
+        assertSameAnswer(
+          lines.get(basename(path)),
+          expected[refused.length + i],
+          path,
+        );
       });
     });
 
@@ -67,7 +83,11 @@ export function badFiles(lab) {
       const card = (await cards(lab.browser)).get('small.avif');
       t.diagnostic(`${lab.engine}: AVIF ${card.state}`);
       if (card.state === 'failed') assert.match(card.alert, /AVIF/);
-      else assert.equal((await resultLines(lab.browser)).get('small.avif').width, 96);
+      else
+        assert.equal(
+          (await resultLines(lab.browser)).get('small.avif').width,
+          96,
+        );
     });
 
     test('the page takes further photos', async () => {

@@ -21,8 +21,14 @@ export function downloads(lab) {
 
       await explainText([photo('landscape.jpg')], '--out', folder);
       const expected = PNG.sync.read(readFileSync(join(folder, name)));
-      assert.deepEqual([saved.width, saved.height], [expected.width, expected.height]);
-      const worst = saved.data.reduce((worst, v, i) => Math.max(worst, Math.abs(v - expected.data[i])), 0);
+      assert.deepEqual(
+        [saved.width, saved.height],
+        [expected.width, expected.height],
+      );
+      const worst = saved.data.reduce(
+        (worst, v, i) => Math.max(worst, Math.abs(v - expected.data[i])),
+        0,
+      );
       assert.ok(worst <= 3, `a channel of a pixel differs by ${worst}`);
     });
 
@@ -35,7 +41,8 @@ export function downloads(lab) {
     /** Clicks the button of this name and waits for the file. */
     async function download(button, name) {
       await lab.browser.evaluate((source) => {
-        const named = ({ textContent }) => new RegExp(source, 'i').test(textContent);
+        const named = ({ textContent }) =>
+          new RegExp(source, 'i').test(textContent);
         [...document.querySelectorAll('article button')].find(named).click();
       }, button.source);
       const path = join(lab.browser.downloads, name);

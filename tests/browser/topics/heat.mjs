@@ -13,7 +13,12 @@ export function heat(lab) {
     for (const name of names) {
       test(`${name}: each cell is as opaque as its value says`, async () => {
         const { heatmap } = (await resultLines(lab.browser)).get(name);
-        const alphas = await lab.browser.evaluate(sampleCells, name, heatmap.rows, heatmap.cols);
+        const alphas = await lab.browser.evaluate(
+          sampleCells,
+          name,
+          heatmap.rows,
+          heatmap.cols,
+        );
         heatmap.values.forEach((value, cell) => {
           // The middle of a cell lies up to half a pixel from the pixel that is read there.
           const expected = 255 * Math.min(1, 2 * value);
@@ -23,14 +28,23 @@ export function heat(lab) {
           );
         });
         const hottest = heatmap.values.indexOf(Math.max(...heatmap.values));
-        assert.equal(alphas[hottest], Math.max(...alphas), 'nothing is more opaque than the peak');
+        assert.equal(
+          alphas[hottest],
+          Math.max(...alphas),
+          'nothing is more opaque than the peak',
+        );
       });
 
       test(`${name}: the heat covers the crop and no more`, async () => {
-        const { width, height, crop } = (await resultLines(lab.browser)).get(name);
+        const { width, height, crop } = (await resultLines(lab.browser)).get(
+          name,
+        );
         const { image, canvas } = await lab.browser.evaluate(places, name);
         const scale = image.width / width;
-        assert.ok(Math.abs(image.height / height - scale) < 0.02 * scale, 'the photo is not bent');
+        assert.ok(
+          Math.abs(image.height / height - scale) < 0.02 * scale,
+          'the photo is not bent',
+        );
         const expected = {
           x: image.x + crop.x * scale,
           y: image.y + crop.y * scale,
@@ -47,7 +61,10 @@ export function heat(lab) {
     }
 
     test('what the network did not see is grey on the screen', async () => {
-      const { image, canvas } = await lab.browser.evaluate(places, 'landscape.jpg');
+      const { image, canvas } = await lab.browser.evaluate(
+        places,
+        'landscape.jpg',
+      );
       const screen = PNG.sync.read(await lab.browser.screenshot());
       const saturation = (x, y) => {
         const at = 4 * (Math.round(y) * screen.width + Math.round(x));
@@ -67,20 +84,20 @@ export function heat(lab) {
       const [opacity, colours] = await browser.evaluate(settings);
       const pixels = await browser.evaluate(picture);
       await browser.evaluate(settings, '0.25', 'inferno');
-      await waitFor(
-        browser,
-        'the new opacity',
-        () => {
-          const { parentElement } = document.querySelector('article canvas[role=img]');
-          return Number(getComputedStyle(parentElement).opacity) === 0.25;
-        },
-      );
+      await waitFor(browser, 'the new opacity', () => {
+        const { parentElement } = document.querySelector(
+          'article canvas[role=img]',
+        );
+        return Number(getComputedStyle(parentElement).opacity) === 0.25;
+      });
       assert.notEqual(await browser.evaluate(picture), pixels);
       await browser.evaluate(settings, opacity, colours);
       await waitFor(
         browser,
         'the old picture',
-        (pixels) => document.querySelector('article canvas[role=img]').toDataURL() === pixels,
+        (pixels) =>
+          document.querySelector('article canvas[role=img]').toDataURL() ===
+          pixels,
         pixels,
       );
     });
@@ -88,7 +105,8 @@ export function heat(lab) {
 }
 
 /** In the page: what the heatmap's picture looks like. */
-const picture = () => document.querySelector('article canvas[role=img]').toDataURL();
+const picture = () =>
+  document.querySelector('article canvas[role=img]').toDataURL();
 
 /** In the page: sets, if given, and returns the opacity and the colormap. */
 function settings(opacity, colours) {
@@ -106,7 +124,9 @@ function settings(opacity, colours) {
 
 /** In the page: the opacity of the heatmap's picture at the middle of every cell. */
 function sampleCells(name, rows, cols) {
-  const canvas = document.querySelector(`article[data-photo="${name}"] canvas[role=img]`);
+  const canvas = document.querySelector(
+    `article[data-photo="${name}"] canvas[role=img]`,
+  );
   const { width, height } = canvas;
   const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
   return Array.from({ length: rows * cols }, (_, cell) => {

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
 import { photo } from '../support/files.mjs';
-import { assertSameAnswer, clearPage, finished, portable, resultLines } from '../support/page.mjs';
+import {
+  assertSameAnswer,
+  clearPage,
+  finished,
+  portable,
+  resultLines,
+} from '../support/page.mjs';
 
 /** In the page: an event with a file in it, as a paste or a drop brings one. */
 function bring(kinds, { name, base64 }) {
@@ -10,7 +16,11 @@ function bring(kinds, { name, base64 }) {
   const transfer = new DataTransfer();
   transfer.items.add(new File([bytes], name, { type: 'image/jpeg' }));
   return kinds.map((kind) => {
-    const event = new Event(kind, { bubbles: true, cancelable: true, composed: true });
+    const event = new Event(kind, {
+      bubbles: true,
+      cancelable: true,
+      composed: true,
+    });
     // The constructors of the proper events drop the files in some engines.
     const property = kind === 'paste' ? 'clipboardData' : 'dataTransfer';
     Object.defineProperty(event, property, { value: transfer });
@@ -29,7 +39,11 @@ export function intake(lab) {
 
     test('paste', async () => {
       await clearPage(lab.browser);
-      const handled = await lab.browser.evaluate(bring, ['paste'], portable(path));
+      const handled = await lab.browser.evaluate(
+        bring,
+        ['paste'],
+        portable(path),
+      );
       assert.deepEqual(handled, [true]);
       await check();
     });
@@ -37,7 +51,11 @@ export function intake(lab) {
     test('drop', async () => {
       await clearPage(lab.browser);
       const kinds = ['dragenter', 'dragover', 'drop'];
-      const [, over, drop] = await lab.browser.evaluate(bring, kinds, portable(path));
+      const [, over, drop] = await lab.browser.evaluate(
+        bring,
+        kinds,
+        portable(path),
+      );
       assert.ok(over, 'without it the browser would open the photo itself');
       assert.ok(drop);
       await check();
@@ -45,7 +63,11 @@ export function intake(lab) {
 
     async function check() {
       await finished(lab.browser, 1);
-      assertSameAnswer((await resultLines(lab.browser)).get('portrait.jpg'), expected, path);
+      assertSameAnswer(
+        (await resultLines(lab.browser)).get('portrait.jpg'),
+        expected,
+        path,
+      );
     }
   });
 }

@@ -1,15 +1,28 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { photo } from '../support/files.mjs';
-import { PHOTO_INPUT, answersFor, clearPage, showPhotos } from '../support/page.mjs';
+import {
+  PHOTO_INPUT,
+  answersFor,
+  clearPage,
+  showPhotos,
+} from '../support/page.mjs';
 
 /** In the page: gives every control that a keyboard must reach a number to know it by. */
 function numberControls() {
-  const controls = [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')].filter(
+  const controls = [
+    ...document.querySelectorAll(
+      'a[href], button, input, select, summary, [tabindex="0"]',
+    ),
+  ].filter(
     (control) =>
-      !control.disabled && control.tabIndex >= 0 && control.checkVisibility({ visibilityProperty: true }),
+      !control.disabled &&
+      control.tabIndex >= 0 &&
+      control.checkVisibility({ visibilityProperty: true }),
   );
-  document.querySelectorAll('[data-stop]').forEach(({ dataset }) => delete dataset.stop);
+  document
+    .querySelectorAll('[data-stop]')
+    .forEach(({ dataset }) => delete dataset.stop);
   controls.forEach((control, i) => (control.dataset.stop = i));
   return controls.map((control) => control.outerHTML.slice(0, 120));
 }
@@ -28,9 +41,15 @@ function focusTop() {
 /** In the page: what is drawn of a control, its label and what is around them. */
 function looks(stop) {
   const control = document.querySelector(`[data-stop="${stop}"]`);
-  const around = [control, ...(control.labels ?? []), control.parentElement, ...control.children];
+  const around = [
+    control,
+    ...(control.labels ?? []),
+    control.parentElement,
+    ...control.children,
+  ];
   const parts = around.map((element) => {
-    const { outline, boxShadow, backgroundColor, borderColor } = getComputedStyle(element);
+    const { outline, boxShadow, backgroundColor, borderColor } =
+      getComputedStyle(element);
     return [outline, boxShadow, backgroundColor, borderColor].join();
   });
   return parts.join('\n');
@@ -48,7 +67,9 @@ export function keyboard(lab) {
     });
 
     describe('with results', () => {
-      before(() => showPhotos(lab.browser, [photo('landscape.jpg'), photo('square.jpg')]));
+      before(() =>
+        showPhotos(lab.browser, [photo('landscape.jpg'), photo('square.jpg')]),
+      );
 
       test('Tab goes through everything, in order and out again', async () => {
         await roundTrip();
@@ -56,7 +77,9 @@ export function keyboard(lab) {
 
       test('Shift+Tab goes back', async () => {
         await evaluate(numberControls);
-        await evaluate(() => document.querySelector('article tr button').focus());
+        await evaluate(() =>
+          document.querySelector('article tr button').focus(),
+        );
         const start = await evaluate(focused);
         await press('Tab');
         assert.equal(await evaluate(focused), String(Number(start) + 1));
@@ -69,7 +92,10 @@ export function keyboard(lab) {
         // Browsers draw the focus only for those who came by keyboard.
         await press('Tab');
         for (const [stop, control] of controls.entries()) {
-          await evaluate((stop) => document.querySelector(`[data-stop="${stop}"]`).focus(), stop);
+          await evaluate(
+            (stop) => document.querySelector(`[data-stop="${stop}"]`).focus(),
+            stop,
+          );
           const there = await evaluate(looks, stop);
           await evaluate(() => document.activeElement.blur());
           const away = await evaluate(looks, stop);
@@ -79,7 +105,9 @@ export function keyboard(lab) {
 
       test('Enter on a breed makes the heatmap answer for it', async () => {
         const label = await evaluate(() => {
-          const rows = document.querySelectorAll('article[data-photo="landscape.jpg"] tr[data-label]');
+          const rows = document.querySelectorAll(
+            'article[data-photo="landscape.jpg"] tr[data-label]',
+          );
           rows[0].querySelector('button').focus();
           return rows[1].dataset.label;
         });
@@ -87,15 +115,20 @@ export function keyboard(lab) {
         await press('Enter');
         await answersFor(lab.browser, 'landscape.jpg', label);
         assert.equal(
-          await evaluate(() => document.activeElement.closest('tr').dataset.label),
+          await evaluate(
+            () => document.activeElement.closest('tr').dataset.label,
+          ),
           label,
           'the focus stays',
         );
       });
 
       test('arrow keys move the slider', async () => {
-        const value = () => evaluate(() => document.activeElement.valueAsNumber);
-        await evaluate(() => document.querySelector('input[type=range]').focus());
+        const value = () =>
+          evaluate(() => document.activeElement.valueAsNumber);
+        await evaluate(() =>
+          document.querySelector('input[type=range]').focus(),
+        );
         const before = await value();
         await press('ArrowLeft');
         assert.ok((await value()) < before);
@@ -116,11 +149,19 @@ export function keyboard(lab) {
         await press('Tab');
         visited.push(await evaluate(focused));
       }
-      assert.deepEqual(visited, controls.map((_, i) => String(i)), controls.join('\n'));
+      assert.deepEqual(
+        visited,
+        controls.map((_, i) => String(i)),
+        controls.join('\n'),
+      );
       await press('Tab');
       // In Firefox a page that did not have the window's focus needs a second one.
       if ((await evaluate(focused)) === visited.at(-1)) await press('Tab');
-      assert.notEqual(await evaluate(focused), visited.at(-1), 'the last control lets the focus go');
+      assert.notEqual(
+        await evaluate(focused),
+        visited.at(-1),
+        'the last control lets the focus go',
+      );
     }
   });
 }

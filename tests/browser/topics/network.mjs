@@ -9,7 +9,9 @@ import { openPage } from '../support/page.mjs';
 /** In the page: tries to reach the network in several ways, and waits until all have failed. */
 async function callHome(host) {
   const image = new Image();
-  const loading = new Promise((resolve) => (image.onload = image.onerror = resolve));
+  const loading = new Promise(
+    (resolve) => (image.onload = image.onerror = resolve),
+  );
   image.src = `http://${host}/image.png`;
   await fetch(`http://${host}/fetch`, { mode: 'no-cors' }).catch(() => {});
   await loading;
@@ -22,9 +24,13 @@ export function network(lab) {
 
     test('not one request in all the tests before', () => {
       const { sent, asked } = lab.browser;
-      const own = (url) => /^(blob|data):/.test(url) || url === pathToFileURL(page).href;
+      const own = (url) =>
+        /^(blob|data):/.test(url) || url === pathToFileURL(page).href;
       assert.deepEqual(sent, []);
-      assert.deepEqual(asked.filter((url) => !own(url)), []);
+      assert.deepEqual(
+        asked.filter((url) => !own(url)),
+        [],
+      );
     });
 
     test('the page cannot make one even if told to', async () => {
@@ -39,7 +45,9 @@ export function network(lab) {
       await lab.browser.open(path);
       await lab.browser.evaluate(callHome, 'control.example');
       // Firefox makes it https.
-      assert.ok(lab.browser.sent.some((url) => url.includes('//control.example')));
+      assert.ok(
+        lab.browser.sent.some((url) => url.includes('//control.example')),
+      );
     });
   });
 }

@@ -12,7 +12,11 @@ export function orientation(lab) {
     for (const way of turned) {
       test(`${way} as upright`, async () => {
         const lines = await resultLines(lab.browser);
-        assertSameAnswer(lines.get(`orientation_${way}.png`), lines.get(names[0]), `way ${way}`);
+        assertSameAnswer(
+          lines.get(`orientation_${way}.png`),
+          lines.get(names[0]),
+          `way ${way}`,
+        );
       });
     }
   });

@@ -3,11 +3,23 @@ import { basename } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
 import { fixture, photo, realPhotos } from '../support/files.mjs';
-import { assertSameAnswer, cards, portable, resultLines, showPhotos } from '../support/page.mjs';
+import {
+  assertSameAnswer,
+  cards,
+  portable,
+  resultLines,
+  showPhotos,
+} from '../support/page.mjs';
 
 const pictures = [
   ...['landscape.jpg', 'portrait.jpg', 'square.jpg', 'lossless.png'].map(photo),
-  ...['animated.gif', 'cmyk.jpg', 'grey.jpg', 'palette.png', 'progressive.jpg'].map(fixture),
+  ...[
+    'animated.gif',
+    'cmyk.jpg',
+    'grey.jpg',
+    'palette.png',
+    'progressive.jpg',
+  ].map(fixture),
   ...['rgb.bmp', 'rgb16.png', 'rgba.png', 'one_pixel.png'].map(fixture),
 ];
 
@@ -28,11 +40,15 @@ export function results(lab) {
       });
     }
 
-    test('photos of real dogs as on the command line', {
-      skip: real.length === 0 && 'no photos beside the repository',
-    }, async () => {
-      for (const path of real) await check(path);
-    });
+    test(
+      'photos of real dogs as on the command line',
+      {
+        skip: real.length === 0 && 'no photos beside the repository',
+      },
+      async () => {
+        for (const path of real) await check(path);
+      },
+    );
 
     async function check(path) {
       const name = basename(path);
@@ -50,16 +66,25 @@ export function results(lab) {
     }
 
     test('the API adds, lists and tells of photos', async () => {
-      const outcome = await lab.browser.evaluate(async ({ name, base64 }) => {
-        const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-        const counts = [];
-        const stop = window.gradcam.onResults((lines) => counts.push(lines.length));
-        const [line] = await window.gradcam.addPhotos([new File([bytes], `again ${name}`)]);
-        stop();
-        const { engine, model } = window.gradcam.about();
-        const listed = window.gradcam.results().at(-1);
-        return { counts, line, listed, engine, model };
-      }, portable(photo('square.jpg')));
+      const outcome = await lab.browser.evaluate(
+        async ({ name, base64 }) => {
+          const bytes = Uint8Array.from(atob(base64), (char) =>
+            char.charCodeAt(0),
+          );
+          const counts = [];
+          const stop = window.gradcam.onResults((lines) =>
+            counts.push(lines.length),
+          );
+          const [line] = await window.gradcam.addPhotos([
+            new File([bytes], `again ${name}`),
+          ]);
+          stop();
+          const { engine, model } = window.gradcam.about();
+          const listed = window.gradcam.results().at(-1);
+          return { counts, line, listed, engine, model };
+        },
+        portable(photo('square.jpg')),
+      );
       assert.equal(outcome.line.photo, 'again square.jpg');
       assert.deepEqual(outcome.listed, outcome.line);
       assert.equal(outcome.counts[0], paths.length);

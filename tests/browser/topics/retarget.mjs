@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
 import { photo } from '../support/files.mjs';
-import { assertSameAnswer, cards, chooseBreed, resultLines, showPhotos } from '../support/page.mjs';
+import {
+  assertSameAnswer,
+  cards,
+  chooseBreed,
+  resultLines,
+  showPhotos,
+} from '../support/page.mjs';
 
 /** A click on a breed makes the heatmap answer for it. */
 export function retarget(lab) {
@@ -13,7 +19,9 @@ export function retarget(lab) {
 
     const pixels = () =>
       lab.browser.evaluate((name) => {
-        const canvas = document.querySelector(`article[data-photo="${name}"] canvas[role=img]`);
+        const canvas = document.querySelector(
+          `article[data-photo="${name}"] canvas[role=img]`,
+        );
         return canvas.toDataURL();
       }, name);
 
@@ -26,7 +34,11 @@ export function retarget(lab) {
         await chooseBreed(browser, path, label);
 
         const [expected] = await explain([path], '--class', label);
-        assertSameAnswer((await resultLines(browser)).get(name), expected, label);
+        assertSameAnswer(
+          (await resultLines(browser)).get(name),
+          expected,
+          label,
+        );
         const { image } = (await cards(browser)).get(name);
         const words = new RegExp(label.replaceAll('_', ' '), 'i');
         assert.match(image, words);
@@ -43,21 +55,32 @@ export function retarget(lab) {
     test('the chosen one is said to be pressed', async () => {
       const pressed = await lab.browser.evaluate((name) => {
         const article = document.querySelector(`article[data-photo="${name}"]`);
-        const buttons = [...article.querySelectorAll('tr button[aria-pressed=true]')];
+        const buttons = [
+          ...article.querySelectorAll('tr button[aria-pressed=true]'),
+        ];
         return buttons.map((button) => button.closest('tr').dataset.label);
       }, name);
-      assert.deepEqual(pressed, [(await resultLines(lab.browser)).get(name).class]);
+      assert.deepEqual(pressed, [
+        (await resultLines(lab.browser)).get(name).class,
+      ]);
     });
 
     test('every class by the API', async () => {
       const lines = await lab.browser.evaluate(async (name) => {
-        const { top } = window.gradcam.results().find((line) => line.photo === name);
+        const { top } = window.gradcam
+          .results()
+          .find((line) => line.photo === name);
         const lines = [];
-        for (const { label } of top) lines.push(await window.gradcam.explain(name, label));
+        for (const { label } of top)
+          lines.push(await window.gradcam.explain(name, label));
         return lines;
       }, name);
       for (const line of [lines[0], lines.at(-1)]) {
-        assertSameAnswer(line, (await explain([path], '--class', line.class))[0], line.class);
+        assertSameAnswer(
+          line,
+          (await explain([path], '--class', line.class))[0],
+          line.class,
+        );
       }
     });
   });
