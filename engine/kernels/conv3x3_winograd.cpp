@@ -64,11 +64,21 @@ inline __attribute__((always_inline)) void transform_output(const F32x4 (&m)[kIn
   y[3] = madd(d, splat(8), b) + m[5];
 }
 
-/// G g for three taps, in double: done once, at load.
-std::array<double, kIn> transform_taps(double a, double b, double c) {
-  return {
-      a / 4, -(a + b + c) / 6, (-a + b - c) / 6, a / 24 + b / 12 + c / 6, a / 24 - b / 12 + c / 6,
-      c};
+/// A value for each of the eight output channels of a panel, in double: weights are transformed
+/// once, at load.
+using Panel = std::array<double, kTileColumns>;
+
+/// G g for three taps.
+inline void transform_taps(const Panel& a, const Panel& b, const Panel& c,
+                           std::array<Panel, kIn>& u) {
+  for (std::size_t i = 0; i < kTileColumns; ++i) {
+    u[0][i] = a[i] / 4;
+    u[1][i] = -(a[i] + b[i] + c[i]) / 6;
+    u[2][i] = (-a[i] + b[i] - c[i]) / 6;
+    u[3][i] = a[i] / 24 + b[i] / 12 + c[i] / 6;
+    u[4][i] = a[i] / 24 - b[i] / 12 + c[i] / 6;
+    u[5][i] = c[i];
+  }
 }
 
 /// One 6x6 tile, `channels` deep, into column `tile` of V. Pixels and rows of the source are
@@ -284,23 +294,33 @@ class WinogradConv3x3 final : public Conv3x3 {
   AlignedArray<float> bias_;  // [O rounded up to 8]
 };
 
-/// U = G g G^T, packed into panels of 8 output channels.
+/// U = G g G^T, packed into panels of 8 output channels. A panel is transformed at a time, so that
+/// each of the 36 matrices, which lie far apart, is written 32 bytes at a time.
 Result<AlignedArray<float>> pack_weights(const Conv3x3Spec& spec, const float* weight) {
   const std::size_t channels = spec.in_channels;
   const std::size_t outputs = WinogradConv3x3::padded_outputs(spec);
   GRADCAM_TRY(AlignedArray<float> u, allocate_array<float>(kPoints * outputs * channels));
-  for (std::size_t o = 0; o < spec.out_channels; ++o) {
+  for (std::size_t first = 0; first < outputs; first += kTileColumns) {
+    const std::size_t lanes = std::min(kTileColumns, spec.out_channels - first);
     for (std::size_t c = 0; c < channels; ++c) {
-      std::array<std::array<double, kIn>, 3> rows;
+      std::array<std::array<Panel, 3>, 3> taps{};  // zero where the panel has no output channel
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        const float* kernel = weight + (first + lane) * 9 * channels + c;
+        for (std::size_t y = 0; y < 3; ++y) {
+          for (std::size_t x = 0; x < 3; ++x) taps[y][x][lane] = kernel[(y * 3 + x) * channels];
+        }
+      }
+      std::array<std::array<Panel, kIn>, 3> rows;
       for (std::size_t y = 0; y < 3; ++y) {
-        const float* taps = weight + ((o * 3 + y) * 3) * channels + c;
-        rows[y] = transform_taps(taps[0], taps[channels], taps[2 * channels]);
+        transform_taps(taps[y][0], taps[y][1], taps[y][2], rows[y]);
       }
       for (std::size_t x = 0; x < kIn; ++x) {
-        const auto column = transform_taps(rows[0][x], rows[1][x], rows[2][x]);
+        std::array<Panel, kIn> column;
+        transform_taps(rows[0][x], rows[1][x], rows[2][x], column);
         for (std::size_t y = 0; y < kIn; ++y) {
-          const std::size_t panel = (y * kIn + x) * outputs + o / kTileColumns * kTileColumns;
-          u[panel * channels + c * kTileColumns + o % kTileColumns] = static_cast<float>(column[y]);
+          float* target = u.get() + ((y * kIn + x) * outputs + first) * channels + c * kTileColumns;
+          std::ranges::transform(column[y], target,
+                                 [](double value) { return static_cast<float>(value); });
         }
       }
     }
