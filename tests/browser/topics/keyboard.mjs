@@ -155,13 +155,13 @@ export function keyboard(lab) {
         controls.join('\n'),
       );
       await press('Tab');
-      // In Firefox a page that did not have the window's focus needs a second one.
-      if ((await evaluate(focused)) === visited.at(-1)) await press('Tab');
       assert.notEqual(
         await evaluate(focused),
         visited.at(-1),
         'the last control lets the focus go',
       );
+      // From the browser's own controls, where there are any, back into the page.
+      if (!(await evaluate(() => document.hasFocus()))) await press('Tab');
     }
   });
 }
