@@ -113,6 +113,12 @@ export interface Explanation {
   milliseconds: number;
 }
 
+/** A file that is read in pieces; a `Blob` is another, where the browser lets it be read. */
+export interface PieceReader {
+  size: number;
+  read(begin: number, end: number): Promise<Uint8Array>;
+}
+
 /** The functions of gradcam_wasm.h; pointers are offsets into `memory`. */
 interface Exports {
   memory: WebAssembly.Memory;
@@ -219,22 +225,23 @@ export class Engine {
   /**
    * Loads a safetensors file piece by piece, so that it is never in memory as a whole. If that
    * fails, the engine keeps the model it had.
+   * Throws what `source` throws when it cannot be read.
    * @param progress is told the share already read, from 0 to 1.
    */
   async loadModel(
-    source: Blob | Uint8Array,
+    source: Blob | Uint8Array | PieceReader,
     progress: (share: number) => void = () => {},
   ): Promise<ModelInfo> {
     const { wasm, handle } = this;
-    const total = source instanceof Blob ? source.size : source.byteLength;
+    const { size: total, read } = pieceReader(source);
 
-    const first = await slice(source, 0, HEADER_LENGTH_BYTES);
+    const first = await read(0, HEADER_LENGTH_BYTES);
     const { header_bytes: headerBytes } = this.withBytes(first, (pointer) =>
       this.call<{ header_bytes: number }>(
         wasm.gradcam_model_header_bytes(handle, pointer, first.length, total),
       ),
     );
-    const header = await slice(source, 0, headerBytes);
+    const header = await read(0, headerBytes);
     const { tensors } = this.withBytes(header, (pointer) =>
       this.call<{ tensors: TensorPlace[] }>(
         wasm.gradcam_model_begin(handle, pointer, header.length, total),
@@ -242,7 +249,7 @@ export class Engine {
     );
     for (const [index, tensor] of tensors.entries()) {
       for (const [begin, end] of pieces(tensor)) {
-        const bytes = await slice(source, begin, end);
+        const bytes = await read(begin, end);
         this.withBytes(bytes, (pointer) =>
           this.call(
             wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
@@ -446,20 +453,18 @@ function* pieces({
   } while (from < end);
 }
 
-async function slice(
-  source: Blob | Uint8Array,
-  begin: number,
-  end: number,
-): Promise<Uint8Array> {
-  if (!(source instanceof Blob)) return source.subarray(begin, end);
-  try {
-    return new Uint8Array(await source.slice(begin, end).arrayBuffer());
-  } catch {
-    throw new EngineError(
-      'unreadable_file',
-      'the model file cannot be read; it may have been moved or changed',
-    );
+function pieceReader(source: Blob | Uint8Array | PieceReader): PieceReader {
+  if (source instanceof Uint8Array) {
+    const read = async (begin: number, end: number) =>
+      source.subarray(begin, end);
+    return { size: source.length, read };
   }
+  if (source instanceof Blob) {
+    const read = async (begin: number, end: number) =>
+      new Uint8Array(await source.slice(begin, end).arrayBuffer());
+    return { size: source.size, read };
+  }
+  return source;
 }
 
 function outOfMemory(what: string): EngineError {

@@ -4,11 +4,11 @@
  */
 
 import { signal } from '@preact/signals';
-import { proxy, wrap, type Remote } from 'comlink';
+import { proxy, transfer, wrap, type Remote } from 'comlink';
 import { relaxedSimd, simd } from 'wasm-feature-detect';
 import { Engine, type EngineInfo, type ModelInfo } from '../../wasm/engine';
 import { fromBase64 } from './base64';
-import type { Failure, ModelSource, Outcome, WorkerApi } from './protocol';
+import type { Failure, Outcome, WorkerApi } from './protocol';
 import { TaskQueue } from './task-queue';
 import EngineWorker from './worker?worker&inline';
 
@@ -62,8 +62,7 @@ async function start(): Promise<Network> {
   worker = wrap<WorkerApi>(new EngineWorker());
   const module = await compiling;
   await documentParsed();
-  const text = takePayload('model');
-  const starting = worker.start(module, { kind: 'base64', text });
+  const starting = worker.start(module, takePayload('model'));
   const engine = await Engine.create(module);
   painter.value = { engine, info: engine.about() };
   const outcome = await starting;
@@ -87,12 +86,17 @@ export async function ask<T>(
 
 /** Puts another model in the place of the present one; false if that one had to stay. */
 export async function useModel(file: File): Promise<boolean> {
-  const source: ModelSource = { kind: 'file', file };
   modelChange.value = { share: 0 };
-  const report = proxy((share: number) => {
+  const read = async (begin: number, end: number) => {
+    const bytes = new Uint8Array(await file.slice(begin, end).arrayBuffer());
+    return transfer(bytes, [bytes.buffer]);
+  };
+  const progress = (share: number) => {
     modelChange.value = { share };
-  });
-  const outcome = await ask((worker) => worker.loadModel(source, report));
+  };
+  const outcome = await ask((worker) =>
+    worker.loadModel(file.size, proxy(read), proxy(progress)),
+  );
   if (outcome.ok) {
     modelChange.value = undefined;
     network.value = { state: 'ready', model: outcome.value, file: file.name };
@@ -106,13 +110,14 @@ function failed(failure: Failure): Network {
   return { state: 'failed', failure };
 }
 
-/** The text of an inert script element, which is then dropped to free its memory. */
-function takePayload(id: string): string {
-  const element = document.getElementById(id);
-  const text = element?.textContent;
-  if (!text) throw new Error(`the page lacks its part "${id}"`);
-  element.remove();
-  return text;
+/** The texts of inert script elements, which are then dropped to free their memory. */
+function takePayload(name: string): string[] {
+  const elements = document.querySelectorAll(`[data-payload="${name}"]`);
+  if (elements.length === 0) throw new Error(`the page lacks its "${name}"`);
+  return Array.from(elements, (element) => {
+    element.remove();
+    return element.textContent!;
+  });
 }
 
 function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {

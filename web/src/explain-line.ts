@@ -1,7 +1,8 @@
 /** One photo as the one line that `gradcam explain --json` prints for it. */
 
 import type { Heatmap, Prediction, Rect } from '../../wasm/engine';
-import type { Failure, PhotoResult } from './protocol';
+import type { PhotoResult } from './photos';
+import type { Failure } from './protocol';
 
 export interface ExplainedLine {
   photo: string;

@@ -1,14 +1,30 @@
 /** The photos on the page and what can be done with them. */
 
-import { computed, signal, type Signal } from '@preact/signals';
-import type { Heatmap } from '../../wasm/engine';
+import { batch, computed, signal, type Signal } from '@preact/signals';
+import type { Remote } from 'comlink';
+import type { Heatmap, Rect } from '../../wasm/engine';
 import { ask, useModel } from './backend';
 import { progress } from './describe';
 import { download, stem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
-import type { Failure, PhotoFile, PhotoResult } from './protocol';
+import { encodePreview, hold } from './photo-io';
+import type { Answer, Failure, Outcome, WorkerApi } from './protocol';
 import { colormap, opacity } from './settings';
+
+/** Everything that the page shows of one photo. */
+export interface PhotoResult extends Pick<
+  Answer,
+  'predictions' | 'milliseconds'
+> {
+  /** Of the whole, upright photo. */
+  width: number;
+  height: number;
+  /** The part of it that the network saw. */
+  crop: Rect;
+  /** The photo in the size of the screen. */
+  preview: Blob;
+}
 
 export type PhotoState =
   | { name: 'queued' }
@@ -53,7 +69,8 @@ export async function addPhotos({ files, refused }: Intake): Promise<Photo[]> {
     ),
   ];
   photos.value = [...photos.value, ...added];
-  await Promise.all(added.map(look));
+  const queued = added.filter(({ state }) => state.value.name === 'queued');
+  await Promise.all(queued.map(look));
   return added;
 }
 
@@ -69,7 +86,7 @@ export function removeAll(): void {
 export async function retarget(photo: Photo, index: number): Promise<void> {
   photo.target.value = index;
   if (photo.maps.value.has(index)) return;
-  const outcome = await ask((worker) => worker.explain(source(photo), [index]));
+  const outcome = await askAbout(photo, (worker) => worker.explain([index]));
   if (outcome.ok) {
     photo.maps.value = withMaps(photo.maps.value, outcome.value);
   } else {
@@ -111,12 +128,13 @@ export async function savePicture(photo: Photo): Promise<void> {
   const state = photo.state.value;
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return;
-  const outcome = await ask((worker) =>
-    worker.overlayPng(source(photo), map, colormap.value, opacity.value),
+  const outcome = await askAbout(photo, (worker) =>
+    worker.overlayPng(map, colormap.value, opacity.value),
   );
   if (outcome.ok) {
     const label = labelOf(state.result, map.class);
-    download(outcome.value, `${stem(photo.name)}.${label}.png`);
+    const png = new Blob([outcome.value], { type: 'image/png' });
+    download(png, `${stem(photo.name)}.${label}.png`);
   } else {
     photo.state.value = { name: 'failed', failure: outcome.failure };
   }
@@ -138,30 +156,50 @@ function makePhoto(file: File, state: PhotoState): Photo {
   };
 }
 
-function source({ id, file }: Photo): PhotoFile {
-  return { id, file };
+/** Asks about a photo that was looked at before; the engine may hold another one by now. */
+function askAbout<T>(
+  { id, file }: Photo,
+  request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
+): Promise<Outcome<T>> {
+  return ask(async (worker) => {
+    if (!(await worker.holds(id))) {
+      const held = await hold(worker, id, file);
+      if (!held.ok) return held;
+    }
+    return request(worker);
+  }, 'urgent');
 }
 
+/** Looks at a queued photo when it has its turn, unless it was removed by then. */
 async function look(photo: Photo): Promise<void> {
-  if (photo.state.value.name !== 'queued') return;
   const outcome = await ask(async (worker) => {
     if (!photos.value.includes(photo)) return REMOVED;
     photo.state.value = { name: 'running' };
-    return worker.process(source(photo));
+    const held = await hold(worker, photo.id, photo.file);
+    if (!held.ok) return held;
+    const answer = await worker.look();
+    if (!answer.ok) return answer;
+    const { width, height, crop } = held.value;
+    const { maps, ...rest } = answer.value;
+    const preview = await encodePreview(rest.preview);
+    const result: PhotoResult = { ...rest, width, height, crop, preview };
+    return { ok: true, value: { result, maps } };
   }, 'patient');
   if (!outcome.ok) {
     photo.state.value = { name: 'failed', failure: outcome.failure };
     return;
   }
-  const result = outcome.value;
-  photo.maps.value = withMaps(new Map(), result.maps);
-  photo.target.value = result.predictions[0]?.index ?? -1;
-  photo.state.value = { name: 'done', result };
+  const { result, maps } = outcome.value;
+  batch(() => {
+    photo.maps.value = withMaps(new Map(), maps);
+    photo.target.value = result.predictions[0]?.index ?? -1;
+    photo.state.value = { name: 'done', result };
+  });
 }
 
 const REMOVED = {
   ok: false,
-  failure: { code: 'removed', message: 'The photo was removed.' },
+  failure: { code: 'removed', message: 'the photo was removed' },
 } as const;
 
 function withMaps(

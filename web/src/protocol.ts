@@ -1,6 +1,12 @@
 /** What the page and its worker say to each other; comlink carries it. */
 
-import type { Heatmap, ModelInfo, Prediction, Rect } from '../../wasm/engine';
+import type {
+  Heatmap,
+  ModelInfo,
+  PhotoInfo,
+  Pixels,
+  Prediction,
+} from '../../wasm/engine';
 
 /** An error as a value, because a thrown one would lose its code on the way between threads. */
 export interface Failure {
@@ -11,15 +17,10 @@ export interface Failure {
 export type Outcome<T> =
   { ok: true; value: T } | { ok: false; failure: Failure };
 
-/** Everything that the page shows of one photo. */
-export interface PhotoResult {
-  /** Of the whole, upright photo. */
-  width: number;
-  height: number;
-  /** The part of it that the network saw. */
-  crop: Rect;
+/** What the network has to say about a photo. */
+export interface Answer {
   /** The photo as the engine decoded it, made smaller for the screen. */
-  preview: Blob;
+  preview: Pixels;
   /** All classes, the most probable first. */
   predictions: Prediction[];
   /** Of every class, or of the most probable ones where there are too many classes. */
@@ -27,36 +28,37 @@ export interface PhotoResult {
   milliseconds: { decode: number; forward: number; backward: number };
 }
 
-/** A photo's file; the id tells whether the engine still holds it, as files change identity. */
-export interface PhotoFile {
-  id: number;
-  file: File;
-}
-
-export type ModelSource =
-  { kind: 'base64'; text: string } | { kind: 'file'; file: File };
-
-/** The methods of the worker; the page calls one at a time. */
+/**
+ * The methods of the worker; the page calls one at a time. Photos and models come as bytes or
+ * through functions of the page: on file:// pages, WebKit's workers cannot read a File or a Blob.
+ */
 export interface WorkerApi {
-  /** Starts the engine and loads the model that is in the page. */
+  /** Starts the engine and loads the model that is in the page, as base64 texts. */
   start(
     module: WebAssembly.Module,
-    model: ModelSource,
+    model: string[],
   ): Promise<Outcome<ModelInfo>>;
   /** Loads another model; if that fails the one before stays. */
   loadModel(
-    model: ModelSource,
+    size: number,
+    read: (begin: number, end: number) => Promise<Uint8Array>,
     progress: (share: number) => void,
   ): Promise<Outcome<ModelInfo>>;
-  /** Decodes, classifies and explains a photo. */
-  process(photo: PhotoFile): Promise<Outcome<PhotoResult>>;
-  /** The heatmaps of further classes. */
-  explain(photo: PhotoFile, classes: number[]): Promise<Outcome<Heatmap[]>>;
-  /** The whole photo with a heatmap over it, as a PNG file. */
+  /** Whether the photo with this id is the one that the engine holds. */
+  holds(id: number): boolean;
+  /** Makes the engine hold a photo: an image file, or what the browser made of one. */
+  hold(
+    id: number,
+    source: ArrayBuffer | ImageBitmap,
+  ): Promise<Outcome<PhotoInfo>>;
+  /** Classifies and explains the photo held. */
+  look(): Promise<Outcome<Answer>>;
+  /** The heatmaps of further classes for the photo held. */
+  explain(classes: number[]): Promise<Outcome<Heatmap[]>>;
+  /** The whole photo held with a heatmap over it, as a PNG file. */
   overlayPng(
-    photo: PhotoFile,
     heatmap: Heatmap,
     colormap: string,
     alpha: number,
-  ): Promise<Outcome<Blob>>;
+  ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
 }

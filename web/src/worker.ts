@@ -1,21 +1,19 @@
 /** The worker: one engine, one task at a time, so that the page never waits for the network. */
 
-import { expose } from 'comlink';
+import { expose, transfer } from 'comlink';
 import {
   Engine,
   EngineError,
-  type Heatmap,
   type ModelInfo,
   type PhotoInfo,
+  type PieceReader,
   type Pixels,
 } from '../../wasm/engine';
 import { fromBase64 } from './base64';
-import { browserDecode } from './browser-decode';
-import type { Outcome, PhotoFile, PhotoResult, WorkerApi } from './protocol';
+import type { Answer, Outcome, WorkerApi } from './protocol';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
 const PREVIEW_SIDE = 1280;
-const PREVIEW_QUALITY = 0.9;
 
 /** With more classes than this, heatmaps are made when asked for. */
 const EXPLAIN_ALL_CLASSES = 64;
@@ -23,111 +21,115 @@ const EXPLAIN_FIRST = 5;
 
 let module: WebAssembly.Module;
 let engine: Engine;
-let model: Blob;
-/** The photo whose pixels the engine holds, and whether it has been classified. */
+let model: Uint8Array | PieceReader;
+/** The photo that the engine holds, and whether it has been classified. */
 let held: { id: number; info: PhotoInfo; classified: boolean } | undefined;
 
 const api: WorkerApi = {
-  start: (compiled, source) =>
+  start: (compiled, texts) =>
     outcome(async () => {
       module = compiled;
       engine = await Engine.create(module);
-      return load(source, () => {});
+      return load(fromBase64(texts));
     }),
 
-  loadModel: (source, progress) => outcome(() => load(source, progress)),
+  loadModel: (size, read, progress) => {
+    const unreadable = () => {
+      throw new EngineError(
+        'unreadable_file',
+        'the model file cannot be read; it may have been moved or changed',
+      );
+    };
+    const reader = {
+      size,
+      read: (begin: number, end: number) => read(begin, end).catch(unreadable),
+    };
+    return outcome(() => load(reader, progress));
+  },
 
-  process: (source) =>
+  holds: (id) => held?.id === id,
+
+  hold: (id, source) =>
     outcome(async () => {
-      const photo = await hold(source);
-      const preview = await encode(engine.preview(PREVIEW_SIDE));
-      const { predictions, milliseconds } = engine.classify();
-      held!.classified = true;
-      const asked =
-        predictions.length > EXPLAIN_ALL_CLASSES
-          ? predictions.slice(0, EXPLAIN_FIRST)
-          : predictions;
-      const explanation = engine.explain(asked.map(({ index }) => index));
-      const result: PhotoResult = {
-        width: photo.width,
-        height: photo.height,
-        crop: photo.crop,
-        preview,
-        predictions,
-        maps: explanation.maps,
-        milliseconds: {
-          // As on the command line, everything before the network.
-          decode: photo.milliseconds + milliseconds.preprocess,
-          forward: milliseconds.forward,
-          backward: explanation.milliseconds,
-        },
-      };
-      return result;
+      held = undefined;
+      const start = performance.now();
+      const info =
+        source instanceof ArrayBuffer
+          ? engine.decode(new Uint8Array(source))
+          : engine.setPixels(pixelsOf(source));
+      info.milliseconds = performance.now() - start;
+      held = { id, info, classified: false };
+      return info;
     }),
 
-  explain: (source, classes) =>
-    outcome(async (): Promise<Heatmap[]> => {
-      await hold(source);
-      if (!held!.classified) engine.classify();
-      held!.classified = true;
+  look: async () => {
+    const answer = await outcome(look);
+    return answer.ok
+      ? transfer(answer, [answer.value.preview.data.buffer])
+      : answer;
+  },
+
+  explain: (classes) =>
+    outcome(async () => {
+      classify();
       return engine.explain(classes).maps;
     }),
 
-  overlayPng: (source, heatmap, colormap, alpha) =>
-    outcome(async () => {
-      await hold(source);
-      const png = engine.overlayPng(heatmap, colormap, alpha);
-      return new Blob([png], { type: 'image/png' });
-    }),
+  overlayPng: async (heatmap, colormap, alpha) => {
+    const png = await outcome(async () =>
+      engine.overlayPng(heatmap, colormap, alpha),
+    );
+    return png.ok ? transfer(png, [png.value.buffer]) : png;
+  },
 };
 
-/** Makes the engine hold this photo, by the browser's decoder where the engine has none. */
-async function hold({ id, file }: PhotoFile): Promise<PhotoInfo> {
-  if (held?.id === id) return held.info;
-  held = undefined;
-  const info = await decode(file, await read(file));
-  held = { id, info, classified: false };
-  return info;
+async function look(): Promise<Answer> {
+  const { milliseconds: decode } = held!.info;
+  const preview = engine.preview(PREVIEW_SIDE);
+  const { predictions, milliseconds } = engine.classify();
+  held!.classified = true;
+  const explained =
+    predictions.length > EXPLAIN_ALL_CLASSES
+      ? predictions.slice(0, EXPLAIN_FIRST)
+      : predictions;
+  const explanation = engine.explain(explained.map(({ index }) => index));
+  return {
+    preview,
+    predictions,
+    maps: explanation.maps,
+    milliseconds: {
+      // As on the command line, everything before the network.
+      decode: decode + milliseconds.preprocess,
+      forward: milliseconds.forward,
+      backward: explanation.milliseconds,
+    },
+  };
 }
 
-async function read(file: File): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await file.arrayBuffer());
-  } catch {
-    throw new EngineError(
-      'unreadable_file',
-      'the file cannot be read; it may be a folder, or have been moved or changed',
-    );
-  }
+/** What `explain` stands on, where that has not been done already. */
+function classify(): void {
+  if (held?.classified) return;
+  engine.classify();
+  if (held) held.classified = true;
 }
 
-async function decode(file: File, bytes: Uint8Array): Promise<PhotoInfo> {
-  try {
-    return engine.decode(bytes);
-  } catch (error) {
-    if (!(error instanceof EngineError)) throw error;
-    if (error.code !== 'unsupported_format') throw error;
-    const start = performance.now();
-    const pixels = await browserDecode(file);
-    if (!pixels) throw error;
-    const info = engine.setPixels(pixels);
-    return { ...info, milliseconds: performance.now() - start };
-  }
-}
-
-async function encode({ width, height, data }: Pixels): Promise<Blob> {
-  const canvas = new OffscreenCanvas(width, height);
-  canvas.getContext('2d')!.putImageData(new ImageData(data, width), 0, 0);
-  return canvas.convertToBlob({ type: 'image/jpeg', quality: PREVIEW_QUALITY });
+function pixelsOf(bitmap: ImageBitmap): Pixels {
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext('2d', {
+    willReadFrequently: true,
+  })!;
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const { data } = context.getImageData(0, 0, width, height);
+  return { width, height, data: data as Pixels['data'] };
 }
 
 async function load(
-  source: Parameters<WorkerApi['loadModel']>[0],
-  progress: (share: number) => void,
+  source: Uint8Array | PieceReader,
+  progress?: (share: number) => void,
 ): Promise<ModelInfo> {
-  const bytes = source.kind === 'file' ? source.file : fromBase64(source.text);
-  const info = await engine.loadModel(bytes, progress);
-  model = bytes instanceof Blob ? bytes : new Blob([bytes]);
+  const info = await engine.loadModel(source, progress);
+  model = source;
   held = undefined;
   return info;
 }
@@ -137,14 +139,11 @@ async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { ok: true, value: await task() };
   } catch (error) {
-    if (error instanceof EngineError) {
-      return {
-        ok: false,
-        failure: { code: error.code, message: error.message },
-      };
-    }
-    const message = await restart(error);
-    return { ok: false, failure: { code: 'internal', message } };
+    const failure =
+      error instanceof EngineError
+        ? { code: error.code, message: error.message }
+        : { code: 'internal', message: await restart(error) };
+    return { ok: false, failure };
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fromBase64, fromBase64Slowly } from '../src/base64';
+import { decodeByAtob, fromBase64 } from '../src/base64';
 import { stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
@@ -9,10 +9,17 @@ describe('base64', () => {
   const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) % 256);
 
   test.each([0, 1, 2, 3, 1000])('of %d bytes, both ways', (count) => {
-    const some = bytes.subarray(0, count);
+    const some = bytes.slice(0, count);
     const text = Buffer.from(some).toString('base64');
-    expect(fromBase64(text)).toEqual(some.slice());
-    expect(fromBase64Slowly(text)).toEqual(some.slice());
+    expect(fromBase64([text])).toEqual(some);
+    expect(fromBase64([text], decodeByAtob)).toEqual(some);
+  });
+
+  test('in pieces', () => {
+    const text = Buffer.from(bytes).toString('base64');
+    const pieces = [text.slice(0, 400), text.slice(400, 404), text.slice(404)];
+    expect(fromBase64(pieces)).toEqual(bytes);
+    expect(fromBase64([])).toEqual(new Uint8Array());
   });
 });
 
@@ -61,7 +68,6 @@ test("an explained photo is the command line's JSON, and no more", () => {
       { label: 'pug', index: 1, probability: 0.75, logit: 2 },
       { label: 'beagle', index: 0, probability: 0.25, logit: 1 },
     ],
-    maps: [],
     milliseconds: { decode: 3, forward: 40, backward: 1 },
   };
   const values = Float32Array.of(0, 0.1, 1 / 3, 1);

@@ -2,8 +2,8 @@ import notices from 'virtual:notices';
 import type { ModelInfo } from '../../../wasm/engine';
 import { network, painter } from '../backend';
 import { breed } from '../describe';
-import { photos } from '../photos';
-import type { PhotoResult } from '../protocol';
+import { photos, type PhotoResult } from '../photos';
+
 import { ModelPicker } from './model-picker';
 
 const LICENSE = 'Apache License 2.0';

@@ -28,6 +28,7 @@ export function App() {
           <Welcome />
         ) : (
           <>
+            <h1 class="visually-hidden">Your photos</h1>
             <Toolbar />
             <div class="photos" data-count={all.length}>
               {all.map((photo) => (

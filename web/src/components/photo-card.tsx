@@ -7,8 +7,9 @@ import {
   saveNumbers,
   savePicture,
   type Photo,
+  type PhotoResult,
 } from '../photos';
-import type { PhotoResult } from '../protocol';
+
 import { BreedTable } from './breed-table';
 import { Icon } from './icon';
 import { Stage } from './stage';

@@ -2,7 +2,8 @@ import { useSignal, type Signal } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { heatmapLabel } from '../describe';
-import type { PhotoResult } from '../protocol';
+import type { PhotoResult } from '../photos';
+
 import { opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
 

@@ -1,0 +1,49 @@
+/** Getting photos to the worker, and pictures from it. */
+
+import { transfer, type Remote } from 'comlink';
+import type { PhotoInfo, Pixels } from '../../wasm/engine';
+import type { Outcome, WorkerApi } from './protocol';
+
+const PREVIEW_QUALITY = 0.9;
+
+/**
+ * Makes the engine hold this photo: by its own decoder, or by the browser's where it has none
+ * (WebP, AVIF, HEIC, ...).
+ */
+export async function hold(
+  worker: Remote<WorkerApi>,
+  id: number,
+  file: File,
+): Promise<Outcome<PhotoInfo>> {
+  let bytes: ArrayBuffer;
+  try {
+    bytes = await file.arrayBuffer();
+  } catch {
+    const message =
+      'the file cannot be read; it may be a folder, or have been moved or changed';
+    return { ok: false, failure: { code: 'unreadable_file', message } };
+  }
+  const outcome = await worker.hold(id, transfer(bytes, [bytes]));
+  if (outcome.ok || outcome.failure.code !== 'unsupported_format') {
+    return outcome;
+  }
+  const bitmap = await browserDecode(file);
+  return bitmap ? worker.hold(id, transfer(bitmap, [bitmap])) : outcome;
+}
+
+/** A JPEG file for an image element, which the browser may drop from memory off the screen. */
+export async function encodePreview(pixels: Pixels): Promise<Blob> {
+  const { width, height, data } = pixels;
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext('2d')!.putImageData(new ImageData(data, width), 0, 0);
+  return canvas.convertToBlob({ type: 'image/jpeg', quality: PREVIEW_QUALITY });
+}
+
+/** The photo upright, if the browser knows its format. */
+async function browserDecode(file: File): Promise<ImageBitmap | undefined> {
+  try {
+    return await createImageBitmap(file, { imageOrientation: 'from-image' });
+  } catch {
+    return undefined;
+  }
+}
