@@ -35,7 +35,8 @@ export interface EngineInfo {
   convolutions: string[];
   /** Names that `heatRgba` and `overlayPng` take. */
   colormaps: string[];
-  methods: string[];
+  /** What `explain` can be asked for: its name, its title and a sentence on it for people. */
+  methods: { name: string; title: string; about: string }[];
   layers: string[];
 }
 
@@ -98,8 +99,8 @@ export interface Classification {
 export interface Heatmap {
   /** Index of the class. */
   class: number;
-  /** `empty`: no positive evidence, every value is zero. */
-  status: 'ok' | 'empty';
+  /** `empty`: no positive evidence; `non_finite`: the network overflowed. All values are zero. */
+  status: 'ok' | 'empty' | 'non_finite';
   /** The maximum before it was scaled to 1. */
   max: number;
   rows: number;
@@ -160,7 +161,13 @@ interface Exports {
   ): number;
   gradcam_photo_preview(engine: number, maxSide: number): number;
   gradcam_forward(engine: number): number;
-  gradcam_explain(engine: number, classes: number, count: number): number;
+  gradcam_explain(
+    engine: number,
+    classes: number,
+    count: number,
+    method: number,
+    methodBytes: number,
+  ): number;
   gradcam_heat_rgba(
     engine: number,
     heatmap: number,
@@ -298,18 +305,32 @@ export class Engine {
     return this.call(this.wasm.gradcam_forward(this.handle));
   }
 
-  /** Grad-CAM at block5_conv3 for these classes, of the photo last classified. */
-  explain(classes: readonly number[]): Explanation {
+  /**
+   * Heatmaps at block5_conv3 for these classes, of the photo last classified, by one of the
+   * methods that `about` lists.
+   */
+  explain(classes: readonly number[], method = 'gradcam'): Explanation {
     const indices = new Uint8Array(Int32Array.from(classes).buffer);
+    const name = new TextEncoder().encode(method);
     const { rows, cols, maps, milliseconds } = this.withBytes(
       indices,
       (pointer) =>
-        this.call<{
-          rows: number;
-          cols: number;
-          maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
-          milliseconds: number;
-        }>(this.wasm.gradcam_explain(this.handle, pointer, classes.length)),
+        this.withBytes(name, (namePointer) =>
+          this.call<{
+            rows: number;
+            cols: number;
+            maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
+            milliseconds: number;
+          }>(
+            this.wasm.gradcam_explain(
+              this.handle,
+              pointer,
+              classes.length,
+              namePointer,
+              name.length,
+            ),
+          ),
+        ),
     );
     const all = new Float32Array(this.data().buffer);
     const cells = rows * cols;

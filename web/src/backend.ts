@@ -42,11 +42,7 @@ export function startNetwork(): void {
     try {
       network.value = await start();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      network.value = failed({
-        code: 'internal',
-        message: `the network could not be started: ${message}`,
-      });
+      network.value = failed(internalFailure(error));
     }
   }, 'urgent');
 }
@@ -72,15 +68,18 @@ async function start(): Promise<Network> {
 }
 
 /** Asks the worker for something, when it has its turn. */
-export async function ask<T>(
+export function ask<T>(
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
   priority: 'urgent' | 'patient' = 'urgent',
 ): Promise<Outcome<T>> {
   return tasks.run(async () => {
     const { value } = network;
-    return value.state === 'failed'
-      ? { ok: false, failure: value.failure }
-      : request(worker);
+    if (value.state === 'failed') return { ok: false, failure: value.failure };
+    try {
+      return await request(worker);
+    } catch (error) {
+      return { ok: false, failure: internalFailure(error) };
+    }
   }, priority);
 }
 
@@ -108,6 +107,12 @@ export async function useModel(file: File): Promise<boolean> {
 
 function failed(failure: Failure): Network {
   return { state: 'failed', failure };
+}
+
+/** What nobody foresaw. */
+function internalFailure(error: unknown): Failure {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { code: 'internal', message: `something went wrong: ${reason}` };
 }
 
 /** The texts of inert script elements, which are then dropped to free their memory. */

@@ -57,7 +57,7 @@ describe('an engine with a model', () => {
     const { simd, colormaps, methods } = engine.about();
     expect(simd).toBe('simd128');
     expect(colormaps).toContain('turbo');
-    expect(methods).toContain('gradcam');
+    expect(methods.map(({ name }) => name)).toContain('gradcam');
   });
 
   test('reported the progress of loading', () => {

@@ -5,7 +5,7 @@ import { photos } from '../photos';
 import { About } from './about';
 import { DropVeil } from './drop-veil';
 import { Header } from './header';
-import { PhotoCard } from './photo-card';
+import { PhotoGrid } from './photo-grid';
 import { PhotoInput, acceptPaste } from './photo-input';
 import { Toolbar } from './toolbar';
 import { Welcome } from './welcome';
@@ -30,11 +30,7 @@ export function App() {
           <>
             <h1 class="visually-hidden">Your photos</h1>
             <Toolbar />
-            <div class="photos" data-count={all.length}>
-              {all.map((photo) => (
-                <PhotoCard key={photo.id} photo={photo} />
-              ))}
-            </div>
+            <PhotoGrid photos={all} />
           </>
         )}
         <About />
