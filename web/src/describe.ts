@@ -64,6 +64,7 @@ export function where(
   map: Pick<Heatmap, 'rows' | 'cols' | 'values' | 'status'>,
 ): string {
   if (map.status === 'empty') return 'no evidence for this breed here';
+  if (map.status === 'non_finite') return 'no answer, the numbers overflowed';
   const { rows, cols, values } = map;
   const peak = values.reduce(
     (best, value, i) => (value > values[best]! ? i : best),
@@ -85,9 +86,9 @@ export function where(
 /** What a screen reader says in the place of the heatmap. */
 export function heatmapLabel(label: string, map: Heatmap): string {
   const start = `Where the network looked for ${breedInText(label)}: ${where(map)}`;
-  return map.status === 'empty'
-    ? `${start}.`
-    : `${start}, clearly on ${percent(extent(map))} of the square it saw.`;
+  return map.status === 'ok'
+    ? `${start}, clearly on ${percent(extent(map))} of the square it saw.`
+    : `${start}.`;
 }
 
 /** "3 of 10 done", "10 of 10 done, 1 failed". */

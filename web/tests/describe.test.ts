@@ -101,6 +101,13 @@ describe('where', () => {
     );
   });
 
+  test('says that numbers overflowed', () => {
+    const overflowed = { ...map(14, 14, []), status: 'non_finite' as const };
+    expect(heatmapLabel('pug', overflowed)).toBe(
+      'Where the network looked for pug: no answer, the numbers overflowed.',
+    );
+  });
+
   test('is part of what a screen reader says, with the extent', () => {
     const label = heatmapLabel(
       'pug',

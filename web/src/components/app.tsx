@@ -28,7 +28,6 @@ export function App() {
           <Welcome />
         ) : (
           <>
-            <h1 class="visually-hidden">Your photos</h1>
             <Toolbar />
             <PhotoGrid photos={all} />
           </>

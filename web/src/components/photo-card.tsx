@@ -65,7 +65,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
       <div class="words">
         <p class="verdict">{verdict(result.predictions)}</p>
         <p class="where">
-          {map?.status === 'empty' ? 'Looked for ' : 'Where it looked for '}
+          {!map || map.status === 'ok' ? 'Where it looked for ' : 'Looked for '}
           <strong>{breedInText(label)}</strong>: {map ? where(map) : 'looking…'}
           .
         </p>
