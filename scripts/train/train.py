@@ -40,6 +40,7 @@ class Stage:
     sizes: tuple[tuple[float, int], ...]
     weight_decay: float = 5e-4
     smoothing: float = 0.05
+    average: float = 0.998  # decay of the weights' moving average, a step
 
     def size(self, progress: float) -> int:
         return self.sizes[bisect_right([start for start, _ in self.sizes], progress) - 1][1]
@@ -52,8 +53,10 @@ class Stage:
 
 
 STAGES = {
-    "pretrain": Stage(400_000, 0.1, 0.03, ((0.0, 64), (0.25, 96), (0.65, 128), (0.92, 160))),
-    "finetune": Stage(60_000, 0.01, 0.05, ((0.0, 160), (0.5, 224))),
+    "pretrain": Stage(400_000, 0.1, 0.03, ((0.0, 64), (0.4, 96), (0.95, 128))),
+    "finetune": Stage(
+        60_000, 0.04, 0.03, ((0.0, 96), (0.48, 128), (0.81, 160), (0.95, 224)), average=0.99
+    ),
 }
 
 
@@ -85,7 +88,7 @@ class Sampler:
 class Averaged:
     """Exponential moving average of a network's weights and batch-norm statistics."""
 
-    def __init__(self, model: nn.Module, decay: float = 0.998):
+    def __init__(self, model: nn.Module, decay: float):
         self.decay = decay
         self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
@@ -198,7 +201,7 @@ def start(args: argparse.Namespace, classes: np.ndarray, device: torch.device):
         plan = Plan(tuple(args.channels), tuple(args.hidden))
         model, saved = Vgg16(plan, len(classes)), None
     model = model.to(device, memory_format=torch.channels_last)
-    average = Averaged(model)
+    average = Averaged(model, STAGES[args.stage].average)
     if saved:
         average.state = {k: v.to(device) for k, v in saved["average"].items()}
     return model, average, saved and saved["optimiser"], saved["step"] if saved else 0
@@ -308,9 +311,8 @@ def report(job: Job, model: Vgg16, average: Averaged, size: int, device: torch.d
     judged.load_state_dict(average.state)
     judged.eval()
     photos = job.photos
-    chosen = np.flatnonzero(photos.holdout & np.isin(photos.breed, job.targets))
-    first_split = photos.files[0].split("/")[0]
-    chosen = chosen[[photos.files[i].startswith(first_split + "/") for i in chosen]]
+    labels = [photos.breeds[breed] for breed in job.targets]
+    chosen = evaluate.held_out(photos, labels, photos.files[0].split("/")[0])
     size = max(size, 128)
     logits = evaluate.predict(judged, photos, chosen, "squash", size, device)
     right = job.targets[logits[:, job.class_of[job.targets]].argmax(1)] == photos.breed[chosen]

@@ -1,0 +1,146 @@
+"""Writes a checkpoint as a plain VGG16 in safetensors: batch norm folded in, fc1 at full size.
+
+The temperature that calibrates the probabilities is fitted on the held-out photos.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import data
+import evaluate
+import tensors
+from model import Plan, Vgg16, conv_names
+from train import Sampler, log
+
+SIZE = 224
+POSITIONS = (SIZE // 32) ** 2  # of block5_pool
+RECALIBRATION_PHOTOS = 768
+SOURCE = "trained by scripts/train on ImageNet dogs (Imagewoof, Imagenette, Stanford Dogs), Oxford-IIIT Pet and Caltech-101; see MODEL_CARD.md"
+LICENSE = "non-commercial research and education (terms of the ImageNet photos); see MODEL_CARD.md"
+
+
+def preprocess(rule: str) -> dict:
+    """The metadata's `preprocess` for a resize rule."""
+    sides = {"shorter_side": 256, "crop": SIZE} if rule == "shorter_side" else {}
+    return {
+        "resize": rule, **sides, "size": SIZE, "channels": "RGB", "scale": 1 / 255,
+        "mean": list(data.PREPROCESS_MEAN), "std": list(data.PREPROCESS_STD),
+    }
+
+
+def recalibrate(model: Vgg16, photos: data.Photos, labels: list[str], seed: int) -> None:
+    """Measures the batch-norm statistics anew, at the size and on the breeds of use."""
+    breeds = np.array([photos.breeds.index(label) for label in labels])
+    pool = np.flatnonzero(~photos.holdout & np.isin(photos.breed, breeds))
+    sampler = Sampler(photos, pool, np.ones(len(photos.breeds)))
+    for norm in model.norms.values():
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+        norm.train()
+    rng = np.random.default_rng(seed)
+    views = data.RandomViews(photos, pool, rng)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for _ in range(0, RECALIBRATION_PHOTOS, 64):
+            batch = np.stack([views.view(int(i), SIZE) for i in sampler.draw(64, rng)])
+            x = data.normalise(torch.from_numpy(batch), torch.device("cpu"))
+            model(x.contiguous(memory_format=torch.channels_last))
+    model.eval()
+
+
+def plain(model: Vgg16, rows: list[int]) -> dict[str, np.ndarray]:
+    """Canonical names to float64: convolutions [O,3,3,I], fc1 [O, 7*7*C] over the NHWC flatten."""
+    folded = {}
+    for name in [*conv_names(), "fc1", "fc2"]:
+        norm = model.norms[name]
+        scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+        weight = model.convs[name].weight.double()
+        weight = weight * scale.view(-1, *[1] * (weight.dim() - 1))
+        if weight.dim() == 4:
+            weight = weight.permute(0, 2, 3, 1)
+        if name == "fc1":  # the mean over all positions of block5_pool
+            weight = weight.repeat(1, POSITIONS) / POSITIONS
+        folded[f"{name}.weight"] = weight
+        folded[f"{name}.bias"] = norm.bias.double() - norm.running_mean.double() * scale
+    folded["predictions.weight"] = model.predictions.weight.double()[rows]
+    folded["predictions.bias"] = model.predictions.bias.double()[rows]
+    return {name: values.detach().numpy() for name, values in folded.items()}
+
+
+def stored(folded: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights as float16, biases as float32."""
+    return {
+        name: values.astype(np.float32 if name.endswith(".bias") else np.float16)
+        for name, values in folded.items()
+    }
+
+
+def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature of the least cross entropy, between 1/4 and 4."""
+    candidates = np.exp(np.linspace(math.log(0.25), math.log(4), 400))
+
+    def cross_entropy(temperature: float) -> float:
+        scaled = torch.from_numpy(logits / temperature)
+        return float(torch.nn.functional.cross_entropy(scaled, torch.from_numpy(truth)))
+
+    return float(min(candidates, key=cross_entropy))
+
+
+def export(args: argparse.Namespace) -> None:
+    saved = torch.load(args.checkpoint, map_location="cpu")
+    labels = data.read_labels(args.labels)
+    unknown = [label for label in labels if label not in saved["breeds"]]
+    if unknown:
+        raise data.DataError(f"{args.checkpoint}: was not trained on {', '.join(unknown)}")
+    model = Vgg16(Plan.from_dict(saved["plan"]), len(saved["classes"]))
+    model.load_state_dict(saved["average"])
+    model.eval()
+    model = model.to(memory_format=torch.channels_last)
+    photos = data.load(args.photos, args.splits, args.run, log)
+    recalibrate(model, photos, labels, args.seed)
+    result = stored(plain(model, [saved["breeds"].index(label) for label in labels]))
+
+    chosen = evaluate.held_out(photos, labels, args.splits[0])
+    truth = np.array([labels.index(photos.breeds[b]) for b in photos.breed[chosen]])
+    forward = evaluate.plain_forward(result)
+    scores = {}
+    for rule in ("squash", "shorter_side"):
+        logits = evaluate.predict(forward, photos, chosen, rule, SIZE, torch.device("cpu"))
+        right, crop = logits.argmax(1) == truth, photos.crop_view[chosen]
+        scores[rule] = (float(right.mean()), fit_temperature(logits, truth))
+        log(f"held out, {rule}: full {right[~crop].mean():.3f} of {(~crop).sum()}, "
+            f"crop {right[crop].mean():.3f} of {crop.sum()}, temperature {scores[rule][1]:.3f}")
+    rule = args.rule or max(scores, key=lambda name: scores[name][0])
+    metadata = {
+        "format": "gradcam.cpp/1", "architecture": "vgg16", "labels": json.dumps(labels),
+        "preprocess": json.dumps(preprocess(rule), separators=(",", ":")),
+        "source": SOURCE, "license": LICENSE, "temperature": f"{scores[rule][1]:.4f}",
+    }
+    tensors.write(args.out, result, metadata)
+    log(f"wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB, {rule}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--photos", type=Path, required=True, help="as for train.py")
+    parser.add_argument("--splits", nargs="+", default=["train", "pretrain"])
+    parser.add_argument("--run", type=Path, required=True, help="folder of train.py's caches")
+    parser.add_argument("--labels", type=Path, required=True, help="the breeds to tell, one a line")
+    parser.add_argument("--rule", choices=("squash", "shorter_side"),
+                        help="how photos become squares (default: the better on held-out photos)")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    try:
+        export(parser.parse_args())
+    except data.DataError as error:
+        raise SystemExit(f"export.py: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

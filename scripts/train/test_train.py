@@ -1,0 +1,156 @@
+"""Tests of the training pipeline: `python3 -m unittest` in this folder, seconds on a CPU."""
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+from PIL import Image
+
+import data
+import evaluate
+import export
+import tensors
+import train
+from model import Plan, Vgg16
+
+TINY = Plan((4, 4, 8, 8, 8), (8, 8), 0.0)
+
+
+def make_photos(root: Path, classes: list[str], count: int = 6) -> None:
+    rng = np.random.default_rng(5)
+    for split in ("train", "pretrain"):
+        for name in classes:
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 256, (40 + i, 50, 3), np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{i}.png")
+
+
+class Folders(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root, self.cache = Path(folder.name) / "photos", Path(folder.name) / "cache"
+
+    def test_an_unreadable_photo_is_named_skipped_and_counted(self) -> None:
+        make_photos(self.root, ["a", "b"])
+        (self.root / "train" / "a" / "bad.jpg").write_text("no picture")
+        said: list[str] = []
+        photos = data.load(self.root, ["train", "pretrain"], self.cache, said.append)
+        self.assertEqual(len(photos.files), 24)
+        self.assertTrue(any("train/a/bad.jpg" in line for line in said))
+        self.assertTrue(any("skipped 1" in line for line in said))
+
+    def test_the_cache_gives_back_the_pixels(self) -> None:
+        make_photos(self.root, ["a", "b"])
+        for _ in range(2):  # decoded, then from the cache
+            photos = data.load(self.root, ["train"], self.cache, lambda _: None)
+            for i in (0, len(photos.files) - 1):
+                original = np.asarray(Image.open(self.root / photos.files[i]))
+                np.testing.assert_array_equal(np.asarray(photos.image(i)), original)
+
+    def test_folders_that_cannot_be_trained_on(self) -> None:
+        make_photos(self.root, ["a"])
+        with self.assertRaisesRegex(data.DataError, "1 class"):
+            data.load(self.root, ["train"], self.cache)
+        (self.root / "train" / "b").mkdir()
+        with self.assertRaisesRegex(data.DataError, "no photos"):
+            data.load(self.root, ["train"], self.cache)
+        (self.root / "train" / "b" / "x.jpg").write_text("no picture")
+        with self.assertRaisesRegex(data.DataError, "none of its photos"):
+            data.load(self.root, ["train"], self.cache, lambda _: None)
+        with self.assertRaisesRegex(data.DataError, "no such folder"):
+            data.load(self.root, ["elsewhere"], self.cache)
+
+    def run_train(self, run: str, *more: str) -> dict:
+        (self.root / "labels.txt").write_text("b\na\n")
+        where = self.cache / run
+        arguments = ["train.py", "pretrain", "--photos", str(self.root), "--run", str(where),
+                     "--labels", str(self.root / "labels.txt"), "--batch", "4", *more,
+                     "--channels", "4", "4", "8", "8", "8", "--hidden", "8", "8"]
+        stage = train.Stage(24, 0.05, 0.1, ((0.0, 32),))
+        with mock.patch.object(sys, "argv", arguments), \
+             mock.patch.dict(train.STAGES, pretrain=stage), \
+             mock.patch.object(train, "report"), contextlib.redirect_stdout(io.StringIO()):
+            train.main()
+        return torch.load(where / "pretrain.pt")
+
+    def test_an_interrupted_run_ends_as_an_uninterrupted_one(self) -> None:
+        make_photos(self.root, ["a", "b", "c"])
+        whole = self.run_train("whole")
+        stop_at = 3
+        average = train.Team.average
+
+        def stopping(team, parameters, stop, loss):
+            nonlocal stop_at
+            stop_at -= 1
+            return average(team, parameters, stop or stop_at == 0, loss)
+
+        with mock.patch.object(train.Team, "average", stopping):
+            self.assertEqual(self.run_train("pieces")["step"], 3)
+        pieces = self.run_train("pieces")
+        self.assertEqual(pieces["step"], whole["step"])
+        for name, value in whole["average"].items():
+            torch.testing.assert_close(pieces["average"][name], value)
+
+    def test_a_label_without_photos_is_refused(self) -> None:
+        make_photos(self.root, ["a", "c"])
+        with self.assertRaisesRegex(SystemExit, "no photos of b"):
+            self.run_train("run")
+
+
+class Views(unittest.TestCase):
+    def test_the_evaluation_view_is_the_engines(self) -> None:
+        pixels = np.zeros((100, 300, 3), np.uint8)
+        pixels[:, 100:200] = 255  # the centre square holds nothing else
+        image = Image.fromarray(pixels)
+        self.assertEqual(data.whole_view(image, 64, "shorter_side").min(), 255)
+        squashed = data.whole_view(image, 60, "squash")
+        self.assertEqual((squashed[:, :18].max(), squashed[:, 22:38].min()), (0, 255))
+
+
+class Export(unittest.TestCase):
+    def test_the_plain_network_is_the_trained_one(self) -> None:
+        torch.manual_seed(3)
+        model = Vgg16(TINY, 5).eval()
+        for norm in model.norms.values():
+            torch.nn.init.uniform_(norm.weight, 0.5, 2)
+            torch.nn.init.normal_(norm.bias)
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+        x = torch.randn(2, 3, 224, 224)
+        folded = export.plain(model, [4, 0, 2])
+        self.assertEqual(folded["block1_conv1.weight"].shape, (4, 3, 3, 3))
+        self.assertEqual(folded["fc1.weight"].shape, (8, 49 * 8))
+        with torch.no_grad():
+            torch.testing.assert_close(
+                evaluate.plain_forward(folded)(x), model(x)[:, [4, 0, 2]], rtol=1e-3, atol=1e-3)
+
+    def test_safetensors_come_back(self) -> None:
+        values = {"x.weight": np.arange(6, dtype=np.float16).reshape(2, 3),
+                  "x.bias": np.array([1.5, -2], np.float32)}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "m.safetensors"
+            tensors.write(path, values, {"format": "gradcam.cpp/1"})
+            read, metadata = tensors.read(path)
+        self.assertEqual(metadata, {"format": "gradcam.cpp/1"})
+        for name, array in values.items():
+            np.testing.assert_array_equal(read[name], array)
+
+    def test_the_temperature_calibrates(self) -> None:
+        rng = np.random.default_rng(2)
+        true = rng.normal(0, 2, (4000, 5))
+        odds = np.exp(true) / np.exp(true).sum(1, keepdims=True)
+        truth = np.array([rng.choice(5, p=p) for p in odds])
+        self.assertAlmostEqual(export.fit_temperature(true * 2.5, truth), 2.5, delta=0.2)
+
+
+if __name__ == "__main__":
+    unittest.main()
