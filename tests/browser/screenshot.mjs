@@ -19,7 +19,7 @@ const broken = join(scratch, 'broken.jpg');
 writeFileSync(broken, 'This is no picture.\n');
 
 const states = {
-  empty: openPage,
+  empty: (browser) => openPage(browser),
   done: (browser) => showPhotos(browser, photos),
   failed: (browser) => showPhotos(browser, [broken, photos[0]]),
 };

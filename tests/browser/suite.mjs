@@ -8,6 +8,7 @@ import { downloads } from './topics/downloads.mjs';
 import { heat } from './topics/heat.mjs';
 import { intake } from './topics/intake.mjs';
 import { keyboard } from './topics/keyboard.mjs';
+import { otherModel } from './topics/model.mjs';
 import { network } from './topics/network.mjs';
 import { orientation } from './topics/orientation.mjs';
 import { results } from './topics/results.mjs';
@@ -15,7 +16,8 @@ import { retarget } from './topics/retarget.mjs';
 import { speed } from './topics/speed.mjs';
 import { unsupported } from './topics/unsupported.mjs';
 
-// The first wants a browser that has not run the page before, the last looks at all that was asked.
+// The first wants a browser that has not run the page before, the last but one looks at all that was
+// asked for.
 const topics = [
   speed,
   results,
@@ -24,11 +26,12 @@ const topics = [
   downloads,
   orientation,
   badFiles,
+  otherModel,
   intake,
   keyboard,
   accessibility,
-  unsupported,
   network,
+  unsupported,
 ];
 
 /**

@@ -40,24 +40,17 @@ export async function launch({ dark }) {
   const context = await browser.newContext({
     colorScheme: dark ? 'dark' : 'light',
   });
+  const page = await context.newPage();
   const asked = [];
-  context.on('request', (request) => asked.push(request.url()));
-  let page;
+  page.on('request', (request) => asked.push(request.url()));
+  page.on('download', (file) =>
+    file.saveAs(join(home.downloads, file.suggestedFilename())),
+  );
 
   return {
     version: `Chromium ${browser.version()}`,
     downloads: home.downloads,
-    async open(path, { beforeLoad } = {}) {
-      // A new page each time: init scripts cannot be taken back.
-      const previous = page;
-      page = await context.newPage();
-      await previous?.close();
-      page.on('download', (file) =>
-        file.saveAs(join(home.downloads, file.suggestedFilename())),
-      );
-      if (beforeLoad) await page.addInitScript(beforeLoad);
-      await page.goto(pathToFileURL(path).href);
-    },
+    open: (path) => page.goto(pathToFileURL(path).href),
     // Playwright passes one argument; an expression is evaluated outside the page's CSP.
     evaluate: (fn, ...args) =>
       page.evaluate(`(${fn})(...${JSON.stringify(args)})`),
@@ -70,7 +63,7 @@ export async function launch({ dark }) {
     async close() {
       await browser.close();
       proxy.close();
-      home.remove();
+      await home.remove();
     },
   };
 }

@@ -40,19 +40,12 @@ export async function launch({ dark }) {
     extraPrefsFirefox: preferences({ dark, proxy, downloads: home.downloads }),
     defaultViewport: { width: 1280, height: 720 },
   });
-  let page;
+  const page = await browser.newPage();
 
   return {
     version: (await browser.version()).replace('/', ' '),
     downloads: home.downloads,
-    async open(path, { beforeLoad } = {}) {
-      // A new page each time: preload scripts cannot be taken back.
-      const previous = page;
-      page = await browser.newPage();
-      await previous?.close();
-      if (beforeLoad) await page.evaluateOnNewDocument(beforeLoad);
-      await page.goto(pathToFileURL(path).href);
-    },
+    open: (path) => page.goto(pathToFileURL(path).href),
     async evaluate(fn, ...args) {
       // As JSON, because WebDriver BiDi sends what is met a second time within a result as nothing.
       const call = `(${fn})(...${JSON.stringify(args)})`;
@@ -80,7 +73,7 @@ export async function launch({ dark }) {
     async close() {
       await browser.close();
       proxy.close();
-      home.remove();
+      await home.remove();
     },
   };
 }

@@ -4,9 +4,8 @@
  * @typedef {object} Browser
  * @property {string} version name and version, as the browser itself says
  * @property {string} downloads folder into which downloads fall
- * @property {(path: string, options?: {beforeLoad?: () => void}) => Promise<void>} open
- *   Loads a file from file:// and waits for its load event; `beforeLoad` runs in the page before
- *   any script of its own (not in WebKit, whose driver has no such command).
+ * @property {(path: string) => Promise<unknown>} open
+ *   Loads a file from file:// and waits for its load event.
  * @property {<T>(fn: (...args: any[]) => T, ...args: any[]) => Promise<Awaited<T>>} evaluate
  *   Runs a self-contained function in the page; arguments and result travel as JSON.
  * @property {(selector: string, paths: string[]) => Promise<void>} addFiles

@@ -5,6 +5,7 @@ import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const alive = new Set();
 const homes = new Set();
@@ -78,9 +79,16 @@ export function makeHome() {
       XDG_DATA_HOME: join(folder, '.local'),
       XDG_RUNTIME_DIR: runtime,
     },
-    remove() {
-      removeFolder(folder);
+    async remove() {
       homes.delete(folder);
+      // Helper processes of the browser may still be writing when the browser is gone.
+      for (let tries = 0; tries < 20; ++tries) {
+        try {
+          return removeFolder(folder);
+        } catch {
+          await sleep(100);
+        }
+      }
     },
   };
 }

@@ -9,8 +9,8 @@ import { page } from './files.mjs';
 export const PHOTO_INPUT = 'input[type=file][multiple]';
 
 /** Opens the page afresh. */
-export async function openPage(browser, options) {
-  await browser.open(page, options);
+export async function openPage(browser, path = page) {
+  await browser.open(path);
   await browser.evaluate(() => window.gradcam.ready.catch(() => {}));
 }
 

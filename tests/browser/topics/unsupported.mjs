@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { photo } from '../support/files.mjs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { page, photo, scratch } from '../support/files.mjs';
 import { PHOTO_INPUT, cards, finished, openPage } from '../support/page.mjs';
 
-/** A browser that cannot run the engine is told so. */
+/** Who cannot be served is told why. */
 export function unsupported(lab) {
-  test(
-    'without WebAssembly SIMD: a clear sentence',
-    {
-      skip:
-        lab.engine === 'webkit' &&
-        'its driver cannot run a script before the page',
-    },
-    async () => {
+  describe('a browser that is too old', () => {
+    const folder = scratch(after);
+
+    test('without WebAssembly SIMD: a clear sentence', async () => {
+      const path = join(folder, 'old.html');
+      const stub = '<script>WebAssembly.validate = () => false;</script>';
+      writeFileSync(
+        path,
+        readFileSync(page, 'utf8').replace('</title>', `$&${stub}`),
+      );
       const { browser } = lab;
-      await openPage(browser, {
-        beforeLoad: () => {
-          WebAssembly.validate = () => false;
-        },
-      });
+      await openPage(browser, path);
       const alert = await browser.evaluate(
         () => document.querySelector('[role=alert]')?.textContent,
       );
@@ -28,6 +28,6 @@ export function unsupported(lab) {
       const card = (await cards(browser)).get('square.jpg');
       assert.equal(card.state, 'failed');
       assert.match(card.alert, /WebAssembly SIMD/);
-    },
-  );
+    });
+  });
 }
