@@ -1,4 +1,4 @@
-// make_vgg16 FILE: writes VGG16 with generated weights as safetensors in float32, 553 MB, for the
+// make_vgg16 FILE: writes VGG16 with generated weights as safetensors in float32, 537 MB, for the
 // benchmarks: a VGG16 of full size that needs no download.
 
 #include <algorithm>

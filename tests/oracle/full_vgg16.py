@@ -1,5 +1,5 @@
 """VGG16 as published, with generated weights: what PyTorch makes of it in float64. The weights,
-553 MB in float32, are generated again by the tests (tests/support/generated_vgg16.cpp)."""
+537 MB in float32, are generated again by the tests (tests/support/generated_vgg16.cpp)."""
 
 import math
 from pathlib import Path

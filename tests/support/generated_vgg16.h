@@ -7,7 +7,7 @@
 #include "weights/safetensors.h"
 
 /// VGG16 as published (224 pixels, full widths) with 15 classes and random weights, computed
-/// instead of stored: 553 MB that never touch the disk. tests/oracle/full_vgg16.py computes the
+/// instead of stored: 537 MB that never touch the disk. tests/oracle/full_vgg16.py computes the
 /// same numbers, bit by bit.
 namespace gradcam::testing {
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -154,6 +155,39 @@ TEST_F(Vgg16Test, LeavesNothingBehindInItsActivations) {
   ASSERT_OK(run.model.forward(input, run.activations));
   EXPECT_TRUE(std::ranges::equal(run.activations.logits.values(), before.values()));
 }
+
+#if !defined(__wasm__)  // which has no threads
+TEST_F(Vgg16Test, ServesSeveralThreads) {
+  ASSERT_OK_AND_ASSIGN(const TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
+                       TensorFile::read(oracle_fixture("tiny64.expected")));
+  ASSERT_OK_AND_ASSIGN(const auto bytes, file.serialize());
+  ASSERT_OK_AND_ASSIGN(const Tensor input, oracle.tensor("input"));
+  ASSERT_OK_AND_ASSIGN(const Tensor expected, oracle.tensor("logits"));
+  for (const ConvAlgorithm algorithm : conv_algorithms()) {
+    SCOPED_TRACE(conv_algorithm_name(algorithm));
+    ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes, {.convolution = algorithm}));
+    std::array<Activations, 3> activations;
+    for (Activations& each : activations) {
+      ASSERT_OK_AND_ASSIGN(each, model.make_activations());
+    }
+    {
+      std::vector<std::jthread> threads;
+      for (Activations& each : activations) {
+        threads.emplace_back([&model, &input, &each] {
+          for (int i = 0; i < 5; ++i) {
+            std::ranges::fill(each.logits.values(), 0.0f);
+            if (!model.forward(input, each)) return;
+          }
+        });
+      }
+    }
+    for (const Activations& each : activations) {
+      EXPECT_TRUE(close(each.logits.values(), expected.values()));
+    }
+  }
+}
+#endif
 
 TEST_F(Vgg16Test, RefusesInputsAndClassesThatDoNotFit) {
   ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
