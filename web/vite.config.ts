@@ -12,8 +12,8 @@ export default defineConfig({
   build: {
     outDir: `${root}/dist`,
     emptyOutDir: true,
-    // The oldest with SIMD in WebAssembly and, in Firefox, DecompressionStream.
-    target: ['chrome91', 'firefox113', 'safari16.4'],
+    // The oldest with SIMD in WebAssembly, DecompressionStream, and :has() and @container in CSS.
+    target: ['chrome105', 'firefox121', 'safari16.4'],
     assetsInlineLimit: Infinity,
     cssCodeSplit: false,
     modulePreload: false,

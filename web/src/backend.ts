@@ -31,7 +31,7 @@ export const modelChange = signal<
 
 const NO_SIMD =
   'this browser is too old to run the network, as it lacks WebAssembly SIMD; ' +
-  'Chrome and Edge from 91, Firefox from 113 and Safari from 16.4 on will do';
+  'Chrome and Edge from 105, Firefox from 121 and Safari from 16.4 on will do';
 
 const tasks = new TaskQueue();
 let worker: Remote<WorkerApi>;

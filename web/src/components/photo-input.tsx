@@ -1,13 +1,26 @@
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { take } from '../intake';
-import { addPhotos } from '../photos';
+import { addPhotos, photos } from '../photos';
 
 const INPUT_ID = 'photo-input';
 
 /** The way in for mouse and keyboard; always there, so that it keeps the focus. */
 export function PhotoInput() {
+  const input = useRef<HTMLInputElement>(null);
+  const count = photos.value.length;
+  const countBefore = useRef(count);
+  useEffect(() => {
+    // A photo that is removed takes the focus with it.
+    const lost = document.activeElement === document.body;
+    if (lost && count < countBefore.current) {
+      input.current!.focus({ preventScroll: true });
+    }
+    countBefore.current = count;
+  }, [count]);
   return (
     <input
+      ref={input}
       id={INPUT_ID}
       class="visually-hidden"
       type="file"
