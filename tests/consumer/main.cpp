@@ -1,0 +1,55 @@
+// How another program uses the library: names what a photo shows and where that is seen.
+//
+//   consumer MODEL.safetensors PHOTO
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "explain/grad_cam.h"
+#include "image/decode.h"
+#include "image/preprocess.h"
+#include "vgg16/loader.h"
+
+namespace {
+
+std::vector<std::uint8_t> read_file(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+gradcam::Result<void> explain(const char* model_path, const char* photo_path) {
+  GRADCAM_TRY(const gradcam::Vgg16 model, gradcam::load_vgg16(read_file(model_path)));
+  GRADCAM_TRY(const gradcam::Image photo, gradcam::decode_image(read_file(photo_path)));
+  GRADCAM_TRY(const gradcam::Tensor input, gradcam::preprocess(photo, model.info().preprocess));
+
+  GRADCAM_TRY(gradcam::Activations activations, model.make_activations());
+  GRADCAM_CHECK_OK(model.forward(input, activations));
+  const gradcam::Prediction best = model.predictions(activations).front();
+  GRADCAM_TRY(const std::vector<gradcam::Heatmap> heatmaps,
+              gradcam::grad_cam(model, activations, std::vector{best.index}));
+
+  const gradcam::Heatmap& heatmap = heatmaps.front();
+  const std::size_t hottest =
+      static_cast<std::size_t>(std::ranges::max_element(heatmap.values) - heatmap.values.begin());
+  std::printf("%s (%.0f %%), seen most at row %zu of %zu, column %zu of %zu\n",
+              model.info().metadata.labels[best.index].c_str(), 100.0 * best.probability,
+              hottest / heatmap.cols, heatmap.rows, hottest % heatmap.cols, heatmap.cols);
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: consumer MODEL.safetensors PHOTO\n");
+    return 2;
+  }
+  if (const auto done = explain(argv[1], argv[2]); !done) {
+    std::fprintf(stderr, "%s\n", done.error().message.c_str());
+    return 1;
+  }
+  return 0;
+}
