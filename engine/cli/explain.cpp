@@ -11,8 +11,8 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
-#include "explain/grad_cam.h"
 #include "explain/json.h"
+#include "explain/methods.h"
 #include "image/colormap.h"
 #include "image/decode.h"
 #include "image/overlay.h"
@@ -77,8 +77,9 @@ class Explainer {
     auto model = load_model(path, load);
     if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
     GRADCAM_TRY(Activations activations, model->make_activations());
+    GRADCAM_TRY(const Method method, find_method(options.method));
     GRADCAM_TRY(const Colormap colormap, find_colormap(options.colormap));
-    Explainer explainer(options, *std::move(model), std::move(activations), colormap);
+    Explainer explainer(options, *std::move(model), std::move(activations), method, colormap);
     GRADCAM_TRY(explainer.target_, explainer.find_class(options.target));
     return explainer;
   }
@@ -101,7 +102,8 @@ class Explainer {
     result.forward_ms = watch.lap();
 
     result.target = target_.value_or(result.predictions.front().index);
-    GRADCAM_TRY(std::vector<Heatmap> maps, grad_cam(model_, activations_, {{result.target}}));
+    GRADCAM_TRY(std::vector<Heatmap> maps,
+                method_.explain(model_, activations_, {{result.target}}));
     result.heatmap = std::move(maps.front());
     result.backward_ms = watch.lap();
 
@@ -112,10 +114,12 @@ class Explainer {
   }
 
  private:
-  Explainer(const ExplainOptions& options, Vgg16 model, Activations activations, Colormap colormap)
+  Explainer(const ExplainOptions& options, Vgg16 model, Activations activations, Method method,
+            Colormap colormap)
       : options_(options),
         model_(std::move(model)),
         activations_(std::move(activations)),
+        method_(method),
         colormap_(colormap) {}
 
   /// A class by its label or its number; nothing for "top".
@@ -165,10 +169,17 @@ class Explainer {
   ExplainOptions options_;
   Vgg16 model_;
   Activations activations_;
+  Method method_;
   Colormap colormap_;
   std::optional<std::size_t> target_;
   std::set<std::string> written_;
 };
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const Method& method : methods()) names.emplace_back(method.name);
+  return names;
+}
 
 Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& info,
                const ExplainOptions& options) {
@@ -281,7 +292,7 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
   command->add_option("--method", options->method, "How the map is made")
-      ->check(CLI::IsMember({"gradcam"}))
+      ->check(CLI::IsMember(method_names()))
       ->capture_default_str();
   command->add_option("--layer", options->layer, "Whose activations the map weighs")
       ->check(CLI::IsMember({"block5_conv3"}))

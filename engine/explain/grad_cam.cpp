@@ -1,23 +1,31 @@
 #include "explain/grad_cam.h"
 
-#include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
 namespace gradcam {
+namespace {
 
-std::string_view heatmap_status_name(HeatmapStatus status) {
-  switch (status) {
-    case HeatmapStatus::kOk:
-      return "ok";
-    case HeatmapStatus::kEmpty:
-      return "empty";
-    case HeatmapStatus::kNonFinite:
-      return "non_finite";
+/// Grad-CAM of `sign` times each class's logit.
+Result<std::vector<Heatmap>> signed_grad_cam(const Vgg16& model, const Activations& activations,
+                                             std::span<const std::size_t> classes, float sign) {
+  GRADCAM_TRY(const Tensor fc1_gradient, model.backward_to_fc1(activations, classes));
+  GRADCAM_TRY(Tensor alpha, model.backward_to_block5_pool_sums(fc1_gradient));
+  const Tensor& activation = activations.block5_conv3();
+  const auto positions = static_cast<float>(activation.dim(0) * activation.dim(1));
+  for (float& value : alpha.values()) value *= sign / positions;
+  std::vector<Heatmap> maps;
+  maps.reserve(classes.size());
+  const std::size_t channels = alpha.dim(1);
+  for (std::size_t row = 0; row < classes.size(); ++row) {
+    GRADCAM_TRY(Heatmap map,
+                weighted_map(activation, alpha.values().subspan(row * channels, channels)));
+    maps.push_back(std::move(map));
   }
-  return "";
+  return maps;
 }
+
+}  // namespace
 
 std::vector<float> channel_means(const Tensor& gradient) {
   const std::size_t channels = gradient.dim(gradient.rank() - 1);
@@ -40,46 +48,22 @@ Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> al
                 std::to_string(alpha.size()) + " channel weights do not fit activations of shape " +
                     to_string(activation.shape()));
   }
-  Heatmap map;
-  map.rows = activation.dim(0);
-  map.cols = activation.dim(1);
-  map.values.resize(map.rows * map.cols);
+  std::vector<double> raw(activation.dim(0) * activation.dim(1));
   const float* value = activation.data();
-  bool finite = true;
-  for (float& cell : map.values) {
-    double sum = 0;
-    for (const float weight : alpha) sum += double{weight} * *value++;
-    finite = finite && std::isfinite(sum);
-    cell = std::max(0.0f, static_cast<float>(sum));
-    map.maximum = std::max(map.maximum, cell);
+  for (double& cell : raw) {
+    for (const float weight : alpha) cell += double{weight} * *value++;
   }
-  if (!finite || !std::isfinite(map.maximum)) {
-    map.status = HeatmapStatus::kNonFinite;
-    map.maximum = 0;
-    std::ranges::fill(map.values, 0.0f);
-  } else if (map.maximum > 0) {
-    map.status = HeatmapStatus::kOk;
-    for (float& cell : map.values) cell /= map.maximum;
-  }
-  return map;
+  return make_heatmap(activation.dim(0), activation.dim(1), raw);
 }
 
 Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
                                       std::span<const std::size_t> classes) {
-  GRADCAM_TRY(const Tensor fc1_gradient, model.backward_to_fc1(activations, classes));
-  GRADCAM_TRY(Tensor alpha, model.backward_to_block5_pool_sums(fc1_gradient));
-  const Tensor& activation = activations.block5_conv3();
-  const auto positions = static_cast<float>(activation.dim(0) * activation.dim(1));
-  for (float& value : alpha.values()) value /= positions;
-  std::vector<Heatmap> maps;
-  maps.reserve(classes.size());
-  const std::size_t channels = alpha.dim(1);
-  for (std::size_t row = 0; row < classes.size(); ++row) {
-    GRADCAM_TRY(Heatmap map,
-                weighted_map(activation, alpha.values().subspan(row * channels, channels)));
-    maps.push_back(std::move(map));
-  }
-  return maps;
+  return signed_grad_cam(model, activations, classes, 1);
+}
+
+Result<std::vector<Heatmap>> counterfactual(const Vgg16& model, const Activations& activations,
+                                            std::span<const std::size_t> classes) {
+  return signed_grad_cam(model, activations, classes, -1);
 }
 
 }  // namespace gradcam

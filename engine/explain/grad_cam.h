@@ -2,9 +2,9 @@
 
 #include <cstddef>
 #include <span>
-#include <string_view>
 #include <vector>
 
+#include "explain/heatmap.h"
 #include "tensor/tensor.h"
 #include "vgg16/vgg16.h"
 
@@ -14,24 +14,6 @@
 ///   2. alpha_k: its mean over the positions of each channel k,
 ///   3. the map ReLU(sum_k alpha_k A_k), here divided by its maximum.
 namespace gradcam {
-
-enum class HeatmapStatus {
-  kOk,
-  kEmpty,      ///< no positive evidence for the class at this layer: the map is all zero
-  kNonFinite,  ///< the network overflowed: the map is all zero and means nothing
-};
-
-/// "ok", "empty", "non_finite".
-std::string_view heatmap_status_name(HeatmapStatus status);
-
-/// Where the network looked: [rows, cols], row-major, from 0 to 1 with the maximum 1, or all zero.
-struct Heatmap {
-  std::size_t rows = 0;
-  std::size_t cols = 0;
-  std::vector<float> values;
-  float maximum = 0;  ///< of the raw map, in units of the logit per cell; comparable over classes
-  HeatmapStatus status = HeatmapStatus::kEmpty;
-};
 
 /// Step 2: the mean of a gradient [H, W, C] over its positions, [C].
 std::vector<float> channel_means(const Tensor& gradient);
@@ -45,5 +27,10 @@ Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> al
 /// block5_conv3, and that sum needs no more of fc1 than its weights summed over positions.
 Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
                                       std::span<const std::size_t> classes);
+
+/// Where the network saw evidence against each class: Grad-CAM of the negative gradient (section
+/// 3.3 of the paper, "Counterfactual Explanations").
+Result<std::vector<Heatmap>> counterfactual(const Vgg16& model, const Activations& activations,
+                                            std::span<const std::size_t> classes);
 
 }  // namespace gradcam

@@ -9,6 +9,7 @@ Needs PyTorch and numpy and, for the full VGG16, 4 GB of memory. The same on eve
 import sys
 from pathlib import Path
 
+import cams
 import full_vgg16
 import layers
 import tiny_vgg16
@@ -18,6 +19,7 @@ def main() -> None:
     here = Path(__file__).parent
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else here / "fixtures"
     folder.mkdir(parents=True, exist_ok=True)
+    cams.write(folder)
     layers.write(folder)
     tiny_vgg16.write(folder)
     full_vgg16.write(folder)

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "explain/heatmap.h"
+#include "vgg16/vgg16.h"
+
+namespace gradcam {
+
+/// A way to make a heatmap at block5_conv3. Each has a file of its own, which cites its source.
+struct Method {
+  std::string_view name;   ///< as in --method: "gradcam", "hirescam", ...
+  std::string_view title;  ///< for people: "Grad-CAM"
+  std::string_view about;  ///< one sentence on what the map shows
+
+  /// A map for each of the classes, after a forward pass.
+  Result<std::vector<Heatmap>> (*explain)(const Vgg16& model, const Activations& activations,
+                                          std::span<const std::size_t> classes);
+};
+
+/// All of them, the default one first.
+std::span<const Method> methods();
+
+/// The method of that name.
+Result<Method> find_method(std::string_view name);
+
+}  // namespace gradcam

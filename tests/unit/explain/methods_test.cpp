@@ -1,0 +1,115 @@
+#include "explain/methods.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+#include "explain/elementwise_cam.h"
+#include "explain/grad_cam.h"
+#include "explain/grad_cam_plus_plus.h"
+#include "explain/hires_cam.h"
+#include "explain/layer_cam.h"
+#include "explain/xgrad_cam.h"
+#include "support/compare.h"
+#include "support/result.h"
+#include "support/tensor_file.h"
+#include "support/tiny_vgg16.h"
+
+namespace gradcam::testing {
+namespace {
+
+/// The methods that are functions of the activations and their gradient.
+struct GradientMethod {
+  const char* name;
+  Result<Heatmap> (*map)(const Tensor& activation, const Tensor& gradient);
+};
+
+constexpr std::array kGradientMethods = {
+    GradientMethod{"hirescam", hires_cam}, GradientMethod{"layercam", layer_cam},
+    GradientMethod{"elementwise", elementwise_cam}, GradientMethod{"gradcam++", grad_cam_plus_plus},
+    GradientMethod{"xgradcam", xgrad_cam}};
+
+class CamMethod : public ::testing::TestWithParam<GradientMethod> {};
+
+TEST_P(CamMethod, AgreesWithItsFormulaInFloat64) {
+  ASSERT_OK_AND_ASSIGN(const TensorFile oracle, TensorFile::read(oracle_fixture("cams")));
+  const auto cases = oracle.cases("");
+  ASSERT_GE(cases.size(), 5u);
+  for (const std::string& name : cases) {
+    SCOPED_TRACE(name);
+    ASSERT_OK_AND_ASSIGN(const Tensor activation, oracle.tensor(name + "/activation"));
+    ASSERT_OK_AND_ASSIGN(const Tensor gradient, oracle.tensor(name + "/gradient"));
+    const std::string key = name + "/" + GetParam().name;
+    ASSERT_OK_AND_ASSIGN(const Tensor expected, oracle.tensor(key + ".map"));
+    ASSERT_OK_AND_ASSIGN(const Tensor maximum, oracle.tensor(key + ".maximum"));
+    ASSERT_OK_AND_ASSIGN(const Heatmap map, GetParam().map(activation, gradient));
+    EXPECT_EQ(map.rows, expected.dim(0));
+    EXPECT_EQ(map.cols, expected.dim(1));
+    EXPECT_TRUE(close(map.values, expected.values()));
+    EXPECT_TRUE(close({&map.maximum, 1}, maximum.values()));
+    EXPECT_EQ(map.status, maximum.data()[0] > 0 ? HeatmapStatus::kOk : HeatmapStatus::kEmpty);
+  }
+}
+
+TEST_P(CamMethod, RefusesAGradientOfAnotherShape) {
+  ASSERT_OK_AND_ASSIGN(const Tensor activation, Tensor::zeros({2, 3, 4}));
+  ASSERT_OK_AND_ASSIGN(const Tensor gradient, Tensor::zeros({3, 2, 4}));
+  EXPECT_NE(error_message(GetParam().map(activation, gradient), ErrorCode::kInvalidArgument), "");
+}
+
+TEST_P(CamMethod, UsesTheGradientAtBlock5Conv3) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run,
+                       TinyRun::forward({"tiny64.keras", "tiny64"}, default_conv_algorithm(64)));
+  ASSERT_OK_AND_ASSIGN(const Method method, find_method(GetParam().name));
+  ASSERT_OK_AND_ASSIGN(const auto maps, method.explain(run.model, run.activations, run.classes));
+  ASSERT_EQ(maps.size(), run.classes.size());
+  ASSERT_OK_AND_ASSIGN(const Tensor gradients, run.oracle.tensor("gradient/block5_conv3"));
+  const Tensor& activation = run.activations.block5_conv3();
+  for (const std::size_t c : run.classes) {
+    SCOPED_TRACE("class " + std::to_string(c));
+    const auto values = gradients.values().subspan(c * activation.size(), activation.size());
+    ASSERT_OK_AND_ASSIGN(const Tensor gradient, Tensor::from(activation.shape(), values));
+    ASSERT_OK_AND_ASSIGN(const Heatmap expected, GetParam().map(activation, gradient));
+    EXPECT_TRUE(close(maps[c].values, expected.values));
+    EXPECT_EQ(maps[c].status, expected.status);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CamMethod, ::testing::ValuesIn(kGradientMethods),
+                         [](const auto& info) {
+                           const std::string name = info.param.name;
+                           return name == "gradcam++" ? "gradcam_plus_plus" : name;
+                         });
+
+TEST(Methods, BeginWithGradCamAndAreFoundByName) {
+  ASSERT_FALSE(methods().empty());
+  EXPECT_EQ(methods().front().name, "gradcam");
+  for (const Method& method : methods()) {
+    ASSERT_OK_AND_ASSIGN(const Method found, find_method(method.name));
+    EXPECT_EQ(found.explain, method.explain);
+    EXPECT_FALSE(method.title.empty());
+    EXPECT_FALSE(method.about.empty());
+  }
+  EXPECT_NE(error_message(find_method("nocam"), ErrorCode::kInvalidArgument), "");
+}
+
+TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run,
+                       TinyRun::forward({"tiny64.keras", "tiny64"}, default_conv_algorithm(64)));
+  ASSERT_OK_AND_ASSIGN(const auto maps, counterfactual(run.model, run.activations, run.classes));
+  ASSERT_OK_AND_ASSIGN(const Tensor alphas, run.oracle.tensor("alpha"));
+  const std::size_t channels = alphas.dim(1);
+  for (const std::size_t c : run.classes) {
+    std::vector<float> negative;
+    for (const float alpha : alphas.values().subspan(c * channels, channels)) {
+      negative.push_back(-alpha);
+    }
+    ASSERT_OK_AND_ASSIGN(const Heatmap expected,
+                         weighted_map(run.activations.block5_conv3(), negative));
+    EXPECT_TRUE(close(maps[c].values, expected.values));
+  }
+}
+
+}  // namespace
+}  // namespace gradcam::testing
