@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "explain/grad_cam.h"
 #include "explain/json.h"
+#include "explain/methods.h"
 #include "image/colormap.h"
 #include "image/decode.h"
 #include "image/overlay.h"
@@ -182,7 +182,9 @@ Result<Json> forward(gradcam_engine* engine) {
               {"milliseconds", {{"preprocess", preprocess_ms}, {"forward", forward_ms}}}};
 }
 
-Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes) {
+Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
+                     std::string_view method_name) {
+  GRADCAM_TRY(const Method method, find_method(method_name));
   if (!engine->classified) {
     return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
   }
@@ -190,7 +192,7 @@ Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes) {
   // A negative number wraps to one that no model has, and is refused with the others.
   const std::vector<std::size_t> indices(classes.begin(), classes.end());
   GRADCAM_TRY(const std::vector<Heatmap> maps,
-              grad_cam(*engine->model, engine->activations, indices));
+              method.explain(*engine->model, engine->activations, indices));
   Json list = Json::array();
   std::vector<float> values;
   for (std::size_t i = 0; i < maps.size(); ++i) {
@@ -260,11 +262,16 @@ int32_t gradcam_about(gradcam_engine* engine) {
   for (const ConvAlgorithm algorithm : conv_algorithms()) {
     convolutions.push_back(conv_algorithm_name(algorithm));
   }
+  Json all_methods = Json::array();
+  for (const Method& method : methods()) {
+    all_methods.push_back(
+        {{"name", method.name}, {"title", method.title}, {"about", method.about}});
+  }
   return finish(engine, Json{{"version", GRADCAM_VERSION},
                              {"simd", kSimd},
                              {"convolutions", std::move(convolutions)},
                              {"colormaps", colormap_names()},
-                             {"methods", {"gradcam"}},
+                             {"methods", std::move(all_methods)},
                              {"layers", {"block5_conv3"}}});
 }
 
@@ -315,8 +322,9 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
 
 int32_t gradcam_forward(gradcam_engine* engine) { return finish(engine, forward(engine)); }
 
-int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count) {
-  return finish(engine, explain(engine, {classes, count}));
+int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
+                        const char* method, uint32_t method_bytes) {
+  return finish(engine, explain(engine, {classes, count}, {method, method_bytes}));
 }
 
 int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,

@@ -34,7 +34,8 @@ const void* gradcam_data(const gradcam_engine* engine);
 uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
 /// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
-/// "colormaps": [...], "methods": ["gradcam"], "layers": ["block5_conv3"]}
+/// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "..."}, ...],
+/// "layers": ["block5_conv3"]}
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
@@ -71,10 +72,11 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 /// "forward": ..}}.
 int32_t gradcam_forward(gradcam_engine* engine);
 
-/// Grad-CAM at block5_conv3 for `count` classes of the photo last classified: float32
+/// Heatmaps at block5_conv3 for `count` classes of the photo last classified: float32
 /// [count, rows, cols] in [0, 1] at gradcam_data, and {"rows": 14, "cols": 14, "maps":
 /// [{"class": index, "status": "ok" | "empty", "max": raw maximum}, ...], "milliseconds": ..}.
-int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count);
+int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
+                        const char* method, uint32_t method_bytes);
 
 /// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
 /// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.
