@@ -1,10 +1,9 @@
 // Pictures of the page in every state, theme and width: node screenshot.mjs [ENGINE] [PHOTO...]
 // They fall into build/screenshots/. Without photos those of this folder are shown.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch } from './drivers/index.mjs';
-import { photo, root } from './support/files.mjs';
+import { photo, root, scratch } from './support/files.mjs';
 import { openPage, showPhotos } from './support/page.mjs';
 
 const sizes = { wide: [1440, 900], phone: [390, 844] };
@@ -14,8 +13,7 @@ const photos =
 
 const target = join(root, 'build/screenshots');
 mkdirSync(target, { recursive: true });
-const scratch = mkdtempSync(join(tmpdir(), 'gradcam-screenshot-'));
-const broken = join(scratch, 'broken.jpg');
+const broken = join(scratch(), 'broken.jpg');
 writeFileSync(broken, 'This is no picture.\n');
 
 const states = {
@@ -24,20 +22,16 @@ const states = {
   failed: (browser) => showPhotos(browser, [broken, photos[0]]),
 };
 
-try {
-  for (const theme of ['light', 'dark']) {
-    const browser = await launch(engine, { dark: theme === 'dark' });
-    for (const [state, show] of Object.entries(states)) {
-      await show(browser);
-      for (const [size, [width, height]] of Object.entries(sizes)) {
-        await browser.resize(width, height);
-        const path = join(target, `${engine}-${state}-${theme}-${size}.png`);
-        writeFileSync(path, await browser.screenshot());
-        console.log(path);
-      }
+for (const theme of ['light', 'dark']) {
+  const browser = await launch(engine, { dark: theme === 'dark' });
+  for (const [state, show] of Object.entries(states)) {
+    await show(browser);
+    for (const [size, [width, height]] of Object.entries(sizes)) {
+      await browser.resize(width, height);
+      const path = join(target, `${engine}-${state}-${theme}-${size}.png`);
+      writeFileSync(path, await browser.screenshot());
+      console.log(path);
     }
-    await browser.close();
   }
-} finally {
-  rmSync(scratch, { recursive: true });
+  await browser.close();
 }

@@ -50,7 +50,7 @@ export async function suite(engine) {
     test(engine, { skip }, () => assert.fail(reason));
     return;
   }
-  describe(engine, { timeout: 240_000 }, () => {
+  describe(engine, { timeout: 600_000 }, () => {
     /** @type {Lab} */
     const lab = { engine, browser: undefined };
     before(async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
-import { findProgram, makeHome, startProxy } from './machine.mjs';
+import { closable, findProgram, makeHome, startProxy } from './machine.mjs';
 
 const program = () =>
   findProgram('chromium', 'chromium-browser', 'google-chrome');
@@ -26,44 +26,44 @@ const ownHosts = [
 ];
 
 /** @returns {Promise<import('./index.mjs').Browser>} */
-export async function launch({ dark }) {
-  const home = makeHome();
-  const proxy = await startProxy(ownHosts);
-  // Chromium refuses to run sandboxed as root, which is what containers run as.
-  const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : [];
-  const browser = await chromium.launch({
-    executablePath: program(),
-    args: [...quiet, ...sandbox],
-    env: home.env,
-    proxy: { server: `${proxy.host}:${proxy.port}`, bypass: '<-loopback>' },
-  });
-  const context = await browser.newContext({
-    colorScheme: dark ? 'dark' : 'light',
-  });
-  const page = await context.newPage();
-  const asked = [];
-  page.on('request', (request) => asked.push(request.url()));
-  page.on('download', (file) =>
-    file.saveAs(join(home.downloads, file.suggestedFilename())),
-  );
+export const launch = ({ dark }) =>
+  closable(async (atEnd) => {
+    const home = makeHome();
+    atEnd(home.remove);
+    const proxy = await startProxy(ownHosts);
+    atEnd(proxy.close);
+    // Chromium refuses to run sandboxed as root, which is what containers run as.
+    const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : [];
+    const browser = await chromium.launch({
+      executablePath: program(),
+      args: [...quiet, ...sandbox],
+      env: home.env,
+      proxy: { server: `${proxy.host}:${proxy.port}`, bypass: '<-loopback>' },
+    });
+    atEnd(() => browser.close());
+    const context = await browser.newContext({
+      colorScheme: dark ? 'dark' : 'light',
+    });
+    const page = await context.newPage();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    page.on('download', (file) =>
+      file.saveAs(join(home.downloads, file.suggestedFilename())),
+    );
 
-  return {
-    version: `Chromium ${browser.version()}`,
-    downloads: home.downloads,
-    open: (path) => page.goto(pathToFileURL(path).href),
-    // Playwright passes one argument; an expression is evaluated outside the page's CSP.
-    evaluate: (fn, ...args) =>
-      page.evaluate(`(${fn})(...${JSON.stringify(args)})`),
-    addFiles: (selector, paths) => page.locator(selector).setInputFiles(paths),
-    press: (key) => page.keyboard.press(key),
-    resize: (width, height) => page.setViewportSize({ width, height }),
-    screenshot: () => page.screenshot({ fullPage: true }),
-    sent: proxy.asked,
-    asked,
-    async close() {
-      await browser.close();
-      proxy.close();
-      await home.remove();
-    },
-  };
-}
+    return {
+      version: `Chromium ${browser.version()}`,
+      downloads: home.downloads,
+      open: (path) => page.goto(pathToFileURL(path).href),
+      // Playwright passes one argument; an expression is evaluated outside the page's CSP.
+      evaluate: (fn, ...args) =>
+        page.evaluate(`(${fn})(...${JSON.stringify(args)})`),
+      addFiles: (selector, paths) =>
+        page.locator(selector).setInputFiles(paths),
+      press: (key) => page.keyboard.press(key),
+      resize: (width, height) => page.setViewportSize({ width, height }),
+      screenshot: () => page.screenshot({ fullPage: true }),
+      sent: proxy.asked,
+      asked,
+    };
+  });

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import * as puppeteer from 'puppeteer-core';
-import { findProgram, makeHome, startProxy } from './machine.mjs';
+import { closable, findProgram, makeHome, startProxy } from './machine.mjs';
 
 const program = () => findProgram('firefox-esr', 'firefox');
 
@@ -30,50 +30,53 @@ function preferences({ dark, proxy, downloads }) {
 const ownHosts = ['firefox.settings.services.mozilla.com'];
 
 /** @returns {Promise<import('./index.mjs').Browser>} */
-export async function launch({ dark }) {
-  const home = makeHome();
-  const proxy = await startProxy(ownHosts);
-  const browser = await puppeteer.launch({
-    browser: 'firefox',
-    executablePath: program(),
-    env: home.env,
-    extraPrefsFirefox: preferences({ dark, proxy, downloads: home.downloads }),
-    defaultViewport: { width: 1280, height: 720 },
-  });
-  const page = await browser.newPage();
+export const launch = ({ dark }) =>
+  closable(async (atEnd) => {
+    const home = makeHome();
+    atEnd(home.remove);
+    const proxy = await startProxy(ownHosts);
+    atEnd(proxy.close);
+    const browser = await puppeteer.launch({
+      browser: 'firefox',
+      executablePath: program(),
+      env: home.env,
+      extraPrefsFirefox: preferences({
+        dark,
+        proxy,
+        downloads: home.downloads,
+      }),
+      defaultViewport: { width: 1280, height: 720 },
+    });
+    atEnd(() => browser.close());
+    const page = await browser.newPage();
 
-  return {
-    version: (await browser.version()).replace('/', ' '),
-    downloads: home.downloads,
-    open: (path) => page.goto(pathToFileURL(path).href),
-    async evaluate(fn, ...args) {
-      // As JSON, because WebDriver BiDi sends what is met a second time within a result as nothing.
-      const call = `(${fn})(...${JSON.stringify(args)})`;
-      const json = await page.evaluate(
-        `(async () => JSON.stringify(await ${call}))()`,
-      );
-      return json && JSON.parse(json);
-    },
-    async addFiles(selector, paths) {
-      const input = await page.$(selector);
-      await input.uploadFile(...paths);
-      await input.dispose();
-    },
-    async press(key) {
-      const keys = key.split('+');
-      for (const held of keys.slice(0, -1)) await page.keyboard.down(held);
-      await page.keyboard.press(keys.at(-1));
-      for (const held of keys.slice(0, -1)) await page.keyboard.up(held);
-    },
-    resize: (width, height) => page.setViewport({ width, height }),
-    screenshot: async () =>
-      Buffer.from(await page.screenshot({ fullPage: true })),
-    sent: proxy.asked,
-    asked: [],
-    async close() {
-      await browser.close();
-      proxy.close();
-      await home.remove();
-    },
-  };
-}
+    return {
+      version: (await browser.version()).replace('/', ' '),
+      downloads: home.downloads,
+      open: (path) => page.goto(pathToFileURL(path).href),
+      async evaluate(fn, ...args) {
+        // As JSON, because WebDriver BiDi sends what is met a second time within a result as nothing.
+        const call = `(${fn})(...${JSON.stringify(args)})`;
+        const json = await page.evaluate(
+          `(async () => JSON.stringify(await ${call}))()`,
+        );
+        return json && JSON.parse(json);
+      },
+      async addFiles(selector, paths) {
+        const input = await page.$(selector);
+        await input.uploadFile(...paths);
+        await input.dispose();
+      },
+      async press(key) {
+        const keys = key.split('+');
+        for (const held of keys.slice(0, -1)) await page.keyboard.down(held);
+        await page.keyboard.press(keys.at(-1));
+        for (const held of keys.slice(0, -1)) await page.keyboard.up(held);
+      },
+      resize: (width, height) => page.setViewport({ width, height }),
+      screenshot: async () =>
+        Buffer.from(await page.screenshot({ fullPage: true })),
+      sent: proxy.asked,
+      asked: [],
+    };
+  });

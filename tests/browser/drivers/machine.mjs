@@ -7,18 +7,34 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const alive = new Set();
-const homes = new Set();
+/** What must be undone even if this process is told to stop in the middle. */
+const pending = new Set();
 
-const removeFolder = (folder) =>
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-
-process.once('exit', () => {
-  alive.forEach((child) => child.kill('SIGKILL'));
-  homes.forEach(removeFolder);
-});
+process.once('exit', () => pending.forEach((undo) => undo()));
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => process.exit(1));
+
+/**
+ * Builds something of parts that must be undone, such as processes. `build` is given a function to
+ * say how, part by part; all that is done, the last first, by the `close` that the result gets, or
+ * at once if building fails. A part that cannot be undone does not keep the others from it.
+ */
+export async function closable(build) {
+  const undos = [];
+  const close = async () => {
+    while (undos.length > 0) {
+      await Promise.resolve()
+        .then(undos.pop())
+        .catch((error) => console.error(`while closing: ${error.message}`));
+    }
+  };
+  try {
+    return { ...(await build((undo) => undos.push(undo))), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
 
 function isExecutable(path) {
   try {
@@ -38,32 +54,37 @@ export function findProgram(...names) {
   return candidates.find(isExecutable);
 }
 
-/** Starts a program that is killed at the latest when this process ends. */
+/**
+ * Starts a program in a process group of its own, so that whatever it starts ends with it: by
+ * `stop`, or at the latest when this process ends.
+ */
 export function start(program, args, options) {
-  const child = spawn(program, args, options);
-  alive.add(child);
-  child.once('exit', () => alive.delete(child));
-  return child;
-}
-
-/** Stops a program of `start` and waits until it is gone. */
-export function stop(child) {
-  if (child.exitCode !== null || child.signalCode !== null)
-    return Promise.resolve();
-  return new Promise((resolve) => {
-    const forced = setTimeout(() => child.kill('SIGKILL'), 2000);
-    child.once('exit', () => {
-      clearTimeout(forced);
-      resolve();
-    });
-    child.kill('SIGTERM');
-  });
+  const child = spawn(program, args, { ...options, detached: true });
+  const kill = (signal) => {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // Nobody is left in the group.
+    }
+  };
+  const abandon = () => kill('SIGKILL');
+  pending.add(abandon);
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const stop = async () => {
+    kill('SIGTERM');
+    await Promise.race([gone, sleep(2000, undefined, { ref: false })]);
+    abandon();
+    await gone;
+    pending.delete(abandon);
+  };
+  return { child, stop };
 }
 
 /** A home of its own for a browser, so that it neither reads nor leaves anything in the user's. */
 export function makeHome() {
   const folder = mkdtempSync(join(tmpdir(), 'gradcam-browser-'));
-  homes.add(folder);
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  pending.add(remove);
   const downloads = join(folder, 'Downloads');
   const runtime = join(folder, 'runtime');
   mkdirSync(downloads);
@@ -80,15 +101,16 @@ export function makeHome() {
       XDG_RUNTIME_DIR: runtime,
     },
     async remove() {
-      homes.delete(folder);
       // Helper processes of the browser may still be writing when the browser is gone.
       for (let tries = 0; tries < 20; ++tries) {
         try {
-          return removeFolder(folder);
+          remove();
+          break;
         } catch {
           await sleep(100);
         }
       }
+      pending.delete(remove);
     },
   };
 }

@@ -5,12 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Builder, By, Capabilities, Key } from 'selenium-webdriver';
 import {
+  closable,
   findProgram,
   freePort,
   makeHome,
   start,
   startProxy,
-  stop,
 } from './machine.mjs';
 
 const driverProgram = () => findProgram('WebKitWebDriver');
@@ -31,23 +31,22 @@ export function missing() {
   return displayProgram() ? undefined : 'Xvfb is not installed (Debian: xvfb)';
 }
 
-/** Starts an X server on a free display and resolves with it and the display's name. */
-function startDisplay() {
-  const server = start(
+/** Starts an X server on a free display and resolves with how to stop it and the display's name. */
+async function startDisplay() {
+  const { child, stop } = start(
     displayProgram(),
     ['-displayfd', '3', '-screen', '0', '1600x1200x24', '-nolisten', 'tcp'],
     { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
   );
-  return new Promise((resolve, reject) => {
-    server.once('exit', () => reject(new Error('Xvfb did not start')));
-    server.stdio[3].once('data', (number) =>
-      resolve({ server, display: `:${number.toString().trim()}` }),
-    );
+  const number = await new Promise((resolve, reject) => {
+    child.once('exit', () => reject(new Error('Xvfb did not start')));
+    child.stdio[3].once('data', resolve);
   });
+  return { stop, display: `:${number.toString().trim()}` };
 }
 
 async function answers(port) {
-  for (let tries = 0; tries < 100; ++tries) {
+  for (let tries = 0; tries < 600; ++tries) {
     const open = await new Promise((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true));
       socket
@@ -101,74 +100,76 @@ const inPage = (fn) => `
   );`;
 
 /** @returns {Promise<import('./index.mjs').Browser>} */
-export async function launch({ dark }) {
-  const home = makeHome();
-  writeDownloadFolder(home);
-  const proxy = await startProxy();
-  const { server: displayServer, display } = await startDisplay();
-  const port = await freePort();
-  const driver = start(driverProgram(), [`--port=${port}`], {
-    stdio: 'ignore',
-    env: {
-      ...home.env,
-      DISPLAY: display,
-      GDK_BACKEND: 'x11',
-      GTK_THEME: dark ? 'Adwaita:dark' : 'Adwaita',
-      // There is no GPU; drawing without OpenGL takes less than emulating it.
-      WEBKIT_SKIA_ENABLE_CPU_RENDERING: '1',
-    },
-  });
-  await answers(port);
-  const session = await new Builder()
-    .usingServer(`http://127.0.0.1:${port}`)
-    .withCapabilities(sessionCapabilities(proxy))
-    .build();
-  const capabilities = await session.getCapabilities();
+export const launch = ({ dark }) =>
+  closable(async (atEnd) => {
+    const home = makeHome();
+    atEnd(home.remove);
+    writeDownloadFolder(home);
+    const proxy = await startProxy();
+    atEnd(proxy.close);
+    const { display, stop } = await startDisplay();
+    atEnd(stop);
+    const port = await freePort();
+    const driver = start(driverProgram(), [`--port=${port}`], {
+      stdio: 'ignore',
+      env: {
+        ...home.env,
+        DISPLAY: display,
+        GDK_BACKEND: 'x11',
+        GTK_THEME: dark ? 'Adwaita:dark' : 'Adwaita',
+        // There is no GPU; drawing without OpenGL takes less than emulating it.
+        WEBKIT_SKIA_ENABLE_CPU_RENDERING: '1',
+      },
+    });
+    atEnd(driver.stop);
+    await answers(port);
+    const session = await new Builder()
+      .usingServer(`http://127.0.0.1:${port}`)
+      .withCapabilities(sessionCapabilities(proxy))
+      .build();
+    atEnd(() =>
+      Promise.race([session.quit(), sleep(10_000, undefined, { ref: false })]),
+    );
+    const capabilities = await session.getCapabilities();
 
-  return {
-    version: `WebKitGTK ${capabilities.get('browserVersion')}`,
-    downloads: home.downloads,
-    open: (path) => session.get(pathToFileURL(path).href),
-    async evaluate(fn, ...args) {
-      const { value, error } = await session.executeAsyncScript(
-        inPage(fn),
-        args,
-      );
-      if (error !== undefined) throw new Error(error);
-      return value;
-    },
-    addFiles: (selector, paths) =>
-      session.findElement(By.css(selector)).sendKeys(paths.join('\n')),
-    async press(key) {
-      const codes = key.split('+').map((name) => keyCodes[name]);
-      const actions = session.actions();
-      for (const code of codes) actions.keyDown(code);
-      for (const code of codes.reverse()) actions.keyUp(code);
-      await actions.perform();
-    },
-    async resize(width, height) {
-      // The window is larger than the viewport by its frame, whose size is not known before.
-      const inner = await session.executeScript(
-        'return [innerWidth, innerHeight]',
-      );
-      const outer = await session.manage().window().getRect();
-      await session
-        .manage()
-        .window()
-        .setRect({
-          width: outer.width + width - inner[0],
-          height: outer.height + height - inner[1],
-        });
-    },
-    screenshot: async () =>
-      Buffer.from(await session.takeScreenshot(), 'base64'),
-    sent: proxy.asked,
-    asked: [],
-    async close() {
-      await session.quit();
-      await Promise.all([stop(driver), stop(displayServer)]);
-      proxy.close();
-      await home.remove();
-    },
-  };
-}
+    return {
+      version: `WebKitGTK ${capabilities.get('browserVersion')}`,
+      downloads: home.downloads,
+      open: (path) => session.get(pathToFileURL(path).href),
+      async evaluate(fn, ...args) {
+        const { value, error } = await session.executeAsyncScript(
+          inPage(fn),
+          args,
+        );
+        if (error !== undefined) throw new Error(error);
+        return value;
+      },
+      addFiles: (selector, paths) =>
+        session.findElement(By.css(selector)).sendKeys(paths.join('\n')),
+      async press(key) {
+        const codes = key.split('+').map((name) => keyCodes[name]);
+        const actions = session.actions();
+        for (const code of codes) actions.keyDown(code);
+        for (const code of codes.reverse()) actions.keyUp(code);
+        await actions.perform();
+      },
+      async resize(width, height) {
+        // The window is larger than the viewport by its frame, whose size is not known before.
+        const inner = await session.executeScript(
+          'return [innerWidth, innerHeight]',
+        );
+        const outer = await session.manage().window().getRect();
+        await session
+          .manage()
+          .window()
+          .setRect({
+            width: outer.width + width - inner[0],
+            height: outer.height + height - inner[1],
+          });
+      },
+      screenshot: async () =>
+        Buffer.from(await session.takeScreenshot(), 'base64'),
+      sent: proxy.asked,
+      asked: [],
+    };
+  });

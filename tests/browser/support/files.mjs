@@ -37,9 +37,9 @@ export function realPhotos(count) {
     );
 }
 
-/** A folder that is gone when the test or describe block is over; `after` is its hook. */
-export function scratch(after) {
+/** A folder that is gone when the tests are over. */
+export function scratch() {
   const folder = mkdtempSync(join(tmpdir(), 'gradcam-test-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -31,7 +31,7 @@ function violations(browser) {
 export function accessibility(lab) {
   for (const theme of ['light', 'dark']) {
     describe(`axe-core, ${theme}`, () => {
-      const folder = scratch(after);
+      const folder = scratch();
       const empty = join(folder, 'empty.jpg');
       let browser;
       before(async () => {

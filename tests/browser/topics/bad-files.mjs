@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
 import { fixture, photo, scratch } from '../support/files.mjs';
 import {
@@ -16,7 +16,7 @@ import {
 /** What cannot be read is refused with a reason, and nothing else suffers. */
 export function badFiles(lab) {
   describe('bad files', () => {
-    const folder = scratch(after);
+    const folder = scratch();
     const make = (name, bytes) => {
       writeFileSync(join(folder, name), bytes);
       return join(folder, name);

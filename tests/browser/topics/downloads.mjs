@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PNG } from 'pngjs';
 import { explainText } from '../support/cli.mjs';
@@ -11,7 +11,7 @@ import { resultLines, showPhotos } from '../support/page.mjs';
 /** What the page gives to keep. */
 export function downloads(lab) {
   describe('downloads', () => {
-    const folder = scratch(after);
+    const folder = scratch();
     before(() => showPhotos(lab.browser, [photo('landscape.jpg')]));
 
     test('the picture is the one that the command line writes', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
 import { model, photo, scratch } from '../support/files.mjs';
 import {
@@ -26,7 +26,7 @@ function openModelDialog() {
 /** Another weights file in the place of the one in the page. */
 export function otherModel(lab) {
   describe('another model', () => {
-    const folder = scratch(after);
+    const folder = scratch();
     const path = photo('square.jpg');
     let expected;
     before(async () => {

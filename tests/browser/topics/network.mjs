@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { page, scratch } from '../support/files.mjs';
 import { openPage } from '../support/page.mjs';
@@ -20,7 +20,7 @@ async function callHome(host) {
 /** The page asks nobody for anything. */
 export function network(lab) {
   describe('network', () => {
-    const folder = scratch(after);
+    const folder = scratch();
 
     test('not one request in all the tests before', () => {
       const { sent, asked } = lab.browser;

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { page, photo, scratch } from '../support/files.mjs';
 import { PHOTO_INPUT, cards, finished, openPage } from '../support/page.mjs';
 
 /** Who cannot be served is told why. */
 export function unsupported(lab) {
   describe('a browser that is too old', () => {
-    const folder = scratch(after);
+    const folder = scratch();
 
     test('without WebAssembly SIMD: a clear sentence', async () => {
       const path = join(folder, 'old.html');
