@@ -13,6 +13,7 @@
  * own and stays valid.
  */
 
+import type { Exports } from './exports';
 import { wasiImports } from './wasi';
 
 /** What the engine refuses to do: a code for programs, a sentence for people. */
@@ -118,75 +119,6 @@ export interface Explanation {
 export interface PieceReader {
   size: number;
   read(begin: number, end: number): Promise<Uint8Array>;
-}
-
-/** The functions of gradcam_wasm.h; pointers are offsets into `memory`. */
-interface Exports {
-  memory: WebAssembly.Memory;
-  _initialize?(): void;
-  gradcam_alloc(bytes: number): number;
-  gradcam_free(pointer: number): void;
-  gradcam_create(): number;
-  gradcam_destroy(engine: number): void;
-  gradcam_message(engine: number): number;
-  gradcam_message_bytes(engine: number): number;
-  gradcam_data(engine: number): number;
-  gradcam_data_bytes(engine: number): number;
-  gradcam_about(engine: number): number;
-  gradcam_model_header_bytes(
-    engine: number,
-    bytes: number,
-    count: number,
-    fileBytes: number,
-  ): number;
-  gradcam_model_begin(
-    engine: number,
-    header: number,
-    count: number,
-    fileBytes: number,
-  ): number;
-  gradcam_model_tensor(
-    engine: number,
-    index: number,
-    bytes: number,
-    count: number,
-  ): number;
-  gradcam_model_finish(engine: number): number;
-  gradcam_photo_decode(engine: number, bytes: number, count: number): number;
-  gradcam_photo_rgba(
-    engine: number,
-    rgba: number,
-    width: number,
-    height: number,
-  ): number;
-  gradcam_photo_preview(engine: number, maxSide: number): number;
-  gradcam_forward(engine: number): number;
-  gradcam_explain(
-    engine: number,
-    classes: number,
-    count: number,
-    method: number,
-    methodBytes: number,
-  ): number;
-  gradcam_heat_rgba(
-    engine: number,
-    heatmap: number,
-    rows: number,
-    cols: number,
-    width: number,
-    height: number,
-    colormap: number,
-    colormapBytes: number,
-  ): number;
-  gradcam_overlay_png(
-    engine: number,
-    heatmap: number,
-    rows: number,
-    cols: number,
-    colormap: number,
-    colormapBytes: number,
-    alpha: number,
-  ): number;
 }
 
 /** The first bytes of a safetensors file, which tell how long its header is. */
