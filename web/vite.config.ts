@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vite';
+import { defineConfig } from 'vitest/config';
 import { notices } from './build/notices';
 import { payload } from './build/payload';
 import { singleFile } from './build/single-file';
@@ -9,6 +9,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export default defineConfig({
   plugins: [notices(root), payload(root), singleFile()],
   worker: { format: 'iife' },
+  // Loading the model takes its time where others want the processor too.
+  test: { testTimeout: 60_000, hookTimeout: 60_000 },
   build: {
     outDir: `${root}/dist`,
     emptyOutDir: true,
