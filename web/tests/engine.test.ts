@@ -92,10 +92,13 @@ describe('an engine with a model', () => {
   });
 
   test('gives previews that keep the shape and small photos as they are', () => {
-    engine.setPixels(picture(300, 100));
+    const original = picture(300, 100);
+    engine.setPixels(original);
     expect(engine.preview(150)).toMatchObject({ width: 150, height: 50 });
     const whole = engine.preview(1000);
-    expect(Buffer.compare(whole.data, picture(300, 100).data)).toBe(0);
+    const same = (value: number, i: number) => value === original.data[i];
+    expect(whole.data.length).toBe(original.data.length);
+    expect(whole.data.every(same)).toBe(true);
   });
 
   test('what it returned survives later calls', () => {
