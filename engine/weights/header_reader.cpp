@@ -18,9 +18,9 @@ constexpr std::string_view kMetadataKey = "__metadata__";
 // than the format allows is ever read, whatever the nesting.
 class HeaderReader {
  public:
-  using number_integer_t = nlohmann::json::number_integer_t;
-  using number_unsigned_t = nlohmann::json::number_unsigned_t;
-  using number_float_t = nlohmann::json::number_float_t;
+  using number_integer_t = nlohmann::ordered_json::number_integer_t;
+  using number_unsigned_t = nlohmann::ordered_json::number_unsigned_t;
+  using number_float_t = nlohmann::ordered_json::number_float_t;
 
   bool null() { return unexpected("null"); }
   bool boolean(bool) { return unexpected("a boolean"); }
@@ -28,7 +28,7 @@ class HeaderReader {
   bool number_float(number_float_t, const std::string&) {
     return unexpected("a number that is no 64-bit integer");
   }
-  bool binary(nlohmann::json::binary_t&) { return unexpected("binary data"); }
+  bool binary(nlohmann::ordered_json::binary_t&) { return unexpected("binary data"); }
 
   bool number_unsigned(number_unsigned_t number) {
     if (state_ == State::kShape) {
@@ -126,7 +126,8 @@ class HeaderReader {
   }
 
   // The library's own message quotes the input at any length, hence ours.
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::ordered_json::exception&) {
     return refuse("the header is not valid JSON (near its byte " + std::to_string(position) + ")");
   }
 
@@ -209,7 +210,7 @@ Result<SafetensorsHeader> read_header_json(std::span<const std::uint8_t> json) {
     return fail(ErrorCode::kCorruptModel, "the header is not valid JSON: it contains a zero byte");
   }
   HeaderReader reader;
-  const bool complete = nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
+  const bool complete = nlohmann::ordered_json::sax_parse(json.begin(), json.end(), &reader);
   return std::move(reader).result(complete);
 }
 

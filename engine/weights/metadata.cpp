@@ -12,7 +12,7 @@ namespace gradcam {
 namespace {
 
 using internal::quote;
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 constexpr std::string_view kFormatFamily = "gradcam.cpp/";
 constexpr std::string_view kFormat = "gradcam.cpp/1";
