@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20240607;
 constexpr std::size_t kSize = 224;
-constexpr std::size_t kPositions = 7 * 7;  // of block5_pool
+constexpr std::size_t kPositions = 49;  // of block5_pool
 constexpr std::array<std::size_t, 16> kOutputs = {64,  64,  128, 128, 256, 256,  256,  512,
                                                   512, 512, 512, 512, 512, 4096, 4096, 15};
 constexpr std::size_t kFc1 = 13;

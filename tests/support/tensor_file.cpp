@@ -78,6 +78,7 @@ std::vector<std::string> TensorFile::cases(std::string_view prefix) const {
 
 Result<std::vector<std::uint8_t>> TensorFile::serialize() const {
   std::vector<TensorInfo> infos;
+  infos.reserve(entries.size());
   for (const Entry& entry : entries) infos.push_back(entry.info);
   GRADCAM_CHECK_OK(assign_offsets(infos));
   std::vector<std::uint8_t> file = serialize_safetensors_header(infos, metadata);

@@ -202,7 +202,7 @@ TEST(Conv3x3, WinogradKeepsItsAccuracyOverManyChannels) {
 TEST(Conv3x3, RunsAgainOnAnotherSize) {
   constexpr Conv3x3Spec kSpec{.in_channels = 9, .out_channels = 10, .relu = true};
   Random random(6);
-  const auto weight = random.uniform(10 * 9 * 9, 0.2f);
+  const auto weight = random.uniform(std::size_t{10} * 9 * 9, 0.2f);
   const auto bias = random.uniform(10);
   for (const ConvAlgorithm algorithm : conv_algorithms()) {
     SCOPED_TRACE(conv_algorithm_name(algorithm));

@@ -70,7 +70,7 @@ TEST_P(Conv2d, BackwardIsTheSlopeOfForward) {
 
 TEST_P(Conv2d, RefusesShapesThatDoNotFit) {
   constexpr Conv3x3Spec kSpec{.in_channels = 3, .out_channels = 4};
-  const std::vector<float> weight(4 * 9 * 3);
+  const std::vector<float> weight(std::size_t{4} * 9 * 3);
   const float bias[4] = {};
   ASSERT_OK_AND_ASSIGN(const auto conv, make_conv3x3(GetParam(), kSpec, weight.data(), bias));
   ASSERT_OK_AND_ASSIGN(const Tensor x, Tensor::zeros({5, 6, 3}));

@@ -47,12 +47,13 @@ TEST(Dense, AgreesWithPyTorch) {
   for (const std::string& name : cases) {
     for (const bool int8 : {false, true}) {
       SCOPED_TRACE(name + (int8 ? ", int8" : ", float32"));
-      const std::string suffix = int8 ? "_int8" : "";
+      const std::string y_name = int8 ? "/y_int8" : "/y";
+      const std::string gradient_name = int8 ? "/x_gradient_int8" : "/x_gradient";
       ASSERT_OK_AND_ASSIGN(const Dense dense, read_dense(oracle, name, int8));
       ASSERT_OK_AND_ASSIGN(const Tensor x, oracle.tensor(name + "/x"));
-      ASSERT_OK_AND_ASSIGN(const Tensor expected, oracle.tensor(name + "/y" + suffix));
+      ASSERT_OK_AND_ASSIGN(const Tensor expected, oracle.tensor(name + y_name));
       ASSERT_OK_AND_ASSIGN(const Tensor gradient, oracle.tensor(name + "/gradient"));
-      ASSERT_OK_AND_ASSIGN(const Tensor x_gradient, oracle.tensor(name + "/x_gradient" + suffix));
+      ASSERT_OK_AND_ASSIGN(const Tensor x_gradient, oracle.tensor(name + gradient_name));
       EXPECT_EQ(dense.inputs(), x.size());
       EXPECT_EQ(dense.outputs(), expected.size());
       ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros(expected.shape()));
