@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch } from './drivers/index.mjs';
 import { photo, root, scratch } from './support/files.mjs';
-import { openPage, showPhotos } from './support/page.mjs';
+import { openPage, painted, showPhotos } from './support/page.mjs';
 
 const sizes = { wide: [1440, 900], phone: [390, 844] };
 const [engine = 'chromium', ...chosen] = process.argv.slice(2);
@@ -28,6 +28,7 @@ for (const theme of ['light', 'dark']) {
     await show(browser);
     for (const [size, [width, height]] of Object.entries(sizes)) {
       await browser.resize(width, height);
+      await painted(browser);
       const path = join(target, `${engine}-${state}-${theme}-${size}.png`);
       writeFileSync(path, await browser.screenshot());
       console.log(path);

@@ -166,6 +166,8 @@ export const launch = ({ dark }) =>
             width: outer.width + width - inner[0],
             height: outer.height + height - inner[1],
           });
+        // The page hears of it later, and of no width below that of the window's own buttons.
+        await sleep(300);
       },
       screenshot: async () =>
         Buffer.from(await session.takeScreenshot(), 'base64'),

@@ -56,6 +56,17 @@ export async function showPhotos(browser, paths) {
   await finished(browser, paths.length);
 }
 
+/** Waits until everything on the page can be seen. */
+export function painted(browser) {
+  return browser.evaluate(async () => {
+    await Promise.all([...document.images].map((image) => image.decode()));
+    const frame = () =>
+      new Promise((resolve) => requestAnimationFrame(resolve));
+    await frame();
+    await frame();
+  });
+}
+
 /** The cards of the page, by photo name. */
 export async function cards(browser) {
   const list = await browser.evaluate(() =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { photo } from '../support/files.mjs';
-import { resultLines, showPhotos, waitFor } from '../support/page.mjs';
+import { painted, resultLines, showPhotos, waitFor } from '../support/page.mjs';
 
 /** The heat lies where the network looked. */
 export function heat(lab) {
@@ -65,6 +65,7 @@ export function heat(lab) {
         places,
         'landscape.jpg',
       );
+      await painted(lab.browser);
       const screen = PNG.sync.read(await lab.browser.screenshot());
       const saturation = (x, y) => {
         const at = 4 * (Math.round(y) * screen.width + Math.round(x));
