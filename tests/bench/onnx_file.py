@@ -1,0 +1,141 @@
+"""VGG16 as an ONNX file, written without the onnx package: the few messages of its protocol
+buffers that are needed here (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto)."""
+
+from pathlib import Path
+
+import numpy as np
+
+from model import DENSE, PLAN, POSITIONS, SIZE, Parameters
+
+IR_VERSION = 8
+OPSET = 13
+FLOAT, INT64 = 1, 7  # TensorProto.DataType
+ATTRIBUTE_INT, ATTRIBUTE_INTS = 2, 7  # AttributeProto.AttributeType
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3) + _varint(value)
+
+
+def _bytes(field: int, value: bytes | str) -> bytes:
+    raw = value.encode() if isinstance(value, str) else value
+    return _varint(field << 3 | 2) + _varint(len(raw)) + raw
+
+
+def _attribute(name: str, value: int | list[int]) -> bytes:
+    if isinstance(value, int):
+        return _bytes(1, name) + _number(3, value) + _number(20, ATTRIBUTE_INT)
+    numbers = b"".join(_number(8, number) for number in value)
+    return _bytes(1, name) + numbers + _number(20, ATTRIBUTE_INTS)
+
+
+def _value_info(name: str, shape: list[int]) -> bytes:
+    dims = b"".join(_bytes(1, _number(1, dim)) for dim in shape)
+    tensor_type = _number(1, FLOAT) + _bytes(2, dims)
+    return _bytes(1, name) + _bytes(2, _bytes(1, tensor_type))
+
+
+class Graph:
+    """Collects nodes and weights. Weights are kept as arrays until the file is written."""
+
+    def __init__(self) -> None:
+        self._nodes: list[bytes] = []
+        self._weights: list[tuple[str, np.ndarray]] = []
+
+    def weight(self, name: str, values: np.ndarray) -> str:
+        self._weights.append((name, np.ascontiguousarray(values)))
+        return name
+
+    def node(self, operator: str, inputs: list[str], output: str, **attributes) -> str:
+        message = b"".join(_bytes(1, name) for name in inputs) + _bytes(2, output)
+        message += _bytes(3, output) + _bytes(4, operator)
+        for name, value in attributes.items():
+            message += _bytes(5, _attribute(name, value))
+        self._nodes.append(message)
+        return output
+
+    def write(self, path: Path, inputs: dict[str, list[int]], outputs: dict[str, list[int]]) -> None:
+        pieces: list[bytes | np.ndarray] = [_bytes(1, node) for node in self._nodes]
+        pieces.append(_bytes(2, "vgg16"))
+        for name, values in self._weights:
+            dims = b"".join(_number(1, dim) for dim in values.shape)
+            data_type = {"float32": FLOAT, "int64": INT64}[values.dtype.name]
+            head = dims + _number(2, data_type) + _bytes(8, name)
+            head += _varint(9 << 3 | 2) + _varint(values.nbytes)  # raw_data
+            pieces += [_varint(5 << 3 | 2) + _varint(len(head) + values.nbytes) + head, values]
+        pieces += [_bytes(11, _value_info(*item)) for item in inputs.items()]
+        pieces += [_bytes(12, _value_info(*item)) for item in outputs.items()]
+        size = sum(p.nbytes if isinstance(p, np.ndarray) else len(p) for p in pieces)
+        with path.open("wb") as file:
+            file.write(_number(1, IR_VERSION) + _bytes(8, _number(2, OPSET)))
+            file.write(_varint(7 << 3 | 2) + _varint(size))
+            for piece in pieces:
+                file.write(piece)
+
+
+def write_vgg16(path: Path, parameters: Parameters, grad_cam: bool) -> None:
+    """Input `image` [1, 3, 224, 224]; outputs `logits` [1, classes] and, with `grad_cam`, `map`
+    [14, 14]: the Grad-CAM of the most probable class before it is scaled, by the paper's
+    definition as nodes of the graph."""
+    graph = Graph()
+    value = "image"
+    for index, name in enumerate(PLAN):
+        if name == "pool":
+            value = graph.node(
+                "MaxPool", [value], f"pool{index}", kernel_shape=[2, 2], strides=[2, 2]
+            )
+            continue
+        weight = graph.weight(f"{name}.weight", parameters[name][0])
+        bias = graph.weight(f"{name}.bias", parameters[name][1])
+        value = graph.node(
+            "Conv", [value, weight, bias], f"{name}.sum", kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+        )
+        value = graph.node("Relu", [value], name)
+    value = graph.node("Flatten", [value], "flatten", axis=1)
+    for name in DENSE:
+        weight = graph.weight(f"{name}.weight", parameters[name][0])
+        bias = graph.weight(f"{name}.bias", parameters[name][1])
+        last = name == DENSE[-1]
+        total = "logits" if last else f"{name}.sum"
+        value = graph.node("Gemm", [value, weight, bias], total, transB=1)
+        if not last:
+            value = graph.node("Relu", [value], name)
+    outputs = {"logits": [1, len(parameters["predictions"][1])]}
+    if grad_cam:
+        _add_grad_cam(graph, channels=len(parameters["block5_conv3"][1]))
+        outputs["map"] = [2 * POSITIONS, 2 * POSITIONS]
+    graph.write(path, {"image": [1, 3, SIZE, SIZE]}, outputs)
+
+
+def _add_grad_cam(graph: Graph, channels: int) -> None:
+    """The gradient of the largest logit by hand, back to block5_pool. Max-pool's backward pass
+    hands each gradient to one input of its window, so the channel sums at block5_conv3 are those
+    at block5_pool."""
+    zero = graph.weight("zero", np.zeros(1, np.float32))
+    top = graph.node("ArgMax", ["logits"], "top", axis=1, keepdims=0)
+    gradient = graph.node("Gather", ["predictions.weight", top], "fc2.gradient", axis=0)
+    for layer, name in (("fc2", "fc1.gradient"), ("fc1", "flatten.gradient")):
+        alive = graph.node("Greater", [f"{layer}.sum", zero], f"{layer}.alive")
+        masked = graph.node("Where", [alive, gradient, zero], f"{layer}.masked")
+        gradient = graph.node("MatMul", [masked, f"{layer}.weight"], name)
+    cells = graph.weight("cells", np.array([channels, POSITIONS**2], np.int64))
+    by_channel = graph.node("Reshape", [gradient, cells], "pool.gradient")
+    axis = graph.weight("axis", np.array([1], np.int64))
+    sums = graph.node("ReduceSum", [by_channel, axis], "sums", keepdims=0)
+    pixels = (2 * POSITIONS) ** 2
+    share = graph.weight("share", np.array([1 / pixels], np.float32))
+    alpha = graph.node("Mul", [sums, share], "alpha")
+    flat = graph.weight("flat", np.array([channels, pixels], np.int64))
+    activation = graph.node("Reshape", ["block5_conv3", flat], "activation")
+    weighted = graph.node("MatMul", [alpha, activation], "weighted")
+    positive = graph.node("Relu", [weighted], "positive")
+    square = graph.weight("square", np.array([2 * POSITIONS] * 2, np.int64))
+    graph.node("Reshape", [positive, square], "map")
