@@ -144,6 +144,16 @@ def whole_view(image: Image.Image, size: int, rule: str) -> np.ndarray:
     return np.asarray(image.resize((size, size), Image.BILINEAR, box=box))
 
 
+@dataclass(frozen=True)
+class Box:
+    """A part of a photo, in shares of its width and height."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class RandomViews:
     """Random training views: zoom in and out, aspect, flip, position, background.
 
@@ -155,8 +165,8 @@ class RandomViews:
         self.photos, self.rng = photos, rng
         self.scenes = pool[~photos.crop_view[pool]]
 
-    def view(self, i: int, size: int) -> np.ndarray:
-        """uint8 [size, size, 3] of photo i."""
+    def view(self, i: int, size: int) -> tuple[np.ndarray, Box]:
+        """uint8 [size, size, 3] of photo i, and the part of the photo that it shows."""
         rng, image = self.rng, self.photos.image(i)
         width, height = image.size
         # Crops are seen smaller than they are, scenes larger, and now and then the other way.
@@ -181,7 +191,8 @@ class RandomViews:
             canvas.paste(part, (px[0], py[0]))
             part = canvas
         view = np.asarray(part)
-        return view[:, ::-1] if rng.random() < 0.5 else view
+        box = Box(x0 / width, y0 / height, x1 / width, y1 / height)
+        return (view[:, ::-1] if rng.random() < 0.5 else view), box
 
     def _background(self, image: Image.Image, size: int) -> Image.Image:
         kind = self.rng.random()

@@ -70,3 +70,44 @@ class Vgg16(nn.Module):
         for name in ("fc1", "fc2"):
             x = self.dropout(torch.relu(self.norms[name](self.convs[name](x))))
         return self.predictions(x)
+
+    @torch.no_grad()
+    def load_plain(self, tensors: dict[str, torch.Tensor], rows: list[int], x: torch.Tensor) -> None:
+        """Takes the weights of a plain VGG16 (canonical names), to go on training it.
+
+        Batch norm, which training wants and the file has not, is put in so that the function stays
+        the same on the input batch x. The file's class c becomes output rows[c]; others stay new.
+        """
+        hooks = []
+        for name, layer in self.convs.items():
+            weight = tensors[f"{name}.weight"].float()
+            if weight.dim() == 4:
+                weight = weight.permute(0, 3, 1, 2)
+            if name == "fc1":  # [O, positions * channels]: back to one weight for the mean
+                weight = weight.view(len(weight), -1, layer.in_features).sum(1)
+            # Batch norm undoes the scale, but the step size counts from it: that of a new network.
+            scale = layer.weight.std() / weight.std()
+            layer.weight.copy_(weight * scale)
+            bias = tensors[f"{name}.bias"].float()
+            hooks.append(self.norms[name].register_forward_hook(_same_function(scale, bias)))
+        self.predictions.weight[rows] = tensors["predictions.weight"].float()
+        self.predictions.bias[rows] = tensors["predictions.bias"].float()
+        self.train()(x)
+        for hook in hooks:
+            hook.remove()
+
+
+def _same_function(scale: torch.Tensor, bias: torch.Tensor):
+    """A hook that sets a batch norm to x / scale + bias on the batch that it sees."""
+
+    def hook(norm: nn.Module, inputs: tuple[torch.Tensor], _: torch.Tensor) -> torch.Tensor:
+        channel_first = inputs[0].transpose(0, 1).flatten(1)
+        mean, variance = channel_first.mean(1), channel_first.var(1, unbiased=False)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_((variance + norm.eps).sqrt() / scale)
+        norm.bias.copy_(bias + mean / scale)
+        shape = [1, -1] + [1] * (inputs[0].dim() - 2)
+        return inputs[0] / scale + bias.view(shape)
+
+    return hook

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import data
+import distil
 import evaluate
 import export
 import tensors
@@ -116,7 +117,45 @@ class Views(unittest.TestCase):
         self.assertEqual((squashed[:, :18].max(), squashed[:, 22:38].min()), (0, 255))
 
 
+    def test_a_view_knows_which_part_of_the_photo_it_shows(self) -> None:
+        ramp = np.linspace(0, 255, 90).astype(np.uint8)
+        pixels = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:70, None], np.uint8(0)), -1)
+        photos = mock.Mock(crop_view=np.array([False]))
+        photos.image.return_value = Image.fromarray(pixels)
+        views = data.RandomViews(photos, np.array([0]), np.random.default_rng(4))
+        for _ in range(50):
+            view, box = views.view(0, 32)
+            if min(box.left, box.top) > 0 and max(box.right, box.bottom) < 1:  # no background
+                red, green = (view[..., channel] / 255 for channel in (0, 1))
+                self.assertAlmostEqual(red.min(), box.left, delta=0.03)
+                self.assertAlmostEqual(red.max(), box.right, delta=0.03)
+                self.assertAlmostEqual(green.min(), box.top * ramp[69] / 255, delta=0.03)
+                self.assertAlmostEqual(green.max(), box.bottom * ramp[69] / 255, delta=0.03)
+
+    def test_a_views_soft_label_is_of_its_part(self) -> None:
+        maps = np.zeros((1, 2, 2, 3), np.float16)
+        maps[0, 0, 1] = [4, 0, 8]
+        labels = distil.LabelMaps(maps, np.array([True, True, False]))
+        np.testing.assert_allclose(labels.of_view(0, data.Box(0.5, 0, 1, 0.5)), [4, 0, -np.inf], 1e-5)
+        np.testing.assert_allclose(labels.of_view(0, data.Box(0, 0, 1, 1))[:2], [1, 0])
+        np.testing.assert_allclose(labels.of_view(0, data.Box(0, 0, 0.5, 1))[:2], [0, 0], atol=1e-4)
+
+
 class Export(unittest.TestCase):
+    def test_training_goes_on_from_an_exported_network(self) -> None:
+        torch.manual_seed(6)
+        model = Vgg16(TINY, 2).eval()
+        for norm in model.norms.values():
+            torch.nn.init.uniform_(norm.weight, 0.5, 2)
+            torch.nn.init.uniform_(norm.bias, 0.0, 1.0)
+        folded = export.plain(model, [0, 1])
+        again = Vgg16(TINY, 3)
+        x = torch.randn(8, 3, 224, 224)
+        weights = {name: torch.from_numpy(values) for name, values in folded.items()}
+        again.load_plain(weights, [2, 0], x)
+        with torch.no_grad():
+            torch.testing.assert_close(again.eval()(x)[:, [2, 0]], model(x), rtol=1e-3, atol=1e-3)
+
     def test_the_plain_network_is_the_trained_one(self) -> None:
         torch.manual_seed(3)
         model = Vgg16(TINY, 5).eval()

@@ -6,13 +6,14 @@ goes on from its last checkpoint as if it had not been.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import signal
 import tempfile
 import time
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,12 @@ from torch import distributed, nn
 import data
 import distil
 import evaluate
+import tensors
 from model import Plan, Vgg16
 
 TEACHER_TEMPERATURE = 1.5
-TEACHER_SHARE = 0.5  # of the loss; the rest is the true breed
-TARGET_WEIGHT = 3.0  # how much more often a labels' breed is drawn in pretraining
+TEACHER_SHARE = 0.7  # of the loss; the rest is the true breed
+TARGET_WEIGHT = 5.0  # how much more often a labels' breed is drawn in pretraining
 CHECKPOINT_SECONDS = 120
 
 
@@ -54,10 +56,22 @@ class Stage:
 
 STAGES = {
     "pretrain": Stage(400_000, 0.1, 0.03, ((0.0, 64), (0.4, 96), (0.95, 128))),
-    "finetune": Stage(
-        60_000, 0.04, 0.03, ((0.0, 96), (0.43, 128), (0.7, 160), (0.84, 224)), average=0.99
-    ),
+    "finetune": Stage(100_000, 0.03, 0.03, ((0.0, 128), (0.4, 160), (0.75, 224)), average=0.995),
 }
+
+
+def stage_of(args: argparse.Namespace) -> Stage:
+    """The stage with what the command line changes of it."""
+    changes = {"photos": args.total, "rate": args.rate, "sizes": args.sizes and tuple(args.sizes)}
+    return replace(STAGES[args.stage], **{k: v for k, v in changes.items() if v})
+
+
+def size_from(text: str) -> tuple[float, int]:
+    """"0.4:160" is 160 pixels from a share of 0.4 of the photos on."""
+    start, pixels = text.split(":")
+    if not 0 <= float(start) < 1 or int(pixels) < 32 or int(pixels) % 32:
+        raise ValueError
+    return float(start), int(pixels)
 
 
 def log(*parts: object) -> None:
@@ -153,7 +167,7 @@ class Job:
     class_of: np.ndarray  # the inverse: breed -> output, -1 where there is none
     pool: np.ndarray  # photos to train on
     weights: np.ndarray  # how often a breed is drawn
-    teacher: torch.Tensor | None  # [photos, classes] logits
+    teacher: distil.LabelMaps | None
 
 
 def prepare(args: argparse.Namespace) -> Job:
@@ -175,19 +189,21 @@ def prepare(args: argparse.Namespace) -> Job:
     pool = np.flatnonzero(~photos.holdout & (weights[photos.breed] > 0))
     teacher = None
     if args.teacher:
-        logits = distil.soft_labels(photos, args.teacher, args.run, log)
-        teacher = torch.from_numpy(logits[:, classes].astype(np.float32))
+        teacher = distil.label_maps(photos, args.teacher, args.run, log)
     log(f"{len(pool)} photos of {len(classes)} breeds, {photos.holdout.sum()} held out")
     return Job(photos, targets, classes, class_of, pool, weights, teacher)
 
 
-def start(args: argparse.Namespace, classes: np.ndarray, device: torch.device):
+def start(args: argparse.Namespace, job: Job, device: torch.device):
     """Network, average, optimiser state (or None) and first step: resumed, from --init, or new."""
+    classes = job.classes
     resumed = args.run / f"{args.stage}.pt"
     if resumed.exists():
         saved = torch.load(resumed, map_location="cpu")
         model = Vgg16(Plan.from_dict(saved["plan"]), len(classes))
         model.load_state_dict(saved["model"])
+    elif args.init and args.init.suffix == ".safetensors":
+        model, saved = from_plain(args, job), None
     elif args.init:
         saved = torch.load(args.init, map_location="cpu")
         model = Vgg16(Plan.from_dict(saved["plan"]), len(classes))
@@ -201,10 +217,33 @@ def start(args: argparse.Namespace, classes: np.ndarray, device: torch.device):
         plan = Plan(tuple(args.channels), tuple(args.hidden))
         model, saved = Vgg16(plan, len(classes)), None
     model = model.to(device, memory_format=torch.channels_last)
-    average = Averaged(model, STAGES[args.stage].average)
+    average = Averaged(model, stage_of(args).average)
     if saved:
         average.state = {k: v.to(device) for k, v in saved["average"].items()}
     return model, average, saved and saved["optimiser"], saved["step"] if saved else 0
+
+
+def from_plain(args: argparse.Namespace, job: Job) -> Vgg16:
+    """The network of an exported file, with batch norm again; breeds it does not tell are new."""
+    weights, metadata = tensors.read(args.init)
+    weights = {name: torch.from_numpy(values.copy()) for name, values in weights.items()}
+    widths = [f"block{block}_conv1.bias" for block in range(1, 6)]
+    plan = Plan(tuple(len(weights[name]) for name in widths),
+                (len(weights["fc1.bias"]), len(weights["fc2.bias"])))
+    torch.manual_seed(args.seed)
+    model = Vgg16(plan, len(job.classes))
+    named = {job.photos.breeds[c]: row for row, c in enumerate(job.classes)}
+    labels = json.loads(metadata["labels"])
+    unknown = [label for label in labels if label not in named]
+    if unknown:
+        raise data.DataError(f"{args.init}: its labels {', '.join(unknown)} are not trained here")
+    rng = np.random.default_rng(args.seed)
+    views = data.RandomViews(job.photos, job.pool, rng)
+    chosen = Sampler(job.photos, job.pool, job.weights).draw(256, rng)
+    batch = np.stack([views.view(int(i), 128)[0] for i in chosen])
+    x = data.normalise(torch.from_numpy(batch), torch.device("cpu"))
+    model.load_plain(weights, [named[label] for label in labels], x)
+    return model
 
 
 def train(args: argparse.Namespace) -> None:
@@ -224,11 +263,11 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
     torch.manual_seed(args.seed)
     team = Team(rank, args.processes, meeting)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    stage, photos = STAGES[args.stage], job.photos
-    steps = (args.total or stage.photos) // args.batch
+    stage, photos = stage_of(args), job.photos
+    steps = stage.photos // args.batch
     share = args.batch // args.processes
 
-    model, average, optimiser_state, first = start(args, job.classes, device)
+    model, average, optimiser_state, first = start(args, job, device)
     parameters = list(model.parameters())
     decayed = [p for p in parameters if p.dim() > 1]
     others = [p for p in parameters if p.dim() <= 1]
@@ -246,7 +285,12 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         views = data.RandomViews(photos, job.pool, rng)
         chosen = sampler.draw(share, rng)
         size = stage.size(step / steps)
-        return chosen, torch.from_numpy(np.stack([views.view(int(i), size) for i in chosen]))
+        seen = [views.view(int(i), size) for i in chosen]
+        soft = None
+        if job.teacher:
+            parts = [job.teacher.of_view(int(i), box) for i, (_, box) in zip(chosen, seen)]
+            soft = torch.from_numpy(np.stack(parts)[:, job.classes])
+        return chosen, soft, torch.from_numpy(np.stack([view for view, _ in seen]))
 
     def save(step: int) -> None:
         path = args.run / f"{args.stage}.pt"
@@ -265,7 +309,7 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         signal.signal(number, lambda *_: stopping.append(True))
     saved_at = logged_at = time.time()
     seen, losses = 0, []
-    for offset, (chosen, views) in enumerate(data.prefetch(make, steps - first)):
+    for offset, (chosen, soft, views) in enumerate(data.prefetch(make, steps - first)):
         step = first + offset
         seed = (args.seed * 1_000_003 + step) * 64 + rank
         generator = torch.Generator().manual_seed(seed)
@@ -279,7 +323,7 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         breed = torch.from_numpy(job.class_of[photos.breed[chosen]]).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(x)
-        soft = None if job.teacher is None else job.teacher[chosen].to(device)
+        soft = None if soft is None else soft.to(device)
         loss = loss_of(logits.float(), breed, soft, stage.smoothing)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -329,8 +373,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--labels", type=Path, required=True, help="the breeds to tell, one a line")
     parser.add_argument("--teacher", type=Path, help="folder of the teacher (see distil.py)")
     parser.add_argument("--run", type=Path, required=True, help="folder of caches and checkpoints")
-    parser.add_argument("--init", type=Path, help="checkpoint to start from")
+    parser.add_argument("--init", type=Path, help="checkpoint or exported file to start from")
     parser.add_argument("--total", type=int, help="photos to see in all (default: the stage's)")
+    parser.add_argument("--rate", type=float, help="highest learning rate (default: the stage's)")
+    parser.add_argument("--sizes", type=size_from, nargs="+", metavar="SHARE:PIXELS",
+                        help="picture sizes, such as 0:128 0.4:160 (default: the stage's)")
     parser.add_argument("--channels", type=int, nargs=5, default=Plan.channels)
     parser.add_argument("--hidden", type=int, nargs=2, default=Plan.hidden)
     parser.add_argument("--batch", type=int, default=64)
