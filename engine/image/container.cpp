@@ -129,8 +129,8 @@ Result<Container> inspect_png(Bytes bytes, const DecodeLimits& limits) {
       if (!has_text(chunk, 4, "IHDR") || *length != 13) {
         return fail(ErrorCode::kCorruptImage, "the PNG does not start with its header");
       }
-      container.width = *read_uint(chunk, 8, 4, kBig);
-      container.height = *read_uint(chunk, 12, 4, kBig);
+      container.width = read_uint(chunk, 8, 4, kBig).value_or(0);
+      container.height = read_uint(chunk, 12, 4, kBig).value_or(0);
       if (container.width == 0 || container.height == 0) {
         return fail(ErrorCode::kCorruptImage, "the PNG holds no picture");
       }
@@ -193,7 +193,9 @@ Result<Container> inspect_bmp(Bytes bytes, const DecodeLimits& limits) {
   const auto raw_height = read_uint(bytes, 22, 4, kLittle);
   const auto bits = read_uint(bytes, 28, 2, kLittle);
   const auto compression = read_uint(bytes, 30, 4, kLittle);
-  if (!compression) return truncated("BMP");
+  if (!offset || !header || !raw_width || !raw_height || !bits || !compression) {
+    return truncated("BMP");
+  }
   if (*header < 40) return unsupported("an OS/2 bitmap");
   constexpr std::array<std::uint32_t, 6> kBits = {1, 4, 8, 16, 24, 32};
   if (std::ranges::find(kBits, *bits) == kBits.end()) {
