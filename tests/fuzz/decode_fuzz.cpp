@@ -4,8 +4,7 @@
 
 #include "image/decode.h"
 
-// libFuzzer: whatever the bytes, `decode_image` gives a consistent picture or a sentence. Start it
-// with tests/fixtures/images as corpus.
+// libFuzzer: whatever the bytes, `decode_image` gives a consistent picture or a sentence.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // Small limits keep a run fast; they do not shorten the way through the decoder.
   const gradcam::DecodeLimits limits{.max_side = 2000, .max_pixels = 200'000};

@@ -1,9 +1,5 @@
 // libFuzzer target: any bytes as a model file. What is accepted must keep the parser's promises,
 // survive being written and read again, and convert without touching memory outside its ranges.
-//
-//   clang++ -std=c++23 -g -O1 -fsanitize=fuzzer,address,undefined -Iengine \
-//     tests/fuzz/safetensors_fuzz.cpp engine/weights/*.cpp engine/tensor/tensor.cpp
-//   ./a.out -dict=tests/fuzz/safetensors.dict CORPUS tests/fixtures/weights
 
 #include <cstdint>
 #include <cstdlib>
