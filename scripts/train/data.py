@@ -194,6 +194,10 @@ class RandomViews:
         box = Box(x0 / width, y0 / height, x1 / width, y1 / height)
         return (view[:, ::-1] if rng.random() < 0.5 else view), box
 
+    def without_dog(self, i: int, size: int) -> np.ndarray:
+        """uint8 [size, size, 3] of background alone, of photo i or another."""
+        return np.asarray(self._background(self.photos.image(i), size))
+
     def _background(self, image: Image.Image, size: int) -> Image.Image:
         kind = self.rng.random()
         if kind < 0.6 and len(self.scenes):  # the edge of another scene: seldom its subject

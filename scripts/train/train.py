@@ -29,6 +29,7 @@ from model import Plan, Vgg16
 TEACHER_TEMPERATURE = 1.5
 TEACHER_SHARE = 0.7  # of the loss; the rest is the true breed
 TARGET_WEIGHT = 5.0  # how much more often a labels' breed is drawn in pretraining
+NO_DOG_SHARE = 0.05  # of the views: background alone
 CHECKPOINT_SECONDS = 120
 
 
@@ -116,11 +117,17 @@ class Averaged:
 def loss_of(
     logits: torch.Tensor, breed: torch.Tensor, teacher: torch.Tensor | None, smoothing: float
 ) -> torch.Tensor:
-    """Cross entropy to the breed and, where the teacher knows the breed, to its soft labels."""
+    """Cross entropy to the breed and, where the teacher knows the breed, to its soft labels.
+
+    A breed of -1 is a view without a dog; of it, all breeds shall be equally likely.
+    """
+    dog = breed >= 0
+    breed = breed.clamp(min=0)
     hard = nn.functional.cross_entropy(logits, breed, label_smoothing=smoothing, reduction="none")
+    hard = torch.where(dog, hard, -logits.log_softmax(1).mean(1))
     if teacher is None:
         return hard.mean()
-    knows = torch.isfinite(teacher.gather(1, breed[:, None]))[:, 0]
+    knows = torch.isfinite(teacher.gather(1, breed[:, None]))[:, 0] & dog
     t = TEACHER_TEMPERATURE
     target = (teacher / t).softmax(1)
     soft = -(target * (logits / t).log_softmax(1)).sum(1) * t * t
@@ -286,11 +293,15 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         chosen = sampler.draw(share, rng)
         size = stage.size(step / steps)
         seen = [views.view(int(i), size) for i in chosen]
+        breed = torch.from_numpy(job.class_of[photos.breed[chosen]])
+        for k in np.flatnonzero(rng.random(share) < NO_DOG_SHARE):
+            seen[k] = (views.without_dog(int(chosen[k]), size), seen[k][1])
+            breed[k] = -1
         soft = None
         if job.teacher:
             parts = [job.teacher.of_view(int(i), box) for i, (_, box) in zip(chosen, seen)]
             soft = torch.from_numpy(np.stack(parts)[:, job.classes])
-        return chosen, soft, torch.from_numpy(np.stack([view for view, _ in seen]))
+        return breed, soft, torch.from_numpy(np.stack([view for view, _ in seen]))
 
     def save(step: int) -> None:
         path = args.run / f"{args.stage}.pt"
@@ -309,7 +320,7 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         signal.signal(number, lambda *_: stopping.append(True))
     saved_at = logged_at = time.time()
     seen, losses = 0, []
-    for offset, (chosen, soft, views) in enumerate(data.prefetch(make, steps - first)):
+    for offset, (breed, soft, views) in enumerate(data.prefetch(make, steps - first)):
         step = first + offset
         seed = (args.seed * 1_000_003 + step) * 64 + rank
         generator = torch.Generator().manual_seed(seed)
@@ -320,7 +331,7 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         x = views.to(device).permute(0, 3, 1, 2).float().div_(255.0)
         x = data.standardise(data.jitter_colour(x, generator))
         x = x.contiguous(memory_format=torch.channels_last)
-        breed = torch.from_numpy(job.class_of[photos.breed[chosen]]).to(device)
+        breed = breed.to(device)
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(x)
         soft = None if soft is None else soft.to(device)
