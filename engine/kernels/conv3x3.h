@@ -9,7 +9,9 @@
 #include "tensor/tensor.h"
 
 /// The convolution of VGG16, 3x3 with stride 1 and zero padding 1, in several implementations of
-/// one interface. Which one runs is decided here, can be listed and can be forced.
+/// one interface. It runs on a whole map or on a strip of its rows; a strip brings the row above
+/// and the row below with it, where the map has them, in the place of the padding. Which one runs
+/// is decided here, can be listed and can be forced.
 namespace gradcam {
 
 struct Conv3x3Spec {
@@ -17,6 +19,12 @@ struct Conv3x3Spec {
   std::size_t out_channels = 0;
   bool relu = false;  ///< max(0, y) after the bias
   bool pool = false;  ///< then 2x2 max-pool with stride 2; an odd last row or column is dropped
+  std::size_t pad_top = 1;     ///< rows of zeros above the input, 0 or 1
+  std::size_t pad_bottom = 1;  ///< and below it; the columns are always padded
+
+  /// Rows that come out of an input of `height` rows (of at least 2 with the padding), before
+  /// pooling.
+  std::size_t output_rows(std::size_t height) const { return height + pad_top + pad_bottom - 2; }
 };
 
 /// One convolution with its weights packed for one implementation. Not changed by running.
@@ -27,9 +35,9 @@ class Conv3x3 {
   /// Floats of scratch memory that `run` needs for inputs of this size.
   virtual std::size_t workspace_floats(std::size_t height, std::size_t width) const = 0;
 
-  /// input: [height, width, in_channels], kTailBytes readable past its end; output: [height,
-  /// width, out_channels], or half of that in both directions with pooling; workspace: 64-byte
-  /// aligned, exclusively this call's. The three do not overlap.
+  /// input: [height, width, in_channels], kTailBytes readable past its end; output:
+  /// [output_rows(height), width, out_channels], or half of that in both directions with pooling;
+  /// workspace: 64-byte aligned, exclusively this call's. The three do not overlap.
   virtual Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
                            float* workspace) const = 0;
 };

@@ -8,7 +8,7 @@
 // three pixels under a row of the kernel are 3 C consecutive floats, and the row of the next
 // output pixel begins C floats further on.
 //
-//   input [H, W, C] -> zero-bordered copy [H + 2, W + 2, C] -> output [H, W, O]
+//   input [H, W, C] -> zero-bordered copy [rows + 2, W + 2, C] -> output [rows, W, O]
 namespace gradcam {
 namespace {
 
@@ -36,7 +36,7 @@ class DirectConv3x3 final : public Conv3x3 {
     const std::size_t row_floats = width * padded_outputs(spec_);
     const std::size_t step = spec_.pool ? 2 : 1;
     const std::size_t out_row = width / step * spec_.out_channels;
-    for (std::size_t y = 0; y + step <= height; y += step) {
+    for (std::size_t y = 0; y + step <= spec_.output_rows(height); y += step) {
       for (std::size_t i = 0; i < step; ++i) {
         convolve_row(workspace + (y + i) * bordered_row(width), width, rows + i * row_floats);
       }
@@ -49,21 +49,21 @@ class DirectConv3x3 final : public Conv3x3 {
   std::size_t bordered_row(std::size_t width) const { return (width + 2) * spec_.in_channels; }
 
   std::size_t bordered_floats(std::size_t height, std::size_t width) const {
-    return ((height + 2) * bordered_row(width) + 15) / 16 * 16;
+    return ((spec_.output_rows(height) + 2) * bordered_row(width) + 15) / 16 * 16;
   }
 
   void add_border(const float* input, std::size_t height, std::size_t width,
                   float* bordered) const {
     const std::size_t channels = spec_.in_channels;
     const std::size_t row = bordered_row(width);
-    std::fill_n(bordered, row, 0.0f);
+    std::fill_n(bordered, spec_.pad_top * row, 0.0f);
     for (std::size_t y = 0; y < height; ++y) {
-      float* target = bordered + (y + 1) * row;
+      float* target = bordered + (y + spec_.pad_top) * row;
       std::fill_n(target, channels, 0.0f);
       std::copy_n(input + y * width * channels, width * channels, target + channels);
       std::fill_n(target + row - channels, channels, 0.0f);
     }
-    std::fill_n(bordered + (height + 1) * row, row, 0.0f);
+    std::fill_n(bordered + (height + spec_.pad_top) * row, spec_.pad_bottom * row, 0.0f);
   }
 
   /// One row of the convolution, with bias and ReLU: [width, O rounded up to 8].

@@ -17,7 +17,8 @@ class ReferenceConv3x3 final : public Conv3x3 {
   Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
                    float*) const override {
     const std::size_t step = spec_.pool ? 2 : 1;
-    for (std::size_t y = 0; y + step <= height; y += step) {
+    const std::size_t rows = spec_.output_rows(height);
+    for (std::size_t y = 0; y + step <= rows; y += step) {
       for (std::size_t x = 0; x + step <= width; x += step) {
         for (std::size_t o = 0; o < spec_.out_channels; ++o) {
           float best = value(input, height, width, y, x, o);
@@ -41,7 +42,7 @@ class ReferenceConv3x3 final : public Conv3x3 {
     for (std::size_t ky = 0; ky < 3; ++ky) {
       for (std::size_t kx = 0; kx < 3; ++kx) {
         // Unsigned: a coordinate left of or above the image wraps to a huge one, outside as well.
-        const std::size_t iy = y + ky - 1;
+        const std::size_t iy = y + ky - spec_.pad_top;
         const std::size_t ix = x + kx - 1;
         if (iy >= height || ix >= width) continue;
         const float* pixel = input + (iy * width + ix) * channels;

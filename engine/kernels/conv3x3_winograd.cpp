@@ -12,7 +12,8 @@
 // elementwise products are 36 independent matrix products. A quarter of the multiplications of
 // the direct method, at a relative error of about 1e-6.
 //
-//   input [H, W, C] -> V [36][k-block][tile][64 + pad] -> M [tile][36][O + pad] -> output [H, W, O]
+//   input [H, W, C] -> V [36][k-block][tile][64 + pad] -> M [tile][36][O + pad]
+//     -> output [rows, W, O]
 namespace gradcam {
 namespace {
 
@@ -140,7 +141,7 @@ class WinogradConv3x3 final : public Conv3x3 {
       transform_inputs(input, height, width, b, first, count, v, patch);
       multiply(b, count, v, m);
       for (std::size_t i = 0; i < count; ++i) {
-        output_tile(m + i * b.m_tile, height, width, (first + i) / b.across * kOut,
+        output_tile(m + i * b.m_tile, b.rows, width, (first + i) / b.across * kOut,
                     (first + i) % b.across * kOut, output);
       }
     }
@@ -149,6 +150,7 @@ class WinogradConv3x3 final : public Conv3x3 {
 
  private:
   struct Blocking {
+    std::size_t rows;     // rows of the output, before pooling
     std::size_t across;   // tiles in a row of tiles
     std::size_t total;    // tiles of the map
     std::size_t tiles;    // tiles transformed at a time
@@ -162,8 +164,9 @@ class WinogradConv3x3 final : public Conv3x3 {
 
   Blocking blocking(std::size_t height, std::size_t width) const {
     Blocking b;
+    b.rows = spec_.output_rows(height);
     b.across = (width + kOut - 1) / kOut;
-    b.total = b.across * ((height + kOut - 1) / kOut);
+    b.total = b.across * ((b.rows + kOut - 1) / kOut);
     const std::size_t blocks = (b.total + kMaxTiles - 1) / kMaxTiles;
     b.tiles = (b.total + blocks - 1) / blocks;
     b.v_block = b.tiles * kRowFloats;
@@ -177,12 +180,14 @@ class WinogradConv3x3 final : public Conv3x3 {
                         float* patch) const {
     const std::size_t channels = spec_.in_channels;
     for (std::size_t i = 0; i < count; ++i) {
-      // The tile's upper left corner is one pixel up and left of its output: the padding.
+      // The tile's upper left corner is one pixel up and left of its output: in the padding, or in
+      // the row above that a strip brings with it.
       const std::size_t y = (first + i) / b.across * kOut;
       const std::size_t x = (first + i) % b.across * kOut;
+      const std::size_t top = spec_.pad_top;
       float* target = v + i * kRowFloats;
-      if (y > 0 && x > 0 && y + kIn - 1 <= height && x + kIn - 1 <= width) {
-        const float* source = input + ((y - 1) * width + (x - 1)) * channels;
+      if (y >= top && x > 0 && y + kIn - top <= height && x + kIn - 1 <= width) {
+        const float* source = input + ((y - top) * width + (x - 1)) * channels;
         input_tile(source, width * channels, channels, channels, target, b.v_point, b.v_block);
       } else {
         copy_with_zeros(input, height, width, y, x, patch);
@@ -198,7 +203,7 @@ class WinogradConv3x3 final : public Conv3x3 {
     for (std::size_t dy = 0; dy < kIn; ++dy) {
       for (std::size_t dx = 0; dx < kIn; ++dx) {
         // Unsigned: -1 wraps to a huge coordinate, outside as well.
-        const std::size_t iy = y + dy - 1;
+        const std::size_t iy = y + dy - spec_.pad_top;
         const std::size_t ix = x + dx - 1;
         if (iy < height && ix < width) {
           std::copy_n(input + (iy * width + ix) * channels, channels, patch);
@@ -246,7 +251,8 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
   }
 
-  /// One tile of M to the 4x4 outputs at (y, x), or its 2x2 maxima; what leaves the map is dropped.
+  /// One tile of M to the 4x4 outputs at (y, x), or its 2x2 maxima; what leaves the map, of
+  /// `height` rows, is dropped.
   void output_tile(const float* m, std::size_t height, std::size_t width, std::size_t y,
                    std::size_t x, float* output) const {
     const std::size_t outputs = spec_.out_channels;

@@ -1,5 +1,6 @@
 #include <xnnpack.h>
 
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -29,7 +30,7 @@ class XnnpackConv3x3 final : public Conv3x3 {
   XnnpackConv3x3(const Conv3x3Spec& spec, Operator op) : spec_(spec), op_(std::move(op)) {}
 
   std::size_t workspace_floats(std::size_t height, std::size_t width) const override {
-    return spec_.pool ? (height * width * spec_.out_channels + 15) / 16 * 16 : 0;
+    return spec_.pool ? (spec_.output_rows(height) * width * spec_.out_channels + 15) / 16 * 16 : 0;
   }
 
   Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
@@ -55,7 +56,7 @@ class XnnpackConv3x3 final : public Conv3x3 {
     if (status != xnn_status_success) {
       return std::unexpected(xnnpack_error("xnn_run_operator", status));
     }
-    if (spec_.pool) max_pool2x2(workspace, height, width, spec_.out_channels, output);
+    if (spec_.pool) max_pool2x2(workspace, out_height, width, spec_.out_channels, output);
     return {};
   }
 
@@ -76,7 +77,9 @@ Result<std::unique_ptr<Conv3x3>> make_xnnpack_conv3x3(const Conv3x3Spec& spec, c
   constexpr float kInfinity = __builtin_inff();
   xnn_operator_t op = nullptr;
   status = xnn_create_convolution2d_nhwc_f32(
-      1, 1, 1, 1, 3, 3, 1, 1, 1, 1, /*groups=*/1, spec.in_channels, spec.out_channels,
+      static_cast<std::uint32_t>(spec.pad_top), /*padding right=*/1,
+      static_cast<std::uint32_t>(spec.pad_bottom), /*padding left=*/1, 3, 3, 1, 1, 1, 1,
+      /*groups=*/1, spec.in_channels, spec.out_channels,
       /*input_channel_stride=*/spec.in_channels, /*output_channel_stride=*/spec.out_channels,
       weight, bias, spec.relu ? 0.0f : -kInfinity, kInfinity, /*flags=*/0, nullptr, nullptr, &op);
   if (status != xnn_status_success) {

@@ -11,8 +11,11 @@ Result<void> conv2d_forward(const Conv3x3& conv, const Conv3x3Spec& spec, const 
                 "a convolution of " + std::to_string(spec.in_channels) +
                     " channels cannot take an input of shape " + to_string(x.shape()));
   }
+  if (x.dim(0) + spec.pad_top + spec.pad_bottom < 2) {
+    return fail(ErrorCode::kInvalidArgument, "a convolution cannot take an input without rows");
+  }
   const std::size_t step = spec.pool ? 2 : 1;
-  const Shape expected = {x.dim(0) / step, x.dim(1) / step, spec.out_channels};
+  const Shape expected = {spec.output_rows(x.dim(0)) / step, x.dim(1) / step, spec.out_channels};
   if (y.shape() != expected || workspace.size() < conv.workspace_floats(x.dim(0), x.dim(1))) {
     return fail(ErrorCode::kInvalidArgument,
                 "a convolution of output shape " + to_string(expected) + " was given " +

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,8 @@ class ConvTester {
     return *this;
   }
 
-  /// With and without ReLU and pooling, by every algorithm of this build.
+  /// With and without ReLU and pooling, on the whole map and on strips of it, by every algorithm of
+  /// this build.
   void test() {
     SCOPED_TRACE(std::to_string(height_) + "x" + std::to_string(width_) + ", " +
                  std::to_string(inputs_) + " to " + std::to_string(outputs_) + " channels");
@@ -60,8 +62,14 @@ class ConvTester {
       SCOPED_TRACE(conv_algorithm_name(algorithm));
       for (const bool relu : {false, true}) {
         for (const bool pool : {false, true}) {
-          ASSERT_NO_FATAL_FAILURE(run(algorithm, relu, pool));
+          ASSERT_NO_FATAL_FAILURE(run(algorithm, relu, pool, 0, height_));
         }
+      }
+      // Strips at the upper edge, in the middle and at the lower edge.
+      for (const bool pool : {false, true}) {
+        if (height_ > 1) ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, 0, height_ / 2));
+        if (height_ > 2) ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, 1, height_ - 1));
+        if (height_ > 1) ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, height_ / 2, height_));
       }
     }
   }
@@ -88,14 +96,17 @@ class ConvTester {
     }
   }
 
-  std::vector<float> expected(bool relu, bool pool) const {
-    std::vector<float> values = y_;
+  /// What rows [first, last) of the map become.
+  std::vector<float> expected(bool relu, bool pool, std::size_t first, std::size_t last) const {
+    const std::size_t row = width_ * outputs_;
+    std::vector<float> values(y_.begin() + static_cast<std::ptrdiff_t>(first * row),
+                              y_.begin() + static_cast<std::ptrdiff_t>(last * row));
     if (relu) {
       for (float& value : values) value = std::max(value, 0.0f);
     }
     if (!pool) return values;
     std::vector<float> pooled;
-    for (std::size_t y = 0; y + 2 <= height_; y += 2) {
+    for (std::size_t y = 0; y + 2 <= last - first; y += 2) {
       for (std::size_t x = 0; x + 2 <= width_; x += 2) {
         for (std::size_t o = 0; o < outputs_; ++o) {
           const auto at = [&](std::size_t dy, std::size_t dx) {
@@ -108,30 +119,40 @@ class ConvTester {
     return pooled;
   }
 
-  void run(ConvAlgorithm algorithm, bool relu, bool pool) const {
-    SCOPED_TRACE(std::string(relu ? "relu" : "no relu") + (pool ? ", pool" : ", no pool"));
-    const Conv3x3Spec spec{
-        .in_channels = inputs_, .out_channels = outputs_, .relu = relu, .pool = pool};
+  void run(ConvAlgorithm algorithm, bool relu, bool pool, std::size_t first,
+           std::size_t last) const {
+    SCOPED_TRACE(std::string(relu ? "relu" : "no relu") + (pool ? ", pool" : ", no pool") +
+                 ", rows " + std::to_string(first) + " to " + std::to_string(last));
+    const Conv3x3Spec spec{.in_channels = inputs_,
+                           .out_channels = outputs_,
+                           .relu = relu,
+                           .pool = pool,
+                           .pad_top = first == 0 ? 1u : 0u,
+                           .pad_bottom = last == height_ ? 1u : 0u};
+    const std::size_t height = last - first + 2 - spec.pad_top - spec.pad_bottom;
+    ASSERT_EQ(spec.output_rows(height), last - first);
+    const std::size_t row = width_ * inputs_;
+    const std::span<const float> strip =
+        std::span(x_).subspan((first - (1 - spec.pad_top)) * row, height * row);
     ASSERT_OK_AND_ASSIGN(const auto conv,
                          make_conv3x3(algorithm, spec, weight_.data(), bias_.data()));
 
     // What lies behind the input may be read but must not matter; nor may what lies in the
     // workspace. Nothing may be written behind the output and the workspace.
-    ASSERT_OK_AND_ASSIGN(Tensor x, Tensor::from({height_, width_, inputs_}, x_));
+    ASSERT_OK_AND_ASSIGN(Tensor x, Tensor::from({height, width_, inputs_}, strip));
     fill_tail(x, kNaN);
-    ASSERT_OK_AND_ASSIGN(Tensor workspace,
-                         Tensor::zeros({conv->workspace_floats(height_, width_)}));
+    ASSERT_OK_AND_ASSIGN(Tensor workspace, Tensor::zeros({conv->workspace_floats(height, width_)}));
     std::ranges::fill(workspace.values(), kNaN);
     fill_tail(workspace, kCanary);
-    const std::vector<float> wanted = expected(relu, pool);
+    const std::vector<float> wanted = expected(relu, pool, first, last);
     ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({wanted.size()}));
     std::ranges::fill(y.values(), kNaN);
     fill_tail(y, kCanary);
 
-    ASSERT_OK(conv->run(x.data(), height_, width_, y.data(), workspace.data()));
+    ASSERT_OK(conv->run(x.data(), height, width_, y.data(), workspace.data()));
     EXPECT_TRUE(tail_holds(y, kCanary)) << "wrote behind the output";
     EXPECT_TRUE(tail_holds(workspace, kCanary)) << "wrote behind the workspace";
-    EXPECT_TRUE(std::ranges::equal(x.values(), x_)) << "changed the input";
+    EXPECT_TRUE(std::ranges::equal(x.values(), strip)) << "changed the input";
     const double tolerance = algorithm == ConvAlgorithm::kWinograd ? 1e-5 : 2e-6;
     const double error = rms_difference(y.values(), wanted);
     EXPECT_FALSE(std::isnan(error));
