@@ -25,6 +25,18 @@ Result<std::vector<Heatmap>> signed_grad_cam(const Vgg16& model, const Activatio
   return maps;
 }
 
+std::vector<Heatmap> signed_grad_cam(const Member& member, double sign) {
+  const Tensor& activation = member.activations().block5_conv3();
+  const std::size_t cells = activation.dim(0) * activation.dim(1);
+  std::vector<double> raw(member.raw_maps().begin(), member.raw_maps().end());
+  for (double& cell : raw) cell *= sign;
+  std::vector<Heatmap> maps;
+  for (std::span<const double> rest = raw; !rest.empty(); rest = rest.subspan(cells)) {
+    maps.push_back(make_heatmap(activation.dim(0), activation.dim(1), rest.first(cells)));
+  }
+  return maps;
+}
+
 }  // namespace
 
 std::vector<float> channel_means(const Tensor& gradient) {
@@ -65,5 +77,9 @@ Result<std::vector<Heatmap>> counterfactual(const Vgg16& model, const Activation
                                             std::span<const std::size_t> classes) {
   return signed_grad_cam(model, activations, classes, -1);
 }
+
+std::vector<Heatmap> grad_cam(const Member& member) { return signed_grad_cam(member, 1); }
+
+std::vector<Heatmap> counterfactual(const Member& member) { return signed_grad_cam(member, -1); }
 
 }  // namespace gradcam

@@ -6,6 +6,7 @@
 
 #include "explain/heatmap.h"
 #include "tensor/tensor.h"
+#include "vgg16/member.h"
 #include "vgg16/vgg16.h"
 
 /// Grad-CAM: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
@@ -32,5 +33,9 @@ Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& act
 /// 3.3 of the paper, "Counterfactual Explanations").
 Result<std::vector<Heatmap>> counterfactual(const Vgg16& model, const Activations& activations,
                                             std::span<const std::size_t> classes);
+
+/// The same of the classes that several members have explained together; asked of member 0.
+std::vector<Heatmap> grad_cam(const Member& member);
+std::vector<Heatmap> counterfactual(const Member& member);
 
 }  // namespace gradcam

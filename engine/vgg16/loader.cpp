@@ -69,6 +69,7 @@ std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const We
 }  // namespace
 
 Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptions& options) {
+  GRADCAM_CHECK_OK(check_share(options.share));
   Vgg16Loader loader;
   loader.options_ = options;
   GRADCAM_TRY(loader.info_.metadata, parse_metadata(header.metadata));
@@ -83,7 +84,7 @@ Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptio
     loader.targets_[layer.weight] = {i, Part::kWeight};
     loader.targets_[layer.bias] = {i, Part::kBias};
     if (layer.scale) loader.targets_[*layer.scale] = {i, Part::kScale};
-    loader.pending_[i].missing = layer.shape[0] * (layer.scale ? 3 : 2);
+    loader.pending_[i].missing = loader.own(i).size() * (layer.scale ? 3 : 2);
     loader.info_.parameters += layer.shape[0] * (row_elements(layer.shape) + 1);
   }
   loader.header_ = std::move(header);
@@ -95,10 +96,30 @@ std::size_t Vgg16Loader::row_bytes(std::size_t tensor) const {
   return row_elements(info.shape) * dtype_size(info.dtype);
 }
 
+FileRange Vgg16Loader::wanted(std::size_t tensor) const {
+  const Range rows = own(targets_[tensor].layer);
+  const std::uint64_t begin = header_.data_offset + header_.tensors[tensor].begin;
+  const std::uint64_t row = row_bytes(tensor);
+  return {begin + rows.begin * row, begin + rows.end * row};
+}
+
+Range Vgg16Loader::own(std::size_t layer) const {
+  const std::size_t outputs = map_.layers[layer].shape[0];
+  if (layer >= kStripLayers) return own_outputs(outputs, options_.share);
+  const auto side = static_cast<std::size_t>(info_.preprocess.size);
+  return own_rows(side, options_.share).empty() ? Range{} : Range{0, outputs};
+}
+
+Shape Vgg16Loader::own_shape(std::size_t layer) const {
+  Shape shape = map_.layers[layer].shape;
+  shape[0] = own(layer).size();
+  return shape;
+}
+
 Result<void> Vgg16Loader::allocate(std::size_t layer) {
   Pending& pending = pending_[layer];
   if (!pending.bias.empty()) return {};
-  const Shape& shape = map_.layers[layer].shape;
+  const Shape shape = own_shape(layer);
   GRADCAM_TRY(pending.bias, Tensor::zeros({shape[0]}));
   if (is_int8(layer)) {
     GRADCAM_TRY(pending.scale, Tensor::zeros({shape[0]}));
@@ -119,15 +140,15 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
   const TensorInfo& info = header_.tensors[tensor];
   const std::size_t stride = row_bytes(tensor);
   const std::size_t rows = bytes.size() / stride;
-  if (bytes.size() % stride != 0 || rows > info.shape[0] - rows_[tensor]) {
-    return fail(ErrorCode::kInvalidArgument, "tensor " + info.name + " was given " +
-                                                 std::to_string(bytes.size()) + " bytes after " +
-                                                 std::to_string(rows_[tensor]) + " of its " +
-                                                 std::to_string(info.shape[0]) + " rows of " +
-                                                 std::to_string(stride) + " bytes");
+  const auto [layer, part] = targets_[tensor];
+  const Range own = this->own(layer);
+  if (bytes.size() % stride != 0 || rows > own.size() - rows_[tensor]) {
+    return fail(ErrorCode::kInvalidArgument,
+                "tensor " + info.name + " was given " + std::to_string(bytes.size()) +
+                    " bytes after " + std::to_string(rows_[tensor]) + " of its " +
+                    std::to_string(own.size()) + " rows of " + std::to_string(stride) + " bytes");
   }
   if (rows == 0) return {};
-  const auto [layer, part] = targets_[tensor];
   GRADCAM_CHECK_OK(allocate(layer));
   Pending& pending = pending_[layer];
   for (std::size_t i = 0; i < rows; ++i) {
@@ -141,8 +162,9 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
       status = to_float32(info.dtype, row_bytes, values.values().subspan(row, 1));
     }
     if (!status) {
-      return fail(status.error().code, "tensor " + info.name + ", row " + std::to_string(row) +
-                                           ": " + status.error().message);
+      return fail(status.error().code, "tensor " + info.name + ", row " +
+                                           std::to_string(own.begin + row) + ": " +
+                                           status.error().message);
     }
     ++rows_[tensor];
     --pending.missing;
@@ -183,9 +205,23 @@ Result<void> Vgg16Loader::pack(std::size_t layer) {
   return is_conv(layer) ? pack_conv(layer) : pack_dense(layer);
 }
 
+Conv3x3Spec Vgg16Loader::conv_spec(std::size_t layer) const {
+  const Shape shape = own_shape(layer);
+  Conv3x3Spec spec{.in_channels = shape[3], .out_channels = shape[0], .relu = true};
+  // block5_conv3 is looked at before it is pooled.
+  spec.pool = kEndsBlock[layer] && layer + 1 < kConvLayers;
+  if (layer < kStripLayers) {
+    const auto side = static_cast<std::size_t>(info_.preprocess.size);
+    const Range rows = own_rows(side, options_.share);
+    spec.pad_top = rows.begin == 0 ? 1 : 0;
+    spec.pad_bottom = rows.end == side ? 1 : 0;
+  }
+  return spec;
+}
+
 Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
   Pending pending = std::exchange(pending_[layer], {});
-  const Shape& shape = map_.layers[layer].shape;
+  const Shape shape = own_shape(layer);
   if (is_int8(layer)) {
     const std::size_t elements = row_elements(shape);
     for (std::size_t o = 0; o < shape[0]; ++o) {
@@ -194,10 +230,8 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
       }
     }
   }
-  // block5_conv3 is looked at before it is pooled.
-  const bool pool = kEndsBlock[layer] && layer + 1 < kConvLayers;
   Vgg16::Conv& conv = conv_[layer];
-  conv.spec = {.in_channels = shape[3], .out_channels = shape[0], .relu = true, .pool = pool};
+  conv.spec = conv_spec(layer);
   const auto algorithm = options_.convolution.value_or(default_conv_algorithm(shape[3]));
   GRADCAM_TRY(conv.kernel,
               make_conv3x3(algorithm, conv.spec, pending.weight.data(), pending.bias.data()));
@@ -214,35 +248,50 @@ Result<void> Vgg16Loader::pack_dense(std::size_t layer) {
   return {};
 }
 
+/// A layer of which nothing belongs to the share.
+Result<void> Vgg16Loader::pack_nothing(std::size_t layer) {
+  if (is_conv(layer)) {
+    conv_[layer].spec = conv_spec(layer);
+    return {};
+  }
+  GRADCAM_CHECK_OK(allocate(layer));
+  return pack_dense(layer);
+}
+
 Result<Vgg16> Vgg16Loader::finish() {
   for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
-    const TensorInfo& info = header_.tensors[i];
-    if (rows_[i] < info.shape[0]) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "tensor " + info.name + " is incomplete: " + std::to_string(rows_[i]) + " of " +
-                      std::to_string(info.shape[0]) + " rows were provided");
+    const std::size_t rows = own(targets_[i].layer).size();
+    if (rows_[i] < rows) {
+      return fail(ErrorCode::kInvalidArgument, "tensor " + header_.tensors[i].name +
+                                                   " is incomplete: " + std::to_string(rows_[i]) +
+                                                   " of " + std::to_string(rows) +
+                                                   " rows were provided");
     }
   }
+  for (std::size_t i = 0; i < map_.layers.size(); ++i) {
+    if (own(i).empty()) GRADCAM_CHECK_OK(pack_nothing(i));
+  }
   auto& [fc1, fc2, predictions] = dense_;
-  const auto is_packed = [](const Vgg16::Conv& conv) { return conv.kernel != nullptr; };
-  if (!std::ranges::all_of(conv_, is_packed) || !fc1 || !fc2 || !predictions) {
+  const auto is_packed = [](const Vgg16::Conv& conv) {
+    return conv.kernel != nullptr || conv.spec.out_channels == 0;
+  };
+  if (finished_ || !std::ranges::all_of(conv_, is_packed) || !fc1 || !fc2 || !predictions) {
     return fail(ErrorCode::kInvalidArgument,
                 "the loader has given its model away, or lacked memory for it");
   }
   GRADCAM_TRY(Dense fc1_sums, fc1->summed_over_positions(map_.grid * map_.grid));
-  return Vgg16(std::move(info_), std::move(conv_), *std::move(fc1), std::move(fc1_sums),
-               *std::move(fc2), *std::move(predictions));
+  finished_ = true;
+  return Vgg16(std::move(info_), options_.share, std::move(conv_), *std::move(fc1),
+               std::move(fc1_sums), *std::move(fc2), *std::move(predictions));
 }
 
 Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options) {
   GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(file, file.size()));
   GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(std::move(header), options));
-  const auto data = file.subspan(static_cast<std::size_t>(loader.header().data_offset));
   for (std::size_t i = 0; i < loader.header().tensors.size(); ++i) {
-    const TensorInfo& info = loader.header().tensors[i];
-    GRADCAM_CHECK_OK(
-        loader.provide(i, data.subspan(static_cast<std::size_t>(info.begin),
-                                       static_cast<std::size_t>(info.end - info.begin))));
+    const auto [begin, end] = loader.wanted(i);
+    GRADCAM_CHECK_OK(loader.provide(
+        i, file.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))));
   }
   return loader.finish();
 }

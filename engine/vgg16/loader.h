@@ -15,7 +15,15 @@ namespace gradcam {
 
 struct LoadOptions {
   /// The convolution algorithm of every layer; by default the fastest for each.
-  std::optional<ConvAlgorithm> convolution;
+  std::optional<ConvAlgorithm> convolution = {};
+  /// Whose part of the weights to load: all of them, or those of one of several members.
+  Share share = {};
+};
+
+/// A part of a file, as offsets from its beginning.
+struct FileRange {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
 };
 
 /// Builds a Vgg16 from a safetensors file that is read piece by piece: of the weights, no more
@@ -34,11 +42,16 @@ class Vgg16Loader {
   /// Bytes of a row (an output channel) of a tensor of the file.
   std::size_t row_bytes(std::size_t tensor) const;
 
-  /// Takes the next bytes of a tensor: all of them, or any number of whole rows. Tensors may come
-  /// in any order. Values that are not finite are refused; rows before them have been taken.
+  /// Where the bytes are that `provide` takes of a tensor: all of it, or the rows of the share,
+  /// which may be none.
+  FileRange wanted(std::size_t tensor) const;
+
+  /// Takes the next of the tensor's wanted bytes: all of them, or any number of whole rows. Tensors
+  /// may come in any order. Values that are not finite are refused; rows before them have been
+  /// taken.
   Result<void> provide(std::size_t tensor, std::span<const std::uint8_t> bytes);
 
-  /// The model, once every tensor is complete; a loader gives only one.
+  /// The model, or the share of it, once every tensor is complete; a loader gives only one.
   Result<Vgg16> finish();
 
  private:
@@ -55,30 +68,37 @@ class Vgg16Loader {
     AlignedArray<std::int8_t> weight_int8;  ///< instead, a dense layer's int8 rows
     Tensor bias;
     Tensor scale;
-    std::size_t missing = 0;  ///< rows, of all parts, that have not come
+    std::size_t missing = 0;  ///< wanted rows, of all parts, that have not come
   };
 
   Vgg16Loader() = default;
 
   bool is_conv(std::size_t layer) const { return layer < kConvLayers; }
   bool is_int8(std::size_t layer) const { return map_.layers[layer].scale.has_value(); }
+  /// The rows (outputs) of a layer that are loaded.
+  Range own(std::size_t layer) const;
+  /// The shape of the weights that are loaded.
+  Shape own_shape(std::size_t layer) const;
+  Conv3x3Spec conv_spec(std::size_t layer) const;
   Result<void> allocate(std::size_t layer);
   Result<void> read_weight_row(std::size_t layer, std::size_t row, DType dtype,
                                std::span<const std::uint8_t> bytes);
   Result<void> pack(std::size_t layer);
   Result<void> pack_conv(std::size_t layer);
   Result<void> pack_dense(std::size_t layer);
+  Result<void> pack_nothing(std::size_t layer);
 
   LoadOptions options_;
   SafetensorsHeader header_;
   WeightMap map_;
   ModelInfo info_;
   std::vector<Target> targets_;    // by tensor: what it is
-  std::vector<std::size_t> rows_;  // by tensor: how many of its rows have come
+  std::vector<std::size_t> rows_;  // by tensor: how many of its wanted rows have come
   std::array<Pending, kLayerNames.size()> pending_;
   std::vector<float> row_;  // one row as the file lays it out
   std::array<Vgg16::Conv, kConvLayers> conv_;
   std::array<std::optional<Dense>, 3> dense_;
+  bool finished_ = false;
 };
 
 /// Loads a whole file that is in memory, or mapped into it.

@@ -21,35 +21,62 @@ void relu_backward_rows(const Tensor& output, Tensor& gradients) {
 
 }  // namespace
 
-Vgg16::Vgg16(ModelInfo info, std::array<Conv, kConvLayers> conv, Dense fc1, Dense fc1_sums,
-             Dense fc2, Dense predictions)
+Vgg16::Vgg16(ModelInfo info, Share share, std::array<Conv, kConvLayers> conv, Dense fc1,
+             Dense fc1_sums, Dense fc2, Dense predictions)
     : info_(std::move(info)),
+      share_(share),
       conv_(std::move(conv)),
       fc1_(std::move(fc1)),
       fc1_sums_(std::move(fc1_sums)),
       fc2_(std::move(fc2)),
       predictions_(std::move(predictions)) {}
 
+Result<void> Vgg16::check_whole() const {
+  if (share_.members == 1) return {};
+  return fail(ErrorCode::kInvalidArgument, "this is member " + std::to_string(share_.member) +
+                                               " of " + std::to_string(share_.members) +
+                                               " with a part of the weights; it cannot do it "
+                                               "alone");
+}
+
 Result<Activations> Vgg16::make_activations() const {
   Activations activations;
-  auto side = static_cast<std::size_t>(info_.preprocess.size);
+  const auto size = static_cast<std::size_t>(info_.preprocess.size);
+  std::size_t width = size;
+  std::size_t pools = 0;
   std::size_t workspace = 0;
+  // The rows of a convolution's input that this share has.
+  const auto input_rows = [&](std::size_t layer) {
+    if (layer >= kStripLayers) return width;
+    const std::size_t own = own_rows(size, share_, pools).size();
+    const Conv3x3Spec& spec = conv_[layer].spec;
+    return own == 0 ? 0 : own + 2 - spec.pad_top - spec.pad_bottom;
+  };
   for (std::size_t i = 0; i < kConvLayers; ++i) {
     const Conv& conv = conv_[i];
-    workspace = std::max(workspace, conv.kernel->workspace_floats(side, side));
-    if (conv.spec.pool) side /= 2;
-    GRADCAM_TRY(activations.conv[i], Tensor::zeros({side, side, conv.spec.out_channels}));
+    if (conv.kernel != nullptr) {
+      workspace = std::max(workspace, conv.kernel->workspace_floats(input_rows(i), width));
+    }
+    if (conv.spec.pool) {
+      width /= 2;
+      ++pools;
+    }
+    const bool is_last = i + 1 == kConvLayers;
+    GRADCAM_TRY(activations.conv[i],
+                Tensor::zeros({is_last ? width : input_rows(i + 1), width,
+                               is_last ? conv.spec.out_channels : outputs(i)}));
   }
-  const std::size_t channels = conv_.back().spec.out_channels;
-  GRADCAM_TRY(activations.block5_pool, Tensor::zeros({side / 2, side / 2, channels}));
-  GRADCAM_TRY(activations.fc1, Tensor::zeros({fc1_.outputs()}));
-  GRADCAM_TRY(activations.fc2, Tensor::zeros({fc2_.outputs()}));
-  GRADCAM_TRY(activations.logits, Tensor::zeros({predictions_.outputs()}));
+  GRADCAM_TRY(activations.block5_pool,
+              Tensor::zeros({width / 2, width / 2, outputs(kConvLayers - 1)}));
+  GRADCAM_TRY(activations.fc1, Tensor::zeros({outputs(kConvLayers)}));
+  GRADCAM_TRY(activations.fc2, Tensor::zeros({outputs(kConvLayers + 1)}));
+  GRADCAM_TRY(activations.logits, Tensor::zeros({classes()}));
   GRADCAM_TRY(activations.workspace, Tensor::zeros({workspace}));
   return activations;
 }
 
 Result<void> Vgg16::forward(const Tensor& input, Activations& activations) const {
+  GRADCAM_CHECK_OK(check_whole());
   const Tensor* x = &input;
   for (std::size_t i = 0; i < kConvLayers; ++i) {
     GRADCAM_CHECK_OK(conv2d_forward(*conv_[i].kernel, conv_[i].spec, *x, activations.conv[i],
@@ -62,12 +89,15 @@ Result<void> Vgg16::forward(const Tensor& input, Activations& activations) const
   GRADCAM_CHECK_OK(fc2_.forward(activations.fc1, activations.fc2));
   relu_forward(activations.fc2.values());
   GRADCAM_CHECK_OK(predictions_.forward(activations.fc2, activations.logits));
-  if (!std::ranges::all_of(activations.logits.values(),
-                           [](float logit) { return std::isfinite(logit); })) {
-    return fail(ErrorCode::kCorruptModel,
-                "the network's logits are not finite: the model's weights make it overflow");
+  return check_finite(activations.logits);
+}
+
+Result<void> Vgg16::check_finite(const Tensor& logits) {
+  if (std::ranges::all_of(logits.values(), [](float logit) { return std::isfinite(logit); })) {
+    return {};
   }
-  return {};
+  return fail(ErrorCode::kCorruptModel,
+              "the network's logits are not finite: the model's weights make it overflow");
 }
 
 std::vector<Prediction> Vgg16::predictions(const Activations& activations) const {
@@ -85,17 +115,26 @@ std::vector<Prediction> Vgg16::predictions(const Activations& activations) const
   return result;
 }
 
-Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations,
-                                      std::span<const std::size_t> classes) const {
-  GRADCAM_TRY(Tensor seed, Tensor::zeros({classes.size(), this->classes()}));
-  for (std::size_t row = 0; row < classes.size(); ++row) {
-    if (classes[row] >= this->classes()) {
+Result<Tensor> Vgg16::seed(std::span<const std::size_t> classes, Range rows) const {
+  GRADCAM_TRY(Tensor seed, Tensor::zeros({classes.size(), rows.size()}));
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    const std::size_t index = classes[i];
+    if (index >= this->classes()) {
       return fail(ErrorCode::kInvalidArgument,
-                  "class " + std::to_string(classes[row]) + " does not exist; the model has " +
+                  "class " + std::to_string(index) + " does not exist; the model has " +
                       std::to_string(this->classes()) + " classes, counted from 0");
     }
-    seed.data()[row * this->classes() + classes[row]] = 1;
+    if (index >= rows.begin && index < rows.end) {
+      seed.data()[i * rows.size() + index - rows.begin] = 1;
+    }
   }
+  return seed;
+}
+
+Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations,
+                                      std::span<const std::size_t> classes) const {
+  GRADCAM_CHECK_OK(check_whole());
+  GRADCAM_TRY(const Tensor seed, this->seed(classes, {0, this->classes()}));
   GRADCAM_TRY(Tensor fc2_gradient, predictions_.backward(seed));
   relu_backward_rows(activations.fc2, fc2_gradient);
   GRADCAM_TRY(Tensor fc1_gradient, fc2_.backward(fc2_gradient));
@@ -104,6 +143,7 @@ Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations,
 }
 
 Result<Tensor> Vgg16::backward_to_block5_pool(const Tensor& fc1_gradient) const {
+  GRADCAM_CHECK_OK(check_whole());
   GRADCAM_TRY(Tensor gradient, fc1_.backward(fc1_gradient));
   const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) / kTotalStride;
   const std::size_t channels = conv_.back().spec.out_channels;
@@ -112,6 +152,7 @@ Result<Tensor> Vgg16::backward_to_block5_pool(const Tensor& fc1_gradient) const 
 }
 
 Result<Tensor> Vgg16::backward_to_block5_pool_sums(const Tensor& fc1_gradient) const {
+  GRADCAM_CHECK_OK(check_whole());
   return fc1_sums_.backward(fc1_gradient);
 }
 

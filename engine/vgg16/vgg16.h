@@ -11,6 +11,7 @@
 #include "kernels/conv3x3.h"
 #include "layers/dense.h"
 #include "tensor/tensor.h"
+#include "vgg16/partition.h"
 #include "vgg16/plan.h"
 #include "weights/metadata.h"
 #include "weights/safetensors.h"
@@ -36,6 +37,10 @@ struct ModelInfo {
 
 /// What a forward pass leaves for the reader and for the backward pass. Allocated once
 /// (Vgg16::make_activations) and used for any number of photos.
+///
+/// One of several members has all of these too, but of the outputs of block1_conv1 to block3_conv2
+/// only the rows of its strip, with the rows next to it that the following convolution needs, and
+/// of block5_conv3 only its channels.
 struct Activations {
   std::array<Tensor, kConvLayers> conv;  ///< ReLU outputs, pooled where a block ends, except the
                                          ///< last, block5_conv3 [H, W, C], which is not
@@ -57,10 +62,14 @@ struct Prediction {
 
 /// VGG16 with any widths and any number of classes. Not changed by running, so that one model may
 /// serve several threads, each with activations of its own. Comes from a Vgg16Loader.
+///
+/// It may hold only a member's share of the weights (see partition.h); then a Member (member.h)
+/// runs it together with the others, and `forward` and the backward functions refuse.
 class Vgg16 {
  public:
   const ModelInfo& info() const { return info_; }
-  std::size_t classes() const { return predictions_.outputs(); }
+  std::size_t classes() const { return info_.metadata.labels.size(); }
+  const Share& share() const { return share_; }
 
   Result<Activations> make_activations() const;
 
@@ -89,16 +98,25 @@ class Vgg16 {
 
  private:
   friend class Vgg16Loader;
+  friend class Member;
 
   struct Conv {
     Conv3x3Spec spec;
     std::unique_ptr<Conv3x3> kernel;
   };
 
-  Vgg16(ModelInfo info, std::array<Conv, kConvLayers> conv, Dense fc1, Dense fc1_sums, Dense fc2,
-        Dense predictions);
+  Vgg16(ModelInfo info, Share share, std::array<Conv, kConvLayers> conv, Dense fc1, Dense fc1_sums,
+        Dense fc2, Dense predictions);
+
+  Result<void> check_whole() const;
+  static Result<void> check_finite(const Tensor& logits);
+  /// The gradient of each class's logit at the logits in `rows`: [classes, rows].
+  Result<Tensor> seed(std::span<const std::size_t> classes, Range rows) const;
+  /// Outputs of a layer (0 to 15), of all members together.
+  std::size_t outputs(std::size_t layer) const { return info_.layers[layer].weight[0]; }
 
   ModelInfo info_;
+  Share share_;
   std::array<Conv, kConvLayers> conv_;
   Dense fc1_;
   Dense fc1_sums_;  // fc1 summed over its positions

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "support/random.h"
+#include "vgg16/loader.h"
+#include "vgg16/member.h"
+
+namespace gradcam::testing {
+
+/// All members of a model, driven in one thread, in an order that changes from step to step.
+struct Members {
+  std::vector<Member> members;
+  Random random{1};
+
+  static Result<Members> load(std::span<const std::uint8_t> file, std::size_t count,
+                              std::optional<ConvAlgorithm> algorithm = std::nullopt) {
+    Members all;
+    for (std::size_t i = 0; i < count; ++i) {
+      GRADCAM_TRY(Vgg16 model, load_vgg16(file, {.convolution = algorithm, .share = {i, count}}));
+      GRADCAM_TRY(Member member, Member::create(std::move(model)));
+      all.members.push_back(std::move(member));
+    }
+    return all;
+  }
+
+  Result<void> forward(const Tensor& input) {
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      GRADCAM_CHECK_OK(members[i].begin_forward(i == 0 ? &input : nullptr));
+    }
+    return run();
+  }
+
+  Result<void> explain(std::span<const std::size_t> classes) {
+    for (Member& member : members) GRADCAM_CHECK_OK(member.begin_explain(classes));
+    return run();
+  }
+
+  Result<void> run() {
+    const std::size_t count = members.size();
+    for (std::size_t i = 0; i < count; ++i) GRADCAM_CHECK_OK(deliver(i));
+    for (;;) {
+      // Some member that can go on, or the next one after it.
+      const std::size_t first = random.bits() % count;
+      std::size_t i = 0;
+      while (i < count && members[(first + i) % count].progress() != Progress::kReady) ++i;
+      if (i == count) break;
+      GRADCAM_CHECK_OK(members[(first + i) % count].step());
+      GRADCAM_CHECK_OK(deliver((first + i) % count));
+    }
+    for (const Member& member : members) {
+      if (member.progress() != Progress::kDone) {
+        return fail(ErrorCode::kInternal, "a member waits for a message that nobody sends");
+      }
+    }
+    return {};
+  }
+
+ private:
+  Result<void> deliver(std::size_t from) {
+    for (Message& message : members[from].take_messages()) {
+      GRADCAM_CHECK_OK(members[message.member].receive(from, std::move(message.values)));
+    }
+    return {};
+  }
+};
+
+}  // namespace gradcam::testing

@@ -1,0 +1,243 @@
+#include "vgg16/member.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "explain/grad_cam.h"
+#include "image/preprocess.h"
+#include "support/compare.h"
+#include "support/members.h"
+#include "support/random.h"
+#include "support/result.h"
+#include "support/tensor_file.h"
+#include "support/tiny_vgg16.h"
+
+namespace gradcam::testing {
+namespace {
+
+/// What the same network may differ by when its sums are taken in another order.
+constexpr double kRounding = 2e-5;
+
+std::vector<std::size_t> all_classes(const Vgg16& model) {
+  std::vector<std::size_t> classes(model.classes());
+  std::iota(classes.begin(), classes.end(), std::size_t{0});
+  return classes;
+}
+
+Result<std::vector<std::uint8_t>> read_model(const std::string& name) {
+  GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));
+  return file.serialize();
+}
+
+/// The fixture with inputs of another size; its fc1 fits sizes up to 31 pixels more.
+Result<std::vector<std::uint8_t>> with_size(const std::string& name, int size) {
+  GRADCAM_TRY(TensorFile file, TensorFile::read(oracle_fixture(name)));
+  Preprocess preprocess;
+  preprocess.size = preprocess.crop = preprocess.shorter_side = size;
+  file.metadata["preprocess"] = to_json(preprocess);
+  return file.serialize();
+}
+
+class TinyMembers : public ::testing::TestWithParam<std::tuple<TinyModel, ConvAlgorithm>> {};
+
+TEST_P(TinyMembers, AgreeWithPyTorchForEveryNumberOfThem) {
+  const auto [tiny, algorithm] = GetParam();
+  ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
+                       TensorFile::read(oracle_fixture(tiny.expected + std::string(".expected"))));
+  ASSERT_OK_AND_ASSIGN(const Tensor input, oracle.tensor("input"));
+  ASSERT_OK_AND_ASSIGN(const Tensor logits, oracle.tensor("logits"));
+  ASSERT_OK_AND_ASSIGN(const Tensor maps, oracle.tensor("map"));
+  ASSERT_OK_AND_ASSIGN(const Tensor maxima, oracle.tensor("map_maximum"));
+  ASSERT_OK_AND_ASSIGN(const auto bytes, read_model(tiny.file));
+  for (std::size_t count = 1; count <= kMaxMembers; ++count) {
+    SCOPED_TRACE(std::to_string(count) + " members");
+    ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count, algorithm));
+    ASSERT_OK(all.forward(input));
+    for (const Member& member : all.members) {
+      EXPECT_TRUE(close(member.activations().logits.values(), logits.values()));
+    }
+    const Member& first = all.members.front();
+    const auto classes = all_classes(first.model());
+    ASSERT_OK(all.explain(classes));
+    const auto actual = grad_cam(first);
+    ASSERT_EQ(actual.size(), classes.size());
+    const std::size_t cells = maps.dim(1) * maps.dim(2);
+    for (const std::size_t c : classes) {
+      SCOPED_TRACE("class " + std::to_string(c));
+      EXPECT_TRUE(close(actual[c].values, maps.values().subspan(c * cells, cells)));
+      EXPECT_TRUE(close({&actual[c].maximum, 1}, maxima.values().subspan(c, 1)));
+    }
+    if (HasFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TinyMembers,
+                         ::testing::Combine(::testing::ValuesIn(kTinyModels),
+                                            ::testing::ValuesIn(conv_algorithms().begin(),
+                                                                conv_algorithms().end())),
+                         tiny_test_name);
+
+/// Inputs whose strips are of unequal height, and whose last rows and columns pooling drops.
+class MemberSize : public ::testing::TestWithParam<int> {};
+
+TEST_P(MemberSize, AgreesWithASingleModel) {
+  const int size = GetParam();
+  const char* name = size < 64 ? "tiny32.keras" : size < 96 ? "tiny64.keras" : "tiny96.keras";
+  ASSERT_OK_AND_ASSIGN(const auto bytes, with_size(name, size));
+  const auto side = static_cast<std::size_t>(size);
+  Random random(side);
+  ASSERT_OK_AND_ASSIGN(const Tensor input,
+                       Tensor::from({side, side, 3}, random.uniform(side * side * 3, 2)));
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes));
+  ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
+  ASSERT_OK(model.forward(input, activations));
+  const auto classes = all_classes(model);
+  ASSERT_OK_AND_ASSIGN(const auto maps, grad_cam(model, activations, classes));
+  ASSERT_OK_AND_ASSIGN(const auto against, counterfactual(model, activations, classes));
+  for (std::size_t count = 1; count <= kMaxMembers; ++count) {
+    SCOPED_TRACE(std::to_string(count) + " members");
+    ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count));
+    ASSERT_OK(all.forward(input));
+    for (const Member& member : all.members) {
+      const Activations& a = member.activations();
+      EXPECT_TRUE(close(a.conv[kStripLayers - 1].values(),
+                        activations.conv[kStripLayers - 1].values(), kRounding));
+      EXPECT_TRUE(close(a.block5_pool.values(), activations.block5_pool.values(), kRounding));
+      EXPECT_TRUE(close(a.fc1.values(), activations.fc1.values(), kRounding));
+      EXPECT_TRUE(close(a.fc2.values(), activations.fc2.values(), kRounding));
+      EXPECT_TRUE(close(a.logits.values(), activations.logits.values(), kRounding));
+    }
+    ASSERT_OK(all.explain(classes));
+    const auto actual = grad_cam(all.members.front());
+    const auto actual_against = counterfactual(all.members.front());
+    ASSERT_EQ(actual.size(), maps.size());
+    for (const std::size_t c : classes) {
+      EXPECT_EQ(actual[c].status, maps[c].status);
+      EXPECT_TRUE(close(actual[c].values, maps[c].values, 10 * kRounding));
+      EXPECT_TRUE(close(actual_against[c].values, against[c].values, 10 * kRounding));
+    }
+    if (HasFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MemberSize,
+                         ::testing::Values(32, 33, 41, 63, 64, 71, 88, 95, 96, 103),
+                         ::testing::PrintToStringParamName());
+
+class MemberTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(bytes_, read_model("tiny64.keras"));
+    ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
+                         TensorFile::read(oracle_fixture("tiny64.expected")));
+    ASSERT_OK_AND_ASSIGN(input_, oracle.tensor("input"));
+  }
+
+  std::vector<std::uint8_t> bytes_;
+  Tensor input_;
+};
+
+TEST_F(MemberTest, RunsAgainAfterBeingCutShort) {
+  ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, 3));
+  ASSERT_OK(all.forward(input_));
+  const auto logits = all.members[2].activations().logits.clone();
+  // Some members are ahead of others when everybody is told to begin again.
+  for (std::size_t i = 0; i < 3; ++i) {
+    ASSERT_OK(all.members[i].begin_forward(i == 0 ? &input_ : nullptr));
+  }
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_OK(all.members[0].step());
+  }
+  EXPECT_EQ(all.members[0].progress(), Progress::kWaiting);
+  ASSERT_OK_AND_ASSIGN(Tensor other, input_.clone());
+  for (float& value : other.values()) value = -value;
+  ASSERT_OK(all.forward(other));
+  EXPECT_FALSE(std::ranges::equal(all.members[2].activations().logits.values(), logits->values()));
+  ASSERT_OK(all.forward(input_));
+  EXPECT_TRUE(std::ranges::equal(all.members[2].activations().logits.values(), logits->values()));
+}
+
+TEST_F(MemberTest, ExplainsOnlyWhatIsClassified) {
+  ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, 2));
+  const std::array<std::size_t, 2> classes = {0, 3};
+  EXPECT_NE(error_message(all.explain(classes), ErrorCode::kInvalidArgument), "");
+  ASSERT_OK(all.forward(input_));
+  ASSERT_OK(all.explain(classes));
+  ASSERT_OK(all.explain(std::span(classes).first(1)));
+  EXPECT_EQ(all.members[0].raw_maps().size(), 16u);
+  const std::array<std::size_t, 1> none = {15};
+  const std::string message = error_message(all.explain(none), ErrorCode::kInvalidArgument);
+  EXPECT_NE(message.find("15 classes"), std::string::npos) << message;
+  ASSERT_OK(all.members[0].begin_forward(&input_));
+  EXPECT_NE(error_message(all.members[0].begin_explain(classes), ErrorCode::kInvalidArgument), "");
+}
+
+TEST_F(MemberTest, RefusesInputsAndMessagesThatDoNotFit) {
+  ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, 2));
+  EXPECT_NE(error_message(all.members[0].begin_forward(nullptr), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(all.members[1].begin_forward(&input_), ErrorCode::kInvalidArgument), "");
+  ASSERT_OK_AND_ASSIGN(const Tensor small, Tensor::zeros({64, 63, 3}));
+  EXPECT_NE(error_message(all.members[0].begin_forward(&small), ErrorCode::kInvalidArgument), "");
+
+  ASSERT_OK(all.members[1].begin_forward(nullptr));
+  EXPECT_EQ(all.members[1].progress(), Progress::kWaiting);
+  for (const std::size_t from : {1, 2}) {
+    ASSERT_OK_AND_ASSIGN(Tensor values, Tensor::zeros({5}));
+    EXPECT_NE(
+        error_message(all.members[1].receive(from, std::move(values)), ErrorCode::kInvalidArgument),
+        "");
+  }
+  ASSERT_OK_AND_ASSIGN(Tensor values, Tensor::zeros({5}));
+  ASSERT_OK(all.members[1].receive(0, std::move(values)));
+  const std::string message = error_message(all.members[1].step(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(message.find("sent 5 numbers"), std::string::npos) << message;
+  EXPECT_EQ(all.members[1].progress(), Progress::kDone);
+  ASSERT_OK(all.forward(input_));
+}
+
+TEST_F(MemberTest, WithAPartOfTheWeightsDoesNothingAlone) {
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes_, {.share = {1, 2}}));
+  EXPECT_EQ(model.share(), (Share{1, 2}));
+  EXPECT_EQ(model.classes(), 15u);
+  ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
+  const std::array<std::size_t, 1> classes = {0};
+  EXPECT_NE(error_message(model.forward(input_, activations), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(model.backward_to_fc1(activations, classes), ErrorCode::kInvalidArgument),
+            "");
+}
+
+TEST_F(MemberTest, LoadsOnlyItsShare) {
+  EXPECT_NE(error_message(load_vgg16(bytes_, {.share = {2, 2}}), ErrorCode::kInvalidArgument), "");
+  ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header,
+                       parse_safetensors_header(bytes_, bytes_.size()));
+  for (std::size_t tensor = 0; tensor < header.tensors.size(); ++tensor) {
+    const TensorInfo& info = header.tensors[tensor];
+    SCOPED_TRACE(info.name);
+    const bool is_strip = info.name < std::string("block4");
+    std::uint64_t end = header.data_offset + info.begin;
+    for (std::size_t member = 0; member < 3; ++member) {
+      ASSERT_OK_AND_ASSIGN(const Vgg16Loader loader,
+                           Vgg16Loader::begin(header, {.share = {member, 3}}));
+      const FileRange range = loader.wanted(tensor);
+      if (is_strip) {
+        EXPECT_EQ(range.begin, header.data_offset + info.begin);
+        EXPECT_EQ(range.end, header.data_offset + info.end);
+      } else {
+        EXPECT_EQ(range.begin, end);
+        EXPECT_LT(range.end - range.begin, (info.end - info.begin) * 2 / 3);
+        end = range.end;
+      }
+    }
+    if (!is_strip) EXPECT_EQ(end, header.data_offset + info.end);
+  }
+}
+
+}  // namespace
+}  // namespace gradcam::testing
