@@ -10,7 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
-#include "explain/grad_cam.h"
+#include "cli/team.h"
 #include "explain/json.h"
 
 namespace gradcam {
@@ -19,6 +19,7 @@ namespace {
 struct BenchOptions {
   std::string model;
   int repeat = 10;
+  std::size_t workers = 1;
   bool json = false;
 };
 
@@ -58,16 +59,16 @@ Result<Tensor> make_input(int size) {
 
 /// Forward pass and Grad-CAM with one convolution algorithm, or with the default of each layer.
 Result<Json> bench_algorithm(const std::filesystem::path& path,
-                             std::optional<ConvAlgorithm> algorithm, int repeat) {
-  GRADCAM_TRY(const Vgg16 model, load_model(path, {.convolution = algorithm}));
-  GRADCAM_TRY(Activations activations, model.make_activations());
-  GRADCAM_TRY(const Tensor input, make_input(model.info().preprocess.size));
-  std::vector<std::size_t> all(std::min<std::size_t>(model.classes(), 15));
+                             std::optional<ConvAlgorithm> algorithm, std::size_t workers,
+                             int repeat) {
+  GRADCAM_TRY(Team team, Team::load(path, workers, {.convolution = algorithm}));
+  GRADCAM_TRY(const Tensor input, make_input(team.model().info().preprocess.size));
+  std::vector<std::size_t> all(std::min<std::size_t>(team.model().classes(), 15));
   std::iota(all.begin(), all.end(), std::size_t{0});
 
-  const auto forward = [&] { return model.forward(input, activations); };
+  const auto forward = [&] { return team.forward(input); };
   const auto explain = [&](std::size_t classes) -> Result<void> {
-    GRADCAM_TRY(const auto maps, grad_cam(model, activations, std::span(all).first(classes)));
+    GRADCAM_TRY(const auto maps, team.explain(methods().front(), std::span(all).first(classes)));
     return maps.size() == classes ? Result<void>() : fail(ErrorCode::kInternal, "maps are missing");
   };
   GRADCAM_CHECK_OK(forward());  // the first pass touches memory for the first time
@@ -76,6 +77,7 @@ Result<Json> bench_algorithm(const std::filesystem::path& path,
   GRADCAM_TRY(const Times many, measure(repeat, [&] { return explain(all.size()); }));
   const auto times = [](const Times& t) { return Json{{"min", t.minimum}, {"median", t.median}}; };
   return Json{{"convolution", algorithm ? conv_algorithm_name(*algorithm) : "default"},
+              {"workers", workers},
               {"forward_ms", times(forward_times)},
               {"gradcam_ms", times(one)},
               {"gradcam_classes_ms", times(many)},
@@ -90,8 +92,8 @@ int run_bench(const BenchOptions& options) {
     return kBadUsage;
   }
   if (!options.json) {
-    std::printf("%s, one thread, %d runs: median (minimum) in milliseconds\n", path.c_str(),
-                options.repeat);
+    std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n", path.c_str(),
+                options.workers, options.workers == 1 ? "worker" : "workers", options.repeat);
     std::printf("  %-12s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
                 "Grad-CAM, classes");
   }
@@ -101,7 +103,7 @@ int run_bench(const BenchOptions& options) {
     if (algorithm != ConvAlgorithm::kReference) algorithms.push_back(algorithm);
   }
   for (const auto& algorithm : algorithms) {
-    const auto result = bench_algorithm(path, algorithm, options.repeat);
+    const auto result = bench_algorithm(path, algorithm, options.workers, options.repeat);
     if (!result) {
       std::cerr << "gradcam: " << path.string() << ": " << result.error().message << std::endl;
       return kSomeFailed;
@@ -133,6 +135,10 @@ void add_bench(CLI::App& app, int& exit_code) {
       "bench", "Time the forward pass and Grad-CAM with every convolution algorithm.");
   command->add_option("--model", options->model,
                       "A safetensors file (default: the model that comes with the program)");
+  command
+      ->add_option("--workers", options->workers, "How many threads divide the network among them")
+      ->check(CLI::Range(std::size_t{1}, kMaxMembers))
+      ->capture_default_str();
   command->add_option("--repeat", options->repeat, "Timed runs of each")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/team.h"
 #include "explain/json.h"
 #include "explain/methods.h"
 #include "image/colormap.h"
@@ -33,6 +34,7 @@ struct ExplainOptions {
   std::string out;
   std::string colormap = std::string(kDefaultColormap);
   std::string convolution;
+  std::size_t workers = 1;
   float alpha = 0.5f;
   bool json = false;
 };
@@ -74,17 +76,17 @@ class Explainer {
     if (!options.convolution.empty()) {
       GRADCAM_TRY(load.convolution, find_conv_algorithm(options.convolution));
     }
-    auto model = load_model(path, load);
-    if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
-    GRADCAM_TRY(Activations activations, model->make_activations());
     GRADCAM_TRY(const Method method, find_method(options.method));
+    GRADCAM_CHECK_OK(check_workers(method, options.workers));
     GRADCAM_TRY(const Colormap colormap, find_colormap(options.colormap));
-    Explainer explainer(options, *std::move(model), std::move(activations), method, colormap);
+    auto team = Team::load(path, options.workers, load);
+    if (!team) return fail(team.error().code, path.string() + ": " + team.error().message);
+    Explainer explainer(options, *std::move(team), method, colormap);
     GRADCAM_TRY(explainer.target_, explainer.find_class(options.target));
     return explainer;
   }
 
-  const ModelInfo& info() const { return model_.info(); }
+  const ModelInfo& info() const { return team_.model().info(); }
 
   Result<Explanation> explain(const fs::path& path) {
     Explanation result;
@@ -97,13 +99,12 @@ class Explainer {
     result.crop = crop_box(info().preprocess, photo.width, photo.height);
     result.decode_ms = watch.lap();
 
-    GRADCAM_CHECK_OK(model_.forward(input, activations_));
-    result.predictions = model_.predictions(activations_);
+    GRADCAM_CHECK_OK(team_.forward(input));
+    result.predictions = team_.predictions();
     result.forward_ms = watch.lap();
 
     result.target = target_.value_or(result.predictions.front().index);
-    GRADCAM_TRY(std::vector<Heatmap> maps,
-                method_.explain(model_, activations_, {{result.target}}));
+    GRADCAM_TRY(std::vector<Heatmap> maps, team_.explain(method_, {{result.target}}));
     result.heatmap = std::move(maps.front());
     result.backward_ms = watch.lap();
 
@@ -114,13 +115,8 @@ class Explainer {
   }
 
  private:
-  Explainer(const ExplainOptions& options, Vgg16 model, Activations activations, Method method,
-            Colormap colormap)
-      : options_(options),
-        model_(std::move(model)),
-        activations_(std::move(activations)),
-        method_(method),
-        colormap_(colormap) {}
+  Explainer(const ExplainOptions& options, Team team, Method method, Colormap colormap)
+      : options_(options), team_(std::move(team)), method_(method), colormap_(colormap) {}
 
   /// A class by its label or its number; nothing for "top".
   Result<std::optional<std::size_t>> find_class(const std::string& name) const {
@@ -167,8 +163,7 @@ class Explainer {
   }
 
   ExplainOptions options_;
-  Vgg16 model_;
-  Activations activations_;
+  Team team_;
   Method method_;
   Colormap colormap_;
   std::optional<std::size_t> target_;
@@ -309,6 +304,10 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--convolution", options->convolution,
                       "Force a convolution algorithm (see gradcam bench)");
+  command
+      ->add_option("--workers", options->workers, "How many threads divide the network among them")
+      ->check(CLI::Range(std::size_t{1}, kMaxMembers))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "One line of JSON for each photo");
   command->callback([options, &exit_code] {
     if (options->out.empty() && !options->json) options->out = ".";

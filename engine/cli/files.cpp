@@ -89,11 +89,12 @@ Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
 
   constexpr std::size_t kChunkBytes = 4 << 20;
   for (std::size_t i = 0; i < loader.header().tensors.size(); ++i) {
-    const TensorInfo& info = loader.header().tensors[i];
+    const auto [begin, end] = loader.wanted(i);
     const std::size_t row = loader.row_bytes(i);
     const std::uint64_t chunk = std::max<std::size_t>(1, kChunkBytes / row) * row;
-    for (std::uint64_t at = info.begin; at < info.end; at += chunk) {
-      buffer.resize(static_cast<std::size_t>(std::min(chunk, info.end - at)));
+    file.seekg(static_cast<std::streamoff>(begin));
+    for (std::uint64_t at = begin; at < end; at += chunk) {
+      buffer.resize(static_cast<std::size_t>(std::min(chunk, end - at)));
       GRADCAM_CHECK_OK(read_exactly(file, buffer));
       GRADCAM_CHECK_OK(loader.provide(i, buffer));
     }

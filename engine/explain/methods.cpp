@@ -35,7 +35,8 @@ Result<std::vector<Heatmap>> with_gradient(const Vgg16& model, const Activations
 }
 
 constexpr auto kMethods = std::to_array<Method>({
-    {"gradcam", "Grad-CAM", "Where the patterns that speak for the class were seen.", grad_cam},
+    {"gradcam", "Grad-CAM", "Where the patterns that speak for the class were seen.", grad_cam,
+     grad_cam},
     {"gradcam++", "Grad-CAM++",
      "Like Grad-CAM, but fair to several dogs, or parts of one, of different size.",
      with_gradient<grad_cam_plus_plus>},
@@ -47,7 +48,8 @@ constexpr auto kMethods = std::to_array<Method>({
      with_gradient<layer_cam>},
     {"elementwise", "Element-wise Grad-CAM", "HiResCAM without the evidence against the class.",
      with_gradient<elementwise_cam>},
-    {"counterfactual", "Counterfactual", "What speaks against the class.", counterfactual},
+    {"counterfactual", "Counterfactual", "What speaks against the class.", counterfactual,
+     counterfactual},
 });
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "explain/heatmap.h"
+#include "vgg16/member.h"
 #include "vgg16/vgg16.h"
 
 namespace gradcam {
@@ -19,6 +20,10 @@ struct Method {
   /// A map for each of the classes, after a forward pass.
   Result<std::vector<Heatmap>> (*explain)(const Vgg16& model, const Activations& activations,
                                           std::span<const std::size_t> classes);
+
+  /// Those maps of several members that have explained the classes together, asked of member 0;
+  /// null if the method needs all the weights in one place.
+  std::vector<Heatmap> (*explain_together)(const Member& member) = nullptr;
 };
 
 /// All of them, the default one first.

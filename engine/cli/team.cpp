@@ -1,0 +1,155 @@
+#include "cli/team.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "cli/files.h"
+
+namespace gradcam {
+namespace {
+
+/// Calls task(i) for every i below `count`, each in a thread of its own, the first in this one.
+/// Where the system has no more threads, the tasks that did not start have `give_up` called once.
+template <class Task, class GiveUp>
+Result<void> run_together(std::size_t count, const Task& task, const GiveUp& give_up) {
+  std::vector<std::jthread> threads;
+  try {
+    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(task, i);
+  } catch (const std::system_error& error) {
+    give_up();
+    return fail(ErrorCode::kInternal, "a thread for each of " + std::to_string(count) +
+                                          " workers could not be started: " + error.what());
+  }
+  task(0);
+  return {};
+}
+
+/// Messages on their way to one member.
+class Mailbox {
+ public:
+  void put(std::size_t from, Tensor values) {
+    {
+      const std::lock_guard lock(mutex_);
+      messages_.push_back({from, std::move(values)});
+    }
+    changed_.notify_one();
+  }
+
+  void close() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    changed_.notify_one();
+  }
+
+  /// Waits for messages and takes them all; none once the box is closed.
+  std::vector<Message> take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return closed_ || !messages_.empty(); });
+    return closed_ ? std::vector<Message>() : std::exchange(messages_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Message> messages_;  // with their senders
+  bool closed_ = false;
+};
+
+}  // namespace
+
+Result<Team> Team::load(const std::filesystem::path& path, std::size_t workers,
+                        const LoadOptions& options) {
+  GRADCAM_CHECK_OK(check_share({0, workers}));
+  std::vector<std::optional<Result<Member>>> loaded(workers);
+  const auto load = [&](std::size_t i) {
+    LoadOptions own = options;
+    own.share = {i, workers};
+    auto model = load_model(path, own);
+    if (model) {
+      loaded[i] = Member::create(*std::move(model));
+    } else {
+      loaded[i] = std::unexpected(model.error());
+    }
+  };
+  GRADCAM_CHECK_OK(run_together(workers, load, [] {}));
+  std::vector<Member> members;
+  for (auto& member : loaded) {
+    if (!*member) return std::unexpected(member->error());
+    members.push_back(**std::move(member));
+  }
+  return Team(std::move(members));
+}
+
+Result<void> Team::forward(const Tensor& input) {
+  for (std::size_t i = 0; i < workers(); ++i) {
+    GRADCAM_CHECK_OK(members_[i].begin_forward(i == 0 ? &input : nullptr));
+  }
+  return run();
+}
+
+Result<std::vector<Heatmap>> Team::explain(const Method& method,
+                                           std::span<const std::size_t> classes) {
+  GRADCAM_CHECK_OK(check_workers(method, workers()));
+  if (workers() == 1) return method.explain(model(), activations(), classes);
+  for (Member& member : members_) GRADCAM_CHECK_OK(member.begin_explain(classes));
+  GRADCAM_CHECK_OK(run());
+  return method.explain_together(members_.front());
+}
+
+/// Lets all members work until they are done with what they have begun, or one has failed.
+Result<void> Team::run() {
+  std::vector<Mailbox> mailboxes(workers());
+  std::vector<Result<void>> outcomes(workers());
+  const auto close_all = [&] {
+    for (Mailbox& mailbox : mailboxes) mailbox.close();
+  };
+  const auto work = [&](std::size_t i) {
+    Member& member = members_[i];
+    Result<Progress> progress = member.progress();
+    while (progress) {
+      for (Message& message : member.take_messages()) {
+        mailboxes[message.member].put(i, std::move(message.values));
+      }
+      if (*progress == Progress::kDone) return;
+      if (*progress == Progress::kReady) {
+        progress = member.step();
+        continue;
+      }
+      std::vector<Message> messages = mailboxes[i].take();
+      if (messages.empty()) return;
+      for (Message& message : messages) {
+        if (auto taken = member.receive(message.member, std::move(message.values)); !taken) {
+          progress = std::unexpected(taken.error());
+        }
+      }
+      if (progress) progress = member.progress();
+    }
+    outcomes[i] = std::unexpected(progress.error());
+    close_all();
+  };
+  GRADCAM_CHECK_OK(run_together(workers(), work, close_all));
+  for (const Result<void>& outcome : outcomes) GRADCAM_CHECK_OK(outcome);
+  return {};
+}
+
+Result<void> check_workers(const Method& method, std::size_t workers) {
+  if (workers == 1 || method.explain_together != nullptr) return {};
+  std::string able;
+  for (const Method& other : methods()) {
+    if (other.explain_together == nullptr) continue;
+    able += able.empty() ? "" : " and ";
+    able += other.name;
+  }
+  return fail(ErrorCode::kInvalidArgument,
+              "the method " + std::string(method.name) +
+                  " needs all the weights in one worker; several workers can run " + able);
+}
+
+}  // namespace gradcam

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "explain/heatmap.h"
+#include "explain/methods.h"
+#include "vgg16/loader.h"
+#include "vgg16/member.h"
+
+namespace gradcam {
+
+/// A VGG16 that several threads run together, each with its share of the weights.
+class Team {
+ public:
+  /// Loads a model for so many workers, 1 to kMaxMembers; each reads its own share of the file.
+  static Result<Team> load(const std::filesystem::path& path, std::size_t workers,
+                           const LoadOptions& options = {});
+
+  std::size_t workers() const { return members_.size(); }
+
+  /// What the first worker has: with other workers, only its share of the weights, but all the
+  /// outputs of the dense layers.
+  const Vgg16& model() const { return members_.front().model(); }
+  const Activations& activations() const { return members_.front().activations(); }
+
+  /// input: [size, size, 3] as `preprocess` gives it.
+  Result<void> forward(const Tensor& input);
+
+  std::vector<Prediction> predictions() const { return model().predictions(activations()); }
+
+  /// A map for each of the classes, after a forward pass. An error if the method is one that
+  /// several workers cannot run together.
+  Result<std::vector<Heatmap>> explain(const Method& method, std::span<const std::size_t> classes);
+
+ private:
+  explicit Team(std::vector<Member> members) : members_(std::move(members)) {}
+
+  Result<void> run();
+
+  std::vector<Member> members_;
+};
+
+/// An error unless so many workers can run the method.
+Result<void> check_workers(const Method& method, std::size_t workers);
+
+}  // namespace gradcam

@@ -1,0 +1,117 @@
+#if !defined(__wasm__)  // which has no threads
+
+#include "cli/team.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/files.h"
+#include "support/compare.h"
+#include "support/result.h"
+#include "support/tensor_file.h"
+
+namespace gradcam::testing {
+namespace {
+
+class TeamTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(oracle_, TensorFile::read(oracle_fixture("tiny64.expected")));
+    ASSERT_OK_AND_ASSIGN(input_, oracle_.tensor("input"));
+  }
+
+  static Result<std::string> write(const TensorFile& file) {
+    GRADCAM_TRY(const auto bytes, file.serialize());
+    std::string path = ::testing::TempDir() + "gradcam_team_test.safetensors";
+    GRADCAM_CHECK_OK(write_file(path, bytes));
+    return path;
+  }
+
+  TensorFile oracle_;
+  Tensor input_;
+};
+
+TEST_F(TeamTest, AgreesWithPyTorchForEveryNumberOfWorkers) {
+  ASSERT_OK_AND_ASSIGN(const Tensor logits, oracle_.tensor("logits"));
+  ASSERT_OK_AND_ASSIGN(const Tensor maps, oracle_.tensor("map"));
+  const std::array<std::size_t, 3> classes = {14, 0, 7};
+  for (const char* file : {"tiny64.keras", "tiny64.torchvision"}) {
+    for (std::size_t workers = 1; workers <= kMaxMembers; ++workers) {
+      SCOPED_TRACE(std::string(file) + ", " + std::to_string(workers) + " workers");
+      ASSERT_OK_AND_ASSIGN(Team team, Team::load(oracle_fixture(file), workers));
+      EXPECT_EQ(team.workers(), workers);
+      for (int run = 0; run < 3; ++run) {
+        ASSERT_OK(team.forward(input_));
+        EXPECT_TRUE(close(team.activations().logits.values(), logits.values()));
+        EXPECT_EQ(team.predictions().size(), 15u);
+        ASSERT_OK_AND_ASSIGN(const auto actual, team.explain(methods().front(), classes));
+        ASSERT_EQ(actual.size(), classes.size());
+        const std::size_t cells = maps.dim(1) * maps.dim(2);
+        for (std::size_t i = 0; i < classes.size(); ++i) {
+          EXPECT_TRUE(close(actual[i].values, maps.values().subspan(classes[i] * cells, cells)));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(TeamTest, GoesOnAfterAFailure) {
+  // A model that overflows, but only on inputs far from any photo's.
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  TensorFile::Entry& entry = *file.find("predictions.weight");
+  ASSERT_OK_AND_ASSIGN(Tensor weight, file.tensor("predictions.weight"));
+  for (float& value : weight.values()) value *= 1e30f;
+  std::memcpy(entry.bytes.data(), weight.data(), entry.bytes.size());
+  ASSERT_OK_AND_ASSIGN(const std::string path, write(file));
+  ASSERT_OK_AND_ASSIGN(Team team, Team::load(path, 3));
+  std::filesystem::remove(path);
+
+  ASSERT_OK(team.forward(input_));
+  ASSERT_OK_AND_ASSIGN(const Tensor logits, team.activations().logits.clone());
+  ASSERT_OK_AND_ASSIGN(const Tensor small, Tensor::zeros({64, 63, 3}));
+  EXPECT_NE(error_message(team.forward(small), ErrorCode::kInvalidArgument), "");
+  ASSERT_OK_AND_ASSIGN(Tensor loud, input_.clone());
+  for (float& value : loud.values()) value *= 1e20f;
+  const std::string message = error_message(team.forward(loud), ErrorCode::kCorruptModel);
+  EXPECT_NE(message.find("overflow"), std::string::npos) << message;
+  ASSERT_OK(team.forward(input_));
+  EXPECT_TRUE(std::ranges::equal(team.activations().logits.values(), logits.values()));
+}
+
+TEST_F(TeamTest, ReportsWhatAnyWorkerFindsInTheFile) {
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  TensorFile::Entry& entry = *file.find("fc2.weight");
+  std::memset(&entry.bytes.back() - 3, 0xFF, 4);  // NaN, in the last worker's rows
+  ASSERT_OK_AND_ASSIGN(const std::string path, write(file));
+  for (const std::size_t workers : {1, 2, 5}) {
+    const std::string message = error_message(Team::load(path, workers), ErrorCode::kCorruptModel);
+    EXPECT_NE(message.find("fc2.weight, row 17"), std::string::npos) << message;
+  }
+  std::filesystem::remove(path);
+}
+
+TEST_F(TeamTest, RefusesWhatItCannotDo) {
+  EXPECT_NE(
+      error_message(Team::load(oracle_fixture("tiny64.keras"), 9), ErrorCode::kInvalidArgument),
+      "");
+  EXPECT_NE(error_message(Team::load("no/such/file", 2), ErrorCode::kUnreadableFile), "");
+  ASSERT_OK_AND_ASSIGN(const Method method, find_method("layercam"));
+  ASSERT_OK_AND_ASSIGN(Team team, Team::load(oracle_fixture("tiny64.keras"), 2));
+  ASSERT_OK(team.forward(input_));
+  const std::array<std::size_t, 1> classes = {0};
+  const std::string message =
+      error_message(team.explain(method, classes), ErrorCode::kInvalidArgument);
+  EXPECT_NE(message.find("layercam"), std::string::npos) << message;
+  EXPECT_NE(message.find("gradcam and counterfactual"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace gradcam::testing
+
+#endif
