@@ -47,6 +47,9 @@ export interface ModelInfo {
   classes: number;
   parameters: number;
   preprocess: Record<string, unknown>;
+  temperature: number;
+  /** With less probability than this for the best class the answer is "not sure"; 0: not known. */
+  unsure_below: number;
   source: string;
   license: string;
   layers: {

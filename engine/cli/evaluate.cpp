@@ -29,13 +29,14 @@ struct EvaluateOptions {
   std::string folder;
   std::string model;
   std::string masks;
+  std::string others;
   bool json = false;
 };
 
 struct LabelledPhoto {
   fs::path path;
-  std::size_t label;
-  fs::path mask;  // empty if there is none
+  std::optional<std::size_t> label;  // nothing: a photo of none of the classes
+  fs::path mask;                     // empty if there is none
 };
 
 /// "beagle/rex.jpg": what a photo is known by wherever its folder lies.
@@ -135,11 +136,24 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
   return photos;
 }
 
+/// The photos of a folder, and of the folders in it, as photos of none of the classes.
+Result<std::vector<LabelledPhoto>> other_photos(const fs::path& folder) {
+  const auto found = list_photos(folder);
+  if (!found) return fail(found.error().code, folder.string() + ": " + found.error().message);
+  std::vector<LabelledPhoto> photos;
+  for (const fs::path& photo : *found) photos.push_back({photo, std::nullopt, {}});
+  return photos;
+}
+
 /// What all photos together say.
 struct Totals {
   explicit Totals(std::size_t classes) : evaluation(classes) {}
 
   Evaluation evaluation;
+  std::size_t sure = 0;  // photos of which the best class is not below unsure_below
+  std::size_t sure_right = 0;
+  std::size_t others = 0;
+  std::size_t others_sure = 0;
   std::size_t failed = 0;
   std::size_t masks = 0;
   std::size_t pointing = 0;
@@ -158,7 +172,7 @@ Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
   GRADCAM_TRY(const Tensor input, preprocess(image, model.info().preprocess));
   GRADCAM_CHECK_OK(model.forward(input, activations));
   Outcome outcome{.predictions = model.predictions(activations), .agreement = std::nullopt};
-  if (!photo.mask.empty()) {
+  if (photo.label && !photo.mask.empty()) {
     const auto mask_bytes = read_file(photo.mask);
     const auto mask =
         mask_bytes ? decode_image(*mask_bytes) : Result<Image>(std::unexpected(mask_bytes.error()));
@@ -166,7 +180,7 @@ Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
       return fail(mask.error().code,
                   "its mask " + photo.mask.string() + ": " + mask.error().message);
     }
-    GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{photo.label}}));
+    GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{*photo.label}}));
     const Box crop = crop_box(model.info().preprocess, image.width, image.height);
     outcome.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, *mask);
   }
@@ -204,7 +218,16 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
                   << std::endl;
         continue;
       }
-      totals.evaluation.add(photos[i].label, outcome->predictions);
+      const Prediction& best = outcome->predictions.front();
+      const bool sure = best.probability >= model.info().metadata.unsure_below;
+      if (!photos[i].label) {
+        ++totals.others;
+        totals.others_sure += sure ? 1 : 0;
+        continue;
+      }
+      totals.evaluation.add(*photos[i].label, outcome->predictions);
+      totals.sure += sure ? 1 : 0;
+      totals.sure_right += sure && best.index == *photos[i].label ? 1 : 0;
       if (outcome->agreement) {
         ++totals.masks;
         totals.pointing += outcome->agreement->pointing ? 1 : 0;
@@ -240,6 +263,17 @@ Json to_json(const Totals& totals, const ModelInfo& info) {
                  {"ece", e.expected_calibration_error()},
                  {"per_class", std::move(per_class)},
                  {"confusion", e.confusion()}};
+  const auto share = [](std::size_t part, std::size_t whole) {
+    return whole == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(whole));
+  };
+  if (info.metadata.unsure_below > 0) {
+    result["sure"] = share(totals.sure, e.photos());
+    result["top1_sure"] = share(totals.sure_right, totals.sure);
+  }
+  if (totals.others > 0) {
+    result["others"] = {{"photos", totals.others},
+                        {"sure", share(totals.others_sure, totals.others)}};
+  }
   if (totals.masks > 0) {
     const auto masks = static_cast<double>(totals.masks);
     result["masks"] = totals.masks;
@@ -257,6 +291,15 @@ void print_text(const Json& result) {
   if (result.contains("masks")) {
     std::printf("%zu masks: maximum on the dog %.1f %%, heat on the dog %.1f %%\n",
                 result["masks"].get<std::size_t>(), percent("pointing"), percent("heat_inside"));
+  }
+  if (result.contains("sure") && result["top1_sure"].is_number()) {
+    std::printf("sure of %.1f %%, of which %.1f %% are right\n", percent("sure"),
+                percent("top1_sure"));
+  }
+  if (result.contains("others")) {
+    std::printf("%zu photos of none of the classes: sure of %.1f %%\n",
+                result["others"]["photos"].get<std::size_t>(),
+                result["others"]["sure"].get<double>() * 100);
   }
   const Json& per_class = result["per_class"];
   const Json& confusion = result["confusion"];
@@ -288,7 +331,11 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   auto model = load_model(path);
   if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
   GRADCAM_TRY(const MaskFinder masks, MaskFinder::create(options.masks));
-  GRADCAM_TRY(const auto photos, labelled_photos(options.folder, model->info(), masks));
+  GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks));
+  if (!options.others.empty()) {
+    GRADCAM_TRY(const auto others, other_photos(options.others));
+    photos.insert(photos.end(), others.begin(), others.end());
+  }
   GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos));
   some_failed = totals.failed > 0;
   return to_json(totals, model->info());
@@ -305,6 +352,9 @@ void add_evaluate(CLI::App& app, int& exit_code) {
                       "A safetensors file (default: the model that comes with the program)");
   command->add_option("--masks", options->masks,
                       "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says");
+  command->add_option("--others", options->others,
+                      "Photos of none of the classes, as a folder or folders in it: how often the "
+                      "model is sure of them");
   command->add_flag("--json", options->json, "As one line of JSON");
   command->callback([options, &exit_code] {
     bool some_failed = false;

@@ -208,6 +208,9 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
     std::printf("  %-24s %5.1f %%  %s\n", info.metadata.labels[p.index].c_str(),
                 static_cast<double>(p.probability) * 100, bar.c_str());
   }
+  if (!e.predictions.empty() && e.predictions.front().probability < info.metadata.unsure_below) {
+    std::printf("  not sure: perhaps none of the breeds that the model knows\n");
+  }
   const std::string& label = info.metadata.labels[e.target];
   if (e.heatmap.status == HeatmapStatus::kEmpty) {
     std::printf("  no evidence for %s anywhere: its heatmap is empty\n", label.c_str());

@@ -42,6 +42,7 @@ Json to_json(const ModelInfo& info) {
           {"parameters", info.parameters},
           {"preprocess", Json::parse(to_json(info.preprocess), nullptr, false)},
           {"temperature", info.metadata.temperature},
+          {"unsure_below", info.metadata.unsure_below},
           {"source", info.metadata.source},
           {"license", info.metadata.license},
           {"layers", std::move(layers)}};

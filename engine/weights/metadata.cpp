@@ -62,6 +62,16 @@ Result<float> parse_temperature(const std::string& text) {
   return value;
 }
 
+Result<float> parse_unsure_below(const std::string& text) {
+  const json number = parse_value(text);
+  const float value = number.is_number() ? number.get<float>() : -1.0f;
+  if (!(value >= 0 && value <= 1)) {
+    return fail(ErrorCode::kCorruptModel,
+                "the model's unsure_below is not a number between 0 and 1, but " + quote(text));
+  }
+  return value;
+}
+
 }  // namespace
 
 Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& metadata) {
@@ -86,6 +96,9 @@ Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& m
   if (const auto* text = value("temperature")) {
     GRADCAM_TRY(model.temperature, parse_temperature(*text));
   }
+  if (const auto* text = value("unsure_below")) {
+    GRADCAM_TRY(model.unsure_below, parse_unsure_below(*text));
+  }
   if (const auto* text = value("preprocess")) model.preprocess = *text;
   if (const auto* text = value("source")) model.source = *text;
   if (const auto* text = value("license")) model.license = *text;
@@ -100,6 +113,7 @@ std::map<std::string, std::string> serialize_metadata(const ModelMetadata& metad
   };
   if (!metadata.labels.empty()) result["labels"] = dump(metadata.labels);
   if (metadata.temperature != 1) result["temperature"] = dump(metadata.temperature);
+  if (metadata.unsure_below != 0) result["unsure_below"] = dump(metadata.unsure_below);
   if (!metadata.preprocess.empty()) result["preprocess"] = metadata.preprocess;
   if (!metadata.source.empty()) result["source"] = metadata.source;
   if (!metadata.license.empty()) result["license"] = metadata.license;

@@ -15,6 +15,7 @@ struct ModelMetadata {
   std::string source;               ///< Where the weights come from, "" if absent.
   std::string license;              ///< Their licence, "" if absent.
   float temperature = 1;            ///< Logits are divided by it before the softmax.
+  float unsure_below = 0;  ///< If the best class has less probability, the answer is "not sure".
 };
 
 /// Reads the metadata of a safetensors header. A file without our `format` key, or with another
@@ -23,7 +24,7 @@ struct ModelMetadata {
 ///
 /// kCorruptModel if `format` names another version of ours, if `architecture` is not vgg16, if
 /// `labels` is not a JSON array of distinct, non-empty strings, or `temperature` not a positive
-/// number.
+/// number, or `unsure_below` not one between 0 and 1.
 Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& metadata);
 
 /// The inverse: what to write into a file's header. Fields at their defaults are left out.

@@ -11,7 +11,7 @@ const PROPER = new Set(
   staffordshire sussex tibetan tzu welsh yorkshire`.split(/\s+/),
 );
 
-/** Above this the network is believed, if the runner-up has less than half of it. */
+/** Above this a network that does not say itself when it is sure is believed. */
 const SURE = 0.5;
 /** Below this it sees none of its breeds clearly. */
 const LOST = 0.25;
@@ -40,19 +40,23 @@ export function percent(share: number): string {
   return `${rounded}${NARROW_SPACE}%`;
 }
 
-/** The answer in one line. `predictions` are sorted, the most probable first. */
-export function verdict(predictions: readonly Prediction[]): string {
+/**
+ * The answer in one line.
+ * @param predictions sorted, the most probable first
+ * @param unsureBelow of the model's metadata; 0 if it has none
+ */
+export function verdict(
+  predictions: readonly Prediction[],
+  unsureBelow = 0,
+): string {
   const [first, second] = predictions;
   if (!first) return 'The model knows no breeds.';
   const best = `${breed(first.label)}, ${percent(first.probability)}`;
   if (!second) return best;
-  if (first.probability < LOST) return `Hardly a match: ${best}`;
-  if (
-    first.probability >= SURE &&
-    first.probability >= 2 * second.probability
-  ) {
-    return best;
+  if (first.probability < LOST) {
+    return `Not sure, perhaps none of its breeds: ${best}`;
   }
+  if (first.probability >= (unsureBelow || SURE)) return best;
   return (
     `Not sure: ${breed(first.label)} ${percent(first.probability)} ` +
     `or ${breedInText(second.label)} ${percent(second.probability)}`

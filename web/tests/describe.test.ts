@@ -57,8 +57,10 @@ describe('verdict', () => {
     );
   });
 
-  test('names two when they are close', () => {
-    expect(verdict(predictions(['beagle', 0.51], ['pug', 0.4]))).toBe(
+  test('names two when it is not sure, by the model where it says when', () => {
+    const close = predictions(['beagle', 0.51], ['pug', 0.4]);
+    expect(verdict(close)).toBe('Beagle, 51\u202f%');
+    expect(verdict(close, 0.6)).toBe(
       'Not sure: Beagle 51\u202f% or pug 40\u202f%',
     );
     expect(verdict(predictions(['beagle', 0.41], ['shih_tzu', 0.1]))).toBe(
@@ -68,7 +70,7 @@ describe('verdict', () => {
 
   test('believes nothing when all are improbable', () => {
     expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]))).toBe(
-      'Hardly a match: Beagle, 20\u202f%',
+      'Not sure, perhaps none of its breeds: Beagle, 20\u202f%',
     );
   });
 

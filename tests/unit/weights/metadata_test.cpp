@@ -27,6 +27,7 @@ TEST(Metadata, ReadsAllFields) {
                                      {"source", "here"},
                                      {"license", "Apache-2.0"},
                                      {"temperature", "1.25"},
+                                     {"unsure_below", "0.5"},
                                      {"something_else", "ignored"}});
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_THAT(model->labels, ElementsAre("pug", "L\xc3\xb6wchen"));
@@ -34,6 +35,7 @@ TEST(Metadata, ReadsAllFields) {
   EXPECT_EQ(model->source, "here");
   EXPECT_EQ(model->license, "Apache-2.0");
   EXPECT_EQ(model->temperature, 1.25f);
+  EXPECT_EQ(model->unsure_below, 0.5f);
 }
 
 TEST(Metadata, FilesOfOthersHaveDefaults) {
@@ -44,6 +46,7 @@ TEST(Metadata, FilesOfOthersHaveDefaults) {
     EXPECT_THAT(model->labels, IsEmpty());
     EXPECT_EQ(model->preprocess, "");
     EXPECT_EQ(model->temperature, 1);
+    EXPECT_EQ(model->unsure_below, 0);
   }
 }
 
@@ -54,6 +57,7 @@ TEST(Metadata, RoundTrips) {
   model.source = "somewhere";
   model.license = "CC-BY-4.0";
   model.temperature = 1.37f;  // not exact in decimal
+  model.unsure_below = 0.37f;
   const auto read = parse_metadata(serialize_metadata(model));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->labels, model.labels);
@@ -61,6 +65,7 @@ TEST(Metadata, RoundTrips) {
   EXPECT_EQ(read->source, model.source);
   EXPECT_EQ(read->license, model.license);
   EXPECT_EQ(read->temperature, model.temperature);
+  EXPECT_EQ(read->unsure_below, model.unsure_below);
 
   EXPECT_THAT(serialize_metadata({}), ElementsAre(::testing::Pair("architecture", "vgg16"),
                                                   ::testing::Pair("format", "gradcam.cpp/1")));
@@ -101,6 +106,16 @@ TEST(Metadata, RefusesBadTemperatures) {
   }
   for (const char* text : {"1", "0.5", "2e0", " 3.25 "}) {
     EXPECT_EQ(error_of({{"temperature", text}}), "") << text;
+  }
+}
+
+TEST(Metadata, RefusesBadThresholds) {
+  for (const char* text : {"", "half", "-0.1", "1.01", "1e999", "nan", "null", "[0.5]"}) {
+    EXPECT_THAT(error_of({{"unsure_below", text}}), HasSubstr("not a number between 0 and 1"))
+        << text;
+  }
+  for (const char* text : {"0", "0.5", "1", "5e-1"}) {
+    EXPECT_EQ(error_of({{"unsure_below", text}}), "") << text;
   }
 }
 

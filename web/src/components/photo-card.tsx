@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
+import { network } from '../backend';
 import { breedInText, sentence, verdict, where } from '../describe';
 import {
   labelOf,
@@ -59,11 +60,13 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const target = photo.target.value;
   const label = labelOf(result, target);
   const map = photo.maps.value.get(target);
+  const { value } = network;
+  const unsureBelow = value.state === 'ready' ? value.model.unsure_below : 0;
   return (
     <div class="answer">
       <Stage result={result} map={map} label={label} bare={bare} />
       <div class="words">
-        <p class="verdict">{verdict(result.predictions)}</p>
+        <p class="verdict">{verdict(result.predictions, unsureBelow)}</p>
         <p class="where">
           {!map || map.status === 'ok' ? 'Where it looked for ' : 'Looked for '}
           <strong>{breedInText(label)}</strong>: {map ? where(map) : 'looking…'}
