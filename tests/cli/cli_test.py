@@ -1,0 +1,122 @@
+"""The command line as people meet it: `cli_test.py PATH/TO/gradcam` (run by ctest)."""
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+GRADCAM = sys.argv.pop(1)
+TESTS = Path(__file__).resolve().parent.parent
+IMAGES = TESTS / "fixtures/images"
+MODEL = TESTS / "oracle/fixtures/tiny32.keras.safetensors"  # three classes
+
+
+def gradcam(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess:
+    return subprocess.run([GRADCAM, *map(str, arguments)], input=stdin, capture_output=True,
+                          text=True, timeout=120, check=False)
+
+
+class CommandLine(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def test_explain_writes_the_overlay_and_says_where(self) -> None:
+        result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--class", 1,
+                         "--out", self.folder / "new/maps")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        (overlay,) = (self.folder / "new/maps").iterdir()
+        self.assertIn(str(overlay), result.stdout)
+        self.assertEqual(overlay.read_bytes()[:4], b"\x89PNG")
+
+    def test_bad_photos_are_named_and_the_others_done(self) -> None:
+        (self.folder / "empty.jpg").touch()
+        (self.folder / "text.jpg").write_text("no picture")
+        (self.folder / "cut.jpg").write_bytes((IMAGES / "baseline.jpg").read_bytes()[:300])
+        bad = [self.folder / "empty.jpg", self.folder / "text.jpg", self.folder / "cut.jpg",
+               self.folder / "missing.jpg", IMAGES / "huge.png"]
+        result = gradcam("explain", *bad, IMAGES / "baseline.jpg", "--model", MODEL, "--json")
+        self.assertEqual(result.returncode, 1)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        self.assertEqual([line["photo"] for line in lines],
+                         [str(path) for path in [*bad, IMAGES / "baseline.jpg"]])
+        for line in lines[:-1]:
+            self.assertGreater(len(line["error"]["message"]), 10)
+        self.assertIn("30000 x 30000", lines[4]["error"]["message"])
+        last = lines[-1]
+        self.assertAlmostEqual(sum(entry["probability"] for entry in last["top"]), 1, delta=1e-5)
+        self.assertEqual(len(last["heatmap"]["values"]),
+                         last["heatmap"]["rows"] * last["heatmap"]["cols"])
+
+    def test_names_come_by_standard_input(self) -> None:
+        names = "".join(f"{IMAGES / name}\n" for name in ("baseline.jpg", "scene.png"))
+        result = gradcam("explain", "-", "--model", MODEL, "--json", stdin=names)
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual([json.loads(line)["photo"] for line in result.stdout.splitlines()],
+                         names.split())
+
+    def test_bad_usage(self) -> None:
+        photo = IMAGES / "baseline.jpg"
+        for arguments, said in (
+            (("explain", photo, "--model", MODEL, "--class", "lynx"), "lynx"),
+            (("explain", photo, "--model", MODEL, "--class", 3), "3"),
+            (("explain", photo, "--method", "guess"), "gradcam"),
+            (("explain",), "photo"),
+            (("dance",), "subcommand"),
+        ):
+            result = gradcam(*arguments)
+            self.assertEqual(result.returncode, 2, arguments)
+            self.assertIn(said, result.stdout + result.stderr)
+
+    def test_models_that_are_none(self) -> None:
+        (self.folder / "m.safetensors").write_bytes(MODEL.read_bytes()[:-1])
+        (self.folder / "text.safetensors").write_text("no model, but a text of some length")
+        for name in ("m.safetensors", "text.safetensors", "missing.safetensors"):
+            for arguments in (("explain", IMAGES / "baseline.jpg", "--model"), ("info",)):
+                result = gradcam(*arguments, self.folder / name)
+                self.assertEqual(result.returncode, 1, (arguments, name))
+                self.assertIn(name, result.stderr)
+
+    def make_photos(self) -> list[str]:
+        labels = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
+        for label in labels[:2]:
+            (self.folder / "photos" / label).mkdir(parents=True)
+            for image in ("baseline.jpg", "scene.png"):
+                shutil.copy(IMAGES / image, self.folder / "photos" / label)
+        return labels
+
+    def test_evaluate_counts(self) -> None:
+        labels = self.make_photos()
+        (self.folder / "photos" / labels[0] / "bad.jpg").write_text("no picture")
+        (self.folder / "photos" / "lynx").mkdir()
+        (self.folder / "others").mkdir()
+        shutil.copy(IMAGES / "noise.png", self.folder / "others")
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
+                         "--others", self.folder / "others")
+        self.assertEqual(result.returncode, 1)
+        for said in ("bad.jpg", "lynx"):
+            self.assertIn(said, result.stderr)
+        numbers = json.loads(result.stdout)
+        self.assertEqual((numbers["photos"], numbers["failed"]), (4, 1))
+        self.assertEqual(numbers["others"]["photos"], 1)
+        # The same two photos in both folders: each is right in one of them at most.
+        self.assertLessEqual(numbers["top1"], 0.5)
+        rows = numbers["confusion"]
+        self.assertEqual([sum(row) for row in rows], [2, 2, 0])
+        self.assertEqual(rows[0], rows[1])
+        self.assertEqual(numbers["per_class"][2]["top1"], None)
+
+    def test_evaluate_without_photos(self) -> None:
+        for folder in (self.folder, self.folder / "missing"):
+            result = gradcam("evaluate", folder, "--model", MODEL)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(str(folder), result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
