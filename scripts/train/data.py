@@ -58,7 +58,7 @@ def load(root: Path, splits: list[str], cache: Path, log=print) -> Photos:
     Optional root/MANIFEST.tsv (columns file, view, image_id) says which photos are tight crops
     and which show the same picture, so that no picture is on both sides of the holdout.
     """
-    listed = _list_files(root, splits)
+    listed = list_files(root, splits)
     key = f"{'-'.join(splits)}-{zlib.crc32(json.dumps([str(root), listed]).encode()):08x}"
     pixels_path, index_path = cache / f"{key}.pixels", cache / f"{key}.json"
     if not index_path.exists():
@@ -67,7 +67,7 @@ def load(root: Path, splits: list[str], cache: Path, log=print) -> Photos:
     files = [entry[0] for entry in index]
     size = np.array([entry[1:] for entry in index], np.int64)
     lengths = size.prod(1) * 3
-    manifest = _manifest(root)
+    manifest = read_manifest(root)
     names = [file.split("/")[1] for file in files]
     breeds = sorted(set(names))
     pictures = [manifest.get(file, {}).get("image_id") or file for file in files]
@@ -84,7 +84,7 @@ def load(root: Path, splits: list[str], cache: Path, log=print) -> Photos:
     )
 
 
-def _list_files(root: Path, splits: list[str]) -> list[str]:
+def list_files(root: Path, splits: list[str]) -> list[str]:
     files = []
     for split in splits:
         if not (root / split).is_dir():
@@ -100,7 +100,7 @@ def _list_files(root: Path, splits: list[str]) -> list[str]:
     return files
 
 
-def _manifest(root: Path) -> dict[str, dict[str, str]]:
+def read_manifest(root: Path) -> dict[str, dict[str, str]]:
     path = root / "MANIFEST.tsv"
     if not path.exists():
         return {}

@@ -1,6 +1,7 @@
 """Writes a checkpoint as a plain VGG16 in safetensors: batch norm folded in, fc1 at full size.
 
-The temperature that calibrates the probabilities is fitted on the held-out photos.
+The temperature that calibrates the probabilities, and the probability below which the model is not
+sure, are fitted on the held-out photos.
 """
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from train import Sampler, log
 SIZE = 224
 POSITIONS = (SIZE // 32) ** 2  # of block5_pool
 RECALIBRATION_PHOTOS = 768
+SURE_MEANS = 0.9  # the model is sure from the probability on where it is right that often
 SOURCE = "trained by scripts/train on ImageNet dogs (Imagewoof, Imagenette, Stanford Dogs), Oxford-IIIT Pet and Caltech-101; see MODEL_CARD.md"
 LICENSE = "non-commercial research and education (terms of the ImageNet photos); see MODEL_CARD.md"
 
@@ -91,6 +93,14 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(min(candidates, key=cross_entropy))
 
 
+def fit_threshold(probabilities: np.ndarray, right: np.ndarray, wanted: float) -> float:
+    """The least probability from which on the answers are right as often as wanted; 1 if never."""
+    order = np.argsort(-probabilities)
+    share_right = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(share_right >= wanted)
+    return float(probabilities[order[enough[-1]]]) if len(enough) else 1.0
+
+
 def export(args: argparse.Namespace) -> None:
     saved = torch.load(args.checkpoint, map_location="cpu")
     labels = data.read_labels(args.labels)
@@ -112,14 +122,19 @@ def export(args: argparse.Namespace) -> None:
     for rule in ("squash", "shorter_side"):
         logits = evaluate.predict(forward, photos, chosen, rule, SIZE, torch.device("cpu"))
         right, crop = logits.argmax(1) == truth, photos.crop_view[chosen]
-        scores[rule] = (float(right.mean()), fit_temperature(logits, truth))
+        temperature = fit_temperature(logits, truth)
+        best = torch.from_numpy(logits / temperature).softmax(1).numpy().max(1)
+        threshold = fit_threshold(best, right, SURE_MEANS)
+        scores[rule] = (float(right.mean()), temperature, threshold)
         log(f"held out, {rule}: full {right[~crop].mean():.3f} of {(~crop).sum()}, "
-            f"crop {right[crop].mean():.3f} of {crop.sum()}, temperature {scores[rule][1]:.3f}")
+            f"crop {right[crop].mean():.3f} of {crop.sum()}, temperature {temperature:.3f}, "
+            f"sure of {(best >= threshold).mean():.3f} from {threshold:.3f} on")
     rule = args.rule or max(scores, key=lambda name: scores[name][0])
     metadata = {
         "format": "gradcam.cpp/1", "architecture": "vgg16", "labels": json.dumps(labels),
         "preprocess": json.dumps(preprocess(rule), separators=(",", ":")),
         "source": SOURCE, "license": LICENSE, "temperature": f"{scores[rule][1]:.4f}",
+        "unsure_below": f"{scores[rule][2]:.3f}",
     }
     tensors.write(args.out, result, metadata)
     log(f"wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB, {rule}")

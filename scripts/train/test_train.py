@@ -8,11 +8,13 @@ import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
 from PIL import Image
 
+import card
 import data
 import distil
 import evaluate
@@ -189,6 +191,34 @@ class Export(unittest.TestCase):
         odds = np.exp(true) / np.exp(true).sum(1, keepdims=True)
         truth = np.array([rng.choice(5, p=p) for p in odds])
         self.assertAlmostEqual(export.fit_temperature(true * 2.5, truth), 2.5, delta=0.2)
+
+    def test_the_threshold_is_where_answers_are_right_often_enough(self) -> None:
+        probabilities = np.array([0.2, 0.9, 0.5, 0.8, 0.6])
+        right = np.array([False, True, False, True, True])
+        self.assertEqual(export.fit_threshold(probabilities, right, 0.9), 0.6)
+        self.assertEqual(export.fit_threshold(probabilities, right, 0.75), 0.5)
+        self.assertEqual(export.fit_threshold(probabilities, ~right, 0.9), 1.0)
+
+
+class Card(unittest.TestCase):
+    RESULT = {"photos": 3, "top1": 0.5, "top5": 1.0, "ece": 0.05, "sure": 0.25, "top1_sure": 1.0,
+              "others": {"photos": 8, "sure": 0.125},
+              "per_class": [{"label": "a_b", "photos": 3, "top1": 1 / 3},
+                            {"label": "c", "photos": 0, "top1": None}],
+              "confusion": [[1, 2], [0, 0]]}
+
+    def test_tables(self) -> None:
+        text = card.tables(self.RESULT, {"full": self.RESULT}, {})
+        self.assertIn("| full | 3 | 50.0 % | 100.0 % | 0.050 | 25.0 % | 100.0 % |", text)
+        self.assertIn("Of 8 pictures without a dog it is sure of 12.5 %.", text)
+        self.assertIn("| a_b | 33.3 % of 3 |", text)
+        self.assertIn("| c | - |", text)
+
+    def test_confusion_is_a_picture(self) -> None:
+        root = ElementTree.fromstring(card.confusion_svg(self.RESULT))
+        texts = [element.text for element in root.iter() if element.tag.endswith("text")]
+        self.assertEqual(texts.count("a b"), 2)
+        self.assertEqual([text for text in texts if text.isdigit()], ["1", "2"])
 
 
 if __name__ == "__main__":
