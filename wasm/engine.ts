@@ -37,8 +37,16 @@ export interface EngineInfo {
   /** Names that `heatRgba` and `overlayPng` take. */
   colormaps: string[];
   /** What `explain` can be asked for: its name, its title and a sentence on it for people. */
-  methods: { name: string; title: string; about: string }[];
+  methods: {
+    name: string;
+    title: string;
+    about: string;
+    /** Whether several members can run it. */
+    together: boolean;
+  }[];
   layers: string[];
+  /** The most engines that can divide a model. */
+  max_members: number;
 }
 
 export interface ModelInfo {
@@ -118,6 +126,21 @@ export interface Explanation {
   milliseconds: number;
 }
 
+/** Which of how many engines that divide a model this one is, counted from 0. */
+export interface Share {
+  member: number;
+  members: number;
+}
+
+/** Whether a member has something to compute, lacks a message of another one, or is done. */
+export type Progress = 'ready' | 'waiting' | 'done';
+
+/** Numbers for another member. */
+export interface MemberMessage {
+  member: number;
+  values: Float32Array<ArrayBuffer>;
+}
+
 /** A file that is read in pieces; a `Blob` is another, where the browser lets it be read. */
 export interface PieceReader {
   size: number;
@@ -129,6 +152,10 @@ const HEADER_LENGTH_BYTES = 8;
 
 /** A tensor is handed over in pieces of about this size. */
 const PIECE_BYTES = 16 << 20;
+
+const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'done'];
+
+const WHOLE: Share = { member: 0, members: 1 };
 
 /** A tensor within a safetensors file; its pieces must be whole rows. */
 interface TensorPlace {
@@ -168,11 +195,14 @@ export class Engine {
    * Loads a safetensors file piece by piece, so that it is never in memory as a whole. If that
    * fails, the engine keeps the model it had.
    * Throws what `source` throws when it cannot be read.
-   * @param progress is told the share already read, from 0 to 1.
+   * @param progress is told the part already read, from 0 to 1.
+   * @param share makes this engine one of several members that divide the model: it reads only
+   *   its share, and `classify` and `explain` are not for it.
    */
   async loadModel(
     source: Blob | Uint8Array | PieceReader,
-    progress: (share: number) => void = () => {},
+    progress: (part: number) => void = () => {},
+    { member, members }: Share = WHOLE,
   ): Promise<ModelInfo> {
     const { wasm, handle } = this;
     const { size: total, read } = pieceReader(source);
@@ -186,7 +216,14 @@ export class Engine {
     const header = await read(0, headerBytes);
     const { tensors } = this.withBytes(header, (pointer) =>
       this.call<{ tensors: TensorPlace[] }>(
-        wasm.gradcam_model_begin(handle, pointer, header.length, total),
+        wasm.gradcam_model_begin(
+          handle,
+          pointer,
+          header.length,
+          total,
+          member,
+          members,
+        ),
       ),
     );
     for (const [index, tensor] of tensors.entries()) {
@@ -205,9 +242,11 @@ export class Engine {
 
   /** Takes the bytes of an image file as the photo. */
   decode(file: Uint8Array): PhotoInfo {
-    return this.withBytes(file, (pointer) =>
-      this.call(
-        this.wasm.gradcam_photo_decode(this.handle, pointer, file.length),
+    return timed(() =>
+      this.withBytes(file, (pointer) =>
+        this.call<Omit<PhotoInfo, 'milliseconds'>>(
+          this.wasm.gradcam_photo_decode(this.handle, pointer, file.length),
+        ),
       ),
     );
   }
@@ -220,9 +259,11 @@ export class Engine {
         `${data.length} bytes given for ${width} x ${height} RGBA pixels`,
       );
     }
-    return this.withBytes(data, (pointer) =>
-      this.call(
-        this.wasm.gradcam_photo_rgba(this.handle, pointer, width, height),
+    return timed(() =>
+      this.withBytes(data, (pointer) =>
+        this.call<Omit<PhotoInfo, 'milliseconds'>>(
+          this.wasm.gradcam_photo_rgba(this.handle, pointer, width, height),
+        ),
       ),
     );
   }
@@ -237,7 +278,18 @@ export class Engine {
 
   /** The probabilities of all classes for the photo. */
   classify(): Classification {
-    return this.call(this.wasm.gradcam_forward(this.handle));
+    const { milliseconds: preprocess } = this.beginForward();
+    const start = performance.now();
+    while (this.progress() === 'ready') this.step();
+    if (this.progress() !== 'done') {
+      throw new EngineError(
+        'invalid_argument',
+        'this engine has only a share of the model',
+      );
+    }
+    const forward = performance.now() - start;
+    const predictions = this.predictions();
+    return { predictions, milliseconds: { preprocess, forward } };
   }
 
   /**
@@ -245,18 +297,11 @@ export class Engine {
    * methods that `about` lists.
    */
   explain(classes: readonly number[], method = 'gradcam'): Explanation {
-    const indices = new Uint8Array(Int32Array.from(classes).buffer);
     const name = new TextEncoder().encode(method);
-    const { rows, cols, maps, milliseconds } = this.withBytes(
-      indices,
-      (pointer) =>
+    return this.explanation(() =>
+      this.withBytes(bytesOf(classes), (pointer) =>
         this.withBytes(name, (namePointer) =>
-          this.call<{
-            rows: number;
-            cols: number;
-            maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
-            milliseconds: number;
-          }>(
+          this.call(
             this.wasm.gradcam_explain(
               this.handle,
               pointer,
@@ -266,7 +311,94 @@ export class Engine {
             ),
           ),
         ),
+      ),
     );
+  }
+
+  /**
+   * Begins to classify the photo of member 0 together with the other members, and forgets what was
+   * under way. All members must have begun before one is given a message. The photo's
+   * preprocessing takes the milliseconds.
+   */
+  beginForward(): { milliseconds: number } {
+    return timed(() =>
+      this.call<object>(this.wasm.gradcam_members_forward(this.handle)),
+    );
+  }
+
+  /** After that is done: begins Grad-CAM of these classes, the same at all members. */
+  beginExplain(classes: readonly number[]): void {
+    this.withBytes(bytesOf(classes), (pointer) =>
+      this.call(
+        this.wasm.gradcam_members_explain(this.handle, pointer, classes.length),
+      ),
+    );
+  }
+
+  /** Where this member is with what it has begun. */
+  progress(): Progress {
+    return PROGRESS[this.wasm.gradcam_members_progress(this.handle)]!;
+  }
+
+  /** Computes one layer at most. */
+  step(): void {
+    this.call(this.wasm.gradcam_members_step(this.handle));
+  }
+
+  /** What beginning and the last steps have left for other members, to be sent in this order. */
+  takeMessages(): MemberMessage[] {
+    const messages: MemberMessage[] = [];
+    for (;;) {
+      const member = this.wasm.gradcam_members_send(this.handle);
+      if (member < 0) return messages;
+      messages.push({ member, values: new Float32Array(this.data().buffer) });
+    }
+  }
+
+  /** Takes what the member `from` has sent; its messages must come in their order. */
+  receive(from: number, values: Float32Array): void {
+    const { buffer, byteOffset, byteLength } = values;
+    this.withBytes(new Uint8Array(buffer, byteOffset, byteLength), (pointer) =>
+      this.call(
+        this.wasm.gradcam_members_receive(
+          this.handle,
+          from,
+          pointer,
+          values.length,
+        ),
+      ),
+    );
+  }
+
+  /** When classifying together is done, at any member. */
+  predictions(): Prediction[] {
+    const { predictions } = this.call<{ predictions: Prediction[] }>(
+      this.wasm.gradcam_members_predictions(this.handle),
+    );
+    return predictions;
+  }
+
+  /** When explaining together is done: the maps, at member 0, by a method that can do that. */
+  maps(method = 'gradcam'): Explanation {
+    const name = new TextEncoder().encode(method);
+    return this.explanation(() =>
+      this.withBytes(name, (pointer) =>
+        this.call(
+          this.wasm.gradcam_members_maps(this.handle, pointer, name.length),
+        ),
+      ),
+    );
+  }
+
+  /** Heatmaps as a call of the engine describes them, with the values it leaves. */
+  private explanation(
+    call: () => {
+      rows: number;
+      cols: number;
+      maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
+    },
+  ): Explanation {
+    const { rows, cols, maps, milliseconds } = timed(call);
     const all = new Float32Array(this.data().buffer);
     const cells = rows * cols;
     return {
@@ -378,6 +510,17 @@ export class Engine {
       count,
     ).slice();
   }
+}
+
+/** What a task returns, and how long it took. */
+function timed<T extends object>(task: () => T): T & { milliseconds: number } {
+  const start = performance.now();
+  const result = task();
+  return { ...result, milliseconds: performance.now() - start };
+}
+
+function bytesOf(classes: readonly number[]): Uint8Array {
+  return new Uint8Array(Int32Array.from(classes).buffer);
 }
 
 function valuesOf({

@@ -22,6 +22,8 @@ export interface Exports {
     header: number,
     count: number,
     fileBytes: number,
+    member: number,
+    members: number,
   ): number;
   gradcam_model_tensor(
     engine: number,
@@ -38,11 +40,31 @@ export interface Exports {
     height: number,
   ): number;
   gradcam_photo_preview(engine: number, maxSide: number): number;
-  gradcam_forward(engine: number): number;
   gradcam_explain(
     engine: number,
     classes: number,
     count: number,
+    method: number,
+    methodBytes: number,
+  ): number;
+  gradcam_members_forward(engine: number): number;
+  gradcam_members_explain(
+    engine: number,
+    classes: number,
+    count: number,
+  ): number;
+  gradcam_members_progress(engine: number): number;
+  gradcam_members_step(engine: number): number;
+  gradcam_members_send(engine: number): number;
+  gradcam_members_receive(
+    engine: number,
+    from: number,
+    values: number,
+    count: number,
+  ): number;
+  gradcam_members_predictions(engine: number): number;
+  gradcam_members_maps(
+    engine: number,
     method: number,
     methodBytes: number,
   ): number;

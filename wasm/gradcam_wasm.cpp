@@ -1,7 +1,6 @@
 #include "gradcam_wasm.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -19,16 +18,18 @@
 #include "image/overlay.h"
 #include "image/png.h"
 #include "vgg16/loader.h"
+#include "vgg16/member.h"
 
 using namespace gradcam;
 
-/// One model, one photo, and the outcome of the last call.
+/// One model or a share of one, one photo, and the outcome of the last call.
 struct gradcam_engine {
   std::optional<Vgg16Loader> loader;
-  std::optional<Vgg16> model;
-  Activations activations;
+  std::optional<Member> member;
   std::optional<Image> photo;
-  bool classified = false;  // activations belong to photo
+  bool classified = false;             // the member's activations belong to photo
+  std::vector<std::size_t> explained;  // classes that the members have begun to explain
+  std::vector<Message> messages;       // to other members, the next one last
 
   std::string message;
   std::vector<std::uint8_t> data;
@@ -45,22 +46,15 @@ constexpr std::string_view kSimd =
     "none";
 #endif
 
-class Stopwatch {
- public:
-  double milliseconds() const {
-    const std::chrono::duration<double, std::milli> passed =
-        std::chrono::steady_clock::now() - start_;
-    return passed.count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 /// Turns the outcome of a call into the engine's message and the status that C sees.
 int32_t finish(gradcam_engine* engine, const Result<Json>& result) {
   engine->message = dump(result ? *result : to_json(result.error()));
   return result ? 0 : 1;
+}
+
+/// The outcome of a call that has nothing to tell but whether it went well.
+Result<Json> plain(const Result<void>& result) {
+  return result ? Result<Json>(Json::object()) : std::unexpected(result.error());
 }
 
 template <class T>
@@ -71,7 +65,7 @@ void set_data(gradcam_engine* engine, std::span<const T> values) {
 }
 
 Result<void> check_model(const gradcam_engine* engine) {
-  if (engine->model) return {};
+  if (engine->member) return {};
   return fail(ErrorCode::kInvalidArgument, "no model is loaded");
 }
 
@@ -93,18 +87,20 @@ Result<std::uint64_t> check_file_bytes(double file_bytes) {
   return fail(ErrorCode::kInvalidArgument, "the size of the file is not a number of bytes");
 }
 
+const ModelInfo& model_info(const gradcam_engine* engine) { return engine->member->model().info(); }
+
 Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
-                         double file_bytes) {
+                         double file_bytes, const Share& share) {
   GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
   GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes, size));
-  GRADCAM_TRY(engine->loader, Vgg16Loader::begin(std::move(header)));
+  GRADCAM_TRY(engine->loader, Vgg16Loader::begin(std::move(header), {.share = share}));
   Json tensors = Json::array();
   const SafetensorsHeader& checked = engine->loader->header();
   for (std::size_t i = 0; i < checked.tensors.size(); ++i) {
-    const TensorInfo& info = checked.tensors[i];
-    tensors.push_back({{"name", info.name},
-                       {"begin", checked.data_offset + info.begin},
-                       {"end", checked.data_offset + info.end},
+    const FileRange range = engine->loader->wanted(i);
+    tensors.push_back({{"name", checked.tensors[i].name},
+                       {"begin", range.begin},
+                       {"end", range.end},
                        {"row_bytes", engine->loader->row_bytes(i)}});
   }
   return Json{{"tensors", std::move(tensors)}};
@@ -122,26 +118,24 @@ Result<Json> finish_model(gradcam_engine* engine) {
   auto model = engine->loader->finish();
   engine->loader.reset();
   if (!model) return std::unexpected(model.error());
-  GRADCAM_TRY(Activations activations, model->make_activations());
-  engine->model = *std::move(model);
-  engine->activations = std::move(activations);
+  GRADCAM_TRY(Member member, Member::create(*std::move(model)));
+  engine->member = std::move(member);
   engine->classified = false;
-  return to_json(engine->model->info());
+  engine->messages.clear();
+  return to_json(model_info(engine));
 }
 
-Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string_view format,
-                        const Stopwatch& watch) {
+Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string_view format) {
   GRADCAM_CHECK_OK(check_model(engine));
   engine->photo.reset();
   engine->classified = false;
   GRADCAM_TRY(engine->photo, std::move(image));
   const Image& photo = *engine->photo;
-  const Box crop = crop_box(engine->model->info().preprocess, photo.width, photo.height);
+  const Box crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
   return Json{{"width", photo.width},
               {"height", photo.height},
               {"format", format},
-              {"crop", to_json(crop)},
-              {"milliseconds", watch.milliseconds()}};
+              {"crop", to_json(crop)}};
 }
 
 Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
@@ -166,33 +160,9 @@ Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
   return Json{{"width", width}, {"height", height}};
 }
 
-Result<Json> forward(gradcam_engine* engine) {
-  GRADCAM_CHECK_OK(check_model(engine));
-  GRADCAM_CHECK_OK(check_photo(engine));
-  const Stopwatch preprocess_watch;
-  GRADCAM_TRY(const Tensor input, preprocess(*engine->photo, engine->model->info().preprocess));
-  const double preprocess_ms = preprocess_watch.milliseconds();
-  const Stopwatch forward_watch;
-  engine->classified = false;
-  GRADCAM_CHECK_OK(engine->model->forward(input, engine->activations));
-  engine->classified = true;
-  const double forward_ms = forward_watch.milliseconds();
-  return Json{{"predictions",
-               to_json(engine->model->predictions(engine->activations), engine->model->info())},
-              {"milliseconds", {{"preprocess", preprocess_ms}, {"forward", forward_ms}}}};
-}
-
-Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
-                     std::string_view method_name) {
-  GRADCAM_TRY(const Method method, find_method(method_name));
-  if (!engine->classified) {
-    return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
-  }
-  const Stopwatch watch;
-  // A negative number wraps to one that no model has, and is refused with the others.
-  const std::vector<std::size_t> indices(classes.begin(), classes.end());
-  GRADCAM_TRY(const std::vector<Heatmap> maps,
-              method.explain(*engine->model, engine->activations, indices));
+/// Leaves the maps at gradcam_data, and says what they are.
+Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
+               const std::vector<Heatmap>& maps) {
   Json list = Json::array();
   std::vector<float> values;
   for (std::size_t i = 0; i < maps.size(); ++i) {
@@ -202,11 +172,78 @@ Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
     values.insert(values.end(), maps[i].values.begin(), maps[i].values.end());
   }
   set_data(engine, std::span<const float>(values));
-  const Tensor& layer = engine->activations.block5_conv3();
-  return Json{{"rows", layer.dim(0)},
-              {"cols", layer.dim(1)},
-              {"maps", std::move(list)},
-              {"milliseconds", watch.milliseconds()}};
+  const Tensor& layer = engine->member->activations().block5_conv3();
+  return Json{{"rows", layer.dim(0)}, {"cols", layer.dim(1)}, {"maps", std::move(list)}};
+}
+
+Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
+                     std::string_view method_name) {
+  GRADCAM_TRY(const Method method, find_method(method_name));
+  if (!engine->classified) {
+    return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
+  }
+  // A negative number wraps to one that no model has, and is refused with the others.
+  const std::vector<std::size_t> indices(classes.begin(), classes.end());
+  GRADCAM_TRY(const std::vector<Heatmap> maps,
+              method.explain(engine->member->model(), engine->member->activations(), indices));
+  return give_maps(engine, indices, maps);
+}
+
+Result<void> members_forward(gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  engine->classified = false;
+  engine->messages.clear();
+  if (engine->member->model().share().member > 0) return engine->member->begin_forward(nullptr);
+  GRADCAM_CHECK_OK(check_photo(engine));
+  GRADCAM_TRY(const Tensor input, preprocess(*engine->photo, model_info(engine).preprocess));
+  return engine->member->begin_forward(&input);
+}
+
+Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> classes) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  engine->explained.assign(classes.begin(), classes.end());
+  return engine->member->begin_explain(engine->explained);
+}
+
+Result<void> members_step(gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  const auto progress = engine->member->step();
+  return progress ? Result<void>() : std::unexpected(progress.error());
+}
+
+Result<void> members_receive(gradcam_engine* engine, std::size_t from,
+                             std::span<const float> values) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  GRADCAM_TRY(Tensor tensor, Tensor::from({values.size()}, values));
+  return engine->member->receive(from, std::move(tensor));
+}
+
+Result<void> check_done(const gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  const Member& member = *engine->member;
+  if (member.is_classified() && member.progress() == Progress::kDone) return {};
+  return fail(ErrorCode::kInvalidArgument, "the members are not done");
+}
+
+Result<Json> members_predictions(gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_done(engine));
+  const Member& member = *engine->member;
+  engine->classified = true;
+  return Json{{"predictions",
+               to_json(member.model().predictions(member.activations()), member.model().info())}};
+}
+
+Result<Json> members_maps(gradcam_engine* engine, std::string_view name) {
+  GRADCAM_CHECK_OK(check_done(engine));
+  GRADCAM_TRY(const Method method, find_method(name));
+  if (method.explain_together == nullptr) {
+    return fail(ErrorCode::kInvalidArgument, "several members cannot run this method");
+  }
+  const std::vector<Heatmap> maps = method.explain_together(*engine->member);
+  if (maps.size() != engine->explained.size()) {
+    return fail(ErrorCode::kInvalidArgument, "no classes have been explained");
+  }
+  return give_maps(engine, engine->explained, maps);
 }
 
 Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
@@ -226,7 +263,7 @@ Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t r
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
   GRADCAM_TRY(const Colormap colormap, find_colormap(name));
   const Image& photo = *engine->photo;
-  const Box crop = crop_box(engine->model->info().preprocess, photo.width, photo.height);
+  const Box crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   GRADCAM_TRY(const Image image, overlay(photo, crop, values, rows, cols, colormap, alpha));
   GRADCAM_TRY(engine->data, encode_png(image));
@@ -264,15 +301,18 @@ int32_t gradcam_about(gradcam_engine* engine) {
   }
   Json all_methods = Json::array();
   for (const Method& method : methods()) {
-    all_methods.push_back(
-        {{"name", method.name}, {"title", method.title}, {"about", method.about}});
+    all_methods.push_back({{"name", method.name},
+                           {"title", method.title},
+                           {"about", method.about},
+                           {"together", method.explain_together != nullptr}});
   }
   return finish(engine, Json{{"version", GRADCAM_VERSION},
                              {"simd", kSimd},
                              {"convolutions", std::move(convolutions)},
                              {"colormaps", colormap_names()},
                              {"methods", std::move(all_methods)},
-                             {"layers", {"block5_conv3"}}});
+                             {"layers", {"block5_conv3"}},
+                             {"max_members", kMaxMembers}});
 }
 
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
@@ -285,9 +325,9 @@ int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes,
 }
 
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
-                            double file_bytes) {
+                            double file_bytes, uint32_t member, uint32_t members) {
   engine->loader.reset();
-  return finish(engine, begin_model(engine, {header, count}, file_bytes));
+  return finish(engine, begin_model(engine, {header, count}, file_bytes, {member, members}));
 }
 
 int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8_t* bytes,
@@ -300,31 +340,68 @@ int32_t gradcam_model_finish(gradcam_engine* engine) {
 }
 
 int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {
-  const Stopwatch watch;
   const std::span file(bytes, count);
-  return finish(engine, take_photo(engine, decode_image(file), sniff_format(file), watch));
+  return finish(engine, take_photo(engine, decode_image(file), sniff_format(file)));
 }
 
 int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
                            int32_t height) {
-  const Stopwatch watch;
   if (width < 1 || height < 1) {
     return finish(engine, fail(ErrorCode::kInvalidArgument, "a photo has at least one pixel"));
   }
   const std::size_t bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 4;
-  return finish(engine,
-                take_photo(engine, image_from_rgba({rgba, bytes}, width, height), "rgba", watch));
+  return finish(engine, take_photo(engine, image_from_rgba({rgba, bytes}, width, height), "rgba"));
 }
 
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
   return finish(engine, preview(engine, max_side));
 }
 
-int32_t gradcam_forward(gradcam_engine* engine) { return finish(engine, forward(engine)); }
-
 int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
                         const char* method, uint32_t method_bytes) {
   return finish(engine, explain(engine, {classes, count}, {method, method_bytes}));
+}
+
+int32_t gradcam_members_forward(gradcam_engine* engine) {
+  return finish(engine, plain(members_forward(engine)));
+}
+
+int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count) {
+  return finish(engine, plain(members_explain(engine, {classes, count})));
+}
+
+int32_t gradcam_members_progress(const gradcam_engine* engine) {
+  return static_cast<int32_t>(engine->member ? engine->member->progress() : Progress::kDone);
+}
+
+int32_t gradcam_members_step(gradcam_engine* engine) {
+  return finish(engine, plain(members_step(engine)));
+}
+
+int32_t gradcam_members_send(gradcam_engine* engine) {
+  std::vector<Message>& messages = engine->messages;
+  if (messages.empty() && engine->member) {
+    messages = engine->member->take_messages();
+    std::ranges::reverse(messages);
+  }
+  if (messages.empty()) return -1;
+  const Message message = std::move(messages.back());
+  messages.pop_back();
+  set_data(engine, message.values.values());
+  return static_cast<int32_t>(message.member);
+}
+
+int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const float* values,
+                                uint32_t count) {
+  return finish(engine, plain(members_receive(engine, from, {values, count})));
+}
+
+int32_t gradcam_members_predictions(gradcam_engine* engine) {
+  return finish(engine, members_predictions(engine));
+}
+
+int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes) {
+  return finish(engine, members_maps(engine, {method, method_bytes}));
 }
 
 int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,

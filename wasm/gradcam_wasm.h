@@ -34,19 +34,21 @@ const void* gradcam_data(const gradcam_engine* engine);
 uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
 /// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
-/// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "..."}, ...],
-/// "layers": ["block5_conv3"]}
+/// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "...",
+/// "together": whether several members can run it}, ...], "layers": ["block5_conv3"],
+/// "max_members": the most engines that can divide a model}
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
 /// First the header: pass the first 8 bytes to learn its length
 /// ({"header_bytes": n}), then those n bytes to start loading:
 /// {"tensors": [{"name": "...", "begin": absolute offset, "end": ..., "row_bytes": ...}, ...]} in
-/// file order.
+/// file order. If this engine is only one of several `members` (counted from 0) that divide the
+/// model, these are the rows of its own share; with 1 member it has all of them.
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
                                    double file_bytes);
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
-                            double file_bytes);
+                            double file_bytes, uint32_t member, uint32_t members);
 /// Hands over the next bytes of the tensor with this index: all of them, or any number of whole
 /// rows, so that a tensor of 400 MB need not be in memory twice. They may be freed afterwards.
 int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8_t* bytes,
@@ -58,7 +60,7 @@ int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8
 int32_t gradcam_model_finish(gradcam_engine* engine);
 
 /// Decodes an image file: {"width": w, "height": h, "format": "jpeg", "crop": {"x": .., "y": ..,
-/// "width": .., "height": ..}, "milliseconds": ..}. The crop is what the network sees.
+/// "width": .., "height": ..}}. The crop is what the network sees.
 int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 /// Takes pixels that a browser decoded (RGBA, upright) in the place of an image file.
 int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
@@ -67,14 +69,35 @@ int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t 
 /// {"width": w, "height": h}.
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 
-/// Classifies the photo: {"predictions": [{"label": "beagle", "index": 0, "probability": 0.93,
-/// "logit": 8.1}, ... all classes, most probable first], "milliseconds": {"preprocess": ..,
-/// "forward": ..}}.
-int32_t gradcam_forward(gradcam_engine* engine);
+/// An engine is one of the members that divide a model, often the only one. All of them begin; then
+/// each steps, and gets the messages that the others have for it, until it is done. Messages of
+/// one member to another must arrive in their order. Photos are member 0's, and so are the results.
 
-/// Heatmaps at block5_conv3 for `count` classes of the photo last classified: float32
-/// [count, rows, cols] in [0, 1] at gradcam_data, and {"rows": 14, "cols": 14, "maps":
-/// [{"class": index, "status": "ok" | "empty", "max": raw maximum}, ...], "milliseconds": ..}.
+/// Begins to classify the photo, and forgets what was under way. No message may be given to an
+/// engine that has not begun.
+int32_t gradcam_members_forward(gradcam_engine* engine);
+/// After that is done: begins Grad-CAM of these classes.
+int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count);
+/// 0 if there is something to compute, 1 if a message is lacking, 2 at the end.
+int32_t gradcam_members_progress(const gradcam_engine* engine);
+/// Computes one layer at most.
+int32_t gradcam_members_step(gradcam_engine* engine);
+/// Whom the next message is for, with its float32 at gradcam_data; -1 if there is none. To be asked
+/// after beginning and after each step, until there is none.
+int32_t gradcam_members_send(gradcam_engine* engine);
+/// Gives this member what the member `from` has sent.
+int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const float* values,
+                                uint32_t count);
+/// When classifying is done: {"predictions": [{"label": "beagle", "index": 0, "probability": 0.93,
+/// "logit": 8.1}, ... all classes, most probable first]}.
+int32_t gradcam_members_predictions(gradcam_engine* engine);
+/// When explaining is done: the heatmaps, as gradcam_explain gives them, by a method that several
+/// members can run.
+int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes);
+
+/// Heatmaps at block5_conv3 for `count` classes of the photo last classified, by an engine with all
+/// of the model: float32 [count, rows, cols] in [0, 1] at gradcam_data, and {"rows": 14,
+/// "cols": 14, "maps": [{"class": index, "status": "ok" | "empty", "max": raw maximum}, ...]}.
 int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
                         const char* method, uint32_t method_bytes);
 

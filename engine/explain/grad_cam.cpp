@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "kernels/weighted_sum.h"
+
 namespace gradcam {
 namespace {
 
@@ -61,10 +63,7 @@ Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> al
                     to_string(activation.shape()));
   }
   std::vector<double> raw(activation.dim(0) * activation.dim(1));
-  const float* value = activation.data();
-  for (double& cell : raw) {
-    for (const float weight : alpha) cell += double{weight} * *value++;
-  }
+  weighted_sums(activation.data(), raw.size(), alpha.size(), alpha.data(), raw.data());
   return make_heatmap(activation.dim(0), activation.dim(1), raw);
 }
 

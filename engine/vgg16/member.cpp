@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/max_pool2x2.h"
+#include "kernels/weighted_sum.h"
 #include "layers/relu.h"
 
 namespace gradcam {
@@ -107,6 +108,7 @@ const Tensor& Member::output(std::size_t layer) const {
 Result<void> Member::begin_forward(const Tensor* input) {
   for (std::vector<Tensor>& messages : inbox_) messages.clear();
   outbox_.clear();
+  raw_maps_.clear();
   is_classified_ = false;
   stage_ = end_ = 0;
   if ((share().member == 0) != (input != nullptr)) {
@@ -115,9 +117,8 @@ Result<void> Member::begin_forward(const Tensor* input) {
   if (input != nullptr) {
     const auto size = static_cast<std::size_t>(model_.info().preprocess.size);
     if (input->shape() != Shape{size, size, 3}) {
-      return fail(ErrorCode::kInvalidArgument, "a network for inputs of shape " +
-                                                   to_string({size, size, 3}) + " was given " +
-                                                   to_string(input->shape()));
+      return fail(ErrorCode::kInvalidArgument,
+                  "the network cannot take an input of shape " + to_string(input->shape()));
     }
     const std::size_t row = row_floats(*input);
     for (std::size_t member = 0; member < share().members; ++member) {
@@ -153,8 +154,7 @@ Result<void> Member::begin_explain(std::span<const std::size_t> classes) {
 
 Result<void> Member::receive(std::size_t from, Tensor values) {
   if (from >= share().members || from == share().member) {
-    return fail(ErrorCode::kInvalidArgument, "member " + std::to_string(share().member) +
-                                                 " has no other member " + std::to_string(from));
+    return fail(ErrorCode::kInvalidArgument, "a message came from a member that does not exist");
   }
   inbox_[from].push_back(std::move(values));
   return {};
@@ -236,9 +236,7 @@ Result<std::vector<Message>> Member::take(const std::vector<Expected>& messages)
     Tensor values = std::move(queue.front());
     queue.erase(queue.begin());
     if (values.size() != floats) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "member " + std::to_string(member) + " sent " + std::to_string(values.size()) +
-                      " numbers, where " + std::to_string(floats) + " were expected");
+      return fail(ErrorCode::kInvalidArgument, "a message of another member has the wrong size");
     }
     taken.push_back({member, std::move(values)});
   }
@@ -415,16 +413,12 @@ Result<void> Member::map_own_channels() {
   const std::size_t cells = activation.dim(0) * activation.dim(1);
   const std::size_t channels = activation.dim(2);
   raw_maps_.assign(classes_.size() * cells, 0.0);
-  double* cell = raw_maps_.data();
+  // Pooling windows do not overlap, so alpha is the sum over block5_pool, divided by the number of
+  // positions of block5_conv3.
+  for (float& sum : gradient_.values()) sum /= static_cast<float>(cells);
   for (std::size_t row = 0; row < classes_.size(); ++row) {
-    const auto sums = gradient_.values().subspan(row * channels, channels);
-    // Pooling windows do not overlap, so alpha is the sum over block5_pool, divided by the number
-    // of positions of block5_conv3.
-    for (float& sum : sums) sum /= static_cast<float>(cells);
-    const float* value = activation.data();
-    for (std::size_t i = 0; i < cells; ++i, ++cell) {
-      for (const float alpha : sums) *cell += double{alpha} * *value++;
-    }
+    weighted_sums(activation.data(), cells, channels, gradient_.data() + row * channels,
+                  raw_maps_.data() + row * cells);
   }
   if (share().member == 0 || channels == 0) return {};
   const std::vector<float> values(raw_maps_.begin(), raw_maps_.end());

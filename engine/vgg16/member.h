@@ -58,6 +58,9 @@ class Member {
   /// Whether there is something to compute.
   Progress progress() const;
 
+  /// Whether the logits are those of the last forward pass, which is finished.
+  bool is_classified() const { return is_classified_; }
+
   /// Computes what it can, one layer at most, and says what is next. After an error only
   /// `begin_forward` helps.
   Result<Progress> step();

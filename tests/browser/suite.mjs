@@ -15,6 +15,7 @@ import { results } from './topics/results.mjs';
 import { retarget } from './topics/retarget.mjs';
 import { speed } from './topics/speed.mjs';
 import { unsupported } from './topics/unsupported.mjs';
+import { workers } from './topics/workers.mjs';
 
 // The first wants a browser that has not run the page before, the last but one looks at all that was
 // asked for.
@@ -30,6 +31,7 @@ const topics = [
   intake,
   keyboard,
   accessibility,
+  workers,
   network,
   unsupported,
 ];

@@ -8,7 +8,7 @@
 
 import { effect } from '@preact/signals';
 import type { EngineInfo, ModelInfo } from '../../wasm/engine';
-import { network, painter } from './backend';
+import { network, painter, setWorkers, workers } from './backend';
 import { explainLine, addPhotos, photos, retarget } from './photos';
 import type { ExplainLine } from './explain-line';
 
@@ -23,8 +23,17 @@ export interface GradcamApi {
   explain(photo: string, label: string): Promise<ExplainLine>;
   /** Calls the listener with the results now and whenever they change, until told to stop. */
   onResults(listener: (results: ExplainLine[]) => void): () => void;
-  /** The engine and the model at work, as far as they have been started. */
-  about(): { engine?: EngineInfo; model?: ModelInfo };
+  /**
+   * The engine and the model at work, as far as they have been started, and how many workers
+   * divide the network among them, with the reasons why others do so no more.
+   */
+  about(): {
+    engine?: EngineInfo;
+    model?: ModelInfo;
+    workers: { count: number; lost: string[] };
+  };
+  /** Divides the network among so many workers, 1 to 8; by default, one for each processor. */
+  setWorkers(count: number): Promise<void>;
 }
 
 declare global {
@@ -60,8 +69,10 @@ export function makeApi(): GradcamApi {
       return {
         engine: painter.value?.info,
         model: value.state === 'ready' ? value.model : undefined,
+        workers: workers.value,
       };
     },
+    setWorkers,
   };
 }
 

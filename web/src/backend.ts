@@ -1,6 +1,6 @@
 /**
- * The engine as the page has it: one in a worker that looks at photos, and one here, without a
- * model, that only colours heatmaps, so that a click is answered in the same frame.
+ * The engine as the page has it: one in workers that look at photos together, and one here, without
+ * a model, that only colours heatmaps, so that a click is answered in the same frame.
  */
 
 import { signal } from '@preact/signals';
@@ -33,8 +33,19 @@ const NO_SIMD =
   'this browser is too old to run the network, as it lacks WebAssembly SIMD; ' +
   'Chrome and Edge from 105, Firefox from 121 and Safari from 16.4 on will do';
 
+/** How many workers divide the network among them, and why others do so no more. */
+export const workers = signal<{ count: number; lost: string[] }>({
+  count: 1,
+  lost: [],
+});
+
+/** More would only wait for each other. */
+const MAX_WORKERS = 8;
+
 const tasks = new TaskQueue();
+let module: WebAssembly.Module;
 let worker: Remote<WorkerApi>;
+let helpers: Worker[] = [];
 
 /** Starts everything; photos may be asked about at once and wait their turn. */
 export function startNetwork(): void {
@@ -56,15 +67,38 @@ async function start(): Promise<Network> {
     WebAssembly.compile(bytes),
   );
   worker = wrap<WorkerApi>(new EngineWorker());
-  const module = await compiling;
+  module = await compiling;
+  const ports = hireHelpers(navigator.hardwareConcurrency || 1);
   await documentParsed();
-  const starting = worker.start(module, takePayload('model'));
+  const starting = worker.start(
+    module,
+    takePayload('model'),
+    transfer(ports, ports),
+    proxy(dismiss),
+  );
   const engine = await Engine.create(module);
   painter.value = { engine, info: engine.about() };
   const outcome = await starting;
   return outcome.ok
     ? { state: 'ready', model: outcome.value }
     : failed(outcome.failure);
+}
+
+/** Divides the network among so many workers, 1 to 8, from the next photo on. */
+export async function setWorkers(count: number): Promise<void> {
+  if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
+    throw new Error(`There are 1 to ${MAX_WORKERS} workers, not ${count}.`);
+  }
+  const outcome = await ask((worker) => {
+    const ports = hireHelpers(count);
+    return worker.setHelpers(transfer(ports, ports));
+  });
+  if (!outcome.ok) throw new Error(outcome.failure.message);
+}
+
+/** Ends looking at a photo that is not wanted any more. */
+export function stopLooking(id: number): void {
+  if (network.value.state === 'ready') void worker.stop(id);
 }
 
 /** Asks the worker for something, when it has its turn. */
@@ -103,6 +137,28 @@ export async function useModel(file: File): Promise<boolean> {
     modelChange.value = { failure: outcome.failure };
   }
   return outcome.ok;
+}
+
+/** Starts helpers for the worker in the place of those before; gives the ports to them. */
+function hireHelpers(count: number): MessagePort[] {
+  for (const helper of helpers) helper.terminate();
+  const members = Math.min(count, MAX_WORKERS);
+  helpers = Array.from({ length: members - 1 }, () => new EngineWorker());
+  workers.value = { count: members, lost: [] };
+  return helpers.map((helper, index) => {
+    helper.onerror = ({ message }) =>
+      void worker.lost(index, message || 'it broke down');
+    const { port1, port2 } = new MessageChannel();
+    void wrap<WorkerApi>(helper).serve(module, transfer(port1, [port1]));
+    return port2;
+  });
+}
+
+/** A helper is of no more use; the others do its part. */
+function dismiss(index: number, reason: string): void {
+  helpers[index]?.terminate();
+  const { count, lost } = workers.value;
+  workers.value = { count: count - 1, lost: [...lost, reason] };
 }
 
 function failed(failure: Failure): Network {

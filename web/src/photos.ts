@@ -3,7 +3,7 @@
 import { batch, computed, signal, type Signal } from '@preact/signals';
 import type { Remote } from 'comlink';
 import type { Heatmap, Rect } from '../../wasm/engine';
-import { ask, useModel } from './backend';
+import { ask, stopLooking, useModel } from './backend';
 import { progress } from './describe';
 import { download, stem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
@@ -76,10 +76,13 @@ export async function addPhotos({ files, refused }: Intake): Promise<Photo[]> {
 
 export function removePhoto(photo: Photo): void {
   photos.value = photos.value.filter((other) => other !== photo);
+  stopLooking(photo.id);
 }
 
 export function removeAll(): void {
+  const removed = photos.value;
   photos.value = [];
+  for (const { id } of removed) stopLooking(id);
 }
 
 /** Makes the heatmap answer for another class. */

@@ -33,11 +33,25 @@ export interface Answer {
  * through functions of the page: on file:// pages, WebKit's workers cannot read a File or a Blob.
  */
 export interface WorkerApi {
-  /** Starts the engine and loads the model that is in the page, as base64 texts. */
+  /**
+   * Starts the engine and loads the model that is in the page, as base64 texts. `helpers` lead to
+   * other workers that divide the network with this one; `onLoss` is told which of them is not
+   * there any more, and why.
+   */
   start(
     module: WebAssembly.Module,
     model: string[],
+    helpers: MessagePort[],
+    onLoss: (index: number, reason: string) => void,
   ): Promise<Outcome<ModelInfo>>;
+  /** Makes this worker a helper of the one at the other end of the port. */
+  serve(module: WebAssembly.Module, port: MessagePort): Promise<void>;
+  /** Takes other helpers in the place of those before. */
+  setHelpers(helpers: MessagePort[]): Promise<Outcome<null>>;
+  /** A helper is known to have gone. */
+  lost(index: number, reason: string): void;
+  /** Ends looking at this photo, if that is under way, within one layer; `look` then fails. */
+  stop(id: number): void;
   /** Loads another model; if that fails the one before stays. */
   loadModel(
     size: number,

@@ -1,16 +1,21 @@
-/** The worker: one engine, one task at a time, so that the page never waits for the network. */
+/**
+ * The worker: one engine, one task at a time, so that the page never waits for the network. It
+ * divides the network with its helpers, which are workers of the same making.
+ */
 
-import { expose, transfer } from 'comlink';
+import { expose, transfer, wrap } from 'comlink';
 import {
   Engine,
   EngineError,
   type ModelInfo,
   type PhotoInfo,
-  type PieceReader,
   type Pixels,
 } from '../../wasm/engine';
 import { fromBase64 } from './base64';
+import { makeHelperApi } from './helper';
+import { outcome as outcomeOf, reasonOf } from './outcome';
 import type { Answer, Outcome, WorkerApi } from './protocol';
+import { makeHelper, Team, type HelperApi, type ModelSource } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
 const PREVIEW_SIDE = 1280;
@@ -20,18 +25,37 @@ const EXPLAIN_ALL_CLASSES = 64;
 const EXPLAIN_FIRST = 5;
 
 let module: WebAssembly.Module;
-let engine: Engine;
-let model: Uint8Array | PieceReader;
-/** The photo that the engine holds, and whether it has been classified. */
-let held: { id: number; info: PhotoInfo; classified: boolean } | undefined;
+let team: Team;
+let model: ModelSource | undefined;
+/** The photo that the engine holds. */
+let held: { id: number; info: PhotoInfo } | undefined;
 
 const api: WorkerApi = {
-  start: (compiled, texts) =>
+  start: (compiled, texts, helpers, onLoss) =>
     outcome(async () => {
       module = compiled;
-      engine = await Engine.create(module);
+      team = new Team(await Engine.create(module), reach(helpers), onLoss);
       return load(fromBase64(texts));
     }),
+
+  serve: async (compiled, port) => {
+    expose(await makeHelperApi(compiled), port);
+  },
+
+  setHelpers: (helpers) =>
+    outcome(async () => {
+      team.helpers = reach(helpers);
+      await team.load(model!);
+      return null;
+    }),
+
+  lost: (index, reason) => {
+    team.helpers.find((helper) => helper.index === index)?.lose(reason);
+  },
+
+  stop: (id) => {
+    if (held?.id === id) team.stop();
+  },
 
   loadModel: (size, read, progress) => {
     const unreadable = () => {
@@ -52,13 +76,14 @@ const api: WorkerApi = {
   hold: (id, source) =>
     outcome(async () => {
       held = undefined;
+      team.forget();
       const start = performance.now();
       const info =
         source instanceof ArrayBuffer
-          ? engine.decode(new Uint8Array(source))
-          : engine.setPixels(pixelsOf(source));
+          ? team.engine.decode(new Uint8Array(source))
+          : team.engine.setPixels(pixelsOf(source));
       info.milliseconds = performance.now() - start;
-      held = { id, info, classified: false };
+      held = { id, info };
       return info;
     }),
 
@@ -69,15 +94,11 @@ const api: WorkerApi = {
       : answer;
   },
 
-  explain: (classes) =>
-    outcome(async () => {
-      classify();
-      return engine.explain(classes).maps;
-    }),
+  explain: (classes) => outcome(async () => (await team.explain(classes)).maps),
 
   overlayPng: async (heatmap, colormap, alpha) => {
     const png = await outcome(async () =>
-      engine.overlayPng(heatmap, colormap, alpha),
+      team.engine.overlayPng(heatmap, colormap, alpha),
     );
     return png.ok ? transfer(png, [png.value.buffer]) : png;
   },
@@ -85,14 +106,14 @@ const api: WorkerApi = {
 
 async function look(): Promise<Answer> {
   const { milliseconds: decode } = held!.info;
-  const preview = engine.preview(PREVIEW_SIDE);
-  const { predictions, milliseconds } = engine.classify();
-  held!.classified = true;
-  const explained =
-    predictions.length > EXPLAIN_ALL_CLASSES
+  const preview = team.engine.preview(PREVIEW_SIDE);
+  const { classification, explanation } = await team.lookAt(({ predictions }) =>
+    (predictions.length > EXPLAIN_ALL_CLASSES
       ? predictions.slice(0, EXPLAIN_FIRST)
-      : predictions;
-  const explanation = engine.explain(explained.map(({ index }) => index));
+      : predictions
+    ).map(({ index }) => index),
+  );
+  const { predictions, milliseconds } = classification;
   return {
     preview,
     predictions,
@@ -106,13 +127,6 @@ async function look(): Promise<Answer> {
   };
 }
 
-/** What `explain` stands on, where that has not been done already. */
-function classify(): void {
-  if (held?.classified) return;
-  engine.classify();
-  if (held) held.classified = true;
-}
-
 function pixelsOf(bitmap: ImageBitmap): Pixels {
   const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext('2d', {
@@ -124,36 +138,39 @@ function pixelsOf(bitmap: ImageBitmap): Pixels {
   return { width, height, data: data as Pixels['data'] };
 }
 
+function reach(ports: readonly MessagePort[]) {
+  return ports.map((port, index) => makeHelper(index, wrap<HelperApi>(port)));
+}
+
+/** Loads a model; if that fails, the one before it stays. */
 async function load(
-  source: Uint8Array | PieceReader,
-  progress?: (share: number) => void,
+  source: ModelSource,
+  progress?: (part: number) => void,
 ): Promise<ModelInfo> {
-  const info = await engine.loadModel(source, progress);
-  model = source;
-  held = undefined;
-  return info;
+  try {
+    const info = await team.load(source, progress);
+    model = source;
+    held = undefined;
+    return info;
+  } catch (error) {
+    // Some members may have the new one already.
+    if (model) await team.load(model);
+    throw error;
+  }
 }
 
 /** Turns what is thrown into a value, and a crash of the engine into a new engine. */
-async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
-  try {
-    return { ok: true, value: await task() };
-  } catch (error) {
-    const failure =
-      error instanceof EngineError
-        ? { code: error.code, message: error.message }
-        : { code: 'internal', message: await restart(error) };
-    return { ok: false, failure };
-  }
+function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
+  return outcomeOf(task, restart);
 }
 
 /** After a trap, most often for lack of memory, only a fresh memory can be trusted. */
 async function restart(cause: unknown): Promise<string> {
   held = undefined;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   try {
-    engine = await Engine.create(module);
-    await engine.loadModel(model);
+    team.engine = await Engine.create(module);
+    await team.load(model!);
     return `the engine failed at this and was started anew (${reason})`;
   } catch {
     return `the engine failed and could not be started anew (${reason})`;

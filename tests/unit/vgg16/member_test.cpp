@@ -197,7 +197,7 @@ TEST_F(MemberTest, RefusesInputsAndMessagesThatDoNotFit) {
   ASSERT_OK_AND_ASSIGN(Tensor values, Tensor::zeros({5}));
   ASSERT_OK(all.members[1].receive(0, std::move(values)));
   const std::string message = error_message(all.members[1].step(), ErrorCode::kInvalidArgument);
-  EXPECT_NE(message.find("sent 5 numbers"), std::string::npos) << message;
+  EXPECT_NE(message.find("wrong size"), std::string::npos) << message;
   EXPECT_EQ(all.members[1].progress(), Progress::kDone);
   ASSERT_OK(all.forward(input_));
 }

@@ -1,6 +1,6 @@
 import notices from 'virtual:notices';
 import type { ModelInfo } from '../../../wasm/engine';
-import { network, painter } from '../backend';
+import { network, painter, workers } from '../backend';
 import { breed } from '../describe';
 import { photos, type PhotoResult } from '../photos';
 
@@ -71,7 +71,8 @@ function Facts() {
           <dt>Engine</dt>
           <dd>
             gradcam.cpp {engine.version}, WebAssembly with{' '}
-            {engine.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD (simd128)'}
+            {engine.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD (simd128)'},{' '}
+            {teamSize()}
           </dd>
         </>
       )}
@@ -83,6 +84,15 @@ function Facts() {
       )}
     </dl>
   );
+}
+
+/** "in 2 workers", and what became of others. */
+function teamSize(): string {
+  const { count, lost } = workers.value;
+  const size = count === 1 ? 'in one worker' : `in ${count} workers`;
+  return lost.length === 0
+    ? size
+    : `${size}; ${lost.length} stopped (${lost.join('; ')})`;
 }
 
 function ModelFacts({ model, file }: { model: ModelInfo; file?: string }) {

@@ -1,0 +1,37 @@
+/** What a worker does that helps another one: one member of the network. */
+
+import { Engine } from '../../wasm/engine';
+import { Member } from './member';
+import { outcome } from './outcome';
+import type { HelperApi } from './team';
+
+export async function makeHelperApi(
+  module: WebAssembly.Module,
+): Promise<HelperApi> {
+  const engine = await Engine.create(module);
+  let member: Member | undefined;
+
+  const together = (run: number, begin: () => void) =>
+    outcome(async () => {
+      await member!.together(run, begin);
+      return null;
+    });
+
+  return {
+    join: (share, ports, model, read) =>
+      outcome(async () => {
+        member?.close();
+        // Listens before it has loaded: others may have begun by then.
+        member = new Member(engine, ports);
+        const source =
+          typeof model === 'number' ? { size: model, read: read! } : model;
+        await engine.loadModel(source, undefined, share);
+        return null;
+      }),
+    forward: (run) => together(run, () => engine.beginForward()),
+    explain: (run, classes) =>
+      together(run, () => engine.beginExplain(classes)),
+    stop: (run) => member?.stop(run),
+    ping: () => {},
+  };
+}

@@ -1,0 +1,119 @@
+/** Runs one member of the network: lets its engine step, and carries messages to and from it. */
+
+import type { Engine } from '../../wasm/engine';
+
+/** What was under way is no longer wanted. */
+export class Stopped extends Error {}
+
+/** A message on its way between members. */
+interface Parcel {
+  /** The run that it belongs to. */
+  run: number;
+  values: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * An engine with the ports to the other members. Runs are numbered upwards, the same at all
+ * members; a message of a run that has not begun here waits for it, one of a run that is over is
+ * dropped.
+ */
+export class Member {
+  private run = 0;
+  private isRunning = false;
+  private early: { from: number; parcel: Parcel }[] = [];
+  private failure: unknown;
+  private wake = () => {};
+
+  /** @param ports to the others by their number; there is none at this member's own. */
+  constructor(
+    private readonly engine: Engine,
+    private readonly ports: readonly (MessagePort | null)[],
+  ) {
+    ports.forEach((port, from) => {
+      if (!port) return;
+      port.onmessage = ({ data }: MessageEvent<Parcel>) =>
+        this.take(from, data);
+    });
+  }
+
+  /**
+   * Lets `begin` begin something that all members do together, and settles when the engine is done
+   * with it. Between two layers other messages to this worker have their turn.
+   */
+  async together(run: number, begin: () => void): Promise<void> {
+    if (run <= this.run) throw new Stopped(); // stopped before it began
+    this.run = run;
+    this.failure = undefined;
+    begin();
+    this.isRunning = true;
+    this.send();
+    const early = this.early;
+    this.early = [];
+    for (const { from, parcel } of early) this.take(from, parcel);
+    try {
+      for (;;) {
+        if (this.failure) throw this.failure;
+        const progress = this.engine.progress();
+        if (progress === 'done') return;
+        if (progress === 'ready') {
+          this.engine.step();
+          this.send();
+          await turn();
+        } else {
+          await new Promise<void>((resolve) => (this.wake = resolve));
+        }
+      }
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  /** Ends the run of this number, or any, with `Stopped`; it will not begin either. */
+  stop(run = this.run): void {
+    if (run < this.run) return;
+    this.run = run;
+    this.fail(new Stopped());
+  }
+
+  close(): void {
+    this.stop();
+    for (const port of this.ports) port?.close();
+  }
+
+  private take(from: number, parcel: Parcel): void {
+    if (parcel.run > this.run) {
+      this.early.push({ from, parcel });
+    } else if (parcel.run === this.run && this.isRunning) {
+      try {
+        this.engine.receive(from, parcel.values);
+      } catch (error) {
+        this.fail(error);
+      }
+      this.wake();
+    }
+  }
+
+  private send(): void {
+    for (const { member, values } of this.engine.takeMessages()) {
+      const parcel: Parcel = { run: this.run, values };
+      this.ports[member]!.postMessage(parcel, [values.buffer]);
+    }
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= error;
+    this.wake();
+  }
+}
+
+const turns = new MessageChannel();
+const waiting: (() => void)[] = [];
+turns.port1.onmessage = () => waiting.shift()?.();
+
+/** Lets other events of this thread have their turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve);
+    turns.port2.postMessage(null);
+  });
+}

@@ -1,0 +1,329 @@
+/**
+ * The network divided among several workers, as the first of them sees it. The others, its helpers,
+ * have an engine and a share of the weights each; they talk to each other through ports of their
+ * own, and share nothing.
+ */
+
+import { proxy, transfer, type Remote } from 'comlink';
+import {
+  EngineError,
+  type Classification,
+  type Engine,
+  type Explanation,
+  type ModelInfo,
+  type PieceReader,
+  type Share,
+} from '../../wasm/engine';
+import { Member, Stopped } from './member';
+import type { Outcome } from './protocol';
+
+export type ModelSource = Uint8Array<ArrayBuffer> | PieceReader;
+
+/** What a helper does for the first worker; comlink carries it. */
+export interface HelperApi {
+  /**
+   * Loads its share of a model, of which it gets the bytes, or the size and a function that reads
+   * it. `ports` lead to the other members, by their number.
+   */
+  join(
+    share: Share,
+    ports: (MessagePort | null)[],
+    model: Uint8Array<ArrayBuffer> | number,
+    read?: PieceReader['read'],
+  ): Promise<Outcome<null>>;
+  /** Takes part in classifying the photo of the first worker. */
+  forward(run: number): Promise<Outcome<null>>;
+  /** Takes part in explaining these classes. */
+  explain(run: number, classes: readonly number[]): Promise<Outcome<null>>;
+  /** Ends a run, which then fails, or will not begin. */
+  stop(run: number): void;
+  /** Answers, as long as it lives. */
+  ping(): void;
+}
+
+export interface Helper {
+  /** What the page knows it by. */
+  index: number;
+  api: Remote<HelperApi>;
+  /** Rejects with a `HelperLost` once the helper is known to have gone. */
+  lost: Promise<never>;
+  lose(reason: string): void;
+}
+
+export function makeHelper(index: number, api: Remote<HelperApi>): Helper {
+  let lose = (_reason: string) => {};
+  const lost = new Promise<never>((_, reject) => {
+    lose = (reason) => reject(new HelperLost(helper, reason));
+  });
+  lost.catch(() => {}); // whoever asks the helper something will hear of it
+  const helper: Helper = { index, api, lost, lose };
+  return helper;
+}
+
+class HelperLost extends Error {
+  constructor(
+    readonly helper: Helper,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}
+
+/** The code of what was stopped. */
+export const STOPPED = 'stopped';
+
+/** A helper that answers nothing for so many seconds is gone. */
+const PATIENCE = 10;
+
+export class Team {
+  private member: Member | undefined;
+  private model: ModelSource | undefined;
+  private isClassified = false;
+  private runs = 0;
+
+  /**
+   * @param engine the first worker's own, which holds the photo
+   * @param onLoss is told which helper is not there any more, and why
+   */
+  constructor(
+    public engine: Engine,
+    public helpers: readonly Helper[],
+    private readonly onLoss: (index: number, reason: string) => void,
+  ) {}
+
+  private get members(): number {
+    return 1 + this.helpers.length;
+  }
+
+  /**
+   * Loads a model, each member its share. If that fails, the members may have different models:
+   * load another one.
+   */
+  load(
+    source: ModelSource,
+    progress?: (part: number) => void,
+  ): Promise<ModelInfo> {
+    this.model = source;
+    let unreadable: unknown;
+    if (!(source instanceof Uint8Array)) {
+      const { size, read } = source;
+      const noteFailure = (error: unknown) => {
+        unreadable ??= error;
+        throw error;
+      };
+      source = {
+        size,
+        read: (begin, end) => read(begin, end).catch(noteFailure),
+      };
+    }
+    return this.withoutLost(false, async () => {
+      this.isClassified = false;
+      this.member?.close();
+      const ports = connect(this.members);
+      const joining = this.helpers.map((helper, i) =>
+        this.join(helper, i + 1, ports[i + 1]!, source),
+      );
+      const share = { member: 0, members: this.members };
+      const loading = this.engine.loadModel(source, progress, share);
+      try {
+        await allOf([loading, ...joining]);
+      } catch (error) {
+        // Not the helper's fault, who would only say that it failed.
+        throw unreadable ?? error;
+      }
+      this.member = new Member(this.engine, ports[0]!);
+      return loading;
+    });
+  }
+
+  /** The photo that the engine holds is another one now. */
+  forget(): void {
+    this.isClassified = false;
+  }
+
+  /** Classifies the photo that the engine holds, then explains the classes chosen by the result. */
+  lookAt(
+    choose: (classification: Classification) => readonly number[],
+  ): Promise<{ classification: Classification; explanation: Explanation }> {
+    return this.withoutLost(true, async () => {
+      const classification = await this.classify();
+      const explanation = await this.mapsOf(choose(classification));
+      return { classification, explanation };
+    });
+  }
+
+  /** Explains classes of the photo that the engine holds. */
+  explain(classes: readonly number[], method?: string): Promise<Explanation> {
+    return this.withoutLost(true, async () => {
+      if (!this.canRun(method)) await this.dissolve();
+      if (!this.isClassified) await this.classify();
+      return this.canRun(method)
+        ? this.mapsOf(classes, method)
+        : this.engine.explain(classes, method);
+    });
+  }
+
+  /** Ends what is under way, within one layer, with `Stopped`. */
+  stop(): void {
+    this.member?.stop();
+  }
+
+  /** Whether members can run a method together. */
+  private canRun(method = 'gradcam'): boolean {
+    const { methods } = this.engine.about();
+    return methods.some(({ name, together }) => together && name === method);
+  }
+
+  /** Gives the first worker all the weights. */
+  private async dissolve(): Promise<void> {
+    if (this.members === 1) return;
+    this.helpers = [];
+    await this.load(this.model!);
+  }
+
+  private join(
+    helper: Helper,
+    member: number,
+    ports: (MessagePort | null)[],
+    source: ModelSource,
+  ): Promise<null> {
+    const share = { member, members: this.members };
+    const others = ports.filter((port) => port !== null);
+    return this.ask(helper, (api) => {
+      const own = transfer(ports, others);
+      if (source instanceof Uint8Array) {
+        const copy = source.slice();
+        return api.join(share, own, transfer(copy, [copy.buffer]));
+      }
+      const read = async (begin: number, end: number) => {
+        const bytes = await source.read(begin, end);
+        return transfer(bytes, [bytes.buffer as ArrayBuffer]);
+      };
+      return api.join(share, own, source.size, proxy(read));
+    });
+  }
+
+  private async classify(): Promise<Classification> {
+    this.isClassified = false;
+    let preprocess = 0;
+    let start = 0;
+    await this.together(
+      () => {
+        ({ milliseconds: preprocess } = this.engine.beginForward());
+        start = performance.now();
+      },
+      (api, run) => api.forward(run),
+    );
+    const forward = performance.now() - start;
+    const predictions = this.engine.predictions();
+    this.isClassified = true;
+    return { predictions, milliseconds: { preprocess, forward } };
+  }
+
+  /** After `classify`. */
+  private async mapsOf(
+    classes: readonly number[],
+    method?: string,
+  ): Promise<Explanation> {
+    const start = performance.now();
+    await this.together(
+      () => this.engine.beginExplain(classes),
+      (api, run) => api.explain(run, classes),
+    );
+    const explanation = this.engine.maps(method);
+    return { ...explanation, milliseconds: performance.now() - start };
+  }
+
+  /** Lets all members begin something, and waits until all are done with it. */
+  private async together(
+    begin: () => void,
+    command: (api: Remote<HelperApi>, run: number) => Promise<Outcome<null>>,
+  ): Promise<void> {
+    const run = ++this.runs;
+    const member = this.member!;
+    const parts = [
+      ...this.helpers.map((helper) =>
+        this.ask(helper, (api) => command(api, run)),
+      ),
+      member.together(run, begin),
+    ];
+    const stop = () => {
+      member.stop(run);
+      for (const { api } of this.helpers) void api.stop(run);
+    };
+    for (const part of parts) part.catch(stop);
+    try {
+      await allOf<unknown>(parts);
+    } catch (error) {
+      this.isClassified = false;
+      throw error;
+    }
+  }
+
+  /** Repeats a task that failed for the loss of a helper, without the helper. */
+  private async withoutLost<T>(
+    reload: boolean,
+    task: () => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      try {
+        return await task();
+      } catch (error) {
+        if (!(error instanceof HelperLost)) throw error;
+        this.helpers = this.helpers.filter((other) => other !== error.helper);
+        this.onLoss(error.helper.index, error.message);
+        if (reload) await this.load(this.model!);
+      }
+    }
+  }
+
+  /** What a helper answers; throws its refusal, or `HelperLost` if it is of no more use. */
+  private async ask(
+    helper: Helper,
+    request: (api: Remote<HelperApi>) => Promise<Outcome<null>>,
+  ): Promise<null> {
+    let unanswered = 0;
+    const watch = setInterval(() => {
+      // Counted, not timed: a computer that wakes up has not lost its helpers.
+      if (++unanswered > PATIENCE) helper.lose('it does not answer');
+      void Promise.resolve(helper.api.ping()).then(() => (unanswered = 0));
+    }, 1000);
+    try {
+      const outcome = await Promise.race([request(helper.api), helper.lost]);
+      if (outcome.ok) return outcome.value;
+      const { code, message } = outcome.failure;
+      if (code === STOPPED) throw new Stopped();
+      if (code === 'internal' || code === 'out_of_memory') {
+        throw new HelperLost(helper, message);
+      }
+      throw new EngineError(code, message);
+    } finally {
+      clearInterval(watch);
+    }
+  }
+}
+
+/** Waits for all to settle; then throws the error of the first one that failed, if one did. */
+async function allOf<T>(promises: readonly Promise<T>[]): Promise<void> {
+  let first: { error: unknown } | undefined;
+  for (const promise of promises) {
+    promise.catch((error: unknown) => (first ??= { error }));
+  }
+  await Promise.allSettled(promises);
+  if (first) throw first.error;
+}
+
+/** Ports from each member to each other one: [from][to]. */
+function connect(members: number): (MessagePort | null)[][] {
+  const ports = Array.from({ length: members }, () =>
+    new Array<MessagePort | null>(members).fill(null),
+  );
+  for (let a = 0; a < members; a++) {
+    for (let b = a + 1; b < members; b++) {
+      const { port1, port2 } = new MessageChannel();
+      ports[a]![b] = port1;
+      ports[b]![a] = port2;
+    }
+  }
+  return ports;
+}

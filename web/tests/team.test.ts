@@ -1,0 +1,246 @@
+/** The network divided among several engines, here all in one thread. */
+
+import { readFile } from 'node:fs/promises';
+import { expose, wrap } from 'comlink';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { Engine, EngineError, type Explanation } from '../../wasm/engine';
+import { makeHelperApi } from '../src/helper';
+import { Stopped } from '../src/member';
+import { makeHelper, Team, type Helper, type HelperApi } from '../src/team';
+
+const repository = new URL('../../', import.meta.url);
+
+let module: WebAssembly.Module;
+let weights: Uint8Array<ArrayBuffer>;
+let photo: Uint8Array<ArrayBuffer>;
+/** What an engine without helpers says. */
+let alone: { logits: number[]; maps: Explanation };
+
+const read = async (path: string) =>
+  Uint8Array.from(await readFile(new URL(path, repository)));
+
+beforeAll(async () => {
+  module = await WebAssembly.compile(
+    await read('build/wasm-simd/wasm/gradcam.wasm'),
+  );
+  weights = await read('weights/default.safetensors');
+  photo = await read('tests/browser/photos/portrait.jpg');
+  const engine = await Engine.create(module);
+  await engine.loadModel(weights);
+  engine.decode(photo);
+  const { predictions } = engine.classify();
+  const classes = predictions.map((_, index) => index);
+  alone = { logits: logitsOf(predictions), maps: engine.explain(classes) };
+  engine.dispose();
+});
+
+const open: MessagePort[] = [];
+afterEach(() => {
+  for (const port of open.splice(0)) port.close();
+});
+
+/** A helper; `spoil` changes what it does. */
+async function hire(
+  index: number,
+  spoil: (api: HelperApi) => void = () => {},
+): Promise<Helper> {
+  const { port1, port2 } = new MessageChannel();
+  open.push(port1, port2);
+  const api = await makeHelperApi(module);
+  spoil(api);
+  expose(api, port1);
+  return makeHelper(index, wrap<HelperApi>(port2));
+}
+
+async function makeTeam(
+  members: number,
+  spoil: (api: HelperApi, index: number) => void = () => {},
+) {
+  const losses: [number, string][] = [];
+  const helpers = await Promise.all(
+    Array.from({ length: members - 1 }, (_, index) =>
+      hire(index, (api) => spoil(api, index)),
+    ),
+  );
+  const team = new Team(await Engine.create(module), helpers, (...loss) =>
+    losses.push(loss),
+  );
+  return { team, losses };
+}
+
+function logitsOf(predictions: { index: number; logit: number }[]): number[] {
+  return [...predictions]
+    .sort((a, b) => a.index - b.index)
+    .map(({ logit }) => logit);
+}
+
+function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+) {
+  expect(actual.length).toBe(expected.length);
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    worst = Math.max(worst, Math.abs(actual[i]! - expected[i]!));
+  }
+  expect(worst).toBeLessThan(tolerance);
+}
+
+async function expectSameAnswer(team: Team) {
+  const { classification, explanation } = await team.lookAt(({ predictions }) =>
+    predictions.map((_, index) => index),
+  );
+  expectClose(logitsOf(classification.predictions), alone.logits, 1e-3);
+  expect(explanation.maps.length).toBe(alone.maps.maps.length);
+  explanation.maps.forEach((map, i) => {
+    const expected = alone.maps.maps[i]!;
+    expect(map).toMatchObject({ class: i, rows: 14, cols: 14 });
+    expect(map.status).toBe(expected.status);
+    expectClose(map.values, expected.values, 1e-3);
+  });
+}
+
+test.each([1, 2, 3, 8])('%i members say what one says', async (members) => {
+  const { team, losses } = await makeTeam(members);
+  const parts: number[] = [];
+  const info = await team.load(weights, (part) => parts.push(part));
+  expect(info.labels.length).toBe(15);
+  expect(parts.at(-1)).toBeGreaterThan(0.5);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+  await expectSameAnswer(team);
+  const { maps } = await team.explain([3]);
+  expectClose(maps[0]!.values, alone.maps.maps[3]!.values, 1e-3);
+  expect(losses).toEqual([]);
+});
+
+test('a model can be read in pieces by all members', async () => {
+  const { team } = await makeTeam(3);
+  const bytes: number[] = [];
+  await team.load({
+    size: weights.length,
+    read: async (begin, end) => {
+      bytes.push(end - begin);
+      return weights.slice(begin, end);
+    },
+  });
+  // Each weight of blocks 4 and 5 and the dense layers was read once, the others by every member.
+  const total = bytes.reduce((sum, count) => sum + count, 0);
+  expect(total).toBeGreaterThan(weights.length);
+  expect(total).toBeLessThan(1.7 * weights.length);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+});
+
+test('a helper that crashes is done without, and its part is done again', async () => {
+  let calls = 0;
+  const { team, losses } = await makeTeam(3, (api, index) => {
+    if (index !== 1) return;
+    const { forward } = api;
+    api.forward = (run) =>
+      ++calls === 2
+        ? Promise.resolve({
+            ok: false,
+            failure: { code: 'internal', message: 'unreachable executed' },
+          })
+        : forward(run);
+  });
+  await team.load(weights);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+  await expectSameAnswer(team);
+  expect(losses).toEqual([[1, 'unreachable executed']]);
+  expect(team.helpers.map(({ index }) => index)).toEqual([0]);
+});
+
+test('a helper that is gone is done without', async () => {
+  const { team, losses } = await makeTeam(2, (api) => {
+    api.explain = () => new Promise(() => {});
+  });
+  await team.load(weights);
+  team.engine.decode(photo);
+  const answer = expectSameAnswer(team);
+  setTimeout(() => team.helpers[0]!.lose('it was closed'), 1000);
+  await answer;
+  expect(losses).toEqual([[0, 'it was closed']]);
+});
+
+test('a helper that says nothing any more is done without', async () => {
+  const { team, losses } = await makeTeam(3, (api, index) => {
+    if (index === 0) {
+      api.forward = () => new Promise(() => {});
+      api.ping = () => new Promise(() => {}) as unknown as void;
+    }
+  });
+  await team.load(weights);
+  team.engine.decode(photo);
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const answer = expectSameAnswer(team);
+    // Time for the others' answers, which are only as late as this thread is busy.
+    while (losses.length === 0) {
+      vi.advanceTimersByTime(1000);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await answer;
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(losses).toEqual([[0, 'it does not answer']]);
+});
+
+test('what is stopped ends, and the next photo is not disturbed', async () => {
+  const { team } = await makeTeam(2);
+  await team.load(weights);
+  team.engine.decode(photo);
+  const answer = team.lookAt(() => []);
+  let passed = 0;
+  const count = setInterval(() => passed++, 1);
+  while (passed < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+  clearInterval(count);
+  team.stop();
+  await expect(answer).rejects.toBeInstanceOf(Stopped);
+  await expectSameAnswer(team);
+});
+
+test('a model that a helper finds to be corrupt is refused', async () => {
+  const { team, losses } = await makeTeam(2);
+  const broken = weights.slice();
+  broken.fill(0xff, broken.length - 4);
+  const error = await team.load(broken).catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(EngineError);
+  expect((error as EngineError).code).toBe('corrupt_model');
+  expect(losses).toEqual([]);
+  await team.load(weights);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+});
+
+test('a file that cannot be read costs no helper', async () => {
+  const { team, losses } = await makeTeam(2);
+  const gone = new EngineError('unreadable_file', 'it has gone');
+  const source = {
+    size: weights.length,
+    read: async (begin: number, end: number) => {
+      if (begin > weights.length / 2) throw gone;
+      return weights.slice(begin, end);
+    },
+  };
+  await expect(team.load(source)).rejects.toBe(gone);
+  expect(losses).toEqual([]);
+});
+
+test('a method that needs all weights in one place gets them', async () => {
+  const { team } = await makeTeam(2);
+  await team.load(weights);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+  const { maps } = await team.explain([2], 'layercam');
+  const engine = await Engine.create(module);
+  await engine.loadModel(weights);
+  engine.decode(photo);
+  engine.classify();
+  const [expected] = engine.explain([2], 'layercam').maps;
+  expectClose(maps[0]!.values, expected!.values, 1e-3);
+});
