@@ -67,9 +67,15 @@ class ConvTester {
       }
       // Strips at the upper edge, in the middle and at the lower edge.
       for (const bool pool : {false, true}) {
-        if (height_ > 1) ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, 0, height_ / 2));
-        if (height_ > 2) ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, 1, height_ - 1));
-        if (height_ > 1) ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, height_ / 2, height_));
+        if (height_ > 1) {
+          ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, 0, height_ / 2));
+        }
+        if (height_ > 2) {
+          ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, 1, height_ - 1));
+        }
+        if (height_ > 1) {
+          ASSERT_NO_FATAL_FAILURE(run(algorithm, true, pool, height_ / 2, height_));
+        }
       }
     }
   }

@@ -235,7 +235,9 @@ TEST_F(MemberTest, LoadsOnlyItsShare) {
         end = range.end;
       }
     }
-    if (!is_strip) EXPECT_EQ(end, header.data_offset + info.end);
+    if (!is_strip) {
+      EXPECT_EQ(end, header.data_offset + info.end);
+    }
   }
 }
 

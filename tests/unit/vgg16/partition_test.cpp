@@ -38,7 +38,9 @@ TEST(Partition, CutsStripsWhereNoPoolingWindowIsCut) {
         for (std::size_t member = 0; member < members; ++member) {
           const Range rows = own_rows(side, {member, members}, pools);
           EXPECT_EQ(rows.begin, end);
-          if (rows.begin > 0) EXPECT_EQ(rows.begin % (kStripRows >> pools), 0u);
+          if (rows.begin > 0) {
+            EXPECT_EQ(rows.begin % (kStripRows >> pools), 0u);
+          }
           // After every pooling, a strip still has rows for its neighbours.
           EXPECT_EQ(rows.empty(), own_rows(side, {member, members}).empty());
           end = rows.end;
