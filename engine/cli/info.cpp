@@ -17,7 +17,7 @@ void print_text(const std::string& path, const ModelInfo& info) {
   for (const LayerInfo& layer : info.layers) {
     std::printf("  %-14s %-16s %-16s %-5s %s\n", layer.name.c_str(),
                 to_string(layer.weight).c_str(), to_string(layer.output).c_str(),
-                std::string(dtype_name(layer.dtype)).c_str(), layer.algorithm.c_str());
+                layer.dtype.c_str(), layer.algorithm.c_str());
   }
   std::printf("\n  preprocess  %s\n", to_json(info.preprocess).c_str());
   if (!info.metadata.source.empty())

@@ -33,7 +33,7 @@ Json to_json(const ModelInfo& info) {
     layers.push_back({{"name", layer.name},
                       {"output", layer.output},
                       {"weight", layer.weight},
-                      {"dtype", dtype_name(layer.dtype)},
+                      {"dtype", layer.dtype},
                       {"algorithm", layer.algorithm}});
   }
   return {{"architecture", "vgg16"},

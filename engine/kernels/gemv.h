@@ -3,25 +3,43 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/float16.h"
+
 /// Matrix-vector products of the dense layers, forward and transposed, over 4-wide vectors. A
-/// matrix W is [outputs, inputs], row-major; an int8 one has a scale for each row. The weights are
-/// read once, which is what these products cost. `reference` holds the same in plain loops.
+/// matrix W is [outputs, inputs], row-major, in one of four formats:
+///
+///   float32
+///   float16   finite
+///   int8      row o stands for scale[o] times its numbers
+///   int4      two numbers in a byte, as tensor/int4.h says; number i of row o counts
+///             scale[o * groups + i / group] times, groups = inputs / group rounded up.
+///             inputs and group are multiples of kInt4Block.
+///
+/// The weights are read once, as they are, which is what these products cost. `reference` holds the
+/// same in plain loops.
 namespace gradcam {
 
 /// y[o] = sum_i W[o, i] x[i]
 void gemv(const float* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);
 
-/// y[o] = scale[o] sum_i W[o, i] x[i]
+void gemv_f16(const Float16* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);
 void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t outputs,
           std::size_t inputs, float* y);
+void gemv_int4(const std::uint8_t* w, const float* scale, std::size_t group, const float* x,
+               std::size_t outputs, std::size_t inputs, float* y);
 
 /// x[r, i] = sum_o y[r, o] W[o, i] for `rows` vectors y at once: one pass over the weights serves
 /// them all. Rows of W whose y[., o] are all zero are skipped. `y` is [rows, outputs], `x` is
 /// [rows, inputs] and is overwritten.
 void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
                      std::size_t inputs, float* x);
+void gemv_transposed_f16(const Float16* w, const float* y, std::size_t rows, std::size_t outputs,
+                         std::size_t inputs, float* x);
 void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, std::size_t rows,
                      std::size_t outputs, std::size_t inputs, float* x);
+void gemv_transposed_int4(const std::uint8_t* w, const float* scale, std::size_t group,
+                          const float* y, std::size_t rows, std::size_t outputs, std::size_t inputs,
+                          float* x);
 
 namespace reference {
 

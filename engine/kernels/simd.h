@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <cstring>
 
 /// Four floats at a time, as a compiler vector: the same text becomes wasm simd128, relaxed SIMD,
@@ -7,7 +8,11 @@
 namespace gradcam::simd {
 
 using F32x4 = float __attribute__((vector_size(16)));
-using I8x4 = signed char __attribute__((vector_size(4)));
+using I32x4 = std::int32_t __attribute__((vector_size(16)));
+using U32x4 = std::uint32_t __attribute__((vector_size(16)));
+using U16x4 = std::uint16_t __attribute__((vector_size(8)));
+using I8x4 = std::int8_t __attribute__((vector_size(4)));
+using U8x4 = std::uint8_t __attribute__((vector_size(4)));
 
 inline constexpr int kLanes = 4;
 
@@ -22,10 +27,33 @@ inline void store(float* p, F32x4 v) { std::memcpy(p, &v, sizeof v); }
 inline F32x4 splat(float x) { return F32x4{x, x, x, x}; }
 
 /// Four int8 values as floats.
-inline F32x4 load_int8(const signed char* p) {
+inline F32x4 load_int8(const std::int8_t* p) {
   I8x4 v;
   std::memcpy(&v, p, sizeof v);
   return __builtin_convertvector(v, F32x4);
+}
+
+/// Four finite float16 values as floats, subnormals included (tensor/float16.h).
+inline F32x4 load_float16(const std::uint16_t* p) {
+  U16x4 v;
+  std::memcpy(&v, p, sizeof v);
+  const U32x4 bits = __builtin_convertvector(v, U32x4);
+  const U32x4 magnitude = bits & 0x7fff;
+  const U32x4 normal = (magnitude << 13) + (112u << 23);
+  const F32x4 multiple = __builtin_convertvector(reinterpret_cast<I32x4>(magnitude), F32x4);
+  const U32x4 subnormal = reinterpret_cast<U32x4>(multiple * 0x1p-24f);
+  const U32x4 value = magnitude < 0x400 ? subnormal : normal;
+  return reinterpret_cast<F32x4>(value | (bits & 0x8000) << 16);
+}
+
+/// The first (Half = 0) or the last four numbers of a block of int4 (tensor/int4.h) as floats.
+template <int Half>
+inline F32x4 load_int4(const std::uint8_t* p) {
+  U8x4 v;
+  std::memcpy(&v, p, sizeof v);
+  const U32x4 pairs = __builtin_convertvector(v, U32x4);
+  const U32x4 highest = pairs << (Half == 0 ? 28 : 24);
+  return __builtin_convertvector(reinterpret_cast<I32x4>(highest) >> 28, F32x4);
 }
 
 /// a * b + c; fused where the target fuses, so results may differ in the last bit between targets.

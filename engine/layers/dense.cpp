@@ -1,12 +1,14 @@
 #include "layers/dense.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "kernels/gemv.h"
+#include "tensor/int4.h"
 
 namespace gradcam {
 
-Dense::Dense(std::variant<Tensor, Int8Weight> weight, Tensor bias, std::size_t inputs)
+Dense::Dense(Weight weight, Tensor bias, std::size_t inputs)
     : weight_(std::move(weight)), bias_(std::move(bias)), inputs_(inputs) {}
 
 Result<Dense> Dense::from_float32(Tensor weight, Tensor bias) {
@@ -19,6 +21,10 @@ Result<Dense> Dense::from_float32(Tensor weight, Tensor bias) {
   return Dense(std::move(weight), std::move(bias), inputs);
 }
 
+Result<Dense> Dense::from_float16(AlignedArray<Float16> weight, Tensor bias, std::size_t inputs) {
+  return Dense(Float16Weight{std::move(weight)}, std::move(bias), inputs);
+}
+
 Result<Dense> Dense::from_int8(AlignedArray<std::int8_t> weight, Tensor scale, Tensor bias,
                                std::size_t inputs) {
   if (scale.size() != bias.size()) {
@@ -27,6 +33,23 @@ Result<Dense> Dense::from_int8(AlignedArray<std::int8_t> weight, Tensor scale, T
                                                  " and a bias of shape " + to_string(bias.shape()));
   }
   return Dense(Int8Weight{std::move(weight), std::move(scale)}, std::move(bias), inputs);
+}
+
+Result<Dense> Dense::from_int4(AlignedArray<std::uint8_t> weight, Tensor scale, std::size_t group,
+                               Tensor bias, std::size_t inputs) {
+  if (inputs % kInt4Block != 0 || group == 0 || group % kInt4Block != 0) {
+    return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs) +
+                                                 " inputs in groups of " + std::to_string(group) +
+                                                 " cannot be int4, whose blocks are of " +
+                                                 std::to_string(kInt4Block));
+  }
+  const Shape expected = {bias.size(), (inputs + group - 1) / group};
+  if (scale.shape() != expected) {
+    return fail(ErrorCode::kInvalidArgument, "a dense layer cannot have scales of shape " +
+                                                 to_string(scale.shape()) + ", expected is " +
+                                                 to_string(expected));
+  }
+  return Dense(Int4Weight{std::move(weight), std::move(scale), group}, std::move(bias), inputs);
 }
 
 Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
@@ -38,6 +61,11 @@ Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
   }
   if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
     gemv(int8->values.get(), int8->scale.data(), x.data(), outputs(), inputs(), y.data());
+  } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
+    gemv_int4(int4->values.get(), int4->scale.data(), int4->group, x.data(), outputs(), inputs(),
+              y.data());
+  } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
+    gemv_f16(float16->values.get(), x.data(), outputs(), inputs(), y.data());
   } else {
     gemv(std::get<Tensor>(weight_).data(), x.data(), outputs(), inputs(), y.data());
   }
@@ -53,14 +81,41 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
   }
   const std::size_t rows = gradient.dim(0);
   GRADCAM_TRY(Tensor result, Tensor::zeros({rows, inputs()}));
+  const float* y = gradient.data();
   if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
-    gemv_transposed(int8->values.get(), int8->scale.data(), gradient.data(), rows, outputs(),
-                    inputs(), result.data());
-  } else {
-    gemv_transposed(std::get<Tensor>(weight_).data(), gradient.data(), rows, outputs(), inputs(),
+    gemv_transposed(int8->values.get(), int8->scale.data(), y, rows, outputs(), inputs(),
                     result.data());
+  } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
+    gemv_transposed_int4(int4->values.get(), int4->scale.data(), int4->group, y, rows, outputs(),
+                         inputs(), result.data());
+  } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
+    gemv_transposed_f16(float16->values.get(), y, rows, outputs(), inputs(), result.data());
+  } else {
+    gemv_transposed(std::get<Tensor>(weight_).data(), y, rows, outputs(), inputs(), result.data());
   }
   return result;
+}
+
+/// Row `output` of the weights in float32.
+void Dense::expand_row(std::size_t output, std::span<float> row) const {
+  const std::size_t first = output * inputs();
+  if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
+    const float scale = int8->scale.data()[output];
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i] = scale * static_cast<float>(int8->values[first + i]);
+    }
+  } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
+    const std::uint8_t* packed = int4->values.get() + first / 2;
+    const float* scale = int4->scale.data() + output * int4->scale.dim(1);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i] = scale[i / int4->group] * static_cast<float>(int4_at(packed, i));
+    }
+  } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
+    std::transform(float16->values.get() + first, float16->values.get() + first + row.size(),
+                   row.begin(), f16_to_f32);
+  } else {
+    std::ranges::copy(std::get<Tensor>(weight_).values().subspan(first, row.size()), row.begin());
+  }
 }
 
 Result<Dense> Dense::summed_over_positions(std::size_t positions) const {
@@ -71,20 +126,14 @@ Result<Dense> Dense::summed_over_positions(std::size_t positions) const {
   }
   const std::size_t channels = inputs() / positions;
   GRADCAM_TRY(Tensor sums, Tensor::zeros({outputs(), channels}));
-  const auto add_rows = [&](const auto* values, const float* scale) {
-    for (std::size_t o = 0; o < outputs(); ++o) {
-      float* sum = sums.data() + o * channels;
-      for (std::size_t p = 0; p < positions; ++p) {
-        for (std::size_t c = 0; c < channels; ++c) sum[c] += static_cast<float>(*values++);
-      }
-      if (scale == nullptr) continue;
-      for (std::size_t c = 0; c < channels; ++c) sum[c] *= scale[o];
+  GRADCAM_TRY(Tensor row, Tensor::zeros({inputs()}));
+  for (std::size_t o = 0; o < outputs(); ++o) {
+    expand_row(o, row.values());
+    float* sum = sums.data() + o * channels;
+    const float* value = row.data();
+    for (std::size_t p = 0; p < positions; ++p) {
+      for (std::size_t c = 0; c < channels; ++c) sum[c] += *value++;
     }
-  };
-  if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
-    add_rows(int8->values.get(), int8->scale.data());
-  } else {
-    add_rows(std::get<Tensor>(weight_).data(), nullptr);
   }
   GRADCAM_TRY(Tensor no_bias, Tensor::zeros({outputs()}));
   return from_float32(std::move(sums), std::move(no_bias));

@@ -1,22 +1,32 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <variant>
 
+#include "tensor/float16.h"
 #include "tensor/tensor.h"
 
 namespace gradcam {
 
-/// A fully connected layer, y = W x + b. The weights stay in memory as they are stored, in float32
-/// or in int8 with a scale for each output, and are multiplied as they are.
+/// A fully connected layer, y = W x + b. The weights stay in memory as they are stored, in float32,
+/// float16, int8 or int4 (see kernels/gemv.h), and are multiplied as they are.
 class Dense {
  public:
   /// weight: [outputs, inputs], bias: [outputs].
   static Result<Dense> from_float32(Tensor weight, Tensor bias);
 
+  /// weight: [outputs, inputs] row-major, finite.
+  static Result<Dense> from_float16(AlignedArray<Float16> weight, Tensor bias, std::size_t inputs);
+
   /// weight: [outputs, inputs] row-major, whose row o stands for scale[o] * weight[o].
   static Result<Dense> from_int8(AlignedArray<std::int8_t> weight, Tensor scale, Tensor bias,
                                  std::size_t inputs);
+
+  /// weight: [outputs, inputs] row-major, rows packed as tensor/int4.h says. scale: [outputs,
+  /// groups], a factor for each `group` columns of a row.
+  static Result<Dense> from_int4(AlignedArray<std::uint8_t> weight, Tensor scale, std::size_t group,
+                                 Tensor bias, std::size_t inputs);
 
   std::size_t outputs() const { return bias_.size(); }
   std::size_t inputs() const { return inputs_; }
@@ -35,14 +45,25 @@ class Dense {
   Result<Dense> summed_over_positions(std::size_t positions) const;
 
  private:
+  struct Float16Weight {
+    AlignedArray<Float16> values;  // [outputs, inputs]
+  };
   struct Int8Weight {
     AlignedArray<std::int8_t> values;  // [outputs, inputs]
     Tensor scale;                      // [outputs]
   };
+  struct Int4Weight {
+    AlignedArray<std::uint8_t> values;  // [outputs, inputs / 2]
+    Tensor scale;                       // [outputs, groups]
+    std::size_t group;
+  };
+  using Weight = std::variant<Tensor, Float16Weight, Int8Weight, Int4Weight>;
 
-  Dense(std::variant<Tensor, Int8Weight> weight, Tensor bias, std::size_t inputs);
+  Dense(Weight weight, Tensor bias, std::size_t inputs);
 
-  std::variant<Tensor, Int8Weight> weight_;
+  void expand_row(std::size_t output, std::span<float> row) const;
+
+  Weight weight_;
   Tensor bias_;
   std::size_t inputs_;
 };

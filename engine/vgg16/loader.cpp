@@ -7,15 +7,11 @@
 
 #include "vgg16/plan.h"
 #include "weights/convert.h"
+#include "weights/quantize.h"
+#include "weights/rows.h"
 
 namespace gradcam {
 namespace {
-
-std::size_t row_elements(const Shape& shape) {
-  std::size_t count = 1;
-  for (std::size_t axis = 1; axis < shape.size(); ++axis) count *= shape[axis];
-  return count;
-}
 
 /// Labels and preprocessing for a file that does not say: "class 0", ... and torchvision's own.
 Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
@@ -53,7 +49,9 @@ std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const We
     LayerInfo info{.name = layer.name,
                    .weight = layer.shape,
                    .output = {layer.shape[0]},
-                   .dtype = header.tensors[layer.weight].dtype,
+                   .dtype = layer.format == WeightFormat::kInt4
+                                ? "I4"
+                                : std::string(dtype_name(header.tensors[layer.weight].dtype)),
                    .algorithm = "gemv"};
     if (i < kConvLayers) {
       info.output = {side, side, layer.shape[0]};
@@ -121,15 +119,25 @@ Result<void> Vgg16Loader::allocate(std::size_t layer) {
   if (!pending.bias.empty()) return {};
   const Shape shape = own_shape(layer);
   GRADCAM_TRY(pending.bias, Tensor::zeros({shape[0]}));
-  if (is_int8(layer)) {
-    GRADCAM_TRY(pending.scale, Tensor::zeros({shape[0]}));
+  if (const auto& scale = map_.layers[layer].scale) {
+    Shape scales = header_.tensors[*scale].shape;
+    scales[0] = shape[0];
+    GRADCAM_TRY(pending.scale, Tensor::zeros(std::move(scales)));
   }
-  if (is_int8(layer) && !is_conv(layer)) {
+  if (is_conv(layer) || (format(layer) == WeightFormat::kFloat && !keeps_float16(layer))) {
+    GRADCAM_TRY(pending.weight, Tensor::zeros(shape));
+  } else if (keeps_float16(layer)) {
+    GRADCAM_TRY(pending.weight_float16, allocate_array<Float16>(shape[0] * shape[1]));
+  } else if (format(layer) == WeightFormat::kInt8) {
     GRADCAM_TRY(pending.weight_int8, allocate_array<std::int8_t>(shape[0] * shape[1]));
   } else {
-    GRADCAM_TRY(pending.weight, Tensor::zeros(shape));
+    GRADCAM_TRY(pending.weight_int4, allocate_array<std::uint8_t>(shape[0] * (shape[1] / 2)));
   }
   return {};
+}
+
+bool Vgg16Loader::keeps_float16(std::size_t layer) const {
+  return !is_conv(layer) && header_.tensors[map_.layers[layer].weight].dtype == DType::kF16;
 }
 
 Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8_t> bytes) {
@@ -159,7 +167,8 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
       status = read_weight_row(layer, row, info.dtype, row_bytes);
     } else {
       Tensor& values = part == Part::kBias ? pending.bias : pending.scale;
-      status = to_float32(info.dtype, row_bytes, values.values().subspan(row, 1));
+      const std::size_t elements = row_elements(info.shape);
+      status = to_float32(info.dtype, row_bytes, values.values().subspan(row * elements, elements));
     }
     if (!status) {
       return fail(status.error().code, "tensor " + info.name + ", row " +
@@ -177,7 +186,7 @@ Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DT
   const Shape& shape = map_.layers[layer].shape;
   const std::size_t elements = row_elements(shape);
   Pending& pending = pending_[layer];
-  if (is_int8(layer)) {
+  if (format(layer) == WeightFormat::kInt8) {
     if (is_conv(layer)) {
       std::ranges::transform(bytes, pending.weight.data() + row * elements, [](std::uint8_t b) {
         return static_cast<float>(std::bit_cast<std::int8_t>(b));
@@ -188,16 +197,21 @@ Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DT
     }
     return {};
   }
-  const auto target = pending.weight.values().subspan(row * elements, elements);
-  const bool is_fc1 = layer == kConvLayers;
-  if (map_.layout == FileLayout::kKeras || !(is_conv(layer) || is_fc1)) {
-    return to_float32(dtype, bytes, target);
+  if (format(layer) == WeightFormat::kInt4) {
+    std::ranges::copy(bytes, pending.weight_int4.get() + row * bytes.size());
+    return {};
   }
-  // PyTorch keeps channels outside positions, in kernels and in the map that fc1 flattens.
-  row_.resize(elements);
-  GRADCAM_CHECK_OK(to_float32(dtype, bytes, row_));
-  const std::size_t side = is_conv(layer) ? 3 : map_.grid;
-  chw_columns_to_hwc<float>(row_, elements / (side * side), side, side, target);
+  if (keeps_float16(layer)) return read_float16_row(layer, row, bytes);
+  const auto target = pending.weight.values().subspan(row * elements, elements);
+  return read_float_row(map_, layer, dtype, bytes, scratch_, target);
+}
+
+Result<void> Vgg16Loader::read_float16_row(std::size_t layer, std::size_t row,
+                                           std::span<const std::uint8_t> bytes) {
+  row_.resize(bytes.size() / sizeof(Float16));
+  GRADCAM_CHECK_OK(read_float_row(map_, layer, DType::kF16, bytes, scratch_, row_));
+  std::ranges::transform(row_, pending_[layer].weight_float16.get() + row * row_.size(),
+                         f32_to_f16);
   return {};
 }
 
@@ -222,7 +236,7 @@ Conv3x3Spec Vgg16Loader::conv_spec(std::size_t layer) const {
 Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
   Pending pending = std::exchange(pending_[layer], {});
   const Shape shape = own_shape(layer);
-  if (is_int8(layer)) {
+  if (format(layer) == WeightFormat::kInt8) {
     const std::size_t elements = row_elements(shape);
     for (std::size_t o = 0; o < shape[0]; ++o) {
       for (float& value : pending.weight.values().subspan(o * elements, elements)) {
@@ -240,11 +254,23 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
 
 Result<void> Vgg16Loader::pack_dense(std::size_t layer) {
   Pending pending = std::exchange(pending_[layer], {});
-  auto dense = is_int8(layer)
-                   ? Dense::from_int8(std::move(pending.weight_int8), std::move(pending.scale),
-                                      std::move(pending.bias), map_.layers[layer].shape[1])
-                   : Dense::from_float32(std::move(pending.weight), std::move(pending.bias));
-  GRADCAM_TRY(dense_[layer - kConvLayers], std::move(dense));
+  const std::size_t inputs = map_.layers[layer].shape[1];
+  const auto make_dense = [&]() -> Result<Dense> {
+    if (format(layer) == WeightFormat::kInt8) {
+      return Dense::from_int8(std::move(pending.weight_int8), std::move(pending.scale),
+                              std::move(pending.bias), inputs);
+    }
+    if (format(layer) == WeightFormat::kInt4) {
+      return Dense::from_int4(std::move(pending.weight_int4), std::move(pending.scale), kInt4Group,
+                              std::move(pending.bias), inputs);
+    }
+    if (keeps_float16(layer)) {
+      return Dense::from_float16(std::move(pending.weight_float16), std::move(pending.bias),
+                                 inputs);
+    }
+    return Dense::from_float32(std::move(pending.weight), std::move(pending.bias));
+  };
+  GRADCAM_TRY(dense_[layer - kConvLayers], make_dense());
   return {};
 }
 

@@ -39,6 +39,9 @@ class Vgg16Loader {
   /// The file's tensors, in the order in which `provide` counts them.
   const SafetensorsHeader& header() const { return header_; }
 
+  /// What the header says of the model, completed where it says nothing.
+  const ModelInfo& info() const { return info_; }
+
   /// Bytes of a row (an output channel) of a tensor of the file.
   std::size_t row_bytes(std::size_t tensor) const;
 
@@ -64,17 +67,22 @@ class Vgg16Loader {
 
   /// A layer on its way from the file to its packed form; allocated when its first row comes.
   struct Pending {
-    Tensor weight;                          ///< float32, canonical layout: [O, 3, 3, I] or [O, I]
-    AlignedArray<std::int8_t> weight_int8;  ///< instead, a dense layer's int8 rows
+    Tensor weight;  ///< float32, canonical layout: [O, 3, 3, I] or [O, I]
+    // or, of a dense layer as it is:
+    AlignedArray<Float16> weight_float16;
+    AlignedArray<std::int8_t> weight_int8;
+    AlignedArray<std::uint8_t> weight_int4;
     Tensor bias;
-    Tensor scale;
+    Tensor scale;             ///< [O], or [O, groups] for int4
     std::size_t missing = 0;  ///< wanted rows, of all parts, that have not come
   };
 
   Vgg16Loader() = default;
 
   bool is_conv(std::size_t layer) const { return layer < kConvLayers; }
-  bool is_int8(std::size_t layer) const { return map_.layers[layer].scale.has_value(); }
+  WeightFormat format(std::size_t layer) const { return map_.layers[layer].format; }
+  /// Whether a layer is dense in float16, which stays as it is.
+  bool keeps_float16(std::size_t layer) const;
   /// The rows (outputs) of a layer that are loaded.
   Range own(std::size_t layer) const;
   /// The shape of the weights that are loaded.
@@ -83,6 +91,8 @@ class Vgg16Loader {
   Result<void> allocate(std::size_t layer);
   Result<void> read_weight_row(std::size_t layer, std::size_t row, DType dtype,
                                std::span<const std::uint8_t> bytes);
+  Result<void> read_float16_row(std::size_t layer, std::size_t row,
+                                std::span<const std::uint8_t> bytes);
   Result<void> pack(std::size_t layer);
   Result<void> pack_conv(std::size_t layer);
   Result<void> pack_dense(std::size_t layer);
@@ -95,7 +105,8 @@ class Vgg16Loader {
   std::vector<Target> targets_;    // by tensor: what it is
   std::vector<std::size_t> rows_;  // by tensor: how many of its wanted rows have come
   std::array<Pending, kLayerNames.size()> pending_;
-  std::vector<float> row_;  // one row as the file lays it out
+  std::vector<float> scratch_;  // one row as the file lays it out
+  std::vector<float> row_;      // one row on its way to float16
   std::array<Vgg16::Conv, kConvLayers> conv_;
   std::array<std::optional<Dense>, 3> dense_;
   bool finished_ = false;

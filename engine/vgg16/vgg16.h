@@ -23,7 +23,7 @@ struct LayerInfo {
   std::string name;       ///< Keras's: "block5_conv3", "fc1", ...
   Shape weight;           ///< [O, 3, 3, I] or [O, I]
   Shape output;           ///< [H, W, O] before pooling, or [O]
-  DType dtype;            ///< of the weights in the file
+  std::string dtype;      ///< of the weights in the file: "F32", "F16", "I8", "I4", ...
   std::string algorithm;  ///< what runs it: "winograd", "xnnpack", ..., "gemv"
 };
 

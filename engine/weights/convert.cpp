@@ -47,40 +47,6 @@ Result<void> convert(std::span<const std::uint8_t> bytes, ToFloat to_float, std:
 
 }  // namespace
 
-float f16_to_f32(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000u) << 16;
-  const std::uint32_t magnitude = half & 0x7fffu;
-  std::uint32_t bits;
-  if (magnitude >= 0x7c00) {  // infinity and NaN
-    bits = kF32Infinity | (magnitude & 0x3ff) << 13;
-  } else if (magnitude >= 0x0400) {  // normal: rebias the exponent from 15 to 127
-    bits = (magnitude << 13) + (112u << 23);
-  } else {  // subnormal: a multiple of 2^-24, which is a normal float32
-    bits = std::bit_cast<std::uint32_t>(static_cast<float>(magnitude) * 0x1p-24f);
-  }
-  return std::bit_cast<float>(sign | bits);
-}
-
-std::uint16_t f32_to_f16(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const std::uint32_t sign = bits >> 16 & 0x8000u;
-  const std::uint32_t magnitude = bits & kF32Magnitude;
-  std::uint32_t half;
-  if (magnitude > kF32Infinity) {
-    half = 0x7e00;  // a quiet NaN
-  } else if (magnitude >= 0x477ff000) {
-    half = 0x7c00;  // from 65520, half way beyond the largest number, everything is infinity
-  } else if (magnitude >= 0x38800000) {
-    const std::uint32_t odd = magnitude >> 13 & 1;  // rounds half way up only to an even number
-    half = (magnitude - (112u << 23) + 0xfff + odd) >> 13;
-  } else {
-    // Adding 0.5, whose last bit is worth 2^-24 as a subnormal's is, makes the addition round.
-    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
-    half = std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0.5f);
-  }
-  return static_cast<std::uint16_t>(sign | half);
-}
-
 Result<void> to_float32(DType dtype, std::span<const std::uint8_t> bytes, std::span<float> out) {
   const std::size_t size = dtype_size(dtype);
   if (size != 0 && (bytes.size() % size != 0 || bytes.size() / size != out.size())) {
@@ -118,32 +84,6 @@ void oihw_to_ohwi(std::span<const float> in, std::size_t outputs, std::size_t in
   for (std::size_t o = 0; o < outputs; ++o) {
     chw_columns_to_hwc(in.subspan(o * filter, filter), inputs, rows, cols,
                        out.subspan(o * filter, filter));
-  }
-}
-
-void quantize_rows(std::span<const float> w, std::span<std::int8_t> q, std::span<float> scale) {
-  constexpr float kSteps = 127;
-  const std::size_t columns = scale.empty() ? 0 : w.size() / scale.size();
-  for (std::size_t row = 0; row < scale.size(); ++row) {
-    const auto values = w.subspan(row * columns, columns);
-    float largest = 0;
-    for (const float value : values) largest = std::max(largest, std::abs(value));
-    const bool has_scale = std::isnormal(largest / kSteps);
-    scale[row] = has_scale ? largest / kSteps : 1.0f;
-    for (std::size_t i = 0; i < columns; ++i) {
-      const float steps = std::nearbyint(values[i] / scale[row]);
-      q[row * columns + i] = static_cast<std::int8_t>(std::clamp(steps, -kSteps, kSteps));
-    }
-  }
-}
-
-void dequantize_rows(std::span<const std::int8_t> q, std::span<const float> scale,
-                     std::span<float> out) {
-  const std::size_t columns = scale.empty() ? 0 : q.size() / scale.size();
-  for (std::size_t row = 0; row < scale.size(); ++row) {
-    for (std::size_t i = row * columns; i < (row + 1) * columns; ++i) {
-      out[i] = scale[row] * static_cast<float>(q[i]);
-    }
   }
 }
 

@@ -6,17 +6,12 @@
 #include <type_traits>
 
 #include "tensor/error.h"
+#include "tensor/float16.h"
 #include "weights/safetensors.h"
 
 /// Number formats and memory layouts of weights. Sizes of spans are the caller's responsibility
 /// except in `to_float32`, which is the one fed from files.
 namespace gradcam {
-
-/// IEEE 754 binary16 to binary32; exact, subnormals, infinities and NaN included.
-float f16_to_f32(std::uint16_t half);
-
-/// IEEE 754 binary32 to binary16, to nearest, ties to even; beyond 65504 to infinity.
-std::uint16_t f32_to_f16(float value);
 
 /// Converts the bytes of a tensor of F64 (rounded to nearest), F32, F16 or BF16, which need not be
 /// aligned. kInvalidArgument for any other type or if `bytes` does not hold `out.size()` elements;
@@ -40,14 +35,5 @@ void chw_columns_to_hwc(std::type_identity_t<std::span<const T>> row_in, std::si
     }
   }
 }
-
-/// Symmetric 8-bit quantisation of a matrix with `scale.size()` rows, one per output: row r of `w`
-/// is close to scale[r] * q, with q in [-127, 127] rounded to nearest and scale[r] = max|w| / 127.
-/// A row of zeros (or too small to have a scale) becomes zeros with scale 1. `w` must be finite.
-void quantize_rows(std::span<const float> w, std::span<std::int8_t> q, std::span<float> scale);
-
-/// The inverse: `out` = `q` times the scale of its row; `scale.size()` rows of equal length.
-void dequantize_rows(std::span<const std::int8_t> q, std::span<const float> scale,
-                     std::span<float> out);
 
 }  // namespace gradcam

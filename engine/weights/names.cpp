@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/int4.h"
+#include "weights/quantize.h"
 #include "weights/quote.h"
 
 namespace gradcam {
@@ -113,6 +115,46 @@ std::unexpected<Error> wrong_dtype(const TensorInfo& tensor, std::string_view ex
                                             ", but expected is " + std::string(expected));
 }
 
+WeightFormat format_of(DType dtype) {
+  return dtype == DType::kI8   ? WeightFormat::kInt8
+         : dtype == DType::kU8 ? WeightFormat::kInt4
+                               : WeightFormat::kFloat;
+}
+
+// Checks the element types of a layer.
+Result<void> check_dtypes(const SafetensorsHeader& header, const LayerWeights& layer,
+                          bool is_conv) {
+  const TensorInfo& weight = header.tensors[layer.weight];
+  const TensorInfo& bias = header.tensors[layer.bias];
+  if (!is_float(bias.dtype)) return wrong_dtype(bias, "F32, F16, BF16 or F64");
+  const std::string_view quantized = is_conv ? "I8" : "I8 or U8";
+  if (!layer.scale) {
+    if (is_float(weight.dtype)) return {};
+    return wrong_dtype(
+        weight, "F32, F16, BF16, F64, or " + std::string(quantized) + " with a weight_scale");
+  }
+  const TensorInfo& scale = header.tensors[*layer.scale];
+  if (weight.dtype != DType::kI8 && (weight.dtype != DType::kU8 || is_conv)) {
+    return wrong_dtype(weight, std::string(quantized) + ", because it has a weight_scale");
+  }
+  if (scale.dtype != DType::kF32) return wrong_dtype(scale, "F32");
+  return {};
+}
+
+// The shape of a dense layer's weights, of which int4 has two in a byte.
+Shape unpacked_shape(const TensorInfo& tensor) {
+  Shape shape = tensor.shape;
+  if (tensor.dtype == DType::kU8 && shape.size() == 2) {
+    constexpr std::size_t kMaxBytes = static_cast<std::size_t>(-1) / 2;
+    shape[1] = shape[1] <= kMaxBytes ? shape[1] * 2 : 0;
+  }
+  return shape;
+}
+
+std::string in_bytes(const TensorInfo& tensor) {
+  return tensor.dtype == DType::kU8 ? " with two in a byte" : "";
+}
+
 // The canonical shape of a convolution over `inputs` channels.
 Result<Shape> conv_shape(const TensorInfo& tensor, FileLayout layout, std::size_t inputs) {
   const Shape& shape = tensor.shape;
@@ -130,7 +172,7 @@ Result<Shape> conv_shape(const TensorInfo& tensor, FileLayout layout, std::size_
 // The canonical shape of fc1 over a square of `channels`, and the side of that square.
 Result<std::pair<Shape, std::size_t>> fc1_shape(const TensorInfo& tensor, FileLayout layout,
                                                 std::size_t channels) {
-  const Shape& shape = tensor.shape;
+  const Shape shape = unpacked_shape(tensor);
   const std::string depth = std::to_string(channels);
   if (layout == FileLayout::kTimm) {
     if (shape.size() != 4 || shape[0] == 0 || shape[1] != channels || shape[2] != shape[3] ||
@@ -144,35 +186,39 @@ Result<std::pair<Shape, std::size_t>> fc1_shape(const TensorInfo& tensor, FileLa
     const auto side = static_cast<std::size_t>(std::sqrt(static_cast<double>(positions)));
     if (side * side == positions) return std::pair(shape, side);
   }
-  return wrong_shape(tensor, "[outputs, side x side x " + depth + "]");
+  return wrong_shape(tensor, "[outputs, side x side x " + depth + "]" + in_bytes(tensor));
 }
 
 // The canonical shape of fc2 or predictions.
 Result<Shape> dense_shape(const TensorInfo& tensor, bool as_convolution, std::size_t inputs) {
-  const Shape& shape = tensor.shape;
+  const Shape shape = unpacked_shape(tensor);
   const std::string in = std::to_string(inputs);
   const Shape rest = as_convolution ? Shape{inputs, 1, 1} : Shape{inputs};
   if (shape.size() != rest.size() + 1 || shape[0] == 0 ||
       !std::equal(rest.begin(), rest.end(), shape.begin() + 1)) {
-    return wrong_shape(tensor, "[outputs, " + in + (as_convolution ? ", 1, 1]" : "]"));
+    return wrong_shape(tensor,
+                       "[outputs, " + in + (as_convolution ? ", 1, 1]" : "]") + in_bytes(tensor));
   }
   return Shape{shape[0], inputs};
 }
 
-// Checks the element types of a layer and the shapes of what it has one of per output.
-Result<void> check_parameters(const SafetensorsHeader& header, const LayerWeights& layer) {
-  const TensorInfo& weight = header.tensors[layer.weight];
+// Checks the shapes of what a layer has for each output.
+Result<void> check_outputs(const SafetensorsHeader& header, const LayerWeights& layer) {
   const TensorInfo& bias = header.tensors[layer.bias];
-  const Shape per_output = {layer.shape.front()};
-  if (!is_float(bias.dtype)) return wrong_dtype(bias, "F32, F16, BF16 or F64");
+  Shape per_output = {layer.shape.front()};
   if (bias.shape != per_output) return wrong_shape(bias, to_string(per_output));
-  if (!layer.scale) {
-    if (is_float(weight.dtype)) return {};
-    return wrong_dtype(weight, "F32, F16, BF16, F64, or I8 with a weight_scale");
+  if (!layer.scale) return {};
+  if (layer.format == WeightFormat::kInt4) {
+    const std::size_t inputs = layer.shape[1];
+    if (inputs % kInt4Block != 0) {
+      return fail(ErrorCode::kCorruptModel,
+                  "the tensor " + quote(header.tensors[layer.weight].name) + " is U8 over " +
+                      std::to_string(inputs) + " inputs, but expected is a multiple of " +
+                      std::to_string(kInt4Block));
+    }
+    per_output.push_back((inputs + kInt4Group - 1) / kInt4Group);
   }
   const TensorInfo& scale = header.tensors[*layer.scale];
-  if (weight.dtype != DType::kI8) return wrong_dtype(weight, "I8, because it has a weight_scale");
-  if (scale.dtype != DType::kF32) return wrong_dtype(scale, "F32");
   if (scale.shape != per_output) return wrong_shape(scale, to_string(per_output));
   return {};
 }
@@ -212,6 +258,8 @@ Result<WeightMap> map_names(const SafetensorsHeader& header) {
     }
 
     const TensorInfo& weight = header.tensors[layer.weight];
+    layer.format = format_of(weight.dtype);
+    GRADCAM_CHECK_OK(check_dtypes(header, layer, i < kFc1));
     if (i < kFc1) {
       GRADCAM_TRY(layer.shape, conv_shape(weight, map.layout, inputs));
     } else if (i == kFc1) {
@@ -222,7 +270,7 @@ Result<WeightMap> map_names(const SafetensorsHeader& header) {
       const bool as_convolution = map.layout == FileLayout::kTimm && i == kFc1 + 1;
       GRADCAM_TRY(layer.shape, dense_shape(weight, as_convolution, inputs));
     }
-    GRADCAM_CHECK_OK(check_parameters(header, layer));
+    GRADCAM_CHECK_OK(check_outputs(header, layer));
     inputs = layer.shape.front();
   }
   return map;

@@ -31,13 +31,23 @@ enum class FileLayout {
 /// "Keras", "torchvision" or "timm".
 std::string_view file_layout_name(FileLayout layout);
 
+/// How a layer's weights are stored.
+enum class WeightFormat {
+  kFloat,  ///< F64, F32, F16 or BF16.
+  kInt8,   ///< I8; output o counts weight_scale[o] times.
+  kInt4,   ///< U8 [O, I / 2], rows packed as tensor/int4.h says, of a dense layer with I a multiple
+           ///< of kInt4Block; each kInt4Group columns (weights/quantize.h) have a weight_scale.
+};
+
 /// Where the parameters of one layer are: indices into `SafetensorsHeader::tensors`.
 struct LayerWeights {
-  std::string name;                  ///< One of `kLayerNames`.
-  Shape shape;                       ///< Canonical, whatever the file has: [O, 3, 3, I] or [O, I].
-  std::size_t weight = 0;            ///< F64, F32, F16 or BF16; I8 if and only if `scale` is set.
-  std::size_t bias = 0;              ///< [O], F64, F32, F16 or BF16.
-  std::optional<std::size_t> scale;  ///< [O], F32: what an I8 weight of output o is multiplied by.
+  std::string name;  ///< One of `kLayerNames`.
+  Shape shape;       ///< Canonical, whatever the file has: [O, 3, 3, I] or [O, I].
+  WeightFormat format = WeightFormat::kFloat;
+  std::size_t weight = 0;            ///< NAME.weight
+  std::size_t bias = 0;              ///< NAME.bias: [O], F64, F32, F16 or BF16.
+  std::optional<std::size_t> scale;  ///< NAME.weight_scale, F32, unless the format is kFloat: [O]
+                                     ///< for kInt8, [O, groups] for kInt4.
 };
 
 struct WeightMap {

@@ -11,6 +11,7 @@
 
 #include "support/compare.h"
 #include "support/random.h"
+#include "tensor/int4.h"
 
 namespace gradcam::testing {
 namespace {
@@ -19,7 +20,7 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kCanary = 12345.5f;
 constexpr double kTolerance = 2e-6;
 
-/// Multiplies with one matrix, in float32 and int8, forward and transposed, and compares with the
+/// Multiplies with one matrix in every format, forward and transposed, and compares with the
 /// definition.
 class GemvTester {
  public:
@@ -48,11 +49,21 @@ class GemvTester {
     int8_.resize(outputs_ * inputs_);
     for (auto& value : int8_) value = static_cast<std::int8_t>(random.bits() % 255 - 127);
     scale_ = random.uniform(outputs_, 0.01f);
+    float16_.resize(outputs_ * inputs_);
+    for (std::size_t i = 0; i < float16_.size(); ++i) {
+      // A third are subnormal, of either sign.
+      float16_[i] = f32_to_f16(random.uniform() * (i % 3 == 0 ? 0x1p-15f : 1.0f));
+    }
     x_ = random.uniform(inputs_);
     y_ = random.uniform(rows_ * outputs_);
     w_ = random.uniform(outputs_ * inputs_);
     if (dead_every_ == 0) test_forward();
     test_transposed();
+    // Rows of int4 are whole blocks, and groups need not divide them.
+    if (inputs_ % kInt4Block != 0) return;
+    for (const std::size_t group : {kInt4Block, 3 * kInt4Block, 128 * kInt4Block}) {
+      test_int4(random, group);
+    }
   }
 
  private:
@@ -64,6 +75,36 @@ class GemvTester {
       w[i] = static_cast<float>(int8_[i]) * scale_[i / inputs_];
     }
     return w;
+  }
+
+  std::vector<float> expanded_float16() const {
+    std::vector<float> w(float16_.size());
+    std::ranges::transform(float16_, w.begin(), f16_to_f32);
+    return w;
+  }
+
+  void test_int4(Random& random, std::size_t group) const {
+    SCOPED_TRACE("int4 in groups of " + std::to_string(group));
+    const std::size_t groups = (inputs_ + group - 1) / group;
+    const std::vector<float> scale = random.uniform(outputs_ * groups, 0.1f);
+    std::vector<std::uint8_t> packed(outputs_ * inputs_ / 2);
+    std::vector<float> w;
+    for (std::size_t o = 0; o < outputs_; ++o) {
+      for (std::size_t i = 0; i < inputs_; ++i) {
+        const int q = static_cast<int>(random.bits() % 16) - 8;
+        set_int4(packed.data() + o * inputs_ / 2, i, q);
+        w.push_back(static_cast<float>(q) * scale[o * groups + i / group]);
+      }
+    }
+    if (dead_every_ == 0) {
+      expect_output(forward(w), [&](float* y) {
+        gemv_int4(packed.data(), scale.data(), group, x_.data(), outputs_, inputs_, y);
+      });
+    }
+    expect_output(transposed(w), [&](float* x) {
+      gemv_transposed_int4(packed.data(), scale.data(), group, y_.data(), rows_, outputs_, inputs_,
+                           x);
+    });
   }
 
   std::vector<float> forward(const std::vector<float>& w) const {
@@ -110,6 +151,8 @@ class GemvTester {
     expect_output(forward(w_), [&](float* y) { gemv(w_.data(), x_.data(), outputs_, inputs_, y); });
     expect_output(forward(w_),
                   [&](float* y) { reference::gemv(w_.data(), x_.data(), outputs_, inputs_, y); });
+    expect_output(forward(expanded_float16()),
+                  [&](float* y) { gemv_f16(float16_.data(), x_.data(), outputs_, inputs_, y); });
     expect_output(forward(dequantised()), [&](float* y) {
       gemv(int8_.data(), scale_.data(), x_.data(), outputs_, inputs_, y);
     });
@@ -122,6 +165,9 @@ class GemvTester {
     }
     expect_output(transposed(w_), [&](float* x) {
       reference::gemv_transposed(w_.data(), y_.data(), rows_, outputs_, inputs_, x);
+    });
+    expect_output(transposed(expanded_float16()), [&](float* x) {
+      gemv_transposed_f16(float16_.data(), y_.data(), rows_, outputs_, inputs_, x);
     });
     expect_output(transposed(dequantised()), [&](float* x) {
       gemv_transposed(int8_.data(), scale_.data(), y_.data(), rows_, outputs_, inputs_, x);
@@ -141,6 +187,7 @@ class GemvTester {
   std::size_t rows_ = 1;
   std::size_t dead_every_ = 0;
   std::vector<float> w_;
+  std::vector<Float16> float16_;
   std::vector<std::int8_t> int8_;
   std::vector<float> scale_;
   std::vector<float> x_;
@@ -149,7 +196,7 @@ class GemvTester {
 
 TEST(Gemv, AgreesWithTheDefinitionForOddSizes) {
   for (const std::size_t outputs : {1, 2, 3, 4, 5, 8, 15, 17, 33}) {
-    for (const std::size_t inputs : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 100}) {
+    for (const std::size_t inputs : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 40, 100}) {
       for (const std::size_t rows : {1, 2, 3, 4, 5, 7}) {
         GemvTester().matrix(outputs, inputs).rows(rows).test();
         if (HasFailure()) return;
@@ -163,6 +210,7 @@ TEST(Gemv, SkipsRowsThatNobodyNeeds) {
     for (const std::size_t every : {1, 2, 3}) {
       for (const std::size_t rows : {1, 3, 5}) {
         GemvTester().matrix(outputs, 19).rows(rows).dead_every(every).test();
+        GemvTester().matrix(outputs, 24).rows(rows).dead_every(every).test();
         if (HasFailure()) return;
       }
     }
@@ -177,6 +225,21 @@ TEST(Gemv, KeepsRowsThatOneVectorNeeds) {
   gemv_transposed(w, y, 2, 2, 3, x);
   const float expected[] = {10, 20, 30, 1, 2, 3};
   EXPECT_TRUE(std::ranges::equal(x, expected));
+}
+
+TEST(Gemv, ReadsEveryFiniteFloat16) {
+  std::vector<Float16> w;
+  for (unsigned bits = 0; bits < 65536; ++bits) {
+    if ((bits & kFloat16Magnitude) < kFloat16Infinity) w.push_back(static_cast<Float16>(bits));
+  }
+  // Times one: the weights themselves.
+  ASSERT_EQ(w.size() % 8, 0u);
+  for (std::size_t i = 0; i < w.size(); i += 8) {
+    const float one = 1;
+    float x[8];
+    gemv_transposed_f16(w.data() + i, &one, 1, 1, 8, x);
+    for (std::size_t k = 0; k < 8; ++k) ASSERT_EQ(x[k], f16_to_f32(w[i + k])) << w[i + k];
+  }
 }
 
 TEST(Gemv, KeepsItsAccuracyOverManyInputs) { GemvTester().matrix(9, 25088).rows(2).test(); }

@@ -13,12 +13,14 @@
 #include "support/random.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
+#include "tensor/int4.h"
 
 namespace gradcam::testing {
 namespace {
 
-Result<AlignedArray<std::int8_t>> aligned(const std::vector<std::int8_t>& values) {
-  GRADCAM_TRY(auto array, allocate_array<std::int8_t>(values.size()));
+template <class T>
+Result<AlignedArray<T>> aligned(const std::vector<T>& values) {
+  GRADCAM_TRY(auto array, allocate_array<T>(values.size()));
   std::ranges::copy(values, array.get());
   return array;
 }
@@ -79,6 +81,95 @@ TEST(Dense, BackwardIsTheSlopeOfForward) {
   });
   ASSERT_OK_AND_ASSIGN(const Tensor back, dense.backward(gradient));
   EXPECT_TRUE(close(back.values(), slope));
+}
+
+/// Layers of float16 or int4 do what the same numbers do in float32, which PyTorch is the judge of.
+void expect_same(const Dense& packed, const Dense& plain, std::size_t positions) {
+  Random random(15);
+  ASSERT_OK_AND_ASSIGN(const Tensor x,
+                       Tensor::from({packed.inputs()}, random.uniform(packed.inputs())));
+  ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({packed.outputs()}));
+  ASSERT_OK_AND_ASSIGN(Tensor expected, Tensor::zeros({packed.outputs()}));
+  ASSERT_OK(packed.forward(x, y));
+  ASSERT_OK(plain.forward(x, expected));
+  EXPECT_TRUE(close(y.values(), expected.values(), 1e-5));
+
+  const Shape gradients = {3, packed.outputs()};
+  ASSERT_OK_AND_ASSIGN(const Tensor gradient,
+                       Tensor::from(gradients, random.uniform(3 * packed.outputs())));
+  ASSERT_OK_AND_ASSIGN(const Tensor back, packed.backward(gradient));
+  ASSERT_OK_AND_ASSIGN(const Tensor expected_back, plain.backward(gradient));
+  EXPECT_TRUE(close(back.values(), expected_back.values(), 1e-5));
+
+  ASSERT_OK_AND_ASSIGN(const Dense sums, packed.summed_over_positions(positions));
+  ASSERT_OK_AND_ASSIGN(const Dense expected_sums, plain.summed_over_positions(positions));
+  ASSERT_OK_AND_ASSIGN(const Tensor sum, sums.backward(gradient));
+  ASSERT_OK_AND_ASSIGN(const Tensor expected_sum, expected_sums.backward(gradient));
+  EXPECT_TRUE(close(sum.values(), expected_sum.values(), 1e-5));
+}
+
+TEST(Dense, RunsFloat16AsItIs) {
+  constexpr std::size_t kOutputs = 9, kInputs = 35;
+  Random random(16);
+  std::vector<Float16> halves;
+  std::vector<float> floats;
+  for (const float value : random.uniform(kOutputs * kInputs)) {
+    halves.push_back(f32_to_f16(value));
+    floats.push_back(f16_to_f32(halves.back()));
+  }
+  const std::vector<float> bias = random.uniform(kOutputs);
+  ASSERT_OK_AND_ASSIGN(auto weight, aligned(halves));
+  ASSERT_OK_AND_ASSIGN(Tensor bias_tensor, Tensor::from({kOutputs}, bias));
+  ASSERT_OK_AND_ASSIGN(const Dense packed,
+                       Dense::from_float16(std::move(weight), std::move(bias_tensor), kInputs));
+  ASSERT_OK_AND_ASSIGN(Tensor plain_weight, Tensor::from({kOutputs, kInputs}, floats));
+  ASSERT_OK_AND_ASSIGN(Tensor plain_bias, Tensor::from({kOutputs}, bias));
+  ASSERT_OK_AND_ASSIGN(const Dense plain,
+                       Dense::from_float32(std::move(plain_weight), std::move(plain_bias)));
+  expect_same(packed, plain, 5);
+}
+
+TEST(Dense, RunsInt4AsItIs) {
+  constexpr std::size_t kOutputs = 7, kInputs = 72, kGroup = 32, kGroups = 3;
+  Random random(17);
+  const std::vector<float> scales = random.uniform(kOutputs * kGroups);
+  std::vector<std::uint8_t> pairs(kOutputs * kInputs / 2);
+  std::vector<float> floats;
+  for (std::size_t o = 0; o < kOutputs; ++o) {
+    for (std::size_t i = 0; i < kInputs; ++i) {
+      const int q = static_cast<int>(random.bits() % 16) - 8;
+      set_int4(pairs.data() + o * kInputs / 2, i, q);
+      floats.push_back(static_cast<float>(q) * scales[o * kGroups + i / kGroup]);
+    }
+  }
+  const std::vector<float> bias = random.uniform(kOutputs);
+  ASSERT_OK_AND_ASSIGN(auto weight, aligned(pairs));
+  ASSERT_OK_AND_ASSIGN(Tensor scale, Tensor::from({kOutputs, kGroups}, scales));
+  ASSERT_OK_AND_ASSIGN(Tensor bias_tensor, Tensor::from({kOutputs}, bias));
+  ASSERT_OK_AND_ASSIGN(const Dense packed,
+                       Dense::from_int4(std::move(weight), std::move(scale), kGroup,
+                                        std::move(bias_tensor), kInputs));
+  ASSERT_OK_AND_ASSIGN(Tensor plain_weight, Tensor::from({kOutputs, kInputs}, floats));
+  ASSERT_OK_AND_ASSIGN(Tensor plain_bias, Tensor::from({kOutputs}, bias));
+  ASSERT_OK_AND_ASSIGN(const Dense plain,
+                       Dense::from_float32(std::move(plain_weight), std::move(plain_bias)));
+  expect_same(packed, plain, 9);
+}
+
+TEST(Dense, RefusesInt4ThatDoesNotFit) {
+  const auto make = [](Shape scales, std::size_t group, std::size_t inputs) -> Result<Dense> {
+    GRADCAM_TRY(auto weight, allocate_array<std::uint8_t>(64));
+    GRADCAM_TRY(Tensor scale, Tensor::zeros(std::move(scales)));
+    GRADCAM_TRY(Tensor bias, Tensor::zeros({2}));
+    return Dense::from_int4(std::move(weight), std::move(scale), group, std::move(bias), inputs);
+  };
+  EXPECT_TRUE(make({2, 2}, 8, 16));
+  EXPECT_TRUE(make({2, 1}, 128, 16));
+  EXPECT_NE(error_message(make({2, 2}, 8, 12), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(make({2, 2}, 0, 16), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(make({2, 2}, 12, 16), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(make({2, 3}, 8, 16), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(make({4}, 8, 16), ErrorCode::kInvalidArgument), "");
 }
 
 TEST(Dense, SummedOverPositionsGivesTheSumOfTheGradient) {

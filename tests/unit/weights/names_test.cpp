@@ -174,7 +174,9 @@ TEST(Names, FindsInt8WeightsWithTheirScales) {
   const auto map = map_tensors(tensors);
   ASSERT_TRUE(map) << map.error().message;
   EXPECT_EQ(map->layers[13].scale, tensors.size() - 1);
+  EXPECT_EQ(map->layers[13].format, WeightFormat::kInt8);
   EXPECT_FALSE(map->layers[14].scale);
+  EXPECT_EQ(map->layers[14].format, WeightFormat::kFloat);
 
   const auto error_with = [&](auto change) {
     std::vector<TensorInfo> changed = tensors;
@@ -190,6 +192,50 @@ TEST(Names, FindsInt8WeightsWithTheirScales) {
               HasSubstr("\"fc1.weight\" has the dtype F32, but expected is I8"));
   EXPECT_THAT(error_with([](auto& t) { t.pop_back(); }),
               HasSubstr("\"fc1.weight\" has the dtype I8"));
+}
+
+TEST(Names, FindsInt4WeightsWithTheirScales) {
+  // fc1 over 2 x 2 x 40 inputs, which are two groups.
+  std::vector<TensorInfo> tensors = tensors_of(FileLayout::kKeras);
+  const std::size_t conv_weight = 25;
+  const std::size_t fc1_weight = 27;
+  tensors[conv_weight].shape[0] = 40;
+  tensors[conv_weight - 1].shape = {40};
+  tensors[fc1_weight].dtype = DType::kU8;
+  tensors[fc1_weight].shape = {kDense[0], 80};
+  tensors.push_back({"fc1.weight_scale", DType::kF32, {kDense[0], 2}});
+  const auto map = map_tensors(tensors);
+  ASSERT_TRUE(map) << map.error().message;
+  EXPECT_EQ(map->layers[13].format, WeightFormat::kInt4);
+  EXPECT_EQ(map->layers[13].shape, (Shape{kDense[0], 160}));
+  EXPECT_EQ(map->layers[13].scale, tensors.size() - 1);
+  EXPECT_EQ(map->grid, 2u);
+
+  const auto error_with = [&](auto change) {
+    std::vector<TensorInfo> changed = tensors;
+    change(changed);
+    const auto result = map_tensors(changed);
+    return result ? "" : result.error().message;
+  };
+  EXPECT_THAT(error_with([](auto& t) { t.back().shape = {kDense[0]}; }),
+              HasSubstr("\"fc1.weight_scale\" has the shape [9], but expected is [9, 2]"));
+  EXPECT_THAT(error_with([](auto& t) { t.back().shape = {kDense[0], 3}; }),
+              HasSubstr("\"fc1.weight_scale\" has the shape [9, 3], but expected is [9, 2]"));
+  EXPECT_THAT(error_with([&](auto& t) { t[fc1_weight].shape[1] = 81; }),
+              HasSubstr("\"fc1.weight\" has the shape [9, 81]"));
+  EXPECT_THAT(error_with([&](auto& t) { t[fc1_weight].shape[1] = static_cast<std::size_t>(-1); }),
+              HasSubstr("\"fc1.weight\" has the shape"));
+  EXPECT_THAT(error_with([](auto& t) { t.pop_back(); }),
+              HasSubstr("\"fc1.weight\" has the dtype U8"));
+  EXPECT_THAT(error_with([](auto& t) { t[conv_weight].dtype = DType::kU8; }),
+              HasSubstr("\"block5_conv3.weight\" has the dtype U8"));
+  // 2 x 2 x 41 inputs are no whole blocks.
+  EXPECT_THAT(error_with([&](auto& t) {
+                t[conv_weight].shape[0] = 41;
+                t[conv_weight - 1].shape = {41};
+                t[fc1_weight].shape[1] = 82;
+              }),
+              HasSubstr("\"fc1.weight\" is U8 over 164 inputs"));
 }
 
 TEST(Names, RefusesScalesWithTheNamesOfOthers) {
