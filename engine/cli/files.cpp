@@ -1,5 +1,7 @@
 #include "cli/files.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -9,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace gradcam {
 namespace {
@@ -73,29 +76,89 @@ Result<void> write_file(const fs::path& path, std::span<const std::uint8_t> byte
   return {};
 }
 
-Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
-  GRADCAM_TRY(std::ifstream file, open_file(path));
+Result<ModelFile> ModelFile::open(const fs::path& path) {
+  ModelFile model;
+  GRADCAM_TRY(model.file_, open_file(path));
   std::error_code error;
-  const std::uint64_t file_size = fs::file_size(path, error);
+  model.size_ = fs::file_size(path, error);
   if (error) return unreadable("its size cannot be read: " + error.message());
 
-  std::vector<std::uint8_t> buffer(std::min<std::uint64_t>(8, file_size));
-  GRADCAM_CHECK_OK(read_exactly(file, buffer));
-  GRADCAM_TRY(const std::uint64_t header_bytes, safetensors_header_bytes(buffer, file_size));
+  std::vector<std::uint8_t> buffer(std::min<std::uint64_t>(8, model.size_));
+  GRADCAM_CHECK_OK(read_exactly(model.file_, buffer));
+  GRADCAM_TRY(const std::uint64_t header_bytes, safetensors_header_bytes(buffer, model.size_));
   buffer.resize(static_cast<std::size_t>(header_bytes));
-  GRADCAM_CHECK_OK(read_exactly(file, std::span(buffer).subspan(8)));
-  GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(buffer, file_size));
-  GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(std::move(header), options));
+  GRADCAM_CHECK_OK(read_exactly(model.file_, std::span(buffer).subspan(8)));
+  GRADCAM_TRY(model.header_, parse_safetensors_header(buffer, model.size_));
+  return model;
+}
 
+Result<void> ModelFile::read(std::uint64_t offset, std::span<std::uint8_t> bytes) {
+  file_.seekg(static_cast<std::streamoff>(offset));
+  return read_exactly(file_, bytes);
+}
+
+std::unexpected<Error> NewFile::failed(const char* what) const {
+  return unreadable(path_.string() + what + std::strerror(errno));
+}
+
+Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
+  NewFile file;
+  file.path_ = path;
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    return unreadable(path.string() + " is a folder, where a file is to be written");
+  }
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const fs::space_info space = fs::space(folder, error);
+  if (!error && space.available < size) {
+    return unreadable(path.string() + " needs " + std::to_string(size >> 20) + " MiB, but " +
+                      folder.string() + " has only " + std::to_string(space.available >> 20) +
+                      " MiB left");
+  }
+  fs::path partial = path;
+  partial += ".partial-" + std::to_string(getpid());
+  errno = 0;
+  file.file_.reset(std::fopen(partial.c_str(), "wbx"));
+  if (file.file_ == nullptr) return file.failed(" cannot be written: ");
+  file.partial_ = std::move(partial);
+  return file;
+}
+
+NewFile::~NewFile() {
+  if (file_ == nullptr) return;
+  file_.reset();
+  std::error_code ignored;
+  fs::remove(partial_, ignored);
+}
+
+Result<void> NewFile::write(std::span<const std::uint8_t> bytes) {
+  errno = 0;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size()) return {};
+  return failed(" cannot be written: ");
+}
+
+Result<void> NewFile::commit() {
+  errno = 0;
+  if (std::fflush(file_.get()) != 0 || fsync(fileno(file_.get())) != 0 ||
+      std::rename(partial_.c_str(), path_.c_str()) != 0) {
+    return failed(" cannot be written: ");
+  }
+  file_.reset();
+  return {};
+}
+
+Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
+  GRADCAM_TRY(ModelFile file, ModelFile::open(path));
+  GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(file.header(), options));
+  std::vector<std::uint8_t> buffer;
   constexpr std::size_t kChunkBytes = 4 << 20;
   for (std::size_t i = 0; i < loader.header().tensors.size(); ++i) {
     const auto [begin, end] = loader.wanted(i);
     const std::size_t row = loader.row_bytes(i);
     const std::uint64_t chunk = std::max<std::size_t>(1, kChunkBytes / row) * row;
-    file.seekg(static_cast<std::streamoff>(begin));
     for (std::uint64_t at = begin; at < end; at += chunk) {
       buffer.resize(static_cast<std::size_t>(std::min(chunk, end - at)));
-      GRADCAM_CHECK_OK(read_exactly(file, buffer));
+      GRADCAM_CHECK_OK(file.read(at, buffer));
       GRADCAM_CHECK_OK(loader.provide(i, buffer));
     }
   }

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -14,6 +17,49 @@ namespace gradcam {
 Result<std::vector<std::uint8_t>> read_file(const std::filesystem::path& path);
 
 Result<void> write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
+
+/// A safetensors file whose header has been read and checked, and whose data is read where it is
+/// needed. Errors name the fault, not the file.
+class ModelFile {
+ public:
+  static Result<ModelFile> open(const std::filesystem::path& path);
+
+  const SafetensorsHeader& header() const { return header_; }
+  std::uint64_t size() const { return size_; }
+
+  Result<void> read(std::uint64_t offset, std::span<std::uint8_t> bytes);
+
+ private:
+  std::ifstream file_;
+  std::uint64_t size_ = 0;
+  SafetensorsHeader header_;
+};
+
+/// A file that is there as a whole or not at all: it is written beside its place, under another
+/// name, and put there by `commit`. What has not been committed is removed. Errors name the file.
+class NewFile {
+ public:
+  /// An error, too, if the folder has not `size` bytes left.
+  static Result<NewFile> create(const std::filesystem::path& path, std::uint64_t size);
+  NewFile(NewFile&&) = default;
+  NewFile& operator=(NewFile&&) = delete;
+  ~NewFile();
+
+  Result<void> write(std::span<const std::uint8_t> bytes);
+  Result<void> commit();
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+
+  NewFile() = default;
+  std::unexpected<Error> failed(const char* what) const;
+
+  std::filesystem::path path_;
+  std::filesystem::path partial_;
+  std::unique_ptr<std::FILE, Close> file_;
+};
 
 /// Loads a model in pieces of some megabytes, so that the file is never in memory as a whole.
 Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& options = {});

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   gradcam::add_explain(app, exit_code);
   gradcam::add_info(app, exit_code);
   gradcam::add_evaluate(app, exit_code);
+  gradcam::add_convert(app, exit_code);
   gradcam::add_bench(app, exit_code);
   try {
     app.parse(argc, argv);

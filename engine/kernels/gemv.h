@@ -41,6 +41,11 @@ void gemv_transposed_int4(const std::uint8_t* w, const float* scale, std::size_t
                           const float* y, std::size_t rows, std::size_t outputs, std::size_t inputs,
                           float* x);
 
+/// A row of float16 or int4 in float32.
+void expand_f16(const Float16* row, std::size_t inputs, float* out);
+void expand_int4(const std::uint8_t* row, const float* scale, std::size_t group, std::size_t inputs,
+                 float* out);
+
 namespace reference {
 
 void gemv(const float* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);

@@ -105,14 +105,10 @@ void Dense::expand_row(std::size_t output, std::span<float> row) const {
       row[i] = scale * static_cast<float>(int8->values[first + i]);
     }
   } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
-    const std::uint8_t* packed = int4->values.get() + first / 2;
-    const float* scale = int4->scale.data() + output * int4->scale.dim(1);
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      row[i] = scale[i / int4->group] * static_cast<float>(int4_at(packed, i));
-    }
+    expand_int4(int4->values.get() + first / 2, int4->scale.data() + output * int4->scale.dim(1),
+                int4->group, inputs(), row.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
-    std::transform(float16->values.get() + first, float16->values.get() + first + row.size(),
-                   row.begin(), f16_to_f32);
+    expand_f16(float16->values.get() + first, inputs(), row.data());
   } else {
     std::ranges::copy(std::get<Tensor>(weight_).values().subspan(first, row.size()), row.begin());
   }

@@ -1,0 +1,177 @@
+"""`gradcam convert` as people meet it: `convert_test.py PATH/TO/gradcam` (run by ctest). What it
+computes is tested in tests/unit."""
+from __future__ import annotations
+
+import json
+import math
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+GRADCAM = sys.argv.pop(1)
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests/oracle/fixtures"
+
+DOGS = {"beagle": 162, "pug": 254, "pomeranian": 259}  # some of the fifteen
+
+Tensors = dict[str, tuple[list[int], list[float]]]  # shape and values, all of F32
+
+
+def read(path: Path) -> tuple[Tensors, dict[str, str]]:
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        values = list(struct.unpack(f"<{(end - begin) // 4}f", content[begin:end]))
+        tensors[name] = (entry["shape"], values)
+    return tensors, metadata
+
+
+def write(path: Path, tensors: Tensors, metadata: dict[str, str]) -> None:
+    header: dict[str, object] = {"__metadata__": metadata}
+    data = b""
+    for name, (shape, values) in tensors.items():
+        begin = len(data)
+        data += struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+class Convert(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.out = self.folder / "out.safetensors"
+
+    def run_convert(self, *arguments: object) -> subprocess.CompletedProcess:
+        command = [GRADCAM, "convert", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    def expect_failure(self, *arguments: object, says: list[str]) -> None:
+        before = sorted(self.folder.iterdir())
+        result = self.run_convert(*arguments)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for text in says:
+            self.assertIn(text, result.stderr)
+        self.assertEqual(sorted(self.folder.iterdir()), before, "something was left behind")
+
+    def info(self, model: Path) -> dict:
+        command = [GRADCAM, "info", str(model), "--json"]
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    def imagenet_model(self) -> Path:
+        """A tiny VGG16 of torchvision's names and 1000 classes; row i of its head is all i."""
+        tensors, metadata = read(FIXTURES / "tiny64.torchvision.safetensors")
+        rows = [float(row) for row in range(1000)]
+        tensors["classifier.6.weight"] = ([1000, 18], [row for row in rows for _ in range(18)])
+        tensors["classifier.6.bias"] = ([1000], [-row for row in rows])
+        path = self.folder / "imagenet.safetensors"
+        write(path, tensors, metadata)
+        return path
+
+    def test_every_dtype_is_written_and_read(self) -> None:
+        model = FIXTURES / "tiny64.torchvision.safetensors"
+        expected = {"f32": "F32", "f16": "F16", "int8": "I8", "int4": "I8"}
+        for dtype, layer in expected.items():
+            result = self.run_convert(model, self.out, "--dtype", dtype)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(dtype, result.stdout)
+            info = self.info(self.out)
+            self.assertEqual(info["layers"][12]["name"], "block5_conv3")
+            self.assertEqual(info["layers"][12]["dtype"], layer)
+            self.assertEqual(info["preprocess"]["size"], 64)
+        self.assertEqual(sorted(self.folder.iterdir()), [self.out])
+
+    def test_dogs_of_imagenet(self) -> None:
+        model = self.imagenet_model()
+        result = self.run_convert(model, self.out, "--head", "imagenet-dogs")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        tensors, metadata = read(self.out)
+        labels = json.loads(metadata["labels"])
+        self.assertEqual(labels, (ROOT / "weights/labels.txt").read_text().split())
+        for breed, index in DOGS.items():
+            row = labels.index(breed)
+            weights = tensors["predictions.weight"][1][row * 18 : (row + 1) * 18]
+            self.assertEqual(weights, [float(index)] * 18)
+            self.assertEqual(tensors["predictions.bias"][1][row], -index)
+        self.expect_failure(
+            self.out, self.folder / "b", "--head", "imagenet-dogs", says=["1000 classes", "has 15"]
+        )
+
+    def test_labels(self) -> None:
+        model = FIXTURES / "tiny32.keras.safetensors"
+        labels = self.folder / "labels.txt"
+        labels.write_bytes("dackel\r\nspitz\r\nköter".encode())
+        result = self.run_convert(model, self.out, "--labels", labels)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.info(self.out)["labels"], ["dackel", "spitz", "köter"])
+        self.out.unlink()
+        for text, fault in {
+            "a\nb\n": ["2 lines", "3 classes"],
+            "a\nb\nc\nd\n": ["4 lines", "3 classes"],
+            "a\n\nc\n": ["line 2 is empty"],
+            "a\nb\na\n": ["line 3 repeats line 1"],
+            "": ["0 lines"],
+        }.items():
+            labels.write_text(text)
+            self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", *fault])
+        self.expect_failure(
+            model, self.out, "--labels", self.folder / "none", says=["none", "no such file"]
+        )
+
+    def test_labels_for_a_file_whose_own_do_not_fit(self) -> None:
+        tensors, metadata = read(FIXTURES / "tiny32.keras.safetensors")
+        model = self.folder / "model.safetensors"
+        write(model, tensors, metadata | {"labels": '["a"]'})
+        self.expect_failure(model, self.out, says=["1 labels", "3 outputs"])
+        labels = self.folder / "labels.txt"
+        labels.write_text("a\nb\nc\n")
+        result = self.run_convert(model, self.out, "--labels", labels)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_never_writes_over_what_it_reads(self) -> None:
+        model = self.folder / "model.safetensors"
+        model.write_bytes((FIXTURES / "tiny32.keras.safetensors").read_bytes())
+        link = self.folder / "link.safetensors"
+        link.symlink_to(model)
+        before = model.read_bytes()
+        for name in (model, link, self.folder / "." / "model.safetensors"):
+            self.expect_failure(model, name, says=["choose another name"])
+        self.assertEqual(model.read_bytes(), before)
+
+    def test_what_cannot_be_read_or_written(self) -> None:
+        model = FIXTURES / "tiny32.keras.safetensors"
+        self.expect_failure(self.folder / "none", self.out, says=["none", "no such file"])
+        self.expect_failure(model, self.folder, says=["is a folder"])
+        self.expect_failure(model, self.folder / "a" / "b", says=["No such file or directory"])
+        broken = self.folder / "broken.safetensors"
+        broken.write_bytes(model.read_bytes()[:-1])
+        self.expect_failure(broken, self.out, says=["broken.safetensors", "truncated"])
+        tensors, metadata = read(model)
+        (_, inputs), values = tensors["fc2.weight"]
+        values[3 * inputs + 2] = math.nan
+        write(broken, tensors, metadata)
+        # Found only when most of the file is written; the old one stays.
+        self.out.write_text("old")
+        self.expect_failure(
+            broken, self.out, "--dtype", "int4", says=["fc2.weight", "row 3", "not a number"]
+        )
+        self.assertEqual(self.out.read_text(), "old")
+
+    def test_wrong_usage(self) -> None:
+        result = self.run_convert("a", "b", "--dtype", "int2")
+        self.assertEqual(result.returncode, 2)
+        self.assertEqual(self.run_convert("a").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
