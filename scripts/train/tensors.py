@@ -25,7 +25,7 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
     with path.open("wb") as out:
         out.write(struct.pack("<Q", len(text)) + text)
         for values in tensors.values():
-            out.write(np.ascontiguousarray(values).tobytes())
+            out.write(np.ascontiguousarray(values).data)
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -1,0 +1,466 @@
+"""Every file that can be imported, made here as Keras and PyTorch make it, gives the logits that
+PyTorch computes from the same weights. Needs build/native/gradcam, or $GRADCAM."""
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import h5py
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(HERE.parent / "train")]
+
+import sources  # noqa: E402
+import tensors  # noqa: E402
+
+GRADCAM = os.environ.get("GRADCAM", str(ROOT / "build/native/gradcam"))
+IMPORT = HERE.parent / "import_weights"
+SIDE, GRID = 64, 2
+BLOCKS = [(4, 5), (6, 7), (8, 9, 10), (12, 13, 14), (15, 16, 19)]
+DENSE = [33, 18]
+CLASSES = 5
+# Where Keras's VGG16 and torchvision's have their layers, written out.
+KERAS_CONVS = [f"block{b + 1}_conv{c + 1}" for b in range(5) for c in range(len(BLOCKS[b]))]
+FEATURES = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+
+Parameters = list[tuple[np.ndarray, np.ndarray]]  # PyTorch's: [O, I, 3, 3] or [O, I], and bias
+
+
+def random_parameters(classes: int = CLASSES) -> Parameters:
+    rng = np.random.default_rng(7)
+    widths = [width for block in BLOCKS for width in block]
+    result: Parameters = []
+    inputs = 3
+    for width in widths:
+        weight = rng.standard_normal((width, inputs, 3, 3)) * (2 / (9 * inputs)) ** 0.5
+        result.append((weight.astype("f4"), rng.standard_normal(width).astype("f4") * 0.1))
+        inputs = width
+    inputs *= GRID * GRID
+    for width in [*DENSE, classes]:
+        weight = rng.standard_normal((width, inputs)) * (2 / inputs) ** 0.5
+        result.append((weight.astype("f4"), rng.standard_normal(width).astype("f4") * 0.1))
+        inputs = width
+    return result
+
+
+def pytorch_logits(parameters: Parameters, image: np.ndarray) -> np.ndarray:
+    """image: [H, W, 3], as the network is to see it."""
+    x = torch.from_numpy(image.transpose(2, 0, 1).astype("f8"))[None]
+    layers = iter([(torch.from_numpy(w).double(), torch.from_numpy(b).double())
+                   for w, b in parameters])
+    for block in BLOCKS:
+        for _ in block:
+            x = F.relu(F.conv2d(x, *next(layers), padding=1))
+        x = F.max_pool2d(x, 2)
+    x = F.relu(F.linear(x.flatten(1), *next(layers)))
+    x = F.relu(F.linear(x, *next(layers)))
+    return F.linear(x, *next(layers))[0].numpy()
+
+
+# --- What the programs write
+
+
+def keras_arrays(parameters: Parameters) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Keras's layouts, element by element: kernels [row, column, in, out], dense [in, out], where
+    fc1's inputs are flattened over row, column, channel."""
+    result = []
+    channels = BLOCKS[-1][-1]
+    for i, (weight, bias) in enumerate(parameters):
+        if weight.ndim == 4:
+            kernel = np.zeros((3, 3, weight.shape[1], weight.shape[0]), "f4")
+            for o, c, y, x in np.ndindex(*weight.shape):
+                kernel[y, x, c, o] = weight[o, c, y, x]
+        else:
+            kernel = np.zeros(weight.shape[::-1], "f4")
+            for c, y, x in np.ndindex(channels, GRID, GRID) if i == 13 else ():
+                kernel[(y * GRID + x) * channels + c] = weight[:, c * GRID * GRID + y * GRID + x]
+            if i != 13:
+                kernel[:] = weight.T
+        result.append((kernel, bias))
+    return result
+
+
+def keras_layer_names(last: str) -> list[str]:
+    names = ["input_1"]
+    for block, layers in enumerate(BLOCKS, 1):
+        names += [f"block{block}_conv{i + 1}" for i in range(len(layers))] + [f"block{block}_pool"]
+    return [*names, "flatten", "fc1", "fc2", last]
+
+
+def write_group(root: Any, layers: dict[str, dict[str, np.ndarray]], parts: int = 0) -> None:
+    """`layer_names` and `weight_names` of Keras; in several parts where a list is too long."""
+    names = [name.encode() for name in layers]
+    if parts:
+        for i, part in enumerate(np.array_split(names, parts)):
+            root.attrs[f"layer_names{i}"] = part
+    else:
+        root.attrs["layer_names"] = names
+    root.attrs["backend"] = b"tensorflow"
+    root.attrs["keras_version"] = b"2.11.0"
+    for layer, weights in layers.items():
+        group = root.create_group(layer)
+        group.attrs["weight_names"] = [name.encode() for name in weights]
+        for name, values in weights.items():
+            group[name] = values
+
+
+def keras_layers(parameters: Parameters, kernel: str, bias: str, last: str
+                 ) -> dict[str, dict[str, np.ndarray]]:
+    arrays = iter(keras_arrays(parameters))
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for name in keras_layer_names(last):
+        layers[name] = {}
+        if "conv" in name or name in ("fc1", "fc2", last):
+            weight, values = next(arrays, (None, None))
+            if weight is not None:
+                layers[name] = {kernel.format(name): weight, bias.format(name): values}
+    return layers
+
+
+def torch_state(parameters: Parameters) -> OrderedDict[str, torch.Tensor]:
+    names = [f"features.{n}" for n in FEATURES] + [f"classifier.{n}" for n in (0, 3, 6)]
+    state = OrderedDict()
+    for name, (weight, bias) in zip(names, parameters):
+        state[f"{name}.weight"] = torch.from_numpy(weight)
+        state[f"{name}.bias"] = torch.from_numpy(bias)
+    return state
+
+
+def keras_zip(path: Path, parameters: Parameters, by_name: bool, nested: bool) -> None:
+    kinds = {"conv": "Conv2D", "pool": "MaxPooling2D", "flat": "Flatten", "inpu": "InputLayer"}
+    layers, content = [], io.BytesIO()
+    arrays = iter(keras_arrays(parameters))
+    with h5py.File(content, "w") as file:
+        top = file.create_group("layers")
+        inner = top.create_group("vgg16" if by_name else "functional") if nested else file
+        counts: dict[str, int] = {}
+        inner_layers: list[dict] = []
+        for name in keras_layer_names("dense"):
+            kind = next((k for key, k in kinds.items() if key in name), "Dense")
+            inside = nested and (kind in ("Conv2D", "MaxPooling2D", "InputLayer"))
+            (inner_layers if inside else layers).append(
+                {"class_name": kind, "config": {"name": name}})
+            if kind in ("Conv2D", "Dense"):
+                snake = {"Conv2D": "conv2d", "Dense": "dense"}[kind]
+                number = counts.get(snake, 0)
+                counts[snake] = number + 1
+                group = (name if by_name else snake + (f"_{number}" if number else ""))
+                parent = (inner.require_group("layers") if inside else top)
+                weight, bias = next(arrays)
+                variables = parent.create_group(f"{group}/vars")
+                variables["0"], variables["1"] = weight, bias
+        if nested:
+            layers.insert(0, {"class_name": "Functional",
+                              "config": {"name": "vgg16", "layers": inner_layers}})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.3.0"}))
+        archive.writestr("config.json", json.dumps(
+            {"class_name": "Functional", "config": {"name": "model", "layers": layers}}))
+        archive.writestr("model.weights.h5", content.getvalue())
+
+
+# --- Tests
+
+
+class Import(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.out = self.folder / "out.safetensors"
+        self.parameters = random_parameters()
+        rng = np.random.default_rng(3)
+        self.photo = rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+
+    def run_import(self, *arguments: object) -> subprocess.CompletedProcess:
+        command = [sys.executable, str(IMPORT), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    def import_file(self, path: Path, *options: object) -> dict[str, str]:
+        result = self.run_import(path, self.out, *options)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return tensors.read(self.out)[1]
+
+    def expect_failure(self, path: Path, *says: str, options: tuple = ()) -> None:
+        result = self.run_import(path, self.out, *options)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        for text in says:
+            self.assertIn(text, result.stderr)
+        self.assertFalse(self.out.exists())
+        self.assertEqual([p for p in self.folder.iterdir() if "partial" in p.name], [])
+
+    def engine_logits(self) -> np.ndarray:
+        """The engine's, for the photo as it is: only the rule of resizing is taken out, which
+        tests/unit/image tests."""
+        values, metadata = tensors.read(self.out)
+        preprocess = json.loads(metadata["preprocess"])
+        self.assertEqual(preprocess["size"], SIDE)
+        metadata["preprocess"] = json.dumps(preprocess | {"resize": "squash"})
+        model = self.folder / "unresized.safetensors"
+        tensors.write(model, values, metadata)
+        photo = self.folder / "photo.png"
+        Image.fromarray(self.photo).save(photo)
+        command = [GRADCAM, "explain", str(photo), "--json", "--model", str(model), "--top", "99"]
+        answer = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        logits = np.zeros(len(answer["top"]))
+        for entry in answer["top"]:
+            logits[entry["index"]] = entry["logit"]
+        return logits
+
+    def expect_logits(self, image: np.ndarray, parameters: Parameters | None = None) -> None:
+        expected = pytorch_logits(parameters or self.parameters, image)
+        actual = self.engine_logits()
+        self.assertEqual(actual.shape, expected.shape)
+        self.assertLess(np.abs(actual - expected).max(), 1e-4 * np.abs(expected).max())
+
+    def keras_input(self) -> np.ndarray:
+        """keras.applications.vgg16.preprocess_input"""
+        return self.photo[..., ::-1].astype("f8") - [103.939, 116.779, 123.68]
+
+    def torchvision_input(self) -> np.ndarray:
+        return (self.photo / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+
+    def expect_keras(self, path: Path) -> None:
+        preprocess = json.loads(self.import_file(path)["preprocess"])
+        self.assertEqual((preprocess["resize"], preprocess["channels"]), ("squash", "BGR"))
+        self.expect_logits(self.keras_input())
+
+    def official_keras(self) -> Path:
+        """As vgg16_weights_tf_dim_ordering_tf_kernels.h5 is."""
+        path = self.folder / "vgg16.h5"
+        layers = keras_layers(self.parameters, "{}_W_1:0", "{}_b_1:0", "predictions")
+        with h5py.File(path, "w") as file:
+            write_group(file, layers)
+        return path
+
+    def test_keras_official_weights(self) -> None:
+        self.expect_keras(self.official_keras())
+
+    def test_keras_model_with_a_new_last_layer(self) -> None:
+        """`Model(vgg.input, Dense(15)(vgg.layers[-2].output)).save("dogs.h5")`, fine-tuned."""
+        for width in (1, 15):
+            with self.subTest(width=width):
+                self.parameters = random_parameters(width)
+                path = self.folder / f"dogs{width}.h5"
+                layers = keras_layers(self.parameters, "{}/kernel:0", "{}/bias:0", "dense_3")
+                with h5py.File(path, "w") as file:
+                    file.attrs["model_config"] = b'{"class_name": "Functional"}'
+                    write_group(file.create_group("model_weights"), layers)
+                    # The optimiser's own are no layers.
+                    write_group(file.create_group("optimizer_weights"), {"Adam": {}})
+                self.expect_keras(path)
+
+    def test_keras_model_in_a_model(self) -> None:
+        """`Sequential([VGG16(include_top=False), Flatten(), Dense, Dropout, Dense, Dense])`"""
+        flat = keras_layers(self.parameters, "{}/kernel:0", "{}/bias:0", "dense")
+        inner: dict[str, np.ndarray] = {}
+        for name in KERAS_CONVS:
+            inner |= flat[name]
+        layers = {"vgg16": inner, "flatten": {}, "a": flat["fc1"], "dropout": {},
+                  "b": flat["fc2"], "c": flat["dense"]}
+        path = self.folder / "nested.h5"
+        with h5py.File(path, "w") as file:
+            write_group(file.create_group("model_weights"), layers)
+        self.expect_keras(path)
+
+    def test_keras_lists_of_names_in_parts(self) -> None:
+        path = self.folder / "parts.h5"
+        layers = keras_layers(self.parameters, "{}/kernel:0", "{}/bias:0", "predictions")
+        with h5py.File(path, "w") as file:
+            write_group(file, layers, parts=3)
+        self.expect_keras(path)
+
+    def test_keras_3_archives(self) -> None:
+        for by_name in (False, True):
+            for nested in (False, True):
+                with self.subTest(by_name=by_name, nested=nested):
+                    path = self.folder / "model.keras"
+                    keras_zip(path, self.parameters, by_name, nested)
+                    self.expect_keras(path)
+
+    def test_torchvision_in_both_containers(self) -> None:
+        path = self.folder / "vgg16-397923af.pth"
+        for is_zip in (True, False):  # the official one is not
+            with self.subTest(zip=is_zip):
+                torch.save(torch_state(self.parameters), path,
+                           _use_new_zipfile_serialization=is_zip)
+                preprocess = json.loads(self.import_file(path)["preprocess"])
+                self.assertEqual((preprocess["resize"], preprocess["shorter_side"],
+                                  preprocess["crop"]), ("shorter_side", 73, SIDE))
+                self.assertEqual(tensors.read(self.out)[1]["source"], path.name)
+                self.expect_logits(self.torchvision_input())
+
+    def test_torch_checkpoint_of_several_devices(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        state = {f"module.{name}": values for name, values in torch_state(self.parameters).items()}
+        torch.save({"state_dict": state, "epoch": 3}, path)
+        self.import_file(path)
+        self.expect_logits(self.torchvision_input())
+
+    def test_values_of_a_network_trained_otherwise(self) -> None:
+        """With ImageDataGenerator(rescale=1/255)."""
+        self.import_file(self.official_keras(), "--values", "unit")
+        self.expect_logits(self.photo / 255)
+
+    def test_without_its_top(self) -> None:
+        labels = self.folder / "labels.txt"
+        labels.write_text("beagle\npug\n")
+        keras = self.folder / "notop.h5"
+        with h5py.File(keras, "w") as file:
+            layers = keras_layers(self.parameters[:13], "{}_W_1:0", "{}_b_1:0", "none")
+            write_group(file, {k: v for k, v in layers.items() if k.startswith("block")})
+        pth = self.folder / "vgg16_features.pth"
+        torch.save(torch_state(self.parameters[:13]), pth)
+        for path in (keras, pth):
+            self.expect_failure(path, path.name, "--labels")
+            metadata = self.import_file(path, "--labels", labels, "--width", 24)
+            self.assertIn("untrained", metadata["source"])
+            values, _ = tensors.read(self.out)
+            self.assertEqual(values["fc1.weight"].shape, (24, 49 * BLOCKS[-1][-1]))
+            self.assertEqual(values["predictions.weight"].shape, (2, 24))
+            np.testing.assert_array_equal(
+                values["block3_conv2.weight"], self.parameters[5][0].transpose(0, 2, 3, 1))
+            info = subprocess.run([GRADCAM, "info", str(self.out), "--json"], check=True,
+                                  capture_output=True)
+            self.assertEqual(json.loads(info.stdout)["labels"], ["beagle", "pug"])
+            self.out.unlink()
+
+    def test_labels(self) -> None:
+        path = self.official_keras()
+        index = self.folder / "imagenet_class_index.json"
+        names = ["tench", "crane", "pug", "crane", "tee"]
+        index.write_text(json.dumps({str(i): [f"n{i:08}", n] for i, n in enumerate(names)}))
+        metadata = self.import_file(path, "--labels", index)
+        self.assertEqual(json.loads(metadata["labels"]),
+                         ["tench", "crane", "pug", "crane_3", "tee"])
+        self.out.unlink()
+        text = self.folder / "labels.txt"
+        for content, fault in (("a\nb\n", "2 classes, but the model has 5"),
+                               ("a\n\nc\nd\ne\n", "class 1 is empty"), ("", "0 classes")):
+            text.write_text(content)
+            self.expect_failure(path, "labels.txt", fault, options=("--labels", text))
+        text.write_bytes(b"\xff\xfe\x00")
+        self.expect_failure(path, "labels.txt", options=("--labels", text))
+        index.write_text('{"a": 1}')
+        self.expect_failure(path, "class_index.json", options=("--labels", index))
+        self.expect_failure(path, "no such file", options=("--labels", self.folder / "none"))
+
+    def test_keras_models_that_are_no_vgg16(self) -> None:
+        layers = keras_layers(self.parameters, "{}/kernel:0", "{}/bias:0", "dense")
+        path = self.folder / "other.h5"
+
+        def write(changed: dict[str, dict[str, np.ndarray]]) -> Path:
+            with h5py.File(path, "w") as file:
+                write_group(file.create_group("model_weights"), changed)
+            return path
+
+        pooled = {k: v for k, v in layers.items() if k not in ("fc1", "fc2")}
+        self.expect_failure(write(pooled), "other.h5", "13 convolutions and 1 dense")
+        normalised = {"bn": {f"v{i}": np.ones(4, "f4") for i in range(4)}, **layers}
+        self.expect_failure(write(normalised), "batch normalisation")
+        broken = dict(layers)
+        broken["fc1"] = {"fc1/kernel:0": np.zeros((75, 33), "f4"), "fc1/bias:0": np.zeros(33, "f4")}
+        self.expect_failure(write(broken), "fc1", "75 inputs")
+        kernel = layers["block2_conv1"]["block2_conv1/kernel:0"].copy()
+        kernel[0, 1, 2, 3] = np.nan
+        broken = dict(layers)
+        broken["block2_conv1"] = {"k": kernel, "b": layers["block2_conv1"]["block2_conv1/bias:0"]}
+        self.expect_failure(write(broken), "block2_conv1.weight", "not finite")
+        with h5py.File(path, "w") as file:
+            file["x"] = np.zeros(3)
+        self.expect_failure(path, "layer_names")
+
+    def test_damaged_and_foreign_files(self) -> None:
+        keras = self.official_keras()
+        keras.write_bytes(keras.read_bytes()[:5000])
+        self.expect_failure(keras, "vgg16.h5", "HDF5 is damaged")
+        pth = self.folder / "x.pth"
+        for is_zip in (True, False):
+            torch.save(torch_state(self.parameters), pth, _use_new_zipfile_serialization=is_zip)
+            pth.write_bytes(pth.read_bytes()[:-3000])
+            self.expect_failure(pth, "x.pth")
+        # A whole model is a program; nothing of it may run.
+        torch.save(torch.nn.Linear(2, 2), pth)
+        self.expect_failure(pth, "state_dict")
+        state = torch_state(self.parameters)
+        del state["features.12.bias"]
+        torch.save(state, pth)
+        self.expect_failure(pth, "lacks features.12.bias")
+        torch.save(torch_state(self.parameters) | {"features.1.running_mean": torch.zeros(4)}, pth)
+        self.expect_failure(pth, "features.1.running_mean")
+        torch.save(torch.zeros(3), pth)
+        self.expect_failure(pth, "state_dict")
+        text = self.folder / "text.h5"
+        text.write_text("not found")
+        self.expect_failure(text, "text.h5", "neither")
+        with zipfile.ZipFile(self.folder / "a.keras", "w") as archive:
+            archive.writestr("config.json", "{}")
+            archive.writestr("model.weights.h5", b"nothing")
+        self.expect_failure(self.folder / "a.keras", "Keras 3")
+        self.expect_failure(self.folder / "none.h5", "none.h5", "No such file")
+
+    def test_never_writes_over_what_it_reads(self) -> None:
+        path = self.official_keras()
+        before = path.read_bytes()
+        result = self.run_import(path, path)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("choose another name", result.stderr)
+        self.assertEqual(path.read_bytes(), before)
+
+    def test_downloads_and_imports(self) -> None:
+        """With files in the place of the official addresses; test_download.py is about servers."""
+        loader = importlib.machinery.SourceFileLoader("import_weights", str(IMPORT))
+        program = importlib.util.module_from_spec(
+            importlib.util.spec_from_loader("import_weights", loader))
+        loader.exec_module(program)
+        index = self.folder / "imagenet_class_index.json"
+        index.write_text(json.dumps({str(i): ["n", f"breed {i}"] for i in range(CLASSES)}))
+        pth = self.folder / "vgg16.pth"
+        torch.save(torch_state(self.parameters), pth)
+
+        def official(path: Path) -> program.download.Official:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            return program.download.Official(path.as_uri(), path.stat().st_size, "sha256", digest)
+
+        files = {"keras": official(self.official_keras()), "torchvision": official(pth),
+                 "timm": official(index)}
+        inputs = {"keras": self.keras_input(), "torchvision": self.torchvision_input()}
+        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(self.folder / "cache")}), \
+                mock.patch.dict(program.download.OFFICIAL, files), \
+                mock.patch.object(program.download, "CLASS_INDEX", official(index)):
+            for name, image in inputs.items():
+                program.run(program.parse(["--download", name, str(self.out)]))
+                labels = json.loads(tensors.read(self.out)[1]["labels"])
+                self.assertEqual(labels[2], "breed 2")
+                self.expect_logits(image)
+            # timm's file is copied as it is.
+            program.run(program.parse(["--download", "timm", str(self.out)]))
+            self.assertEqual(self.out.read_bytes(), index.read_bytes())
+
+    def test_wrong_usage(self) -> None:
+        self.assertEqual(self.run_import("one").returncode, 2)
+        self.assertEqual(self.run_import("a", "b", "--download", "keras").returncode, 2)
+        self.assertEqual(self.run_import("--download", "imagenet", "b").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
