@@ -20,6 +20,7 @@ void print_text(const std::string& path, const ModelInfo& info) {
                 layer.dtype.c_str(), layer.algorithm.c_str());
   }
   std::printf("\n  preprocess  %s\n", to_json(info.preprocess).c_str());
+  std::printf("  fingerprint %s (of all layers but the last)\n", info.fingerprint.c_str());
   if (!info.metadata.source.empty())
     std::printf("  source      %s\n", info.metadata.source.c_str());
   if (!info.metadata.license.empty()) {

@@ -43,6 +43,7 @@ Json to_json(const ModelInfo& info) {
           {"preprocess", Json::parse(to_json(info.preprocess), nullptr, false)},
           {"temperature", info.metadata.temperature},
           {"unsure_below", info.metadata.unsure_below},
+          {"fingerprint", info.fingerprint},
           {"source", info.metadata.source},
           {"license", info.metadata.license},
           {"layers", std::move(layers)}};

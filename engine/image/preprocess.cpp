@@ -122,8 +122,11 @@ Box crop_box(const Preprocess& spec, int width, int height) {
 }
 
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec) {
-  const Box crop = crop_box(spec, image.width, image.height);
-  GRADCAM_TRY(Tensor input, resize_bilinear(image, crop, spec.size, spec.size));
+  return preprocess(image, spec, crop_box(spec, image.width, image.height));
+}
+
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& part) {
+  GRADCAM_TRY(Tensor input, resize_bilinear(image, part, spec.size, spec.size));
   const std::span<float> values = input.values();
   for (std::size_t i = 0; i < values.size(); i += 3) {
     if (spec.bgr) std::swap(values[i], values[i + 2]);

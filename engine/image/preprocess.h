@@ -48,4 +48,7 @@ Box crop_box(const Preprocess& spec, int width, int height);
 /// in one step from `crop_box` by `resize_bilinear`.
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec);
 
+/// The same of another part of the photo, whatever its aspect.
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& part);
+
 }  // namespace gradcam

@@ -1,7 +1,9 @@
 #include "layers/dense.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "kernels/gemv.h"
 #include "tensor/int4.h"
@@ -114,6 +116,14 @@ void Dense::expand_row(std::size_t output, std::span<float> row) const {
   }
 }
 
+Result<Tensor> Dense::weight() const {
+  GRADCAM_TRY(Tensor result, Tensor::zeros({outputs(), inputs()}));
+  for (std::size_t o = 0; o < outputs(); ++o) {
+    expand_row(o, result.values().subspan(o * inputs(), inputs()));
+  }
+  return result;
+}
+
 Result<Dense> Dense::summed_over_positions(std::size_t positions) const {
   if (positions == 0 || inputs() % positions != 0) {
     return fail(ErrorCode::kInvalidArgument, std::to_string(inputs()) +
@@ -133,6 +143,83 @@ Result<Dense> Dense::summed_over_positions(std::size_t positions) const {
   }
   GRADCAM_TRY(Tensor no_bias, Tensor::zeros({outputs()}));
   return from_float32(std::move(sums), std::move(no_bias));
+}
+
+namespace {
+
+/// Whether x [n, I] and y [n, O] are what a layer of weight [O, I] takes and gives.
+Result<void> check_batch(const Shape& weight, const Shape& x, const Shape& y) {
+  if (weight.size() == 2 && x.size() == 2 && y.size() == 2 && x[0] == y[0] && x[1] == weight[1] &&
+      y[1] == weight[0]) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "a dense layer of weight " + to_string(weight) +
+                                               " cannot turn a batch " + to_string(x) + " into " +
+                                               to_string(y));
+}
+
+Result<void> check_part(std::size_t first, std::size_t count, std::size_t whole) {
+  if (first <= whole && count <= whole - first) return {};
+  return fail(ErrorCode::kInvalidArgument, std::to_string(count) + " rows from " +
+                                               std::to_string(first) + " on are not among " +
+                                               std::to_string(whole));
+}
+
+}  // namespace
+
+Result<void> dense_forward(const Tensor& weight, const Tensor& bias, const Tensor& x,
+                           std::size_t first, std::size_t count, Tensor& y) {
+  GRADCAM_CHECK_OK(check_batch(weight.shape(), x.shape(), y.shape()));
+  GRADCAM_CHECK_OK(check_part(first, count, std::min(weight.dim(0), bias.size())));
+  const std::size_t inputs = weight.dim(1);
+  const std::size_t outputs = weight.dim(0);
+  constexpr std::size_t kRows = 4;  // of the weights, which stay in the cache for all samples
+  for (std::size_t o = first; o < first + count; o += kRows) {
+    const std::size_t rows = std::min(kRows, first + count - o);
+    for (std::size_t sample = 0; sample < x.dim(0); ++sample) {
+      float* out = y.data() + sample * outputs + o;
+      gemv(weight.data() + o * inputs, x.data() + sample * inputs, rows, inputs, out);
+      for (std::size_t r = 0; r < rows; ++r) out[r] += bias.data()[o + r];
+    }
+  }
+  return {};
+}
+
+Result<void> dense_backward(const Tensor& weight, const Tensor& gradient, std::size_t first,
+                            std::size_t count, Tensor& x_gradient) {
+  GRADCAM_CHECK_OK(check_batch(weight.shape(), x_gradient.shape(), gradient.shape()));
+  GRADCAM_CHECK_OK(check_part(first, count, gradient.dim(0)));
+  gemv_transposed(weight.data(), gradient.data() + first * weight.dim(0), count, weight.dim(0),
+                  weight.dim(1), x_gradient.data() + first * weight.dim(1));
+  return {};
+}
+
+Result<void> dense_backward_weight(const Tensor& x, const Tensor& gradient, std::size_t first,
+                                   std::span<float> weight_gradient,
+                                   std::span<float> bias_gradient) {
+  if (x.rank() != 2 || gradient.rank() != 2 || x.dim(0) != gradient.dim(0) ||
+      weight_gradient.size() != bias_gradient.size() * x.dim(1)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a batch " + to_string(x.shape()) + " and output gradients " +
+                    to_string(gradient.shape()) + " do not give " +
+                    std::to_string(weight_gradient.size()) + " weight gradients");
+  }
+  const std::size_t rows = bias_gradient.size();
+  const std::size_t samples = x.dim(0);
+  GRADCAM_CHECK_OK(check_part(first, rows, gradient.dim(1)));
+  std::vector<float> turned(rows * samples);  // [outputs, n]
+  for (std::size_t r = 0; r < rows; ++r) {
+    double sum = 0;
+    for (std::size_t sample = 0; sample < samples; ++sample) {
+      const float value = gradient.data()[sample * gradient.dim(1) + first + r];
+      turned[r * samples + sample] = value;
+      sum += double{value};
+    }
+    bias_gradient[r] = static_cast<float>(sum);
+  }
+  // (dL/dy)^T x is the transposed product of the "matrix" x [n, I] with the columns of dL/dy.
+  gemv_transposed(x.data(), turned.data(), rows, samples, x.dim(1), weight_gradient.data());
+  return {};
 }
 
 }  // namespace gradcam

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <variant>
@@ -31,6 +32,9 @@ class Dense {
   std::size_t outputs() const { return bias_.size(); }
   std::size_t inputs() const { return inputs_; }
   const Tensor& bias() const { return bias_; }
+
+  /// The weights as float32, [outputs, inputs]: a copy.
+  Result<Tensor> weight() const;
 
   /// y = W x + b, without activation. x: [inputs] values of any shape, y: [outputs].
   Result<void> forward(const Tensor& x, Tensor& y) const;
@@ -67,5 +71,25 @@ class Dense {
   Tensor bias_;
   std::size_t inputs_;
 };
+
+// The same layer while it is trained: float32 weights [O, I] that change, and a batch of n inputs.
+// Each function computes a part, so that threads can share a layer; which parts it is cut into
+// changes no bit of the result, except of dense_backward.
+
+/// y[., o] = x W^T + b, for the outputs o from `first` on, `count` of them. x: [n, I], y: [n, O].
+Result<void> dense_forward(const Tensor& weight, const Tensor& bias, const Tensor& x,
+                           std::size_t first, std::size_t count, Tensor& y);
+
+/// dL/dx = dL/dy W for the samples from `first` on, `count` of them. gradient: dL/dy [n, O],
+/// x_gradient: [n, I].
+Result<void> dense_backward(const Tensor& weight, const Tensor& gradient, std::size_t first,
+                            std::size_t count, Tensor& x_gradient);
+
+/// dL/dW = (dL/dy)^T x and dL/db = dL/dy summed over the batch, for the outputs from `first` on.
+/// gradient: dL/dy [n, O]; as many outputs as `bias_gradient` has values, and I times as many
+/// values of `weight_gradient`.
+Result<void> dense_backward_weight(const Tensor& x, const Tensor& gradient, std::size_t first,
+                                   std::span<float> weight_gradient,
+                                   std::span<float> bias_gradient);
 
 }  // namespace gradcam

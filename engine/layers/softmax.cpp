@@ -27,4 +27,15 @@ void softmax_backward(std::span<const float> probabilities, std::span<float> gra
   }
 }
 
+double cross_entropy(std::span<const float> logits, std::size_t truth, std::span<float> gradient) {
+  const double largest = double{std::ranges::max(logits)};
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(double{logit} - largest);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double probability = std::exp(double{logits[i]} - largest) / sum;
+    gradient[i] = static_cast<float>(probability - (i == truth ? 1.0 : 0.0));
+  }
+  return std::log(sum) - (double{logits[truth]} - largest);
+}
+
 }  // namespace gradcam

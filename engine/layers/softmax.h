@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 
 namespace gradcam {
@@ -11,5 +12,10 @@ void softmax_forward(std::span<const float> logits, float temperature,
 
 /// dY/dlogits = p * (dY/dp - sum(p dY/dp)) for temperature 1, in place on `gradient`.
 void softmax_backward(std::span<const float> probabilities, std::span<float> gradient);
+
+/// The loss of a classifier for one sample, -log softmax(logits)[truth], and its gradient by the
+/// logits, softmax(logits) - onehot(truth). Both spans have one value for each class, of which
+/// `truth` is one; they may not be the same memory.
+double cross_entropy(std::span<const float> logits, std::size_t truth, std::span<float> gradient);
 
 }  // namespace gradcam

@@ -7,6 +7,7 @@
 
 #include "vgg16/plan.h"
 #include "weights/convert.h"
+#include "weights/fingerprint.h"
 #include "weights/quantize.h"
 #include "weights/rows.h"
 
@@ -76,6 +77,7 @@ Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptio
   loader.info_.layers = describe_layers(header, loader.map_, options,
                                         static_cast<std::size_t>(loader.info_.preprocess.size));
   loader.rows_.resize(header.tensors.size());
+  loader.first_rows_.resize(header.tensors.size());
   loader.targets_.resize(header.tensors.size());
   for (std::size_t i = 0; i < loader.map_.layers.size(); ++i) {
     const LayerWeights& layer = loader.map_.layers[i];
@@ -158,6 +160,11 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
   }
   if (rows == 0) return {};
   GRADCAM_CHECK_OK(allocate(layer));
+  if (rows_[tensor] == 0 && own.begin == 0) {
+    Fingerprint first_row;
+    first_row.add(bytes.first(stride));
+    first_rows_[tensor] = first_row.value();
+  }
   Pending& pending = pending_[layer];
   for (std::size_t i = 0; i < rows; ++i) {
     const std::size_t row = rows_[tensor];
@@ -284,6 +291,20 @@ Result<void> Vgg16Loader::pack_nothing(std::size_t layer) {
   return pack_dense(layer);
 }
 
+std::string Vgg16Loader::fingerprint() const {
+  Fingerprint all;
+  for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
+    if (targets_[i].layer + 1 == map_.layers.size()) continue;
+    if (first_rows_[i] == 0) return "";
+    const TensorInfo& info = header_.tensors[i];
+    all.add(info.name);
+    all.add(dtype_name(info.dtype));
+    for (const std::size_t dim : info.shape) all.add(std::uint64_t{dim});
+    all.add(first_rows_[i]);
+  }
+  return all.hex();
+}
+
 Result<Vgg16> Vgg16Loader::finish() {
   for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
     const std::size_t rows = own(targets_[i].layer).size();
@@ -306,6 +327,7 @@ Result<Vgg16> Vgg16Loader::finish() {
                 "the loader has given its model away, or lacked memory for it");
   }
   GRADCAM_TRY(Dense fc1_sums, fc1->summed_over_positions(map_.grid * map_.grid));
+  info_.fingerprint = fingerprint();
   finished_ = true;
   return Vgg16(std::move(info_), options_.share, std::move(conv_), *std::move(fc1),
                std::move(fc1_sums), *std::move(fc2), *std::move(predictions));

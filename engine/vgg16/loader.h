@@ -97,13 +97,15 @@ class Vgg16Loader {
   Result<void> pack_conv(std::size_t layer);
   Result<void> pack_dense(std::size_t layer);
   Result<void> pack_nothing(std::size_t layer);
+  std::string fingerprint() const;
 
   LoadOptions options_;
   SafetensorsHeader header_;
   WeightMap map_;
   ModelInfo info_;
-  std::vector<Target> targets_;    // by tensor: what it is
-  std::vector<std::size_t> rows_;  // by tensor: how many of its wanted rows have come
+  std::vector<Target> targets_;            // by tensor: what it is
+  std::vector<std::size_t> rows_;          // by tensor: how many of its wanted rows have come
+  std::vector<std::uint64_t> first_rows_;  // by tensor: a fingerprint of its row 0, or 0
   std::array<Pending, kLayerNames.size()> pending_;
   std::vector<float> scratch_;  // one row as the file lays it out
   std::vector<float> row_;      // one row on its way to float16

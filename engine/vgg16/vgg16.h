@@ -33,6 +33,10 @@ struct ModelInfo {
   Preprocess preprocess;          ///< how a photo becomes the input
   std::vector<LayerInfo> layers;  ///< the 16 layers with weights, in order
   std::size_t parameters = 0;     ///< numbers in the file, scales not counted
+  /// Tells the networks in front of the last layer apart: 16 hexadecimal digits, a Fingerprint of
+  /// the name, type, shape and first row of every tensor but those of `predictions`, in the order
+  /// of the file. Empty for a member's share without those rows.
+  std::string fingerprint;
 };
 
 /// What a forward pass leaves for the reader and for the backward pass. Allocated once
@@ -70,6 +74,9 @@ class Vgg16 {
   const ModelInfo& info() const { return info_; }
   std::size_t classes() const { return info_.metadata.labels.size(); }
   const Share& share() const { return share_; }
+
+  const Dense& fc1() const { return fc1_; }
+  const Dense& fc2() const { return fc2_; }
 
   Result<Activations> make_activations() const;
 

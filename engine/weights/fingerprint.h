@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace gradcam {
+
+/// Tells contents apart that differ by accident, not by malice: FNV-1a of 64 bits (Fowler, Noll and
+/// Vo, http://www.isthe.com/chongo/tech/comp/fnv/). The same on every machine, and in JavaScript.
+class Fingerprint {
+ public:
+  void add(std::span<const std::uint8_t> bytes) {
+    for (const std::uint8_t byte : bytes) value_ = (value_ ^ byte) * 0x100000001B3;
+  }
+
+  /// Adds text and its end, so that "ab", "c" differs from "a", "bc".
+  void add(std::string_view text) {
+    for (const char c : text) value_ = (value_ ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+    value_ *= 0x100000001B3;
+  }
+
+  void add(std::uint64_t number) {
+    for (int shift = 0; shift < 64; shift += 8) {
+      value_ = (value_ ^ (number >> shift & 0xFF)) * 0x100000001B3;
+    }
+  }
+
+  std::uint64_t value() const { return value_; }
+
+  /// 16 lower-case hexadecimal digits.
+  std::string hex() const {
+    std::string text;
+    for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[value_ >> shift & 0xF];
+    return text;
+  }
+
+ private:
+  std::uint64_t value_ = 0xCBF29CE484222325;
+};
+
+}  // namespace gradcam
