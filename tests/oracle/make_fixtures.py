@@ -13,6 +13,7 @@ import cams
 import full_vgg16
 import layers
 import tiny_vgg16
+import training
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
     cams.write(folder)
     layers.write(folder)
     tiny_vgg16.write(folder)
+    training.write(folder)
     full_vgg16.write(folder)
 
 

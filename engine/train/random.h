@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <span>
+#include <utility>
+#include <vector>
+
+/// Random numbers that have no state: the number at a place (seed, step, layer, index) is always
+/// the same, so a run that is interrupted goes on with the numbers that it would have had.
+namespace gradcam {
+
+/// One output of splitmix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
+/// Generators", 2014) for the given state.
+constexpr std::uint64_t splitmix64(std::uint64_t state) {
+  std::uint64_t z = state + 0x9E3779B97F4A7C15;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+  return z ^ (z >> 31);
+}
+
+/// What the numbers of a run are for; each purpose has numbers of its own.
+enum class RandomPurpose : std::uint64_t { kInit, kSplit, kOrder, kView, kDropout };
+
+/// Numbers 0, 1, 2, ... of one place.
+class RandomStream {
+ public:
+  constexpr RandomStream(std::uint64_t seed, RandomPurpose purpose, std::uint64_t a,
+                         std::uint64_t b = 0)
+      : key_(splitmix64(
+            splitmix64(splitmix64(splitmix64(seed) + static_cast<std::uint64_t>(purpose)) + a) +
+            b)) {}
+
+  constexpr std::uint64_t bits(std::uint64_t index) const { return splitmix64(key_ + index); }
+
+  /// 0 to 2^24 - 1.
+  constexpr std::uint32_t bits24(std::uint64_t index) const {
+    return static_cast<std::uint32_t>(bits(index) >> 40);
+  }
+
+  /// 0 to limit - 1.
+  constexpr std::size_t below(std::uint64_t index, std::size_t limit) const {
+    return static_cast<std::size_t>(bits(index) % limit);
+  }
+
+  /// Normal with mean 0 and variance 1 (Box and Muller, 1958).
+  double normal(std::uint64_t index) const {
+    const double u = (bits24(2 * index) + 0.5) * 0x1p-24;
+    const double v = bits24(2 * index + 1) * 0x1p-24;
+    return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
+  }
+
+  /// Fisher and Yates' shuffle.
+  template <class T>
+  void shuffle(std::vector<T>& values) const {
+    for (std::size_t i = values.size(); i > 1; --i) {
+      std::swap(values[i - 1], values[below(i, i)]);
+    }
+  }
+
+ private:
+  std::uint64_t key_;
+};
+
+}  // namespace gradcam

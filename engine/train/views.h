@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+
+#include "image/preprocess.h"
+
+namespace gradcam {
+
+/// The most views of a photo.
+inline constexpr std::size_t kMaxViews = 6;
+
+/// What the network is shown of a photo in place of a random augmentation, so that the frozen part
+/// runs once: view 0 is what `preprocess` gives, view 1 its mirror image, views 2 to 5 are the
+/// corners (7/8 of the sides) of what view 0 shows, of which two are mirrored.
+/// kInvalidArgument for other views.
+Result<Tensor> preprocess_view(const Image& image, const Preprocess& spec, std::size_t view);
+
+}  // namespace gradcam

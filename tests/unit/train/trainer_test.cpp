@@ -1,0 +1,198 @@
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/random.h"
+#include "support/result.h"
+#include "train/curves.h"
+
+namespace gradcam::testing {
+namespace {
+
+constexpr std::size_t kWidth = 6;
+constexpr std::size_t kClasses = 3;
+
+/// Photos of which each class has its own direction, with noise; view 1 has more of it.
+Dataset make_dataset(std::size_t photos) {
+  Dataset dataset;
+  dataset.views = 2;
+  for (std::size_t i = 0; i < photos; ++i) dataset.labels.push_back(i % kClasses);
+  dataset.read = [](std::size_t photo, std::size_t view, std::span<float> out) -> Result<void> {
+    Random random(100 + 2 * photo + view);
+    for (float& value : out) value = random.uniform() * (view == 0 ? 1.0f : 1.5f);
+    out[photo % kClasses] += 1.5f;
+    return {};
+  };
+  return dataset;
+}
+
+Result<Trainer> make_trainer(const TrainOptions& options, std::size_t photos = 50) {
+  Dataset dataset = make_dataset(photos);
+  GRADCAM_CHECK_OK(split_dataset(dataset, 0.2, options.seed));
+  std::vector<DenseParameters> layers(1);
+  GRADCAM_TRY(layers[0], new_head(8, kWidth, options.seed + 1));
+  layers[0].name = "fc2";
+  GRADCAM_TRY(DenseParameters head, new_head(kClasses, 8, options.seed));
+  layers.push_back(std::move(head));
+  GRADCAM_TRY(Classifier classifier,
+              Classifier::create(std::move(layers),
+                                 {.optimizer = {.algorithm = Algorithm::kAdam}, .dropout = 0.3f}));
+  return Trainer::create(std::move(classifier), std::move(dataset), options);
+}
+
+std::vector<float> values_of(Trainer& trainer) {
+  std::vector<float> all;
+  for (const NamedTensor& t : trainer.state()) {
+    all.insert(all.end(), t.tensor->values().begin(), t.tensor->values().end());
+  }
+  return all;
+}
+
+const TrainOptions kOptions{.learning_rate = 0.03, .epochs = 6, .batch = 7, .patience = 6};
+
+TEST(Trainer, LearnsAndKeepsTheBestEpoch) {
+  ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer({.learning_rate = 0.03, .epochs = 40}, 150));
+  while (!trainer.finished()) {
+    ASSERT_OK(trainer.run_step());
+  }
+  const auto& epochs = trainer.epochs();
+  const std::size_t best = trainer.best_epoch();
+  EXPECT_GT(epochs[best].validation_accuracy, 0.7);
+  for (const Epoch& e : epochs) EXPECT_GE(e.validation_loss, epochs[best].validation_loss);
+  // The classifier that is given is the best epoch's: it has that epoch's accuracy.
+  ASSERT_OK(trainer.finish());
+  ASSERT_OK_AND_ASSIGN(const Tensor logits, trainer.validation_logits());
+  std::size_t right = 0;
+  const auto& validation = trainer.dataset().validation;
+  for (std::size_t i = 0; i < validation.size(); ++i) {
+    const auto row = logits.values().subspan(i * kClasses, kClasses);
+    right += static_cast<std::size_t>(std::ranges::max_element(row) - row.begin()) ==
+             validation[i] % kClasses;
+  }
+  EXPECT_DOUBLE_EQ(static_cast<double>(right) / static_cast<double>(validation.size()),
+                   epochs[best].validation_accuracy);
+}
+
+TEST(Trainer, StopsWhenTheValidationLossNoLongerFalls) {
+  // So fast that it soon only remembers the training photos.
+  ASSERT_OK_AND_ASSIGN(Trainer trainer,
+                       make_trainer({.learning_rate = 0.3, .epochs = 500, .patience = 3}));
+  while (!trainer.finished()) {
+    ASSERT_OK(trainer.run_step());
+  }
+  EXPECT_LT(trainer.epochs().size(), 500u);
+  EXPECT_EQ(trainer.epochs().size(), trainer.best_epoch() + 1 + 3);
+  EXPECT_NE(error_message(trainer.run_step(), ErrorCode::kInvalidArgument), "");
+}
+
+TEST(Trainer, IsReproducibleAndDependsOnTheSeed) {
+  std::vector<std::vector<float>> results;
+  for (const std::uint64_t seed : {1, 1, 2}) {
+    TrainOptions options = kOptions;
+    options.seed = seed;
+    ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer(options));
+    while (!trainer.finished()) {
+      ASSERT_OK(trainer.run_step());
+    }
+    results.push_back(values_of(trainer));
+  }
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_NE(results[0], results[2]);
+}
+
+TEST(Trainer, GoesOnFromItsStateAsIfNothingHadHappened) {
+  ASSERT_OK_AND_ASSIGN(Trainer whole, make_trainer(kOptions));
+  while (!whole.finished()) {
+    ASSERT_OK(whole.run_step());
+  }
+  const std::vector<float> expected = values_of(whole);
+  const std::string expected_progress = whole.progress();
+  for (const std::size_t stop : {0u, 1u, 6u, 7u, 11u, 18u}) {
+    SCOPED_TRACE(stop);
+    ASSERT_OK_AND_ASSIGN(Trainer first, make_trainer(kOptions));
+    for (std::size_t i = 0; i < stop; ++i) {
+      ASSERT_OK(first.run_step());
+    }
+    ASSERT_OK_AND_ASSIGN(Trainer second, make_trainer(kOptions));
+    const auto from = first.state();
+    const auto to = second.state();
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      ASSERT_EQ(from[i].name, to[i].name);
+      std::ranges::copy(from[i].tensor->values(), to[i].tensor->data());
+    }
+    ASSERT_OK(second.restore(first.progress()));
+    while (!second.finished()) {
+      ASSERT_OK(second.run_step());
+    }
+    EXPECT_EQ(values_of(second), expected);
+    EXPECT_EQ(second.progress(), expected_progress);
+  }
+}
+
+TEST(Trainer, RefusesDamagedProgress) {
+  ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer(kOptions));
+  for (const char* text : {"", "[]", "{}", R"({"step":1})",
+                           R"({"step":-1,"loss":0,"right":0,"best_epoch":0,"epochs":[]})",
+                           R"({"step":1,"loss":"x","right":0,"best_epoch":0,"epochs":[]})",
+                           R"({"step":1,"loss":0,"right":0,"best_epoch":3,"epochs":[]})",
+                           R"({"step":1,"loss":0,"right":0,"best_epoch":0,"epochs":[[1,2,3]]})",
+                           R"({"step":1000,"loss":0,"right":0,"best_epoch":0,"epochs":[]})"}) {
+    SCOPED_TRACE(text);
+    EXPECT_NE(error_message(trainer.restore(text), ErrorCode::kCorruptModel), "");
+  }
+  EXPECT_EQ(trainer.step(), 0u);
+}
+
+TEST(SplitDataset, TakesAShareOfEachClassForValidation) {
+  Dataset dataset = make_dataset(100);
+  ASSERT_OK(split_dataset(dataset, 0.2, 1));
+  std::vector<std::size_t> counts(kClasses);
+  for (const std::size_t photo : dataset.validation) ++counts[dataset.labels[photo]];
+  EXPECT_EQ(counts, (std::vector<std::size_t>{7, 7, 7}));
+  std::set<std::size_t> all(dataset.train.begin(), dataset.train.end());
+  all.insert(dataset.validation.begin(), dataset.validation.end());
+  EXPECT_EQ(all.size(), 100u);
+  EXPECT_EQ(dataset.train.size() + dataset.validation.size(), 100u);
+
+  const auto before = dataset.validation;
+  ASSERT_OK(split_dataset(dataset, 0.2, 2));
+  EXPECT_NE(dataset.validation, before);
+}
+
+TEST(SplitDataset, LeavesEachPurposeAPhotoOfEachClass) {
+  for (const double fraction : {0.01, 0.99}) {
+    Dataset dataset = make_dataset(6);
+    ASSERT_OK(split_dataset(dataset, fraction, 1));
+    EXPECT_EQ(dataset.train.size(), 3u);
+    EXPECT_EQ(dataset.validation.size(), 3u);
+  }
+  Dataset single = make_dataset(4);
+  EXPECT_NE(error_message(split_dataset(single, 0.5, 1), ErrorCode::kInvalidArgument), "");
+}
+
+TEST(DrawCurves, DrawsAPointForEachEpochAndMarksTheBest) {
+  const std::vector<Epoch> epochs = {
+      {2.0, 0.3, 1.8, 0.4}, {1.0, 0.6, 1.2, 0.5}, {0.5, 0.9, 1.3, 0.5}};
+  const std::string svg = draw_curves(epochs, 1);
+  const auto count = [&](const std::string& text) {
+    std::size_t found = 0;
+    for (std::size_t at = svg.find(text); at != std::string::npos; at = svg.find(text, at + 1)) {
+      ++found;
+    }
+    return found;
+  };
+  EXPECT_EQ(count("<circle"), 4 * epochs.size());
+  EXPECT_EQ(count("best epoch: 2"), 2u);
+  EXPECT_EQ(count("validation, epoch 3: 1.3000"), 1u);
+  EXPECT_EQ(count("<svg"), 1u);
+  EXPECT_TRUE(svg.ends_with("</svg>\n"));
+}
+
+}  // namespace
+}  // namespace gradcam::testing
