@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -16,6 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/progress.h"
 #include "explain/evaluation.h"
 #include "explain/json.h"
 #include "image/decode.h"
@@ -187,14 +186,6 @@ Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
   return outcome;
 }
 
-void show_progress(std::size_t done, std::size_t total) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  constexpr std::size_t kCells = 40;
-  const std::size_t cells = done * kCells / total;
-  std::fprintf(stderr, "\r[%s%s] %zu of %zu photos%s", std::string(cells, '#').c_str(),
-               std::string(kCells - cells, ' ').c_str(), done, total, done == total ? "\n" : "");
-}
-
 Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>& photos) {
   Totals totals(model.classes());
   std::mutex mutex;
@@ -211,7 +202,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
     for (std::size_t i = next++; i < photos.size(); i = next++) {
       const auto outcome = evaluate_photo(model, *activations, photos[i]);
       const std::lock_guard lock(mutex);
-      show_progress(++done, photos.size());
+      show_progress(++done, photos.size(), "photos");
       if (!outcome) {
         ++totals.failed;
         std::cerr << "gradcam: " << photos[i].path.string() << ": " << outcome.error().message

@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   gradcam::add_info(app, exit_code);
   gradcam::add_evaluate(app, exit_code);
   gradcam::add_convert(app, exit_code);
+  gradcam::add_finetune(app, exit_code);
   gradcam::add_bench(app, exit_code);
   try {
     app.parse(argc, argv);

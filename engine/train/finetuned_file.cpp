@@ -53,6 +53,8 @@ Result<FinetunedFile> plan_finetuned_file(const SafetensorsHeader& base,
       source.is_bias = layer.bias == i;
       info.dtype = DType::kF32;
       info.shape[0] = parameters->bias.size();
+      // Packed rows have another shape.
+      if (!source.is_bias && layer.scale) info.shape = parameters->weight.shape();
       replaced += source.is_bias ? 0 : 1;
     }
     if (dropped) continue;

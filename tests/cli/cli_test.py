@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,13 @@ MODEL = TESTS / "oracle/fixtures/tiny32.keras.safetensors"  # three classes
 def gradcam(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess:
     return subprocess.run([GRADCAM, *map(str, arguments)], input=stdin, capture_output=True,
                           text=True, timeout=120, check=False)
+
+
+def write_bmp(path: Path, grey: int) -> None:
+    side = 40
+    pixels = bytes((grey + x % 7 + y % 5) for y in range(side) for x in range(side) for _ in "bgr")
+    path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(pixels), 0, 54, 40, side, side,
+                                         1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
 
 
 class CommandLine(unittest.TestCase):
@@ -116,6 +125,39 @@ class CommandLine(unittest.TestCase):
             result = gradcam("evaluate", folder, "--model", MODEL)
             self.assertEqual(result.returncode, 1)
             self.assertIn(str(folder), result.stderr)
+
+    def test_finetune_stops_at_an_interrupt_and_goes_on(self) -> None:
+        for label in ("dark", "light"):
+            folder = self.folder / "photos" / label
+            folder.mkdir(parents=True)
+            for i in range(4):
+                write_bmp(folder / f"{i}.bmp", i + (200 if label == "light" else 30))
+        out = self.folder / "new.safetensors"
+        command = [GRADCAM, "finetune", str(self.folder / "photos"), "--model", str(MODEL),
+                   "--out", str(out), "--cache", str(self.folder / "cache")]
+        endless = [*command, "--epochs", "90000", "--patience", "90000"]
+        epochs = []
+        for resume in ([], ["--resume"]):
+            with subprocess.Popen([*endless, *resume], stdout=subprocess.PIPE, text=True) as run:
+                interrupted = False
+                for line in run.stdout:
+                    if line.count("%") != 2:
+                        continue
+                    epochs.append(int(line.split()[0]))
+                    if not interrupted:
+                        run.send_signal(signal.SIGINT)
+                    interrupted = True
+            self.assertEqual(run.returncode, 1)
+            self.assertTrue(Path(f"{out}.checkpoint").exists())
+            self.assertFalse(out.exists())
+        self.assertGreaterEqual(len(epochs), 2)
+        self.assertEqual(epochs, list(range(1, len(epochs) + 1)))
+        result = subprocess.run([*command, "--epochs", "3"], capture_output=True, text=True,
+                                timeout=120, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("--resume", result.stderr)
+        info = json.loads(gradcam("info", out, "--json").stdout)
+        self.assertEqual(info["labels"], ["dark", "light"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,308 @@
+#include "cli/feature_cache.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "cli/files.h"
+#include "cli/progress.h"
+#include "image/decode.h"
+#include "train/feature_record.h"
+#include "train/views.h"
+#include "weights/fingerprint.h"
+
+namespace gradcam {
+namespace {
+
+namespace fs = std::filesystem;
+
+void name_failure(const fs::path& photo, const std::string& message) {
+  std::cerr << "gradcam: " << photo.string() << ": " << message << std::endl;
+}
+
+/// The folders of the classes, sorted by name.
+Result<std::vector<fs::path>> class_folders(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    const bool is_hidden = it->path().filename().string().starts_with('.');
+    if (it->is_directory(ignored) && !is_hidden) folders.push_back(it->path());
+  }
+  if (error) {
+    return fail(ErrorCode::kUnreadableFile,
+                folder.string() + ": the folder cannot be read: " + error.message());
+  }
+  if (folders.size() < 2) {
+    return fail(ErrorCode::kInvalidArgument,
+                folder.string() + " has " + std::to_string(folders.size()) +
+                    " folders in it; expected a folder of photos for each of two or more classes");
+  }
+  std::ranges::sort(folders);
+  return folders;
+}
+
+/// Leaves one photo of each content; an error if that would be of two classes.
+Result<void> remove_duplicates(ClassPhotos& photos) {
+  std::map<std::uint64_t, const ClassPhoto*> seen;
+  std::vector<ClassPhoto> kept;
+  std::string conflicts;
+  std::size_t conflict_count = 0;
+  for (const ClassPhoto& photo : photos.photos) {
+    const auto [first, is_new] = seen.emplace(photo.content, &photo);
+    if (is_new) {
+      kept.push_back(photo);
+    } else if (first->second->label != photo.label) {
+      constexpr std::size_t kListed = 5;
+      if (++conflict_count <= kListed) {
+        conflicts += "\n  " + first->second->path.string() + " and " + photo.path.string();
+      } else if (conflict_count == kListed + 1) {
+        conflicts += "\n  ...";
+      }
+    } else {
+      ++photos.duplicates;
+      name_failure(photo.path, "left out, the same photo as " + first->second->path.string());
+    }
+  }
+  if (conflict_count > 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the same photo is in two classes; remove it from one of them:" + conflicts);
+  }
+  photos.photos = std::move(kept);
+  return {};
+}
+
+std::string class_names(const ClassPhotos& photos, const std::vector<std::size_t>& classes) {
+  std::string names;
+  for (const std::size_t c : classes) names += (names.empty() ? "" : ", ") + photos.labels[c];
+  return names;
+}
+
+}  // namespace
+
+void run_in_threads(std::size_t threads, std::size_t count,
+                    const std::function<void(std::size_t)>& task) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < count; i = next++) task(i);
+  };
+  std::vector<std::jthread> others;
+  try {
+    while (others.size() + 1 < std::min(threads, count)) others.emplace_back(work);
+  } catch (const std::system_error&) {  // the system has no more; those there are do the work
+  }
+  work();
+}
+
+Result<ClassPhotos> find_class_photos(const fs::path& folder, std::size_t threads) {
+  GRADCAM_TRY(const std::vector<fs::path> folders, class_folders(folder));
+  ClassPhotos result;
+  for (const fs::path& path : folders) {
+    const auto found = list_photos(path);
+    if (!found) {
+      return fail(found.error().code, path.string() + ": " + found.error().message);
+    }
+    for (const fs::path& photo : *found) {
+      result.photos.push_back({.path = photo, .label = result.labels.size(), .content = 0});
+    }
+    result.labels.push_back(path.filename().string());
+  }
+  std::vector<std::optional<Error>> errors(result.photos.size());
+  run_in_threads(threads, result.photos.size(), [&](std::size_t i) {
+    const auto bytes = read_file(result.photos[i].path);
+    if (!bytes) {
+      errors[i] = bytes.error();
+      return;
+    }
+    Fingerprint content;
+    content.add(*bytes);
+    content.add(std::uint64_t{bytes->size()});
+    result.photos[i].content = content.value();
+  });
+  std::vector<ClassPhoto> readable;
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    if (!errors[i]) {
+      readable.push_back(std::move(result.photos[i]));
+      continue;
+    }
+    ++result.unreadable;
+    name_failure(result.photos[i].path, errors[i]->message);
+  }
+  result.photos = std::move(readable);
+  GRADCAM_CHECK_OK(remove_duplicates(result));
+  return result;
+}
+
+Result<void> check_class_sizes(const ClassPhotos& photos) {
+  std::vector<std::size_t> counts(photos.labels.size());
+  for (const ClassPhoto& photo : photos.photos) ++counts[photo.label];
+  std::vector<std::size_t> empty;
+  std::vector<std::size_t> single;
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] == 0) empty.push_back(c);
+    if (counts[c] == 1) single.push_back(c);
+  }
+  if (!empty.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "no photo can be read of: " + class_names(photos, empty));
+  }
+  if (!single.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a class needs two photos, one to train on and one to validate by; there is one "
+                "of: " +
+                    class_names(photos, single));
+  }
+  return {};
+}
+
+FeatureCache::FeatureCache(const fs::path& root, const ModelInfo& info, FeatureLayer layer,
+                           std::size_t views)
+    : layer_(layer), views_(views) {
+  Fingerprint model;
+  model.add(info.fingerprint);
+  model.add(to_json(info.preprocess));
+  for (const LayerInfo& l : info.layers) model.add(l.algorithm);
+  model.add(std::uint64_t{layer == FeatureLayer::kFc2});
+  model_key_ = model.value();
+  folder_ = root / model.hex();
+  const Shape& fc1 = info.layers[kConvLayers].weight;
+  const Shape& predictions = info.layers.back().weight;
+  width_ = layer == FeatureLayer::kFc2 ? predictions[1] : fc1[1];
+}
+
+std::uint64_t FeatureCache::key(std::uint64_t content, std::size_t view) const {
+  Fingerprint key;
+  key.add(model_key_);
+  key.add(content);
+  key.add(std::uint64_t{view});
+  return key.value();
+}
+
+fs::path FeatureCache::file(std::uint64_t content, std::size_t view) const {
+  Fingerprint name;
+  name.add(content);
+  return folder_ / (name.hex() + "-" + std::to_string(view));
+}
+
+Result<void> FeatureCache::read(std::uint64_t content, std::size_t view,
+                                std::span<float> features) const {
+  const fs::path path = file(content, view);
+  const auto record = read_file(path);
+  auto status = record ? parse_features(*record, key(content, view), features)
+                       : Result<void>(std::unexpected(record.error()));
+  if (!status) {
+    return fail(status.error().code, path.string() + ": " + status.error().message);
+  }
+  return {};
+}
+
+Result<void> FeatureCache::write(std::uint64_t content, std::size_t view,
+                                 std::span<const float> features) const {
+  const fs::path path = file(content, view);
+  const fs::path part = path.string() + ".part" + std::to_string(getpid());
+  GRADCAM_CHECK_OK(write_file(part, serialize_features(key(content, view), features)));
+  std::error_code error;
+  fs::rename(part, path, error);
+  if (!error) return {};
+  return fail(ErrorCode::kUnreadableFile, path.string() + " cannot be written: " + error.message());
+}
+
+Result<void> FeatureCache::compute(const Vgg16& model, Activations& activations,
+                                   const ClassPhoto& photo) const {
+  const auto prepare = [&](std::size_t view, const Image& image) -> Result<void> {
+    GRADCAM_TRY(const Tensor input, preprocess_view(image, model.info().preprocess, view));
+    return model.forward(input, activations);
+  };
+  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
+  GRADCAM_TRY(const Image image, decode_image(bytes));
+  std::vector<float> old(width_);
+  for (std::size_t view = 0; view < views_; ++view) {
+    if (read(photo.content, view, old)) continue;
+    GRADCAM_CHECK_OK(prepare(view, image));
+    const Tensor& features =
+        layer_ == FeatureLayer::kFc2 ? activations.fc2 : activations.block5_pool;
+    if (auto written = write(photo.content, view, features.values()); !written) {
+      // Not the photo's fault.
+      return fail(ErrorCode::kInternal, written.error().message);
+    }
+  }
+  return {};
+}
+
+Result<FeatureCache::Outcome> FeatureCache::fill(const Vgg16& model, ClassPhotos& photos,
+                                                 std::size_t threads,
+                                                 const std::function<bool()>& interrupted) const {
+  const auto start = std::chrono::steady_clock::now();
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error) {
+    return fail(ErrorCode::kUnreadableFile,
+                folder_.string() + " cannot be made: " + error.message());
+  }
+  Outcome outcome;
+  const std::size_t count = photos.photos.size();
+  std::vector<bool> failed(count);
+  std::mutex mutex;
+  std::atomic<std::size_t> next = 0;
+  std::size_t done = 0;
+  std::optional<Error> fatal;
+  const auto stop = [&] {
+    const std::lock_guard lock(mutex);
+    return fatal.has_value() || interrupted();
+  };
+  run_in_threads(threads, threads, [&](std::size_t) {
+    auto activations = model.make_activations();
+    std::vector<float> old(width_);
+    for (std::size_t i = next++; i < count && !stop(); i = next++) {
+      const ClassPhoto& photo = photos.photos[i];
+      bool cached = true;
+      for (std::size_t view = 0; view < views_ && cached; ++view) {
+        cached = read(photo.content, view, old).has_value();
+      }
+      Result<void> status;
+      if (!cached && !activations) status = std::unexpected(activations.error());
+      if (!cached && activations) status = compute(model, *activations, photo);
+      const std::lock_guard lock(mutex);
+      show_progress(++done, count, "photos seen by the frozen layers");
+      ++(cached ? outcome.cached : outcome.computed);
+      if (status) continue;
+      --outcome.computed;
+      if (!activations || status.error().code == ErrorCode::kInternal ||
+          status.error().code == ErrorCode::kOutOfMemory) {
+        fatal = status.error();
+        return;
+      }
+      failed[i] = true;
+      ++photos.unreadable;
+      name_failure(photo.path, status.error().message);
+    }
+  });
+  if (fatal) return std::unexpected(*fatal);
+  std::vector<ClassPhoto> readable;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!failed[i]) readable.push_back(std::move(photos.photos[i]));
+  }
+  photos.photos = std::move(readable);
+  outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return outcome;
+}
+
+fs::path default_feature_cache() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != 0) return fs::path(cache) / "gradcam.cpp" / "features";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home != 0) return fs::path(home) / ".cache/gradcam.cpp/features";
+  return {};
+}
+
+}  // namespace gradcam

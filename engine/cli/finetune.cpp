@@ -1,0 +1,99 @@
+#include <csignal>
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/finetuning.h"
+
+namespace gradcam {
+namespace {
+
+volatile std::sig_atomic_t g_interrupted = 0;
+
+/// The first Ctrl-C asks the training to stop, a second ends the program as usual.
+void catch_interrupt() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { g_interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+}  // namespace
+
+void add_finetune(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<FinetuneOptions>();
+  CLI::App* command = app.add_subcommand(
+      "finetune", "Teach a model other classes: train new last layers on a folder of photos.");
+  command->add_option("folder", options->folder, "A folder with a folder of photos for each class")
+      ->required();
+  command->add_option("--model", options->model,
+                      "The base, a safetensors file (default: the model that comes with the "
+                      "program)");
+  command->add_option("--out", options->out, "The file of the new model")->required();
+  command
+      ->add_option("--train", options->train,
+                   "What to train: the last layer (head), or fc1, fc2 and the last (classifier)")
+      ->check(CLI::IsMember({"head", "classifier"}))
+      ->capture_default_str();
+  command->add_option("--epochs", options->epochs, "The most epochs to train")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command
+      ->add_option("--patience", options->patience,
+                   "Epochs without a smaller validation loss before it stops")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--batch", options->batch, "Photos of a step")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command
+      ->add_option("--optimizer", options->optimizer,
+                   "sgd or adam (default: adam for a head, sgd for a classifier)")
+      ->check(CLI::IsMember({"sgd", "adam"}));
+  command
+      ->add_option("--learning-rate", options->learning_rate,
+                   "At the beginning; falls to 0 along a cosine (default: 0.001)")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--weight-decay", options->weight_decay,
+                   "(default: 0.0001 for a head, 0.0005 for a classifier)")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--momentum", options->momentum, "Of sgd")
+      ->check(CLI::Range(0.0, 0.9999))
+      ->capture_default_str();
+  command->add_option("--dropout", options->dropout, "Of fc1 and fc2, when they are trained")
+      ->check(CLI::Range(0.0, 0.99))
+      ->capture_default_str();
+  command
+      ->add_option("--views", options->views,
+                   "Of each photo: 1 itself, 2 its mirror image too, 3 to 6 corners too")
+      ->check(CLI::Range(1, 6))
+      ->capture_default_str();
+  command->add_option("--validation", options->validation, "The share of photos to stop by")
+      ->check(CLI::Range(0.01, 0.9))
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of all that is random")->capture_default_str();
+  command->add_option("--threads", options->threads, "(default: as many as the machine has)")
+      ->check(CLI::Range(1, 256));
+  command->add_option("--cache", options->cache,
+                      "A folder to keep features in (default: ~/.cache/gradcam.cpp/features)");
+  command->add_flag("--resume", options->resume,
+                    "Go on from <out>.checkpoint, which Ctrl-C leaves");
+  command->footer(
+      "The result does not depend on the number of threads. Next to it, an .svg shows the curves.");
+  command->callback([options, &exit_code] {
+    if (options->model.empty()) options->model = default_model().string();
+    catch_interrupt();
+    const auto report = finetune(*options, [] { return g_interrupted != 0; });
+    if (!report) {
+      std::cout.flush();
+      std::cerr << "gradcam: " << report.error().message << std::endl;
+      exit_code = report.error().code == ErrorCode::kInvalidArgument ? kBadUsage : kSomeFailed;
+    } else if (report->interrupted || report->skipped > 0) {
+      exit_code = kSomeFailed;
+    }
+  });
+}
+
+}  // namespace gradcam

@@ -1,0 +1,380 @@
+#include "cli/finetuning.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "cli/checkpoint.h"
+#include "cli/feature_cache.h"
+#include "cli/files.h"
+#include "cli/progress.h"
+#include "train/curves.h"
+#include "train/finetuned_file.h"
+#include "weights/fingerprint.h"
+
+namespace gradcam {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string shortest(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// What the options come to.
+struct Plan {
+  bool whole_classifier = false;
+  ClassifierOptions classifier;
+  TrainOptions training;
+  std::size_t threads = 1;
+  fs::path checkpoint;
+  fs::path curves;
+  fs::path cache;
+};
+
+Result<Plan> make_plan(const FinetuneOptions& options) {
+  Plan plan;
+  plan.whole_classifier = options.train == "classifier";
+  std::string optimizer = options.optimizer;
+  if (optimizer.empty()) optimizer = plan.whole_classifier ? "sgd" : "adam";
+  plan.classifier = {
+      .optimizer = {.algorithm = optimizer == "sgd" ? Algorithm::kSgd : Algorithm::kAdam,
+                    .weight_decay = static_cast<float>(
+                        options.weight_decay.value_or(plan.whole_classifier ? 5e-4 : 1e-4)),
+                    .momentum = static_cast<float>(options.momentum)},
+      .dropout = plan.whole_classifier ? static_cast<float>(options.dropout) : 0.0f,
+      .seed = options.seed};
+  plan.training = {.learning_rate = options.learning_rate.value_or(1e-3),
+                   .epochs = options.epochs,
+                   .batch = options.batch,
+                   .patience = options.patience,
+                   .seed = options.seed};
+  plan.threads =
+      options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  plan.checkpoint = options.out + ".checkpoint";
+  plan.curves = fs::path(options.out).replace_extension(".svg");
+  plan.cache = options.cache.empty() ? default_feature_cache() : fs::path(options.cache);
+  if (plan.cache.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "name a folder for features with --cache");
+  }
+  std::error_code error;
+  if (fs::equivalent(options.model, options.out, error)) {
+    return fail(ErrorCode::kInvalidArgument,
+                options.out + " is the base model; the new one needs a file of its own");
+  }
+  return plan;
+}
+
+/// What a checkpoint must agree with, besides the photos.
+CheckpointIdentity identity_of(const FinetuneOptions& options, const Plan& plan,
+                               const ModelInfo& info) {
+  const OptimizerOptions& optimizer = plan.classifier.optimizer;
+  return {{"base model", info.fingerprint},
+          {"--train", options.train},
+          {"--optimizer", optimizer.algorithm == Algorithm::kSgd ? "sgd" : "adam"},
+          {"--learning-rate", shortest(plan.training.learning_rate)},
+          {"--weight-decay", shortest(double{optimizer.weight_decay})},
+          {"--momentum", shortest(options.momentum)},
+          {"--dropout", shortest(double{plan.classifier.dropout})},
+          {"--validation", shortest(options.validation)},
+          {"--epochs", std::to_string(options.epochs)},
+          {"--batch", std::to_string(options.batch)},
+          {"--patience", std::to_string(options.patience)},
+          {"--views", std::to_string(options.views)},
+          {"--seed", std::to_string(options.seed)}};
+}
+
+std::string identity_of(const ClassPhotos& photos) {
+  Fingerprint all;
+  for (const std::string& label : photos.labels) all.add(label);
+  for (const ClassPhoto& photo : photos.photos) {
+    all.add(std::uint64_t{photo.label});
+    all.add(photo.content);
+  }
+  return all.hex();
+}
+
+/// The layers to train: the base's fc1 and fc2 if they are among them, and a new last one.
+Result<std::vector<DenseParameters>> make_layers(const Vgg16& base, std::size_t classes,
+                                                 const Plan& plan) {
+  std::vector<DenseParameters> layers;
+  if (plan.whole_classifier) {
+    for (const auto& [name, dense] : {std::pair<const char*, const Dense*>{"fc1", &base.fc1()},
+                                      std::pair<const char*, const Dense*>{"fc2", &base.fc2()}}) {
+      DenseParameters layer{.name = name, .weight = {}, .bias = {}};
+      GRADCAM_TRY(layer.weight, dense->weight());
+      GRADCAM_TRY(layer.bias, dense->bias().clone());
+      layers.push_back(std::move(layer));
+    }
+  }
+  GRADCAM_TRY(DenseParameters head, new_head(classes, base.fc2().outputs(), plan.training.seed));
+  layers.push_back(std::move(head));
+  return layers;
+}
+
+/// The dataset of the trainer. Features stay in memory if they are few; else they are read from
+/// the cache, batch by batch.
+Result<Dataset> make_dataset(const ClassPhotos& photos, const FeatureCache& cache, const Plan& plan,
+                             double validation) {
+  Dataset dataset;
+  dataset.views = cache.views();
+  std::vector<std::uint64_t> contents;
+  for (const ClassPhoto& photo : photos.photos) {
+    dataset.labels.push_back(photo.label);
+    contents.push_back(photo.content);
+  }
+  GRADCAM_CHECK_OK(split_dataset(dataset, validation, plan.training.seed));
+  constexpr std::size_t kInMemory = std::size_t{1} << 27;  // values: 512 MiB
+  const std::size_t width = cache.width();
+  if (contents.size() * cache.views() * width > kInMemory) {
+    dataset.read = [cache, contents](std::size_t photo, std::size_t view,
+                                     std::span<float> features) {
+      return cache.read(contents[photo], view, features);
+    };
+    return dataset;
+  }
+  GRADCAM_TRY(Tensor all, Tensor::zeros({contents.size(), cache.views(), width}));
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    for (std::size_t view = 0; view < cache.views(); ++view) {
+      const auto target = all.values().subspan((i * cache.views() + view) * width, width);
+      GRADCAM_CHECK_OK(cache.read(contents[i], view, target));
+    }
+  }
+  dataset.read = [features = std::make_shared<const Tensor>(std::move(all)), width](
+                     std::size_t photo, std::size_t view, std::span<float> out) -> Result<void> {
+    std::ranges::copy(features->values().subspan((photo * features->dim(1) + view) * width, width),
+                      out.begin());
+    return {};
+  };
+  return dataset;
+}
+
+void print_epoch(const Trainer& trainer) {
+  const Epoch& e = trainer.epochs().back();
+  const std::size_t number = trainer.epochs().size();
+  std::printf("  %5zu  %10.4f  %8.1f %%  %10.4f  %8.1f %%  %s\n", number, e.train_loss,
+              e.train_accuracy * 100, e.validation_loss, e.validation_accuracy * 100,
+              trainer.best_epoch() + 1 == number ? "*" : "");
+  std::fflush(stdout);
+}
+
+/// Trains until the end; false if it was interrupted.
+Result<bool> run_training(Trainer& trainer, const std::function<bool()>& interrupted) {
+  std::printf("  epoch  train loss  accuracy    validation  accuracy    best\n");
+  while (!trainer.finished()) {
+    if (interrupted()) return false;
+    const std::size_t before = trainer.epochs().size();
+    GRADCAM_CHECK_OK(trainer.run_step());
+    if (trainer.epochs().size() > before) {
+      print_epoch(trainer);
+    } else {
+      show_progress(static_cast<std::size_t>(trainer.step() % trainer.steps_per_epoch()),
+                    trainer.steps_per_epoch(), "steps");
+      if (trainer.step() % trainer.steps_per_epoch() + 1 == trainer.steps_per_epoch()) {
+        std::fprintf(stderr, "\r");
+      }
+    }
+  }
+  return true;
+}
+
+/// Writes the new model's file: what is not trained comes from the base, byte for byte.
+Result<void> write_model(ModelFile& base, const FinetunedFile& plan, NewFile& out) {
+  const auto header = serialize_safetensors_header(plan.header.tensors, plan.header.metadata);
+  GRADCAM_CHECK_OK(out.write(header));
+  std::vector<std::uint8_t> buffer;
+  for (std::size_t i = 0; i < plan.sources.size(); ++i) {
+    const TensorSource& source = plan.sources[i];
+    if (source.trained != nullptr) {
+      const std::size_t rows = source.is_bias ? 1 : source.trained->bias.size();
+      for (std::size_t row = 0; row < rows; ++row) {
+        const std::vector<float> values = finetuned_row(plan, i, row);
+        GRADCAM_CHECK_OK(out.write(
+            {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(float)}));
+      }
+      continue;
+    }
+    const TensorInfo& info = base.header().tensors[source.base];
+    constexpr std::uint64_t kChunk = 4 << 20;
+    for (std::uint64_t at = info.begin; at < info.end; at += kChunk) {
+      buffer.resize(static_cast<std::size_t>(std::min(kChunk, info.end - at)));
+      GRADCAM_CHECK_OK(base.read(base.header().data_offset + at, buffer));
+      GRADCAM_CHECK_OK(out.write(buffer));
+    }
+  }
+  return out.commit();
+}
+
+/// Rows are the true classes, columns what they were taken for.
+void print_confusion(const Tensor& logits, std::span<const std::size_t> truths,
+                     const std::vector<std::string>& labels) {
+  const std::size_t classes = labels.size();
+  std::vector<std::size_t> counts(classes * classes);
+  for (std::size_t i = 0; i < truths.size(); ++i) {
+    const auto row = logits.values().subspan(i * classes, classes);
+    const auto best = static_cast<std::size_t>(std::ranges::max_element(row) - row.begin());
+    ++counts[truths[i] * classes + best];
+  }
+  std::printf("\nvalidation photos of each class (row) and what they were taken for (column):\n");
+  constexpr std::size_t kFits = 24;
+  std::printf("  %-28s", "");
+  for (std::size_t c = 0; c < std::min(classes, kFits); ++c) std::printf(" %4zu", c + 1);
+  std::printf("\n");
+  for (std::size_t row = 0; row < classes; ++row) {
+    std::printf("  %3zu %-24s", row + 1, labels[row].c_str());
+    if (classes <= kFits) {
+      for (std::size_t column = 0; column < classes; ++column) {
+        const std::size_t count = counts[row * classes + column];
+        std::printf(count == 0 ? "    ." : " %4zu", count);
+      }
+    } else {  // too many for a table: the right ones and the most frequent mistakes
+      std::printf(" %zu right", counts[row * classes + row]);
+      for (std::size_t column = 0; column < classes; ++column) {
+        const std::size_t count = counts[row * classes + column];
+        if (column != row && count > 0) std::printf(", %s %zu", labels[column].c_str(), count);
+      }
+    }
+    std::printf("\n");
+  }
+}
+
+Result<ClassPhotos> find_photos(const FinetuneOptions& options, const Plan& plan) {
+  GRADCAM_TRY(ClassPhotos photos, find_class_photos(options.folder, plan.threads));
+  GRADCAM_CHECK_OK(check_class_sizes(photos));
+  std::printf("%zu photos of %zu classes", photos.photos.size(), photos.labels.size());
+  if (photos.duplicates > 0) std::printf(", %zu duplicates left out", photos.duplicates);
+  std::printf("\n");
+  std::fflush(stdout);
+  return photos;
+}
+
+Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
+                          const ModelInfo& base_info, const ClassPhotos& photos, ModelFile& base,
+                          Trainer& trainer, NewFile& out, FinetuneReport& report) {
+  GRADCAM_TRY(Classifier * classifier, trainer.finish());
+  GRADCAM_TRY(const Tensor logits, trainer.validation_logits());
+  std::vector<std::size_t> truths;
+  for (const std::size_t photo : trainer.dataset().validation) {
+    truths.push_back(trainer.dataset().labels[photo]);
+  }
+  report.temperature = fit_temperature(logits, truths);
+
+  ModelMetadata metadata = base_info.metadata;
+  metadata.labels = photos.labels;
+  metadata.temperature = report.temperature;
+  metadata.unsure_below = ModelMetadata().unsure_below;
+  metadata.preprocess = to_json(base_info.preprocess);
+  metadata.source =
+      "fine-tuned by gradcam (" + options.train + ") from " +
+      (metadata.source.empty() ? fs::path(options.model).filename().string() : metadata.source);
+  const std::vector<DenseParameters*> parameters = classifier->parameters();
+  const std::vector<const DenseParameters*> trained(parameters.begin(), parameters.end());
+  GRADCAM_TRY(const FinetunedFile file, plan_finetuned_file(base.header(), trained, metadata));
+  GRADCAM_CHECK_OK(write_model(base, file, out));
+  const std::string svg = draw_curves(report.epochs, report.best_epoch);
+  GRADCAM_CHECK_OK(
+      write_file(plan.curves, {reinterpret_cast<const std::uint8_t*>(svg.data()), svg.size()}));
+  std::error_code ignored;
+  fs::remove(plan.checkpoint, ignored);
+  print_confusion(logits, truths, photos.labels);
+  return {};
+}
+
+}  // namespace
+
+Result<FinetuneReport> finetune(const FinetuneOptions& options,
+                                const std::function<bool()>& interrupted) {
+  GRADCAM_TRY(const Plan plan, make_plan(options));
+  auto base_file = ModelFile::open(options.model);
+  if (!base_file) {
+    return fail(base_file.error().code, options.model + ": " + base_file.error().message);
+  }
+  // Now, not after the training, is the time to find out that it cannot be written.
+  GRADCAM_TRY(NewFile out, NewFile::create(options.out, base_file->size()));
+  auto base = load_model(options.model);
+  if (!base) return fail(base.error().code, options.model + ": " + base.error().message);
+  const ModelInfo base_info = base->info();
+  CheckpointIdentity identity = identity_of(options, plan, base_info);
+  std::error_code error;
+  if (options.resume) {
+    GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
+  } else if (fs::exists(plan.checkpoint, error)) {
+    std::cerr << "gradcam: " << plan.checkpoint.string()
+              << " is there; it would be continued by --resume, and is not" << std::endl;
+  }
+
+  GRADCAM_TRY(ClassPhotos photos, find_photos(options, plan));
+  FinetuneReport report;
+  const FeatureCache cache(plan.cache, base_info,
+                           plan.whole_classifier ? FeatureLayer::kBlock5Pool : FeatureLayer::kFc2,
+                           options.views);
+  GRADCAM_TRY(const FeatureCache::Outcome outcome,
+              cache.fill(*base, photos, plan.threads, interrupted));
+  report.skipped = photos.unreadable;
+  if (interrupted()) {
+    std::printf("interrupted; the features of %zu photos are kept in %s for the next run\n",
+                outcome.computed + outcome.cached, cache.folder().c_str());
+    report.interrupted = true;
+    return report;
+  }
+  std::printf("features: %zu photos computed, %zu from the cache, %.1f s (%s)\n", outcome.computed,
+              outcome.cached, outcome.seconds, cache.folder().c_str());
+  if (photos.unreadable > 0) std::printf("%zu photos cannot be read\n", photos.unreadable);
+  std::fflush(stdout);
+  GRADCAM_CHECK_OK(check_class_sizes(photos));
+  identity["set of photos"] = identity_of(photos);
+  if (options.resume) GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
+
+  GRADCAM_TRY(std::vector<DenseParameters> layers, make_layers(*base, photos.labels.size(), plan));
+  base = fail(ErrorCode::kInternal, "");  // its memory is needed for training
+  const Parallel parallel = [&](std::size_t count, const std::function<void(std::size_t)>& task) {
+    run_in_threads(plan.threads, count, task);
+  };
+  GRADCAM_TRY(Classifier classifier,
+              Classifier::create(std::move(layers), plan.classifier, parallel));
+  GRADCAM_TRY(Dataset dataset, make_dataset(photos, cache, plan, options.validation));
+  std::printf("training on %zu photos in %zu views, validating by %zu\n", dataset.train.size(),
+              dataset.views, dataset.validation.size());
+  GRADCAM_TRY(Trainer trainer,
+              Trainer::create(std::move(classifier), std::move(dataset), plan.training));
+  if (options.resume) {
+    GRADCAM_CHECK_OK(read_checkpoint(plan.checkpoint, trainer));
+    std::printf("continuing after step %zu of epoch %zu\n",
+                static_cast<std::size_t>(trainer.step() % trainer.steps_per_epoch()),
+                trainer.epochs().size() + 1);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  GRADCAM_TRY(const bool complete, run_training(trainer, interrupted));
+  report.epochs = trainer.epochs();
+  report.best_epoch = trainer.best_epoch();
+  if (!complete) {
+    GRADCAM_CHECK_OK(write_checkpoint(plan.checkpoint, trainer, identity));
+    std::printf("interrupted; %s is continued by the same command with --resume\n",
+                plan.checkpoint.c_str());
+    report.interrupted = true;
+    return report;
+  }
+  const double seconds = seconds_since(start);
+  GRADCAM_CHECK_OK(
+      write_result(options, plan, base_info, photos, *base_file, trainer, out, report));
+  const Epoch& best = report.epochs[report.best_epoch];
+  std::printf(
+      "\nbest epoch %zu of %zu: %.1f %% of the validation photos right, loss %.4f; temperature "
+      "%.3f\ntrained in %.1f s; wrote %s and %s\n",
+      report.best_epoch + 1, report.epochs.size(), best.validation_accuracy * 100,
+      best.validation_loss, double{report.temperature}, seconds, options.out.c_str(),
+      plan.curves.c_str());
+  return report;
+}
+
+}  // namespace gradcam

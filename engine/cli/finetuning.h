@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tensor/error.h"
+#include "train/trainer.h"
+
+namespace gradcam {
+
+struct FinetuneOptions {
+  std::string folder;
+  std::string model;
+  std::string out;
+  std::string train = "head";
+  std::string optimizer;  ///< empty: what suits `train`
+  std::optional<double> learning_rate;
+  std::optional<double> weight_decay;
+  double momentum = 0.9;
+  double dropout = 0.5;
+  double validation = 0.2;
+  std::size_t epochs = 40;
+  std::size_t batch = 32;
+  std::size_t patience = 10;
+  std::size_t views = 2;
+  std::uint64_t seed = 1;
+  std::size_t threads = 0;  ///< 0: as many as the machine has
+  std::string cache;
+  bool resume = false;
+};
+
+struct FinetuneReport {
+  std::size_t skipped = 0;   ///< photos left out because they could not be read
+  bool interrupted = false;  ///< then there is no model, but perhaps a checkpoint
+  std::vector<Epoch> epochs;
+  std::size_t best_epoch = 0;
+  float temperature = 1;
+};
+
+/// Trains new last layers and writes the model, its curves (<out>.svg) and, if interrupted between
+/// two steps, <out>.checkpoint. Says on standard output and standard error what it does.
+Result<FinetuneReport> finetune(const FinetuneOptions& options,
+                                const std::function<bool()>& interrupted);
+
+}  // namespace gradcam

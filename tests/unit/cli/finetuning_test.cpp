@@ -1,0 +1,281 @@
+#if !defined(__wasm__)  // which has no threads
+
+#include "cli/finetuning.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/checkpoint.h"
+#include "cli/files.h"
+#include "image/png.h"
+#include "support/random.h"
+#include "support/result.h"
+#include "support/tensor_file.h"
+
+namespace gradcam::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kClasses = 3;
+constexpr std::size_t kPhotos = 8;  // of each class
+
+class FinetuningTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(::testing::TempDir()) /
+            (std::string("finetuning_") +
+             ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(root_);
+    for (std::size_t c = 0; c < kClasses; ++c) {
+      fs::create_directories(root_ / "photos" / label(c));
+      for (std::size_t i = 0; i < kPhotos; ++i) {
+        ASSERT_OK(write_photo(c, i));
+      }
+    }
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+  }
+
+  void TearDown() override {
+    const std::string out = ::testing::internal::GetCapturedStdout();
+    const std::string err = ::testing::internal::GetCapturedStderr();
+    if (HasFailure()) std::printf("%s%s", out.c_str(), err.c_str());
+    fs::remove_all(root_);
+  }
+
+  static std::string label(std::size_t c) { return std::string("class_") + "abc"[c]; }
+
+  fs::path photo(std::size_t c, std::size_t i) const {
+    return root_ / "photos" / label(c) / ("photo" + std::to_string(i) + ".png");
+  }
+
+  /// Noise with a colour for each class.
+  Result<void> write_photo(std::size_t c, std::size_t i) const {
+    GRADCAM_TRY(Image image, make_image(70, 66));
+    Random random(1000 * c + i);
+    for (std::size_t at = 0; at < image.rgb.size(); ++at) {
+      image.rgb[at] = static_cast<std::uint8_t>(random.bits() % 128 + (at % 3 == c ? 127 : 0));
+    }
+    GRADCAM_TRY(const auto png, encode_png(image));
+    return write_file(photo(c, i), png);
+  }
+
+  FinetuneOptions options(const std::string& out) const {
+    FinetuneOptions options;
+    options.folder = (root_ / "photos").string();
+    options.model = oracle_fixture("tiny64.keras");
+    options.out = (root_ / out).string();
+    options.cache = (root_ / "cache").string();
+    options.epochs = 4;
+    options.batch = 5;
+    options.threads = 2;
+    options.learning_rate = 0.01;
+    return options;
+  }
+
+  static Result<FinetuneReport> run(const FinetuneOptions& options) {
+    return finetune(options, [] { return false; });
+  }
+
+  /// Interrupts when it is asked for the `calls`th time, and from then on.
+  static Result<FinetuneReport> run_interrupted(const FinetuneOptions& options, std::size_t calls) {
+    return finetune(options, [calls]() mutable {
+      if (calls > 0) --calls;
+      return calls == 0;
+    });
+  }
+
+  std::vector<std::uint8_t> bytes(const std::string& file) const {
+    const auto result = read_file(root_ / file);
+    EXPECT_TRUE(result.has_value()) << file;
+    return result ? *result : std::vector<std::uint8_t>();
+  }
+
+  fs::path root_;
+};
+
+TEST_F(FinetuningTest, WritesAModelThatKeepsTheBase) {
+  ASSERT_OK_AND_ASSIGN(const FinetuneReport report, run(options("new.safetensors")));
+  EXPECT_FALSE(report.interrupted);
+  EXPECT_EQ(report.epochs.size(), 4u);
+  EXPECT_EQ(report.skipped, 0u);
+  ASSERT_OK_AND_ASSIGN(const TensorFile base, TensorFile::read(oracle_fixture("tiny64.keras")));
+  ASSERT_OK_AND_ASSIGN(const TensorFile tuned,
+                       TensorFile::read((root_ / "new.safetensors").string()));
+  ASSERT_EQ(tuned.entries.size(), base.entries.size());
+  for (const TensorFile::Entry& entry : base.entries) {
+    if (entry.info.name.starts_with("predictions")) continue;
+    ASSERT_NE(tuned.find(entry.info.name), nullptr);
+    EXPECT_EQ(tuned.find(entry.info.name)->bytes, entry.bytes) << entry.info.name;
+  }
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_model(root_ / "new.safetensors"));
+  ASSERT_OK_AND_ASSIGN(const Vgg16 base_model, load_model(oracle_fixture("tiny64.keras")));
+  EXPECT_EQ(model.info().metadata.labels,
+            (std::vector<std::string>{"class_a", "class_b", "class_c"}));
+  EXPECT_EQ(model.info().metadata.temperature, report.temperature);
+  EXPECT_EQ(to_json(model.info().preprocess), to_json(base_model.info().preprocess));
+  EXPECT_EQ(model.info().fingerprint, base_model.info().fingerprint);
+  EXPECT_TRUE(fs::exists(root_ / "new.svg"));
+  EXPECT_FALSE(fs::exists(root_ / "new.safetensors.checkpoint"));
+}
+
+TEST_F(FinetuningTest, TheResultDoesNotDependOnThreadsOrTheCache) {
+  ASSERT_OK(run(options("first")));
+  FinetuneOptions other = options("second");
+  other.threads = 1;
+  other.cache = (root_ / "cache2").string();
+  ASSERT_OK(run(other));
+  EXPECT_EQ(bytes("first"), bytes("second"));
+  FinetuneOptions seeded = options("third");
+  seeded.seed = 2;
+  ASSERT_OK(run(seeded));
+  EXPECT_NE(bytes("first"), bytes("third"));
+}
+
+TEST_F(FinetuningTest, InterruptedAndResumedEqualsUninterrupted) {
+  for (const char* train : {"head", "classifier"}) {
+    SCOPED_TRACE(train);
+    FinetuneOptions whole = options(std::string("whole_") + train);
+    whole.train = train;
+    ASSERT_OK(run(whole));
+    FinetuneOptions parts = options(std::string("parts_") + train);
+    parts.train = train;
+    // The first interruption hits the features, the others the training.
+    ASSERT_OK_AND_ASSIGN(FinetuneReport report, run_interrupted(parts, 5));
+    EXPECT_TRUE(report.interrupted);
+    EXPECT_FALSE(fs::exists(parts.out + ".checkpoint"));
+    const std::size_t asked_by_features = kClasses * kPhotos + 1;
+    ASSERT_OK_AND_ASSIGN(report, run_interrupted(parts, asked_by_features + 7));
+    EXPECT_TRUE(report.interrupted);
+    ASSERT_TRUE(fs::exists(parts.out + ".checkpoint"));
+    EXPECT_FALSE(fs::exists(parts.out));
+    parts.resume = true;
+    ASSERT_OK_AND_ASSIGN(report, run_interrupted(parts, asked_by_features + 5));
+    EXPECT_TRUE(report.interrupted);
+    EXPECT_GE(report.epochs.size(), 2u);
+    ASSERT_OK_AND_ASSIGN(report, run(parts));
+    EXPECT_FALSE(report.interrupted);
+    EXPECT_EQ(bytes(std::string("whole_") + train), bytes(std::string("parts_") + train));
+    EXPECT_FALSE(fs::exists(parts.out + ".checkpoint"));
+  }
+}
+
+TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {
+  const std::size_t asked_by_features = kClasses * kPhotos + 1;
+  FinetuneOptions resume = options("new");
+  ASSERT_OK(run_interrupted(resume, asked_by_features + 2));
+  ASSERT_TRUE(fs::exists(resume.out + ".checkpoint"));
+  resume.resume = true;
+
+  FinetuneOptions other = resume;
+  other.model = oracle_fixture("tiny96.keras");
+  EXPECT_NE(error_message(run(other), ErrorCode::kInvalidArgument).find("another base model"),
+            std::string::npos);
+  other = resume;
+  other.epochs = 5;
+  EXPECT_NE(error_message(run(other), ErrorCode::kInvalidArgument).find("another --epochs"),
+            std::string::npos);
+  ASSERT_OK(write_photo(0, kPhotos));
+  EXPECT_NE(error_message(run(resume), ErrorCode::kInvalidArgument).find("another set of photos"),
+            std::string::npos);
+  fs::remove(photo(0, kPhotos));
+
+  const std::vector<std::uint8_t> whole = bytes("new.checkpoint");
+  ASSERT_OK(write_file(resume.out + ".checkpoint", std::span(whole).first(whole.size() / 2)));
+  EXPECT_NE(error_message(run(resume), ErrorCode::kCorruptModel), "");
+  fs::copy_file(resume.model, resume.out + ".checkpoint", fs::copy_options::overwrite_existing);
+  EXPECT_NE(error_message(run(resume), ErrorCode::kCorruptModel).find("no checkpoint"),
+            std::string::npos);
+  fs::remove(resume.out + ".checkpoint");
+  EXPECT_NE(error_message(run(resume), ErrorCode::kUnreadableFile).find("no such file"),
+            std::string::npos);
+}
+
+TEST_F(FinetuningTest, UnreadablePhotosAreNamedSkippedAndCounted) {
+  ASSERT_OK(write_file(photo(1, 0), std::vector<std::uint8_t>(100, 7)));
+  const auto good = read_file(photo(1, 1));
+  ASSERT_OK(write_file(photo(1, 2), std::span(*good).first(good->size() / 2)));
+  ASSERT_OK_AND_ASSIGN(const FinetuneReport report, run(options("new")));
+  EXPECT_EQ(report.skipped, 2u);
+  const std::string errors = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(errors.find(photo(1, 0).string()), std::string::npos) << errors;
+  EXPECT_NE(errors.find(photo(1, 2).string()), std::string::npos) << errors;
+  EXPECT_EQ(errors.find(photo(1, 1).string()), std::string::npos) << errors;
+  ::testing::internal::CaptureStderr();
+}
+
+TEST_F(FinetuningTest, RefusesClassesThatCannotBeLearnt) {
+  const auto refused = [&](const char* expected) {
+    const std::string message = error_message(run(options("new")), ErrorCode::kInvalidArgument);
+    EXPECT_NE(message.find(expected), std::string::npos) << message;
+    EXPECT_FALSE(fs::exists(root_ / "new"));
+  };
+  // Every photo of a class is damaged.
+  for (std::size_t i = 0; i < kPhotos; ++i) {
+    ASSERT_OK(write_file(photo(2, i), std::vector<std::uint8_t>(50 + i, 1)));
+  }
+  refused("no photo can be read of: class_c");
+  ASSERT_OK(write_photo(2, 0));
+  refused("there is one of: class_c");
+  for (std::size_t i = 1; i < kPhotos; ++i) fs::remove(photo(2, i));
+  refused("there is one of: class_c");
+  fs::copy_file(photo(0, 3), photo(2, 1));
+  const std::string message = error_message(run(options("new")), ErrorCode::kInvalidArgument);
+  EXPECT_NE(message.find("in two classes"), std::string::npos);
+  EXPECT_NE(message.find(photo(0, 3).string()), std::string::npos);
+  EXPECT_NE(message.find(photo(2, 1).string()), std::string::npos);
+  fs::remove(photo(2, 1));
+  fs::remove(photo(2, 0));
+  EXPECT_NE(error_message(run(options("new")), ErrorCode::kUnreadableFile).find("class_c"),
+            std::string::npos);
+  fs::remove_all(root_ / "photos" / label(2));
+  fs::remove_all(root_ / "photos" / label(1));
+  refused("two or more classes");
+}
+
+TEST_F(FinetuningTest, DuplicatesInAClassCountOnce) {
+  fs::copy_file(photo(0, 3), photo(0, kPhotos));
+  ASSERT_OK(run(options("with")));
+  fs::remove(photo(0, kPhotos));
+  ASSERT_OK(run(options("without")));
+  EXPECT_EQ(bytes("with"), bytes("without"));
+}
+
+TEST_F(FinetuningTest, DamagedFeaturesAreComputedAgain) {
+  ASSERT_OK(run(options("first")));
+  std::size_t damaged = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root_ / "cache")) {
+    if (!entry.is_regular_file()) continue;
+    auto record = *read_file(entry.path());
+    if (damaged++ % 2 == 0) {
+      record.back() ^= 0x55;
+    } else {
+      record.resize(record.size() / 2);
+    }
+    ASSERT_OK(write_file(entry.path(), record));
+  }
+  EXPECT_EQ(damaged, kClasses * kPhotos * 2);
+  ASSERT_OK(run(options("second")));
+  EXPECT_EQ(bytes("first"), bytes("second"));
+}
+
+TEST_F(FinetuningTest, TheBaseIsNotOverwrittenAndBadPathsFailEarly) {
+  fs::copy_file(oracle_fixture("tiny64.keras"), root_ / "base");
+  FinetuneOptions same = options("base");
+  same.model = (root_ / "photos" / ".." / "base").string();
+  EXPECT_NE(error_message(run(same), ErrorCode::kInvalidArgument), "");
+  FinetuneOptions nowhere = options("no/such/folder/new");
+  EXPECT_NE(error_message(run(nowhere), ErrorCode::kUnreadableFile), "");
+  EXPECT_FALSE(fs::exists(root_ / "cache"));
+}
+
+}  // namespace
+}  // namespace gradcam::testing
+
+#endif
