@@ -10,6 +10,13 @@ namespace {
 
 using simd::F32x4;
 
+/// For loops of a few rounds, which compilers would write out as if they were long.
+#if defined(__clang__)
+#define GRADCAM_SHORT_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
+#else
+#define GRADCAM_SHORT_LOOP _Pragma("GCC unroll 1")
+#endif
+
 inline F32x4 load_weights(const float* w) { return simd::load(w); }
 inline F32x4 load_weights(const std::int8_t* w) { return simd::load_int8(w); }
 
@@ -31,6 +38,7 @@ __attribute__((noinline)) void dot_rows(const Weight* w, const float* x, std::si
   }
   for (std::size_t r = 0; r < Rows; ++r) {
     y[r] = simd::sum(acc[r][0] + acc[r][1]);
+    GRADCAM_SHORT_LOOP
     for (std::size_t j = i; j < inputs; ++j) {
       y[r] += static_cast<float>(w[r * inputs + j]) * x[j];
     }
@@ -66,8 +74,11 @@ __attribute__((noinline)) void add_four_rows(const Weight* const (&w)[4], const 
       simd::store(target, sum);
     }
   }
+  GRADCAM_SHORT_LOOP
   for (; i < count; ++i) {
+    GRADCAM_SHORT_LOOP
     for (std::size_t r = 0; r < Rows; ++r) {
+      GRADCAM_SHORT_LOOP
       for (std::size_t k = 0; k < 4; ++k) {
         x[r * inputs + i] += static_cast<float>(w[k][i]) * y[r][k];
       }
@@ -84,6 +95,7 @@ struct LiveRows {
   /// The next from row `o` on, which moves behind them.
   LiveRows(const float* y, std::size_t rows, std::size_t outputs, std::size_t& o) {
     for (; o < outputs && count < 4; ++o) {
+      GRADCAM_SHORT_LOOP
       for (std::size_t r = 0; r < rows; ++r) {
         if (y[r * outputs + o] != 0.0f) {
           index[count++] = o;
@@ -106,7 +118,9 @@ void add_to_all_rows(const Weight* const (&from)[4], Factor factor, std::size_t 
   std::size_t r = 0;
   for (; r + kRowsAtOnce <= rows; r += kRowsAtOnce) {
     float factors[kRowsAtOnce][4];
+    GRADCAM_SHORT_LOOP
     for (std::size_t i = 0; i < kRowsAtOnce; ++i) {
+      GRADCAM_SHORT_LOOP
       for (std::size_t k = 0; k < 4; ++k) factors[i][k] = factor(r + i, k);
     }
     add_four_rows<kRowsAtOnce>(from, factors, count, inputs, x + r * inputs);
@@ -236,6 +250,7 @@ void gemv_int4(const std::uint8_t* w, const float* scale, std::size_t group, con
 void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t outputs,
           std::size_t inputs, float* y) {
   dot_all_rows(w, x, outputs, inputs, y);
+  GRADCAM_SHORT_LOOP
   for (std::size_t o = 0; o < outputs; ++o) y[o] *= scale[o];
 }
 
@@ -265,6 +280,7 @@ void expand_f16(const Float16* row, std::size_t inputs, float* out) {
   for (; i + simd::kLanes <= inputs; i += simd::kLanes) {
     simd::store(out + i, simd::load_float16(row + i));
   }
+  GRADCAM_SHORT_LOOP
   for (; i < inputs; ++i) out[i] = f16_to_f32(row[i]);
 }
 
