@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 struct EvaluateOptions {
   std::string folder;
   std::string model;
+  std::string head;
   std::string masks;
   std::string others;
   bool json = false;
@@ -319,7 +320,9 @@ void print_text(const Json& result) {
 
 Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   const fs::path path = options.model.empty() ? default_model() : fs::path(options.model);
-  auto model = load_model(path);
+  LoadOptions load;
+  GRADCAM_TRY(load.head, load_head(options.head));
+  auto model = load_model(path, load);
   if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
   GRADCAM_TRY(const MaskFinder masks, MaskFinder::create(options.masks));
   GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks));
@@ -341,6 +344,8 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command->add_option("folder", options->folder, "A folder of photos for each class")->required();
   command->add_option("--model", options->model,
                       "A safetensors file (default: the model that comes with the program)");
+  command->add_option("--head", options->head,
+                      "A last layer for that model, as gradcam finetune --head-only writes it");
   command->add_option("--masks", options->masks,
                       "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says");
   command->add_option("--others", options->others,

@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 struct ExplainOptions {
   std::vector<std::string> inputs;
   std::string model;
+  std::string head;
   std::string target = "top";
   std::size_t top = 5;
   std::string method = "gradcam";
@@ -76,6 +77,7 @@ class Explainer {
     if (!options.convolution.empty()) {
       GRADCAM_TRY(load.convolution, find_conv_algorithm(options.convolution));
     }
+    GRADCAM_TRY(load.head, load_head(options.head));
     GRADCAM_TRY(const Method method, find_method(options.method));
     GRADCAM_CHECK_OK(check_workers(method, options.workers));
     GRADCAM_TRY(const Colormap colormap, find_colormap(options.colormap));
@@ -284,6 +286,8 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->required();
   command->add_option("--model", options->model,
                       "A safetensors file (default: the model that comes with the program)");
+  command->add_option("--head", options->head,
+                      "A last layer for that model, as gradcam finetune --head-only writes it");
   command
       ->add_option("--class", options->target,
                    "The class to explain: a label, an index, or top for the most probable")

@@ -165,6 +165,14 @@ Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
   return loader.finish();
 }
 
+Result<std::shared_ptr<const Head>> load_head(const fs::path& path) {
+  if (path.empty()) return nullptr;
+  const auto bytes = read_file(path);
+  auto head = bytes ? parse_head(*bytes) : Result<Head>(std::unexpected(bytes.error()));
+  if (!head) return fail(head.error().code, path.string() + ": " + head.error().message);
+  return std::make_shared<const Head>(*std::move(head));
+}
+
 fs::path default_model() {
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);

@@ -64,6 +64,9 @@ class NewFile {
 /// Loads a model in pieces of some megabytes, so that the file is never in memory as a whole.
 Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
+/// Reads a head file; an empty path gives none. The error names the file.
+Result<std::shared_ptr<const Head>> load_head(const std::filesystem::path& path);
+
 /// The model that comes with the program: beside the build tree it was built in, or in the share
 /// folder it was installed to; empty if there is none.
 std::filesystem::path default_model();

@@ -80,6 +80,8 @@ void add_finetune(CLI::App& app, int& exit_code) {
                       "A folder to keep features in (default: ~/.cache/gradcam.cpp/features)");
   command->add_flag("--resume", options->resume,
                     "Go on from <out>.checkpoint, which Ctrl-C leaves");
+  command->add_flag("--head-only", options->head_only,
+                    "Write only the last layer, a small file for gradcam explain --head");
   command->footer(
       "The result does not depend on the number of threads. Next to it, an .svg shows the curves.");
   command->callback([options, &exit_code] {

@@ -45,6 +45,9 @@ struct Plan {
 Result<Plan> make_plan(const FinetuneOptions& options) {
   Plan plan;
   plan.whole_classifier = options.train == "classifier";
+  if (plan.whole_classifier && options.head_only) {
+    return fail(ErrorCode::kInvalidArgument, "--head-only goes with --train head");
+  }
   std::string optimizer = options.optimizer;
   if (optimizer.empty()) optimizer = plan.whole_classifier ? "sgd" : "adam";
   plan.classifier = {
@@ -278,9 +281,20 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
       "fine-tuned by gradcam (" + options.train + ") from " +
       (metadata.source.empty() ? fs::path(options.model).filename().string() : metadata.source);
   const std::vector<DenseParameters*> parameters = classifier->parameters();
-  const std::vector<const DenseParameters*> trained(parameters.begin(), parameters.end());
-  GRADCAM_TRY(const FinetunedFile file, plan_finetuned_file(base.header(), trained, metadata));
-  GRADCAM_CHECK_OK(write_model(base, file, out));
+  if (options.head_only) {
+    metadata.preprocess.clear();  // it is the base's
+    Head head{.base = base_info.fingerprint,
+              .metadata = std::move(metadata),
+              .weight = std::move(parameters.back()->weight),
+              .bias = std::move(parameters.back()->bias)};
+    GRADCAM_TRY(const std::vector<std::uint8_t> bytes, serialize_head(head));
+    GRADCAM_CHECK_OK(out.write(bytes));
+    GRADCAM_CHECK_OK(out.commit());
+  } else {
+    const std::vector<const DenseParameters*> trained(parameters.begin(), parameters.end());
+    GRADCAM_TRY(const FinetunedFile file, plan_finetuned_file(base.header(), trained, metadata));
+    GRADCAM_CHECK_OK(write_model(base, file, out));
+  }
   const std::string svg = draw_curves(report.epochs, report.best_epoch);
   GRADCAM_CHECK_OK(
       write_file(plan.curves, {reinterpret_cast<const std::uint8_t*>(svg.data()), svg.size()}));

@@ -31,6 +31,7 @@ struct FinetuneOptions {
   std::size_t threads = 0;  ///< 0: as many as the machine has
   std::string cache;
   bool resume = false;
+  bool head_only = false;  ///< write a head file instead of a whole model
 };
 
 struct FinetuneReport {

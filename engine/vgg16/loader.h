@@ -3,10 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "vgg16/head.h"
 #include "vgg16/vgg16.h"
 #include "weights/names.h"
 #include "weights/safetensors.h"
@@ -18,6 +20,9 @@ struct LoadOptions {
   std::optional<ConvAlgorithm> convolution = {};
   /// Whose part of the weights to load: all of them, or those of one of several members.
   Share share = {};
+  /// A last layer, with its labels, instead of the file's. Refused with kInvalidArgument if it was
+  /// trained on a model of another fingerprint, or takes other inputs than fc2 gives.
+  std::shared_ptr<const Head> head = {};
 };
 
 /// A part of a file, as offsets from its beginning.
@@ -98,6 +103,7 @@ class Vgg16Loader {
   Result<void> pack_dense(std::size_t layer);
   Result<void> pack_nothing(std::size_t layer);
   std::string fingerprint() const;
+  Result<void> replace_head(const Head& head);
 
   LoadOptions options_;
   SafetensorsHeader header_;

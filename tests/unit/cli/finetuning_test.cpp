@@ -8,11 +8,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/checkpoint.h"
 #include "cli/files.h"
+#include "cli/team.h"
 #include "image/png.h"
+#include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
@@ -263,6 +266,66 @@ TEST_F(FinetuningTest, DamagedFeaturesAreComputedAgain) {
   EXPECT_EQ(damaged, kClasses * kPhotos * 2);
   ASSERT_OK(run(options("second")));
   EXPECT_EQ(bytes("first"), bytes("second"));
+}
+
+TEST_F(FinetuningTest, AHeadOnItsBaseIsTheWholeModel) {
+  FinetuneOptions small = options("head");
+  small.head_only = true;
+  ASSERT_OK(run(small));
+  ASSERT_OK(run(options("whole")));
+  EXPECT_LT(fs::file_size(root_ / "head"), fs::file_size(root_ / "whole") / 10);
+  LoadOptions load;
+  ASSERT_OK_AND_ASSIGN(load.head, load_head(root_ / "head"));
+  ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
+                       TensorFile::read(oracle_fixture("tiny64.expected")));
+  ASSERT_OK_AND_ASSIGN(const Tensor input, oracle.tensor("input"));
+  ASSERT_OK_AND_ASSIGN(Team whole, Team::load(root_ / "whole", 1));
+  ASSERT_OK(whole.forward(input));
+  for (const std::size_t workers : {1u, 2u, 4u}) {
+    SCOPED_TRACE(workers);
+    ASSERT_OK_AND_ASSIGN(Team team, Team::load(small.model, workers, load));
+    EXPECT_EQ(team.model().info().metadata.labels, whole.model().info().metadata.labels);
+    EXPECT_EQ(team.model().info().metadata.temperature, whole.model().info().metadata.temperature);
+    EXPECT_EQ(team.model().info().parameters, whole.model().info().parameters);
+    ASSERT_OK(team.forward(input));
+    EXPECT_TRUE(close(team.activations().logits.values(), whole.activations().logits.values(),
+                      workers == 1 ? 0 : 1e-5));
+  }
+}
+
+TEST_F(FinetuningTest, AHeadGoesOnlyWithItsBase) {
+  FinetuneOptions small = options("head");
+  small.head_only = true;
+  ASSERT_OK(run(small));
+  LoadOptions load;
+  ASSERT_OK_AND_ASSIGN(load.head, load_head(root_ / "head"));
+  EXPECT_NE(
+      error_message(load_model(oracle_fixture("tiny32.keras"), load), ErrorCode::kInvalidArgument)
+          .find("takes 18 inputs"),
+      std::string::npos);
+  // Of the same shapes, but other weights.
+  EXPECT_NE(error_message(load_model(oracle_fixture("tiny64.torchvision"), load),
+                          ErrorCode::kInvalidArgument)
+                .find("another model"),
+            std::string::npos);
+  EXPECT_NE(error_message(load_head(small.model), ErrorCode::kCorruptModel).find("no head file"),
+            std::string::npos);
+  EXPECT_NE(error_message(load_model(root_ / "head"), ErrorCode::kCorruptModel), "");
+  const auto whole = bytes("head");
+  for (std::size_t size = 0; size < whole.size(); size += 13) {
+    EXPECT_FALSE(parse_head(std::span(whole).first(size)).has_value()) << size;
+  }
+  for (const auto& [from, to] : {std::pair("vgg16-head", "vgg17-head"), std::pair("_c", "_b"),
+                                 std::pair("[3,18]", "[9,6] "), std::pair("labels", "lapels")}) {
+    std::string text(whole.begin(), whole.end());
+    text.replace(text.find(from), std::string(from).size(), to);
+    EXPECT_FALSE(
+        parse_head({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}).has_value())
+        << to;
+  }
+  FinetuneOptions both = small;
+  both.train = "classifier";
+  EXPECT_NE(error_message(run(both), ErrorCode::kInvalidArgument), "");
 }
 
 TEST_F(FinetuningTest, TheBaseIsNotOverwrittenAndBadPathsFailEarly) {

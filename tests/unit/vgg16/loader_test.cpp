@@ -19,7 +19,7 @@
 namespace gradcam::testing {
 namespace {
 
-constexpr LoadOptions kOptions = {.convolution = ConvAlgorithm::kDirect};
+const LoadOptions kOptions = {.convolution = ConvAlgorithm::kDirect};
 
 class Loader : public ::testing::Test {
  protected:
