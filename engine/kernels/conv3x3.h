@@ -30,7 +30,10 @@ struct Conv3x3Spec {
 /// One convolution with its weights packed for one implementation. Not changed by running.
 class Conv3x3 {
  public:
+  explicit Conv3x3(const Conv3x3Spec& spec) : spec_(spec) {}
   virtual ~Conv3x3() = default;
+
+  const Conv3x3Spec& spec() const { return spec_; }
 
   /// Floats of scratch memory that `run` needs for inputs of this size.
   virtual std::size_t workspace_floats(std::size_t height, std::size_t width) const = 0;
@@ -38,8 +41,27 @@ class Conv3x3 {
   /// input: [height, width, in_channels], kTailBytes readable past its end; output:
   /// [output_rows(height), width, out_channels], or half of that in both directions with pooling;
   /// workspace: 64-byte aligned, exclusively this call's. The three do not overlap.
-  virtual Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
-                           float* workspace) const = 0;
+  Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
+                   float* workspace) const {
+    return convolve(input, height, width, output, workspace, spec_.pool);
+  }
+
+  /// The same without the pooling.
+  Result<void> run_unpooled(const float* input, std::size_t height, std::size_t width,
+                            float* output, float* workspace) const {
+    return convolve(input, height, width, output, workspace, false);
+  }
+
+  /// The weights again, [out_channels, 3, 3, in_channels], to float32's rounding: a backward pass
+  /// needs them, and most programs never run one.
+  virtual void unpack(float* weight) const = 0;
+
+ protected:
+  /// `run`, pooling if `pool`; never asked to where the spec does not say so.
+  virtual Result<void> convolve(const float* input, std::size_t height, std::size_t width,
+                                float* output, float* workspace, bool pool) const = 0;
+
+  Conv3x3Spec spec_;
 };
 
 enum class ConvAlgorithm {

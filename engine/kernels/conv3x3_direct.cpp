@@ -19,7 +19,7 @@ constexpr std::size_t kTaps = 3;
 class DirectConv3x3 final : public Conv3x3 {
  public:
   DirectConv3x3(const Conv3x3Spec& spec, AlignedArray<float> weight, AlignedArray<float> bias)
-      : spec_(spec), weight_(std::move(weight)), bias_(std::move(bias)) {}
+      : Conv3x3(spec), weight_(std::move(weight)), bias_(std::move(bias)) {}
 
   static std::size_t padded_outputs(const Conv3x3Spec& spec) {
     return (spec.out_channels + kTileColumns - 1) / kTileColumns * kTileColumns;
@@ -29,23 +29,36 @@ class DirectConv3x3 final : public Conv3x3 {
     return bordered_floats(height, width) + 2 * width * padded_outputs(spec_);
   }
 
-  Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
-                   float* workspace) const override {
+  void unpack(float* weight) const override {
+    const std::size_t depth = kTaps * kTaps * spec_.in_channels;
+    for (std::size_t o = 0; o < spec_.out_channels; ++o) {
+      const float* panel = weight_.get() + panel_offset(o, depth);
+      for (std::size_t k = 0; k < depth; ++k) *weight++ = panel[k * kTileColumns];
+    }
+  }
+
+  /// Where an output channel's weights begin; they are kTileColumns apart.
+  static std::size_t panel_offset(std::size_t o, std::size_t depth) {
+    return o / kTileColumns * kTileColumns * depth + o % kTileColumns;
+  }
+
+ private:
+  Result<void> convolve(const float* input, std::size_t height, std::size_t width, float* output,
+                        float* workspace, bool pool) const override {
     float* rows = workspace + bordered_floats(height, width);
     add_border(input, height, width, workspace);
     const std::size_t row_floats = width * padded_outputs(spec_);
-    const std::size_t step = spec_.pool ? 2 : 1;
+    const std::size_t step = pool ? 2 : 1;
     const std::size_t out_row = width / step * spec_.out_channels;
     for (std::size_t y = 0; y + step <= spec_.output_rows(height); y += step) {
       for (std::size_t i = 0; i < step; ++i) {
         convolve_row(workspace + (y + i) * bordered_row(width), width, rows + i * row_floats);
       }
-      write_row(rows, width, output + y / step * out_row);
+      write_row(rows, width, pool, output + y / step * out_row);
     }
     return {};
   }
 
- private:
   std::size_t bordered_row(std::size_t width) const { return (width + 2) * spec_.in_channels; }
 
   std::size_t bordered_floats(std::size_t height, std::size_t width) const {
@@ -110,13 +123,13 @@ class DirectConv3x3 final : public Conv3x3 {
   }
 
   /// Drops the channels that only fill up the last panel, and pools two rows into one.
-  void write_row(const float* rows, std::size_t width, float* target) const {
+  void write_row(const float* rows, std::size_t width, bool pool, float* target) const {
     const std::size_t padded = padded_outputs(spec_);
     const float* below = rows + width * padded;
-    const std::size_t step = spec_.pool ? 2 : 1;
+    const std::size_t step = pool ? 2 : 1;
     for (std::size_t x = 0; x + step <= width; x += step) {
       const float* pixel = rows + x * padded;
-      if (!spec_.pool) {
+      if (!pool) {
         target = std::copy_n(pixel, spec_.out_channels, target);
         continue;
       }
@@ -128,7 +141,6 @@ class DirectConv3x3 final : public Conv3x3 {
     }
   }
 
-  Conv3x3Spec spec_;
   AlignedArray<float> weight_;  // [O / 8][3][3 C][8]
   AlignedArray<float> bias_;    // [O rounded up to 8]
 };
@@ -142,7 +154,7 @@ Result<std::unique_ptr<Conv3x3>> make_direct_conv3x3(const Conv3x3Spec& spec, co
   GRADCAM_TRY(AlignedArray<float> packed, allocate_array<float>(outputs * depth));
   GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(outputs));
   for (std::size_t o = 0; o < spec.out_channels; ++o) {
-    float* panel = packed.get() + o / kTileColumns * kTileColumns * depth + o % kTileColumns;
+    float* panel = packed.get() + DirectConv3x3::panel_offset(o, depth);
     for (std::size_t k = 0; k < depth; ++k) panel[k * kTileColumns] = weight[o * depth + k];
   }
   std::copy_n(bias, spec.out_channels, biases.get());

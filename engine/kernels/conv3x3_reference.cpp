@@ -10,19 +10,22 @@ namespace {
 class ReferenceConv3x3 final : public Conv3x3 {
  public:
   ReferenceConv3x3(const Conv3x3Spec& spec, Tensor weight, Tensor bias)
-      : spec_(spec), weight_(std::move(weight)), bias_(std::move(bias)) {}
+      : Conv3x3(spec), weight_(std::move(weight)), bias_(std::move(bias)) {}
 
   std::size_t workspace_floats(std::size_t, std::size_t) const override { return 0; }
 
-  Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
-                   float*) const override {
-    const std::size_t step = spec_.pool ? 2 : 1;
+  void unpack(float* weight) const override { std::ranges::copy(weight_.values(), weight); }
+
+ private:
+  Result<void> convolve(const float* input, std::size_t height, std::size_t width, float* output,
+                        float*, bool pool) const override {
+    const std::size_t step = pool ? 2 : 1;
     const std::size_t rows = spec_.output_rows(height);
     for (std::size_t y = 0; y + step <= rows; y += step) {
       for (std::size_t x = 0; x + step <= width; x += step) {
         for (std::size_t o = 0; o < spec_.out_channels; ++o) {
           float best = value(input, height, width, y, x, o);
-          if (spec_.pool) {
+          if (pool) {
             best = std::max({best, value(input, height, width, y, x + 1, o),
                              value(input, height, width, y + 1, x, o),
                              value(input, height, width, y + 1, x + 1, o)});
@@ -34,7 +37,6 @@ class ReferenceConv3x3 final : public Conv3x3 {
     return {};
   }
 
- private:
   float value(const float* input, std::size_t height, std::size_t width, std::size_t y,
               std::size_t x, std::size_t o) const {
     const std::size_t channels = spec_.in_channels;
@@ -54,7 +56,6 @@ class ReferenceConv3x3 final : public Conv3x3 {
     return spec_.relu ? std::max(0.0f, result) : result;
   }
 
-  Conv3x3Spec spec_;
   Tensor weight_;
   Tensor bias_;
 };

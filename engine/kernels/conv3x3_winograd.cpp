@@ -116,10 +116,22 @@ inline void store_lanes(float* p, F32x4 value, std::size_t lanes) {
   }
 }
 
+/// One of the three taps g from G g.
+double tap(const double (&u)[kIn], std::size_t index) {
+  switch (index) {
+    case 0:
+      return 4 * u[0];
+    case 1:
+      return 3 * (u[2] - u[1]);
+    default:
+      return u[5];
+  }
+}
+
 class WinogradConv3x3 final : public Conv3x3 {
  public:
   WinogradConv3x3(const Conv3x3Spec& spec, AlignedArray<float> u, AlignedArray<float> bias)
-      : spec_(spec), u_(std::move(u)), bias_(std::move(bias)) {}
+      : Conv3x3(spec), u_(std::move(u)), bias_(std::move(bias)) {}
 
   static std::size_t padded_outputs(const Conv3x3Spec& spec) {
     return round_up(spec.out_channels, kTileColumns);
@@ -130,8 +142,28 @@ class WinogradConv3x3 final : public Conv3x3 {
     return kPoints * b.v_point + b.tiles * b.m_tile + patch_floats();
   }
 
-  Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
-                   float* workspace) const override {
+  void unpack(float* weight) const override {
+    for (std::size_t o = 0; o < spec_.out_channels; ++o) {
+      for (std::size_t c = 0; c < spec_.in_channels; ++c) {
+        double rows[3][kIn];  // the taps along y, still transformed along x
+        for (std::size_t x = 0; x < kIn; ++x) {
+          double column[kIn];
+          for (std::size_t y = 0; y < kIn; ++y) column[y] = double{u_[u_offset(y * kIn + x, o, c)]};
+          for (std::size_t y = 0; y < 3; ++y) rows[y][x] = tap(column, y);
+        }
+        float* kernel = weight + o * 9 * spec_.in_channels + c;
+        for (std::size_t y = 0; y < 3; ++y) {
+          for (std::size_t x = 0; x < 3; ++x) {
+            kernel[(y * 3 + x) * spec_.in_channels] = static_cast<float>(tap(rows[y], x));
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  Result<void> convolve(const float* input, std::size_t height, std::size_t width, float* output,
+                        float* workspace, bool pool) const override {
     const Blocking b = blocking(height, width);
     float* v = workspace;
     float* m = v + kPoints * b.v_point;
@@ -142,13 +174,12 @@ class WinogradConv3x3 final : public Conv3x3 {
       multiply(b, count, v, m);
       for (std::size_t i = 0; i < count; ++i) {
         output_tile(m + i * b.m_tile, b.rows, width, (first + i) / b.across * kOut,
-                    (first + i) % b.across * kOut, output);
+                    (first + i) % b.across * kOut, pool, output);
       }
     }
     return {};
   }
 
- private:
   struct Blocking {
     std::size_t rows;     // rows of the output, before pooling
     std::size_t across;   // tiles in a row of tiles
@@ -158,6 +189,11 @@ class WinogradConv3x3 final : public Conv3x3 {
     std::size_t v_point;  // floats from one of the 36 matrices of V to the next
     std::size_t m_tile;   // floats from one tile of M to the next
   };
+
+  std::size_t u_offset(std::size_t point, std::size_t o, std::size_t c) const {
+    return (point * padded_outputs(spec_) + o / kTileColumns * kTileColumns) * spec_.in_channels +
+           c * kTileColumns + o % kTileColumns;
+  }
 
   std::size_t m_row() const { return padded_outputs(spec_) + kPad; }
   std::size_t patch_floats() const { return kPoints * round_up(spec_.in_channels, kPad) + kPad; }
@@ -254,9 +290,9 @@ class WinogradConv3x3 final : public Conv3x3 {
   /// One tile of M to the 4x4 outputs at (y, x), or its 2x2 maxima; what leaves the map, of
   /// `height` rows, is dropped.
   void output_tile(const float* m, std::size_t height, std::size_t width, std::size_t y,
-                   std::size_t x, float* output) const {
+                   std::size_t x, bool pool, float* output) const {
     const std::size_t outputs = spec_.out_channels;
-    const std::size_t step = spec_.pool ? 2 : 1;
+    const std::size_t step = pool ? 2 : 1;
     const std::size_t rows = std::min(kOut, height - y) / step;
     const std::size_t columns = std::min(kOut, width - x) / step;
     const std::size_t pitch = width / step * outputs;
@@ -285,7 +321,7 @@ class WinogradConv3x3 final : public Conv3x3 {
       for (std::size_t j = 0; j < rows; ++j) {
         for (std::size_t i = 0; i < columns; ++i) {
           F32x4 value = tile[j][i];
-          if (spec_.pool) {
+          if (pool) {
             value = simd::max(simd::max(tile[2 * j][2 * i], tile[2 * j][2 * i + 1]),
                               simd::max(tile[2 * j + 1][2 * i], tile[2 * j + 1][2 * i + 1]));
           }
@@ -295,7 +331,6 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
   }
 
-  Conv3x3Spec spec_;
   AlignedArray<float> u_;     // [36][O / 8][C][8], the transformed weights
   AlignedArray<float> bias_;  // [O rounded up to 8]
 };

@@ -1,5 +1,6 @@
 #include <xnnpack.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -27,14 +28,18 @@ using Operator = std::unique_ptr<xnn_operator, DeleteOperator>;
 /// XNNPACK's convolution, followed by our max-pool.
 class XnnpackConv3x3 final : public Conv3x3 {
  public:
-  XnnpackConv3x3(const Conv3x3Spec& spec, Operator op) : spec_(spec), op_(std::move(op)) {}
+  XnnpackConv3x3(const Conv3x3Spec& spec, Tensor weight, Operator op)
+      : Conv3x3(spec), weight_(std::move(weight)), op_(std::move(op)) {}
 
   std::size_t workspace_floats(std::size_t height, std::size_t width) const override {
     return spec_.pool ? (spec_.output_rows(height) * width * spec_.out_channels + 15) / 16 * 16 : 0;
   }
 
-  Result<void> run(const float* input, std::size_t height, std::size_t width, float* output,
-                   float* workspace) const override {
+  void unpack(float* weight) const override { std::ranges::copy(weight_.values(), weight); }
+
+ private:
+  Result<void> convolve(const float* input, std::size_t height, std::size_t width, float* output,
+                        float* workspace, bool pool) const override {
     // An operator remembers the sizes and pointers of its run.
     const std::lock_guard lock(mutex_);
     std::size_t xnn_workspace = 0;
@@ -47,7 +52,7 @@ class XnnpackConv3x3 final : public Conv3x3 {
       return std::unexpected(xnnpack_error("xnn_reshape_convolution2d_nhwc_f32", status));
     }
     GRADCAM_TRY(const AlignedArray<char> scratch, allocate_array<char>(xnn_workspace));
-    float* target = spec_.pool ? workspace : output;
+    float* target = pool ? workspace : output;
     status = xnn_setup_convolution2d_nhwc_f32(op_.get(), scratch.get(), input, target);
     if (status != xnn_status_success) {
       return std::unexpected(xnnpack_error("xnn_setup_convolution2d_nhwc_f32", status));
@@ -56,12 +61,11 @@ class XnnpackConv3x3 final : public Conv3x3 {
     if (status != xnn_status_success) {
       return std::unexpected(xnnpack_error("xnn_run_operator", status));
     }
-    if (spec_.pool) max_pool2x2(workspace, out_height, width, spec_.out_channels, output);
+    if (pool) max_pool2x2(workspace, out_height, width, spec_.out_channels, output);
     return {};
   }
 
- private:
-  Conv3x3Spec spec_;
+  Tensor weight_;  // of what XNNPACK has packed, nobody knows the layout
   Operator op_;
   mutable std::mutex mutex_;
 };
@@ -85,7 +89,11 @@ Result<std::unique_ptr<Conv3x3>> make_xnnpack_conv3x3(const Conv3x3Spec& spec, c
   if (status != xnn_status_success) {
     return std::unexpected(xnnpack_error("xnn_create_convolution2d_nhwc_f32", status));
   }
-  return std::make_unique<XnnpackConv3x3>(spec, Operator(op));
+  Operator owner(op);
+  const std::size_t outputs = spec.out_channels;
+  GRADCAM_TRY(Tensor kept, Tensor::from({outputs, 3, 3, spec.in_channels},
+                                        {weight, outputs * 9 * spec.in_channels}));
+  return std::make_unique<XnnpackConv3x3>(spec, std::move(kept), std::move(owner));
 }
 
 }  // namespace gradcam

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+
 #include "kernels/conv3x3.h"
 #include "tensor/tensor.h"
 
@@ -7,14 +9,17 @@ namespace gradcam {
 
 /// Runs a convolution on x [H, W, I]. y [H, W, O], or its 2x2-pooled half, is allocated by the
 /// caller, and so is the workspace, of at least conv.workspace_floats(H, W) floats.
-Result<void> conv2d_forward(const Conv3x3& conv, const Conv3x3Spec& spec, const Tensor& x,
-                            Tensor& y, Tensor& workspace);
+Result<void> conv2d_forward(const Conv3x3& conv, const Tensor& x, Tensor& y, Tensor& workspace);
 
-/// dY/dx [H, W, I] from dY/dy [H, W, O], for a convolution without ReLU or pooling of the given
-/// weight [O, 3, 3, I]. The data gradient of a 3x3 convolution with stride 1 and padding 1 is such
-/// a convolution again, with the kernel turned by 180 degrees and its channels swapped; so the
-/// forward kernels compute it.
-Result<Tensor> conv2d_backward(ConvAlgorithm algorithm, const Tensor& weight,
-                               const Tensor& gradient);
+/// y [H, W, O] as it is before the pooling.
+Result<Tensor> conv2d_forward_unpooled(const Conv3x3& conv, const Tensor& x);
+
+/// The data gradient of a 3x3 convolution with stride 1 and padding 1 is such a convolution again,
+/// with the kernel turned by 180 degrees and its channels swapped; so the forward kernels compute
+/// it. This packs it, for the convolution that `conv` is before its bias, ReLU and pooling.
+Result<std::unique_ptr<Conv3x3>> conv2d_transpose(ConvAlgorithm algorithm, const Conv3x3& conv);
+
+/// dY/dx [H, W, I] from dY/dy [H, W, O], where `transpose` is the packed data gradient.
+Result<Tensor> conv2d_backward(const Conv3x3& transpose, const Tensor& gradient);
 
 }  // namespace gradcam

@@ -1,10 +1,12 @@
 #include "layers/dense.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kernels/gemm.h"
 #include "kernels/gemv.h"
 #include "tensor/int4.h"
 
@@ -73,6 +75,47 @@ Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
   }
   for (std::size_t o = 0; o < outputs(); ++o) y.data()[o] += bias_.data()[o];
   return {};
+}
+
+Result<Tensor> Dense::forward_rows(const Tensor& x) const {
+  if (x.rank() != 2 || x.dim(1) != inputs()) {
+    return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
+                                                 " inputs was given the shape " +
+                                                 to_string(x.shape()));
+  }
+  const std::size_t rows = x.dim(0);
+  GRADCAM_TRY(Tensor y, Tensor::zeros({rows, outputs()}));
+  const auto expand = [this](std::size_t output, std::span<float> row) { expand_row(output, row); };
+  GRADCAM_CHECK_OK(gemm(expand, x.data(), rows, outputs(), inputs(), y.data()));
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t o = 0; o < outputs(); ++o) y.data()[r * outputs() + o] += bias_.data()[o];
+  }
+  return y;
+}
+
+Result<Tensor> Dense::forward_without_channels(const Tensor& x) const {
+  if (x.rank() != 3 || x.size() != inputs()) {
+    return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
+                                                 " inputs was given a map of shape " +
+                                                 to_string(x.shape()));
+  }
+  const std::size_t channels = x.dim(2);
+  GRADCAM_TRY(Tensor y, Tensor::zeros({channels + 1, outputs()}));
+  std::vector<float> parts(channels);  // what each channel adds to one output
+  std::vector<float> row(inputs());
+  for (std::size_t o = 0; o < outputs(); ++o) {
+    expand_row(o, row);
+    std::ranges::fill(parts, 0.0f);
+    for (std::size_t i = 0; i < inputs(); i += channels) {
+      for (std::size_t c = 0; c < channels; ++c) parts[c] += x.data()[i + c] * row[i + c];
+    }
+    const double sum = std::accumulate(parts.begin(), parts.end(), double{bias_.data()[o]});
+    for (std::size_t c = 0; c < channels; ++c) {
+      y.data()[c * outputs() + o] = static_cast<float>(sum - double{parts[c]});
+    }
+    y.data()[channels * outputs() + o] = static_cast<float>(sum);
+  }
+  return y;
 }
 
 Result<Tensor> Dense::backward(const Tensor& gradient) const {

@@ -39,6 +39,13 @@ class Dense {
   /// y = W x + b, without activation. x: [inputs] values of any shape, y: [outputs].
   Result<void> forward(const Tensor& x, Tensor& y) const;
 
+  /// The same for n inputs at once: [n, outputs] from x [n, inputs].
+  Result<Tensor> forward_rows(const Tensor& x) const;
+
+  /// For a layer on a flattened map x [H, W, C]: what y would be without each of the channels, and,
+  /// as the last row, with all of them; [C + 1, outputs], in one pass over the weights.
+  Result<Tensor> forward_without_channels(const Tensor& x) const;
+
   /// dY/dx [n, inputs] from dY/dy [n, outputs], for n gradients at once: W^T dY/dy. One pass over
   /// the weights serves all n.
   Result<Tensor> backward(const Tensor& gradient) const;

@@ -16,6 +16,7 @@ enum class ErrorCode {
   kCorruptModel,       ///< A weights file that breaks its format or lacks tensors.
   kUnreadableFile,     ///< A file or folder that is missing or cannot be read or written.
   kOutOfMemory,        ///< An allocation failed.
+  kCancelled,          ///< The caller stopped it.
   kInternal,           ///< A library underneath reported a failure that input cannot explain.
 };
 
@@ -36,6 +37,8 @@ constexpr std::string_view error_code_name(ErrorCode code) {
       return "unreadable_file";
     case ErrorCode::kOutOfMemory:
       return "out_of_memory";
+    case ErrorCode::kCancelled:
+      return "cancelled";
     case ErrorCode::kInternal:
       return "internal";
   }

@@ -254,6 +254,8 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
   Vgg16::Conv& conv = conv_[layer];
   conv.spec = conv_spec(layer);
   const auto algorithm = options_.convolution.value_or(default_conv_algorithm(shape[3]));
+  conv.backward = options_.convolution.value_or(default_conv_algorithm(shape[0]));
+  conv.transpose = std::make_unique<Vgg16::Transpose>();
   GRADCAM_TRY(conv.kernel,
               make_conv3x3(algorithm, conv.spec, pending.weight.data(), pending.bias.data()));
   return {};

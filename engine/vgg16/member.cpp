@@ -106,6 +106,7 @@ const Tensor& Member::output(std::size_t layer) const {
 // --- Beginning
 
 Result<void> Member::begin_forward(const Tensor* input) {
+  activations_.unpooled = {};
   for (std::vector<Tensor>& messages : inbox_) messages.clear();
   outbox_.clear();
   raw_maps_.clear();

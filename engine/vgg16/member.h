@@ -42,6 +42,7 @@ class Member {
 
   /// After a forward pass, block5_pool, fc1, fc2 and the logits are whole at every member.
   const Activations& activations() const { return activations_; }
+  Activations& activations() { return activations_; }
 
   /// Forgets everything under way and begins a forward pass. Member 0 is given the input [size,
   /// size, 3] as `preprocess` gives it, the others null. All members must have begun before one of

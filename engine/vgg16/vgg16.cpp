@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
+#include <span>
 #include <utility>
 
 #include "layers/conv2d.h"
@@ -12,11 +14,23 @@
 namespace gradcam {
 namespace {
 
+void relu_backward_by(ReluRule rule, std::span<const float> output, std::span<float> gradient) {
+  relu_backward(output, gradient);
+  if (rule == ReluRule::kGuided) relu_forward(gradient);
+}
+
 /// Applies one layer's ReLU mask to the gradients of several classes.
-void relu_backward_rows(const Tensor& output, Tensor& gradients) {
+void relu_backward_rows(ReluRule rule, const Tensor& output, Tensor& gradients) {
   for (std::size_t row = 0; row < gradients.dim(0); ++row) {
-    relu_backward(output.values(), gradients.values().subspan(row * output.size(), output.size()));
+    relu_backward_by(rule, output.values(),
+                     gradients.values().subspan(row * output.size(), output.size()));
   }
+}
+
+Error not_complete(std::size_t layer) {
+  return {ErrorCode::kInvalidArgument, "the activations hold no output of " +
+                                           std::string(map_layer_name(layer)) +
+                                           " before pooling: complete them first"};
 }
 
 }  // namespace
@@ -77,13 +91,22 @@ Result<Activations> Vgg16::make_activations() const {
 
 Result<void> Vgg16::forward(const Tensor& input, Activations& activations) const {
   GRADCAM_CHECK_OK(check_whole());
-  const Tensor* x = &input;
-  for (std::size_t i = 0; i < kConvLayers; ++i) {
-    GRADCAM_CHECK_OK(conv2d_forward(*conv_[i].kernel, conv_[i].spec, *x, activations.conv[i],
+  activations.unpooled = {};
+  GRADCAM_CHECK_OK(conv2d_forward(*conv_.front().kernel, input, activations.conv.front(),
+                                  activations.workspace));
+  return forward_behind(0, activations);
+}
+
+Result<void> Vgg16::forward_behind(std::size_t layer, Activations& activations) const {
+  for (std::size_t i = layer + 1; i < kConvLayers; ++i) {
+    GRADCAM_CHECK_OK(conv2d_forward(*conv_[i].kernel, activations.conv[i - 1], activations.conv[i],
                                     activations.workspace));
-    x = &activations.conv[i];
   }
-  GRADCAM_CHECK_OK(max_pool_forward(*x, activations.block5_pool));
+  GRADCAM_CHECK_OK(max_pool_forward(activations.block5_conv3(), activations.block5_pool));
+  return forward_dense(activations);
+}
+
+Result<void> Vgg16::forward_dense(Activations& activations) const {
   GRADCAM_CHECK_OK(fc1_.forward(activations.block5_pool, activations.fc1));
   relu_forward(activations.fc1.values());
   GRADCAM_CHECK_OK(fc2_.forward(activations.fc1, activations.fc2));
@@ -98,6 +121,40 @@ Result<void> Vgg16::check_finite(const Tensor& logits) {
   }
   return fail(ErrorCode::kCorruptModel,
               "the network's logits are not finite: the model's weights make it overflow");
+}
+
+Result<void> Vgg16::forward_from(std::size_t layer, const Tensor& map,
+                                 Activations& activations) const {
+  GRADCAM_CHECK_OK(check_whole());
+  if (layer == kBlock5Pool) {
+    if (map.shape() == activations.block5_pool.shape()) {
+      std::ranges::copy(map.values(), activations.block5_pool.data());
+      return forward_dense(activations);
+    }
+  } else if (layer < kConvLayers) {
+    Tensor& output = activations.conv[layer];
+    if (conv_[layer].spec.pool) {
+      GRADCAM_CHECK_OK(max_pool_forward(map, output));
+      return forward_behind(layer, activations);
+    }
+    if (map.shape() == output.shape()) {
+      std::ranges::copy(map.values(), output.data());
+      return forward_behind(layer, activations);
+    }
+  }
+  return fail(ErrorCode::kInvalidArgument, "the network cannot go on from an output of shape " +
+                                               to_string(map.shape()) + " at map layer " +
+                                               std::to_string(layer));
+}
+
+Result<void> Vgg16::complete(Activations& activations, std::size_t layer) const {
+  GRADCAM_CHECK_OK(check_whole());
+  for (std::size_t i = layer; i < kConvLayers; ++i) {
+    if (!conv_[i].spec.pool || !activations.unpooled[i].empty()) continue;
+    GRADCAM_TRY(activations.unpooled[i],
+                conv2d_forward_unpooled(*conv_[i].kernel, activations.conv[i - 1]));
+  }
+  return {};
 }
 
 std::vector<Prediction> Vgg16::predictions(const Activations& activations) const {
@@ -131,14 +188,23 @@ Result<Tensor> Vgg16::seed(std::span<const std::size_t> classes, Range rows) con
   return seed;
 }
 
+Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
+  return seed(classes, {0, this->classes()});
+}
+
 Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations,
                                       std::span<const std::size_t> classes) const {
+  GRADCAM_TRY(const Tensor seeds, class_seeds(classes));
+  return backward_to_fc1(activations, seeds);
+}
+
+Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations, const Tensor& seeds,
+                                      ReluRule rule) const {
   GRADCAM_CHECK_OK(check_whole());
-  GRADCAM_TRY(const Tensor seed, this->seed(classes, {0, this->classes()}));
-  GRADCAM_TRY(Tensor fc2_gradient, predictions_.backward(seed));
-  relu_backward_rows(activations.fc2, fc2_gradient);
+  GRADCAM_TRY(Tensor fc2_gradient, predictions_.backward(seeds));
+  relu_backward_rows(rule, activations.fc2, fc2_gradient);
   GRADCAM_TRY(Tensor fc1_gradient, fc2_.backward(fc2_gradient));
-  relu_backward_rows(activations.fc1, fc1_gradient);
+  relu_backward_rows(rule, activations.fc1, fc1_gradient);
   return fc1_gradient;
 }
 
@@ -159,6 +225,54 @@ Result<Tensor> Vgg16::backward_to_block5_pool_sums(const Tensor& fc1_gradient) c
 Result<Tensor> Vgg16::backward_to_block5_conv3(const Activations& activations,
                                                const Tensor& pool_gradient) const {
   return max_pool_backward(activations.block5_conv3(), pool_gradient);
+}
+
+Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Tensor& pool_gradient,
+                                        std::size_t layer, ReluRule rule) const {
+  GRADCAM_CHECK_OK(check_whole());
+  if (layer >= kBlock5Pool) return pool_gradient.clone();
+  GRADCAM_TRY(Tensor gradient, backward_to_block5_conv3(activations, pool_gradient));
+  for (std::size_t i = kBlock5Conv3; i > layer; --i) {
+    GRADCAM_TRY(gradient, backward_through(activations, std::move(gradient), i, rule));
+    if (!conv_[i - 1].spec.pool) continue;
+    if (activations.map(i - 1).empty()) return std::unexpected(not_complete(i - 1));
+    GRADCAM_TRY(gradient, max_pool_backward(activations.map(i - 1), gradient));
+  }
+  return gradient;
+}
+
+Result<Tensor> Vgg16::backward_to_input(const Activations& activations, const Tensor& pool_gradient,
+                                        ReluRule rule) const {
+  GRADCAM_TRY(Tensor gradient, backward_to_layer(activations, pool_gradient, 0, rule));
+  return backward_through(activations, std::move(gradient), 0, rule);
+}
+
+Result<Tensor> Vgg16::backward_through(const Activations& activations, Tensor gradient,
+                                       std::size_t layer, ReluRule rule) const {
+  relu_backward_by(rule, activations.map(layer).values(), gradient.values());
+  const Conv& conv = conv_[layer];
+  const Conv3x3* transpose = nullptr;
+  {
+    const std::lock_guard lock(conv.transpose->mutex);
+    if (conv.transpose->kernel == nullptr) {
+      GRADCAM_TRY(conv.transpose->kernel, conv2d_transpose(conv.backward, *conv.kernel));
+    }
+    transpose = conv.transpose->kernel.get();
+  }
+  return conv2d_backward(*transpose, gradient);
+}
+
+Result<Tensor> Vgg16::fc1_without_channels(const Tensor& pool) const {
+  GRADCAM_CHECK_OK(check_whole());
+  return fc1_.forward_without_channels(pool);
+}
+
+Result<Tensor> Vgg16::logits_from_fc1(Tensor fc1) const {
+  GRADCAM_CHECK_OK(check_whole());
+  relu_forward(fc1.values());
+  GRADCAM_TRY(Tensor fc2, fc2_.forward_rows(fc1));
+  relu_forward(fc2.values());
+  return predictions_.forward_rows(fc2);
 }
 
 }  // namespace gradcam

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -54,7 +55,24 @@ struct Activations {
   Tensor logits;                         ///< [classes], before the softmax
   Tensor workspace;                      ///< the kernels' scratch memory
 
-  const Tensor& block5_conv3() const { return conv[kConvLayers - 1]; }
+  /// Outputs before pooling of the convolutions that end a block; empty until `complete` computes
+  /// them, and from the next forward pass on.
+  std::array<Tensor, kConvLayers> unpooled;
+
+  const Tensor& block5_conv3() const { return conv[kBlock5Conv3]; }
+
+  /// The output of a map layer (see `kMapLayers`) before pooling; empty if it takes `complete`.
+  const Tensor& map(std::size_t layer) const {
+    if (layer == kBlock5Pool) return block5_pool;
+    return kEndsBlock[layer] && layer != kBlock5Conv3 ? unpooled[layer] : conv[layer];
+  }
+};
+
+/// What a ReLU lets through on the way back.
+enum class ReluRule {
+  kGradient,  ///< the gradient, where the input was positive
+  kGuided,    ///< of that only what is positive: Springenberg et al., "Striving for Simplicity: The
+              ///< All Convolutional Net", 2015 (arXiv 1412.6806)
 };
 
 /// A class with what the network thinks of it.
@@ -64,8 +82,9 @@ struct Prediction {
   float logit;
 };
 
-/// VGG16 with any widths and any number of classes. Not changed by running, so that one model may
-/// serve several threads, each with activations of its own. Comes from a Vgg16Loader.
+/// VGG16 with any widths and any number of classes. Not changed by running, except that the first
+/// gradient to go through a convolution packs that convolution's transpose; so one model may serve
+/// several threads, each with activations of its own. Comes from a Vgg16Loader.
 ///
 /// It may hold only a member's share of the weights (see partition.h); then a Member (member.h)
 /// runs it together with the others, and `forward` and the backward functions refuse.
@@ -83,6 +102,14 @@ class Vgg16 {
   /// input: [size, size, 3] as `preprocess` gives it.
   Result<void> forward(const Tensor& input, Activations& activations) const;
 
+  /// The rest of a forward pass from another output of a map layer, of the shape of
+  /// `activations.map(layer)`. What lies before and at that layer is not changed.
+  Result<void> forward_from(std::size_t layer, const Tensor& map, Activations& activations) const;
+
+  /// Computes the outputs before pooling that a backward pass down to this layer needs and a
+  /// forward pass does not keep. Costs those convolutions again; nothing for block5.
+  Result<void> complete(Activations& activations, std::size_t layer) const;
+
   /// The classes of the last forward pass, most probable first.
   std::vector<Prediction> predictions(const Activations& activations) const;
 
@@ -91,6 +118,14 @@ class Vgg16 {
   /// `predictions`, fc2 and the two ReLUs.
   Result<Tensor> backward_to_fc1(const Activations& activations,
                                  std::span<const std::size_t> classes) const;
+
+  /// The same for scores that are any functions of the logits: seeds[., c] is the gradient of a
+  /// score at logit c, [n, classes].
+  Result<Tensor> backward_to_fc1(const Activations& activations, const Tensor& seeds,
+                                 ReluRule rule = ReluRule::kGradient) const;
+
+  /// The seeds of the classes' own logits: a row for each, which is 1 at it and 0 elsewhere.
+  Result<Tensor> class_seeds(std::span<const std::size_t> classes) const;
 
   /// From there through fc1 and the flatten to block5_pool: [classes, H / 2, W / 2, C].
   Result<Tensor> backward_to_block5_pool(const Tensor& fc1_gradient) const;
@@ -103,13 +138,37 @@ class Vgg16 {
   Result<Tensor> backward_to_block5_conv3(const Activations& activations,
                                           const Tensor& pool_gradient) const;
 
+  /// From block5_pool to any map layer, before its pooling: the gradient at
+  /// `activations.map(layer)`, which must be complete.
+  Result<Tensor> backward_to_layer(const Activations& activations, const Tensor& pool_gradient,
+                                   std::size_t layer, ReluRule rule = ReluRule::kGradient) const;
+
+  /// From block5_pool to the input, [size, size, 3]; needs `complete(activations, 0)`.
+  Result<Tensor> backward_to_input(const Activations& activations, const Tensor& pool_gradient,
+                                   ReluRule rule = ReluRule::kGradient) const;
+
+  /// What the sum that enters fc1's ReLU would be if each channel of `pool`, of the shape of
+  /// block5_pool, were zero, and, as the last row, what it is: [C + 1, fc1].
+  Result<Tensor> fc1_without_channels(const Tensor& pool) const;
+
+  /// The logits [n, classes] for n sums that enter fc1's ReLU, [n, fc1].
+  Result<Tensor> logits_from_fc1(Tensor fc1) const;
+
  private:
   friend class Vgg16Loader;
   friend class Member;
 
-  struct Conv {
-    Conv3x3Spec spec;
+  /// The data gradient of a convolution, packed by the first thread that needs it.
+  struct Transpose {
+    std::mutex mutex;
     std::unique_ptr<Conv3x3> kernel;
+  };
+
+  struct Conv {
+    Conv3x3Spec spec;  // also where a share has no kernel
+    std::unique_ptr<Conv3x3> kernel;
+    ConvAlgorithm backward = ConvAlgorithm::kReference;  // what runs the data gradient
+    std::unique_ptr<Transpose> transpose;
   };
 
   Vgg16(ModelInfo info, Share share, std::array<Conv, kConvLayers> conv, Dense fc1, Dense fc1_sums,
@@ -121,6 +180,13 @@ class Vgg16 {
   Result<Tensor> seed(std::span<const std::size_t> classes, Range rows) const;
   /// Outputs of a layer (0 to 15), of all members together.
   std::size_t outputs(std::size_t layer) const { return info_.layers[layer].weight[0]; }
+
+  /// From the output of convolution `layer`, before pooling, to its input.
+  Result<Tensor> backward_through(const Activations& activations, Tensor gradient,
+                                  std::size_t layer, ReluRule rule) const;
+  /// Everything behind a convolution's output in `activations`.
+  Result<void> forward_behind(std::size_t layer, Activations& activations) const;
+  Result<void> forward_dense(Activations& activations) const;
 
   ModelInfo info_;
   Share share_;

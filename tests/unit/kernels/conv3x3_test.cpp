@@ -163,6 +163,18 @@ class ConvTester {
     const double error = rms_difference(y.values(), wanted);
     EXPECT_FALSE(std::isnan(error));
     EXPECT_LE(error, tolerance * std::max(1.0, rms(wanted)));
+
+    if (pool) {
+      const std::vector<float> unpooled = expected(relu, false, first, last);
+      ASSERT_OK_AND_ASSIGN(Tensor z, Tensor::zeros({unpooled.size()}));
+      fill_tail(z, kCanary);
+      ASSERT_OK(conv->run_unpooled(x.data(), height, width_, z.data(), workspace.data()));
+      EXPECT_TRUE(tail_holds(z, kCanary)) << "wrote behind the output";
+      EXPECT_LE(rms_difference(z.values(), unpooled), tolerance * std::max(1.0, rms(unpooled)));
+    }
+    std::vector<float> unpacked(weight_.size());
+    conv->unpack(unpacked.data());
+    EXPECT_LE(rms_difference(unpacked, weight_), 1e-6 * rms(weight_));
   }
 
   std::size_t height_ = 1;

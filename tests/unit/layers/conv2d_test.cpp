@@ -19,8 +19,17 @@ Result<Tensor> forward(ConvAlgorithm algorithm, const Conv3x3Spec& spec, const T
   const std::size_t step = spec.pool ? 2 : 1;
   GRADCAM_TRY(Tensor y, Tensor::zeros({x.dim(0) / step, x.dim(1) / step, spec.out_channels}));
   GRADCAM_TRY(Tensor workspace, Tensor::zeros({conv->workspace_floats(x.dim(0), x.dim(1))}));
-  GRADCAM_CHECK_OK(conv2d_forward(*conv, spec, x, y, workspace));
+  GRADCAM_CHECK_OK(conv2d_forward(*conv, x, y, workspace));
   return y;
+}
+
+/// The data gradient, packed from weights that were packed before.
+Result<Tensor> backward(ConvAlgorithm algorithm, const Tensor& weight, const Tensor& gradient) {
+  const Conv3x3Spec spec{.in_channels = weight.dim(3), .out_channels = weight.dim(0)};
+  GRADCAM_TRY(const Tensor bias, Tensor::zeros({spec.out_channels}));
+  GRADCAM_TRY(const auto conv, make_conv3x3(algorithm, spec, weight.data(), bias.data()));
+  GRADCAM_TRY(const auto transpose, conv2d_transpose(algorithm, *conv));
+  return conv2d_backward(*transpose, gradient);
 }
 
 class Conv2d : public ::testing::TestWithParam<ConvAlgorithm> {};
@@ -45,7 +54,7 @@ TEST_P(Conv2d, AgreesWithPyTorch) {
     spec.relu = spec.pool = true;
     ASSERT_OK_AND_ASSIGN(const Tensor all, forward(GetParam(), spec, x, weight, bias));
     EXPECT_TRUE(close(all.values(), pooled.values()));
-    ASSERT_OK_AND_ASSIGN(const Tensor back, conv2d_backward(GetParam(), weight, gradient));
+    ASSERT_OK_AND_ASSIGN(const Tensor back, backward(GetParam(), weight, gradient));
     EXPECT_EQ(back.shape(), x.shape());
     EXPECT_TRUE(close(back.values(), x_gradient.values()));
   }
@@ -64,7 +73,7 @@ TEST_P(Conv2d, BackwardIsTheSlopeOfForward) {
     const auto y = forward(GetParam(), kSpec, *moved, weight, bias);
     return dot(y->values(), gradient.values());
   });
-  ASSERT_OK_AND_ASSIGN(const Tensor back, conv2d_backward(GetParam(), weight, gradient));
+  ASSERT_OK_AND_ASSIGN(const Tensor back, backward(GetParam(), weight, gradient));
   EXPECT_TRUE(close(back.values(), slope));
 }
 
@@ -79,14 +88,13 @@ TEST_P(Conv2d, RefusesShapesThatDoNotFit) {
   ASSERT_OK_AND_ASSIGN(Tensor other_size, Tensor::zeros({5, 5, 4}));
   ASSERT_OK_AND_ASSIGN(Tensor workspace, Tensor::zeros({conv->workspace_floats(5, 6)}));
   const auto refused = [&](const Tensor& from, Tensor& to) {
-    return error_message(conv2d_forward(*conv, kSpec, from, to, workspace),
-                         ErrorCode::kInvalidArgument);
+    return error_message(conv2d_forward(*conv, from, to, workspace), ErrorCode::kInvalidArgument);
   };
   EXPECT_NE(refused(other_channels, y).find("[5, 6, 2]"), std::string::npos);
   EXPECT_NE(refused(x, other_size).find("[5, 5, 4]"), std::string::npos);
 
-  ASSERT_OK_AND_ASSIGN(const Tensor kernel, Tensor::zeros({4, 3, 3, 3}));
-  EXPECT_NE(error_message(conv2d_backward(GetParam(), kernel, x), ErrorCode::kInvalidArgument), "");
+  ASSERT_OK_AND_ASSIGN(const auto transpose, conv2d_transpose(GetParam(), *conv));
+  EXPECT_NE(error_message(conv2d_backward(*transpose, x), ErrorCode::kInvalidArgument), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Conv2d,

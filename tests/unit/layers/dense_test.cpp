@@ -68,6 +68,36 @@ TEST(Dense, AgreesWithPyTorch) {
   }
 }
 
+TEST(Dense, TakesManyInputsAtOnceAndChannelsAway) {
+  ASSERT_OK_AND_ASSIGN(const TensorFile oracle, TensorFile::read(oracle_fixture("layers")));
+  const std::string name = "dense/7x50x33";
+  for (const bool int8 : {false, true}) {
+    SCOPED_TRACE(int8 ? "int8" : "float32");
+    ASSERT_OK_AND_ASSIGN(const Dense dense, read_dense(oracle, name, int8));
+    ASSERT_OK_AND_ASSIGN(Tensor x, oracle.tensor(name + "/x"));
+    constexpr std::size_t kChannels = 10;  // of 5 positions
+    std::vector<float> inputs;
+    std::vector<float> expected;
+    for (std::size_t k = 0; k <= kChannels; ++k) {
+      ASSERT_OK_AND_ASSIGN(Tensor without, x.clone());
+      for (std::size_t i = k; k < kChannels && i < x.size(); i += kChannels) without.data()[i] = 0;
+      ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({dense.outputs()}));
+      ASSERT_OK(dense.forward(without, y));
+      inputs.insert(inputs.end(), without.values().begin(), without.values().end());
+      expected.insert(expected.end(), y.values().begin(), y.values().end());
+    }
+    ASSERT_OK_AND_ASSIGN(const Tensor rows, Tensor::from({kChannels + 1, x.size()}, inputs));
+    ASSERT_OK_AND_ASSIGN(const Tensor all, dense.forward_rows(rows));
+    EXPECT_TRUE(close(all.values(), expected));
+    EXPECT_NE(error_message(dense.forward_without_channels(x), ErrorCode::kInvalidArgument), "");
+    ASSERT_OK(x.reshape({1, 5, kChannels}));
+    ASSERT_OK_AND_ASSIGN(const Tensor ablated, dense.forward_without_channels(x));
+    EXPECT_EQ(ablated.shape(), all.shape());
+    EXPECT_TRUE(close(ablated.values(), expected));
+    EXPECT_NE(error_message(dense.forward_rows(x), ErrorCode::kInvalidArgument), "");
+  }
+}
+
 TEST(Dense, BackwardIsTheSlopeOfForward) {
   Random random(13);
   ASSERT_OK_AND_ASSIGN(const Dense dense, random_dense(random, 6, 11));
