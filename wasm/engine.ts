@@ -36,14 +36,20 @@ export interface EngineInfo {
   convolutions: string[];
   /** Names that `heatRgba` and `overlayPng` take. */
   colormaps: string[];
-  /** What `explain` can be asked for: its name, its title and a sentence on it for people. */
+  /** How `explain` can be asked to make a map, the default first. */
   methods: {
     name: string;
+    /** For people; and a sentence on what the map shows. */
     title: string;
     about: string;
     /** Whether several members can run it. */
     together: boolean;
+    /** Whether it looks at a layer; otherwise at the input itself, and the layer is ignored. */
+    has_layer: boolean;
+    /** Whether it takes as long as tens of classifications. */
+    is_slow: boolean;
   }[];
+  /** Layers whose maps `explain` can look at, from the input on. */
   layers: string[];
   /** The most engines that can divide a model. */
   max_members: number;
@@ -119,6 +125,13 @@ export interface Heatmap {
   cols: number;
   /** In [0, 1], row by row. */
   values: Float32Array<ArrayBuffer>;
+}
+
+export interface ExplainOptions {
+  /** The name of a method of `EngineInfo`; `gradcam` if absent. */
+  method?: string;
+  /** The name of a layer of `EngineInfo`; `block5_conv3` if absent. */
+  layer?: string;
 }
 
 export interface Explanation {
@@ -293,21 +306,29 @@ export class Engine {
   }
 
   /**
-   * Heatmaps at block5_conv3 for these classes, of the photo last classified, by one of the
-   * methods that `about` lists.
+   * Heatmaps for these classes, of the photo last classified, by one of the methods and at one of
+   * the layers that `about` lists.
    */
-  explain(classes: readonly number[], method = 'gradcam'): Explanation {
+  explain(
+    classes: readonly number[],
+    { method = 'gradcam', layer = 'block5_conv3' }: ExplainOptions = {},
+  ): Explanation {
     const name = new TextEncoder().encode(method);
+    const layerName = new TextEncoder().encode(layer);
     return this.explanation(() =>
       this.withBytes(bytesOf(classes), (pointer) =>
         this.withBytes(name, (namePointer) =>
-          this.call(
-            this.wasm.gradcam_explain(
-              this.handle,
-              pointer,
-              classes.length,
-              namePointer,
-              name.length,
+          this.withBytes(layerName, (layerPointer) =>
+            this.call(
+              this.wasm.gradcam_explain(
+                this.handle,
+                pointer,
+                classes.length,
+                namePointer,
+                name.length,
+                layerPointer,
+                layerName.length,
+              ),
             ),
           ),
         ),

@@ -46,6 +46,8 @@ export interface Exports {
     count: number,
     method: number,
     methodBytes: number,
+    layer: number,
+    layerBytes: number,
   ): number;
   gradcam_members_forward(engine: number): number;
   gradcam_members_explain(

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "explain/explain.h"
 #include "explain/json.h"
-#include "explain/methods.h"
 #include "image/colormap.h"
 #include "image/decode.h"
 #include "image/overlay.h"
@@ -27,6 +27,7 @@ struct gradcam_engine {
   std::optional<Vgg16Loader> loader;
   std::optional<Member> member;
   std::optional<Image> photo;
+  Tensor input;                        // the network's, of photo, where the model is whole
   bool classified = false;             // the member's activations belong to photo
   std::vector<std::size_t> explained;  // classes that the members have begun to explain
   std::vector<Message> messages;       // to other members, the next one last
@@ -172,20 +173,24 @@ Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
     values.insert(values.end(), maps[i].values.begin(), maps[i].values.end());
   }
   set_data(engine, std::span<const float>(values));
-  const Tensor& layer = engine->member->activations().block5_conv3();
-  return Json{{"rows", layer.dim(0)}, {"cols", layer.dim(1)}, {"maps", std::move(list)}};
+  return Json{{"rows", maps.empty() ? 0 : maps.front().rows},
+              {"cols", maps.empty() ? 0 : maps.front().cols},
+              {"maps", std::move(list)}};
 }
 
 Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
-                     std::string_view method_name) {
+                     std::string_view method_name, std::string_view layer_name) {
   GRADCAM_TRY(const Method method, find_method(method_name));
+  GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
   if (!engine->classified) {
     return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
   }
   // A negative number wraps to one that no model has, and is refused with the others.
   const std::vector<std::size_t> indices(classes.begin(), classes.end());
-  GRADCAM_TRY(const std::vector<Heatmap> maps,
-              method.explain(engine->member->model(), engine->member->activations(), indices));
+  GRADCAM_TRY(
+      const std::vector<Heatmap> maps,
+      gradcam::explain(engine->member->model(), engine->input, engine->member->activations(),
+                       indices, method, {.layers = {layer}}));
   return give_maps(engine, indices, maps);
 }
 
@@ -195,8 +200,8 @@ Result<void> members_forward(gradcam_engine* engine) {
   engine->messages.clear();
   if (engine->member->model().share().member > 0) return engine->member->begin_forward(nullptr);
   GRADCAM_CHECK_OK(check_photo(engine));
-  GRADCAM_TRY(const Tensor input, preprocess(*engine->photo, model_info(engine).preprocess));
-  return engine->member->begin_forward(&input);
+  GRADCAM_TRY(engine->input, preprocess(*engine->photo, model_info(engine).preprocess));
+  return engine->member->begin_forward(&engine->input);
 }
 
 Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> classes) {
@@ -304,14 +309,18 @@ int32_t gradcam_about(gradcam_engine* engine) {
     all_methods.push_back({{"name", method.name},
                            {"title", method.title},
                            {"about", method.about},
-                           {"together", method.explain_together != nullptr}});
+                           {"together", method.explain_together != nullptr},
+                           {"has_layer", method.has_layer},
+                           {"is_slow", method.is_slow}});
   }
+  Json layers = Json::array();
+  for (std::size_t layer = 0; layer < kMapLayers; ++layer) layers.push_back(map_layer_name(layer));
   return finish(engine, Json{{"version", GRADCAM_VERSION},
                              {"simd", kSimd},
                              {"convolutions", std::move(convolutions)},
                              {"colormaps", colormap_names()},
                              {"methods", std::move(all_methods)},
-                             {"layers", {"block5_conv3"}},
+                             {"layers", std::move(layers)},
                              {"max_members", kMaxMembers}});
 }
 
@@ -358,8 +367,10 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
 }
 
 int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                        const char* method, uint32_t method_bytes) {
-  return finish(engine, explain(engine, {classes, count}, {method, method_bytes}));
+                        const char* method, uint32_t method_bytes, const char* layer,
+                        uint32_t layer_bytes) {
+  return finish(engine,
+                explain(engine, {classes, count}, {method, method_bytes}, {layer, layer_bytes}));
 }
 
 int32_t gradcam_members_forward(gradcam_engine* engine) {

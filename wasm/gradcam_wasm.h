@@ -35,8 +35,10 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
 /// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
 /// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "...",
-/// "together": whether several members can run it}, ...], "layers": ["block5_conv3"],
-/// "max_members": the most engines that can divide a model}
+/// "together": whether several members can run it, "has_layer": true, "is_slow": false}, ...],
+/// "layers": ["block1_conv1", ..., "block5_conv3", "block5_pool"], "max_members": the most engines
+/// that can divide a model}. A method without a layer looks at the input itself; a slow one takes
+/// as long as tens of classifications.
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
@@ -95,11 +97,13 @@ int32_t gradcam_members_predictions(gradcam_engine* engine);
 /// members can run.
 int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes);
 
-/// Heatmaps at block5_conv3 for `count` classes of the photo last classified, by an engine with all
-/// of the model: float32 [count, rows, cols] in [0, 1] at gradcam_data, and {"rows": 14,
-/// "cols": 14, "maps": [{"class": index, "status": "ok" | "empty", "max": raw maximum}, ...]}.
+/// Heatmaps for `count` classes of the photo last classified, by an engine with all of the model,
+/// by a method and at a layer that gradcam_about lists: float32 [count, rows, cols] in [0, 1] at
+/// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty",
+/// "max": raw maximum}, ...]}. The first map below block5 takes longer: weights are packed for it.
 int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                        const char* method, uint32_t method_bytes);
+                        const char* method, uint32_t method_bytes, const char* layer,
+                        uint32_t layer_bytes);
 
 /// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
 /// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.

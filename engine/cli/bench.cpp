@@ -68,7 +68,8 @@ Result<Json> bench_algorithm(const std::filesystem::path& path,
 
   const auto forward = [&] { return team.forward(input); };
   const auto explain = [&](std::size_t classes) -> Result<void> {
-    GRADCAM_TRY(const auto maps, team.explain(methods().front(), std::span(all).first(classes)));
+    GRADCAM_TRY(const auto maps,
+                team.explain(methods().front(), input, std::span(all).first(classes)));
     return maps.size() == classes ? Result<void>() : fail(ErrorCode::kInternal, "maps are missing");
   };
   GRADCAM_CHECK_OK(forward());  // the first pass touches memory for the first time

@@ -1,9 +1,14 @@
+#include "explain/explain.h"
+
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,7 +18,6 @@
 #include "cli/files.h"
 #include "cli/team.h"
 #include "explain/json.h"
-#include "explain/methods.h"
 #include "image/colormap.h"
 #include "image/decode.h"
 #include "image/overlay.h"
@@ -24,14 +28,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct ExplainOptions {
+struct ExplainCommand {
   std::vector<std::string> inputs;
   std::string model;
   std::string head;
   std::string target = "top";
   std::size_t top = 5;
   std::string method = "gradcam";
-  std::string layer = "block5_conv3";
+  std::vector<std::string> layers = {"block5_conv3"};
+  std::vector<std::string> smooth;
+  std::string channels = "32";
   std::string out;
   std::string colormap = std::string(kDefaultColormap);
   std::string convolution;
@@ -65,10 +71,60 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+/// A number from its digits alone.
+std::optional<std::size_t> parse_number(const std::string& text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+constexpr int kProgressCells = 40;
+
+/// A bar on the terminal, for methods that take many forward passes.
+bool show_progress(std::size_t done, std::size_t total) {
+  const auto cells = static_cast<int>(done * kProgressCells / total);
+  std::fprintf(stderr, "\r[%.*s%*s] %zu of %zu passes", cells,
+               "########################################", kProgressCells - cells, "", done, total);
+  return true;
+}
+
+void end_progress() {
+  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r%*s\r", kProgressCells + 30, "");
+}
+
+Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Method& method) {
+  ExplainOptions options{.layers = {}};
+  for (const std::string& name : command.layers) {
+    GRADCAM_TRY(const std::size_t layer, find_map_layer(name));
+    options.layers.push_back(layer);
+  }
+  const ExplainCommand usual;
+  if (!method.has_layer && command.layers != usual.layers) {
+    return fail(ErrorCode::kInvalidArgument,
+                std::string(method.name) + " looks at the input itself; leave out --layer");
+  }
+  for (const std::string& smooth : command.smooth) {
+    (smooth == "flip" ? options.augment : options.principal_component) = true;
+  }
+  if (options.principal_component && !method.has_channels) {
+    return fail(ErrorCode::kInvalidArgument,
+                std::string(method.name) + " adds up no channels; leave out --smooth eigen");
+  }
+  const auto channels = parse_number(command.channels);
+  if (command.channels != "all" && channels.value_or(0) == 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
+  }
+  options.channels = channels.value_or(0);
+  if (method.is_slow && isatty(STDERR_FILENO) != 0) options.progress = show_progress;
+  return options;
+}
+
 /// Everything that stays the same from photo to photo.
 class Explainer {
  public:
-  static Result<Explainer> create(const ExplainOptions& options) {
+  static Result<Explainer> create(const ExplainCommand& options) {
     const fs::path path = options.model.empty() ? default_model() : fs::path(options.model);
     if (path.empty()) {
       return fail(ErrorCode::kInvalidArgument, "name a model with --model");
@@ -79,11 +135,13 @@ class Explainer {
     }
     GRADCAM_TRY(load.head, load_head(options.head));
     GRADCAM_TRY(const Method method, find_method(options.method));
-    GRADCAM_CHECK_OK(check_workers(method, options.workers));
+    GRADCAM_TRY(const ExplainOptions how, how_to_explain(options, method));
+    GRADCAM_CHECK_OK(check_workers(method, how, options.workers));
     GRADCAM_TRY(const Colormap colormap, find_colormap(options.colormap));
     auto team = Team::load(path, options.workers, load);
     if (!team) return fail(team.error().code, path.string() + ": " + team.error().message);
     Explainer explainer(options, *std::move(team), method, colormap);
+    explainer.how_ = how;
     GRADCAM_TRY(explainer.target_, explainer.find_class(options.target));
     return explainer;
   }
@@ -106,7 +164,8 @@ class Explainer {
     result.forward_ms = watch.lap();
 
     result.target = target_.value_or(result.predictions.front().index);
-    GRADCAM_TRY(std::vector<Heatmap> maps, team_.explain(method_, {{result.target}}));
+    GRADCAM_TRY(std::vector<Heatmap> maps, team_.explain(method_, input, {{result.target}}, how_));
+    if (method_.is_slow) end_progress();
     result.heatmap = std::move(maps.front());
     result.backward_ms = watch.lap();
 
@@ -117,7 +176,7 @@ class Explainer {
   }
 
  private:
-  Explainer(const ExplainOptions& options, Team team, Method method, Colormap colormap)
+  Explainer(const ExplainCommand& options, Team team, Method method, Colormap colormap)
       : options_(options), team_(std::move(team)), method_(method), colormap_(colormap) {}
 
   /// A class by its label or its number; nothing for "top".
@@ -127,11 +186,7 @@ class Explainer {
     if (const auto it = std::ranges::find(labels, name); it != labels.end()) {
       return static_cast<std::size_t>(it - labels.begin());
     }
-    std::size_t index = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-    if (error == std::errc() && end == name.data() + name.size() && index < labels.size()) {
-      return index;
-    }
+    if (const auto index = parse_number(name); index && *index < labels.size()) return *index;
     std::string known;
     for (std::size_t i = 0; i < std::min<std::size_t>(labels.size(), 20); ++i) {
       known += (i > 0 ? ", " : "") + labels[i];
@@ -164,22 +219,36 @@ class Explainer {
     return target.string();
   }
 
-  ExplainOptions options_;
+  ExplainCommand options_;
   Team team_;
   Method method_;
+  ExplainOptions how_;
   Colormap colormap_;
   std::optional<std::size_t> target_;
   std::set<std::string> written_;
 };
 
-std::vector<std::string> method_names() {
-  std::vector<std::string> names;
-  for (const Method& method : methods()) names.emplace_back(method.name);
-  return names;
+/// What --help says of the methods.
+std::string method_list() {
+  std::string text = "Methods:\n";
+  for (const Method& method : methods()) {
+    std::string name(method.name);
+    name.resize(std::max<std::size_t>(name.size(), 18), ' ');
+    text += "  " + name + std::string(method.about) + "\n";
+  }
+  return text;
+}
+
+/// "block5_conv3"; "block4_conv3,block5_conv3" for several; "input" for a method that has none.
+std::string layer_name(const ExplainCommand& options) {
+  if (const auto method = find_method(options.method); method && !method->has_layer) return "input";
+  std::string name;
+  for (const std::string& layer : options.layers) name += (name.empty() ? "" : ",") + layer;
+  return name;
 }
 
 Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& info,
-               const ExplainOptions& options) {
+               const ExplainCommand& options) {
   const std::span<const Prediction> top(e.predictions.data(),
                                         std::min(options.top, e.predictions.size()));
   Json line = {{"photo", photo},
@@ -188,7 +257,7 @@ Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& 
                {"top", to_json(top, info)},
                {"class", info.metadata.labels[e.target]},
                {"method", options.method},
-               {"layer", options.layer},
+               {"layer", layer_name(options)},
                {"crop", to_json(e.crop)},
                {"heatmap", to_json(e.heatmap)},
                {"milliseconds",
@@ -198,7 +267,7 @@ Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& 
 }
 
 void print_text(const std::string& photo, const Explanation& e, const ModelInfo& info,
-                const ExplainOptions& options) {
+                const ExplainCommand& options) {
   std::printf("%s (%d x %d)\n", photo.c_str(), e.width, e.height);
   for (std::size_t i = 0; i < std::min(options.top, e.predictions.size()); ++i) {
     const Prediction& p = e.predictions[i];
@@ -233,7 +302,7 @@ void print_error(const std::string& photo, const Error& error, bool json) {
   }
 }
 
-int run_explain(const ExplainOptions& options) {
+int run_explain(const ExplainCommand& options) {
   auto explainer = Explainer::create(options);
   if (!explainer) {
     std::cerr << "gradcam: " << explainer.error().message << std::endl;
@@ -277,7 +346,7 @@ int run_explain(const ExplainOptions& options) {
 }  // namespace
 
 void add_explain(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<ExplainOptions>();
+  auto options = std::make_shared<ExplainCommand>();
   CLI::App* command = app.add_subcommand(
       "explain", "Name the breed in each photo and write where the network looked.");
   command
@@ -293,11 +362,24 @@ void add_explain(CLI::App& app, int& exit_code) {
                    "The class to explain: a label, an index, or top for the most probable")
       ->capture_default_str();
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
-  command->add_option("--method", options->method, "How the map is made")
-      ->check(CLI::IsMember(method_names()))
+  command->add_option("--method", options->method, "How the map is made, see below")
       ->capture_default_str();
-  command->add_option("--layer", options->layer, "Whose activations the map weighs")
-      ->check(CLI::IsMember({"block5_conv3"}))
+  command
+      ->add_option("--layer", options->layers,
+                   "Whose activations the map weighs: block1_conv1 ... block5_conv3, block5_pool; "
+                   "of several, separated by commas, the maps are averaged")
+      ->delimiter(',')
+      ->capture_default_str();
+  command
+      ->add_option("--smooth", options->smooth,
+                   "flip: the mean over six views (mirrored, and times 0.9 and 1.1); eigen: the "
+                   "first principal component over the channels; or flip,eigen")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"flip", "eigen"}));
+  command
+      ->add_option("--channels", options->channels,
+                   "How many channels, the strongest first, scorecam tries, a forward pass each; "
+                   "a number or all")
       ->capture_default_str();
   command->add_option("--out", options->out,
                       "A folder for the overlays, <photo>.<class>.png (default: the current one; "
@@ -316,6 +398,7 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(std::size_t{1}, kMaxMembers))
       ->capture_default_str();
   command->add_flag("--json", options->json, "One line of JSON for each photo");
+  command->footer(method_list());
   command->callback([options, &exit_code] {
     if (options->out.empty() && !options->json) options->out = ".";
     exit_code = run_explain(*options);

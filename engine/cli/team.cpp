@@ -94,10 +94,14 @@ Result<void> Team::forward(const Tensor& input) {
   return run();
 }
 
-Result<std::vector<Heatmap>> Team::explain(const Method& method,
-                                           std::span<const std::size_t> classes) {
-  GRADCAM_CHECK_OK(check_workers(method, workers()));
-  if (workers() == 1) return method.explain(model(), activations(), classes);
+Result<std::vector<Heatmap>> Team::explain(const Method& method, const Tensor& input,
+                                           std::span<const std::size_t> classes,
+                                           const ExplainOptions& options) {
+  GRADCAM_CHECK_OK(check_workers(method, options, workers()));
+  if (workers() == 1) {
+    return gradcam::explain(model(), input, members_.front().activations(), classes, method,
+                            options);
+  }
   for (Member& member : members_) GRADCAM_CHECK_OK(member.begin_explain(classes));
   GRADCAM_CHECK_OK(run());
   return method.explain_together(members_.front());
@@ -139,8 +143,14 @@ Result<void> Team::run() {
   return {};
 }
 
-Result<void> check_workers(const Method& method, std::size_t workers) {
-  if (workers == 1 || method.explain_together != nullptr) return {};
+Result<void> check_workers(const Method& method, const ExplainOptions& options,
+                           std::size_t workers) {
+  if (workers == 1) return {};
+  if (options.layers != ExplainOptions().layers || options.augment || options.principal_component) {
+    return fail(ErrorCode::kInvalidArgument,
+                "several workers neither smooth maps nor look at layers but block5_conv3");
+  }
+  if (method.explain_together != nullptr) return {};
   std::string able;
   for (const Method& other : methods()) {
     if (other.explain_together == nullptr) continue;

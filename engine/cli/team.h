@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "explain/explain.h"
 #include "explain/heatmap.h"
-#include "explain/methods.h"
 #include "vgg16/loader.h"
 #include "vgg16/member.h"
 
@@ -31,9 +31,11 @@ class Team {
 
   std::vector<Prediction> predictions() const { return model().predictions(activations()); }
 
-  /// A map for each of the classes, after a forward pass. An error if the method is one that
-  /// several workers cannot run together.
-  Result<std::vector<Heatmap>> explain(const Method& method, std::span<const std::size_t> classes);
+  /// A map for each of the classes, after a forward pass of the input. An error if several workers
+  /// cannot run the method together; they do not smooth, and know block5_conv3 only.
+  Result<std::vector<Heatmap>> explain(const Method& method, const Tensor& input,
+                                       std::span<const std::size_t> classes,
+                                       const ExplainOptions& options = {});
 
  private:
   explicit Team(std::vector<Member> members) : members_(std::move(members)) {}
@@ -43,7 +45,8 @@ class Team {
   std::vector<Member> members_;
 };
 
-/// An error unless so many workers can run the method.
-Result<void> check_workers(const Method& method, std::size_t workers);
+/// An error unless so many workers can run the method in this way.
+Result<void> check_workers(const Method& method, const ExplainOptions& options,
+                           std::size_t workers);
 
 }  // namespace gradcam

@@ -8,30 +8,6 @@ namespace {
 
 constexpr std::size_t kBins = 15;
 
-/// The heatmap between its cells, bilinearly, at (x, y) of its extent, both 0..1; flat beyond the
-/// centres of the outermost cells.
-double heat_at(const Heatmap& map, double x, double y) {
-  const auto axis = [](double position, std::size_t cells, std::size_t& first,
-                       std::size_t& second) {
-    const double cell = std::clamp(position * static_cast<double>(cells) - 0.5, 0.0,
-                                   static_cast<double>(cells - 1));
-    first = static_cast<std::size_t>(cell);
-    second = std::min(first + 1, cells - 1);
-    return cell - static_cast<double>(first);
-  };
-  std::size_t left = 0;
-  std::size_t right = 0;
-  std::size_t upper = 0;
-  std::size_t lower = 0;
-  const double fx = axis(x, map.cols, left, right);
-  const double fy = axis(y, map.rows, upper, lower);
-  const auto value = [&](std::size_t row, std::size_t col) {
-    return static_cast<double>(map.values[row * map.cols + col]);
-  };
-  return (1 - fy) * ((1 - fx) * value(upper, left) + fx * value(upper, right)) +
-         fy * ((1 - fx) * value(lower, left) + fx * value(lower, right));
-}
-
 }  // namespace
 
 Evaluation::Evaluation(std::size_t classes)
@@ -93,7 +69,7 @@ MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_w
     for (std::size_t column = 0; column < kSamples; ++column) {
       const double x = cell_centre(column, kSamples);
       const double y = cell_centre(row, kSamples);
-      const double heat = heat_at(map, x, y);
+      const double heat = double{heat_at(map, x, y)};
       total += heat;
       if (on_object(x, y)) inside += heat;
     }

@@ -1,33 +1,48 @@
 #include "explain/grad_cam.h"
 
-#include <string>
 #include <utility>
 
-#include "kernels/weighted_sum.h"
+#include "explain/channels.h"
+#include "explain/gradients.h"
 
 namespace gradcam {
-namespace {
 
-/// Grad-CAM of `sign` times each class's logit.
-Result<std::vector<Heatmap>> signed_grad_cam(const Vgg16& model, const Activations& activations,
-                                             std::span<const std::size_t> classes, float sign) {
-  GRADCAM_TRY(const Tensor fc1_gradient, model.backward_to_fc1(activations, classes));
-  GRADCAM_TRY(Tensor alpha, model.backward_to_block5_pool_sums(fc1_gradient));
-  const Tensor& activation = activations.block5_conv3();
+Result<std::vector<Heatmap>> grad_cam_of_scores(const ExplainContext& context,
+                                                const Tensor& seeds) {
+  const Tensor& activation = context.activation();
+  if (context.layer < kBlock5Conv3) {
+    return map_gradients(context, seeds, [&](const Tensor& gradient) {
+      return combine_weighted(context, channel_means(gradient));
+    });
+  }
+  GRADCAM_TRY(const Tensor fc1_gradient, context.model.backward_to_fc1(context.activations, seeds));
+  GRADCAM_TRY(Tensor alpha, context.model.backward_to_block5_pool_sums(fc1_gradient));
   const auto positions = static_cast<float>(activation.dim(0) * activation.dim(1));
-  for (float& value : alpha.values()) value *= sign / positions;
+  for (float& value : alpha.values()) value /= positions;
   std::vector<Heatmap> maps;
-  maps.reserve(classes.size());
+  maps.reserve(alpha.dim(0));
   const std::size_t channels = alpha.dim(1);
-  for (std::size_t row = 0; row < classes.size(); ++row) {
+  for (std::size_t row = 0; row < alpha.dim(0); ++row) {
     GRADCAM_TRY(Heatmap map,
-                weighted_map(activation, alpha.values().subspan(row * channels, channels)));
+                combine_weighted(context, alpha.values().subspan(row * channels, channels)));
     maps.push_back(std::move(map));
   }
   return maps;
 }
 
-std::vector<Heatmap> signed_grad_cam(const Member& member, double sign) {
+Result<std::vector<Heatmap>> grad_cam(const ExplainContext& context,
+                                      std::span<const std::size_t> classes) {
+  GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
+  return grad_cam_of_scores(context, seeds);
+}
+
+Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
+                                      std::span<const std::size_t> classes) {
+  const Tensor not_needed;
+  return grad_cam({.model = model, .input = not_needed, .activations = activations}, classes);
+}
+
+std::vector<Heatmap> grad_cam(const Member& member, double sign) {
   const Tensor& activation = member.activations().block5_conv3();
   const std::size_t cells = activation.dim(0) * activation.dim(1);
   std::vector<double> raw(member.raw_maps().begin(), member.raw_maps().end());
@@ -39,46 +54,6 @@ std::vector<Heatmap> signed_grad_cam(const Member& member, double sign) {
   return maps;
 }
 
-}  // namespace
-
-std::vector<float> channel_means(const Tensor& gradient) {
-  const std::size_t channels = gradient.dim(gradient.rank() - 1);
-  std::vector<double> sums(channels);
-  const float* value = gradient.data();
-  const std::size_t positions = gradient.size() / channels;
-  for (std::size_t p = 0; p < positions; ++p) {
-    for (double& sum : sums) sum += *value++;
-  }
-  std::vector<float> means(channels);
-  for (std::size_t c = 0; c < channels; ++c) {
-    means[c] = static_cast<float>(sums[c] / static_cast<double>(positions));
-  }
-  return means;
-}
-
-Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> alpha) {
-  if (activation.rank() != 3 || activation.dim(2) != alpha.size()) {
-    return fail(ErrorCode::kInvalidArgument,
-                std::to_string(alpha.size()) + " channel weights do not fit activations of shape " +
-                    to_string(activation.shape()));
-  }
-  std::vector<double> raw(activation.dim(0) * activation.dim(1));
-  weighted_sums(activation.data(), raw.size(), alpha.size(), alpha.data(), raw.data());
-  return make_heatmap(activation.dim(0), activation.dim(1), raw);
-}
-
-Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
-                                      std::span<const std::size_t> classes) {
-  return signed_grad_cam(model, activations, classes, 1);
-}
-
-Result<std::vector<Heatmap>> counterfactual(const Vgg16& model, const Activations& activations,
-                                            std::span<const std::size_t> classes) {
-  return signed_grad_cam(model, activations, classes, -1);
-}
-
-std::vector<Heatmap> grad_cam(const Member& member) { return signed_grad_cam(member, 1); }
-
-std::vector<Heatmap> counterfactual(const Member& member) { return signed_grad_cam(member, -1); }
+std::vector<Heatmap> grad_cam(const Member& member) { return grad_cam(member, 1); }
 
 }  // namespace gradcam

@@ -2,12 +2,11 @@
 
 #include <vector>
 
-#include "explain/elementwise_map.h"
-#include "explain/grad_cam.h"
+#include "explain/channels.h"
 
 namespace gradcam {
 
-Result<Heatmap> grad_cam_plus_plus(const Tensor& activation, const Tensor& gradient) {
+Result<Tensor> grad_cam_plus_plus(const Tensor& activation, const Tensor& gradient) {
   GRADCAM_CHECK_OK(check_cam_inputs(activation, gradient));
   const std::size_t channels = activation.dim(2);
   std::vector<double> activation_sums(channels);
@@ -23,7 +22,7 @@ Result<Heatmap> grad_cam_plus_plus(const Tensor& activation, const Tensor& gradi
     if (denominator != 0) weights[i % channels] += g / denominator;
   }
   const std::vector<float> alpha(weights.begin(), weights.end());
-  return weighted_map(activation, alpha);
+  return weighted_channels(activation, alpha);
 }
 
 }  // namespace gradcam

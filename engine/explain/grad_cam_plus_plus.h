@@ -1,6 +1,5 @@
 #pragma once
 
-#include "explain/heatmap.h"
 #include "tensor/tensor.h"
 
 namespace gradcam {
@@ -11,7 +10,7 @@ namespace gradcam {
 ///   a = g^2 / (2 g^2 + sum(A_k) g^3),  w_k = sum(a * ReLU(g_k)),  ReLU(sum_k w_k A_k)
 /// where sums go over positions. a is 0 where its denominator is; pytorch-grad-cam adds 1e-6 to the
 /// denominator instead, which flattens a wherever gradients are below 1e-3, as they usually are.
-/// activation A and gradient g = dY/dA of the class's logit Y: [H, W, C].
-Result<Heatmap> grad_cam_plus_plus(const Tensor& activation, const Tensor& gradient);
+/// Gives w_k A_k, [H, W, C]. activation A and gradient g = dY/dA of the class's logit Y: [H, W, C].
+Result<Tensor> grad_cam_plus_plus(const Tensor& activation, const Tensor& gradient);
 
 }  // namespace gradcam

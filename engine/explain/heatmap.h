@@ -25,6 +25,17 @@ struct Heatmap {
   HeatmapStatus status = HeatmapStatus::kEmpty;
 };
 
+/// The map at (x, y), each 0..1 from edge to edge, bilinear between the centres of its cells.
+float heat_at(const Heatmap& map, double x, double y);
+
+/// The map's values at the centres of rows x cols pixels, bilinear in between.
+std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols);
+
+/// The mean of maps of the same classes at other layers or of other views, each enlarged to the
+/// largest of them and from 0 to 1, divided by its maximum; empty maps count as zero. `maximum`
+/// is the mean's. Of one map, that map.
+Heatmap fuse(std::span<const Heatmap> maps);
+
 /// The end of every CAM method: ReLU of the raw map [rows, cols], divided by its maximum.
 Heatmap make_heatmap(std::size_t rows, std::size_t cols, std::span<const double> raw);
 

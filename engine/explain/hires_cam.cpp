@@ -1,11 +1,11 @@
 #include "explain/hires_cam.h"
 
-#include "explain/elementwise_map.h"
+#include "explain/gradients.h"
 
 namespace gradcam {
 
-Result<Heatmap> hires_cam(const Tensor& activation, const Tensor& gradient) {
-  return elementwise_map(activation, gradient, [](double g, double a) { return g * a; });
+Result<Tensor> hires_cam(const Tensor& activation, const Tensor& gradient) {
+  return elementwise_contributions(activation, gradient, [](float g, float a) { return g * a; });
 }
 
 }  // namespace gradcam

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "explain/elementwise_map.h"
+#include "explain/gradients.h"
 
 namespace gradcam {
 
-Result<Heatmap> layer_cam(const Tensor& activation, const Tensor& gradient) {
-  return elementwise_map(activation, gradient,
-                         [](double g, double a) { return std::max(0.0, g) * a; });
+Result<Tensor> layer_cam(const Tensor& activation, const Tensor& gradient) {
+  return elementwise_contributions(activation, gradient,
+                                   [](float g, float a) { return std::max(0.0f, g) * a; });
 }
 
 }  // namespace gradcam

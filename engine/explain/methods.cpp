@@ -3,53 +3,112 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <utility>
 
+#include "explain/ablation_cam.h"
+#include "explain/counterfactual.h"
+#include "explain/eigen_cam.h"
+#include "explain/eigen_grad_cam.h"
 #include "explain/elementwise_cam.h"
+#include "explain/finer_cam.h"
 #include "explain/grad_cam.h"
 #include "explain/grad_cam_plus_plus.h"
+#include "explain/grad_cam_tutorial.h"
+#include "explain/gradients.h"
+#include "explain/guided_backprop.h"
+#include "explain/guided_grad_cam.h"
 #include "explain/hires_cam.h"
 #include "explain/layer_cam.h"
+#include "explain/occlusion.h"
+#include "explain/score_cam.h"
 #include "explain/xgrad_cam.h"
 
 namespace gradcam {
 namespace {
 
-/// Runs a method that looks at the gradient of every cell. One pass over fc1 serves all classes.
-template <Result<Heatmap> (*Map)(const Tensor& activation, const Tensor& gradient)>
-Result<std::vector<Heatmap>> with_gradient(const Vgg16& model, const Activations& activations,
-                                           std::span<const std::size_t> classes) {
-  GRADCAM_TRY(const Tensor fc1_gradient, model.backward_to_fc1(activations, classes));
-  GRADCAM_TRY(const Tensor pool_gradients, model.backward_to_block5_pool(fc1_gradient));
-  const Tensor& pool = activations.block5_pool;
-  std::vector<Heatmap> maps;
-  maps.reserve(classes.size());
-  for (std::size_t row = 0; row < classes.size(); ++row) {
-    const auto values = pool_gradients.values().subspan(row * pool.size(), pool.size());
-    GRADCAM_TRY(const Tensor pool_gradient, Tensor::from(pool.shape(), values));
-    GRADCAM_TRY(const Tensor gradient, model.backward_to_block5_conv3(activations, pool_gradient));
-    GRADCAM_TRY(Heatmap map, Map(activations.block5_conv3(), gradient));
-    maps.push_back(std::move(map));
-  }
-  return maps;
+template <Result<Tensor> (*Contribute)(const Tensor& activation, const Tensor& gradient)>
+Result<std::vector<Heatmap>> by(const ExplainContext& context,
+                                std::span<const std::size_t> classes) {
+  return map_contributions(context, classes, Contribute);
 }
 
 constexpr auto kMethods = std::to_array<Method>({
-    {"gradcam", "Grad-CAM", "Where the patterns that speak for the class were seen.", grad_cam,
-     grad_cam},
-    {"gradcam++", "Grad-CAM++",
-     "Like Grad-CAM, but fair to several dogs, or parts of one, of different size.",
-     with_gradient<grad_cam_plus_plus>},
-    {"hirescam", "HiResCAM", "What each cell itself contributed to the class.",
-     with_gradient<hires_cam>},
-    {"xgradcam", "XGrad-CAM", "Like Grad-CAM, weighing each cell by how strongly it responded.",
-     with_gradient<xgrad_cam>},
-    {"layercam", "LayerCAM", "What each cell contributed in favour of the class.",
-     with_gradient<layer_cam>},
-    {"elementwise", "Element-wise Grad-CAM", "HiResCAM without the evidence against the class.",
-     with_gradient<elementwise_cam>},
-    {"counterfactual", "Counterfactual", "What speaks against the class.", counterfactual,
-     counterfactual},
+    {.name = "gradcam",
+     .title = "Grad-CAM",
+     .about = "Where the patterns that speak for the class were seen.",
+     .explain = grad_cam,
+     .explain_together = grad_cam},
+    {.name = "gradcam++",
+     .title = "Grad-CAM++",
+     .about = "Like Grad-CAM, but fair to several dogs, or parts of one, of different size.",
+     .explain = by<grad_cam_plus_plus>},
+    {.name = "hirescam",
+     .title = "HiResCAM",
+     .about = "What each cell itself contributed to the class.",
+     .explain = by<hires_cam>},
+    {.name = "xgradcam",
+     .title = "XGrad-CAM",
+     .about = "Like Grad-CAM, weighing each cell by how strongly it responded.",
+     .explain = by<xgrad_cam>},
+    {.name = "layercam",
+     .title = "LayerCAM",
+     .about = "What each cell contributed in favour of the class.",
+     .explain = by<layer_cam>},
+    {.name = "elementwise",
+     .title = "Element-wise Grad-CAM",
+     .about = "HiResCAM without the evidence against the class.",
+     .explain = by<elementwise_cam>},
+    {.name = "finercam",
+     .title = "Finer-CAM",
+     .about = "Why this class and not the three most like it.",
+     .explain = finer_cam},
+    {.name = "counterfactual",
+     .title = "Counterfactual",
+     .about = "What speaks against the class.",
+     .explain = counterfactual,
+     .explain_together = counterfactual},
+    {.name = "gradcam-tutorial",
+     .title = "Grad-CAM, as in the tutorial",
+     .about = "Grad-CAM of the probability instead of the logit.",
+     .explain = grad_cam_tutorial},
+    {.name = "eigencam",
+     .title = "Eigen-CAM",
+     .about = "What the layer responds to most, whatever the class.",
+     .explain = eigen_cam,
+     .has_channels = false},
+    {.name = "eigengradcam",
+     .title = "EigenGrad-CAM",
+     .about = "The main pattern in what the cells contributed to the class.",
+     .explain = eigen_grad_cam,
+     .has_channels = false},
+    {.name = "ablationcam",
+     .title = "Ablation-CAM",
+     .about = "What the class loses when each pattern is switched off.",
+     .explain = ablation_cam},
+    {.name = "scorecam",
+     .title = "Score-CAM",
+     .about = "How well each pattern's part of the photo alone shows the class. Slow.",
+     .explain = score_cam,
+     .is_slow = true},
+    {.name = "occlusion",
+     .title = "Occlusion",
+     .about = "What the class loses when each part of the photo is covered. Slow.",
+     .explain = occlusion,
+     .has_layer = false,
+     .has_channels = false,
+     .is_slow = true},
+    {.name = "guided-backprop",
+     .title = "Guided backpropagation",
+     .about = "A decoration: fine edges, which show little of what the network learned.",
+     .explain = guided_backprop,
+     .has_layer = false,
+     .has_channels = false,
+     .reaches_input = true},
+    {.name = "guided-gradcam",
+     .title = "Guided Grad-CAM",
+     .about = "A decoration: the edges of guided backpropagation where Grad-CAM is hot.",
+     .explain = guided_grad_cam,
+     .has_channels = false,
+     .reaches_input = true},
 });
 
 }  // namespace

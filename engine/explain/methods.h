@@ -5,31 +5,36 @@
 #include <string_view>
 #include <vector>
 
+#include "explain/context.h"
 #include "explain/heatmap.h"
 #include "vgg16/member.h"
-#include "vgg16/vgg16.h"
 
 namespace gradcam {
 
-/// A way to make a heatmap at block5_conv3. Each has a file of its own, which cites its source.
+/// A way to make a heatmap. Each has a file of its own, which cites its source.
 struct Method {
   std::string_view name;   ///< as in --method: "gradcam", "hirescam", ...
   std::string_view title;  ///< for people: "Grad-CAM"
   std::string_view about;  ///< one sentence on what the map shows
 
   /// A map for each of the classes, after a forward pass.
-  Result<std::vector<Heatmap>> (*explain)(const Vgg16& model, const Activations& activations,
+  Result<std::vector<Heatmap>> (*explain)(const ExplainContext& context,
                                           std::span<const std::size_t> classes);
 
   /// Those maps of several members that have explained the classes together, asked of member 0;
   /// null if the method needs all the weights in one place.
   std::vector<Heatmap> (*explain_together)(const Member& member) = nullptr;
+
+  bool has_layer = true;       ///< looks at a layer's map; otherwise at the input alone
+  bool has_channels = true;    ///< adds up channels, which can be smoothed
+  bool reaches_input = false;  ///< its gradient goes back to the input
+  bool is_slow = false;        ///< costs many forward passes
 };
 
 /// All of them, the default one first.
 std::span<const Method> methods();
 
-/// The method of that name.
+/// The method of that name; an error that lists them all if there is none.
 Result<Method> find_method(std::string_view name);
 
 }  // namespace gradcam

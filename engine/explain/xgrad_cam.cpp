@@ -2,12 +2,11 @@
 
 #include <vector>
 
-#include "explain/elementwise_map.h"
-#include "explain/grad_cam.h"
+#include "explain/channels.h"
 
 namespace gradcam {
 
-Result<Heatmap> xgrad_cam(const Tensor& activation, const Tensor& gradient) {
+Result<Tensor> xgrad_cam(const Tensor& activation, const Tensor& gradient) {
   GRADCAM_CHECK_OK(check_cam_inputs(activation, gradient));
   const std::size_t channels = activation.dim(2);
   std::vector<double> products(channels);
@@ -21,7 +20,7 @@ Result<Heatmap> xgrad_cam(const Tensor& activation, const Tensor& gradient) {
   for (std::size_t c = 0; c < channels; ++c) {
     alpha[c] = sums[c] == 0 ? 0 : static_cast<float>(products[c] / sums[c]);
   }
-  return weighted_map(activation, alpha);
+  return weighted_channels(activation, alpha);
 }
 
 }  // namespace gradcam

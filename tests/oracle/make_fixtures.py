@@ -12,6 +12,7 @@ from pathlib import Path
 import cams
 import full_vgg16
 import layers
+import methods
 import tiny_vgg16
 import training
 
@@ -22,6 +23,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     cams.write(folder)
     layers.write(folder)
+    methods.write(folder)
     tiny_vgg16.write(folder)
     training.write(folder)
     full_vgg16.write(folder)

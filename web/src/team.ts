@@ -159,7 +159,7 @@ export class Team {
       if (!this.isClassified) await this.classify();
       return this.canRun(method)
         ? this.mapsOf(classes, method)
-        : this.engine.explain(classes, method);
+        : this.engine.explain(classes, { method });
     });
   }
 

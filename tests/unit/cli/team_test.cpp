@@ -50,7 +50,7 @@ TEST_F(TeamTest, AgreesWithPyTorchForEveryNumberOfWorkers) {
         ASSERT_OK(team.forward(input_));
         EXPECT_TRUE(close(team.activations().logits.values(), logits.values()));
         EXPECT_EQ(team.predictions().size(), 15u);
-        ASSERT_OK_AND_ASSIGN(const auto actual, team.explain(methods().front(), classes));
+        ASSERT_OK_AND_ASSIGN(const auto actual, team.explain(methods().front(), input_, classes));
         ASSERT_EQ(actual.size(), classes.size());
         const std::size_t cells = maps.dim(1) * maps.dim(2);
         for (std::size_t i = 0; i < classes.size(); ++i) {
@@ -106,9 +106,15 @@ TEST_F(TeamTest, RefusesWhatItCannotDo) {
   ASSERT_OK(team.forward(input_));
   const std::array<std::size_t, 1> classes = {0};
   const std::string message =
-      error_message(team.explain(method, classes), ErrorCode::kInvalidArgument);
+      error_message(team.explain(method, input_, classes), ErrorCode::kInvalidArgument);
   EXPECT_NE(message.find("layercam"), std::string::npos) << message;
   EXPECT_NE(message.find("gradcam and counterfactual"), std::string::npos) << message;
+  for (const ExplainOptions& options :
+       {ExplainOptions{.layers = {3}}, ExplainOptions{.augment = true}}) {
+    EXPECT_NE(error_message(team.explain(methods().front(), input_, classes, options),
+                            ErrorCode::kInvalidArgument),
+              "");
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "explain/channels.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"

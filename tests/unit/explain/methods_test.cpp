@@ -4,7 +4,10 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
+#include "explain/channels.h"
+#include "explain/counterfactual.h"
 #include "explain/elementwise_cam.h"
 #include "explain/grad_cam.h"
 #include "explain/grad_cam_plus_plus.h"
@@ -22,13 +25,25 @@ namespace {
 /// The methods that are functions of the activations and their gradient.
 struct GradientMethod {
   const char* name;
-  Result<Heatmap> (*map)(const Tensor& activation, const Tensor& gradient);
+  Result<Tensor> (*contributions)(const Tensor& activation, const Tensor& gradient);
+
+  /// Their sum over the channels, as a map.
+  Result<Heatmap> map(const Tensor& activation, const Tensor& gradient) const {
+    GRADCAM_TRY(const Tensor each, contributions(activation, gradient));
+    return weighted_map(each, std::vector<float>(each.dim(2), 1.0f));
+  }
 };
 
 constexpr std::array kGradientMethods = {
     GradientMethod{"hirescam", hires_cam}, GradientMethod{"layercam", layer_cam},
     GradientMethod{"elementwise", elementwise_cam}, GradientMethod{"gradcam++", grad_cam_plus_plus},
     GradientMethod{"xgradcam", xgrad_cam}};
+
+/// At block5_conv3, for methods that do not look at the input.
+ExplainContext context(const TinyRun& run) {
+  static const Tensor kNoInput;
+  return {.model = run.model, .input = kNoInput, .activations = run.activations};
+}
 
 class CamMethod : public ::testing::TestWithParam<GradientMethod> {};
 
@@ -62,7 +77,7 @@ TEST_P(CamMethod, UsesTheGradientAtBlock5Conv3) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run,
                        TinyRun::forward({"tiny64.keras", "tiny64"}, default_conv_algorithm(64)));
   ASSERT_OK_AND_ASSIGN(const Method method, find_method(GetParam().name));
-  ASSERT_OK_AND_ASSIGN(const auto maps, method.explain(run.model, run.activations, run.classes));
+  ASSERT_OK_AND_ASSIGN(const auto maps, method.explain(context(run), run.classes));
   ASSERT_EQ(maps.size(), run.classes.size());
   ASSERT_OK_AND_ASSIGN(const Tensor gradients, run.oracle.tensor("gradient/block5_conv3"));
   const Tensor& activation = run.activations.block5_conv3();
@@ -97,7 +112,7 @@ TEST(Methods, BeginWithGradCamAndAreFoundByName) {
 TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run,
                        TinyRun::forward({"tiny64.keras", "tiny64"}, default_conv_algorithm(64)));
-  ASSERT_OK_AND_ASSIGN(const auto maps, counterfactual(run.model, run.activations, run.classes));
+  ASSERT_OK_AND_ASSIGN(const auto maps, counterfactual(context(run), run.classes));
   ASSERT_OK_AND_ASSIGN(const Tensor alphas, run.oracle.tensor("alpha"));
   const std::size_t channels = alphas.dim(1);
   for (const std::size_t c : run.classes) {

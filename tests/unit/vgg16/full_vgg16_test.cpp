@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "explain/channels.h"
 #include "explain/grad_cam.h"
 #include "support/compare.h"
 #include "support/generated_vgg16.h"

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "explain/counterfactual.h"
 #include "explain/grad_cam.h"
 #include "image/preprocess.h"
 #include "support/compare.h"
@@ -100,7 +101,9 @@ TEST_P(MemberSize, AgreesWithASingleModel) {
   ASSERT_OK(model.forward(input, activations));
   const auto classes = all_classes(model);
   ASSERT_OK_AND_ASSIGN(const auto maps, grad_cam(model, activations, classes));
-  ASSERT_OK_AND_ASSIGN(const auto against, counterfactual(model, activations, classes));
+  ASSERT_OK_AND_ASSIGN(
+      const auto against,
+      counterfactual({.model = model, .input = input, .activations = activations}, classes));
   for (std::size_t count = 1; count <= kMaxMembers; ++count) {
     SCOPED_TRACE(std::to_string(count) + " members");
     ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count));

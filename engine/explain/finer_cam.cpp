@@ -1,0 +1,33 @@
+#include "explain/finer_cam.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "explain/grad_cam.h"
+
+namespace gradcam {
+
+Result<std::vector<Heatmap>> finer_cam(const ExplainContext& context,
+                                       std::span<const std::size_t> classes) {
+  GRADCAM_TRY(Tensor seeds, context.model.class_seeds(classes));
+  const auto logits = context.activations.logits.values();
+  for (std::size_t row = 0; row < classes.size(); ++row) {
+    const std::size_t c = classes[row];
+    std::vector<std::size_t> others;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      if (i != c) others.push_back(i);
+    }
+    // By distance; of equal ones the first.
+    std::ranges::sort(others, {},
+                      [&](std::size_t i) { return std::pair(std::abs(logits[i] - logits[c]), i); });
+    constexpr std::size_t kReferences = 3;
+    const std::size_t count = std::min(kReferences, others.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      seeds.data()[row * logits.size() + others[i]] = -1.0f / static_cast<float>(count);
+    }
+  }
+  return grad_cam_of_scores(context, seeds);
+}
+
+}  // namespace gradcam
