@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/evaluate_explain.h"
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "explain/evaluation.h"
@@ -30,13 +31,10 @@ struct EvaluateOptions {
   std::string head;
   std::string masks;
   std::string others;
+  bool explain = false;
+  std::vector<std::string> methods = {"all"};
+  std::size_t limit = 0;
   bool json = false;
-};
-
-struct LabelledPhoto {
-  fs::path path;
-  std::optional<std::size_t> label;  // nothing: a photo of none of the classes
-  fs::path mask;                     // empty if there is none
 };
 
 /// "beagle/rex.jpg": what a photo is known by wherever its folder lies.
@@ -330,6 +328,11 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
     GRADCAM_TRY(const auto others, other_photos(options.others));
     photos.insert(photos.end(), others.begin(), others.end());
   }
+  if (options.explain) {
+    GRADCAM_TRY(const auto methods, find_methods(options.methods));
+    return evaluate_explanations(*model, path, std::move(photos), methods, options.limit,
+                                 some_failed);
+  }
   GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos));
   some_failed = totals.failed > 0;
   return to_json(totals, model->info());
@@ -351,7 +354,18 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command->add_option("--others", options->others,
                       "Photos of none of the classes, as a folder or folders in it: how often the "
                       "model is sure of them");
+  CLI::Option* explain = command->add_flag(
+      "--explain", options->explain,
+      "Measure the heatmaps instead: whether they show what the network used, see below");
+  command->add_option("--method", options->methods, "With --explain: these methods, or all")
+      ->delimiter(',')
+      ->needs(explain);
+  command
+      ->add_option("--limit", options->limit,
+                   "With --explain: so many photos, spread over the folder (default: all)")
+      ->needs(explain);
   command->add_flag("--json", options->json, "As one line of JSON");
+  command->footer(std::string(kExplainEvaluationHelp));
   command->callback([options, &exit_code] {
     bool some_failed = false;
     const auto result = run_evaluate(*options, some_failed);
@@ -363,7 +377,7 @@ void add_evaluate(CLI::App& app, int& exit_code) {
     if (options->json) {
       std::cout << dump(*result) << std::endl;
     } else {
-      print_text(*result);
+      (options->explain ? print_explanations : print_text)(*result);
     }
     if (some_failed) exit_code = kSomeFailed;
   });

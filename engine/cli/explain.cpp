@@ -1,7 +1,5 @@
 #include "explain/explain.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -16,6 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/progress.h"
 #include "cli/team.h"
 #include "explain/json.h"
 #include "image/colormap.h"
@@ -79,20 +78,6 @@ std::optional<std::size_t> parse_number(const std::string& text) {
   return number;
 }
 
-constexpr int kProgressCells = 40;
-
-/// A bar on the terminal, for methods that take many forward passes.
-bool show_progress(std::size_t done, std::size_t total) {
-  const auto cells = static_cast<int>(done * kProgressCells / total);
-  std::fprintf(stderr, "\r[%.*s%*s] %zu of %zu passes", cells,
-               "########################################", kProgressCells - cells, "", done, total);
-  return true;
-}
-
-void end_progress() {
-  if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\r%*s\r", kProgressCells + 30, "");
-}
-
 Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Method& method) {
   ExplainOptions options{.layers = {}};
   for (const std::string& name : command.layers) {
@@ -117,7 +102,12 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
                 "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
   }
   options.channels = channels.value_or(0);
-  if (method.is_slow && isatty(STDERR_FILENO) != 0) options.progress = show_progress;
+  if (method.is_slow) {
+    options.progress = [](std::size_t done, std::size_t total) {
+      show_progress(done + 1, total, "passes");
+      return true;
+    };
+  }
   return options;
 }
 
@@ -165,7 +155,6 @@ class Explainer {
 
     result.target = target_.value_or(result.predictions.front().index);
     GRADCAM_TRY(std::vector<Heatmap> maps, team_.explain(method_, input, {{result.target}}, how_));
-    if (method_.is_slow) end_progress();
     result.heatmap = std::move(maps.front());
     result.backward_ms = watch.lap();
 

@@ -1,0 +1,135 @@
+#include "explain/faithfulness.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "support/result.h"
+#include "support/tensor_file.h"
+#include "support/tiny_vgg16.h"
+
+namespace gradcam::testing {
+namespace {
+
+Heatmap map_of(std::size_t rows, std::size_t cols, std::vector<float> values) {
+  return {.rows = rows, .cols = cols, .values = std::move(values), .maximum = 1};
+}
+
+TEST(RankCorrelation, IsSpearmans) {
+  const Heatmap up = map_of(1, 4, {0, 0.1f, 0.5f, 1});
+  EXPECT_DOUBLE_EQ(rank_correlation(up, map_of(1, 4, {1, 2, 3, 100})), 1);
+  EXPECT_DOUBLE_EQ(rank_correlation(up, map_of(1, 4, {9, 8, 7, 0})), -1);
+  // 1 - 6 sum d^2 / (n (n^2 - 1)) for ranks 0 1 2 3 and 1 0 2 3.
+  EXPECT_DOUBLE_EQ(rank_correlation(up, map_of(1, 4, {0.2f, 0.1f, 3, 4})), 1 - 6 * 2 / 60.0);
+  // Ties share their mean rank: 0.5 0.5 2 3, as scipy.stats.spearmanr has it.
+  EXPECT_NEAR(rank_correlation(up, map_of(1, 4, {0, 0, 1, 2})), 0.9486832980505138, 1e-12);
+  EXPECT_EQ(rank_correlation(up, map_of(1, 4, {1, 1, 1, 1})), 0);
+  EXPECT_DOUBLE_EQ(rank_correlation(up, map_of(1, 2, {0, 1})), 1);  // 0, 0.25, 0.75, 1
+}
+
+class FaithfulnessTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = TinyRun::forward({"tiny64.keras", "tiny64"}, ConvAlgorithm::kDirect);
+    ASSERT_OK(made);
+    run_.emplace(*std::move(made));
+    ASSERT_OK_AND_ASSIGN(input_, run_->oracle.tensor("input"));
+    ASSERT_OK_AND_ASSIGN(scratch_, run_->model.make_activations());
+    best_ = run_->model.predictions(run_->activations).front();
+  }
+
+  Result<double> probability(const Tensor& input) {
+    GRADCAM_CHECK_OK(run_->model.forward(input, scratch_));
+    const auto all = run_->model.predictions(scratch_);
+    return double{std::ranges::find(all, best_.index, &Prediction::index)->probability};
+  }
+
+  std::optional<TinyRun> run_;
+  Tensor input_;
+  Activations scratch_;
+  Prediction best_{};
+};
+
+TEST_F(FaithfulnessTest, OfHalfThePhotoIsWhatTheNetworkSaysOfIt) {
+  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
+                       FaithfulnessMeter::create(run_->model, input_, best_.index, 2, scratch_));
+  std::vector<float> left(64 * 64);
+  ASSERT_OK_AND_ASSIGN(Tensor only_left, input_.clone());
+  ASSERT_OK_AND_ASSIGN(Tensor only_right, input_.clone());
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    const bool is_left = i % 64 < 32;
+    left[i] = is_left ? 1 : 0;
+    for (std::size_t c = 0; c < 3; ++c) {
+      (is_left ? only_right : only_left).data()[i * 3 + c] = 0;
+    }
+  }
+  ASSERT_OK_AND_ASSIGN(const double p_left, probability(only_left));
+  ASSERT_OK_AND_ASSIGN(const double p_right, probability(only_right));
+  const double whole = double{best_.probability};
+  ASSERT_OK_AND_ASSIGN(const Faithfulness f, meter.measure(map_of(64, 64, left)));
+  EXPECT_NEAR(f.probability, whole, 1e-6);
+  EXPECT_NEAR(f.drop, std::max(0.0, whole - p_left) / whole, 1e-5);
+  EXPECT_EQ(f.increase, p_left > whole);
+  ASSERT_EQ(f.deletion_curve.size(), 3u);
+  EXPECT_NEAR(f.deletion_curve[1], p_right, 1e-6);
+  EXPECT_NEAR(f.deletion, (whole / 2 + p_right + f.deletion_curve[2] / 2) / 2, 1e-6);
+  EXPECT_NEAR(f.insertion_curve[2], whole, 1e-6);
+}
+
+TEST_F(FaithfulnessTest, IsDefinedForEmptyMaps) {
+  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
+                       FaithfulnessMeter::create(run_->model, input_, best_.index, 4, scratch_));
+  const Heatmap empty = map_of(4, 4, std::vector<float>(16));
+  ASSERT_OK_AND_ASSIGN(const Faithfulness f, meter.measure(empty));
+  ASSERT_OK_AND_ASSIGN(const Tensor nothing, Tensor::zeros(input_.shape()));
+  ASSERT_OK_AND_ASSIGN(const double p, probability(nothing));
+  EXPECT_NEAR(f.drop, std::max(0.0, f.probability - p) / f.probability, 1e-6);
+  EXPECT_EQ(f.insertion_curve.size(), 5u);
+  EXPECT_NE(error_message(FaithfulnessMeter::create(run_->model, input_, 15, 4, scratch_),
+                          ErrorCode::kInvalidArgument),
+            "");
+  EXPECT_NE(error_message(FaithfulnessMeter::create(run_->model, input_, 0, 0, scratch_),
+                          ErrorCode::kInvalidArgument),
+            "");
+}
+
+TEST(ShuffleWeights, PermutesTheLastLayersAndNothingElse) {
+  ASSERT_OK_AND_ASSIGN(const TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  ASSERT_OK_AND_ASSIGN(const auto bytes, file.serialize());
+  for (const std::size_t layers : {0, 1, 4, 16}) {
+    auto shuffled = bytes;
+    ASSERT_OK(shuffle_weights(shuffled, layers, 7));
+    auto again = bytes;
+    ASSERT_OK(shuffle_weights(again, layers, 7));
+    EXPECT_EQ(shuffled, again);
+    ASSERT_OK_AND_ASSIGN(const auto header, parse_safetensors_header(shuffled, shuffled.size()));
+    for (const TensorInfo& tensor : header.tensors) {
+      const std::string layer = tensor.name.substr(0, tensor.name.find('.'));
+      const auto place =
+          static_cast<std::size_t>(std::ranges::find(kLayerNames, layer) - kLayerNames.begin());
+      const auto values = [&](const std::vector<std::uint8_t>& from) {
+        std::vector<float> result((tensor.end - tensor.begin) / sizeof(float));
+        std::memcpy(result.data(), from.data() + header.data_offset + tensor.begin,
+                    result.size() * sizeof(float));
+        return result;
+      };
+      auto before = values(bytes);
+      auto after = values(shuffled);
+      EXPECT_EQ(before != after, tensor.name.ends_with(".weight") && place >= 16 - layers)
+          << tensor.name;
+      std::ranges::sort(before);
+      std::ranges::sort(after);
+      EXPECT_EQ(before, after) << tensor.name;
+    }
+  }
+  std::vector<std::uint8_t> broken(7);
+  EXPECT_FALSE(shuffle_weights(broken, 1, 1).has_value());
+}
+
+}  // namespace
+}  // namespace gradcam::testing
