@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Which heatmap to trust: measures every method on a model and writes the table of the model card.
+
+    scripts/train/methods.py PHOTOS/test --masks MASKS [--limit 12] [--card weights/MODEL_CARD.md]
+
+Runs `gradcam evaluate --explain`, writes what it found into the card between the marks
+<!-- methods --> and <!-- /methods -->, and the curves to methods.svg beside it. With --result a
+file that `gradcam evaluate --explain --json` wrote earlier is used instead. Needs no packages.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = re.compile(r"(<!-- methods -->\n).*?(<!-- /methods -->)", re.S)
+COLUMNS = [
+    ("average drop", "average_drop", 100, "%"),
+    ("increase", "increase", 100, "%"),
+    ("insertion", "insertion", 1, ""),
+    ("deletion", "deletion", 1, ""),
+    ("on the dog", "pointing", 100, "%"),
+    ("heat on the dog", "heat_inside", 100, "%"),
+    ("other class", "other_class", 1, ""),
+]
+# Rank correlation after shuffling the last layers: down to fc1, and all.
+SHUFFLED = [("fc1..", "fc1"), ("all", "block1_conv1")]
+
+
+def number(value: float | None, scale: float, unit: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value * scale:.0f}{unit}" if unit else f"{value * scale:.2f}"
+
+
+def shuffled(method: dict, layer: str) -> float | None:
+    found = [e["correlation"] for e in method["randomised"] if e["layer"] == layer]
+    return found[0] if found else None
+
+
+def table(result: dict) -> str:
+    header = ["method", *(c[0] for c in COLUMNS), *(s[0] for s in SHUFFLED)]
+    lines = [
+        f"{result['photos']} photos, maps of the most probable breed at `{result['layer']}`; shuffled "
+        f"weights: {result['randomised_photos']} photos, slow methods the first of them.",
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + "---|" * len(header),
+    ]
+    for method in result["methods"]:
+        cells = [number(method[key], scale, unit) for _, key, scale, unit in COLUMNS]
+        cells += [number(shuffled(method, layer), 1, "") for _, layer in SHUFFLED]
+        lines.append("| " + " | ".join([f"`{method['method']}`", *cells]) + " |")
+    return "\n".join([*lines, "", "![Insertion and deletion](methods.svg)", ""])
+
+
+def svg(result: dict) -> str:
+    """For each method a small chart: insertion (solid) and deletion (dashed), 0 to 1."""
+    side, gap, columns = 110, 34, 4
+    rows = -(-len(result["methods"]) // columns)
+    width, height = columns * (side + gap) + gap, rows * (side + gap) + gap + 16
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="11">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<text x="{gap}" y="16">Probability of the breed as the hottest pixels are shown (blue) '
+        "and hidden (orange, dashed)</text>",
+    ]
+    for i, method in enumerate(result["methods"]):
+        x, y = gap + i % columns * (side + gap), gap + 8 + i // columns * (side + gap)
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="none" stroke="#bbb"/>'
+        )
+        for key, style in (
+            ("insertion_curve", 'stroke="#1667b7"'),
+            ("deletion_curve", 'stroke="#c2570c" stroke-dasharray="4 3"'),
+        ):
+            curve = method[key]
+            points = " ".join(
+                f"{x + side * j / (len(curve) - 1):.1f},{y + side * (1 - p):.1f}"
+                for j, p in enumerate(curve)
+            )
+            parts.append(f'<polyline points="{points}" fill="none" stroke-width="1.6" {style}/>')
+        parts.append(f'<text x="{x}" y="{y + side + 13}">{method["method"]}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("photos", type=Path, nargs="?", help="a folder of photos for each breed")
+    parser.add_argument("--masks", type=Path)
+    parser.add_argument("--limit", type=int, default=12, help="how many photos")
+    parser.add_argument("--model", type=Path, default=ROOT / "weights/default.safetensors")
+    parser.add_argument("--card", type=Path, default=ROOT / "weights/MODEL_CARD.md")
+    parser.add_argument("--gradcam", type=Path, default=ROOT / "build/native/gradcam")
+    parser.add_argument("--result", type=Path, help="use this result of gradcam evaluate --explain --json")
+    args = parser.parse_args()
+    if args.result:
+        result = json.loads(args.result.read_text())
+    elif args.photos:
+        command = [args.gradcam, "evaluate", args.photos, "--model", args.model, "--explain", "--json"]
+        command += ["--limit", str(args.limit)] + (["--masks", args.masks] if args.masks else [])
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        if done.returncode not in (0, 1) or not done.stdout:
+            sys.exit("methods.py: gradcam evaluate failed")
+        result = json.loads(done.stdout)
+    else:
+        parser.error("name a folder of photos, or a --result")
+    card = args.card.read_text()
+    if not MARK.search(card):
+        sys.exit(f"{args.card} lacks the marks <!-- methods --> and <!-- /methods -->")
+    args.card.write_text(MARK.sub(lambda m: m[1] + table(result) + m[2], card))
+    (args.card.parent / "methods.svg").write_text(svg(result))
+
+
+if __name__ == "__main__":
+    main()
