@@ -328,6 +328,11 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
     GRADCAM_TRY(const auto others, other_photos(options.others));
     photos.insert(photos.end(), others.begin(), others.end());
   }
+  if (options.explain && !options.head.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--explain shuffles the weights of one whole file; "
+                "leave out --head");
+  }
   if (options.explain) {
     GRADCAM_TRY(const auto methods, find_methods(options.methods));
     return evaluate_explanations(*model, path, std::move(photos), methods, options.limit,
