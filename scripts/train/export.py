@@ -19,24 +19,22 @@ import tensors
 from model import Plan, Vgg16, conv_names
 from train import Sampler, log
 
-SIZE = 224
-POSITIONS = (SIZE // 32) ** 2  # of block5_pool
 RECALIBRATION_PHOTOS = 768
 SURE_MEANS = 0.9  # the model is sure from the probability on where it is right that often
 SOURCE = "trained by scripts/train on ImageNet dogs (Imagewoof, Imagenette, Stanford Dogs), Oxford-IIIT Pet and Caltech-101; see MODEL_CARD.md"
 LICENSE = "non-commercial research and education (terms of the ImageNet photos); see MODEL_CARD.md"
 
 
-def preprocess(rule: str) -> dict:
+def preprocess(rule: str, size: int) -> dict:
     """The metadata's `preprocess` for a resize rule."""
-    sides = {"shorter_side": 256, "crop": SIZE} if rule == "shorter_side" else {}
+    sides = {"shorter_side": round(size * 256 / 224), "crop": size} if rule == "shorter_side" else {}
     return {
-        "resize": rule, **sides, "size": SIZE, "channels": "RGB", "scale": 1 / 255,
+        "resize": rule, **sides, "size": size, "channels": "RGB", "scale": 1 / 255,
         "mean": list(data.PREPROCESS_MEAN), "std": list(data.PREPROCESS_STD),
     }
 
 
-def recalibrate(model: Vgg16, photos: data.Photos, labels: list[str], seed: int) -> None:
+def recalibrate(model: Vgg16, photos: data.Photos, labels: list[str], size: int, seed: int) -> None:
     """Measures the batch-norm statistics anew, at the size and on the breeds of use."""
     breeds = np.array([photos.breeds.index(label) for label in labels])
     pool = np.flatnonzero(~photos.holdout & np.isin(photos.breed, breeds))
@@ -49,14 +47,16 @@ def recalibrate(model: Vgg16, photos: data.Photos, labels: list[str], seed: int)
     views = data.RandomViews(photos, pool, rng)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for _ in range(0, RECALIBRATION_PHOTOS, 64):
-            batch = np.stack([views.view(int(i), SIZE)[0] for i in sampler.draw(64, rng)])
+            batch = np.stack([views.view(int(i), size)[0] for i in sampler.draw(64, rng)])
             x = data.normalise(torch.from_numpy(batch), torch.device("cpu"))
             model(x.contiguous(memory_format=torch.channels_last))
     model.eval()
 
 
-def plain(model: Vgg16, rows: list[int]) -> dict[str, np.ndarray]:
-    """Canonical names to float64: convolutions [O,3,3,I], fc1 [O, 7*7*C] over the NHWC flatten."""
+def plain(model: Vgg16, rows: list[int], size: int) -> dict[str, np.ndarray]:
+    """Canonical names to float64: convolutions [O,3,3,I], fc1 [O, H*W*C] over the NHWC flatten of
+    block5_pool, which has H = W = size / 32."""
+    positions = (size // 32) ** 2
     folded = {}
     for name in [*conv_names(), "fc1", "fc2"]:
         norm = model.norms[name]
@@ -66,7 +66,7 @@ def plain(model: Vgg16, rows: list[int]) -> dict[str, np.ndarray]:
         if weight.dim() == 4:
             weight = weight.permute(0, 2, 3, 1)
         if name == "fc1":  # the mean over all positions of block5_pool
-            weight = weight.repeat(1, POSITIONS) / POSITIONS
+            weight = weight.repeat(1, positions) / positions
         folded[f"{name}.weight"] = weight
         folded[f"{name}.bias"] = norm.bias.double() - norm.running_mean.double() * scale
     folded["predictions.weight"] = model.predictions.weight.double()[rows]
@@ -112,15 +112,15 @@ def export(args: argparse.Namespace) -> None:
     model.eval()
     model = model.to(memory_format=torch.channels_last)
     photos = data.load(args.photos, args.splits, args.run, log)
-    recalibrate(model, photos, labels, args.seed)
-    result = stored(plain(model, [saved["breeds"].index(label) for label in labels]))
+    recalibrate(model, photos, labels, args.size, args.seed)
+    result = stored(plain(model, [saved["breeds"].index(label) for label in labels], args.size))
 
     chosen = evaluate.held_out(photos, labels, args.splits[0])
     truth = np.array([labels.index(photos.breeds[b]) for b in photos.breed[chosen]])
     forward = evaluate.plain_forward(result)
     scores = {}
     for rule in ("squash", "shorter_side"):
-        logits = evaluate.predict(forward, photos, chosen, rule, SIZE, torch.device("cpu"))
+        logits = evaluate.predict(forward, photos, chosen, rule, args.size, torch.device("cpu"))
         right, crop = logits.argmax(1) == truth, photos.crop_view[chosen]
         temperature = fit_temperature(logits, truth)
         best = torch.from_numpy(logits / temperature).softmax(1).numpy().max(1)
@@ -132,7 +132,7 @@ def export(args: argparse.Namespace) -> None:
     rule = args.rule or max(scores, key=lambda name: scores[name][0])
     metadata = {
         "format": "gradcam.cpp/1", "architecture": "vgg16", "labels": json.dumps(labels),
-        "preprocess": json.dumps(preprocess(rule), separators=(",", ":")),
+        "preprocess": json.dumps(preprocess(rule, args.size), separators=(",", ":")),
         "source": SOURCE, "license": LICENSE, "temperature": f"{scores[rule][1]:.4f}",
         "unsure_below": f"{scores[rule][2]:.3f}",
     }
@@ -149,6 +149,8 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, required=True, help="the breeds to tell, one a line")
     parser.add_argument("--rule", choices=("squash", "shorter_side"),
                         help="how photos become squares (default: the better on held-out photos)")
+    parser.add_argument("--size", type=int, default=224, choices=range(32, 513, 32),
+                        metavar="PIXELS", help="of the network's input (default: 224)")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     try:

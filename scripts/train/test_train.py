@@ -150,7 +150,7 @@ class Export(unittest.TestCase):
         for norm in model.norms.values():
             torch.nn.init.uniform_(norm.weight, 0.5, 2)
             torch.nn.init.uniform_(norm.bias, 0.0, 1.0)
-        folded = export.plain(model, [0, 1])
+        folded = export.plain(model, [0, 1], 224)
         again = Vgg16(TINY, 3)
         x = torch.randn(8, 3, 224, 224)
         weights = {name: torch.from_numpy(values) for name, values in folded.items()}
@@ -167,7 +167,7 @@ class Export(unittest.TestCase):
             norm.running_mean.normal_()
             norm.running_var.uniform_(0.5, 2)
         x = torch.randn(2, 3, 224, 224)
-        folded = export.plain(model, [4, 0, 2])
+        folded = export.plain(model, [4, 0, 2], 224)
         self.assertEqual(folded["block1_conv1.weight"].shape, (4, 3, 3, 3))
         self.assertEqual(folded["fc1.weight"].shape, (8, 49 * 8))
         with torch.no_grad():
