@@ -31,7 +31,7 @@ Result<std::vector<Heatmap>> by(const ExplainContext& context,
   return map_contributions(context, classes, Contribute);
 }
 
-constexpr auto kMethods = std::to_array<Method>({
+constexpr auto kGradientMethods = std::to_array<Method>({
     {.name = "gradcam",
      .title = "Grad-CAM",
      .about = "Where the patterns that speak for the class were seen.",
@@ -70,6 +70,9 @@ constexpr auto kMethods = std::to_array<Method>({
      .title = "Grad-CAM, as in the tutorial",
      .about = "Grad-CAM of the probability instead of the logit.",
      .explain = grad_cam_tutorial},
+});
+
+constexpr auto kOtherMethods = std::to_array<Method>({
     {.name = "eigencam",
      .title = "Eigen-CAM",
      .about = "What the layer responds to most, whatever the class.",
@@ -111,17 +114,24 @@ constexpr auto kMethods = std::to_array<Method>({
      .reaches_input = true},
 });
 
+constexpr auto kMethods = [] {
+  std::array<Method, kGradientMethods.size() + kOtherMethods.size()> all{};
+  std::ranges::copy(kOtherMethods, std::ranges::copy(kGradientMethods, all.begin()).out);
+  return all;
+}();
+
 }  // namespace
 
 std::span<const Method> methods() { return kMethods; }
 
-Result<Method> find_method(std::string_view name) {
-  if (const auto* method = std::ranges::find(kMethods, name, &Method::name);
-      method != kMethods.end()) {
+std::span<const Method> gradient_methods() { return kGradientMethods; }
+
+Result<Method> find_method(std::string_view name, std::span<const Method> among) {
+  if (const auto method = std::ranges::find(among, name, &Method::name); method != among.end()) {
     return *method;
   }
   std::string known;
-  for (const Method& method : kMethods) {
+  for (const Method& method : among) {
     known += known.empty() ? "" : ", ";
     known += method.name;
   }

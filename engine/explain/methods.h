@@ -34,7 +34,11 @@ struct Method {
 /// All of them, the default one first.
 std::span<const Method> methods();
 
+/// Those that take a backward pass or two and nothing else. The page has these: a program that asks
+/// for no others does not contain them.
+std::span<const Method> gradient_methods();
+
 /// The method of that name; an error that lists them all if there is none.
-Result<Method> find_method(std::string_view name);
+Result<Method> find_method(std::string_view name, std::span<const Method> among = methods());
 
 }  // namespace gradcam
