@@ -134,6 +134,29 @@ export interface ExplainOptions {
   layer?: string;
 }
 
+/** What a Grad-CAM map at block5_conv3 was made of, and a test of it. */
+export interface Evidence {
+  rows: number;
+  cols: number;
+  /** How many channels there are. */
+  total: number;
+  /** Those that add most to the map, the strongest first. */
+  channels: {
+    channel: number;
+    /** Its weight in the map. */
+    alpha: number;
+    /** Its part in everything that was added up, from 0 to 1. */
+    share: number;
+    /** Its activations, row by row. */
+    values: Float32Array<ArrayBuffer>;
+  }[];
+  /**
+   * The network without what the map shows: the part of the input that was covered, where the map
+   * is at least one half, and the class's probability then.
+   */
+  covered: { area: number; probability: number };
+}
+
 export interface Explanation {
   maps: Heatmap[];
   milliseconds: number;
@@ -334,6 +357,24 @@ export class Engine {
         ),
       ),
     );
+  }
+
+  /** What the Grad-CAM map of a class was made of, of the photo last classified. */
+  evidence(index: number, channels = 6): Evidence {
+    const evidence = this.call<
+      Omit<Evidence, 'channels'> & {
+        channels: Omit<Evidence['channels'][number], 'values'>[];
+      }
+    >(this.wasm.gradcam_evidence(this.handle, index, channels));
+    const values = new Float32Array(this.data().buffer);
+    const cells = evidence.rows * evidence.cols;
+    return {
+      ...evidence,
+      channels: evidence.channels.map((channel, i) => ({
+        ...channel,
+        values: values.slice(i * cells, (i + 1) * cells),
+      })),
+    };
   }
 
   /**

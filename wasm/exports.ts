@@ -49,6 +49,7 @@ export interface Exports {
     layer: number,
     layerBytes: number,
   ): number;
+  gradcam_evidence(engine: number, index: number, channels: number): number;
   gradcam_members_forward(engine: number): number;
   gradcam_members_explain(
     engine: number,

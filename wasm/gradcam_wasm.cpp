@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "explain/evidence.h"
 #include "explain/explain.h"
+#include "explain/grad_cam.h"
 #include "explain/json.h"
 #include "image/colormap.h"
 #include "image/decode.h"
@@ -180,7 +182,7 @@ Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
 
 Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
                      std::string_view method_name, std::string_view layer_name) {
-  GRADCAM_TRY(const Method method, find_method(method_name));
+  GRADCAM_TRY(const Method method, find_method(method_name, gradient_methods()));
   GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
   if (!engine->classified) {
     return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
@@ -192,6 +194,34 @@ Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
       gradcam::explain(engine->member->model(), engine->input, engine->member->activations(),
                        indices, method, {.layers = {layer}}));
   return give_maps(engine, indices, maps);
+}
+
+Result<Json> evidence(gradcam_engine* engine, std::size_t class_index, std::size_t count) {
+  if (!engine->classified) {
+    return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
+  }
+  const Vgg16& model = engine->member->model();
+  const Activations& activations = engine->member->activations();
+  GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{class_index}}));
+  GRADCAM_TRY(const auto parts, strongest_channels(model, activations, class_index, count));
+  GRADCAM_TRY(const Covered covered,
+              classify_covered(model, engine->input, maps.front(), class_index));
+  const Tensor& activation = activations.block5_conv3();
+  Json list = Json::array();
+  std::vector<float> values;
+  for (const ChannelPart& part : parts) {
+    list.push_back({{"channel", part.channel}, {"alpha", part.alpha}, {"share", part.share}});
+    const std::span<const float> all = activation.values();
+    for (std::size_t i = part.channel; i < all.size(); i += activation.dim(2)) {
+      values.push_back(all[i]);
+    }
+  }
+  set_data(engine, std::span<const float>(values));
+  return Json{{"rows", activation.dim(0)},
+              {"cols", activation.dim(1)},
+              {"total", activation.dim(2)},
+              {"channels", std::move(list)},
+              {"covered", {{"area", covered.area}, {"probability", covered.probability}}}};
 }
 
 Result<void> members_forward(gradcam_engine* engine) {
@@ -240,7 +270,7 @@ Result<Json> members_predictions(gradcam_engine* engine) {
 
 Result<Json> members_maps(gradcam_engine* engine, std::string_view name) {
   GRADCAM_CHECK_OK(check_done(engine));
-  GRADCAM_TRY(const Method method, find_method(name));
+  GRADCAM_TRY(const Method method, find_method(name, gradient_methods()));
   if (method.explain_together == nullptr) {
     return fail(ErrorCode::kInvalidArgument, "several members cannot run this method");
   }
@@ -305,7 +335,7 @@ int32_t gradcam_about(gradcam_engine* engine) {
     convolutions.push_back(conv_algorithm_name(algorithm));
   }
   Json all_methods = Json::array();
-  for (const Method& method : methods()) {
+  for (const Method& method : gradient_methods()) {
     all_methods.push_back({{"name", method.name},
                            {"title", method.title},
                            {"about", method.about},
@@ -375,6 +405,10 @@ int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t
 
 int32_t gradcam_members_forward(gradcam_engine* engine) {
   return finish(engine, plain(members_forward(engine)));
+}
+
+int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels) {
+  return finish(engine, evidence(engine, static_cast<std::size_t>(class_index), channels));
 }
 
 int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count) {

@@ -105,6 +105,14 @@ int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t
                         const char* method, uint32_t method_bytes, const char* layer,
                         uint32_t layer_bytes);
 
+/// What the Grad-CAM map of a class at block5_conv3 was made of, for an engine with all of the
+/// model: {"rows": 14, "cols": 14, "total": how many channels there are, "channels": [{"channel":
+/// k, "alpha": its weight, "share": its part in everything that was added up}, ... at most
+/// `channels`, the strongest first], "covered": {"area": the part of the input that was covered,
+/// where the map is at least one half, "probability": the class's, of what was left}}. The
+/// activations of those channels are float32 [channels, rows, cols] at gradcam_data.
+int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels);
+
 /// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
 /// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.
 int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,

@@ -6,6 +6,7 @@ import { accessibility } from './topics/accessibility.mjs';
 import { badFiles } from './topics/bad-files.mjs';
 import { downloads } from './topics/downloads.mjs';
 import { heat } from './topics/heat.mjs';
+import { how } from './topics/how.mjs';
 import { intake } from './topics/intake.mjs';
 import { keyboard } from './topics/keyboard.mjs';
 import { otherModel } from './topics/model.mjs';
@@ -24,6 +25,7 @@ const topics = [
   results,
   retarget,
   heat,
+  how,
   downloads,
   orientation,
   badFiles,

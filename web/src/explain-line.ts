@@ -1,6 +1,11 @@
 /** One photo as the one line that `gradcam explain --json` prints for it. */
 
-import type { Heatmap, Prediction, Rect } from '../../wasm/engine';
+import type {
+  ExplainOptions,
+  Heatmap,
+  Prediction,
+  Rect,
+} from '../../wasm/engine';
 import type { PhotoResult } from './photos';
 import type { Failure } from './protocol';
 
@@ -10,8 +15,8 @@ export interface ExplainedLine {
   height: number;
   top: Prediction[];
   class: string;
-  method: 'gradcam';
-  layer: 'block5_conv3';
+  method: string;
+  layer: string;
   crop: Rect;
   heatmap: { rows: number; cols: number; values: number[] };
   milliseconds: { decode: number; forward: number; backward: number };
@@ -28,6 +33,7 @@ export function explainedLine(
   photo: string,
   { width, height, crop, predictions, milliseconds }: PhotoResult,
   map: Heatmap,
+  { method, layer }: Required<ExplainOptions>,
 ): ExplainedLine {
   const target = predictions.find(({ index }) => index === map.class);
   return {
@@ -36,8 +42,8 @@ export function explainedLine(
     height,
     top: predictions,
     class: target?.label ?? String(map.class),
-    method: 'gradcam',
-    layer: 'block5_conv3',
+    method,
+    layer,
     crop,
     heatmap: {
       rows: map.rows,

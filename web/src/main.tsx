@@ -4,6 +4,7 @@ import './styles/shell.css';
 import './styles/welcome.css';
 import './styles/photos.css';
 import './styles/breeds.css';
+import './styles/how.css';
 import './styles/about.css';
 
 import { render } from 'preact';

@@ -2,7 +2,12 @@
 
 import { batch, computed, signal, type Signal } from '@preact/signals';
 import type { Remote } from 'comlink';
-import type { Heatmap, Rect } from '../../wasm/engine';
+import type {
+  Evidence,
+  ExplainOptions,
+  Heatmap,
+  Rect,
+} from '../../wasm/engine';
 import { ask, stopLooking, useModel } from './backend';
 import { progress } from './describe';
 import { download, stem } from './download';
@@ -10,7 +15,7 @@ import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
 import { encodePreview, hold } from './photo-io';
 import type { Answer, Failure, Outcome, WorkerApi } from './protocol';
-import { colormap, opacity } from './settings';
+import { colormap, layer, method, opacity } from './settings';
 
 /** Everything that the page shows of one photo. */
 export interface PhotoResult extends Pick<
@@ -39,8 +44,10 @@ export interface Photo {
   readonly state: Signal<PhotoState>;
   /** Index of the class that the heatmap answers for. */
   readonly target: Signal<number>;
-  /** The heatmaps at hand, by class. */
+  /** The heatmaps at hand, by class, all made in the way of the settings. */
   readonly maps: Signal<ReadonlyMap<number, Heatmap>>;
+  /** What Grad-CAM maps were made of, by class, as far as someone asked. */
+  readonly evidence: Signal<ReadonlyMap<number, Evidence>>;
 }
 
 export const photos = signal<readonly Photo[]>([]);
@@ -89,9 +96,42 @@ export function removeAll(): void {
 export async function retarget(photo: Photo, index: number): Promise<void> {
   photo.target.value = index;
   if (photo.maps.value.has(index)) return;
-  const outcome = await askAbout(photo, (worker) => worker.explain([index]));
+  const how = present();
+  const outcome = await askAbout(photo, (worker) =>
+    worker.explain([index], how),
+  );
+  if (!isPresent(how)) return;
   if (outcome.ok) {
     photo.maps.value = withMaps(photo.maps.value, outcome.value);
+  } else {
+    photo.state.value = { name: 'failed', failure: outcome.failure };
+  }
+}
+
+/** Makes all heatmaps in another way. */
+export async function remakeMaps(change: ExplainOptions): Promise<void> {
+  const how = { ...present(), ...change };
+  if (isPresent(how)) return;
+  batch(() => {
+    method.value = how.method;
+    layer.value = how.layer;
+    for (const photo of photos.value) photo.maps.value = new Map();
+  });
+  const done = photos.value.filter(
+    ({ state: { value } }) => value.name === 'done',
+  );
+  await Promise.all(done.map((photo) => retarget(photo, photo.target.value)));
+}
+
+/** Finds out what the Grad-CAM map of a class was made of. */
+export async function askEvidence(photo: Photo, index: number): Promise<void> {
+  if (photo.evidence.value.has(index)) return;
+  const outcome = await askAbout(photo, (worker) => worker.evidence(index));
+  if (outcome.ok) {
+    photo.evidence.value = new Map([
+      ...photo.evidence.value,
+      [index, outcome.value],
+    ]);
   } else {
     photo.state.value = { name: 'failed', failure: outcome.failure };
   }
@@ -116,7 +156,7 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
   }
   const map = photo.maps.value.get(photo.target.value);
   return state.name === 'done' && map
-    ? explainedLine(photo.name, state.result, map)
+    ? explainedLine(photo.name, state.result, map, present())
     : undefined;
 }
 
@@ -156,6 +196,7 @@ function makePhoto(file: File, state: PhotoState): Photo {
     state: signal(state),
     target: signal(-1),
     maps: signal(new Map()),
+    evidence: signal(new Map()),
   };
 }
 
@@ -175,12 +216,13 @@ function askAbout<T>(
 
 /** Looks at a queued photo when it has its turn, unless it was removed by then. */
 async function look(photo: Photo): Promise<void> {
+  const how = present();
   const outcome = await ask(async (worker) => {
     if (!photos.value.includes(photo)) return REMOVED;
     photo.state.value = { name: 'running' };
     const held = await hold(worker, photo.id, photo.file);
     if (!held.ok) return held;
-    const answer = await worker.look();
+    const answer = await worker.look(how);
     if (!answer.ok) return answer;
     const { width, height, crop } = held.value;
     const { maps, ...rest } = answer.value;
@@ -194,16 +236,27 @@ async function look(photo: Photo): Promise<void> {
   }
   const { result, maps } = outcome.value;
   batch(() => {
-    photo.maps.value = withMaps(new Map(), maps);
+    photo.maps.value = isPresent(how) ? withMaps(new Map(), maps) : new Map();
+    photo.evidence.value = new Map();
     photo.target.value = result.predictions[0]?.index ?? -1;
     photo.state.value = { name: 'done', result };
   });
+  if (!isPresent(how)) await retarget(photo, photo.target.value);
 }
 
 const REMOVED = {
   ok: false,
   failure: { code: 'removed', message: 'the photo was removed' },
 } as const;
+
+/** How heatmaps are made at present. */
+function present(): Required<ExplainOptions> {
+  return { method: method.value, layer: layer.value };
+}
+
+function isPresent(how: ExplainOptions): boolean {
+  return how.method === method.value && how.layer === layer.value;
+}
 
 function withMaps(
   known: ReadonlyMap<number, Heatmap>,

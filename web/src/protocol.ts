@@ -1,6 +1,8 @@
 /** What the page and its worker say to each other; comlink carries it. */
 
 import type {
+  Evidence,
+  ExplainOptions,
   Heatmap,
   ModelInfo,
   PhotoInfo,
@@ -23,7 +25,7 @@ export interface Answer {
   preview: Pixels;
   /** All classes, the most probable first. */
   predictions: Prediction[];
-  /** Of every class, or of the most probable ones where there are too many classes. */
+  /** Of every class, or of the most probable ones where that would take long. */
   maps: Heatmap[];
   milliseconds: { decode: number; forward: number; backward: number };
 }
@@ -66,9 +68,11 @@ export interface WorkerApi {
     source: ArrayBuffer | ImageBitmap,
   ): Promise<Outcome<PhotoInfo>>;
   /** Classifies and explains the photo held. */
-  look(): Promise<Outcome<Answer>>;
+  look(how: ExplainOptions): Promise<Outcome<Answer>>;
   /** The heatmaps of further classes for the photo held. */
-  explain(classes: number[]): Promise<Outcome<Heatmap[]>>;
+  explain(classes: number[], how: ExplainOptions): Promise<Outcome<Heatmap[]>>;
+  /** What the Grad-CAM map of a class of the photo held was made of. */
+  evidence(index: number): Promise<Outcome<Evidence>>;
   /** The whole photo held with a heatmap over it, as a PNG file. */
   overlayPng(
     heatmap: Heatmap,

@@ -13,6 +13,10 @@ const stored = read();
 export const opacity = signal(stored.opacity);
 export const colormap = signal(stored.colormap);
 
+/** How heatmaps are made; not remembered, so that the page always opens with the plain one. */
+export const method = signal('gradcam');
+export const layer = signal('block5_conv3');
+
 /** Writes the settings down whenever one changes. */
 export function rememberSettings(): void {
   effect(() => {

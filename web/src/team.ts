@@ -9,6 +9,8 @@ import {
   EngineError,
   type Classification,
   type Engine,
+  type Evidence,
+  type ExplainOptions,
   type Explanation,
   type ModelInfo,
   type PieceReader,
@@ -69,6 +71,9 @@ class HelperLost extends Error {
   }
 }
 
+/** The layer whose maps members have between them. */
+const LAST_LAYER = 'block5_conv3';
+
 /** The code of what was stopped. */
 export const STOPPED = 'stopped';
 
@@ -80,6 +85,8 @@ export class Team {
   private model: ModelSource | undefined;
   private isClassified = false;
   private runs = 0;
+  /** Helpers that have nothing to do while the first worker has all the weights. */
+  private idle: readonly Helper[] = [];
 
   /**
    * @param engine the first worker's own, which holds the photo
@@ -87,11 +94,26 @@ export class Team {
    */
   constructor(
     public engine: Engine,
-    public helpers: readonly Helper[],
+    private helpers: readonly Helper[],
     private readonly onLoss: (index: number, reason: string) => void,
   ) {}
 
-  private get members(): number {
+  /** Takes other helpers in the place of those before. */
+  async hire(helpers: readonly Helper[]): Promise<void> {
+    this.helpers = helpers;
+    this.idle = [];
+    await this.load(this.model!);
+  }
+
+  /** A helper is known to have gone. */
+  lose(index: number, reason: string): void {
+    [...this.helpers, ...this.idle]
+      .find((helper) => helper.index === index)
+      ?.lose(reason);
+  }
+
+  /** How many workers divide the network at present. */
+  get members(): number {
     return 1 + this.helpers.length;
   }
 
@@ -144,23 +166,42 @@ export class Team {
   /** Classifies the photo that the engine holds, then explains the classes chosen by the result. */
   lookAt(
     choose: (classification: Classification) => readonly number[],
+    how: ExplainOptions = {},
   ): Promise<{ classification: Classification; explanation: Explanation }> {
     return this.withoutLost(true, async () => {
+      await (this.canRun(how) ? this.gather() : this.dissolve());
       const classification = await this.classify();
-      const explanation = await this.mapsOf(choose(classification));
+      const explanation = await this.mapsOf(choose(classification), how);
       return { classification, explanation };
     });
   }
 
   /** Explains classes of the photo that the engine holds. */
-  explain(classes: readonly number[], method?: string): Promise<Explanation> {
+  explain(
+    classes: readonly number[],
+    how: ExplainOptions = {},
+  ): Promise<Explanation> {
     return this.withoutLost(true, async () => {
-      if (!this.canRun(method)) await this.dissolve();
+      if (!this.canRun(how)) await this.dissolve();
       if (!this.isClassified) await this.classify();
-      return this.canRun(method)
-        ? this.mapsOf(classes, method)
-        : this.engine.explain(classes, { method });
+      return this.mapsOf(classes, how);
     });
+  }
+
+  /** What the Grad-CAM map of a class of the photo that the engine holds was made of. */
+  evidence(index: number): Promise<Evidence> {
+    return this.withoutLost(true, async () => {
+      await this.dissolve();
+      if (!this.isClassified) await this.classify();
+      return this.engine.evidence(index);
+    });
+  }
+
+  /** Whether the maps of all classes come at nearly the price of one. */
+  isQuick({ method, layer }: ExplainOptions): boolean {
+    return (
+      (!method || method === 'gradcam') && (!layer || layer === LAST_LAYER)
+    );
   }
 
   /** Ends what is under way, within one layer, with `Stopped`. */
@@ -168,16 +209,31 @@ export class Team {
     this.member?.stop();
   }
 
-  /** Whether members can run a method together. */
-  private canRun(method = 'gradcam'): boolean {
+  /** Whether members can do this together. */
+  private canRun({
+    method = 'gradcam',
+    layer = LAST_LAYER,
+  }: ExplainOptions): boolean {
     const { methods } = this.engine.about();
-    return methods.some(({ name, together }) => together && name === method);
+    const able = methods.some(
+      ({ name, together }) => together && name === method,
+    );
+    return able && layer === LAST_LAYER;
   }
 
   /** Gives the first worker all the weights. */
   private async dissolve(): Promise<void> {
     if (this.members === 1) return;
+    this.idle = this.helpers;
     this.helpers = [];
+    await this.load(this.model!);
+  }
+
+  /** Divides the weights again. */
+  private async gather(): Promise<void> {
+    if (this.idle.length === 0) return;
+    this.helpers = this.idle;
+    this.idle = [];
     await this.load(this.model!);
   }
 
@@ -223,14 +279,15 @@ export class Team {
   /** After `classify`. */
   private async mapsOf(
     classes: readonly number[],
-    method?: string,
+    how: ExplainOptions,
   ): Promise<Explanation> {
+    if (!this.canRun(how)) return this.engine.explain(classes, how);
     const start = performance.now();
     await this.together(
       () => this.engine.beginExplain(classes),
       (api, run) => api.explain(run, classes),
     );
-    const explanation = this.engine.maps(method);
+    const explanation = this.engine.maps(how.method);
     return { ...explanation, milliseconds: performance.now() - start };
   }
 

@@ -7,6 +7,7 @@ import { expose, transfer, wrap } from 'comlink';
 import {
   Engine,
   EngineError,
+  type ExplainOptions,
   type ModelInfo,
   type PhotoInfo,
   type Pixels,
@@ -23,6 +24,8 @@ const PREVIEW_SIDE = 1280;
 /** With more classes than this, heatmaps are made when asked for. */
 const EXPLAIN_ALL_CLASSES = 64;
 const EXPLAIN_FIRST = 5;
+/** Where each class takes a backward pass of its own. */
+const EXPLAIN_ONE = 1;
 
 let module: WebAssembly.Module;
 let team: Team;
@@ -44,14 +47,11 @@ const api: WorkerApi = {
 
   setHelpers: (helpers) =>
     outcome(async () => {
-      team.helpers = reach(helpers);
-      await team.load(model!);
+      await team.hire(reach(helpers));
       return null;
     }),
 
-  lost: (index, reason) => {
-    team.helpers.find((helper) => helper.index === index)?.lose(reason);
-  },
+  lost: (index, reason) => team.lose(index, reason),
 
   stop: (id) => {
     if (held?.id === id) team.stop();
@@ -87,14 +87,17 @@ const api: WorkerApi = {
       return info;
     }),
 
-  look: async () => {
-    const answer = await outcome(look);
+  look: async (how) => {
+    const answer = await outcome(() => look(how));
     return answer.ok
       ? transfer(answer, [answer.value.preview.data.buffer])
       : answer;
   },
 
-  explain: (classes) => outcome(async () => (await team.explain(classes)).maps),
+  explain: (classes, how) =>
+    outcome(async () => (await team.explain(classes, how)).maps),
+
+  evidence: (index) => outcome(() => team.evidence(index)),
 
   overlayPng: async (heatmap, colormap, alpha) => {
     const png = await outcome(async () =>
@@ -104,14 +107,15 @@ const api: WorkerApi = {
   },
 };
 
-async function look(): Promise<Answer> {
+async function look(how: ExplainOptions): Promise<Answer> {
   const { milliseconds: decode } = held!.info;
   const preview = team.engine.preview(PREVIEW_SIDE);
-  const { classification, explanation } = await team.lookAt(({ predictions }) =>
-    (predictions.length > EXPLAIN_ALL_CLASSES
-      ? predictions.slice(0, EXPLAIN_FIRST)
-      : predictions
-    ).map(({ index }) => index),
+  const { classification, explanation } = await team.lookAt(
+    ({ predictions }) =>
+      predictions
+        .slice(0, howMany(predictions.length, how))
+        .map(({ index }) => index),
+    how,
   );
   const { predictions, milliseconds } = classification;
   return {
@@ -125,6 +129,12 @@ async function look(): Promise<Answer> {
       backward: explanation.milliseconds,
     },
   };
+}
+
+/** How many classes are explained before someone asks for them. */
+function howMany(classes: number, how: ExplainOptions): number {
+  if (!team.isQuick(how)) return EXPLAIN_ONE;
+  return classes > EXPLAIN_ALL_CLASSES ? EXPLAIN_FIRST : classes;
 }
 
 function pixelsOf(bitmap: ImageBitmap): Pixels {

@@ -72,15 +72,20 @@ test("an explained photo is the command line's JSON, and no more", () => {
   };
   const values = Float32Array.of(0, 0.1, 1 / 3, 1);
   const heatmap = { class: 0, status: 'ok' as const, max: 9, rows: 2, cols: 2 };
-  const line = explainedLine('a.jpg', result, { ...heatmap, values });
+  const line = explainedLine(
+    'a.jpg',
+    result,
+    { ...heatmap, values },
+    { method: 'hirescam', layer: 'block4_conv3' },
+  );
   expect(line).toEqual({
     photo: 'a.jpg',
     width: 300,
     height: 200,
     top: result.predictions,
     class: 'beagle',
-    method: 'gradcam',
-    layer: 'block5_conv3',
+    method: 'hirescam',
+    layer: 'block4_conv3',
     crop: result.crop,
     heatmap: { rows: 2, cols: 2, values: expect.anything() },
     milliseconds: result.milliseconds,

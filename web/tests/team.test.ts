@@ -151,7 +151,7 @@ test('a helper that crashes is done without, and its part is done again', async 
   await expectSameAnswer(team);
   await expectSameAnswer(team);
   expect(losses).toEqual([[1, 'unreachable executed']]);
-  expect(team.helpers.map(({ index }) => index)).toEqual([0]);
+  expect(team.members).toBe(2);
 });
 
 test('a helper that is gone is done without', async () => {
@@ -161,7 +161,7 @@ test('a helper that is gone is done without', async () => {
   await team.load(weights);
   team.engine.decode(photo);
   const answer = expectSameAnswer(team);
-  setTimeout(() => team.helpers[0]!.lose('it was closed'), 1000);
+  setTimeout(() => team.lose(0, 'it was closed'), 1000);
   await answer;
   expect(losses).toEqual([[0, 'it was closed']]);
 });
@@ -236,11 +236,38 @@ test('a method that needs all weights in one place gets them', async () => {
   await team.load(weights);
   team.engine.decode(photo);
   await expectSameAnswer(team);
-  const { maps } = await team.explain([2], 'layercam');
+  const how = { method: 'layercam', layer: 'block4_conv3' };
+  const { maps } = await team.explain([2], how);
   const engine = await Engine.create(module);
   await engine.loadModel(weights);
   engine.decode(photo);
   engine.classify();
-  const [expected] = engine.explain([2], 'layercam').maps;
+  const [expected] = engine.explain([2], how).maps;
   expectClose(maps[0]!.values, expected!.values, 1e-3);
+  // Then they divide them again.
+  await expectSameAnswer(team);
+  expect(team.members).toBe(2);
+});
+
+test('the evidence of a map adds up, and all weights are in one place for it', async () => {
+  const { team } = await makeTeam(2);
+  await team.load(weights);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+  const { channels, covered, total, rows, cols } = await team.evidence(2);
+  expect(channels.length).toBe(6);
+  expect(total).toBe(256);
+  let before = 1;
+  for (const { channel, alpha, share, values } of channels) {
+    expect(channel).toBeLessThan(total);
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThanOrEqual(before);
+    before = share;
+    expect(values.length).toBe(rows * cols);
+    expect(alpha * Math.max(...values)).toBeGreaterThan(0);
+  }
+  expect(covered.area).toBeGreaterThan(0);
+  expect(covered.area).toBeLessThan(1);
+  expect(covered.probability).toBeGreaterThanOrEqual(0);
+  expect(covered.probability).toBeLessThanOrEqual(1);
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launch } from '../drivers/index.mjs';
 import { photo, scratch } from '../support/files.mjs';
-import { clearPage, openPage, showPhotos } from '../support/page.mjs';
+import { clearPage, openPage, showPhotos, waitFor } from '../support/page.mjs';
 
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve('axe-core'),
@@ -73,6 +73,20 @@ export function accessibility(lab) {
           empty,
           photo('square.jpg'),
         ]);
+        assert.deepEqual(await violations(browser), []);
+      });
+
+      test('everything unfolded', async () => {
+        await browser.evaluate(() => {
+          for (const details of document.querySelectorAll('details')) {
+            details.open = true;
+          }
+        });
+        await waitFor(
+          browser,
+          'the channels of both photos',
+          () => document.querySelectorAll('.channels').length === 2,
+        );
         assert.deepEqual(await violations(browser), []);
       });
     });

@@ -11,7 +11,9 @@ import {
   type PhotoResult,
 } from '../photos';
 
+import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
+import { HowMade } from './how-made';
 import { Icon } from './icon';
 import { Stage } from './stage';
 
@@ -40,7 +42,12 @@ export function PhotoCard({ photo }: { photo: Photo }) {
         </button>
       </header>
       {state.name === 'done' ? (
-        <Answer photo={photo} result={state.result} />
+        <>
+          <Answer photo={photo} result={state.result} />
+          {method.value === 'gradcam' && layer.value === 'block5_conv3' && (
+            <HowMade photo={photo} result={state.result} />
+          )}
+        </>
       ) : state.name === 'failed' ? (
         <p class="failure" role="alert">
           <Icon name="warning" />

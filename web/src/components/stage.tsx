@@ -1,11 +1,11 @@
 import { useSignal, type Signal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { heatmapLabel } from '../describe';
 import type { PhotoResult } from '../photos';
 
 import { opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
+import { useObjectUrl } from './object-url';
 
 /** Pixels of the heatmap's longer side: it is smooth, the browser may enlarge it. */
 const HEAT_SIDE = 256;
@@ -20,6 +20,7 @@ export function Stage(props: {
 }) {
   const { result, map, label, bare } = props;
   const held = useSignal(false);
+  const pointed = useSignal<Cell | undefined>(undefined);
   const { width, height, crop, preview } = result;
   const url = useObjectUrl(preview);
   const whole = crop.width >= width && crop.height >= height;
@@ -52,6 +53,12 @@ export function Stage(props: {
         >
           <div
             style={{ opacity: bare.value || held.value ? 0 : opacity.value }}
+            onPointerMove={(event) => {
+              pointed.value = map && cellUnder(event, map);
+            }}
+            onPointerLeave={() => {
+              pointed.value = undefined;
+            }}
           >
             {map && (
               <HeatCanvas
@@ -62,6 +69,18 @@ export function Stage(props: {
               />
             )}
           </div>
+          {pointed.value && (
+            <output
+              class="cell"
+              aria-hidden="true"
+              style={{
+                left: share(pointed.value.x, 1),
+                top: share(pointed.value.y, 1),
+              }}
+            >
+              {pointed.value.heat.toFixed(2)}
+            </output>
+          )}
           <p>
             {whole
               ? 'the network saw the whole photo'
@@ -72,6 +91,27 @@ export function Stage(props: {
     </figure>
   );
 }
+
+/** A cell of the heatmap: where in the square, from 0 to 1, and its number. */
+interface Cell {
+  x: number;
+  y: number;
+  heat: number;
+}
+
+function cellUnder(
+  { clientX, clientY, currentTarget }: PointerEvent,
+  { rows, cols, values }: Heatmap,
+): Cell {
+  const box = (currentTarget as Element).getBoundingClientRect();
+  const x = clamped((clientX - box.left) / box.width);
+  const y = clamped((clientY - box.top) / box.height);
+  const row = Math.min(rows - 1, Math.floor(y * rows));
+  const col = Math.min(cols - 1, Math.floor(x * cols));
+  return { x, y, heat: values[row * cols + col]! };
+}
+
+const clamped = (value: number) => Math.min(1, Math.max(0, value));
 
 const share = (part: number, whole: number) => `${(100 * part) / whole}%`;
 
@@ -89,11 +129,4 @@ function insetTo(crop: Rect, width: number, height: number): string {
   const right = width - crop.x - crop.width;
   const bottom = height - crop.y - crop.height;
   return `inset(${share(crop.y, height)} ${share(right, width)} ${share(bottom, height)} ${share(crop.x, width)})`;
-}
-
-/** A URL for the blob, given back when the component leaves. */
-function useObjectUrl(blob: Blob): string {
-  const url = useMemo(() => URL.createObjectURL(blob), [blob]);
-  useEffect(() => () => URL.revokeObjectURL(url), [url]);
-  return url;
 }

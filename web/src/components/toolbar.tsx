@@ -1,7 +1,7 @@
 import { painter } from '../backend';
 import { percent } from '../describe';
-import { removeAll } from '../photos';
-import { colormap, opacity } from '../settings';
+import { remakeMaps, removeAll } from '../photos';
+import { colormap, layer, method, opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
 import { Icon } from './icon';
 import { PhotoPicker } from './photo-input';
@@ -59,6 +59,60 @@ export function Toolbar() {
         <Icon name="cross" />
         Clear all
       </button>
+      <HowPicker />
     </section>
+  );
+}
+
+/** By which method, and at which layer, heatmaps are made. */
+function HowPicker() {
+  const info = painter.value?.info;
+  if (!info) return null;
+  const chosen = info.methods.find(({ name }) => name === method.value);
+  const depth = info.layers.indexOf(layer.value);
+  return (
+    <details class="how-picker">
+      <summary>
+        Method: {chosen?.title}
+        {chosen?.has_layer && ` at ${layer.value}`}
+      </summary>
+      <label class="field">
+        <span>Method</span>
+        <select
+          value={method.value}
+          aria-label="Method of the heatmap"
+          onChange={({ currentTarget }) =>
+            void remakeMaps({ method: currentTarget.value })
+          }
+        >
+          {info.methods.map(({ name, title }) => (
+            <option key={name} value={name}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      {chosen?.has_layer && (
+        <label class="field">
+          <span>Layer</span>
+          <input
+            type="range"
+            min="0"
+            max={info.layers.length - 1}
+            step="1"
+            value={depth}
+            aria-label="Layer of the heatmap"
+            aria-valuetext={layer.value}
+            onChange={({ currentTarget }) =>
+              void remakeMaps({
+                layer: info.layers[currentTarget.valueAsNumber]!,
+              })
+            }
+          />
+          <output>{layer.value}</output>
+        </label>
+      )}
+      {chosen && <p>{chosen.about}</p>}
+    </details>
   );
 }
