@@ -20,7 +20,7 @@ std::vector<std::size_t> strongest_channels(const Tensor& map, std::size_t count
     sums[i % channels] += value;
     squares[i % channels] += value * value;
   }
-  const double positions = static_cast<double>(map.size() / channels);
+  const auto positions = static_cast<double>(map.dim(0) * map.dim(1));
   std::vector<double> variances(channels);
   for (std::size_t k = 0; k < channels; ++k) {
     variances[k] = squares[k] - sums[k] * sums[k] / positions;

@@ -1,9 +1,11 @@
 #include "train/feature_record.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstring>
+#include <span>
 
 #include "weights/fingerprint.h"
 
@@ -37,7 +39,8 @@ std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
 std::vector<std::uint8_t> serialize_features(std::uint64_t key, std::span<const float> features) {
   std::vector<std::uint8_t> record(sizeof(Header) + features.size_bytes());
   const std::span<std::uint8_t> values = std::span(record).subspan(sizeof(Header));
-  std::memcpy(values.data(), features.data(), features.size_bytes());
+  std::ranges::transform(std::as_bytes(features), values.begin(),
+                         [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
   const Header header{kMagic, key, features.size(), checksum(values)};
   std::memcpy(record.data(), &header, sizeof header);
   return record;

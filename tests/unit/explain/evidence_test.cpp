@@ -46,7 +46,9 @@ TEST_P(Evidence, ChannelsAreThoseOfTheOraclesAlpha) {
     EXPECT_TRUE(std::ranges::is_sorted(parts, std::ranges::greater(), &ChannelPart::share));
     ASSERT_OK_AND_ASSIGN(const auto first, strongest_channels(run.model, run.activations, c, 2));
     EXPECT_EQ(first.size(), std::min<std::size_t>(2, parts.size()));
-    if (!first.empty()) EXPECT_EQ(first.front().channel, parts.front().channel);
+    if (!first.empty()) {
+      EXPECT_EQ(first.front().channel, parts.front().channel);
+    }
   }
 }
 
