@@ -73,7 +73,8 @@ TEST_P(TinyMembers, AgreeWithPyTorchForEveryNumberOfThem) {
     for (const std::size_t c : classes) {
       SCOPED_TRACE("class " + std::to_string(c));
       EXPECT_TRUE(close(actual[c].values, maps.values().subspan(c * cells, cells)));
-      EXPECT_TRUE(close({&actual[c].maximum, 1}, maxima.values().subspan(c, 1)));
+      // Of tiny_int8 a maximum of 8e-4 is what is left of activations of 1: a little is rounding.
+      EXPECT_TRUE(close({&actual[c].maximum, 1}, maxima.values().subspan(c, 1), 2e-4));
     }
     if (HasFailure()) return;
   }
