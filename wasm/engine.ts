@@ -64,6 +64,8 @@ export interface ModelInfo {
   temperature: number;
   /** With less probability than this for the best class the answer is "not sure"; 0: not known. */
   unsure_below: number;
+  /** Tells networks apart, last layers aside; a head file names the one it belongs to. */
+  fingerprint: string;
   source: string;
   license: string;
   layers: {
@@ -157,6 +159,29 @@ export interface Evidence {
   covered: { area: number; probability: number };
 }
 
+/** How numbers are stored in a model file. */
+export type Precision = 'f32' | 'f16' | 'int8' | 'int4';
+
+/** What is to be taught, and how it will be tested. */
+export interface Teaching {
+  /** Of a training. */
+  steps: number;
+  /** The first makes the layer, the others leave photos out. */
+  trainings: number;
+  /** Into how many the photos are divided to be left out. */
+  groups: number;
+}
+
+/** How far teaching has come. */
+export interface TeachProgress {
+  done: boolean;
+  /** Of the first training, those that are new: the mean loss of each step. */
+  losses: number[];
+  /** Photos that have been left out so far, and how many of them were recognised. */
+  left_out: number;
+  right: number;
+}
+
 export interface Explanation {
   maps: Heatmap[];
   milliseconds: number;
@@ -243,13 +268,7 @@ export class Engine {
     const { wasm, handle } = this;
     const { size: total, read } = pieceReader(source);
 
-    const first = await read(0, HEADER_LENGTH_BYTES);
-    const { header_bytes: headerBytes } = this.withBytes(first, (pointer) =>
-      this.call<{ header_bytes: number }>(
-        wasm.gradcam_model_header_bytes(handle, pointer, first.length, total),
-      ),
-    );
-    const header = await read(0, headerBytes);
+    const header = await this.readHeader(source);
     const { tensors } = this.withBytes(header, (pointer) =>
       this.call<{ tensors: TensorPlace[] }>(
         wasm.gradcam_model_begin(
@@ -274,6 +293,84 @@ export class Engine {
       }
     }
     return this.call(wasm.gradcam_model_finish(handle));
+  }
+
+  /** The header of a safetensors file, once its length has been checked. */
+  private async readHeader(
+    source: Blob | Uint8Array | PieceReader,
+  ): Promise<Uint8Array> {
+    const { size, read } = pieceReader(source);
+    const first = await read(0, HEADER_LENGTH_BYTES);
+    const { header_bytes: headerBytes } = this.withBytes(first, (pointer) =>
+      this.call<{ header_bytes: number }>(
+        this.wasm.gradcam_model_header_bytes(
+          this.handle,
+          pointer,
+          first.length,
+          size,
+        ),
+      ),
+    );
+    return read(0, headerBytes);
+  }
+
+  /**
+   * Puts the last layer in a head file in the place of the model's own, or that one back. What was
+   * classified is forgotten; on failure nothing is changed.
+   */
+  useHead(head?: Uint8Array): ModelInfo {
+    return this.withBytes(head ?? new Uint8Array(), (pointer) =>
+      this.call<ModelInfo>(
+        this.wasm.gradcam_model_head(this.handle, pointer, head?.length ?? 0),
+      ),
+    );
+  }
+
+  /**
+   * Makes a model file of smaller or larger numbers out of another one, from its first byte to its
+   * last; neither is ever in memory as a whole. Throws what `source` and `write` throw.
+   * @param write takes the next bytes of the new file
+   * @param progress is told the part already written, from 0 to 1
+   */
+  async convertModel(
+    source: Blob | Uint8Array | PieceReader,
+    precision: Precision,
+    write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
+    progress: (part: number) => void = () => {},
+  ): Promise<void> {
+    const { wasm, handle } = this;
+    const { size, read } = pieceReader(source);
+    const header = await this.readHeader(source);
+    type Wanted = { wanted: [number, number] | null };
+    const begun = this.withBytes(header, (pointer) =>
+      this.withText(precision, (name, bytes) =>
+        this.call<{ bytes: number } & Wanted>(
+          wasm.gradcam_convert_begin(
+            handle,
+            pointer,
+            header.length,
+            size,
+            name,
+            bytes,
+          ),
+        ),
+      ),
+    );
+    let { wanted } = begun;
+    let written = 0;
+    for (;;) {
+      const made = this.data();
+      written += made.length;
+      await write(made);
+      progress(written / begun.bytes);
+      if (!wanted) return;
+      const piece = await read(...wanted);
+      ({ wanted } = this.withBytes(piece, (pointer) =>
+        this.call<Wanted>(
+          wasm.gradcam_convert_piece(handle, pointer, piece.length),
+        ),
+      ));
+    }
   }
 
   /** Takes the bytes of an image file as the photo. */
@@ -381,11 +478,59 @@ export class Engine {
    * Begins to classify the photo of member 0 together with the other members, and forgets what was
    * under way. All members must have begun before one is given a message. The photo's
    * preprocessing takes the milliseconds.
+   * @param view 0 is the photo itself, 1 its mirror image, 2 to 5 are corners
    */
-  beginForward(): { milliseconds: number } {
+  beginForward(view = 0): { milliseconds: number } {
     return timed(() =>
-      this.call<object>(this.wasm.gradcam_members_forward(this.handle)),
+      this.call<object>(this.wasm.gradcam_members_forward(this.handle, view)),
     );
+  }
+
+  /** When classifying is done, at any member: what the last layer takes. */
+  features(): Float32Array<ArrayBuffer> {
+    this.call(this.wasm.gradcam_members_features(this.handle));
+    return new Float32Array(this.data().buffer);
+  }
+
+  /**
+   * Begins to train a last layer on photos.
+   * @param features of each view of each photo, one after another, as `features` gives them
+   * @param labels the class of each photo, counted from 0
+   */
+  beginTeaching(
+    features: Float32Array,
+    labels: readonly number[],
+    views: number,
+  ): Teaching {
+    const { buffer, byteOffset, byteLength } = features;
+    return this.withBytes(
+      new Uint8Array(buffer, byteOffset, byteLength),
+      (pointer) =>
+        this.withBytes(bytesOf(labels), (labelPointer) =>
+          this.call<Teaching>(
+            this.wasm.gradcam_teach_begin(
+              this.handle,
+              pointer,
+              labelPointer,
+              labels.length,
+              views,
+            ),
+          ),
+        ),
+    );
+  }
+
+  /** Trains by so many steps, or until the end. */
+  teach(steps: number): TeachProgress {
+    return this.call(this.wasm.gradcam_teach_step(this.handle, steps));
+  }
+
+  /** After the end: the layer as a head file, with a label for each class. */
+  finishTeaching(labels: readonly string[]): Uint8Array<ArrayBuffer> {
+    this.withText(JSON.stringify(labels), (pointer, bytes) =>
+      this.call(this.wasm.gradcam_teach_finish(this.handle, pointer, bytes)),
+    );
+    return this.data();
   }
 
   /** After that is done: begins Grad-CAM of these classes, the same at all members. */
@@ -529,6 +674,15 @@ export class Engine {
       ),
     );
     return this.data();
+  }
+
+  /** Lends `use` a text, and its length in bytes. */
+  private withText<T>(
+    text: string,
+    use: (pointer: number, bytes: number) => T,
+  ): T {
+    const bytes = new TextEncoder().encode(text);
+    return this.withBytes(bytes, (pointer) => use(pointer, bytes.length));
   }
 
   /** Lends `use` a copy of the bytes in the engine's memory. */

@@ -32,6 +32,16 @@ export interface Exports {
     count: number,
   ): number;
   gradcam_model_finish(engine: number): number;
+  gradcam_model_head(engine: number, bytes: number, count: number): number;
+  gradcam_convert_begin(
+    engine: number,
+    header: number,
+    count: number,
+    fileBytes: number,
+    precision: number,
+    precisionBytes: number,
+  ): number;
+  gradcam_convert_piece(engine: number, bytes: number, count: number): number;
   gradcam_photo_decode(engine: number, bytes: number, count: number): number;
   gradcam_photo_rgba(
     engine: number,
@@ -50,7 +60,8 @@ export interface Exports {
     layerBytes: number,
   ): number;
   gradcam_evidence(engine: number, index: number, channels: number): number;
-  gradcam_members_forward(engine: number): number;
+  gradcam_members_forward(engine: number, view: number): number;
+  gradcam_members_features(engine: number): number;
   gradcam_members_explain(
     engine: number,
     classes: number,
@@ -70,6 +81,19 @@ export interface Exports {
     engine: number,
     method: number,
     methodBytes: number,
+  ): number;
+  gradcam_teach_begin(
+    engine: number,
+    features: number,
+    labels: number,
+    photos: number,
+    views: number,
+  ): number;
+  gradcam_teach_step(engine: number, steps: number): number;
+  gradcam_teach_finish(
+    engine: number,
+    labels: number,
+    labelBytes: number,
   ): number;
   gradcam_heat_rgba(
     engine: number,

@@ -11,32 +11,17 @@
 #include <utility>
 #include <vector>
 
+#include "engine.h"
 #include "explain/evidence.h"
 #include "explain/explain.h"
 #include "explain/grad_cam.h"
-#include "explain/json.h"
 #include "image/colormap.h"
 #include "image/decode.h"
 #include "image/overlay.h"
 #include "image/png.h"
-#include "vgg16/loader.h"
-#include "vgg16/member.h"
+#include "train/views.h"
 
 using namespace gradcam;
-
-/// One model or a share of one, one photo, and the outcome of the last call.
-struct gradcam_engine {
-  std::optional<Vgg16Loader> loader;
-  std::optional<Member> member;
-  std::optional<Image> photo;
-  Tensor input;                        // the network's, of photo, where the model is whole
-  bool classified = false;             // the member's activations belong to photo
-  std::vector<std::size_t> explained;  // classes that the members have begun to explain
-  std::vector<Message> messages;       // to other members, the next one last
-
-  std::string message;
-  std::vector<std::uint8_t> data;
-};
 
 namespace {
 
@@ -49,29 +34,6 @@ constexpr std::string_view kSimd =
     "none";
 #endif
 
-/// Turns the outcome of a call into the engine's message and the status that C sees.
-int32_t finish(gradcam_engine* engine, const Result<Json>& result) {
-  engine->message = dump(result ? *result : to_json(result.error()));
-  return result ? 0 : 1;
-}
-
-/// The outcome of a call that has nothing to tell but whether it went well.
-Result<Json> plain(const Result<void>& result) {
-  return result ? Result<Json>(Json::object()) : std::unexpected(result.error());
-}
-
-template <class T>
-void set_data(gradcam_engine* engine, std::span<const T> values) {
-  const auto bytes = std::as_bytes(values);
-  engine->data.resize(bytes.size());
-  std::memcpy(engine->data.data(), bytes.data(), bytes.size());
-}
-
-Result<void> check_model(const gradcam_engine* engine) {
-  if (engine->member) return {};
-  return fail(ErrorCode::kInvalidArgument, "no model is loaded");
-}
-
 Result<void> check_photo(const gradcam_engine* engine) {
   if (engine->photo) return {};
   return fail(ErrorCode::kInvalidArgument, "no photo is loaded");
@@ -83,14 +45,6 @@ Result<void> check_heatmap(int32_t rows, int32_t cols) {
   return fail(ErrorCode::kInvalidArgument, "a heatmap cannot have " + std::to_string(rows) +
                                                " rows and " + std::to_string(cols) + " columns");
 }
-
-Result<std::uint64_t> check_file_bytes(double file_bytes) {
-  constexpr double kLargestExact = 9007199254740992.0;  // 2^53
-  if (file_bytes >= 0 && file_bytes <= kLargestExact) return static_cast<std::uint64_t>(file_bytes);
-  return fail(ErrorCode::kInvalidArgument, "the size of the file is not a number of bytes");
-}
-
-const ModelInfo& model_info(const gradcam_engine* engine) { return engine->member->model().info(); }
 
 Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
                          double file_bytes, const Share& share) {
@@ -224,13 +178,13 @@ Result<Json> evidence(gradcam_engine* engine, std::size_t class_index, std::size
               {"covered", {{"area", covered.area}, {"probability", covered.probability}}}};
 }
 
-Result<void> members_forward(gradcam_engine* engine) {
+Result<void> members_forward(gradcam_engine* engine, std::size_t view) {
   GRADCAM_CHECK_OK(check_model(engine));
   engine->classified = false;
   engine->messages.clear();
   if (engine->member->model().share().member > 0) return engine->member->begin_forward(nullptr);
   GRADCAM_CHECK_OK(check_photo(engine));
-  GRADCAM_TRY(engine->input, preprocess(*engine->photo, model_info(engine).preprocess));
+  GRADCAM_TRY(engine->input, preprocess_view(*engine->photo, model_info(engine).preprocess, view));
   return engine->member->begin_forward(&engine->input);
 }
 
@@ -251,13 +205,6 @@ Result<void> members_receive(gradcam_engine* engine, std::size_t from,
   GRADCAM_CHECK_OK(check_model(engine));
   GRADCAM_TRY(Tensor tensor, Tensor::from({values.size()}, values));
   return engine->member->receive(from, std::move(tensor));
-}
-
-Result<void> check_done(const gradcam_engine* engine) {
-  GRADCAM_CHECK_OK(check_model(engine));
-  const Member& member = *engine->member;
-  if (member.is_classified() && member.progress() == Progress::kDone) return {};
-  return fail(ErrorCode::kInvalidArgument, "the members are not done");
 }
 
 Result<Json> members_predictions(gradcam_engine* engine) {
@@ -403,8 +350,8 @@ int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t
                 explain(engine, {classes, count}, {method, method_bytes}, {layer, layer_bytes}));
 }
 
-int32_t gradcam_members_forward(gradcam_engine* engine) {
-  return finish(engine, plain(members_forward(engine)));
+int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view) {
+  return finish(engine, plain(members_forward(engine, view)));
 }
 
 int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels) {

@@ -61,6 +61,20 @@ int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8
 /// kept.
 int32_t gradcam_model_finish(gradcam_engine* engine);
 
+/// Puts the last layer in a head file (vgg16/head.h) in the place of the model's own, which 0 bytes
+/// put back; gives the description of the model as gradcam_model_finish does. What was classified
+/// is forgotten. On failure nothing is changed.
+int32_t gradcam_model_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
+
+/// Begins to convert a model file to "f32", "f16", "int8" or "int4", for which the engine needs no
+/// model of its own. Takes the header as gradcam_model_begin does. The beginning of the new file is
+/// at gradcam_data: {"bytes": of the new file, "wanted": [begin, end] of the old one}.
+int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
+                              double file_bytes, const char* precision, uint32_t precision_bytes);
+/// Takes the bytes that are wanted; the next bytes of the new file are at gradcam_data. {"wanted":
+/// [begin, end], or null at the end}.
+int32_t gradcam_convert_piece(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
+
 /// Decodes an image file: {"width": w, "height": h, "format": "jpeg", "crop": {"x": .., "y": ..,
 /// "width": .., "height": ..}}. The crop is what the network sees.
 int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
@@ -75,9 +89,9 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 /// each steps, and gets the messages that the others have for it, until it is done. Messages of
 /// one member to another must arrive in their order. Photos are member 0's, and so are the results.
 
-/// Begins to classify the photo, and forgets what was under way. No message may be given to an
-/// engine that has not begun.
-int32_t gradcam_members_forward(gradcam_engine* engine);
+/// Begins to classify a view of the photo (train/views.h; 0 is the photo itself), and forgets what
+/// was under way. No message may be given to an engine that has not begun.
+int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view);
 /// After that is done: begins Grad-CAM of these classes.
 int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count);
 /// 0 if there is something to compute, 1 if a message is lacking, 2 at the end.
@@ -93,6 +107,8 @@ int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const flo
 /// When classifying is done: {"predictions": [{"label": "beagle", "index": 0, "probability": 0.93,
 /// "logit": 8.1}, ... all classes, most probable first]}.
 int32_t gradcam_members_predictions(gradcam_engine* engine);
+/// When classifying is done: the outputs of fc2, which the last layer takes, at gradcam_data.
+int32_t gradcam_members_features(gradcam_engine* engine);
 /// When explaining is done: the heatmaps, as gradcam_explain gives them, by a method that several
 /// members can run.
 int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes);
@@ -112,6 +128,19 @@ int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t
 /// where the map is at least one half, "probability": the class's, of what was left}}. The
 /// activations of those channels are float32 [channels, rows, cols] at gradcam_data.
 int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels);
+
+/// Begins to train a last layer for the model (train/teacher.h) on features of photos, float32
+/// [photos, views, fc2] as gradcam_members_features gives them, with a label for each photo:
+/// {"steps": of a training, "trainings": how many, of which the first makes the layer, "groups":
+/// into how many the photos are divided to be left out}.
+int32_t gradcam_teach_begin(gradcam_engine* engine, const float* features, const int32_t* labels,
+                            uint32_t photos, uint32_t views);
+/// Trains by some steps, as many as are left at most: {"done": whether that was all, "losses": of
+/// the first training, one a step, as far as they are new, "left_out": photos that have been left
+/// out, "right": how many of them were recognised}.
+int32_t gradcam_teach_step(gradcam_engine* engine, uint32_t steps);
+/// Ends it: a head file with these labels, a JSON array, at gradcam_data.
+int32_t gradcam_teach_finish(gradcam_engine* engine, const char* labels, uint32_t label_bytes);
 
 /// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
 /// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.

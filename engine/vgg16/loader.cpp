@@ -307,36 +307,6 @@ std::string Vgg16Loader::fingerprint() const {
   return all.hex();
 }
 
-Result<void> Vgg16Loader::replace_head(const Head& head) {
-  LayerInfo& layer = info_.layers.back();
-  const std::size_t inputs = layer.weight[1];
-  if (head.weight.dim(1) != inputs) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the head takes " + std::to_string(head.weight.dim(1)) +
-                    " inputs, but this model's fc2 has " + std::to_string(inputs) + " outputs");
-  }
-  // Members without a fingerprint have their word of it from the first one.
-  if (!info_.fingerprint.empty() && head.base != info_.fingerprint) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the head was trained on another model: on one of the fingerprint " + head.base +
-                    ", not " + info_.fingerprint);
-  }
-  const Range rows = own_outputs(head.bias.size(), options_.share);
-  GRADCAM_TRY(Tensor weight,
-              Tensor::from({rows.size(), inputs}, head.weight.values().subspan(
-                                                      rows.begin * inputs, rows.size() * inputs)));
-  GRADCAM_TRY(Tensor bias,
-              Tensor::from({rows.size()}, head.bias.values().subspan(rows.begin, rows.size())));
-  GRADCAM_TRY(dense_.back(), Dense::from_float32(std::move(weight), std::move(bias)));
-  info_.parameters -= layer.weight[0] * (inputs + 1);
-  info_.parameters += head.weight.size() + head.bias.size();
-  layer.weight = head.weight.shape();
-  layer.output = head.bias.shape();
-  layer.dtype = dtype_name(DType::kF32);
-  info_.metadata = head.metadata;
-  return {};
-}
-
 Result<Vgg16> Vgg16Loader::finish() {
   for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
     const std::size_t rows = own(targets_[i].layer).size();
@@ -351,7 +321,6 @@ Result<Vgg16> Vgg16Loader::finish() {
     if (own(i).empty()) GRADCAM_CHECK_OK(pack_nothing(i));
   }
   info_.fingerprint = fingerprint();
-  if (options_.head != nullptr) GRADCAM_CHECK_OK(replace_head(*options_.head));
   auto& [fc1, fc2, predictions] = dense_;
   const auto is_packed = [](const Vgg16::Conv& conv) {
     return conv.kernel != nullptr || conv.spec.out_channels == 0;
@@ -362,8 +331,10 @@ Result<Vgg16> Vgg16Loader::finish() {
   }
   GRADCAM_TRY(Dense fc1_sums, fc1->summed_over_positions(map_.grid * map_.grid));
   finished_ = true;
-  return Vgg16(std::move(info_), options_.share, std::move(conv_), *std::move(fc1),
-               std::move(fc1_sums), *std::move(fc2), *std::move(predictions));
+  Vgg16 model(std::move(info_), options_.share, std::move(conv_), *std::move(fc1),
+              std::move(fc1_sums), *std::move(fc2), *std::move(predictions));
+  if (options_.head != nullptr) GRADCAM_CHECK_OK(model.use_head(options_.head.get()));
+  return model;
 }
 
 Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options) {

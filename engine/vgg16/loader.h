@@ -20,15 +20,8 @@ struct LoadOptions {
   std::optional<ConvAlgorithm> convolution = {};
   /// Whose part of the weights to load: all of them, or those of one of several members.
   Share share = {};
-  /// A last layer, with its labels, instead of the file's. Refused with kInvalidArgument if it was
-  /// trained on a model of another fingerprint, or takes other inputs than fc2 gives.
+  /// A last layer, with its labels, instead of the file's: see Vgg16::use_head.
   std::shared_ptr<const Head> head = {};
-};
-
-/// A part of a file, as offsets from its beginning.
-struct FileRange {
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
 };
 
 /// Builds a Vgg16 from a safetensors file that is read piece by piece: of the weights, no more
@@ -103,7 +96,6 @@ class Vgg16Loader {
   Result<void> pack_dense(std::size_t layer);
   Result<void> pack_nothing(std::size_t layer);
   std::string fingerprint() const;
-  Result<void> replace_head(const Head& head);
 
   LoadOptions options_;
   SafetensorsHeader header_;

@@ -64,6 +64,14 @@ Result<Member> Member::create(Vgg16 model) {
   return member;
 }
 
+Result<void> Member::use_head(const Head* head) {
+  GRADCAM_CHECK_OK(model_.use_head(head));
+  is_classified_ = false;
+  stage_ = end_ = 0;
+  GRADCAM_TRY(activations_.logits, Tensor::zeros({model_.classes()}));
+  return {};
+}
+
 // --- Who has what
 
 Range Member::strip(std::size_t member, std::size_t pools) const {

@@ -44,6 +44,9 @@ class Member {
   const Activations& activations() const { return activations_; }
   Activations& activations() { return activations_; }
 
+  /// Vgg16::use_head, after which everything under way is forgotten.
+  Result<void> use_head(const Head* head);
+
   /// Forgets everything under way and begins a forward pass. Member 0 is given the input [size,
   /// size, 3] as `preprocess` gives it, the others null. All members must have begun before one of
   /// them is given a message.

@@ -10,6 +10,7 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "layers/softmax.h"
+#include "vgg16/head.h"
 
 namespace gradcam {
 namespace {
@@ -51,6 +52,47 @@ Result<void> Vgg16::check_whole() const {
                                                " of " + std::to_string(share_.members) +
                                                " with a part of the weights; it cannot do it "
                                                "alone");
+}
+
+Result<void> Vgg16::use_head(const Head* head) {
+  if (head == nullptr) {
+    if (!own_head_) return {};
+    predictions_ = std::move(own_head_->predictions);
+    info_.layers.back() = std::move(own_head_->layer);
+    info_.metadata = std::move(own_head_->metadata);
+    info_.parameters = own_head_->parameters;
+    own_head_.reset();
+    return {};
+  }
+  LayerInfo& layer = info_.layers.back();
+  const std::size_t inputs = layer.weight[1];
+  if (head->weight.dim(1) != inputs) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the head takes " + std::to_string(head->weight.dim(1)) +
+                    " inputs, but this model's fc2 has " + std::to_string(inputs) + " outputs");
+  }
+  // Members without a fingerprint have their word of it from the first one.
+  if (!info_.fingerprint.empty() && head->base != info_.fingerprint) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the head was trained on another model: on one of the fingerprint " + head->base +
+                    ", not " + info_.fingerprint);
+  }
+  const Range rows = own_outputs(head->bias.size(), share_);
+  const auto weights = head->weight.values().subspan(rows.begin * inputs, rows.size() * inputs);
+  GRADCAM_TRY(Tensor weight, Tensor::from({rows.size(), inputs}, weights));
+  GRADCAM_TRY(Tensor bias,
+              Tensor::from({rows.size()}, head->bias.values().subspan(rows.begin, rows.size())));
+  GRADCAM_TRY(Dense dense, Dense::from_float32(std::move(weight), std::move(bias)));
+  if (!own_head_)
+    own_head_.emplace(std::move(predictions_), layer, info_.metadata, info_.parameters);
+  predictions_ = std::move(dense);
+  info_.parameters -= layer.weight[0] * (inputs + 1);
+  info_.parameters += head->weight.size() + head->bias.size();
+  layer.weight = head->weight.shape();
+  layer.output = head->bias.shape();
+  layer.dtype = dtype_name(DType::kF32);
+  info_.metadata = head->metadata;
+  return {};
 }
 
 Result<Activations> Vgg16::make_activations() const {

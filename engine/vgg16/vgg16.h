@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@
 #include "weights/safetensors.h"
 
 namespace gradcam {
+
+struct Head;
 
 /// A layer as a model file has it.
 struct LayerInfo {
@@ -97,6 +100,13 @@ class Vgg16 {
   const Dense& fc1() const { return fc1_; }
   const Dense& fc2() const { return fc2_; }
 
+  /// Puts another last layer, with its labels and what else it says of itself, in the place of the
+  /// model's own; null puts that one back. Activations that were made before have logits of the old
+  /// number of classes. Refused with kInvalidArgument, and nothing is changed, if the head was
+  /// trained on a model of another fingerprint, or takes other inputs than fc2 gives. Of several
+  /// members only the first has a fingerprint to check.
+  Result<void> use_head(const Head* head);
+
   Result<Activations> make_activations() const;
 
   /// input: [size, size, 3] as `preprocess` gives it.
@@ -171,6 +181,14 @@ class Vgg16 {
     std::unique_ptr<Transpose> transpose;
   };
 
+  /// What a head has displaced.
+  struct OwnHead {
+    Dense predictions;
+    LayerInfo layer;
+    ModelMetadata metadata;
+    std::size_t parameters;
+  };
+
   Vgg16(ModelInfo info, Share share, std::array<Conv, kConvLayers> conv, Dense fc1, Dense fc1_sums,
         Dense fc2, Dense predictions);
 
@@ -195,6 +213,7 @@ class Vgg16 {
   Dense fc1_sums_;  // fc1 summed over its positions
   Dense fc2_;
   Dense predictions_;
+  std::optional<OwnHead> own_head_;  // if there is another one in its place
 };
 
 }  // namespace gradcam

@@ -64,184 +64,14 @@ Result<std::vector<TensorInfo>> new_tensors(const WeightMap& map, const ConvertO
   return tensors;
 }
 
-/// A run of a tensor's rows as the file has them.
-struct Rows {
-  std::size_t first;
-  std::size_t count;
-};
+std::size_t row_bytes(const TensorInfo& tensor) {
+  return row_elements(tensor.shape) * dtype_size(tensor.dtype);
+}
 
-class Converter {
- public:
-  Converter(const SafetensorsHeader& file, const WeightMap& map, const ConvertOptions& options,
-            const ReadBytes& read, const WriteBytes& write)
-      : file_(file), map_(map), options_(options), read_(read), write_(write) {}
-
-  Result<void> convert_layer(std::size_t layer) {
-    const LayerWeights& weights = map_.layers[layer];
-    old_scales_.clear();
-    if (weights.scale) {
-      const TensorInfo& scale = file_.tensors[*weights.scale];
-      GRADCAM_CHECK_OK(read_floats(scale, {0, scale.shape[0]}, old_scales_));
-    }
-    new_scales_.clear();
-    for (const Rows& rows : chunks(layer)) {
-      GRADCAM_CHECK_OK(convert_rows(layer, rows));
-    }
-    if (!new_scales_.empty()) GRADCAM_CHECK_OK(write_floats(new_scales_));
-    std::vector<float> bias;
-    const std::vector<Rows> kept = layer == kPredictions && !options_.classes.empty()
-                                       ? chunks(layer)
-                                       : std::vector<Rows>{{0, weights.shape[0]}};
-    for (const Rows& rows : kept) {
-      GRADCAM_CHECK_OK(read_floats(file_.tensors[weights.bias], rows, bias));
-    }
-    return write_floats(bias);
-  }
-
- private:
-  /// The rows that are kept, in the order of the new file, some megabytes at a time.
-  std::vector<Rows> chunks(std::size_t layer) const {
-    std::vector<Rows> result;
-    if (layer == kPredictions && !options_.classes.empty()) {
-      for (const std::size_t index : options_.classes) result.push_back({index, 1});
-      return result;
-    }
-    const Shape& shape = map_.layers[layer].shape;
-    const std::size_t most =
-        std::max<std::size_t>(1, kChunkBytes / (row_elements(shape) * sizeof(float)));
-    for (std::size_t first = 0; first < shape[0]; first += most) {
-      result.push_back({first, std::min(most, shape[0] - first)});
-    }
-    return result;
-  }
-
-  static std::size_t row_bytes(const TensorInfo& tensor) {
-    return row_elements(tensor.shape) * dtype_size(tensor.dtype);
-  }
-
-  static std::unexpected<Error> row_error(const TensorInfo& tensor, std::size_t row,
-                                          const Error& error) {
-    return fail(error.code, "tensor " + quote(tensor.name) + ", row " + std::to_string(row) + ": " +
-                                error.message);
-  }
-
-  /// Leaves rows of a tensor in `bytes_`.
-  Result<void> read_rows(const TensorInfo& tensor, const Rows& rows) {
-    const std::size_t stride = row_bytes(tensor);
-    bytes_.resize(rows.count * stride);
-    return read_(file_.data_offset + tensor.begin + std::uint64_t{rows.first} * stride, bytes_);
-  }
-
-  /// Appends rows of biases or scales.
-  Result<void> read_floats(const TensorInfo& tensor, const Rows& rows, std::vector<float>& values) {
-    GRADCAM_CHECK_OK(read_rows(tensor, rows));
-    const std::size_t old = values.size();
-    values.resize(old + rows.count * row_elements(tensor.shape));
-    const auto status = to_float32(tensor.dtype, bytes_, std::span(values).subspan(old));
-    if (!status) return row_error(tensor, rows.first, status.error());
-    return {};
-  }
-
-  /// One row as float32 in canonical layout, in `row_`.
-  Result<void> decode(std::size_t layer, std::size_t row, std::span<const std::uint8_t> bytes) {
-    const LayerWeights& weights = map_.layers[layer];
-    row_.resize(row_elements(weights.shape));
-    switch (weights.format) {
-      case WeightFormat::kFloat:
-        return read_float_row(map_, layer, file_.tensors[weights.weight].dtype, bytes, scratch_,
-                              row_);
-      case WeightFormat::kInt8:
-        int8_.resize(row_.size());
-        std::ranges::transform(bytes, int8_.begin(),
-                               [](std::uint8_t b) { return std::bit_cast<std::int8_t>(b); });
-        dequantize_int8(int8_, old_scales_[row], row_);
-        break;
-      case WeightFormat::kInt4: {
-        const std::size_t groups = old_scales_.size() / weights.shape[0];
-        dequantize_int4(bytes, std::span(old_scales_).subspan(row * groups, groups), row_);
-        break;
-      }
-    }
-    return {};
-  }
-
-  /// Appends `row_` to `out_` in the new format, and its scales to `new_scales_`.
-  Result<void> encode(std::size_t layer) {
-    const std::size_t channels = layer == kFc1 ? row_.size() / (map_.grid * map_.grid) : 1;
-    const std::size_t old = out_.size();
-    switch (new_dtype(options_.precision, layer, row_.size())) {
-      case DType::kF16:
-        for (const float value : row_) {
-          const Float16 half = f32_to_f16(value);
-          if ((half & kFloat16Magnitude) >= kFloat16Infinity) {
-            return fail(ErrorCode::kInvalidArgument,
-                        "it has a value beyond 65504, too large for float16");
-          }
-          append_little_endian(half);
-        }
-        break;
-      case DType::kI8:
-        int8_.resize(row_.size());
-        new_scales_.push_back(quantize_int8(row_, channels, int8_));
-        out_.resize(old + row_.size());
-        std::ranges::transform(int8_, out_.begin() + static_cast<std::ptrdiff_t>(old),
-                               [](std::int8_t q) { return std::bit_cast<std::uint8_t>(q); });
-        break;
-      case DType::kU8: {
-        const std::size_t groups = (row_.size() + kInt4Group - 1) / kInt4Group;
-        new_scales_.resize(new_scales_.size() + groups);
-        out_.resize(old + row_.size() / 2);
-        quantize_int4(row_, channels, std::span(out_).subspan(old),
-                      std::span(new_scales_).last(groups));
-        break;
-      }
-      default:
-        for (const float value : row_) append_little_endian(std::bit_cast<std::uint32_t>(value));
-        break;
-    }
-    return {};
-  }
-
-  Result<void> convert_rows(std::size_t layer, const Rows& rows) {
-    const TensorInfo& tensor = file_.tensors[map_.layers[layer].weight];
-    GRADCAM_CHECK_OK(read_rows(tensor, rows));
-    const std::size_t stride = row_bytes(tensor);
-    out_.clear();
-    for (std::size_t i = 0; i < rows.count; ++i) {
-      const std::size_t row = rows.first + i;
-      auto status = decode(layer, row, std::span(bytes_).subspan(i * stride, stride));
-      if (status) status = encode(layer);
-      if (!status) return row_error(tensor, row, status.error());
-    }
-    return write_(out_);
-  }
-
-  template <class Bits>
-  void append_little_endian(Bits bits) {
-    for (std::size_t i = 0; i < sizeof(Bits); ++i) {
-      out_.push_back(static_cast<std::uint8_t>(bits >> 8 * i & 0xff));
-    }
-  }
-
-  Result<void> write_floats(std::span<const float> values) {
-    out_.clear();
-    for (const float value : values) append_little_endian(std::bit_cast<std::uint32_t>(value));
-    return write_(out_);
-  }
-
-  const SafetensorsHeader& file_;
-  const WeightMap& map_;
-  const ConvertOptions& options_;
-  const ReadBytes& read_;
-  const WriteBytes& write_;
-  std::vector<float> old_scales_;  // of the layer
-  std::vector<float> new_scales_;
-  std::vector<std::uint8_t> bytes_;
-  std::vector<std::uint8_t> out_;
-  std::vector<float> row_;
-  std::vector<float> scratch_;
-  std::vector<std::int8_t> int8_;
-};
+std::unexpected<Error> row_error(const TensorInfo& tensor, std::size_t row, const Error& error) {
+  return fail(error.code, "tensor " + quote(tensor.name) + ", row " + std::to_string(row) + ": " +
+                              error.message);
+}
 
 }  // namespace
 
@@ -258,15 +88,188 @@ Result<std::vector<TensorInfo>> converted_tensors(const SafetensorsHeader& file,
   return new_tensors(map, options);
 }
 
+Result<ModelConverter> ModelConverter::create(SafetensorsHeader file, ConvertOptions options) {
+  ModelConverter converter;
+  GRADCAM_TRY(converter.map_, map_names(file));
+  GRADCAM_TRY(const std::vector<TensorInfo> tensors, new_tensors(converter.map_, options));
+  converter.beginning_ =
+      serialize_safetensors_header(tensors, serialize_metadata(options.metadata));
+  converter.file_bytes_ = converter.beginning_.size() + tensors.back().end;
+  converter.file_ = std::move(file);
+  converter.options_ = std::move(options);
+  for (std::size_t layer = 0; layer < kLayerNames.size(); ++layer) converter.plan(layer);
+  return converter;
+}
+
+/// The steps of a layer, in the order of the new file, some megabytes at a time.
+void ModelConverter::plan(std::size_t layer) {
+  const LayerWeights& weights = map_.layers[layer];
+  const Shape& shape = weights.shape;
+  const auto add = [&](Step::Part part, std::size_t most) {
+    const bool picks = layer == kPredictions && part != Step::Part::kOldScales;
+    if (picks && !options_.classes.empty()) {
+      for (const std::size_t index : options_.classes) {
+        steps_.push_back({layer, part, index, 1, false});
+      }
+    } else {
+      for (std::size_t first = 0; first < shape[0]; first += most) {
+        steps_.push_back({layer, part, first, std::min(most, shape[0] - first), false});
+      }
+    }
+    steps_.back().ends_part = true;
+  };
+  if (weights.scale) add(Step::Part::kOldScales, shape[0]);
+  add(Step::Part::kWeight,
+      std::max<std::size_t>(1, kChunkBytes / (row_elements(shape) * sizeof(float))));
+  add(Step::Part::kBias, shape[0]);
+}
+
+const TensorInfo& ModelConverter::tensor(const Step& step) const {
+  const LayerWeights& weights = map_.layers[step.layer];
+  switch (step.part) {
+    case Step::Part::kOldScales:
+      return file_.tensors[*weights.scale];
+    case Step::Part::kWeight:
+      return file_.tensors[weights.weight];
+    default:
+      return file_.tensors[weights.bias];
+  }
+}
+
+std::optional<FileRange> ModelConverter::wanted() const {
+  if (next_ == steps_.size()) return std::nullopt;
+  const Step& step = steps_[next_];
+  const TensorInfo& source = tensor(step);
+  const std::uint64_t row = row_bytes(source);
+  const std::uint64_t begin = file_.data_offset + source.begin + step.first * row;
+  return FileRange{begin, begin + step.count * row};
+}
+
+Result<std::span<const std::uint8_t>> ModelConverter::provide(std::span<const std::uint8_t> bytes) {
+  const auto range = wanted();
+  if (!range || range->end - range->begin != bytes.size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the converter was given " + std::to_string(bytes.size()) + " bytes, but wants " +
+                    std::to_string(range ? range->end - range->begin : 0));
+  }
+  const Step& step = steps_[next_];
+  out_.clear();
+  if (step.part == Step::Part::kWeight) {
+    GRADCAM_CHECK_OK(convert_rows(step, bytes));
+    if (step.ends_part) {
+      append_floats(new_scales_);
+      new_scales_.clear();
+      old_scales_.clear();
+    }
+  } else {
+    const TensorInfo& source = tensor(step);
+    std::vector<float> values(step.count * row_elements(source.shape));
+    const auto status = to_float32(source.dtype, bytes, values);
+    if (!status) return row_error(source, step.first, status.error());
+    if (step.part == Step::Part::kBias) {
+      append_floats(values);
+    } else {
+      old_scales_ = std::move(values);
+    }
+  }
+  ++next_;
+  return out_;
+}
+
+/// One row as float32 in canonical layout, in `row_`.
+Result<void> ModelConverter::decode(std::size_t layer, std::size_t row,
+                                    std::span<const std::uint8_t> bytes) {
+  const LayerWeights& weights = map_.layers[layer];
+  row_.resize(row_elements(weights.shape));
+  switch (weights.format) {
+    case WeightFormat::kFloat:
+      return read_float_row(map_, layer, file_.tensors[weights.weight].dtype, bytes, scratch_,
+                            row_);
+    case WeightFormat::kInt8:
+      int8_.resize(row_.size());
+      std::ranges::transform(bytes, int8_.begin(),
+                             [](std::uint8_t b) { return std::bit_cast<std::int8_t>(b); });
+      dequantize_int8(int8_, old_scales_[row], row_);
+      break;
+    case WeightFormat::kInt4: {
+      const std::size_t groups = old_scales_.size() / weights.shape[0];
+      dequantize_int4(bytes, std::span(old_scales_).subspan(row * groups, groups), row_);
+      break;
+    }
+  }
+  return {};
+}
+
+/// Appends `row_` to `out_` in the new format, and its scales to `new_scales_`.
+Result<void> ModelConverter::encode(std::size_t layer) {
+  const std::size_t channels = layer == kFc1 ? row_.size() / (map_.grid * map_.grid) : 1;
+  const std::size_t old = out_.size();
+  switch (new_dtype(options_.precision, layer, row_.size())) {
+    case DType::kF16:
+      for (const float value : row_) {
+        const Float16 half = f32_to_f16(value);
+        if ((half & kFloat16Magnitude) >= kFloat16Infinity) {
+          return fail(ErrorCode::kInvalidArgument,
+                      "it has a value beyond 65504, too large for float16");
+        }
+        append_little_endian(half);
+      }
+      break;
+    case DType::kI8:
+      int8_.resize(row_.size());
+      new_scales_.push_back(quantize_int8(row_, channels, int8_));
+      out_.resize(old + row_.size());
+      std::ranges::transform(int8_, out_.begin() + static_cast<std::ptrdiff_t>(old),
+                             [](std::int8_t q) { return std::bit_cast<std::uint8_t>(q); });
+      break;
+    case DType::kU8: {
+      const std::size_t groups = (row_.size() + kInt4Group - 1) / kInt4Group;
+      new_scales_.resize(new_scales_.size() + groups);
+      out_.resize(old + row_.size() / 2);
+      quantize_int4(row_, channels, std::span(out_).subspan(old),
+                    std::span(new_scales_).last(groups));
+      break;
+    }
+    default:
+      for (const float value : row_) append_little_endian(std::bit_cast<std::uint32_t>(value));
+      break;
+  }
+  return {};
+}
+
+Result<void> ModelConverter::convert_rows(const Step& step, std::span<const std::uint8_t> bytes) {
+  const TensorInfo& source = tensor(step);
+  const std::size_t stride = row_bytes(source);
+  for (std::size_t i = 0; i < step.count; ++i) {
+    const std::size_t row = step.first + i;
+    auto status = decode(step.layer, row, bytes.subspan(i * stride, stride));
+    if (status) status = encode(step.layer);
+    if (!status) return row_error(source, row, status.error());
+  }
+  return {};
+}
+
+template <class Bits>
+void ModelConverter::append_little_endian(Bits bits) {
+  for (std::size_t i = 0; i < sizeof(Bits); ++i) {
+    out_.push_back(static_cast<std::uint8_t>(bits >> 8 * i & 0xff));
+  }
+}
+
+void ModelConverter::append_floats(std::span<const float> values) {
+  for (const float value : values) append_little_endian(std::bit_cast<std::uint32_t>(value));
+}
+
 Result<void> convert_model(const SafetensorsHeader& file, const ConvertOptions& options,
                            const ReadBytes& read, const WriteBytes& write) {
-  GRADCAM_TRY(const WeightMap map, map_names(file));
-  GRADCAM_TRY(const std::vector<TensorInfo> tensors, new_tensors(map, options));
-  GRADCAM_CHECK_OK(
-      write(serialize_safetensors_header(tensors, serialize_metadata(options.metadata))));
-  Converter converter(file, map, options, read, write);
-  for (std::size_t layer = 0; layer < map.layers.size(); ++layer) {
-    GRADCAM_CHECK_OK(converter.convert_layer(layer));
+  GRADCAM_TRY(ModelConverter converter, ModelConverter::create(file, options));
+  GRADCAM_CHECK_OK(write(converter.beginning()));
+  std::vector<std::uint8_t> bytes;
+  for (auto range = converter.wanted(); range; range = converter.wanted()) {
+    bytes.resize(static_cast<std::size_t>(range->end - range->begin));
+    GRADCAM_CHECK_OK(read(range->begin, bytes));
+    GRADCAM_TRY(const std::span<const std::uint8_t> converted, converter.provide(bytes));
+    GRADCAM_CHECK_OK(write(converted));
   }
   return {};
 }

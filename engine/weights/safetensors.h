@@ -66,6 +66,12 @@ struct TensorInfo {
   std::uint64_t end = 0;
 };
 
+/// A part of a file, as offsets from its beginning.
+struct FileRange {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
 /// A checked header: the tensors tile the data buffer, and the data buffer ends with the file.
 struct SafetensorsHeader {
   std::vector<TensorInfo> tensors;              ///< In the order of their data.

@@ -8,6 +8,7 @@ const PACKAGES = [
   '@preact/signals',
   '@preact/signals-core',
   'comlink',
+  'idb',
   'wasm-feature-detect',
 ];
 

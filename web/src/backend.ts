@@ -117,28 +117,6 @@ export function ask<T>(
   }, priority);
 }
 
-/** Puts another model in the place of the present one; false if that one had to stay. */
-export async function useModel(file: File): Promise<boolean> {
-  modelChange.value = { share: 0 };
-  const read = async (begin: number, end: number) => {
-    const bytes = new Uint8Array(await file.slice(begin, end).arrayBuffer());
-    return transfer(bytes, [bytes.buffer]);
-  };
-  const progress = (share: number) => {
-    modelChange.value = { share };
-  };
-  const outcome = await ask((worker) =>
-    worker.loadModel(file.size, proxy(read), proxy(progress)),
-  );
-  if (outcome.ok) {
-    modelChange.value = undefined;
-    network.value = { state: 'ready', model: outcome.value, file: file.name };
-  } else {
-    modelChange.value = { failure: outcome.failure };
-  }
-  return outcome.ok;
-}
-
 /** Starts helpers for the worker in the place of those before; gives the ports to them. */
 function hireHelpers(count: number): MessagePort[] {
   for (const helper of helpers) helper.terminate();

@@ -40,6 +40,12 @@ export function percent(share: number): string {
   return `${rounded}${NARROW_SPACE}%`;
 }
 
+/** 553433881 bytes as "553 MB". */
+export function megabytes(bytes: number): string {
+  const value = bytes / 1e6;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)}${NARROW_SPACE}MB`;
+}
+
 /**
  * The answer in one line.
  * @param predictions sorted, the most probable first

@@ -28,6 +28,11 @@ export async function makeHelperApi(
         await engine.loadModel(source, undefined, share);
         return null;
       }),
+    useHead: (head) =>
+      outcome(async () => {
+        engine.useHead(head);
+        return null;
+      }),
     forward: (run) => together(run, () => engine.beginForward()),
     explain: (run, classes) =>
       together(run, () => engine.beginExplain(classes)),

@@ -11,9 +11,12 @@ import { render } from 'preact';
 import { makeApi } from './api';
 import { startNetwork } from './backend';
 import { App } from './components/app';
+import { resumeModel } from './models';
+import { changeModel } from './photos';
 import { rememberSettings } from './settings';
 
 render(<App />, document.getElementById('app')!);
 rememberSettings();
 startNetwork();
+void changeModel(resumeModel);
 window.gradcam = makeApi();

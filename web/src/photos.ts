@@ -8,7 +8,7 @@ import type {
   Heatmap,
   Rect,
 } from '../../wasm/engine';
-import { ask, stopLooking, useModel } from './backend';
+import { ask, stopLooking } from './backend';
 import { progress } from './describe';
 import { download, stem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
@@ -137,9 +137,11 @@ export async function askEvidence(photo: Photo, index: number): Promise<void> {
   }
 }
 
-/** Looks at every photo anew, with another model. */
-export async function changeModel(file: File): Promise<void> {
-  if (!(await useModel(file))) return;
+/** Looks at every photo anew, once another model has taken its place. */
+export async function changeModel(
+  change: () => Promise<boolean>,
+): Promise<void> {
+  if (!(await change())) return;
   const seen = photos.value.filter(
     ({ file, state: { value } }) =>
       value.name === 'done' || (value.name === 'failed' && file.size > 0),

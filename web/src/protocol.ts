@@ -7,7 +7,10 @@ import type {
   ModelInfo,
   PhotoInfo,
   Pixels,
+  Precision,
   Prediction,
+  Teaching,
+  TeachProgress,
 } from '../../wasm/engine';
 
 /** An error as a value, because a thrown one would lose its code on the way between threads. */
@@ -60,6 +63,30 @@ export interface WorkerApi {
     read: (begin: number, end: number) => Promise<Uint8Array>,
     progress: (share: number) => void,
   ): Promise<Outcome<ModelInfo>>;
+  /** Goes back to the model in the page. */
+  loadOwnModel(): Promise<Outcome<ModelInfo>>;
+  /** `Engine.useHead`. */
+  useHead(head: Uint8Array | undefined): Promise<Outcome<ModelInfo>>;
+  /** `Engine.convertModel`. */
+  convertModel(
+    size: number,
+    read: (begin: number, end: number) => Promise<Uint8Array>,
+    precision: Precision,
+    write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
+    progress: (share: number) => void,
+  ): Promise<Outcome<null>>;
+  /** What the last layer takes, of some views of the photo held. */
+  features(
+    views: readonly number[],
+  ): Promise<Outcome<Float32Array<ArrayBuffer>[]>>;
+  /** Teaches a last layer; gives its head file, and how it did without each photo. */
+  teach(
+    features: Float32Array<ArrayBuffer>,
+    labels: readonly number[],
+    views: number,
+    names: readonly string[],
+    progress: (teaching: Teaching, progress: TeachProgress) => void,
+  ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
   /** Whether the photo with this id is the one that the engine holds. */
   holds(id: number): boolean;
   /** Makes the engine hold a photo: an image file, or what the browser made of one. */

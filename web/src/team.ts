@@ -33,6 +33,8 @@ export interface HelperApi {
     model: Uint8Array<ArrayBuffer> | number,
     read?: PieceReader['read'],
   ): Promise<Outcome<null>>;
+  /** `Engine.useHead`. */
+  useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
   /** Takes part in classifying the photo of the first worker. */
   forward(run: number): Promise<Outcome<null>>;
   /** Takes part in explaining these classes. */
@@ -83,6 +85,8 @@ const PATIENCE = 10;
 export class Team {
   private member: Member | undefined;
   private model: ModelSource | undefined;
+  /** A last layer in the place of the model's own. */
+  private head: Uint8Array | undefined;
   private isClassified = false;
   private runs = 0;
   /** Helpers that have nothing to do while the first worker has all the weights. */
@@ -102,7 +106,7 @@ export class Team {
   async hire(helpers: readonly Helper[]): Promise<void> {
     this.helpers = helpers;
     this.idle = [];
-    await this.load(this.model!);
+    await this.reload();
   }
 
   /** A helper is known to have gone. */
@@ -126,6 +130,7 @@ export class Team {
     progress?: (part: number) => void,
   ): Promise<ModelInfo> {
     this.model = source;
+    this.head = undefined;
     let unreadable: unknown;
     if (!(source instanceof Uint8Array)) {
       const { size, read } = source;
@@ -155,6 +160,45 @@ export class Team {
       }
       this.member = new Member(this.engine, ports[0]!);
       return loading;
+    });
+  }
+
+  /** Brings the present model back, and the head on it, after the failure of another one. */
+  restorer(): () => Promise<void> {
+    const { model, head } = this;
+    return async () => {
+      if (!model) return;
+      await this.load(model);
+      if (head) await this.useHead(head);
+    };
+  }
+
+  /** Puts a head in the place of the model's last layer, or that layer back. */
+  useHead(head: Uint8Array | undefined): Promise<ModelInfo> {
+    return this.withoutLost(true, async () => {
+      // The first one checks whether it fits.
+      const info = this.engine.useHead(head);
+      this.isClassified = false;
+      this.head = head;
+      await allOf(
+        this.helpers.map((helper) =>
+          this.ask(helper, (api) => api.useHead(head)),
+        ),
+      );
+      return info;
+    });
+  }
+
+  /** What the last layer takes, of some views of the photo that the engine holds. */
+  features(views: readonly number[]): Promise<Float32Array<ArrayBuffer>[]> {
+    return this.withoutLost(true, async () => {
+      const result = [];
+      for (const view of views) {
+        await this.classify(view);
+        result.push(this.engine.features());
+      }
+      this.isClassified = false;
+      return result;
     });
   }
 
@@ -226,7 +270,7 @@ export class Team {
     if (this.members === 1) return;
     this.idle = this.helpers;
     this.helpers = [];
-    await this.load(this.model!);
+    await this.reload();
   }
 
   /** Divides the weights again. */
@@ -234,7 +278,14 @@ export class Team {
     if (this.idle.length === 0) return;
     this.helpers = this.idle;
     this.idle = [];
+    await this.reload();
+  }
+
+  /** Loads the present model, and the head on it. */
+  async reload(): Promise<void> {
+    const { head } = this;
     await this.load(this.model!);
+    if (head) await this.useHead(head);
   }
 
   private join(
@@ -259,13 +310,13 @@ export class Team {
     });
   }
 
-  private async classify(): Promise<Classification> {
+  private async classify(view = 0): Promise<Classification> {
     this.isClassified = false;
     let preprocess = 0;
     let start = 0;
     await this.together(
       () => {
-        ({ milliseconds: preprocess } = this.engine.beginForward());
+        ({ milliseconds: preprocess } = this.engine.beginForward(view));
         start = performance.now();
       },
       (api, run) => api.forward(run),
@@ -329,7 +380,7 @@ export class Team {
         if (!(error instanceof HelperLost)) throw error;
         this.helpers = this.helpers.filter((other) => other !== error.helper);
         this.onLoss(error.helper.index, error.message);
-        if (reload) await this.load(this.model!);
+        if (reload) await this.reload();
       }
     }
   }

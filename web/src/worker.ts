@@ -10,6 +10,7 @@ import {
   type ExplainOptions,
   type ModelInfo,
   type PhotoInfo,
+  type PieceReader,
   type Pixels,
 } from '../../wasm/engine';
 import { fromBase64 } from './base64';
@@ -27,9 +28,14 @@ const EXPLAIN_FIRST = 5;
 /** Where each class takes a backward pass of its own. */
 const EXPLAIN_ONE = 1;
 
+/** Steps of teaching between two words to the page. */
+const STEPS_AT_ONCE = 15;
+
 let module: WebAssembly.Module;
 let team: Team;
-let model: ModelSource | undefined;
+let ownModel: ModelSource;
+/** Brings back what last worked. */
+let comeBack = async () => {};
 /** The photo that the engine holds. */
 let held: { id: number; info: PhotoInfo } | undefined;
 
@@ -38,7 +44,8 @@ const api: WorkerApi = {
     outcome(async () => {
       module = compiled;
       team = new Team(await Engine.create(module), reach(helpers), onLoss);
-      return load(fromBase64(texts));
+      ownModel = fromBase64(texts);
+      return load(ownModel);
     }),
 
   serve: async (compiled, port) => {
@@ -57,19 +64,43 @@ const api: WorkerApi = {
     if (held?.id === id) team.stop();
   },
 
-  loadModel: (size, read, progress) => {
-    const unreadable = () => {
-      throw new EngineError(
-        'unreadable_file',
-        'the model file cannot be read; it may have been moved or changed',
+  loadModel: (size, read, progress) =>
+    outcome(() => load(readerOf(size, read), progress)),
+
+  loadOwnModel: () => outcome(() => load(ownModel)),
+
+  useHead: (head) =>
+    outcome(async () => {
+      held = undefined;
+      const info = await team.useHead(head);
+      comeBack = team.restorer();
+      return info;
+    }),
+
+  convertModel: (size, read, precision, write, progress) =>
+    outcome(async () => {
+      await team.engine.convertModel(
+        readerOf(size, read),
+        precision,
+        (bytes) => write(transfer(bytes, [bytes.buffer])),
+        progress,
       );
-    };
-    const reader = {
-      size,
-      read: (begin: number, end: number) => read(begin, end).catch(unreadable),
-    };
-    return outcome(() => load(reader, progress));
-  },
+      return null;
+    }),
+
+  features: (views) => outcome(() => team.features(views)),
+
+  teach: (features, labels, views, names, progress) =>
+    outcome(async () => {
+      const { engine } = team;
+      const teaching = engine.beginTeaching(features, labels, views);
+      for (;;) {
+        const made = engine.teach(STEPS_AT_ONCE);
+        // Waits for the page, so that it can draw and this worker hears of other things.
+        await progress(teaching, made);
+        if (made.done) return engine.finishTeaching(names);
+      }
+    }),
 
   holds: (id) => held?.id === id,
 
@@ -106,6 +137,19 @@ const api: WorkerApi = {
     return png.ok ? transfer(png, [png.value.buffer]) : png;
   },
 };
+
+function readerOf(size: number, read: PieceReader['read']): PieceReader {
+  const unreadable = () => {
+    throw new EngineError(
+      'unreadable_file',
+      'the model file cannot be read; it may have been moved or changed',
+    );
+  };
+  return {
+    size,
+    read: (begin, end) => read(begin, end).catch(unreadable),
+  };
+}
 
 async function look(how: ExplainOptions): Promise<Answer> {
   const { milliseconds: decode } = held!.info;
@@ -159,12 +203,12 @@ async function load(
 ): Promise<ModelInfo> {
   try {
     const info = await team.load(source, progress);
-    model = source;
+    comeBack = team.restorer();
     held = undefined;
     return info;
   } catch (error) {
     // Some members may have the new one already.
-    if (model) await team.load(model);
+    await comeBack();
     throw error;
   }
 }
@@ -180,7 +224,7 @@ async function restart(cause: unknown): Promise<string> {
   const reason = reasonOf(cause);
   try {
     team.engine = await Engine.create(module);
-    await team.load(model!);
+    await comeBack();
     return `the engine failed at this and was started anew (${reason})`;
   } catch {
     return `the engine failed and could not be started anew (${reason})`;

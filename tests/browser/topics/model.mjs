@@ -6,6 +6,7 @@ import { explain } from '../support/cli.mjs';
 import { model, photo, scratch } from '../support/files.mjs';
 import {
   assertSameAnswer,
+  openPage,
   resultLines,
   showPhotos,
   waitFor,
@@ -72,6 +73,83 @@ export function otherModel(lab) {
       );
       await check();
     });
+
+    test('it is kept, smaller if asked for, and at work when the page is opened again', async () => {
+      await choosePrecision('int8');
+      await choose(model);
+      await waitFor(lab.browser, 'the smaller one to be kept', () =>
+        /default.safetensors, I8/.test(
+          document.querySelector('.kept')?.textContent,
+        ),
+      );
+      await openPage(lab.browser);
+      await waitFor(lab.browser, 'the kept one at work', () =>
+        /default.safetensors/.test(
+          document.querySelector('.facts').textContent,
+        ),
+      );
+      await showPhotos(lab.browser, [path]);
+      const { top } = (await resultLines(lab.browser)).get('square.jpg');
+      assert.equal(top[0].label, expected.top[0].label);
+      assert.notEqual(top[0].logit, expected.top[0].logit, 'other numbers');
+    });
+
+    test('the one in the page is a click away, and what is kept can be forgotten', async () => {
+      await click(/back to the model in this page/i);
+      await waitFor(lab.browser, 'the own model', () =>
+        /the one in this page/.test(
+          document.querySelector('.facts').textContent,
+        ),
+      );
+      await showPhotos(lab.browser, [path]);
+      await check();
+      while (
+        await lab.browser.evaluate(() => document.querySelector('.kept li'))
+      ) {
+        await click(/^forget$/i);
+      }
+      await openPage(lab.browser);
+      assert.equal(
+        await lab.browser.evaluate(() => document.querySelector('.kept')),
+        null,
+      );
+    });
+
+    test('one that cannot be kept works for this visit', async () => {
+      await lab.browser.evaluate(() => {
+        IDBObjectStore.prototype.put = () => {
+          throw new DOMException('full', 'QuotaExceededError');
+        };
+      });
+      for (const numbers of ['as it is', 'int8']) {
+        await choosePrecision(numbers);
+        await choose(model);
+        await waitFor(lab.browser, 'the reason', () =>
+          /could not be kept.*not enough room/.test(
+            document.querySelector('.keeping')?.textContent,
+          ),
+        );
+        await showPhotos(lab.browser, [path]);
+        const { top } = (await resultLines(lab.browser)).get('square.jpg');
+        assert.equal(top[0].label, expected.top[0].label);
+      }
+      await openPage(lab.browser);
+    });
+
+    const choosePrecision = (value) =>
+      lab.browser.evaluate((value) => {
+        const select = document.querySelector('.model-picker select');
+        select.value = value;
+        select.dispatchEvent(new Event('change', { bubbles: true }));
+      }, value);
+
+    const click = (words) =>
+      lab.browser.evaluate(async (source) => {
+        const named = ({ textContent }) =>
+          new RegExp(source, 'i').test(textContent);
+        [...document.querySelectorAll('button')].find(named).click();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }, words.source);
 
     async function choose(file) {
       await lab.browser.evaluate(openModelDialog);

@@ -103,6 +103,10 @@ function ModelFacts({ model, file }: { model: ModelInfo; file?: string }) {
         {file ?? 'the one in this page'}: {model.architecture},{' '}
         {(model.parameters / 1e6).toFixed(1)} million weights
       </dd>
+      <dt>Numbers</dt>
+      <dd>{precisions(model)}</dd>
+      <dt>Sees</dt>
+      <dd>{inputOf(model)}</dd>
       <dt>Breeds</dt>
       <dd class="long">{model.labels.map(breed).join(', ')}</dd>
       {model.source && (
@@ -119,6 +123,26 @@ function ModelFacts({ model, file }: { model: ModelInfo; file?: string }) {
       )}
     </>
   );
+}
+
+/** "F16 and I8": as the file stores its weights. */
+function precisions({ layers }: ModelInfo): string {
+  return [...new Set(layers.map(({ dtype }) => dtype))].join(' and ');
+}
+
+/** What a photo is made into before the network looks. */
+function inputOf({ preprocess }: ModelInfo): string {
+  const { size, channels, mean, std } = preprocess;
+  const list = (values: unknown) =>
+    Array.isArray(values) ? values.join(', ') : '';
+  return [
+    `${size} by ${size} points`,
+    typeof channels === 'string' ? channels : '',
+    list(mean) && `mean ${list(mean)}`,
+    list(std) && `deviation ${list(std)}`,
+  ]
+    .filter(Boolean)
+    .join('; ');
 }
 
 function times(milliseconds: PhotoResult['milliseconds']): string {

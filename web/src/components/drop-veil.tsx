@@ -1,6 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import { take } from '../intake';
-import { addPhotos } from '../photos';
+import { useFile } from '../models';
+import { addPhotos, changeModel } from '../photos';
+
+const MODEL_NAME = /\.safetensors$/i;
 
 /** Lets files be dropped anywhere, and says so while they hover. */
 export function DropVeil() {
@@ -29,7 +32,11 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     setHovering(false);
     if (!event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
-    await addPhotos(await take(event.dataTransfer));
+    const { files, refused } = await take(event.dataTransfer);
+    const model = files.find(({ name }) => MODEL_NAME.test(name));
+    if (model) void changeModel(() => useFile(model));
+    const photos = files.filter((file) => !MODEL_NAME.test(file.name));
+    await addPhotos({ files: photos, refused });
   };
   document.addEventListener('dragover', onDragOver);
   document.addEventListener('dragleave', onDragLeave);

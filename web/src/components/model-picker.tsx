@@ -1,32 +1,110 @@
 import { modelChange, network } from '../backend';
-import { percent, sentence } from '../describe';
+import { megabytes, percent, sentence } from '../describe';
+import {
+  forget,
+  keeping,
+  kept,
+  precision,
+  useFile,
+  useKept,
+  useOwnModel,
+} from '../models';
 import { changeModel } from '../photos';
 
 /** Lets another weights file take the place of the model in the page. */
 export function ModelPicker() {
+  const { value } = network;
   const change = modelChange.value;
   const loading = change !== undefined && 'share' in change;
+  const disabled = loading || value.state !== 'ready';
   return (
-    <div class="model-picker">
-      <button
-        class="button"
-        type="button"
-        disabled={loading || network.value.state !== 'ready'}
-        onClick={pick}
-      >
-        Use another model…
-      </button>
+    <section class="model-picker" aria-label="Other models">
+      <div class="model-ways">
+        <button class="button" type="button" disabled={disabled} onClick={pick}>
+          Use another model…
+        </button>
+        <label class="field">
+          <span>Numbers</span>
+          <select
+            value={precision.value}
+            aria-label="Numbers of the new model"
+            onChange={({ currentTarget }) => {
+              precision.value = currentTarget.value as typeof precision.value;
+            }}
+          >
+            <option value="as it is">as in the file</option>
+            <option value="f16">float16, 2 bytes a weight</option>
+            <option value="int8">int8, 1 byte a weight</option>
+            <option value="int4">int4, half a byte a weight</option>
+          </select>
+        </label>
+        {value.state === 'ready' && value.file && (
+          <button
+            class="button"
+            type="button"
+            disabled={disabled}
+            onClick={() => void changeModel(useOwnModel)}
+          >
+            Back to the model in this page
+          </button>
+        )}
+      </div>
+      {loading && <progress value={change.share} aria-label="Model loaded" />}
       <p role="status">
         {loading
           ? `Loading, ${percent(change.share)}`
-          : 'A VGG16 as a .safetensors file, with any number of classes.'}
+          : 'A VGG16 as a .safetensors file, with any number of classes, or a head file for the present one. It can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
         <p class="failure" role="alert">
           {sentence(change.failure.message)} The model before stays in use.
         </p>
       )}
-    </div>
+      <Kept disabled={disabled} />
+    </section>
+  );
+}
+
+function Kept({ disabled }: { disabled: boolean }) {
+  const state = keeping.value;
+  return (
+    <>
+      {state && (
+        <p class="keeping">
+          {'share' in state
+            ? `Keeping it in this browser, ${percent(state.share)}`
+            : `It works for this visit, but could not be kept for the next: ${state.notKept}.`}
+        </p>
+      )}
+      {kept.value.length > 0 && (
+        <ul class="kept" aria-label="Models kept in this browser">
+          {kept.value.map((model) => (
+            <li key={model.id} data-kept={model.name}>
+              <span>
+                {model.name}, {model.precision}, {megabytes(model.size)}
+              </span>
+              <button
+                class="link-button"
+                type="button"
+                disabled={disabled}
+                aria-label={`Use ${model.name}, ${model.precision}`}
+                onClick={() => void changeModel(() => useKept(model))}
+              >
+                Use
+              </button>
+              <button
+                class="link-button"
+                type="button"
+                aria-label={`Forget ${model.name}, ${model.precision}`}
+                onClick={() => void forget(model)}
+              >
+                Forget
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </>
   );
 }
 
@@ -36,7 +114,7 @@ function pick(): void {
   input.accept = '.safetensors';
   input.onchange = () => {
     const file = input.files?.[0];
-    if (file) void changeModel(file);
+    if (file) void changeModel(() => useFile(file));
   };
   input.click();
 }

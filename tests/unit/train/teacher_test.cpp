@@ -1,0 +1,101 @@
+#include "train/teacher.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "support/random.h"
+#include "support/result.h"
+
+namespace gradcam::testing {
+namespace {
+
+constexpr std::size_t kWidth = 24;
+constexpr std::size_t kViews = 2;
+
+/// Photos of two classes in turn, whose first feature tells them apart if `distance` is large.
+Result<Lesson> lesson(std::size_t photos, float distance) {
+  Lesson lesson;
+  std::vector<float> values = Random(3).uniform(photos * kViews * kWidth);
+  for (std::size_t i = 0; i < photos; ++i) {
+    lesson.labels.push_back(i % 2);
+    for (std::size_t view = 0; view < kViews; ++view) {
+      float& first = values[(i * kViews + view) * kWidth];
+      first = 100 + first + (i % 2 == 0 ? distance : -distance);
+    }
+  }
+  GRADCAM_TRY(lesson.features, Tensor::from({photos, kViews, kWidth}, values));
+  return lesson;
+}
+
+Result<Teacher> taught(std::size_t photos, float distance) {
+  GRADCAM_TRY(Lesson given, lesson(photos, distance));
+  GRADCAM_TRY(Teacher teacher, Teacher::create(std::move(given)));
+  while (!teacher.finished()) GRADCAM_CHECK_OK(teacher.step());
+  return teacher;
+}
+
+TEST(Teacher, LearnsWhatCanBeToldApart) {
+  ASSERT_OK_AND_ASSIGN(const Teacher teacher, taught(12, 8));
+  EXPECT_EQ(teacher.losses().size(), Teacher::steps());
+  EXPECT_NEAR(teacher.losses().front(), std::log(2.0), 1e-6);
+  EXPECT_LT(teacher.losses().back(), 0.2);
+  EXPECT_EQ(teacher.left_out().groups, 12);
+  EXPECT_EQ(teacher.left_out().done, 12);
+  EXPECT_EQ(teacher.left_out().right, 12);
+  // The head takes features as they were given.
+  ASSERT_OK_AND_ASSIGN(const DenseParameters head, teacher.head());
+  ASSERT_OK_AND_ASSIGN(const Lesson again, lesson(12, 8));
+  for (std::size_t photo = 0; photo < 12; ++photo) {
+    const float* x = again.features.data() + photo * kViews * kWidth;
+    double logits[2];
+    for (std::size_t c = 0; c < 2; ++c) {
+      logits[c] = double{head.bias.data()[c]};
+      for (std::size_t i = 0; i < kWidth; ++i) {
+        logits[c] += double{head.weight.data()[c * kWidth + i]} * x[i];
+      }
+    }
+    EXPECT_EQ(logits[1] > logits[0], photo % 2 == 1) << photo;
+  }
+}
+
+/// Features that say nothing about the class are learnt by heart, and no more: photos left out are
+/// recognised by chance.
+TEST(Teacher, DoesNotClaimWhatItHasOnlyLearntByHeart) {
+  ASSERT_OK_AND_ASSIGN(const Teacher teacher, taught(40, 0));
+  EXPECT_LT(teacher.losses().back(), 0.6);
+  EXPECT_LT(teacher.left_out().right, 28);
+  EXPECT_GT(teacher.left_out().right, 8);
+  EXPECT_GT(teacher.temperature(), 1);
+}
+
+TEST(Teacher, LeavesManyPhotosOutInTenGroups) {
+  ASSERT_OK_AND_ASSIGN(const Teacher teacher, taught(60, 8));
+  EXPECT_EQ(teacher.left_out().groups, 10);
+  EXPECT_EQ(teacher.left_out().done, 60);
+  EXPECT_GE(teacher.left_out().right, 58);
+}
+
+TEST(Teacher, RefusesWhatCannotBeTaught) {
+  const auto refused = [](std::vector<std::size_t> labels, float value = 1) {
+    Lesson bad;
+    bad.features = *Tensor::zeros({4, 1, 2});
+    bad.features.data()[0] = value;
+    bad.labels = std::move(labels);
+    return error_message(Teacher::create(std::move(bad)), ErrorCode::kInvalidArgument);
+  };
+  EXPECT_NE(refused({0, 0, 0, 0}).find("only one class"), std::string::npos);
+  EXPECT_NE(refused({0, 0, 0, 1}).find("class 1 has 1 photos"), std::string::npos);
+  EXPECT_NE(refused({0, 0, 2, 2}).find("class 1 has 0 photos"), std::string::npos);
+  EXPECT_NE(refused({0, 0, 1, 1, 1}).find("do not go with 5 labels"), std::string::npos);
+  EXPECT_NE(refused({0, 0, 9, 9}).find("more classes than photos"), std::string::npos);
+  EXPECT_NE(refused({0, 0, 1, 1}, std::numeric_limits<float>::infinity()).find("not finite"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace gradcam::testing

@@ -1,0 +1,79 @@
+#pragma once
+
+/// What the C functions of gradcam_wasm.h have in common.
+
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "explain/json.h"
+#include "gradcam_wasm.h"
+#include "image/image.h"
+#include "train/teacher.h"
+#include "vgg16/loader.h"
+#include "vgg16/member.h"
+#include "weights/convert_model.h"
+
+/// One model or a share of one, one photo, and the outcome of the last call.
+struct gradcam_engine {
+  std::optional<gradcam::Vgg16Loader> loader;
+  std::optional<gradcam::ModelConverter> converter;
+  std::optional<gradcam::Member> member;
+  std::optional<gradcam::Image> photo;
+  gradcam::Tensor input;                   // the network's, of photo, where the model is whole
+  bool classified = false;                 // the member's activations belong to photo
+  std::vector<std::size_t> explained;      // classes that the members have begun to explain
+  std::vector<gradcam::Message> messages;  // to other members, the next one last
+  std::optional<gradcam::Teacher> teacher;
+  std::size_t losses_told = 0;  // of the teacher's
+
+  std::string message;
+  std::vector<std::uint8_t> data;
+};
+
+namespace gradcam {
+
+/// Turns the outcome of a call into the engine's message and the status that C sees.
+inline int32_t finish(gradcam_engine* engine, const Result<Json>& result) {
+  engine->message = dump(result ? *result : to_json(result.error()));
+  return result ? 0 : 1;
+}
+
+/// The outcome of a call that has nothing to tell but whether it went well.
+inline Result<Json> plain(const Result<void>& result) {
+  return result ? Result<Json>(Json::object()) : std::unexpected(result.error());
+}
+
+template <class T>
+void set_data(gradcam_engine* engine, std::span<const T> values) {
+  const auto bytes = std::as_bytes(values);
+  engine->data.resize(bytes.size());
+  std::memcpy(engine->data.data(), bytes.data(), bytes.size());
+}
+
+inline Result<void> check_model(const gradcam_engine* engine) {
+  if (engine->member) return {};
+  return fail(ErrorCode::kInvalidArgument, "no model is loaded");
+}
+
+inline Result<std::uint64_t> check_file_bytes(double file_bytes) {
+  constexpr double kLargestExact = 9007199254740992.0;  // 2^53
+  if (file_bytes >= 0 && file_bytes <= kLargestExact) return static_cast<std::uint64_t>(file_bytes);
+  return fail(ErrorCode::kInvalidArgument, "the size of the file is not a number of bytes");
+}
+
+inline const ModelInfo& model_info(const gradcam_engine* engine) {
+  return engine->member->model().info();
+}
+
+inline Result<void> check_done(const gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  const Member& member = *engine->member;
+  if (member.is_classified() && member.progress() == Progress::kDone) return {};
+  return fail(ErrorCode::kInvalidArgument, "the members are not done");
+}
+
+}  // namespace gradcam

@@ -1,0 +1,178 @@
+/**
+ * Model files that stay in this browser, in IndexedDB, in chunks: so that a large one is never in
+ * memory as a whole, neither on its way in nor when it is read.
+ */
+
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { PieceReader } from '../../wasm/engine';
+
+/** A file that is kept. */
+export interface KeptModel {
+  id: number;
+  name: string;
+  /** Bytes. */
+  size: number;
+  /** "F32", "I8", ...: how most of its numbers are stored. */
+  precision: string;
+}
+
+interface Schema extends DBSchema {
+  models: { key: number; value: KeptModel };
+  /** Pieces of a file, of CHUNK bytes but for the last, by the file's id and their number. */
+  chunks: { key: [number, number]; value: ArrayBuffer };
+}
+
+const NAME = 'gradcam';
+export const CHUNK = 4 << 20;
+
+let database: Promise<IDBPDatabase<Schema>> | undefined;
+
+/** Rejects where the browser has no storage for this page, as in some private windows. */
+function open(): Promise<IDBPDatabase<Schema>> {
+  database ??= openDB<Schema>(NAME, 1, {
+    upgrade(db) {
+      db.createObjectStore('models', { keyPath: 'id' });
+      db.createObjectStore('chunks');
+    },
+  });
+  database.catch(() => (database = undefined));
+  return database;
+}
+
+/** The files that are kept, the oldest first; none where there is no storage. */
+export async function keptModels(): Promise<KeptModel[]> {
+  try {
+    return await (await open()).getAll('models');
+  } catch {
+    return [];
+  }
+}
+
+/** Reads a kept file piece by piece. */
+export function readerOfKept({ id, size }: KeptModel): PieceReader {
+  return {
+    size,
+    async read(begin, end) {
+      const db = await open();
+      const bytes = new Uint8Array(end - begin);
+      for (let at = begin; at < end;) {
+        const number = Math.floor(at / CHUNK);
+        const chunk = await db.get('chunks', [id, number]);
+        if (!chunk) throw new Error('a piece of the file is gone');
+        const from = at - number * CHUNK;
+        const part = new Uint8Array(chunk, from).subarray(0, end - at);
+        if (part.length === 0) throw new Error('a piece of the file is short');
+        bytes.set(part, at - begin);
+        at += part.length;
+      }
+      return bytes;
+    },
+  };
+}
+
+export async function forgetModel(id: number): Promise<void> {
+  const db = await open();
+  await db.delete('models', id);
+  await db.delete('chunks', IDBKeyRange.bound([id], [id, Infinity]));
+}
+
+/**
+ * A file on its way into the storage. It can be read back, and is kept for other visits, only once
+ * it has been finished.
+ */
+export class NewModel {
+  private pending = new Uint8Array(CHUNK);
+  private filled = 0;
+  private chunks = 0;
+
+  private static last: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly db: IDBPDatabase<Schema>,
+    private readonly id: number,
+    private readonly end: () => void,
+  ) {}
+
+  /** Waits for the one before. Removes what earlier visits have left unfinished, too. */
+  static async begin(): Promise<NewModel> {
+    const before = NewModel.last;
+    let end = () => {};
+    NewModel.last = new Promise((resolve) => (end = resolve));
+    await before;
+    try {
+      return await NewModel.create(end);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  private static async create(end: () => void): Promise<NewModel> {
+    const db = await open();
+    const ids = (await db.getAllKeys('models')).sort((a, b) => a - b);
+    let free = 0;
+    for (const id of ids) {
+      await deleteBetween(db, free, id);
+      free = id + 1;
+    }
+    await deleteBetween(db, free, Infinity);
+    return new NewModel(db, free, end);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const part = bytes.subarray(at, at + CHUNK - this.filled);
+      this.pending.set(part, this.filled);
+      this.filled += part.length;
+      at += part.length;
+      if (this.filled === CHUNK) await this.flush();
+    }
+  }
+
+  /** Keeps it from now on, in the place of one of the same name and precision. */
+  async finish(name: string, precision: string): Promise<KeptModel> {
+    const size = this.chunks * CHUNK + this.filled;
+    if (this.filled > 0) await this.flush();
+    const kept: KeptModel = { id: this.id, name, size, precision };
+    const others = await this.db.getAll('models');
+    await this.db.put('models', kept);
+    for (const other of others) {
+      if (other.name === name && other.precision === precision) {
+        await forgetModel(other.id);
+      }
+    }
+    this.end();
+    return kept;
+  }
+
+  async abandon(): Promise<void> {
+    await forgetModel(this.id).catch(() => {});
+    this.end();
+  }
+
+  private async flush(): Promise<void> {
+    const chunk = this.pending.buffer.slice(0, this.filled);
+    await this.db.put('chunks', chunk, [this.id, this.chunks++]);
+    this.filled = 0;
+  }
+}
+
+/** Chunks of files that are not kept, with ids from `from` to below `to`. */
+function deleteBetween(
+  db: IDBPDatabase<Schema>,
+  from: number,
+  to: number,
+): Promise<void> {
+  if (from >= to) return Promise.resolve();
+  return db.delete('chunks', IDBKeyRange.bound([from], [to], false, true));
+}
+
+/** Why a file could not be kept, as the end of a sentence. */
+export function reasonNotKept(error: unknown): string {
+  const name =
+    error instanceof Error || error instanceof DOMException ? error.name : '';
+  if (name === 'QuotaExceededError') {
+    return 'there is not enough room for it in this browser';
+  }
+  return 'this browser does not let the page store anything';
+}

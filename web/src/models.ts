@@ -1,0 +1,239 @@
+/** The models that can be at work: the one in the page, files of this visit, and those kept. */
+
+import { signal } from '@preact/signals';
+import { proxy, transfer } from 'comlink';
+import type { ModelInfo, PieceReader, Precision } from '../../wasm/engine';
+import { ask, modelChange, network } from './backend';
+import {
+  CHUNK,
+  forgetModel,
+  keptModels,
+  NewModel,
+  readerOfKept,
+  reasonNotKept,
+  type KeptModel,
+} from './model-store';
+import type { Failure, Outcome } from './protocol';
+
+export const kept = signal<readonly KeptModel[]>([]);
+
+/** What became of keeping the last file: how far it is, or why it is not kept. */
+export const keeping = signal<
+  { share: number } | { notKept: string } | undefined
+>(undefined);
+
+/** The numbers that a file is brought to on its way in. */
+export const precision = signal<Precision | 'as it is'>('as it is');
+
+/** In localStorage: the id of the kept model that was last at work. */
+const LAST = 'gradcam.model';
+/** Heads are small; a larger file is not looked into. */
+const MAX_HEAD = 64 << 20;
+
+/** Lists what is kept, and goes on with the model that was last at work. */
+export async function resumeModel(): Promise<boolean> {
+  kept.value = await keptModels();
+  const last = kept.value.find(({ id }) => String(id) === remembered());
+  return last ? useKept(last) : false;
+}
+
+/** Puts a file in the place of the present model; false if that one had to stay. */
+export async function useFile(file: File): Promise<boolean> {
+  modelChange.value = { share: 0 };
+  keeping.value = undefined;
+  if (await isHead(file)) return useHead(file);
+  const wanted = precision.value;
+  const source = readerOfFile(file);
+  if (wanted !== 'as it is') return useConverted(file.name, source, wanted);
+  const outcome = await load(source, file.name);
+  if (outcome.ok) void keep(file, outcome.value);
+  return outcome.ok;
+}
+
+/** Loads a model that is kept. */
+export async function useKept(model: KeptModel): Promise<boolean> {
+  modelChange.value = { share: 0 };
+  const { ok } = await load(readerOfKept(model), model.name);
+  if (ok) remember(model.id);
+  return ok;
+}
+
+/** Goes back to the model in the page. */
+export async function useOwnModel(): Promise<boolean> {
+  modelChange.value = { share: 0 };
+  remember(undefined);
+  const outcome = await ask((worker) => worker.loadOwnModel());
+  return settle(outcome, undefined).ok;
+}
+
+export async function forget({ id }: KeptModel): Promise<void> {
+  if (remembered() === String(id)) remember(undefined);
+  await forgetModel(id);
+  kept.value = await keptModels();
+}
+
+/** Puts a last layer from a file on the present model. */
+async function useHead(file: File): Promise<boolean> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const outcome = await ask((worker) => worker.useHead(bytes));
+  return settle(outcome, file.name).ok;
+}
+
+/** Makes the numbers smaller into the storage, or, without one, into a Blob for this visit. */
+async function useConverted(
+  name: string,
+  source: PieceReader,
+  wanted: Precision,
+): Promise<boolean> {
+  let shelf: NewModel | undefined;
+  let blob = new Blob();
+  let reason: string | undefined;
+  const write = async (bytes: Uint8Array<ArrayBuffer>) => {
+    blob = new Blob([blob, bytes]);
+    try {
+      if (reason === undefined) {
+        shelf ??= await NewModel.begin();
+        await shelf.write(bytes);
+      }
+    } catch (error) {
+      reason = reasonNotKept(error);
+      await shelf?.abandon();
+    }
+  };
+  const progress = (share: number) => {
+    modelChange.value = { share: share / 2 };
+  };
+  const made = await ask((worker) =>
+    worker.convertModel(
+      source.size,
+      proxy(transferring(source)),
+      wanted,
+      proxy(write),
+      proxy(progress),
+    ),
+  );
+  if (!made.ok) {
+    await shelf?.abandon();
+    return settle(made, undefined).ok;
+  }
+  const outcome = await load(readerOfFile(blob), name, 0.5);
+  if (!outcome.ok || reason !== undefined) {
+    await shelf?.abandon();
+    if (outcome.ok) keeping.value = { notKept: reason! };
+    return outcome.ok;
+  }
+  await finish(shelf!, name, outcome.value);
+  return true;
+}
+
+/** Stores a file that is at work already, a chunk at a time. */
+async function keep(file: File, model: ModelInfo): Promise<void> {
+  let shelf: NewModel | undefined;
+  try {
+    shelf = await NewModel.begin();
+    for (let at = 0; at < file.size; at += CHUNK) {
+      keeping.value = { share: at / file.size };
+      const piece = await file.slice(at, at + CHUNK).arrayBuffer();
+      await shelf.write(new Uint8Array(piece));
+    }
+    await finish(shelf, file.name, model);
+  } catch (error) {
+    await shelf?.abandon();
+    keeping.value = { notKept: reasonNotKept(error) };
+  }
+}
+
+async function finish(
+  shelf: NewModel,
+  name: string,
+  model: ModelInfo,
+): Promise<void> {
+  try {
+    const { id } = await shelf.finish(name, precisionOf(model));
+    remember(id);
+    keeping.value = undefined;
+    kept.value = await keptModels();
+  } catch (error) {
+    await shelf.abandon();
+    keeping.value = { notKept: reasonNotKept(error) };
+  }
+}
+
+/** How most of a model's weights, those of fc1, are stored. */
+export function precisionOf(model: ModelInfo): string {
+  return model.layers.find(({ name }) => name === 'fc1')?.dtype ?? '';
+}
+
+async function load(
+  source: PieceReader,
+  name: string,
+  begin = 0,
+): Promise<Outcome<ModelInfo>> {
+  const progress = (share: number) => {
+    modelChange.value = { share: begin + (1 - begin) * share };
+  };
+  const outcome = await ask((worker) =>
+    worker.loadModel(source.size, proxy(transferring(source)), proxy(progress)),
+  );
+  return settle(outcome, name);
+}
+
+/** Shows how the change of the model went. */
+function settle<T>(outcome: Outcome<T>, name: string | undefined): Outcome<T> {
+  if (outcome.ok) {
+    modelChange.value = undefined;
+    network.value = {
+      state: 'ready',
+      model: outcome.value as ModelInfo,
+      file: name,
+    };
+  } else {
+    modelChange.value = { failure: outcome.failure as Failure };
+  }
+  return outcome;
+}
+
+function transferring({ read }: PieceReader): PieceReader['read'] {
+  return async (begin, end) => {
+    const bytes = await read(begin, end);
+    return transfer(bytes, [bytes.buffer as ArrayBuffer]);
+  };
+}
+
+function readerOfFile(file: Blob): PieceReader {
+  return {
+    size: file.size,
+    read: async (begin, end) =>
+      new Uint8Array(await file.slice(begin, end).arrayBuffer()),
+  };
+}
+
+/** Whether a file says of itself that it is a head. */
+async function isHead(file: File): Promise<boolean> {
+  if (file.size > MAX_HEAD) return false;
+  try {
+    const length = new DataView(await file.slice(0, 8).arrayBuffer());
+    const end = 8 + Number(length.getBigUint64(0, true));
+    const header = JSON.parse(await file.slice(8, end).text());
+    return header.__metadata__.architecture === 'vgg16-head';
+  } catch {
+    return false; // the engine will say what is wrong
+  }
+}
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(LAST);
+  } catch {
+    return null;
+  }
+}
+
+function remember(id: number | undefined): void {
+  try {
+    if (id === undefined) localStorage.removeItem(LAST);
+    else localStorage.setItem(LAST, String(id));
+  } catch {
+    // Then the page opens with its own model.
+  }
+}
