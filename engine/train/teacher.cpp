@@ -130,7 +130,8 @@ Result<void> Teacher::begin_training() {
   GRADCAM_TRY(layers[0], zero_head(classes_, width));
   const ClassifierOptions options{
       .optimizer = {.weight_decay = kWeightDecay, .momentum = kMomentum}, .dropout = 0};
-  GRADCAM_TRY(classifier_, Classifier::create(std::move(layers), options));
+  GRADCAM_TRY(Classifier classifier, Classifier::create(std::move(layers), options));
+  classifier_ = std::make_unique<Classifier>(std::move(classifier));
   step_ = 0;
   return {};
 }

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -75,7 +75,7 @@ class Teacher {
 
   std::size_t training_ = 0;  // 0: on all photos; i + 1: without group i
   std::size_t step_ = 0;
-  std::optional<Classifier> classifier_;
+  std::unique_ptr<Classifier> classifier_;  // of the present training
   Tensor batch_;
   std::vector<std::size_t> batch_labels_;
 
