@@ -111,6 +111,31 @@ export function progress(
   return failed === 0 ? done : `${done}, ${failed} failed`;
 }
 
+/**
+ * How well photos that were left out were recognised, and how much that number is worth: with the
+ * 95 % interval of Wilson (1927) for the rate behind it.
+ */
+export function leftOutVerdict(
+  right: number,
+  photos: number,
+  classes: number,
+): string {
+  const z = 1.96;
+  const rate = right / photos;
+  const centre = (rate + (z * z) / (2 * photos)) / (1 + (z * z) / photos);
+  const half =
+    (z / (1 + (z * z) / photos)) *
+    Math.sqrt((rate * (1 - rate)) / photos + (z * z) / (4 * photos * photos));
+  const range = `between ${percent(centre - half)} and ${percent(Math.min(1, centre + half))}`;
+  const found = `Left out of the training, ${right} of ${photos} photos were recognised`;
+  if (centre - half <= 1 / classes) {
+    return `${found}. That may be luck: the true rate may be anywhere ${range}, and guessing gives ${percent(1 / classes)}. More photos would tell.`;
+  }
+  return photos < 20
+    ? `${found}. These are too few photos to tell exactly: the true rate is ${range}.`
+    : `${found}; the true rate is ${range}.`;
+}
+
 /** What an error says, as a sentence of its own. */
 export function sentence(message: string): string {
   return `${capitalised(message.replace(/[.\s]+$/, ''))}.`;

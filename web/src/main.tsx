@@ -6,6 +6,7 @@ import './styles/photos.css';
 import './styles/breeds.css';
 import './styles/how.css';
 import './styles/about.css';
+import './styles/teach.css';
 
 import { render } from 'preact';
 import { makeApi } from './api';

@@ -8,6 +8,7 @@ import {
   sentence,
   verdict,
   where,
+  leftOutVerdict,
 } from '../src/describe';
 
 const map = (rows: number, cols: number, hot: [number, number][]) => {
@@ -133,4 +134,11 @@ test('progress counts failures as finished', () => {
 test('sentence starts large and ends with one stop', () => {
   expect(sentence('this is no picture')).toBe('This is no picture.');
   expect(sentence('No picture. ')).toBe('No picture.');
+});
+
+test('what photos left out say, and how much', () => {
+  expect(leftOutVerdict(16, 24, 2)).toMatch(/16 of 24.*luck.*47.*82.*50/s);
+  expect(leftOutVerdict(10, 10, 2)).toMatch(/too few.*72.*100/s);
+  expect(leftOutVerdict(95, 100, 2)).toMatch(/95 of 100.*89.*98/s);
+  expect(leftOutVerdict(95, 100, 2)).not.toMatch(/few|luck/);
 });
