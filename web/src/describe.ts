@@ -13,7 +13,7 @@ const PROPER = new Set(
 
 /** Above this a network that does not say itself when it is sure is believed. */
 const SURE = 0.5;
-/** Below this it sees none of its breeds clearly. */
+/** Below this it sees nothing that it knows clearly. */
 const LOST = 0.25;
 
 const NARROW_SPACE = '\u202f';
@@ -56,11 +56,11 @@ export function verdict(
   unsureBelow = 0,
 ): string {
   const [first, second] = predictions;
-  if (!first) return 'The model knows no breeds.';
+  if (!first) return 'The model knows no classes.';
   const best = `${breed(first.label)}, ${percent(first.probability)}`;
   if (!second) return best;
   if (first.probability < LOST) {
-    return `Not sure, perhaps none of its breeds: ${best}`;
+    return `Not sure, perhaps nothing that it knows: ${best}`;
   }
   if (first.probability >= (unsureBelow || SURE)) return best;
   return (

@@ -71,13 +71,13 @@ describe('verdict', () => {
 
   test('believes nothing when all are improbable', () => {
     expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]))).toBe(
-      'Not sure, perhaps none of its breeds: Beagle, 20\u202f%',
+      'Not sure, perhaps nothing that it knows: Beagle, 20\u202f%',
     );
   });
 
   test('copes with one class and with none', () => {
     expect(verdict(predictions(['beagle', 1]))).toBe('Beagle, 100\u202f%');
-    expect(verdict([])).toMatch(/no breeds/);
+    expect(verdict([])).toMatch(/no classes/);
   });
 });
 
