@@ -57,7 +57,11 @@ class Vgg16(nn.Module):
         self.predictions = nn.Linear(inputs, classes)
         self.dropout = nn.Dropout(plan.dropout)
         # Only for training: foretells the teacher's features (the regressor of FitNets).
-        self.regressor = nn.Conv2d(plan.channels[-1], plan.hints, 1) if plan.hints else None
+        self.regressor = None
+        if plan.hints:
+            norm = nn.BatchNorm2d(plan.channels[-1], affine=False)
+            self.regressor = nn.Sequential(norm, nn.Conv2d(plan.channels[-1], plan.hints, 1))
+            nn.init.zeros_(self.regressor[1].weight)
         for layer in self.convs.values():
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.normal_(self.predictions.weight, std=0.01)
@@ -77,6 +81,11 @@ class Vgg16(nn.Module):
         for name in ("fc1", "fc2"):
             x = self.dropout(torch.relu(self.norms[name](self.convs[name](x))))
         return self.predictions(x)
+
+    def foretell(self, features: torch.Tensor) -> torch.Tensor:
+        """The teacher's features, NCHW, at each position."""
+        # Scaled down, else its steps overshoot at rates that suit the other layers.
+        return self.regressor(features) / 8
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classify(self.features(x))

@@ -29,7 +29,7 @@ from model import Plan, Vgg16
 TEACHER_TEMPERATURE = 1.5
 TEACHER_SHARE = 0.7  # of the loss; the rest is the true breed
 TARGET_WEIGHT = 5.0  # how much more often a labels' breed is drawn in pretraining
-HINT_WEIGHT = 2.0  # of foretelling the teacher's features, in the loss
+HINT_WEIGHT = 4.0  # of foretelling the teacher's features, in the loss
 NO_DOG_SHARE = 0.05  # of the views: background alone
 CHECKPOINT_SECONDS = 120
 
@@ -365,7 +365,7 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         with torch.autocast(device.type, torch.bfloat16):
             features = model.features(x)
             logits = model.classify(features)
-            foretold = model.regressor(features) if lesson else None
+            foretold = model.foretell(features) if lesson else None
         if lesson:
             lesson = lesson.to(device)
             loss = loss_of(logits.float(), breed, lesson.soft, stage.smoothing)
