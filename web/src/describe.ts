@@ -141,6 +141,28 @@ export function sentence(message: string): string {
   return `${capitalised(message.replace(/[.\s]+$/, ''))}.`;
 }
 
+/** Of what is warm (at least half of the strongest) in either map, the share that is so in both. */
+export function overlap(a: Map2d, b: Map2d): number {
+  const side = Math.max(a.rows, a.cols, b.rows, b.cols);
+  const isWarm = ({ rows, cols, values }: Map2d, y: number, x: number) => {
+    const row = Math.floor(((y + 0.5) / side) * rows);
+    const col = Math.floor(((x + 0.5) / side) * cols);
+    return values[row * cols + col]! >= 0.5;
+  };
+  let both = 0;
+  let either = 0;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const [inA, inB] = [isWarm(a, y, x), isWarm(b, y, x)];
+      if (inA && inB) both++;
+      if (inA || inB) either++;
+    }
+  }
+  return either === 0 ? 0 : both / either;
+}
+
+type Map2d = Pick<Heatmap, 'rows' | 'cols' | 'values'>;
+
 /** The share of the square that holds at least half of the strongest evidence. */
 function extent({ values }: Pick<Heatmap, 'values'>): number {
   return values.filter((value) => value >= 0.5).length / values.length;

@@ -3,6 +3,7 @@ import {
   breed,
   breedInText,
   heatmapLabel,
+  overlap,
   percent,
   progress,
   sentence,
@@ -141,4 +142,15 @@ test('what photos left out say, and how much', () => {
   expect(leftOutVerdict(10, 10, 2)).toMatch(/too few.*72.*100/s);
   expect(leftOutVerdict(95, 100, 2)).toMatch(/95 of 100.*89.*98/s);
   expect(leftOutVerdict(95, 100, 2)).not.toMatch(/few|luck/);
+});
+
+test('two maps overlap where both are warm, whatever their sizes', () => {
+  const left = map(1, 2, [[0, 0]]);
+  expect(overlap(left, left)).toBe(1);
+  expect(overlap(left, map(1, 2, [[0, 1]]))).toBe(0);
+  expect(overlap(left, map(1, 2, []))).toBe(0);
+  expect(overlap(map(1, 2, []), map(2, 2, []))).toBe(0);
+  const lowerLeft = map(2, 2, [[1, 0]]);
+  expect(overlap(left, lowerLeft)).toBe(0.5);
+  expect(overlap(lowerLeft, left)).toBe(0.5);
 });
