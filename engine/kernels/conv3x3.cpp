@@ -4,16 +4,21 @@
 #include <string>
 
 #include "kernels/conv3x3_implementations.h"
+#include "kernels/winograd_kernels.h"
 
 namespace gradcam {
 namespace {
 
+/// The last ones are not for every processor.
 constexpr auto kAlgorithms = std::to_array<ConvAlgorithm>({
     ConvAlgorithm::kReference,
     ConvAlgorithm::kDirect,
-    ConvAlgorithm::kWinograd,
 #if defined(GRADCAM_WITH_XNNPACK)
     ConvAlgorithm::kXnnpack,
+#endif
+    ConvAlgorithm::kWinograd,
+#if defined(__x86_64__)
+    ConvAlgorithm::kWinogradAvx2,
 #endif
 });
 
@@ -25,19 +30,28 @@ std::string_view conv_algorithm_name(ConvAlgorithm algorithm) {
       return "reference";
     case ConvAlgorithm::kDirect:
       return "direct";
-    case ConvAlgorithm::kWinograd:
-      return "winograd";
     case ConvAlgorithm::kXnnpack:
       return "xnnpack";
+    case ConvAlgorithm::kWinograd:
+      return "winograd";
+    case ConvAlgorithm::kWinogradAvx2:
+      return "winograd_avx2";
   }
   return "";
 }
 
-std::span<const ConvAlgorithm> conv_algorithms() { return kAlgorithms; }
+std::span<const ConvAlgorithm> conv_algorithms() {
+  const std::span<const ConvAlgorithm> all = kAlgorithms;
+#if defined(__x86_64__)
+  static const bool has_avx2 = winograd::has_avx2();
+  if (!has_avx2) return all.first(all.size() - 1);
+#endif
+  return all;
+}
 
 Result<ConvAlgorithm> find_conv_algorithm(std::string_view name) {
   std::string known;
-  for (const ConvAlgorithm algorithm : kAlgorithms) {
+  for (const ConvAlgorithm algorithm : conv_algorithms()) {
     if (conv_algorithm_name(algorithm) == name) return algorithm;
     known += known.empty() ? "" : ", ";
     known += conv_algorithm_name(algorithm);
@@ -47,13 +61,13 @@ Result<ConvAlgorithm> find_conv_algorithm(std::string_view name) {
 }
 
 ConvAlgorithm default_conv_algorithm(std::size_t in_channels) {
-#if defined(GRADCAM_WITH_XNNPACK) && !defined(__wasm__)
-  (void)in_channels;
-  return ConvAlgorithm::kXnnpack;
-#else
   // Below this, Winograd's transforms cost more than its multiplications save.
   constexpr std::size_t kFewChannels = 8;
-  return in_channels < kFewChannels ? ConvAlgorithm::kDirect : ConvAlgorithm::kWinograd;
+  if (in_channels >= kFewChannels) return conv_algorithms().back();
+#if defined(GRADCAM_WITH_XNNPACK) && !defined(__wasm__)
+  return ConvAlgorithm::kXnnpack;
+#else
+  return ConvAlgorithm::kDirect;
 #endif
 }
 
@@ -64,16 +78,25 @@ Result<std::unique_ptr<Conv3x3>> make_conv3x3(ConvAlgorithm algorithm, const Con
       return make_reference_conv3x3(spec, weight, bias);
     case ConvAlgorithm::kDirect:
       return make_direct_conv3x3(spec, weight, bias);
-    case ConvAlgorithm::kWinograd:
-      return make_winograd_conv3x3(spec, weight, bias);
     case ConvAlgorithm::kXnnpack:
 #if defined(GRADCAM_WITH_XNNPACK)
       return make_xnnpack_conv3x3(spec, weight, bias);
 #else
       break;
 #endif
+    case ConvAlgorithm::kWinograd:
+      return make_winograd_conv3x3(spec, weight, bias);
+    case ConvAlgorithm::kWinogradAvx2:
+#if defined(__x86_64__)
+      if (algorithm == conv_algorithms().back()) {
+        return make_winograd_avx2_conv3x3(spec, weight, bias);
+      }
+#endif
+      break;
   }
-  return fail(ErrorCode::kInvalidArgument, "this build has no XNNPACK");
+  return fail(ErrorCode::kInvalidArgument, "the convolution algorithm " +
+                                               std::string(conv_algorithm_name(algorithm)) +
+                                               " does not run here");
 }
 
 }  // namespace gradcam

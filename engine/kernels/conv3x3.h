@@ -65,19 +65,20 @@ class Conv3x3 {
 };
 
 enum class ConvAlgorithm {
-  kReference,  ///< plain loops, accumulated in double: what the others are tested against
-  kDirect,     ///< implicit GEMM over 4-wide vectors; best where there are few input channels
-  kWinograd,   ///< Winograd F(4x4, 3x3) over 4-wide vectors; best everywhere else in wasm
-  kXnnpack,    ///< the XNNPACK library, where it is built in; best natively
+  kReference,     ///< plain loops, accumulated in double: what the others are tested against
+  kDirect,        ///< implicit GEMM over 4-wide vectors; best where there are few input channels
+  kXnnpack,       ///< the XNNPACK library, where it is built in
+  kWinograd,      ///< Winograd F(4x4, 3x3) over 4-wide vectors; best everywhere else
+  kWinogradAvx2,  ///< the same over 8-wide vectors, where the processor has them
 };
 
-/// "reference", "direct", "winograd", "xnnpack".
+/// "reference", "direct", "xnnpack", "winograd", "winograd_avx2".
 std::string_view conv_algorithm_name(ConvAlgorithm algorithm);
 
-/// The algorithm of that name if this build has it.
+/// The algorithm of that name if this build has it and this processor can run it.
 Result<ConvAlgorithm> find_conv_algorithm(std::string_view name);
 
-/// What this build has, the simplest first.
+/// What this build has and this processor can run, the simplest first.
 std::span<const ConvAlgorithm> conv_algorithms();
 
 /// The fastest here for this many input channels.

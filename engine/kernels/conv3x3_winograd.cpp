@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "kernels/conv3x3_implementations.h"
 #include "kernels/gemm_tile.h"
 #include "kernels/simd.h"
+#include "kernels/winograd_kernels.h"
 
 // Winograd's minimal filtering F(4x4, 3x3): Lavin and Gray, "Fast Algorithms for Convolutional
 // Neural Networks", 2015 (arXiv 1509.09308). Every 4x4 tile of the output comes from a 6x6 tile d
@@ -15,20 +17,26 @@
 //   input [H, W, C] -> V [36][k-block][tile][64 + pad] -> M [tile][36][O + pad]
 //     -> output [rows, W, O]
 namespace gradcam {
+namespace winograd {
 namespace {
 
-using simd::F32x4;
-using simd::madd;
-using simd::splat;
+// For any processor, and for every browser.
+#include "kernels/winograd_kernels.inc"
 
-constexpr std::size_t kOut = 4;  // side of an output tile
-constexpr std::size_t kIn = 6;   // side of an input tile
-constexpr std::size_t kPoints = kIn * kIn;
+constexpr Kernels kPortable = {input_tile, multiply_panel, output_tile};
 
-// V is cut into blocks of 64 channels, so that the distance of its rows is a constant that the
-// compiler puts into the loads. The pads keep rows of equal index out of one another's cache sets.
-constexpr std::size_t kDepth = 64;
-constexpr std::size_t kRowFloats = kDepth + 4;
+}  // namespace
+}  // namespace winograd
+
+namespace {
+
+using winograd::kDepth;
+using winograd::Kernels;
+using winograd::kIn;
+using winograd::kOut;
+using winograd::kPoints;
+using winograd::kRowFloats;
+
 constexpr std::size_t kPad = 16;
 
 // Tiles transformed at a time: V and M of a block should stay in the second-level cache, while a
@@ -36,34 +44,6 @@ constexpr std::size_t kPad = 16;
 constexpr std::size_t kMaxTiles = 96;
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
-
-/// B^T d for six vectors.
-inline __attribute__((always_inline)) void transform_input(const F32x4 (&d)[kIn], F32x4 (&t)[kIn]) {
-  const F32x4 a = madd(d[2], splat(-4), d[4]);
-  const F32x4 b = madd(d[1], splat(-4), d[3]);
-  const F32x4 c = d[4] - d[2];
-  const F32x4 half_e = d[3] - d[1];
-  const F32x4 e = half_e + half_e;
-  t[0] = madd(d[0], splat(4), madd(d[2], splat(-5), d[4]));
-  t[1] = a + b;
-  t[2] = a - b;
-  t[3] = c + e;
-  t[4] = c - e;
-  t[5] = madd(d[1], splat(4), madd(d[3], splat(-5), d[5]));
-}
-
-/// A^T m for six vectors.
-inline __attribute__((always_inline)) void transform_output(const F32x4 (&m)[kIn],
-                                                            F32x4 (&y)[kOut]) {
-  const F32x4 a = m[1] + m[2];
-  const F32x4 b = m[1] - m[2];
-  const F32x4 c = m[3] + m[4];
-  const F32x4 d = m[3] - m[4];
-  y[0] = (m[0] + a) + c;
-  y[1] = madd(d, splat(2), b);
-  y[2] = madd(c, splat(4), a);
-  y[3] = madd(d, splat(8), b) + m[5];
-}
 
 /// A value for each of the eight output channels of a panel, in double: weights are transformed
 /// once, at load.
@@ -82,40 +62,6 @@ inline void transform_taps(const Panel& a, const Panel& b, const Panel& c,
   }
 }
 
-/// One 6x6 tile, `channels` deep, into column `tile` of V. Pixels and rows of the source are
-/// `pixel` and `row` floats apart; it may be read up to the next multiple of 4 channels.
-void input_tile(const float* source, std::size_t row, std::size_t pixel, std::size_t channels,
-                float* v, std::size_t v_point, std::size_t v_block) {
-  for (std::size_t c = 0; c < channels; c += simd::kLanes) {
-    F32x4 columns[kIn][kIn];  // [y][x], transformed along y
-    for (std::size_t x = 0; x < kIn; ++x) {
-      F32x4 d[kIn];
-      for (std::size_t y = 0; y < kIn; ++y) d[y] = simd::load(source + y * row + x * pixel + c);
-      F32x4 t[kIn];
-      transform_input(d, t);
-      for (std::size_t y = 0; y < kIn; ++y) columns[y][x] = t[y];
-    }
-    float* target = v + c / kDepth * v_block + c % kDepth;
-    for (std::size_t y = 0; y < kIn; ++y) {
-      F32x4 t[kIn];
-      transform_input(columns[y], t);
-      for (std::size_t x = 0; x < kIn; ++x) {
-        simd::store(target, t[x]);
-        target += v_point;
-      }
-    }
-  }
-}
-
-/// Stores `lanes` (1..4) channels.
-inline void store_lanes(float* p, F32x4 value, std::size_t lanes) {
-  if (lanes == simd::kLanes) {
-    simd::store(p, value);
-  } else {
-    for (std::size_t i = 0; i < lanes; ++i) p[i] = value[i];
-  }
-}
-
 /// One of the three taps g from G g.
 double tap(const double (&u)[kIn], std::size_t index) {
   switch (index) {
@@ -128,14 +74,16 @@ double tap(const double (&u)[kIn], std::size_t index) {
   }
 }
 
+/// The output channels of a convolution in whole panels.
+std::size_t padded_outputs(const Conv3x3Spec& spec) {
+  return round_up(spec.out_channels, kTileColumns);
+}
+
+template <const Kernels& kKernels>
 class WinogradConv3x3 final : public Conv3x3 {
  public:
   WinogradConv3x3(const Conv3x3Spec& spec, AlignedArray<float> u, AlignedArray<float> bias)
       : Conv3x3(spec), u_(std::move(u)), bias_(std::move(bias)) {}
-
-  static std::size_t padded_outputs(const Conv3x3Spec& spec) {
-    return round_up(spec.out_channels, kTileColumns);
-  }
 
   std::size_t workspace_floats(std::size_t height, std::size_t width) const override {
     const Blocking b = blocking(height, width);
@@ -221,14 +169,19 @@ class WinogradConv3x3 final : public Conv3x3 {
       const std::size_t y = (first + i) / b.across * kOut;
       const std::size_t x = (first + i) % b.across * kOut;
       const std::size_t top = spec_.pad_top;
-      float* target = v + i * kRowFloats;
-      if (y >= top && x > 0 && y + kIn - top <= height && x + kIn - 1 <= width) {
-        const float* source = input + ((y - top) * width + (x - 1)) * channels;
-        input_tile(source, width * channels, channels, channels, target, b.v_point, b.v_block);
+      const bool is_inside = y >= top && x > 0 && y + kIn - top <= height && x + kIn - 1 <= width;
+      const float* source = patch;
+      if (is_inside) {
+        source = input + ((y - top) * width + (x - 1)) * channels;
       } else {
         copy_with_zeros(input, height, width, y, x, patch);
-        input_tile(patch, kIn * channels, channels, channels, target, b.v_point, b.v_block);
       }
+      kKernels.input_tile({.source = source,
+                           .row = (is_inside ? width : kIn) * channels,
+                           .channels = channels,
+                           .v = v + i * kRowFloats,
+                           .v_point = b.v_point,
+                           .v_block = b.v_block});
     }
   }
 
@@ -258,32 +211,14 @@ class WinogradConv3x3 final : public Conv3x3 {
     const std::size_t outputs = padded_outputs(spec_);
     for (std::size_t point = 0; point < kPoints; ++point) {
       for (std::size_t o = 0; o < outputs; o += kTileColumns) {
-        const float* panel = u_.get() + (point * outputs + o) * channels;
-        float* target = m + point * m_row() + o;
-        for_each_tile(count, [&](std::size_t first, std::size_t rows) {
-          with_tile_rows(rows, [&]<std::size_t MR>() {
-            multiply_tile<MR>(v + point * b.v_point + first * kRowFloats, b.v_block, panel,
-                              channels, target + first * b.m_tile, b.m_tile);
-          });
-        });
+        kKernels.multiply_panel({.v = v + point * b.v_point,
+                                 .v_block = b.v_block,
+                                 .tiles = count,
+                                 .panel = u_.get() + (point * outputs + o) * channels,
+                                 .channels = channels,
+                                 .m = m + point * m_row() + o,
+                                 .m_tile = b.m_tile});
       }
-    }
-  }
-
-  template <std::size_t MR>
-  static __attribute__((noinline)) void multiply_tile(const float* v, std::size_t v_block,
-                                                      const float* panel, std::size_t channels,
-                                                      float* m, std::size_t m_tile) {
-    F32x4 acc[MR][2] = {};
-    while (channels > kDepth) {
-      accumulate_tile<MR>(v, kRowFloats, panel, kDepth, acc);
-      v += v_block;
-      channels -= kDepth;
-    }
-    accumulate_tile<MR>(v, kRowFloats, panel, channels, acc);
-    for (std::size_t r = 0; r < MR; ++r) {
-      simd::store(m + r * m_tile, acc[r][0]);
-      simd::store(m + r * m_tile + 4, acc[r][1]);
     }
   }
 
@@ -293,42 +228,17 @@ class WinogradConv3x3 final : public Conv3x3 {
                    std::size_t x, bool pool, float* output) const {
     const std::size_t outputs = spec_.out_channels;
     const std::size_t step = pool ? 2 : 1;
-    const std::size_t rows = std::min(kOut, height - y) / step;
-    const std::size_t columns = std::min(kOut, width - x) / step;
     const std::size_t pitch = width / step * outputs;
-    float* corner = output + y / step * pitch + x / step * outputs;
-    for (std::size_t o = 0; o < outputs; o += simd::kLanes) {
-      F32x4 half[kOut][kIn];  // transformed along y
-      for (std::size_t i = 0; i < kIn; ++i) {
-        F32x4 column[kIn];
-        for (std::size_t j = 0; j < kIn; ++j) {
-          column[j] = simd::load(m + (j * kIn + i) * m_row() + o);
-        }
-        F32x4 t[kOut];
-        transform_output(column, t);
-        for (std::size_t j = 0; j < kOut; ++j) half[j][i] = t[j];
-      }
-      const F32x4 bias = simd::load(bias_.get() + o);
-      F32x4 tile[kOut][kOut];
-      for (std::size_t j = 0; j < kOut; ++j) {
-        transform_output(half[j], tile[j]);
-        for (F32x4& value : tile[j]) {
-          value += bias;
-          if (spec_.relu) value = simd::relu(value);
-        }
-      }
-      const std::size_t lanes = std::min<std::size_t>(simd::kLanes, outputs - o);
-      for (std::size_t j = 0; j < rows; ++j) {
-        for (std::size_t i = 0; i < columns; ++i) {
-          F32x4 value = tile[j][i];
-          if (pool) {
-            value = simd::max(simd::max(tile[2 * j][2 * i], tile[2 * j][2 * i + 1]),
-                              simd::max(tile[2 * j + 1][2 * i], tile[2 * j + 1][2 * i + 1]));
-          }
-          store_lanes(corner + j * pitch + i * outputs + o, value, lanes);
-        }
-      }
-    }
+    kKernels.output_tile({.m = m,
+                          .m_row = m_row(),
+                          .bias = bias_.get(),
+                          .outputs = outputs,
+                          .relu = spec_.relu,
+                          .pool = pool,
+                          .rows = std::min(kOut, height - y) / step,
+                          .columns = std::min(kOut, width - x) / step,
+                          .corner = output + y / step * pitch + x / step * outputs,
+                          .pitch = pitch});
   }
 
   AlignedArray<float> u_;     // [36][O / 8][C][8], the transformed weights
@@ -339,7 +249,7 @@ class WinogradConv3x3 final : public Conv3x3 {
 /// each of the 36 matrices, which lie far apart, is written 32 bytes at a time.
 Result<AlignedArray<float>> pack_weights(const Conv3x3Spec& spec, const float* weight) {
   const std::size_t channels = spec.in_channels;
-  const std::size_t outputs = WinogradConv3x3::padded_outputs(spec);
+  const std::size_t outputs = padded_outputs(spec);
   GRADCAM_TRY(AlignedArray<float> u, allocate_array<float>(kPoints * outputs * channels));
   for (std::size_t first = 0; first < outputs; first += kTileColumns) {
     const std::size_t lanes = std::min(kTileColumns, spec.out_channels - first);
@@ -369,15 +279,28 @@ Result<AlignedArray<float>> pack_weights(const Conv3x3Spec& spec, const float* w
   return u;
 }
 
+template <const Kernels& kKernels>
+Result<std::unique_ptr<Conv3x3>> make(const Conv3x3Spec& spec, const float* weight,
+                                      const float* bias) {
+  GRADCAM_TRY(AlignedArray<float> u, pack_weights(spec, weight));
+  GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(padded_outputs(spec)));
+  std::copy_n(bias, spec.out_channels, biases.get());
+  return std::make_unique<WinogradConv3x3<kKernels>>(spec, std::move(u), std::move(biases));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Conv3x3>> make_winograd_conv3x3(const Conv3x3Spec& spec, const float* weight,
                                                        const float* bias) {
-  GRADCAM_TRY(AlignedArray<float> u, pack_weights(spec, weight));
-  GRADCAM_TRY(AlignedArray<float> biases,
-              allocate_array<float>(WinogradConv3x3::padded_outputs(spec)));
-  std::copy_n(bias, spec.out_channels, biases.get());
-  return std::make_unique<WinogradConv3x3>(spec, std::move(u), std::move(biases));
+  return make<winograd::kPortable>(spec, weight, bias);
 }
+
+#if defined(__x86_64__)
+Result<std::unique_ptr<Conv3x3>> make_winograd_avx2_conv3x3(const Conv3x3Spec& spec,
+                                                            const float* weight,
+                                                            const float* bias) {
+  return make<winograd::kAvx2>(spec, weight, bias);
+}
+#endif
 
 }  // namespace gradcam

@@ -43,30 +43,20 @@ inline __attribute__((always_inline)) void accumulate_tile(const float* a, std::
   }
 }
 
-/// Calls `run.template operator()<MR>()` for the MR asked for, 1..kTileRows.
-template <class Run>
+/// Calls `run.template operator()<MR>()` for the MR asked for, 1..MaxRows.
+template <std::size_t MaxRows = kTileRows, class Run>
 inline void with_tile_rows(std::size_t rows, Run&& run) {
-  switch (rows) {
-    case 1:
-      return run.template operator()<1>();
-    case 2:
-      return run.template operator()<2>();
-    case 3:
-      return run.template operator()<3>();
-    case 4:
-      return run.template operator()<4>();
-    case 5:
-      return run.template operator()<5>();
-    default:
-      return run.template operator()<kTileRows>();
+  if constexpr (MaxRows > 1) {
+    if (rows < MaxRows) return with_tile_rows<MaxRows - 1>(rows, run);
   }
+  run.template operator()<MaxRows>();
 }
 
 /// Walks `count` rows in tiles that differ by at most one row, so that no tile is tiny:
 /// visit(first, rows).
-template <class Visit>
+template <std::size_t MaxRows = kTileRows, class Visit>
 inline void for_each_tile(std::size_t count, Visit&& visit) {
-  const std::size_t tiles = (count + kTileRows - 1) / kTileRows;
+  const std::size_t tiles = (count + MaxRows - 1) / MaxRows;
   std::size_t first = 0;
   for (std::size_t i = 0; i < tiles; ++i) {
     const std::size_t rows = count / tiles + (i < count % tiles ? 1 : 0);
