@@ -1,221 +1,24 @@
-#include "explain/explain.h"
-
 #include <algorithm>
-#include <charconv>
-#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <memory>
-#include <optional>
-#include <set>
+#include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/explainer.h"
 #include "cli/files.h"
-#include "cli/progress.h"
-#include "cli/team.h"
+#include "cli/in_order.h"
 #include "explain/json.h"
-#include "image/colormap.h"
-#include "image/decode.h"
-#include "image/overlay.h"
-#include "image/png.h"
 
 namespace gradcam {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct ExplainCommand {
-  std::vector<std::string> inputs;
-  std::string model;
-  std::string head;
-  std::string target = "top";
-  std::size_t top = 5;
-  std::string method = "gradcam";
-  std::vector<std::string> layers = {"block5_conv3"};
-  std::vector<std::string> smooth;
-  std::string channels = "32";
-  std::string out;
-  std::string colormap = std::string(kDefaultColormap);
-  std::string convolution;
-  std::size_t workers = 1;
-  float alpha = 0.5f;
-  bool json = false;
-};
-
-/// What is known about a photo when it is done.
-struct Explanation {
-  int width = 0;
-  int height = 0;
-  std::vector<Prediction> predictions;
-  std::size_t target = 0;
-  Box crop;
-  Heatmap heatmap;
-  double decode_ms = 0;
-  double forward_ms = 0;
-  double backward_ms = 0;
-  std::string overlay;  // the file written, if any
-};
-
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    return std::chrono::duration<double, std::milli>(now - std::exchange(start_, now)).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-/// A number from its digits alone.
-std::optional<std::size_t> parse_number(const std::string& text) {
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Method& method) {
-  ExplainOptions options{.layers = {}};
-  for (const std::string& name : command.layers) {
-    GRADCAM_TRY(const std::size_t layer, find_map_layer(name));
-    options.layers.push_back(layer);
-  }
-  const ExplainCommand usual;
-  if (!method.has_layer && command.layers != usual.layers) {
-    return fail(ErrorCode::kInvalidArgument,
-                std::string(method.name) + " looks at the input itself; leave out --layer");
-  }
-  for (const std::string& smooth : command.smooth) {
-    (smooth == "flip" ? options.augment : options.principal_component) = true;
-  }
-  if (options.principal_component && !method.has_channels) {
-    return fail(ErrorCode::kInvalidArgument,
-                std::string(method.name) + " adds up no channels; leave out --smooth eigen");
-  }
-  const auto channels = parse_number(command.channels);
-  if (command.channels != "all" && channels.value_or(0) == 0) {
-    return fail(ErrorCode::kInvalidArgument,
-                "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
-  }
-  options.channels = channels.value_or(0);
-  if (method.is_slow) {
-    options.progress = [](std::size_t done, std::size_t total) {
-      show_progress(done + 1, total, "passes");
-      return true;
-    };
-  }
-  return options;
-}
-
-/// Everything that stays the same from photo to photo.
-class Explainer {
- public:
-  static Result<Explainer> create(const ExplainCommand& options) {
-    const fs::path path = options.model.empty() ? default_model() : fs::path(options.model);
-    if (path.empty()) {
-      return fail(ErrorCode::kInvalidArgument, "name a model with --model");
-    }
-    LoadOptions load;
-    if (!options.convolution.empty()) {
-      GRADCAM_TRY(load.convolution, find_conv_algorithm(options.convolution));
-    }
-    GRADCAM_TRY(load.head, load_head(options.head));
-    GRADCAM_TRY(const Method method, find_method(options.method));
-    GRADCAM_TRY(const ExplainOptions how, how_to_explain(options, method));
-    GRADCAM_CHECK_OK(check_workers(method, how, options.workers));
-    GRADCAM_TRY(const Colormap colormap, find_colormap(options.colormap));
-    auto team = Team::load(path, options.workers, load);
-    if (!team) return fail(team.error().code, path.string() + ": " + team.error().message);
-    Explainer explainer(options, *std::move(team), method, colormap);
-    explainer.how_ = how;
-    GRADCAM_TRY(explainer.target_, explainer.find_class(options.target));
-    return explainer;
-  }
-
-  const ModelInfo& info() const { return team_.model().info(); }
-
-  Result<Explanation> explain(const fs::path& path) {
-    Explanation result;
-    Stopwatch watch;
-    GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(path));
-    GRADCAM_TRY(const Image photo, decode_image(bytes));
-    GRADCAM_TRY(const Tensor input, preprocess(photo, info().preprocess));
-    result.width = photo.width;
-    result.height = photo.height;
-    result.crop = crop_box(info().preprocess, photo.width, photo.height);
-    result.decode_ms = watch.lap();
-
-    GRADCAM_CHECK_OK(team_.forward(input));
-    result.predictions = team_.predictions();
-    result.forward_ms = watch.lap();
-
-    result.target = target_.value_or(result.predictions.front().index);
-    GRADCAM_TRY(std::vector<Heatmap> maps, team_.explain(method_, input, {{result.target}}, how_));
-    result.heatmap = std::move(maps.front());
-    result.backward_ms = watch.lap();
-
-    if (!options_.out.empty()) {
-      GRADCAM_TRY(result.overlay, write_overlay(path, photo, result));
-    }
-    return result;
-  }
-
- private:
-  Explainer(const ExplainCommand& options, Team team, Method method, Colormap colormap)
-      : options_(options), team_(std::move(team)), method_(method), colormap_(colormap) {}
-
-  /// A class by its label or its number; nothing for "top".
-  Result<std::optional<std::size_t>> find_class(const std::string& name) const {
-    if (name == "top") return std::nullopt;
-    const auto& labels = info().metadata.labels;
-    if (const auto it = std::ranges::find(labels, name); it != labels.end()) {
-      return static_cast<std::size_t>(it - labels.begin());
-    }
-    if (const auto index = parse_number(name); index && *index < labels.size()) return *index;
-    std::string known;
-    for (std::size_t i = 0; i < std::min<std::size_t>(labels.size(), 20); ++i) {
-      known += (i > 0 ? ", " : "") + labels[i];
-    }
-    if (labels.size() > 20) known += ", ...";
-    return fail(ErrorCode::kInvalidArgument, "the model has no class \"" + name + "\"; it has " +
-                                                 std::to_string(labels.size()) +
-                                                 ", counted from 0: " + known);
-  }
-
-  /// DIR/<stem>.<class>.png, or <stem>-2.<class>.png if this run has written that one already.
-  Result<std::string> write_overlay(const fs::path& path, const Image& photo,
-                                    const Explanation& result) {
-    const Heatmap& map = result.heatmap;
-    GRADCAM_TRY(const Image image,
-                overlay(photo, result.crop, map.values, static_cast<int>(map.rows),
-                        static_cast<int>(map.cols), colormap_, options_.alpha));
-    GRADCAM_TRY(const std::vector<std::uint8_t> png, encode_png(image));
-    std::string label = info().metadata.labels[result.target];
-    std::ranges::replace_if(label, [](char c) { return c == '/' || c == '\\' || c == ' '; }, '_');
-    const std::string stem = path.stem().string();
-    std::string name = stem + "." + label + ".png";
-    for (int copy = 2; !written_.insert(name).second; ++copy) {
-      name = stem + "-" + std::to_string(copy) + "." + label + ".png";
-    }
-    std::error_code error;
-    fs::create_directories(options_.out, error);
-    const fs::path target = fs::path(options_.out) / name;
-    GRADCAM_CHECK_OK(write_file(target, png));
-    return target.string();
-  }
-
-  ExplainCommand options_;
-  Team team_;
-  Method method_;
-  ExplainOptions how_;
-  Colormap colormap_;
-  std::optional<std::size_t> target_;
-  std::set<std::string> written_;
-};
 
 /// What --help says of the methods.
 std::string method_list() {
@@ -291,6 +94,20 @@ void print_error(const std::string& photo, const Error& error, bool json) {
   }
 }
 
+/// What became of a photo.
+struct Outcome {
+  fs::path photo;
+  Result<Explanation> explanation;
+};
+
+/// How many photos are looked at side by side.
+std::size_t threads(const ExplainCommand& options) {
+  if (options.threads > 0) return options.threads;
+  // Where the workers keep the processors busy, the next photo can be decoded meanwhile.
+  if (options.workers > 1) return 2;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
 int run_explain(const ExplainCommand& options) {
   auto explainer = Explainer::create(options);
   if (!explainer) {
@@ -298,35 +115,45 @@ int run_explain(const ExplainCommand& options) {
     return explainer.error().code == ErrorCode::kInvalidArgument ? kBadUsage : kSomeFailed;
   }
   int exit_code = kOk;
-  const auto explain_all = [&](const std::string& input) {
-    const auto photos = list_photos(input);
-    if (!photos) {
-      print_error(input, photos.error(), options.json);
-      exit_code = kSomeFailed;
-      return;
+  const auto deliver = [&](Outcome outcome) {
+    auto& [photo, explanation] = outcome;
+    if (explanation) {
+      const auto saved = explainer->save(photo, *explanation);
+      if (!saved) explanation = std::unexpected(saved.error());
     }
-    for (const fs::path& path : *photos) {
-      const std::string photo = path.string();
-      const auto explanation = explainer->explain(path);
-      if (!explanation) {
-        print_error(photo, explanation.error(), options.json);
-        exit_code = kSomeFailed;
-      } else if (options.json) {
-        // A line at a time, at once: someone may be waiting for it at the other end of a pipe.
-        std::cout << dump(json_line(photo, *explanation, explainer->info(), options)) << std::endl;
-      } else {
-        print_text(photo, *explanation, explainer->info(), options);
-        std::fflush(stdout);
-      }
+    if (!explanation) {
+      print_error(photo.string(), explanation.error(), options.json);
+      exit_code = kSomeFailed;
+    } else if (options.json) {
+      // A line at a time, at once: someone may be waiting for it at the other end of a pipe.
+      std::cout << dump(json_line(photo.string(), *explanation, explainer->info(), options))
+                << std::endl;
+    } else {
+      print_text(photo.string(), *explanation, explainer->info(), options);
+      std::fflush(stdout);
     }
   };
-  for (const std::string& input : options.inputs) {
-    if (input != "-") {
-      explain_all(input);
-      continue;
-    }
-    for (std::string line; std::getline(std::cin, line);) {
-      if (!line.empty()) explain_all(line);
+  {
+    InOrder<Outcome> outcomes(threads(options), deliver);
+    const auto explain_all = [&](const std::string& input) {
+      const auto photos = list_photos(input);
+      if (!photos) {
+        outcomes.push(
+            [input, error = photos.error()] { return Outcome{input, std::unexpected(error)}; });
+        return;
+      }
+      for (const fs::path& photo : *photos) {
+        outcomes.push([&explainer, photo] { return Outcome{photo, explainer->explain(photo)}; });
+      }
+    };
+    for (const std::string& input : options.inputs) {
+      if (input != "-") {
+        explain_all(input);
+        continue;
+      }
+      for (std::string line; std::getline(std::cin, line);) {
+        if (!line.empty()) explain_all(line);
+      }
     }
   }
   return exit_code;
@@ -386,6 +213,11 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->add_option("--workers", options->workers, "How many threads divide the network among them")
       ->check(CLI::Range(std::size_t{1}, kMaxMembers))
       ->capture_default_str();
+  command
+      ->add_option("--threads", options->threads,
+                   "How many photos are looked at side by side (default: as many as there are "
+                   "processors; with --workers, the next one is decoded meanwhile)")
+      ->check(CLI::Range(1, 1024));
   command->add_flag("--json", options->json, "One line of JSON for each photo");
   command->footer(method_list());
   command->callback([options, &exit_code] {

@@ -15,7 +15,6 @@ import { orientation } from './topics/orientation.mjs';
 import { results } from './topics/results.mjs';
 import { retarget } from './topics/retarget.mjs';
 import { speed } from './topics/speed.mjs';
-import { teaching } from './topics/teach.mjs';
 import { unsupported } from './topics/unsupported.mjs';
 import { workers } from './topics/workers.mjs';
 
@@ -31,7 +30,6 @@ const topics = [
   orientation,
   badFiles,
   otherModel,
-  teaching,
   intake,
   keyboard,
   accessibility,

@@ -69,6 +69,44 @@ class CommandLine(unittest.TestCase):
         self.assertEqual([json.loads(line)["photo"] for line in result.stdout.splitlines()],
                          names.split())
 
+    def test_any_number_of_threads_and_workers_says_the_same(self) -> None:
+        folder = self.folder / "photos"
+        folder.mkdir()
+        for i in range(9):
+            write_bmp(folder / f"{i}.bmp", 15 * i)
+            (folder / f"{i}.gif").write_text("no picture")
+
+        def lines(*arguments: object) -> list[dict]:
+            result = gradcam("explain", folder, "--model", MODEL, "--json", *arguments)
+            self.assertEqual(result.returncode, 1)
+            parsed = [json.loads(line) for line in result.stdout.splitlines()]
+            for line in parsed:
+                line.pop("milliseconds", None)
+            return parsed
+
+        alone = lines("--threads", 1)
+        self.assertEqual([Path(line["photo"]).name for line in alone],
+                         [f"{i}.{end}" for i in range(9) for end in ("bmp", "gif")])
+        self.assertEqual(["error" in line for line in alone], [False, True] * 9)
+        self.assertGreater(len({line["top"][0]["logit"] for line in alone[::2]}), 1)
+        for arguments in ((), ("--threads", 4)):
+            self.assertEqual(lines(*arguments), alone, arguments)
+        for line, other in zip(alone, lines("--workers", 3)):
+            self.assertEqual(line.get("class"), other.get("class"))
+            self.assertEqual(line["photo"], other["photo"])
+
+    def test_overlays_of_one_name_are_numbered_in_the_order_of_the_photos(self) -> None:
+        for i in range(6):
+            (self.folder / f"p/{i}").mkdir(parents=True)
+            write_bmp(self.folder / f"p/{i}/rex.bmp", 20 * i)
+        result = gradcam("explain", self.folder / "p", "--model", MODEL, "--class", 1, "--json",
+                         "--threads", 4, "--out", self.folder / "maps")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        names = [Path(json.loads(line)["overlay"]).name for line in result.stdout.splitlines()]
+        stems = [name.split(".")[0] for name in names]
+        self.assertEqual(stems, ["rex", *(f"rex-{i}" for i in range(2, 7))])
+        self.assertEqual({path.name for path in (self.folder / "maps").iterdir()}, set(names))
+
     def test_bad_usage(self) -> None:
         photo = IMAGES / "baseline.jpg"
         for arguments, said in (

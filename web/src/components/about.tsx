@@ -2,8 +2,7 @@ import notices from 'virtual:notices';
 import type { ModelInfo } from '../../../wasm/engine';
 import { network, painter, workers } from '../backend';
 import { breed } from '../describe';
-import type { PhotoResult } from '../photo';
-import { photos } from '../photos';
+import { photos, type PhotoResult } from '../photos';
 
 import { ModelPicker } from './model-picker';
 

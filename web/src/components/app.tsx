@@ -7,7 +7,6 @@ import { DropVeil } from './drop-veil';
 import { Header } from './header';
 import { PhotoGrid } from './photo-grid';
 import { PhotoInput, acceptPaste } from './photo-input';
-import { Teach } from './teach';
 import { Toolbar } from './toolbar';
 import { Welcome } from './welcome';
 
@@ -33,7 +32,6 @@ export function App() {
             <PhotoGrid photos={all} />
           </>
         )}
-        <Teach />
         <About />
       </main>
       <DropVeil />

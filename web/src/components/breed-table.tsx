@@ -1,8 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { Prediction } from '../../../wasm/engine';
 import { breed, percent } from '../describe';
-import { retarget } from '../maps';
-import type { Photo } from '../photo';
+import { retarget, type Photo } from '../photos';
 
 const FIRST_ROWS = 5;
 /** With more classes than this, the rows that are folded away are not even made. */

@@ -1,7 +1,8 @@
 import { useSignal, type Signal } from '@preact/signals';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { heatmapLabel } from '../describe';
-import type { PhotoResult } from '../photo';
+import type { PhotoResult } from '../photos';
+
 import { opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';

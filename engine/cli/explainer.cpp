@@ -1,0 +1,207 @@
+#include "cli/explainer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "cli/files.h"
+#include "cli/progress.h"
+#include "image/decode.h"
+#include "image/png.h"
+#include "image/preprocess.h"
+
+namespace gradcam {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Stopwatch {
+ public:
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double, std::milli>(now - std::exchange(start_, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// A number from its digits alone.
+std::optional<std::size_t> parse_number(const std::string& text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// Whether a bar may show how far the photo is: others would draw over it.
+bool is_one_photo(const ExplainCommand& command) {
+  std::error_code error;
+  return command.inputs.size() == 1 && fs::is_regular_file(command.inputs.front(), error);
+}
+
+Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Method& method) {
+  ExplainOptions options{.layers = {}};
+  for (const std::string& name : command.layers) {
+    GRADCAM_TRY(const std::size_t layer, find_map_layer(name));
+    options.layers.push_back(layer);
+  }
+  const ExplainCommand usual;
+  if (!method.has_layer && command.layers != usual.layers) {
+    return fail(ErrorCode::kInvalidArgument,
+                std::string(method.name) + " looks at the input itself; leave out --layer");
+  }
+  for (const std::string& smooth : command.smooth) {
+    (smooth == "flip" ? options.augment : options.principal_component) = true;
+  }
+  if (options.principal_component && !method.has_channels) {
+    return fail(ErrorCode::kInvalidArgument,
+                std::string(method.name) + " adds up no channels; leave out --smooth eigen");
+  }
+  const auto channels = parse_number(command.channels);
+  if (command.channels != "all" && channels.value_or(0) == 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
+  }
+  options.channels = channels.value_or(0);
+  if (method.is_slow && is_one_photo(command)) {
+    options.progress = [](std::size_t done, std::size_t total) {
+      show_progress(done + 1, total, "passes");
+      return true;
+    };
+  }
+  return options;
+}
+
+}  // namespace
+
+Result<Explainer> Explainer::create(const ExplainCommand& command) {
+  const fs::path path = command.model.empty() ? default_model() : fs::path(command.model);
+  if (path.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "name a model with --model");
+  }
+  LoadOptions load;
+  if (!command.convolution.empty()) {
+    GRADCAM_TRY(load.convolution, find_conv_algorithm(command.convolution));
+  }
+  GRADCAM_TRY(load.head, load_head(command.head));
+  GRADCAM_TRY(const Method method, find_method(command.method));
+  GRADCAM_TRY(const ExplainOptions how, how_to_explain(command, method));
+  GRADCAM_CHECK_OK(check_workers(method, how, command.workers));
+  GRADCAM_TRY(const Colormap colormap, find_colormap(command.colormap));
+  auto team = Team::load(path, command.workers, load);
+  if (!team) return fail(team.error().code, path.string() + ": " + team.error().message);
+  Explainer explainer(command, *std::move(team), method, colormap);
+  explainer.how_ = how;
+  GRADCAM_TRY(explainer.target_, explainer.find_class(command.target));
+  return explainer;
+}
+
+Result<Explanation> Explainer::explain(const fs::path& photo) {
+  Explanation result;
+  Stopwatch watch;
+  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo));
+  GRADCAM_TRY(const Image image, decode_image(bytes));
+  GRADCAM_TRY(const Tensor input, preprocess(image, info().preprocess));
+  result.width = image.width;
+  result.height = image.height;
+  result.crop = crop_box(info().preprocess, image.width, image.height);
+  result.decode_ms = watch.lap();
+  GRADCAM_CHECK_OK(look(input, result));
+  if (command_.out.empty()) return result;
+  const Heatmap& map = result.heatmap;
+  GRADCAM_TRY(const Image painted,
+              overlay(image, result.crop, map.values, static_cast<int>(map.rows),
+                      static_cast<int>(map.cols), colormap_, command_.alpha));
+  GRADCAM_TRY(result.png, encode_png(painted));
+  return result;
+}
+
+Result<void> Explainer::look(const Tensor& input, Explanation& explanation) {
+  if (team_.workers() > 1) return look_together(input, explanation);
+  GRADCAM_TRY(Activations activations, take_activations());
+  const auto status = look_alone(input, activations, explanation);
+  const std::lock_guard lock(shared_->mutex);
+  shared_->idle.push_back(std::move(activations));
+  return status;
+}
+
+/// Those of a photo that is done, or new ones.
+Result<Activations> Explainer::take_activations() {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    if (!shared_->idle.empty()) {
+      Activations activations = std::move(shared_->idle.back());
+      shared_->idle.pop_back();
+      return activations;
+    }
+  }
+  return team_.model().make_activations();
+}
+
+Result<void> Explainer::look_alone(const Tensor& input, Activations& activations,
+                                   Explanation& explanation) {
+  const Vgg16& model = team_.model();
+  Stopwatch watch;
+  GRADCAM_CHECK_OK(model.forward(input, activations));
+  explanation.predictions = model.predictions(activations);
+  explanation.forward_ms = watch.lap();
+  explanation.target = target_.value_or(explanation.predictions.front().index);
+  GRADCAM_TRY(auto maps,
+              gradcam::explain(model, input, activations, {{explanation.target}}, method_, how_));
+  explanation.heatmap = std::move(maps.front());
+  explanation.backward_ms = watch.lap();
+  return {};
+}
+
+Result<void> Explainer::look_together(const Tensor& input, Explanation& explanation) {
+  const std::lock_guard lock(shared_->team);
+  Stopwatch watch;
+  GRADCAM_CHECK_OK(team_.forward(input));
+  explanation.predictions = team_.predictions();
+  explanation.forward_ms = watch.lap();
+  explanation.target = target_.value_or(explanation.predictions.front().index);
+  GRADCAM_TRY(auto maps, team_.explain(method_, input, {{explanation.target}}, how_));
+  explanation.heatmap = std::move(maps.front());
+  explanation.backward_ms = watch.lap();
+  return {};
+}
+
+/// A class by its label or its number; nothing for "top".
+Result<std::optional<std::size_t>> Explainer::find_class(const std::string& name) const {
+  if (name == "top") return std::nullopt;
+  const auto& labels = info().metadata.labels;
+  if (const auto it = std::ranges::find(labels, name); it != labels.end()) {
+    return static_cast<std::size_t>(it - labels.begin());
+  }
+  if (const auto index = parse_number(name); index && *index < labels.size()) return *index;
+  std::string known;
+  for (std::size_t i = 0; i < std::min<std::size_t>(labels.size(), 20); ++i) {
+    known += (i > 0 ? ", " : "") + labels[i];
+  }
+  if (labels.size() > 20) known += ", ...";
+  return fail(ErrorCode::kInvalidArgument, "the model has no class \"" + name + "\"; it has " +
+                                               std::to_string(labels.size()) +
+                                               ", counted from 0: " + known);
+}
+
+Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
+  if (explanation.png.empty()) return {};
+  std::string label = info().metadata.labels[explanation.target];
+  std::ranges::replace_if(label, [](char c) { return c == '/' || c == '\\' || c == ' '; }, '_');
+  const std::string stem = photo.stem().string();
+  std::string name = stem + "." + label + ".png";
+  for (int copy = 2; !written_.insert(name).second; ++copy) {
+    name = stem + "-" + std::to_string(copy) + "." + label + ".png";
+  }
+  std::error_code error;
+  fs::create_directories(command_.out, error);
+  const fs::path target = fs::path(command_.out) / name;
+  GRADCAM_CHECK_OK(write_file(target, explanation.png));
+  explanation.overlay = target.string();
+  return {};
+}
+
+}  // namespace gradcam

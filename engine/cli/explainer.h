@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cli/team.h"
+#include "explain/explain.h"
+#include "explain/methods.h"
+#include "image/colormap.h"
+#include "image/image.h"
+#include "image/overlay.h"
+
+namespace gradcam {
+
+/// `gradcam explain` as it was called.
+struct ExplainCommand {
+  std::vector<std::string> inputs;
+  std::string model;
+  std::string head;
+  std::string target = "top";
+  std::size_t top = 5;
+  std::string method = "gradcam";
+  std::vector<std::string> layers = {"block5_conv3"};
+  std::vector<std::string> smooth;
+  std::string channels = "32";
+  std::string out;
+  std::string colormap = std::string(kDefaultColormap);
+  std::string convolution;
+  std::size_t workers = 1;
+  std::size_t threads = 0;  ///< 0: as many as keep the processors busy
+  float alpha = 0.5f;
+  bool json = false;
+};
+
+/// What is known about a photo when it is done.
+struct Explanation {
+  int width = 0;
+  int height = 0;
+  std::vector<Prediction> predictions;
+  std::size_t target = 0;
+  Box crop;
+  Heatmap heatmap;
+  double decode_ms = 0;
+  double forward_ms = 0;
+  double backward_ms = 0;
+  std::vector<std::uint8_t> png;  ///< the overlay, if it was asked for
+  std::string overlay;            ///< the file it was saved in
+};
+
+/// The model, and everything that stays the same from photo to photo.
+class Explainer {
+ public:
+  static Result<Explainer> create(const ExplainCommand& command);
+
+  const ModelInfo& info() const { return team_.model().info(); }
+
+  /// Decodes a photo, looks at it and paints the overlay. Several threads may do so at once.
+  Result<Explanation> explain(const std::filesystem::path& photo);
+
+  /// Writes the overlay: DIR/<stem>.<class>.png, or <stem>-2.<class>.png if that one has been
+  /// written already. One thread at a time.
+  Result<void> save(const std::filesystem::path& photo, Explanation& explanation);
+
+ private:
+  /// What threads share; not to be moved while they run.
+  struct Shared {
+    std::mutex mutex;
+    std::vector<Activations> idle;  // of a model in one piece
+    std::mutex team;                // held by who lets the team run
+  };
+
+  Explainer(const ExplainCommand& command, Team team, Method method, Colormap colormap)
+      : command_(command), team_(std::move(team)), method_(method), colormap_(colormap) {}
+
+  Result<std::optional<std::size_t>> find_class(const std::string& name) const;
+  Result<void> look(const Tensor& input, Explanation& explanation);
+  Result<void> look_alone(const Tensor& input, Activations& activations, Explanation& explanation);
+  Result<void> look_together(const Tensor& input, Explanation& explanation);
+  Result<Activations> take_activations();
+
+  ExplainCommand command_;
+  Team team_;
+  Method method_;
+  ExplainOptions how_;
+  Colormap colormap_;
+  std::optional<std::size_t> target_;
+  std::set<std::string> written_;
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
+};
+
+}  // namespace gradcam
