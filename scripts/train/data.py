@@ -146,12 +146,22 @@ def whole_view(image: Image.Image, size: int, rule: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Box:
-    """A part of a photo, in shares of its width and height."""
+    """A part of a picture, in shares of its width and height."""
 
     left: float
     top: float
     right: float
     bottom: float
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen of a photo: uint8 [size, size, 3]."""
+
+    pixels: np.ndarray
+    box: Box  # the part of the photo that is seen
+    place: Box  # where in the view it lies, before the view is mirrored
+    mirrored: bool
 
 
 class RandomViews:
@@ -165,8 +175,7 @@ class RandomViews:
         self.photos, self.rng = photos, rng
         self.scenes = pool[~photos.crop_view[pool]]
 
-    def view(self, i: int, size: int) -> tuple[np.ndarray, Box]:
-        """uint8 [size, size, 3] of photo i, and the part of the photo that it shows."""
+    def view(self, i: int, size: int) -> View:
         rng, image = self.rng, self.photos.image(i)
         width, height = image.size
         # Crops are seen smaller than they are, scenes larger, and now and then the other way.
@@ -190,9 +199,11 @@ class RandomViews:
             canvas = self._background(image, size)
             canvas.paste(part, (px[0], py[0]))
             part = canvas
-        view = np.asarray(part)
         box = Box(x0 / width, y0 / height, x1 / width, y1 / height)
-        return (view[:, ::-1] if rng.random() < 0.5 else view), box
+        place = Box(*(v / size for v in (px[0], py[0], px[0] + shape[0], py[0] + shape[1])))
+        mirrored = bool(rng.random() < 0.5)
+        pixels = np.asarray(part)
+        return View(pixels[:, ::-1] if mirrored else pixels, box, place, mirrored)
 
     def without_dog(self, i: int, size: int) -> np.ndarray:
         """uint8 [size, size, 3] of background alone, of photo i or another."""

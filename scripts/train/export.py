@@ -47,7 +47,7 @@ def recalibrate(model: Vgg16, photos: data.Photos, labels: list[str], size: int,
     views = data.RandomViews(photos, pool, rng)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for _ in range(0, RECALIBRATION_PHOTOS, 64):
-            batch = np.stack([views.view(int(i), size)[0] for i in sampler.draw(64, rng)])
+            batch = np.stack([views.view(int(i), size).pixels for i in sampler.draw(64, rng)])
             x = data.normalise(torch.from_numpy(batch), torch.device("cpu"))
             model(x.contiguous(memory_format=torch.channels_last))
     model.eval()

@@ -21,13 +21,14 @@ class Plan:
     channels: tuple[int, ...] = (16, 32, 64, 128, 256)
     hidden: tuple[int, int] = (256, 256)
     dropout: float = 0.1
+    hints: int = 0  # numbers at each position of block5_pool that a teacher's features give
 
     def to_dict(self) -> dict:
         return asdict(self)
 
     @staticmethod
     def from_dict(d: dict) -> "Plan":
-        return Plan(tuple(d["channels"]), tuple(d["hidden"]), d["dropout"])
+        return Plan(**{**d, "channels": tuple(d["channels"]), "hidden": tuple(d["hidden"])})
 
 
 def conv_names() -> list[str]:
@@ -55,21 +56,39 @@ class Vgg16(nn.Module):
             inputs = outputs
         self.predictions = nn.Linear(inputs, classes)
         self.dropout = nn.Dropout(plan.dropout)
+        # Only for training: foretells the teacher's features (the regressor of FitNets).
+        self.regressor = None
+        if plan.hints:
+            norm = nn.BatchNorm2d(plan.channels[-1], affine=False)
+            self.regressor = nn.Sequential(norm, nn.Conv2d(plan.channels[-1], plan.hints, 1))
+            nn.init.zeros_(self.regressor[1].weight)
         for layer in self.convs.values():
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         nn.init.normal_(self.predictions.weight, std=0.01)
         nn.init.zeros_(self.predictions.bias)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """block5_pool, NCHW."""
         for block, convs in enumerate(CONVS_PER_BLOCK, 1):
             for conv in range(1, convs + 1):
                 name = f"block{block}_conv{conv}"
                 x = torch.relu_(self.norms[name](self.convs[name](x)))
             x = nn.functional.max_pool2d(x, 2)
-        x = x.mean((2, 3))
+        return x
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        x = features.mean((2, 3))
         for name in ("fc1", "fc2"):
             x = self.dropout(torch.relu(self.norms[name](self.convs[name](x))))
         return self.predictions(x)
+
+    def foretell(self, features: torch.Tensor) -> torch.Tensor:
+        """The teacher's features, NCHW, at each position."""
+        # Scaled down, else its steps overshoot at rates that suit the other layers.
+        return self.regressor(features) / 8
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classify(self.features(x))
 
     @torch.no_grad()
     def load_plain(self, tensors: dict[str, torch.Tensor], rows: list[int], x: torch.Tensor) -> None:

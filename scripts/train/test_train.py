@@ -126,7 +126,8 @@ class Views(unittest.TestCase):
         photos.image.return_value = Image.fromarray(pixels)
         views = data.RandomViews(photos, np.array([0]), np.random.default_rng(4))
         for _ in range(50):
-            view, box = views.view(0, 32)
+            seen = views.view(0, 32)
+            view, box = seen.pixels, seen.box
             if min(box.left, box.top) > 0 and max(box.right, box.bottom) < 1:  # no background
                 red, green = (view[..., channel] / 255 for channel in (0, 1))
                 self.assertAlmostEqual(red.min(), box.left, delta=0.03)
@@ -135,12 +136,55 @@ class Views(unittest.TestCase):
                 self.assertAlmostEqual(green.max(), box.bottom * ramp[69] / 255, delta=0.03)
 
     def test_a_views_soft_label_is_of_its_part(self) -> None:
-        maps = np.zeros((1, 2, 2, 3), np.float16)
-        maps[0, 0, 1] = [4, 0, 8]
-        labels = distil.LabelMaps(maps, np.array([True, True, False]))
-        np.testing.assert_allclose(labels.of_view(0, data.Box(0.5, 0, 1, 0.5)), [4, 0, -np.inf], 1e-5)
-        np.testing.assert_allclose(labels.of_view(0, data.Box(0, 0, 1, 1))[:2], [1, 0])
-        np.testing.assert_allclose(labels.of_view(0, data.Box(0, 0, 0.5, 1))[:2], [0, 0], atol=1e-4)
+        logits = np.zeros((1, 2, 2, 3), np.float16)
+        logits[0, 0, 1] = [4, 0, 8]
+        teacher = distil.Teaching(logits, np.array([True, True, False]), logits)
+        label = teacher.soft_label
+        np.testing.assert_allclose(label(0, data.Box(0.5, 0, 1, 0.5)), [4, 0, -np.inf], 1e-5)
+        np.testing.assert_allclose(label(0, data.Box(0, 0, 1, 1))[:2], [1, 0])
+        np.testing.assert_allclose(label(0, data.Box(0, 0, 0.5, 1))[:2], [0, 0], atol=1e-4)
+
+    def test_hints_lie_where_the_view_shows_the_photo(self) -> None:
+        """The features are the photo's own coordinates; so is the picture, and both must agree."""
+        cells, size = 4, 128
+        ramp = (np.arange(160) + 0.5) / 160
+        pixels = np.zeros((160, 160, 3), np.uint8)
+        pixels[..., 0], pixels[..., 1], pixels[..., 2] = 200 * ramp, 200 * ramp[:, None], 255
+        photos = mock.Mock(crop_view=np.array([True]))
+        photos.image.return_value = Image.fromarray(pixels)
+        views = data.RandomViews(photos, np.array([0]), np.random.default_rng(7))
+        features = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None]), -1)[None]
+        teacher = distil.Teaching(features, np.array([True]), features.astype(np.float32))
+        kinds = set()
+        for _ in range(200):
+            view = views.view(0, size)
+            hints, seen = teacher.hints(0, view, cells)
+            blue = view.pixels[..., 2].reshape(cells, 32, cells, 32)
+            whole = (blue == 255).all((1, 3)) & (seen > 0.999)
+            shown = view.pixels[..., :2].astype(float).reshape(cells, 32, cells, 32, 2).mean((1, 3))
+            np.testing.assert_allclose(hints[whole], shown[whole] / 200, atol=0.02)
+            outside = blue.max((1, 3)) < 255
+            self.assertTrue((seen[outside] == 0).all())
+            if whole.any():
+                kinds.add((view.mirrored, bool(outside.any())))
+        self.assertEqual(len(kinds), 4)
+
+    def test_components_have_mean_square_length_one(self) -> None:
+        rng = np.random.default_rng(5)
+        samples = (rng.normal(size=(500, 6)) * [5, 3, 0.01, 0.01, 0.01, 0.01] + 2).astype(np.float32)
+        mean, basis = distil.principal_components(samples, 2)
+        found = (samples - mean) @ basis
+        self.assertAlmostEqual(float(np.square(found).sum(1).mean()), 1, delta=1e-4)
+        again = found @ np.linalg.pinv(basis) + mean
+        np.testing.assert_allclose(again, samples, atol=0.1)
+
+    def test_hints_count_where_a_photo_is_seen(self) -> None:
+        foretold = torch.zeros(1, 3, 2, 2)
+        hints = torch.ones(1, 2, 2, 3)
+        hints[0, 1, 1] = 9
+        seen = torch.tensor([[[1.0, 1.0], [1.0, 0.0]]])
+        self.assertAlmostEqual(float(train.loss_of_hints(foretold, hints, seen)), 3, delta=1e-6)
+        self.assertEqual(float(train.loss_of_hints(foretold, hints, 0 * seen)), 0)
 
 
 class Export(unittest.TestCase):

@@ -29,6 +29,7 @@ from model import Plan, Vgg16
 TEACHER_TEMPERATURE = 1.5
 TEACHER_SHARE = 0.7  # of the loss; the rest is the true breed
 TARGET_WEIGHT = 5.0  # how much more often a labels' breed is drawn in pretraining
+HINT_WEIGHT = 4.0  # of foretelling the teacher's features, in the loss
 NO_DOG_SHARE = 0.05  # of the views: background alone
 CHECKPOINT_SECONDS = 120
 
@@ -135,6 +136,12 @@ def loss_of(
     return ((1 - share) * hard + share * torch.where(knows, soft, hard)).mean()
 
 
+def loss_of_hints(foretold: torch.Tensor, hints: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+    """Mean square distance to the teacher's features [N, H, W, C] where a photo is seen."""
+    distance = (foretold.permute(0, 2, 3, 1) - hints).square().sum(3)
+    return (distance * seen).sum() / seen.sum().clamp(min=1)
+
+
 class Team:
     """Processes that each take a share of every batch and average their gradients.
 
@@ -165,6 +172,26 @@ class Team:
 
 
 @dataclass
+class Lesson:
+    """What the teacher says of a batch of views."""
+
+    soft: torch.Tensor  # [N, classes] logits, -inf for breeds it does not know
+    hints: torch.Tensor  # [N, cells, cells, components] its features
+    seen: torch.Tensor  # [N, cells, cells] how much of a cell shows the photo
+
+    @staticmethod
+    def of(teacher: distil.Teaching, chosen: np.ndarray, views: list[data.View],
+           cells: int) -> "Lesson":
+        soft = [teacher.soft_label(int(i), view.box) for i, view in zip(chosen, views)]
+        hints = [teacher.hints(int(i), view, cells) for i, view in zip(chosen, views)]
+        parts = soft, [values for values, _ in hints], [seen for _, seen in hints]
+        return Lesson(*(torch.from_numpy(np.stack(part)) for part in parts))
+
+    def to(self, device: torch.device) -> "Lesson":
+        return Lesson(*(part.to(device) for part in (self.soft, self.hints, self.seen)))
+
+
+@dataclass
 class Job:
     """What all processes share: the photos and which of them the stage is about."""
 
@@ -174,7 +201,7 @@ class Job:
     class_of: np.ndarray  # the inverse: breed -> output, -1 where there is none
     pool: np.ndarray  # photos to train on
     weights: np.ndarray  # how often a breed is drawn
-    teacher: distil.LabelMaps | None
+    teacher: distil.Teaching | None
 
 
 def prepare(args: argparse.Namespace) -> Job:
@@ -196,7 +223,7 @@ def prepare(args: argparse.Namespace) -> Job:
     pool = np.flatnonzero(~photos.holdout & (weights[photos.breed] > 0))
     teacher = None
     if args.teacher:
-        teacher = distil.label_maps(photos, args.teacher, args.run, log)
+        teacher = distil.teach(photos, args.teacher, args.run, log)
     log(f"{len(pool)} photos of {len(classes)} breeds, {photos.holdout.sum()} held out")
     return Job(photos, targets, classes, class_of, pool, weights, teacher)
 
@@ -205,24 +232,24 @@ def start(args: argparse.Namespace, job: Job, device: torch.device):
     """Network, average, optimiser state (or None) and first step: resumed, from --init, or new."""
     classes = job.classes
     resumed = args.run / f"{args.stage}.pt"
+    hints = distil.COMPONENTS if job.teacher else 0
+    saved = None
     if resumed.exists():
         saved = torch.load(resumed, map_location="cpu")
         model = Vgg16(Plan.from_dict(saved["plan"]), len(classes))
         model.load_state_dict(saved["model"])
     elif args.init and args.init.suffix == ".safetensors":
-        model, saved = from_plain(args, job), None
+        model = from_plain(args, job, hints)
     elif args.init:
-        saved = torch.load(args.init, map_location="cpu")
-        model = Vgg16(Plan.from_dict(saved["plan"]), len(classes))
-        state = saved["average"]
-        rows = [saved["classes"].index(c) for c in classes.tolist()]
+        earlier = torch.load(args.init, map_location="cpu")
+        model = Vgg16(replace(Plan.from_dict(earlier["plan"]), hints=hints), len(classes))
+        state = earlier["average"]
+        rows = [earlier["classes"].index(c) for c in classes.tolist()]
         for name in ("predictions.weight", "predictions.bias"):
             state[name] = state[name][rows]
-        model.load_state_dict(state)
-        saved = None
+        model.load_state_dict({**model.state_dict(), **state}, strict=bool(hints))
     else:
-        plan = Plan(tuple(args.channels), tuple(args.hidden))
-        model, saved = Vgg16(plan, len(classes)), None
+        model = Vgg16(Plan(tuple(args.channels), tuple(args.hidden), hints=hints), len(classes))
     model = model.to(device, memory_format=torch.channels_last)
     average = Averaged(model, stage_of(args).average)
     if saved:
@@ -230,13 +257,13 @@ def start(args: argparse.Namespace, job: Job, device: torch.device):
     return model, average, saved and saved["optimiser"], saved["step"] if saved else 0
 
 
-def from_plain(args: argparse.Namespace, job: Job) -> Vgg16:
+def from_plain(args: argparse.Namespace, job: Job, hints: int) -> Vgg16:
     """The network of an exported file, with batch norm again; breeds it does not tell are new."""
     weights, metadata = tensors.read(args.init)
     weights = {name: torch.from_numpy(values.copy()) for name, values in weights.items()}
     widths = [f"block{block}_conv1.bias" for block in range(1, 6)]
     plan = Plan(tuple(len(weights[name]) for name in widths),
-                (len(weights["fc1.bias"]), len(weights["fc2.bias"])))
+                (len(weights["fc1.bias"]), len(weights["fc2.bias"])), hints=hints)
     torch.manual_seed(args.seed)
     model = Vgg16(plan, len(job.classes))
     named = {job.photos.breeds[c]: row for row, c in enumerate(job.classes)}
@@ -247,7 +274,7 @@ def from_plain(args: argparse.Namespace, job: Job) -> Vgg16:
     rng = np.random.default_rng(args.seed)
     views = data.RandomViews(job.photos, job.pool, rng)
     chosen = Sampler(job.photos, job.pool, job.weights).draw(256, rng)
-    batch = np.stack([views.view(int(i), 128)[0] for i in chosen])
+    batch = np.stack([views.view(int(i), 128).pixels for i in chosen])
     x = data.normalise(torch.from_numpy(batch), torch.device("cpu"))
     model.load_plain(weights, [named[label] for label in labels], x)
     return model
@@ -293,15 +320,18 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         chosen = sampler.draw(share, rng)
         size = stage.size(step / steps)
         seen = [views.view(int(i), size) for i in chosen]
+        pixels = np.stack([view.pixels for view in seen])
         breed = torch.from_numpy(job.class_of[photos.breed[chosen]])
-        for k in np.flatnonzero(rng.random(share) < NO_DOG_SHARE):
-            seen[k] = (views.without_dog(int(chosen[k]), size), seen[k][1])
+        no_dog = np.flatnonzero(rng.random(share) < NO_DOG_SHARE)
+        for k in no_dog:
+            pixels[k] = views.without_dog(int(chosen[k]), size)
             breed[k] = -1
-        soft = None
+        lesson = None
         if job.teacher:
-            parts = [job.teacher.of_view(int(i), box) for i, (_, box) in zip(chosen, seen)]
-            soft = torch.from_numpy(np.stack(parts)[:, job.classes])
-        return breed, soft, torch.from_numpy(np.stack([view for view, _ in seen]))
+            lesson = Lesson.of(job.teacher, chosen, seen, size // 32)
+            lesson.soft = lesson.soft[:, job.classes]
+            lesson.seen[no_dog] = 0
+        return breed, lesson, torch.from_numpy(pixels)
 
     def save(step: int) -> None:
         path = args.run / f"{args.stage}.pt"
@@ -320,7 +350,7 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         signal.signal(number, lambda *_: stopping.append(True))
     saved_at = logged_at = time.time()
     seen, losses = 0, []
-    for offset, (breed, soft, views) in enumerate(data.prefetch(make, steps - first)):
+    for offset, (breed, lesson, views) in enumerate(data.prefetch(make, steps - first)):
         step = first + offset
         seed = (args.seed * 1_000_003 + step) * 64 + rank
         generator = torch.Generator().manual_seed(seed)
@@ -333,9 +363,15 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         x = x.contiguous(memory_format=torch.channels_last)
         breed = breed.to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            logits = model(x)
-        soft = None if soft is None else soft.to(device)
-        loss = loss_of(logits.float(), breed, soft, stage.smoothing)
+            features = model.features(x)
+            logits = model.classify(features)
+            foretold = model.foretell(features) if lesson else None
+        if lesson:
+            lesson = lesson.to(device)
+            loss = loss_of(logits.float(), breed, lesson.soft, stage.smoothing)
+            loss = loss + HINT_WEIGHT * loss_of_hints(foretold.float(), lesson.hints, lesson.seen)
+        else:
+            loss = loss_of(logits.float(), breed, None, stage.smoothing)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         stop, mean_loss = team.average(parameters, bool(stopping), float(loss))

@@ -15,6 +15,7 @@ import { orientation } from './topics/orientation.mjs';
 import { results } from './topics/results.mjs';
 import { retarget } from './topics/retarget.mjs';
 import { speed } from './topics/speed.mjs';
+import { teaching } from './topics/teach.mjs';
 import { unsupported } from './topics/unsupported.mjs';
 import { workers } from './topics/workers.mjs';
 
@@ -30,6 +31,7 @@ const topics = [
   orientation,
   badFiles,
   otherModel,
+  teaching,
   intake,
   keyboard,
   accessibility,

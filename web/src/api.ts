@@ -9,8 +9,9 @@
 import { effect } from '@preact/signals';
 import type { EngineInfo, ModelInfo } from '../../wasm/engine';
 import { network, painter, setWorkers, workers } from './backend';
-import { explainLine, addPhotos, photos, retarget } from './photos';
 import type { ExplainLine } from './explain-line';
+import { retarget } from './maps';
+import { explainLine, addPhotos, photos } from './photos';
 
 export interface GradcamApi {
   /** Resolves when the model is loaded; rejects, with the reason, if that is not possible. */

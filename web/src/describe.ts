@@ -13,7 +13,7 @@ const PROPER = new Set(
 
 /** Above this a network that does not say itself when it is sure is believed. */
 const SURE = 0.5;
-/** Below this it sees none of its breeds clearly. */
+/** Below this it sees nothing that it knows clearly. */
 const LOST = 0.25;
 
 const NARROW_SPACE = '\u202f';
@@ -56,11 +56,11 @@ export function verdict(
   unsureBelow = 0,
 ): string {
   const [first, second] = predictions;
-  if (!first) return 'The model knows no breeds.';
+  if (!first) return 'The model knows no classes.';
   const best = `${breed(first.label)}, ${percent(first.probability)}`;
   if (!second) return best;
   if (first.probability < LOST) {
-    return `Not sure, perhaps none of its breeds: ${best}`;
+    return `Not sure, perhaps nothing that it knows: ${best}`;
   }
   if (first.probability >= (unsureBelow || SURE)) return best;
   return (
@@ -111,10 +111,57 @@ export function progress(
   return failed === 0 ? done : `${done}, ${failed} failed`;
 }
 
+/**
+ * How well photos that were left out were recognised, and how much that number is worth: with the
+ * 95 % interval of Wilson (1927) for the rate behind it.
+ */
+export function leftOutVerdict(
+  right: number,
+  photos: number,
+  classes: number,
+): string {
+  const z = 1.96;
+  const rate = right / photos;
+  const centre = (rate + (z * z) / (2 * photos)) / (1 + (z * z) / photos);
+  const half =
+    (z / (1 + (z * z) / photos)) *
+    Math.sqrt((rate * (1 - rate)) / photos + (z * z) / (4 * photos * photos));
+  const range = `between ${percent(centre - half)} and ${percent(Math.min(1, centre + half))}`;
+  const found = `Left out of the training, ${right} of ${photos} photos were recognised`;
+  if (centre - half <= 1 / classes) {
+    return `${found}. That may be luck: the true rate may be anywhere ${range}, and guessing gives ${percent(1 / classes)}. More photos would tell.`;
+  }
+  return photos < 20
+    ? `${found}. These are too few photos to tell exactly: the true rate is ${range}.`
+    : `${found}; the true rate is ${range}.`;
+}
+
 /** What an error says, as a sentence of its own. */
 export function sentence(message: string): string {
   return `${capitalised(message.replace(/[.\s]+$/, ''))}.`;
 }
+
+/** Of what is warm (at least half of the strongest) in either map, the share that is so in both. */
+export function overlap(a: Map2d, b: Map2d): number {
+  const side = Math.max(a.rows, a.cols, b.rows, b.cols);
+  const isWarm = ({ rows, cols, values }: Map2d, y: number, x: number) => {
+    const row = Math.floor(((y + 0.5) / side) * rows);
+    const col = Math.floor(((x + 0.5) / side) * cols);
+    return values[row * cols + col]! >= 0.5;
+  };
+  let both = 0;
+  let either = 0;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const [inA, inB] = [isWarm(a, y, x), isWarm(b, y, x)];
+      if (inA && inB) both++;
+      if (inA || inB) either++;
+    }
+  }
+  return either === 0 ? 0 : both / either;
+}
+
+type Map2d = Pick<Heatmap, 'rows' | 'cols' | 'values'>;
 
 /** The share of the square that holds at least half of the strongest evidence. */
 function extent({ values }: Pick<Heatmap, 'values'>): number {

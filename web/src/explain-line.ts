@@ -6,7 +6,7 @@ import type {
   Prediction,
   Rect,
 } from '../../wasm/engine';
-import type { PhotoResult } from './photos';
+import type { PhotoResult } from './photo';
 import type { Failure } from './protocol';
 
 export interface ExplainedLine {

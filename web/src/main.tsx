@@ -5,7 +5,9 @@ import './styles/welcome.css';
 import './styles/photos.css';
 import './styles/breeds.css';
 import './styles/how.css';
+import './styles/compare.css';
 import './styles/about.css';
+import './styles/teach.css';
 
 import { render } from 'preact';
 import { makeApi } from './api';

@@ -25,6 +25,11 @@ export const keeping = signal<
 /** The numbers that a file is brought to on its way in. */
 export const precision = signal<Precision | 'as it is'>('as it is');
 
+/** Whether a head is in the place of the model's own last layer. */
+export const hasHead = signal(false);
+/** The file of the model under it; none if that is the one in the page. */
+let baseFile: string | undefined;
+
 /** In localStorage: the id of the kept model that was last at work. */
 const LAST = 'gradcam.model';
 /** Heads are small; a larger file is not looked into. */
@@ -74,9 +79,28 @@ export async function forget({ id }: KeptModel): Promise<void> {
 
 /** Puts a last layer from a file on the present model. */
 async function useHead(file: File): Promise<boolean> {
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  return useHeadBytes(new Uint8Array(await file.arrayBuffer()), file.name);
+}
+
+/** Puts the last layer of a head file on the present model. */
+export async function useHeadBytes(
+  bytes: Uint8Array,
+  name: string,
+): Promise<boolean> {
+  const { value } = network;
+  const base =
+    value.state === 'ready' && !hasHead.value ? value.file : baseFile;
   const outcome = await ask((worker) => worker.useHead(bytes));
-  return settle(outcome, file.name).ok;
+  if (outcome.ok) baseFile = base;
+  const { ok } = settle(outcome, name);
+  if (ok) hasHead.value = true;
+  return ok;
+}
+
+/** Gives the present model its own last layer back. */
+export async function dropHead(): Promise<boolean> {
+  const outcome = await ask((worker) => worker.useHead(undefined));
+  return settle(outcome, baseFile).ok;
 }
 
 /** Makes the numbers smaller into the storage, or, without one, into a Blob for this visit. */
@@ -181,6 +205,7 @@ async function load(
 /** Shows how the change of the model went. */
 function settle<T>(outcome: Outcome<T>, name: string | undefined): Outcome<T> {
   if (outcome.ok) {
+    hasHead.value = false;
     modelChange.value = undefined;
     network.value = {
       state: 'ready',

@@ -1,54 +1,23 @@
 /** The photos on the page and what can be done with them. */
 
-import { batch, computed, signal, type Signal } from '@preact/signals';
-import type { Remote } from 'comlink';
-import type {
-  Evidence,
-  ExplainOptions,
-  Heatmap,
-  Rect,
-} from '../../wasm/engine';
+import { batch, computed, signal } from '@preact/signals';
+import type { ExplainOptions } from '../../wasm/engine';
 import { ask, stopLooking } from './backend';
 import { progress } from './describe';
 import { download, stem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
+import { compare, isPresent, present, retarget, withMaps } from './maps';
+import {
+  askAbout,
+  labelOf,
+  makePhoto,
+  type Photo,
+  type PhotoResult,
+  type PhotoState,
+} from './photo';
 import { encodePreview, hold } from './photo-io';
-import type { Answer, Failure, Outcome, WorkerApi } from './protocol';
 import { colormap, layer, method, opacity } from './settings';
-
-/** Everything that the page shows of one photo. */
-export interface PhotoResult extends Pick<
-  Answer,
-  'predictions' | 'milliseconds'
-> {
-  /** Of the whole, upright photo. */
-  width: number;
-  height: number;
-  /** The part of it that the network saw. */
-  crop: Rect;
-  /** The photo in the size of the screen. */
-  preview: Blob;
-}
-
-export type PhotoState =
-  | { name: 'queued' }
-  | { name: 'running' }
-  | { name: 'done'; result: PhotoResult }
-  | { name: 'failed'; failure: Failure };
-
-export interface Photo {
-  readonly id: number;
-  readonly name: string;
-  readonly file: File;
-  readonly state: Signal<PhotoState>;
-  /** Index of the class that the heatmap answers for. */
-  readonly target: Signal<number>;
-  /** The heatmaps at hand, by class, all made in the way of the settings. */
-  readonly maps: Signal<ReadonlyMap<number, Heatmap>>;
-  /** What Grad-CAM maps were made of, by class, as far as someone asked. */
-  readonly evidence: Signal<ReadonlyMap<number, Evidence>>;
-}
 
 export const photos = signal<readonly Photo[]>([]);
 
@@ -64,8 +33,6 @@ export const progressText = computed(() => {
   const { total, done, failed } = counts.value;
   return total === 0 ? '' : progress(total, done + failed, failed);
 });
-
-let nextId = 1;
 
 /** Takes photos in and looks at them, one after another; settles when all are finished. */
 export async function addPhotos({ files, refused }: Intake): Promise<Photo[]> {
@@ -92,22 +59,6 @@ export function removeAll(): void {
   for (const { id } of removed) stopLooking(id);
 }
 
-/** Makes the heatmap answer for another class. */
-export async function retarget(photo: Photo, index: number): Promise<void> {
-  photo.target.value = index;
-  if (photo.maps.value.has(index)) return;
-  const how = present();
-  const outcome = await askAbout(photo, (worker) =>
-    worker.explain([index], how),
-  );
-  if (!isPresent(how)) return;
-  if (outcome.ok) {
-    photo.maps.value = withMaps(photo.maps.value, outcome.value);
-  } else {
-    photo.state.value = { name: 'failed', failure: outcome.failure };
-  }
-}
-
 /** Makes all heatmaps in another way. */
 export async function remakeMaps(change: ExplainOptions): Promise<void> {
   const how = { ...present(), ...change };
@@ -120,21 +71,13 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
   const done = photos.value.filter(
     ({ state: { value } }) => value.name === 'done',
   );
-  await Promise.all(done.map((photo) => retarget(photo, photo.target.value)));
+  await Promise.all(done.map(explainAnew));
 }
 
-/** Finds out what the Grad-CAM map of a class was made of. */
-export async function askEvidence(photo: Photo, index: number): Promise<void> {
-  if (photo.evidence.value.has(index)) return;
-  const outcome = await askAbout(photo, (worker) => worker.evidence(index));
-  if (outcome.ok) {
-    photo.evidence.value = new Map([
-      ...photo.evidence.value,
-      [index, outcome.value],
-    ]);
-  } else {
-    photo.state.value = { name: 'failed', failure: outcome.failure };
-  }
+async function explainAnew(photo: Photo): Promise<void> {
+  await retarget(photo, photo.target.value);
+  const { value: rival } = photo.rival;
+  if (rival) await compare(photo, rival.target, rival.method);
 }
 
 /** Looks at every photo anew, once another model has taken its place. */
@@ -185,37 +128,6 @@ export async function savePicture(photo: Photo): Promise<void> {
   }
 }
 
-export function labelOf({ predictions }: PhotoResult, index: number): string {
-  const prediction = predictions.find((entry) => entry.index === index);
-  return prediction?.label ?? String(index);
-}
-
-function makePhoto(file: File, state: PhotoState): Photo {
-  return {
-    id: nextId++,
-    name: file.name || 'pasted photo',
-    file,
-    state: signal(state),
-    target: signal(-1),
-    maps: signal(new Map()),
-    evidence: signal(new Map()),
-  };
-}
-
-/** Asks about a photo that was looked at before; the engine may hold another one by now. */
-function askAbout<T>(
-  { id, file }: Photo,
-  request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
-): Promise<Outcome<T>> {
-  return ask(async (worker) => {
-    if (!(await worker.holds(id))) {
-      const held = await hold(worker, id, file);
-      if (!held.ok) return held;
-    }
-    return request(worker);
-  }, 'urgent');
-}
-
 /** Looks at a queued photo when it has its turn, unless it was removed by then. */
 async function look(photo: Photo): Promise<void> {
   const how = present();
@@ -240,6 +152,7 @@ async function look(photo: Photo): Promise<void> {
   batch(() => {
     photo.maps.value = isPresent(how) ? withMaps(new Map(), maps) : new Map();
     photo.evidence.value = new Map();
+    photo.rival.value = undefined;
     photo.target.value = result.predictions[0]?.index ?? -1;
     photo.state.value = { name: 'done', result };
   });
@@ -250,22 +163,3 @@ const REMOVED = {
   ok: false,
   failure: { code: 'removed', message: 'the photo was removed' },
 } as const;
-
-/** How heatmaps are made at present. */
-function present(): Required<ExplainOptions> {
-  return { method: method.value, layer: layer.value };
-}
-
-function isPresent(how: ExplainOptions): boolean {
-  return how.method === method.value && how.layer === layer.value;
-}
-
-function withMaps(
-  known: ReadonlyMap<number, Heatmap>,
-  more: readonly Heatmap[],
-): ReadonlyMap<number, Heatmap> {
-  return new Map([
-    ...known,
-    ...more.map((map): [number, Heatmap] => [map.class, map]),
-  ]);
-}

@@ -3,11 +3,13 @@ import {
   breed,
   breedInText,
   heatmapLabel,
+  overlap,
   percent,
   progress,
   sentence,
   verdict,
   where,
+  leftOutVerdict,
 } from '../src/describe';
 
 const map = (rows: number, cols: number, hot: [number, number][]) => {
@@ -70,13 +72,13 @@ describe('verdict', () => {
 
   test('believes nothing when all are improbable', () => {
     expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]))).toBe(
-      'Not sure, perhaps none of its breeds: Beagle, 20\u202f%',
+      'Not sure, perhaps nothing that it knows: Beagle, 20\u202f%',
     );
   });
 
   test('copes with one class and with none', () => {
     expect(verdict(predictions(['beagle', 1]))).toBe('Beagle, 100\u202f%');
-    expect(verdict([])).toMatch(/no breeds/);
+    expect(verdict([])).toMatch(/no classes/);
   });
 });
 
@@ -133,4 +135,22 @@ test('progress counts failures as finished', () => {
 test('sentence starts large and ends with one stop', () => {
   expect(sentence('this is no picture')).toBe('This is no picture.');
   expect(sentence('No picture. ')).toBe('No picture.');
+});
+
+test('what photos left out say, and how much', () => {
+  expect(leftOutVerdict(16, 24, 2)).toMatch(/16 of 24.*luck.*47.*82.*50/s);
+  expect(leftOutVerdict(10, 10, 2)).toMatch(/too few.*72.*100/s);
+  expect(leftOutVerdict(95, 100, 2)).toMatch(/95 of 100.*89.*98/s);
+  expect(leftOutVerdict(95, 100, 2)).not.toMatch(/few|luck/);
+});
+
+test('two maps overlap where both are warm, whatever their sizes', () => {
+  const left = map(1, 2, [[0, 0]]);
+  expect(overlap(left, left)).toBe(1);
+  expect(overlap(left, map(1, 2, [[0, 1]]))).toBe(0);
+  expect(overlap(left, map(1, 2, []))).toBe(0);
+  expect(overlap(map(1, 2, []), map(2, 2, []))).toBe(0);
+  const lowerLeft = map(2, 2, [[1, 0]]);
+  expect(overlap(left, lowerLeft)).toBe(0.5);
+  expect(overlap(lowerLeft, left)).toBe(0.5);
 });

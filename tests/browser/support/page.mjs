@@ -5,8 +5,8 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { page } from './files.mjs';
 
-/** The input for photos; another one may be there for model files. */
-export const PHOTO_INPUT = 'input[type=file][multiple]';
+/** The input for photos; boxes to teach have some of their own. */
+export const PHOTO_INPUT = '#photo-input';
 
 /** Opens the page afresh. */
 export async function openPage(browser, path = page) {

@@ -66,6 +66,66 @@ export function how(lab) {
       });
     }
 
+    test('two breeds, then two methods, side by side', async () => {
+      const { browser } = lab;
+      const click = () =>
+        browser.evaluate(() => {
+          const buttons = [...document.querySelectorAll('.actions button')];
+          buttons.find((b) => b.textContent.includes('Compare')).click();
+        });
+      const pick = (which, value) =>
+        browser.evaluate(
+          (which, value) => {
+            const label = `${which} of the second map`;
+            const select = document.querySelector(`[aria-label="${label}"]`);
+            select.value = value;
+            select.dispatchEvent(new Event('change', { bubbles: true }));
+          },
+          which,
+          value,
+        );
+      // The second picture, once its breed and its place are those of this line.
+      const shows = async (line, what) => {
+        const { values } = line.heatmap;
+        await waitFor(
+          browser,
+          `the second map: ${what}`,
+          (label, hottest, rows, cols) => {
+            const canvas = document.querySelectorAll('.stage canvas')[1];
+            if (!canvas?.ariaLabel.toLowerCase().includes(label)) return false;
+            const { width, height } = canvas;
+            const x = (((hottest % cols) + 0.5) * width) / cols;
+            const y = ((Math.floor(hottest / cols) + 0.5) * height) / rows;
+            const context = canvas.getContext('2d');
+            return context.getImageData(x, y, 1, 1).data[3] > 200;
+          },
+          line.class.replaceAll('_', ' '),
+          values.indexOf(Math.max(...values)),
+          line.heatmap.rows,
+          line.heatmap.cols,
+        );
+      };
+      await click();
+      const [{ top }] = await explain([path]);
+      const other = top[3];
+      const [ofOther] = await explain([path], '--class', other.label);
+      await pick('Breed', other.index);
+      await shows(ofOther, other.label);
+      const how = ['--class', other.label, '--method', 'layercam'];
+      const [byOther] = await explain([path], ...how);
+      await pick('Method', 'layercam');
+      await shows(byOther, 'by LayerCAM');
+      const [line] = (await resultLines(browser)).values();
+      assert.equal(line.class, top[0].label, 'the first map is as it was');
+      assert.equal(line.method, 'gradcam');
+      await click();
+      await waitFor(
+        browser,
+        'one map again',
+        () => document.querySelectorAll('.stage').length === 1,
+      );
+    });
+
     test('the channels and the covered photo', async () => {
       await lab.browser.evaluate(() => {
         document.querySelector('details.how').open = true;

@@ -2,7 +2,8 @@ import notices from 'virtual:notices';
 import type { ModelInfo } from '../../../wasm/engine';
 import { network, painter, workers } from '../backend';
 import { breed } from '../describe';
-import { photos, type PhotoResult } from '../photos';
+import type { PhotoResult } from '../photo';
+import { photos } from '../photos';
 
 import { ModelPicker } from './model-picker';
 

@@ -7,6 +7,7 @@ import { DropVeil } from './drop-veil';
 import { Header } from './header';
 import { PhotoGrid } from './photo-grid';
 import { PhotoInput, acceptPaste } from './photo-input';
+import { Teach } from './teach';
 import { Toolbar } from './toolbar';
 import { Welcome } from './welcome';
 
@@ -32,6 +33,7 @@ export function App() {
             <PhotoGrid photos={all} />
           </>
         )}
+        <Teach />
         <About />
       </main>
       <DropVeil />

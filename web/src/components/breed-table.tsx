@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals';
 import type { Prediction } from '../../../wasm/engine';
 import { breed, percent } from '../describe';
-import { retarget, type Photo } from '../photos';
+import { retarget } from '../maps';
+import type { Photo } from '../photo';
 
 const FIRST_ROWS = 5;
 /** With more classes than this, the rows that are folded away are not even made. */

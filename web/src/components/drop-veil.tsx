@@ -22,7 +22,7 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     // Without this the browser would leave the page and open the photo.
     event.preventDefault();
     event.dataTransfer.dropEffect = 'copy';
-    setHovering(true);
+    setHovering(!overBox(event));
   };
   const onDragLeave = (event: DragEvent) => {
     // Leaving an element for another one in the page has a relatedTarget.
@@ -32,6 +32,7 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     setHovering(false);
     if (!event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
+    if (overBox(event)) return;
     const { files, refused } = await take(event.dataTransfer);
     const model = files.find(({ name }) => MODEL_NAME.test(name));
     if (model) void changeModel(() => useFile(model));
@@ -46,4 +47,9 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     document.removeEventListener('dragleave', onDragLeave);
     document.removeEventListener('drop', onDrop);
   };
+}
+
+/** Whether it is over something that takes drops itself. */
+function overBox({ target }: DragEvent): boolean {
+  return target instanceof Element && target.closest('[data-drop]') !== null;
 }

@@ -2,7 +2,8 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { breedInText, percent } from '../describe';
-import { askEvidence, labelOf, type Photo, type PhotoResult } from '../photos';
+import { askEvidence } from '../maps';
+import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';
 

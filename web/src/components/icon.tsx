@@ -3,6 +3,7 @@ const PATHS = {
   cross: 'M6 6l12 12M18 6L6 18',
   save: 'M12 4v11M7 10l5 5 5-5M5 20h14',
   eye: 'M2 12s4-7 10-7 10 7 10 7-4 7-10 7-10-7-10-7zM12 9a3 3 0 100 6 3 3 0 000-6z',
+  compare: 'M3 5h8v14H3zM13 5h8v14h-8z',
   lock: 'M6 11h12v9H6zM8 11V8a4 4 0 018 0v3',
   warning: 'M12 4l9 16H3zM12 10v4M12 17v.01',
 };

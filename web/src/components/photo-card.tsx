@@ -2,17 +2,11 @@ import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import { network } from '../backend';
 import { breedInText, sentence, verdict, where } from '../describe';
-import {
-  labelOf,
-  removePhoto,
-  saveNumbers,
-  savePicture,
-  type Photo,
-  type PhotoResult,
-} from '../photos';
-
+import { labelOf, type Photo, type PhotoResult } from '../photo';
+import { removePhoto, saveNumbers, savePicture } from '../photos';
 import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
+import { CompareButton, Comparison } from './compare';
 import { HowMade } from './how-made';
 import { Icon } from './icon';
 import { Stage } from './stage';
@@ -70,8 +64,12 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const { value } = network;
   const unsureBelow = value.state === 'ready' ? value.model.unsure_below : 0;
   return (
-    <div class="answer">
-      <Stage result={result} map={map} label={label} bare={bare} />
+    <div class="answer" data-compared={photo.rival.value !== undefined}>
+      {photo.rival.value ? (
+        <Comparison photo={photo} result={result} map={map} bare={bare} />
+      ) : (
+        <Stage result={result} map={map} label={label} bare={bare} />
+      )}
       <div class="words">
         <p class="verdict">{verdict(result.predictions, unsureBelow)}</p>
         <p class="where">
@@ -92,6 +90,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             <Icon name="eye" />
             Heat
           </button>
+          <CompareButton photo={photo} result={result} />
           <button
             class="button"
             type="button"

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import type { Photo } from '../photos';
+import type { Photo } from '../photo';
 import { PhotoCard } from './photo-card';
 
 /** All photos; further ones are scrolled to, so that one sees them arrive. */

@@ -1,8 +1,7 @@
 import { useSignal, type Signal } from '@preact/signals';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { heatmapLabel } from '../describe';
-import type { PhotoResult } from '../photos';
-
+import type { PhotoResult } from '../photo';
 import { opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';

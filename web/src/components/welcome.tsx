@@ -42,11 +42,15 @@ function Breeds() {
   const { value } = network;
   const labels = value.state === 'ready' ? value.model.labels : [];
   const more = labels.length - LISTED_BREEDS;
+  // Another model, or a head, may know anything.
+  const own = value.state === 'ready' && value.file === undefined;
   return (
-    <section class="known" aria-label="Breeds that the network knows">
+    <section class="known" aria-label="What the network knows">
       {labels.length > 0 && (
         <>
-          <h2>It knows {labels.length} breeds</h2>
+          <h2>
+            It knows {labels.length} {own ? 'breeds' : 'classes'}
+          </h2>
           <ul>
             {labels.slice(0, LISTED_BREEDS).map((label) => (
               <li key={label}>{breed(label)}</li>

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { explain } from '../support/cli.mjs';
+import { fixture, photo, scratch } from '../support/files.mjs';
+import {
+  assertSameAnswer,
+  openPage,
+  resultLines,
+  showPhotos,
+  waitFor,
+} from '../support/page.mjs';
+
+/** The network is taught other classes in the page. */
+export function teaching(lab) {
+  describe('teaching', () => {
+    const folder = scratch();
+    const dogs = ['landscape.jpg', 'portrait.jpg', 'square.jpg'].map(photo);
+    const noise = [
+      fixture('noise.png'),
+      fixture('scene.png'),
+      fixture('rgb16.png'),
+    ];
+    before(async () => {
+      await openPage(lab.browser);
+      await lab.browser.evaluate(() => {
+        document.querySelector('.teach').open = true;
+      });
+    });
+    after(() => openPage(lab.browser));
+
+    const put = (box, paths) =>
+      lab.browser.addFiles(`.box:nth-of-type(${box}) input[type=file]`, paths);
+    const text = () =>
+      lab.browser.evaluate(() => document.querySelector('.teach').innerText);
+    const photosIn = (box, count) =>
+      waitFor(
+        lab.browser,
+        `${count} photos in box ${box}`,
+        (box, count) =>
+          document.querySelectorAll(`.box:nth-of-type(${box}) li`).length ===
+          count,
+        box,
+        count,
+      );
+    const click = (words) =>
+      lab.browser.evaluate((words) => {
+        const named = ({ textContent }) => textContent.trim() === words;
+        [...document.querySelectorAll('.teach button')].find(named).click();
+      }, words);
+    const canTrain = () =>
+      lab.browser.evaluate(
+        () => !document.querySelector('.teach .primary').disabled,
+      );
+
+    test('says what is missing', async () => {
+      assert.match(await text(), /"My dog" has no photo/);
+      await put(1, dogs);
+      await photosIn(1, 3);
+      await put(2, [noise[0]]);
+      await photosIn(2, 1);
+      assert.match(await text(), /neighbour's" has one photo/);
+      assert.equal(await canTrain(), false);
+    });
+
+    test('a photo is in one box only', async () => {
+      await put(2, [dogs[0]]);
+      await waitFor(lab.browser, 'the remark', () =>
+        /landscape.jpg is left out .*same photo is in "My dog"/.test(
+          document.querySelector('.remark')?.textContent,
+        ),
+      );
+      await photosIn(2, 1);
+    });
+
+    test('trains, skips what cannot be read, and tells how it did on photos left out', async (t) => {
+      const broken = join(folder, 'broken.jpg');
+      writeFileSync(broken, 'This is no picture.\n');
+      await put(2, [...noise.slice(1), broken]);
+      await photosIn(2, 4);
+      assert.ok(await canTrain());
+      const start = Date.now();
+      await click('Train');
+      await waitFor(lab.browser, 'the end', () =>
+        document.querySelector('.lesson[data-state=taught]'),
+      );
+      t.diagnostic(`${lab.engine}: ${Date.now() - start} ms for 6 photos`);
+      const said = await text();
+      assert.match(said, /broken.jpg is skipped: .*text/i);
+      assert.match(said, /Left out of the training, \d of 6 photos/);
+      assert.match(said, /luck|too few/);
+      await photosIn(2, 3);
+    });
+
+    test('the page and the command line answer alike with the head that it saves', async () => {
+      const head = join(lab.browser.downloads, 'taught.safetensors');
+      rmSync(head, { force: true });
+      await showPhotos(lab.browser, [dogs[1]]);
+      await click('Save what it learnt');
+      for (let tries = 0; !existsSync(head) && tries < 100; ++tries) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.ok(readFileSync(head).length > 1000);
+      const [expected] = await explain([dogs[1]], '--head', head);
+      const line = (await resultLines(lab.browser)).get('portrait.jpg');
+      assert.deepEqual(line.top.map(({ label }) => label).sort(), [
+        'My dog',
+        "The neighbour's",
+      ]);
+      assertSameAnswer(line, { ...expected, photo: 'portrait.jpg' }, 'head');
+      assert.equal(line.top[0].label, 'My dog');
+
+      await click('Back to what it knew');
+      await waitFor(
+        lab.browser,
+        'the breeds of before',
+        () => window.gradcam.results()[0]?.top.length === 15,
+      );
+      const [before] = await explain([dogs[1]]);
+      assertSameAnswer(
+        (await resultLines(lab.browser)).get('portrait.jpg'),
+        { ...before, photo: 'portrait.jpg' },
+        'without the head',
+      );
+    });
+  });
+}

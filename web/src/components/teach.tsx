@@ -1,0 +1,208 @@
+import { network } from '../backend';
+import { leftOutVerdict } from '../describe';
+import { download } from '../download';
+import { take } from '../intake';
+import { dropHead, hasHead } from '../models';
+import { changeModel } from '../photos';
+import {
+  addBox,
+  boxes,
+  lesson,
+  presentObstacle,
+  putIn,
+  remarks,
+  removeBox,
+  takeOut,
+  teach,
+  type Box,
+  type Lesson,
+} from '../teach';
+import { Icon } from './icon';
+import { useObjectUrl } from './object-url';
+
+/** Where the network learns other classes from a few photos. */
+export function Teach() {
+  const { value } = lesson;
+  const busy = value.state === 'looking' || value.state === 'training';
+  const reason = presentObstacle();
+  return (
+    <details class="about teach">
+      <summary>Teach it</summary>
+      <p class="teach-lead">
+        Put photos into named boxes, such as your dog and the neighbour's. The
+        network's last layer learns to tell them apart, here, in seconds.
+      </p>
+      <div class="boxes">
+        {boxes.value.map((box) => (
+          <PhotoBox key={box.id} box={box} disabled={busy} />
+        ))}
+      </div>
+      <div class="model-ways">
+        <button class="button" type="button" disabled={busy} onClick={addBox}>
+          <Icon name="plus" />
+          Another box
+        </button>
+        <button
+          class="button primary"
+          type="button"
+          disabled={
+            busy || reason !== undefined || network.value.state !== 'ready'
+          }
+          onClick={() => void teach()}
+        >
+          Train
+        </button>
+        {hasHead.value && (
+          <button
+            class="button"
+            type="button"
+            disabled={busy}
+            onClick={() => void changeModel(dropHead)}
+          >
+            Back to what it knew
+          </button>
+        )}
+        {reason && <p>{reason}</p>}
+      </div>
+      {remarks.value.map((text) => (
+        <p key={text} class="remark">
+          {text}
+        </p>
+      ))}
+      <Progress value={value} />
+    </details>
+  );
+}
+
+function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
+  return (
+    <fieldset
+      class="box"
+      data-drop
+      disabled={disabled}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={async (event) => {
+        event.preventDefault();
+        if (!event.dataTransfer || disabled) return;
+        await putIn(box, (await take(event.dataTransfer)).files);
+      }}
+    >
+      <legend class="visually-hidden">{box.name.value}</legend>
+      <div class="box-head">
+        <input
+          type="text"
+          aria-label="Name of the box"
+          value={box.name.value}
+          onInput={({ currentTarget }) => {
+            box.name.value = currentTarget.value;
+          }}
+        />
+        {boxes.value.length > 2 && (
+          <button
+            class="icon-button"
+            type="button"
+            aria-label={`Remove the box ${box.name.value}`}
+            onClick={() => removeBox(box)}
+          >
+            <Icon name="cross" />
+          </button>
+        )}
+      </div>
+      <ul class="box-photos">
+        {box.photos.value.map((file) => (
+          <li key={file}>
+            <Thumbnail file={file} />
+            <button
+              type="button"
+              aria-label={`Take ${file.name} out`}
+              onClick={() => takeOut(box, file)}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+      </ul>
+      <label class="box-input">
+        Drop photos here, or choose them
+        <input
+          class="visually-hidden"
+          type="file"
+          accept="image/*"
+          multiple
+          data-box={box.name.value}
+          aria-label={`Photos for ${box.name.value}`}
+          onChange={({ currentTarget }) => {
+            const files = [...(currentTarget.files ?? [])];
+            currentTarget.value = '';
+            void putIn(box, files);
+          }}
+        />
+      </label>
+    </fieldset>
+  );
+}
+
+function Thumbnail({ file }: { file: File }) {
+  return <img src={useObjectUrl(file)} alt={file.name} title={file.name} />;
+}
+
+function Progress({ value }: { value: Lesson }) {
+  if (value.state === 'idle') return null;
+  if (value.state === 'failed') {
+    return (
+      <p class="failure" role="alert">
+        {value.reason}
+      </p>
+    );
+  }
+  if (value.state === 'looking') {
+    return (
+      <p role="status">
+        Looking at photo {value.done + 1} of {value.total}…
+      </p>
+    );
+  }
+  const { losses, steps, photos, leftOut, right, head } = value;
+  return (
+    <div class="lesson" data-state={value.state}>
+      <Curve losses={losses} steps={steps} />
+      <p role="status">
+        {value.state === 'taught'
+          ? leftOutVerdict(right, photos, boxes.value.length)
+          : losses.length < steps
+            ? `Training, step ${losses.length} of ${steps}…`
+            : `Testing without each photo: ${leftOut} of ${photos}…`}
+      </p>
+      {head && (
+        <button
+          class="button"
+          type="button"
+          onClick={() => download(new Blob([head]), 'taught.safetensors')}
+        >
+          <Icon name="save" />
+          Save what it learnt
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The loss, step by step. */
+function Curve(props: { losses: readonly number[]; steps: number }) {
+  const { losses, steps } = props;
+  const top = Math.max(...losses, 0.1);
+  const points = losses.map(
+    (loss, i) => `${(300 * i) / (steps - 1)},${75 - (70 * loss) / top}`,
+  );
+  return (
+    <svg
+      class="curve"
+      viewBox="0 0 300 80"
+      role="img"
+      aria-label={`Loss, from ${losses[0]?.toFixed(2)} to ${losses.at(-1)?.toFixed(2)}`}
+    >
+      <path d="M0 75.5H300" />
+      <polyline points={points.join(' ')} />
+    </svg>
+  );
+}

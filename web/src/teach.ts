@@ -1,0 +1,224 @@
+/** Teaching the network other classes: named boxes of photos, and the last layer made of them. */
+
+import { signal, type Signal } from '@preact/signals';
+import { proxy, transfer } from 'comlink';
+import { ask, network } from './backend';
+import { useHeadBytes } from './models';
+import { hold } from './photo-io';
+import { changeModel } from './photos';
+import type { Outcome } from './protocol';
+
+export interface Box {
+  readonly id: number;
+  readonly name: Signal<string>;
+  readonly photos: Signal<readonly File[]>;
+}
+
+export type Lesson =
+  | { state: 'idle' }
+  | { state: 'looking'; done: number; total: number }
+  | {
+      state: 'training' | 'taught';
+      losses: readonly number[];
+      steps: number;
+      photos: number;
+      groups: number;
+      leftOut: number;
+      right: number;
+      head?: Uint8Array<ArrayBuffer>;
+    }
+  | { state: 'failed'; reason: string };
+
+/** Of each photo: itself and its mirror image. */
+const VIEWS = [0, 1];
+
+let nextId = 1;
+/** Ids of photos here do not meet those of photos on the page. */
+let nextPhotoId = -1;
+
+export const boxes = signal<readonly Box[]>([
+  makeBox('My dog'),
+  makeBox("The neighbour's"),
+]);
+export const lesson = signal<Lesson>({ state: 'idle' });
+/** What was left out of the boxes, and why. */
+export const remarks = signal<readonly string[]>([]);
+
+/** What the layers before the last make of a photo, by the network's fingerprint. */
+const features = new WeakMap<File, Map<string, Float32Array[]>>();
+
+function makeBox(name: string): Box {
+  return { id: nextId++, name: signal(name), photos: signal([]) };
+}
+
+export function addBox(): void {
+  boxes.value = [...boxes.value, makeBox(`Box ${boxes.value.length + 1}`)];
+}
+
+export function removeBox(box: Box): void {
+  boxes.value = boxes.value.filter((other) => other !== box);
+}
+
+export function takeOut(box: Box, file: File): void {
+  box.photos.value = box.photos.value.filter((other) => other !== file);
+}
+
+/** Puts photos into a box, but none that is in one already. */
+export async function putIn(box: Box, files: readonly File[]): Promise<void> {
+  for (const file of files) {
+    const twin = await findTwin(file);
+    if (twin) {
+      remark(
+        `${file.name} is left out of "${box.name.value}": the same photo is in "${twin.name.value}".`,
+      );
+    } else {
+      box.photos.value = [...box.photos.value, file];
+    }
+  }
+}
+
+async function findTwin(file: File): Promise<Box | undefined> {
+  for (const box of boxes.value) {
+    for (const other of box.photos.value) {
+      if (other.size === file.size && (await sameBytes(other, file))) {
+        return box;
+      }
+    }
+  }
+  return undefined;
+}
+
+async function sameBytes(a: File, b: File): Promise<boolean> {
+  try {
+    const [one, two] = await Promise.all([a.arrayBuffer(), b.arrayBuffer()]);
+    const bytes = new Uint8Array(two);
+    return new Uint8Array(one).every((byte, i) => byte === bytes[i]);
+  } catch {
+    return false; // training will say that it cannot be read
+  }
+}
+
+/** Why there is nothing to train yet, as a sentence; undefined if there is. */
+export function obstacle(
+  all: readonly { name: string; photos: number }[],
+): string | undefined {
+  if (all.length < 2) return 'Two boxes are needed to tell something apart.';
+  const names = all.map(({ name }) => name.trim());
+  if (names.some((name) => name === '')) return 'Every box needs a name.';
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) return `Two boxes are named "${twice}".`;
+  const few = all.find(({ photos }) => photos < 2);
+  if (!few) return undefined;
+  const found = few.photos === 0 ? 'no photo' : 'one photo';
+  return `"${few.name}" has ${found}; every box needs two or more, so that one can be left out to test with.`;
+}
+
+export function presentObstacle(): string | undefined {
+  return obstacle(
+    boxes.value.map(({ name, photos }) => ({
+      name: name.value,
+      photos: photos.value.length,
+    })),
+  );
+}
+
+/** Teaches the boxes, and lets the page explain with what came of it. */
+export async function teach(): Promise<void> {
+  const { value } = network;
+  if (value.state !== 'ready' || presentObstacle()) return;
+  try {
+    const seen = await look(value.model.fingerprint);
+    if (!seen) return;
+    await train(seen);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The features of all photos, without those that cannot be read; undefined if too few are left. */
+async function look(
+  fingerprint: string,
+): Promise<{ label: number; views: Float32Array[] }[] | undefined> {
+  remarks.value = [];
+  const all = boxes.value.flatMap((box, label) =>
+    box.photos.value.map((file) => ({ box, label, file })),
+  );
+  const seen = [];
+  for (const [done, { box, label, file }] of all.entries()) {
+    lesson.value = { state: 'looking', done, total: all.length };
+    const outcome = await featuresOf(file, fingerprint);
+    if (outcome.ok) {
+      seen.push({ label, views: outcome.value });
+    } else {
+      remark(`${file.name} is skipped: ${outcome.failure.message}.`);
+      takeOut(box, file);
+    }
+  }
+  const reason = presentObstacle();
+  if (reason) fail(reason);
+  return reason ? undefined : seen;
+}
+
+async function featuresOf(
+  file: File,
+  fingerprint: string,
+): Promise<Outcome<Float32Array[]>> {
+  const known = features.get(file)?.get(fingerprint);
+  if (known) return { ok: true, value: known };
+  const outcome = await ask(async (worker) => {
+    const held = await hold(worker, nextPhotoId--, file);
+    return held.ok ? worker.features(VIEWS) : held;
+  });
+  if (outcome.ok) {
+    const all = features.get(file) ?? new Map<string, Float32Array[]>();
+    features.set(file, all.set(fingerprint, outcome.value));
+  }
+  return outcome;
+}
+
+async function train(
+  seen: readonly { label: number; views: Float32Array[] }[],
+): Promise<void> {
+  const labels = seen.map(({ label }) => label);
+  const views = seen.flatMap(({ views }) => views);
+  const width = views[0]!.length;
+  const values = new Float32Array(views.length * width);
+  views.forEach((view, i) => values.set(view, i * width));
+  const names = boxes.value.map(({ name }) => name.value.trim());
+  let losses: readonly number[] = [];
+  const outcome = await ask((worker) =>
+    worker.teach(
+      transfer(values, [values.buffer]),
+      labels,
+      VIEWS.length,
+      names,
+      proxy(({ steps, groups }, progress) => {
+        losses = [...losses, ...progress.losses];
+        lesson.value = {
+          state: 'training',
+          losses,
+          steps,
+          photos: seen.length,
+          groups,
+          leftOut: progress.left_out,
+          right: progress.right,
+        };
+      }),
+    ),
+  );
+  if (!outcome.ok) return fail(outcome.failure.message);
+  const head = outcome.value;
+  const last = lesson.value;
+  if (last.state === 'training') {
+    lesson.value = { ...last, state: 'taught', head };
+  }
+  await changeModel(() => useHeadBytes(head, names.join(', ')));
+}
+
+function fail(reason: string): void {
+  lesson.value = { state: 'failed', reason };
+}
+
+function remark(text: string): void {
+  remarks.value = [...remarks.value, text];
+}
