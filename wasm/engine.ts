@@ -193,6 +193,14 @@ export interface Share {
   members: number;
 }
 
+export interface LoadOptions extends Share {
+  /**
+   * Leaves the weights of the convolutions in memory as they are stored, which takes a fraction of
+   * the memory and more time.
+   */
+  lowMemory?: boolean;
+}
+
 /** Whether a member has something to compute, lacks a message of another one, or is done. */
 export type Progress = 'ready' | 'waiting' | 'done';
 
@@ -248,6 +256,11 @@ export class Engine {
     this.wasm.gradcam_destroy(this.handle);
   }
 
+  /** The memory that the engine has taken, in bytes; it gives none of it back. */
+  get heapBytes(): number {
+    return this.wasm.memory.buffer.byteLength;
+  }
+
   about(): EngineInfo {
     return this.call(this.wasm.gradcam_about(this.handle));
   }
@@ -258,12 +271,13 @@ export class Engine {
    * Throws what `source` throws when it cannot be read.
    * @param progress is told the part already read, from 0 to 1.
    * @param share makes this engine one of several members that divide the model: it reads only
-   *   its share, and `classify` and `explain` are not for it.
+   *   its share, and `classify` and `explain` are not for it. With `lowMemory`, the previous model
+   *   has gone if this one fails.
    */
   async loadModel(
     source: Blob | Uint8Array | PieceReader,
     progress: (part: number) => void = () => {},
-    { member, members }: Share = WHOLE,
+    { member, members, lowMemory }: LoadOptions = WHOLE,
   ): Promise<ModelInfo> {
     const { wasm, handle } = this;
     const { size: total, read } = pieceReader(source);
@@ -278,6 +292,7 @@ export class Engine {
           total,
           member,
           members,
+          lowMemory ? 1 : 0,
         ),
       ),
     );

@@ -24,6 +24,7 @@ export interface Exports {
     fileBytes: number,
     member: number,
     members: number,
+    lowMemory: number,
   ): number;
   gradcam_model_tensor(
     engine: number,

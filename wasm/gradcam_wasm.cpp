@@ -47,10 +47,15 @@ Result<void> check_heatmap(int32_t rows, int32_t cols) {
 }
 
 Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
-                         double file_bytes, const Share& share) {
+                         double file_bytes, const LoadOptions& options) {
   GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
   GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes, size));
-  GRADCAM_TRY(engine->loader, Vgg16Loader::begin(std::move(header), {.share = share}));
+  GRADCAM_TRY(engine->loader, Vgg16Loader::begin(std::move(header), options));
+  if (options.low_memory) {
+    engine->member.reset();
+    engine->classified = false;
+    engine->input = {};
+  }
   Json tensors = Json::array();
   const SafetensorsHeader& checked = engine->loader->header();
   for (std::size_t i = 0; i < checked.tensors.size(); ++i) {
@@ -311,9 +316,11 @@ int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes,
 }
 
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
-                            double file_bytes, uint32_t member, uint32_t members) {
+                            double file_bytes, uint32_t member, uint32_t members,
+                            uint32_t low_memory) {
   engine->loader.reset();
-  return finish(engine, begin_model(engine, {header, count}, file_bytes, {member, members}));
+  const LoadOptions options{.low_memory = low_memory != 0, .share = {member, members}};
+  return finish(engine, begin_model(engine, {header, count}, file_bytes, options));
 }
 
 int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8_t* bytes,

@@ -46,11 +46,14 @@ int32_t gradcam_about(gradcam_engine* engine);
 /// ({"header_bytes": n}), then those n bytes to start loading:
 /// {"tensors": [{"name": "...", "begin": absolute offset, "end": ..., "row_bytes": ...}, ...]} in
 /// file order. If this engine is only one of several `members` (counted from 0) that divide the
-/// model, these are the rows of its own share; with 1 member it has all of them.
+/// model, these are the rows of its own share; with 1 member it has all of them. With `low_memory`
+/// other than 0 the weights of the convolutions stay as they are stored, which takes longer, and the
+/// previous model goes before the new one comes.
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
                                    double file_bytes);
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
-                            double file_bytes, uint32_t member, uint32_t members);
+                            double file_bytes, uint32_t member, uint32_t members,
+                            uint32_t low_memory);
 /// Hands over the next bytes of the tensor with this index: all of them, or any number of whole
 /// rows, so that a tensor of 400 MB need not be in memory twice. They may be freed afterwards.
 int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8_t* bytes,
@@ -58,7 +61,7 @@ int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8
 /// Ends loading: {"architecture": "vgg16", "labels": [...], "classes": 15, "parameters": n,
 /// "preprocess": {...}, "source": "...", "license": "...", "layers": [{"name": "block1_conv1",
 /// "output": [224, 224, 64], "dtype": "F16"}, ...]}. On failure the previous model, if any, is
-/// kept.
+/// kept, unless it had to go.
 int32_t gradcam_model_finish(gradcam_engine* engine);
 
 /// Puts the last layer in a head file (vgg16/head.h) in the place of the model's own, which 0 bytes

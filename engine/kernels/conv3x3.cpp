@@ -1,7 +1,10 @@
 #include "kernels/conv3x3.h"
 
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "kernels/conv3x3_implementations.h"
 #include "kernels/winograd_kernels.h"
@@ -16,11 +19,26 @@ constexpr auto kAlgorithms = std::to_array<ConvAlgorithm>({
 #if defined(GRADCAM_WITH_XNNPACK)
     ConvAlgorithm::kXnnpack,
 #endif
+    ConvAlgorithm::kWinogradLean,
     ConvAlgorithm::kWinograd,
 #if defined(__x86_64__)
     ConvAlgorithm::kWinogradAvx2,
 #endif
 });
+
+/// With a copy of the weights.
+Result<std::unique_ptr<Conv3x3>> make_lean_copy(const Conv3x3Spec& spec, const float* weight,
+                                                const float* bias) {
+  const std::size_t row = 9 * spec.in_channels;
+  GRADCAM_TRY(Tensor copy,
+              Tensor::from({spec.out_channels, row}, {weight, spec.out_channels * row}));
+  const auto kept = std::make_shared<const Tensor>(std::move(copy));
+  const auto expand = [kept](std::size_t output, std::span<float> values) {
+    std::ranges::copy(kept->values().subspan(output * values.size(), values.size()),
+                      values.begin());
+  };
+  return make_lean_conv3x3(spec, expand, bias);
+}
 
 }  // namespace
 
@@ -32,6 +50,8 @@ std::string_view conv_algorithm_name(ConvAlgorithm algorithm) {
       return "direct";
     case ConvAlgorithm::kXnnpack:
       return "xnnpack";
+    case ConvAlgorithm::kWinogradLean:
+      return "winograd_lean";
     case ConvAlgorithm::kWinograd:
       return "winograd";
     case ConvAlgorithm::kWinogradAvx2:
@@ -84,6 +104,8 @@ Result<std::unique_ptr<Conv3x3>> make_conv3x3(ConvAlgorithm algorithm, const Con
 #else
       break;
 #endif
+    case ConvAlgorithm::kWinogradLean:
+      return make_lean_copy(spec, weight, bias);
     case ConvAlgorithm::kWinograd:
       return make_winograd_conv3x3(spec, weight, bias);
     case ConvAlgorithm::kWinogradAvx2:

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "kernels/gemm.h"
 #include "tensor/tensor.h"
 
 /// The convolution of VGG16, 3x3 with stride 1 and zero padding 1, in several implementations of
@@ -68,11 +69,12 @@ enum class ConvAlgorithm {
   kReference,     ///< plain loops, accumulated in double: what the others are tested against
   kDirect,        ///< implicit GEMM over 4-wide vectors; best where there are few input channels
   kXnnpack,       ///< the XNNPACK library, where it is built in
+  kWinogradLean,  ///< Winograd that transforms its weights on every run: see make_lean_conv3x3
   kWinograd,      ///< Winograd F(4x4, 3x3) over 4-wide vectors; best everywhere else
   kWinogradAvx2,  ///< the same over 8-wide vectors, where the processor has them
 };
 
-/// "reference", "direct", "xnnpack", "winograd", "winograd_avx2".
+/// "reference", "direct", "xnnpack", "winograd_lean", "winograd", "winograd_avx2".
 std::string_view conv_algorithm_name(ConvAlgorithm algorithm);
 
 /// The algorithm of that name if this build has it and this processor can run it.
@@ -87,5 +89,10 @@ ConvAlgorithm default_conv_algorithm(std::size_t in_channels);
 /// Packs weight [out_channels, 3, 3, in_channels] and bias [out_channels].
 Result<std::unique_ptr<Conv3x3>> make_conv3x3(ConvAlgorithm algorithm, const Conv3x3Spec& spec,
                                               const float* weight, const float* bias);
+
+/// A convolution by Winograd that keeps no weights of its own but takes them from `weights`, in
+/// rows [3, 3, in_channels], whenever it runs: for where memory counts more than time.
+Result<std::unique_ptr<Conv3x3>> make_lean_conv3x3(const Conv3x3Spec& spec,
+                                                   const ExpandRow& weights, const float* bias);
 
 }  // namespace gradcam

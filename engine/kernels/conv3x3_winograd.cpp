@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "kernels/conv3x3_implementations.h"
@@ -23,7 +23,7 @@ namespace {
 // For any processor, and for every browser.
 #include "kernels/winograd_kernels.inc"
 
-constexpr Kernels kPortable = {input_tile, multiply_panel, output_tile};
+constexpr Kernels kPortable = {weight_tile, input_tile, multiply_panel, output_tile};
 
 }  // namespace
 }  // namespace winograd
@@ -45,23 +45,6 @@ constexpr std::size_t kMaxTiles = 96;
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
-/// A value for each of the eight output channels of a panel, in double: weights are transformed
-/// once, at load.
-using Panel = std::array<double, kTileColumns>;
-
-/// G g for three taps.
-inline void transform_taps(const Panel& a, const Panel& b, const Panel& c,
-                           std::array<Panel, kIn>& u) {
-  for (std::size_t i = 0; i < kTileColumns; ++i) {
-    u[0][i] = a[i] / 4;
-    u[1][i] = -(a[i] + b[i] + c[i]) / 6;
-    u[2][i] = (-a[i] + b[i] - c[i]) / 6;
-    u[3][i] = a[i] / 24 + b[i] / 12 + c[i] / 6;
-    u[4][i] = a[i] / 24 - b[i] / 12 + c[i] / 6;
-    u[5][i] = c[i];
-  }
-}
-
 /// One of the three taps g from G g.
 double tap(const double (&u)[kIn], std::size_t index) {
   switch (index) {
@@ -79,18 +62,67 @@ std::size_t padded_outputs(const Conv3x3Spec& spec) {
   return round_up(spec.out_channels, kTileColumns);
 }
 
+/// Where the weights are transformed on every run: as many floats of U as are made at a time, those
+/// of 64 outputs of 512 channels.
+constexpr std::size_t kSliceFloats = kPoints * 64 * 512;
+
+/// Output channels, whole panels, that are transformed and multiplied at a time.
+std::size_t slice_outputs(const Conv3x3Spec& spec) {
+  const std::size_t most = kSliceFloats / (kPoints * spec.in_channels);
+  return std::clamp(most / kTileColumns * kTileColumns, kTileColumns, padded_outputs(spec));
+}
+
+/// Floats of a row of weights, with what may be read past it.
+std::size_t row_floats(const Conv3x3Spec& spec) {
+  return round_up(9 * spec.in_channels + simd::kLanes, kPad);
+}
+
+/// Makes the panels of U, [36][count / 8][C][8], of `count` outputs from `first` on; zero where
+/// there is no such output. rows: room for four rows of weights.
+template <const Kernels& kKernels>
+void transform_weights(const Conv3x3Spec& spec, const ExpandRow& weights, std::size_t first,
+                       std::size_t count, float* rows, float* u) {
+  const std::size_t channels = spec.in_channels;
+  for (std::size_t o = 0; o < count; o += simd::kLanes) {
+    winograd::WeightTile tile{
+        .rows = {},
+        .channels = channels,
+        .u = u + o / kTileColumns * kTileColumns * channels + o % kTileColumns,
+        .u_point = count * channels};
+    for (std::size_t lane = 0; lane < simd::kLanes; ++lane) {
+      float* row = rows + lane * row_floats(spec);
+      std::fill_n(row, row_floats(spec), 0.0f);
+      if (first + o + lane < spec.out_channels) {
+        weights(first + o + lane, {row, 9 * channels});
+      }
+      tile.rows[lane] = row;
+    }
+    kKernels.weight_tile(tile);
+  }
+}
+
+/// Keeps U, or, with `weights`, the weights as they are stored, of which it makes U in slices on
+/// every run: a quarter of the memory or less.
 template <const Kernels& kKernels>
 class WinogradConv3x3 final : public Conv3x3 {
  public:
-  WinogradConv3x3(const Conv3x3Spec& spec, AlignedArray<float> u, AlignedArray<float> bias)
-      : Conv3x3(spec), u_(std::move(u)), bias_(std::move(bias)) {}
+  WinogradConv3x3(const Conv3x3Spec& spec, AlignedArray<float> u, ExpandRow weights,
+                  AlignedArray<float> bias)
+      : Conv3x3(spec), u_(std::move(u)), weights_(std::move(weights)), bias_(std::move(bias)) {}
 
   std::size_t workspace_floats(std::size_t height, std::size_t width) const override {
     const Blocking b = blocking(height, width);
-    return kPoints * b.v_point + b.tiles * b.m_tile + patch_floats();
+    std::size_t floats = kPoints * b.v_point + b.tiles * b.m_tile + patch_floats();
+    if (weights_) floats += u_floats() + simd::kLanes * row_floats(spec_);
+    return floats;
   }
 
   void unpack(float* weight) const override {
+    if (weights_) {
+      const std::size_t row = 9 * spec_.in_channels;
+      for (std::size_t o = 0; o < spec_.out_channels; ++o) weights_(o, {weight + o * row, row});
+      return;
+    }
     for (std::size_t o = 0; o < spec_.out_channels; ++o) {
       for (std::size_t c = 0; c < spec_.in_channels; ++c) {
         double rows[3][kIn];  // the taps along y, still transformed along x
@@ -116,13 +148,24 @@ class WinogradConv3x3 final : public Conv3x3 {
     float* v = workspace;
     float* m = v + kPoints * b.v_point;
     float* patch = m + b.tiles * b.m_tile;
-    for (std::size_t first = 0; first < b.total; first += b.tiles) {
-      const std::size_t count = std::min(b.tiles, b.total - first);
-      transform_inputs(input, height, width, b, first, count, v, patch);
-      multiply(b, count, v, m);
-      for (std::size_t i = 0; i < count; ++i) {
-        output_tile(m + i * b.m_tile, b.rows, width, (first + i) / b.across * kOut,
-                    (first + i) % b.across * kOut, pool, output);
+    float* own_u = patch + patch_floats();
+    for (std::size_t o = 0; o < padded_outputs(spec_); o += b.outputs) {
+      const std::size_t outputs = std::min(b.outputs, padded_outputs(spec_) - o);
+      if (weights_) {
+        transform_weights<kKernels>(spec_, weights_, o, outputs, own_u + u_floats(), own_u);
+      }
+      const float* u = weights_ ? own_u : u_.get();
+      for (std::size_t first = 0; first < b.total; first += b.tiles) {
+        const std::size_t count = std::min(b.tiles, b.total - first);
+        // V of the only block serves all slices.
+        if (o == 0 || b.tiles < b.total) {
+          transform_inputs(input, height, width, b, first, count, v, patch);
+        }
+        multiply(b, count, v, u, outputs, m);
+        for (std::size_t i = 0; i < count; ++i) {
+          output_tile(b, m + i * b.m_tile, width, (first + i) / b.across * kOut,
+                      (first + i) % b.across * kOut, o, pool, output);
+        }
       }
     }
     return {};
@@ -135,6 +178,8 @@ class WinogradConv3x3 final : public Conv3x3 {
     std::size_t tiles;    // tiles transformed at a time
     std::size_t v_block;  // floats from one block of 64 channels of V to the next
     std::size_t v_point;  // floats from one of the 36 matrices of V to the next
+    std::size_t outputs;  // multiplied at a time: all of them, where U is kept
+    std::size_t m_row;    // floats from one of the 36 rows of a tile of M to the next
     std::size_t m_tile;   // floats from one tile of M to the next
   };
 
@@ -143,7 +188,7 @@ class WinogradConv3x3 final : public Conv3x3 {
            c * kTileColumns + o % kTileColumns;
   }
 
-  std::size_t m_row() const { return padded_outputs(spec_) + kPad; }
+  std::size_t u_floats() const { return kPoints * slice_outputs(spec_) * spec_.in_channels; }
   std::size_t patch_floats() const { return kPoints * round_up(spec_.in_channels, kPad) + kPad; }
 
   Blocking blocking(std::size_t height, std::size_t width) const {
@@ -155,7 +200,9 @@ class WinogradConv3x3 final : public Conv3x3 {
     b.tiles = (b.total + blocks - 1) / blocks;
     b.v_block = b.tiles * kRowFloats;
     b.v_point = (spec_.in_channels + kDepth - 1) / kDepth * b.v_block + kPad;
-    b.m_tile = kPoints * m_row();
+    b.outputs = weights_ ? slice_outputs(spec_) : padded_outputs(spec_);
+    b.m_row = b.outputs + kPad;
+    b.m_tile = kPoints * b.m_row;
     return b;
   }
 
@@ -206,101 +253,91 @@ class WinogradConv3x3 final : public Conv3x3 {
 
   /// M = V U for each of the 36 points. U is streamed once; a panel of it stays in the first-level
   /// cache while all tiles of the block pass.
-  void multiply(const Blocking& b, std::size_t count, const float* v, float* m) const {
+  void multiply(const Blocking& b, std::size_t count, const float* v, const float* u,
+                std::size_t outputs, float* m) const {
     const std::size_t channels = spec_.in_channels;
-    const std::size_t outputs = padded_outputs(spec_);
     for (std::size_t point = 0; point < kPoints; ++point) {
       for (std::size_t o = 0; o < outputs; o += kTileColumns) {
         kKernels.multiply_panel({.v = v + point * b.v_point,
                                  .v_block = b.v_block,
                                  .tiles = count,
-                                 .panel = u_.get() + (point * outputs + o) * channels,
+                                 .panel = u + (point * outputs + o) * channels,
                                  .channels = channels,
-                                 .m = m + point * m_row() + o,
+                                 .m = m + point * b.m_row + o,
                                  .m_tile = b.m_tile});
       }
     }
   }
 
-  /// One tile of M to the 4x4 outputs at (y, x), or its 2x2 maxima; what leaves the map, of
-  /// `height` rows, is dropped.
-  void output_tile(const float* m, std::size_t height, std::size_t width, std::size_t y,
-                   std::size_t x, bool pool, float* output) const {
-    const std::size_t outputs = spec_.out_channels;
+  /// One tile of M to the 4x4 outputs at (y, x), from channel `o` on, or their 2x2 maxima; what
+  /// leaves the map is dropped.
+  void output_tile(const Blocking& b, const float* m, std::size_t width, std::size_t y,
+                   std::size_t x, std::size_t o, bool pool, float* output) const {
+    const std::size_t pixel = spec_.out_channels;
     const std::size_t step = pool ? 2 : 1;
-    const std::size_t pitch = width / step * outputs;
+    const std::size_t pitch = width / step * pixel;
     kKernels.output_tile({.m = m,
-                          .m_row = m_row(),
-                          .bias = bias_.get(),
-                          .outputs = outputs,
+                          .m_row = b.m_row,
+                          .bias = bias_.get() + o,
+                          .outputs = std::min(b.outputs, pixel - o),
+                          .pixel = pixel,
                           .relu = spec_.relu,
                           .pool = pool,
-                          .rows = std::min(kOut, height - y) / step,
+                          .rows = std::min(kOut, b.rows - y) / step,
                           .columns = std::min(kOut, width - x) / step,
-                          .corner = output + y / step * pitch + x / step * outputs,
+                          .corner = output + y / step * pitch + x / step * pixel + o,
                           .pitch = pitch});
   }
 
   AlignedArray<float> u_;     // [36][O / 8][C][8], the transformed weights
+  ExpandRow weights_;         // or those that are not: rows of [3][3][C]
   AlignedArray<float> bias_;  // [O rounded up to 8]
 };
 
-/// U = G g G^T, packed into panels of 8 output channels. A panel is transformed at a time, so that
-/// each of the 36 matrices, which lie far apart, is written 32 bytes at a time.
-Result<AlignedArray<float>> pack_weights(const Conv3x3Spec& spec, const float* weight) {
-  const std::size_t channels = spec.in_channels;
+template <const Kernels& kKernels>
+Result<std::unique_ptr<Conv3x3>> make(const Conv3x3Spec& spec, const ExpandRow& weights,
+                                      const float* bias, bool keep_u) {
   const std::size_t outputs = padded_outputs(spec);
-  GRADCAM_TRY(AlignedArray<float> u, allocate_array<float>(kPoints * outputs * channels));
-  for (std::size_t first = 0; first < outputs; first += kTileColumns) {
-    const std::size_t lanes = std::min(kTileColumns, spec.out_channels - first);
-    for (std::size_t c = 0; c < channels; ++c) {
-      std::array<std::array<Panel, 3>, 3> taps{};  // zero where the panel has no output channel
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        const float* kernel = weight + (first + lane) * 9 * channels + c;
-        for (std::size_t y = 0; y < 3; ++y) {
-          for (std::size_t x = 0; x < 3; ++x) taps[y][x][lane] = kernel[(y * 3 + x) * channels];
-        }
-      }
-      std::array<std::array<Panel, kIn>, 3> rows;
-      for (std::size_t y = 0; y < 3; ++y) {
-        transform_taps(taps[y][0], taps[y][1], taps[y][2], rows[y]);
-      }
-      for (std::size_t x = 0; x < kIn; ++x) {
-        std::array<Panel, kIn> column;
-        transform_taps(rows[0][x], rows[1][x], rows[2][x], column);
-        for (std::size_t y = 0; y < kIn; ++y) {
-          float* target = u.get() + ((y * kIn + x) * outputs + first) * channels + c * kTileColumns;
-          std::ranges::transform(column[y], target,
-                                 [](double value) { return static_cast<float>(value); });
-        }
-      }
-    }
+  GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(outputs));
+  std::copy_n(bias, spec.out_channels, biases.get());
+  AlignedArray<float> u;
+  if (keep_u) {
+    GRADCAM_TRY(u, allocate_array<float>(kPoints * outputs * spec.in_channels));
+    GRADCAM_TRY(const auto rows, allocate_array<float>(simd::kLanes * row_floats(spec)));
+    transform_weights<kKernels>(spec, weights, 0, outputs, rows.get(), u.get());
   }
-  return u;
+  return std::make_unique<WinogradConv3x3<kKernels>>(
+      spec, std::move(u), keep_u ? ExpandRow() : weights, std::move(biases));
 }
 
-template <const Kernels& kKernels>
-Result<std::unique_ptr<Conv3x3>> make(const Conv3x3Spec& spec, const float* weight,
-                                      const float* bias) {
-  GRADCAM_TRY(AlignedArray<float> u, pack_weights(spec, weight));
-  GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(padded_outputs(spec)));
-  std::copy_n(bias, spec.out_channels, biases.get());
-  return std::make_unique<WinogradConv3x3<kKernels>>(spec, std::move(u), std::move(biases));
+/// Rows of weights that lie in memory, for as long as they do.
+ExpandRow rows_of(const Conv3x3Spec& spec, const float* weight) {
+  return [weight, size = 9 * spec.in_channels](std::size_t output, std::span<float> row) {
+    std::copy_n(weight + output * size, size, row.begin());
+  };
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Conv3x3>> make_winograd_conv3x3(const Conv3x3Spec& spec, const float* weight,
                                                        const float* bias) {
-  return make<winograd::kPortable>(spec, weight, bias);
+  return make<winograd::kPortable>(spec, rows_of(spec, weight), bias, true);
 }
 
 #if defined(__x86_64__)
 Result<std::unique_ptr<Conv3x3>> make_winograd_avx2_conv3x3(const Conv3x3Spec& spec,
                                                             const float* weight,
                                                             const float* bias) {
-  return make<winograd::kAvx2>(spec, weight, bias);
+  return make<winograd::kAvx2>(spec, rows_of(spec, weight), bias, true);
 }
 #endif
+
+Result<std::unique_ptr<Conv3x3>> make_lean_conv3x3(const Conv3x3Spec& spec,
+                                                   const ExpandRow& weights, const float* bias) {
+#if defined(__x86_64__)
+  if (winograd::has_avx2()) return make<winograd::kAvx2>(spec, weights, bias, false);
+#endif
+  return make<winograd::kPortable>(spec, weights, bias, false);
+}
 
 }  // namespace gradcam

@@ -10,13 +10,6 @@ namespace {
 
 using simd::F32x4;
 
-/// For loops of a few rounds, which compilers would write out as if they were long.
-#if defined(__clang__)
-#define GRADCAM_SHORT_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
-#else
-#define GRADCAM_SHORT_LOOP _Pragma("GCC unroll 1")
-#endif
-
 inline F32x4 load_weights(const float* w) { return simd::load(w); }
 inline F32x4 load_weights(const std::int8_t* w) { return simd::load_int8(w); }
 

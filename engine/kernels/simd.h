@@ -3,6 +3,13 @@
 #include <cstdint>
 #include <cstring>
 
+/// For loops of a few rounds, which compilers would write out as if they were long.
+#if defined(__clang__)
+#define GRADCAM_SHORT_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
+#else
+#define GRADCAM_SHORT_LOOP _Pragma("GCC unroll 1")
+#endif
+
 /// Four floats at a time, as a compiler vector: the same text becomes wasm simd128, relaxed SIMD,
 /// SSE or NEON, so that the code that runs in the browser is the code that the sanitizers see.
 namespace gradcam::simd {
@@ -74,6 +81,18 @@ inline F32x4 max(F32x4 a, F32x4 b) {
 }
 
 inline F32x4 relu(F32x4 v) { return max(F32x4{}, v); }
+
+/// Turns four rows of four into four columns.
+inline void transpose(F32x4& a, F32x4& b, F32x4& c, F32x4& d) {
+  const F32x4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const F32x4 ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const F32x4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const F32x4 cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  a = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+  b = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+  c = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+  d = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+}
 
 inline float sum(F32x4 v) { return (v[0] + v[1]) + (v[2] + v[3]); }
 

@@ -35,7 +35,7 @@ namespace {
 
 namespace gradcam::winograd {
 
-const Kernels kAvx2 = {input_tile, multiply_panel, output_tile};
+const Kernels kAvx2 = {weight_tile, input_tile, multiply_panel, output_tile};
 
 bool has_avx2() {
   __builtin_cpu_init();

@@ -15,6 +15,14 @@ inline constexpr std::size_t kPoints = kIn * kIn;
 inline constexpr std::size_t kDepth = 64;
 inline constexpr std::size_t kRowFloats = kDepth + 4;
 
+/// The weights of four output channels on their way into a panel of U, U = G g G^T.
+struct WeightTile {
+  const float* rows[4];  ///< [3][3][channels], readable up to 3 floats past the end
+  std::size_t channels;
+  float* u;             ///< the four's place in the panel, [channels][8], of the first of U's 36
+  std::size_t u_point;  ///< floats from one of the 36 to the next
+};
+
 /// A 6x6 tile of the input on its way into V.
 struct InputTile {
   const float* source;   ///< may be read up to the next multiple of 4 channels
@@ -42,6 +50,7 @@ struct OutputTile {
   std::size_t m_row;  ///< floats
   const float* bias;
   std::size_t outputs;  ///< channels
+  std::size_t pixel;    ///< floats from one pixel of the output to the next
   bool relu;
   bool pool;
   std::size_t rows;     ///< of the output, at most 4, or 2 with pooling
@@ -51,6 +60,7 @@ struct OutputTile {
 };
 
 struct Kernels {
+  void (*weight_tile)(const WeightTile& tile);
   void (*input_tile)(const InputTile& tile);
   void (*multiply_panel)(const PanelProduct& product);
   void (*output_tile)(const OutputTile& tile);

@@ -141,7 +141,6 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
   return result;
 }
 
-/// Row `output` of the weights in float32.
 void Dense::expand_row(std::size_t output, std::span<float> row) const {
   const std::size_t first = output * inputs();
   if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {

@@ -33,6 +33,9 @@ class Dense {
   std::size_t inputs() const { return inputs_; }
   const Tensor& bias() const { return bias_; }
 
+  /// Writes row `output` of the weights in float32, [inputs].
+  void expand_row(std::size_t output, std::span<float> row) const;
+
   /// The weights as float32, [outputs, inputs]: a copy.
   Result<Tensor> weight() const;
 
@@ -71,8 +74,6 @@ class Dense {
   using Weight = std::variant<Tensor, Float16Weight, Int8Weight, Int4Weight>;
 
   Dense(Weight weight, Tensor bias, std::size_t inputs);
-
-  void expand_row(std::size_t output, std::span<float> row) const;
 
   Weight weight_;
   Tensor bias_;

@@ -41,6 +41,13 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
   return {};
 }
 
+ConvAlgorithm choose_algorithm(const LoadOptions& options, std::size_t in_channels) {
+  if (options.convolution) return *options.convolution;
+  constexpr std::size_t kColours = 3;  // block1_conv1 has few weights, and Winograd is slow on it
+  return options.low_memory && in_channels > kColours ? ConvAlgorithm::kWinogradLean
+                                                      : default_conv_algorithm(in_channels);
+}
+
 /// What the file holds, and what will run it.
 std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const WeightMap& map,
                                        const LoadOptions& options, std::size_t side) {
@@ -56,8 +63,7 @@ std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const We
                    .algorithm = "gemv"};
     if (i < kConvLayers) {
       info.output = {side, side, layer.shape[0]};
-      info.algorithm =
-          conv_algorithm_name(options.convolution.value_or(default_conv_algorithm(layer.shape[3])));
+      info.algorithm = conv_algorithm_name(choose_algorithm(options, layer.shape[3]));
       if (kEndsBlock[i]) side /= 2;
     }
     layers.push_back(std::move(info));
@@ -126,20 +132,29 @@ Result<void> Vgg16Loader::allocate(std::size_t layer) {
     scales[0] = shape[0];
     GRADCAM_TRY(pending.scale, Tensor::zeros(std::move(scales)));
   }
-  if (is_conv(layer) || (format(layer) == WeightFormat::kFloat && !keeps_float16(layer))) {
-    GRADCAM_TRY(pending.weight, Tensor::zeros(shape));
+  const std::size_t elements = shape[0] * row_elements(shape);
+  if (!keeps(layer) || (format(layer) == WeightFormat::kFloat && !keeps_float16(layer))) {
+    GRADCAM_TRY(pending.weight, Tensor::zeros({shape[0], row_elements(shape)}));
   } else if (keeps_float16(layer)) {
-    GRADCAM_TRY(pending.weight_float16, allocate_array<Float16>(shape[0] * shape[1]));
+    GRADCAM_TRY(pending.weight_float16, allocate_array<Float16>(elements));
   } else if (format(layer) == WeightFormat::kInt8) {
-    GRADCAM_TRY(pending.weight_int8, allocate_array<std::int8_t>(shape[0] * shape[1]));
+    GRADCAM_TRY(pending.weight_int8, allocate_array<std::int8_t>(elements));
   } else {
-    GRADCAM_TRY(pending.weight_int4, allocate_array<std::uint8_t>(shape[0] * (shape[1] / 2)));
+    GRADCAM_TRY(pending.weight_int4, allocate_array<std::uint8_t>(elements / 2));
   }
   return {};
 }
 
+bool Vgg16Loader::keeps(std::size_t layer) const {
+  return !is_conv(layer) || algorithm(layer) == ConvAlgorithm::kWinogradLean;
+}
+
+ConvAlgorithm Vgg16Loader::algorithm(std::size_t layer) const {
+  return choose_algorithm(options_, map_.layers[layer].shape[3]);
+}
+
 bool Vgg16Loader::keeps_float16(std::size_t layer) const {
-  return !is_conv(layer) && header_.tensors[map_.layers[layer].weight].dtype == DType::kF16;
+  return keeps(layer) && header_.tensors[map_.layers[layer].weight].dtype == DType::kF16;
 }
 
 Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8_t> bytes) {
@@ -194,7 +209,7 @@ Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DT
   const std::size_t elements = row_elements(shape);
   Pending& pending = pending_[layer];
   if (format(layer) == WeightFormat::kInt8) {
-    if (is_conv(layer)) {
+    if (!keeps(layer)) {
       std::ranges::transform(bytes, pending.weight.data() + row * elements, [](std::uint8_t b) {
         return static_cast<float>(std::bit_cast<std::int8_t>(b));
       });
@@ -223,7 +238,9 @@ Result<void> Vgg16Loader::read_float16_row(std::size_t layer, std::size_t row,
 }
 
 Result<void> Vgg16Loader::pack(std::size_t layer) {
-  return is_conv(layer) ? pack_conv(layer) : pack_dense(layer);
+  if (is_conv(layer)) return pack_conv(layer);
+  GRADCAM_TRY(dense_[layer - kConvLayers], make_dense(layer, std::exchange(pending_[layer], {})));
+  return {};
 }
 
 Conv3x3Spec Vgg16Loader::conv_spec(std::size_t layer) const {
@@ -242,45 +259,48 @@ Conv3x3Spec Vgg16Loader::conv_spec(std::size_t layer) const {
 
 Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
   Pending pending = std::exchange(pending_[layer], {});
-  const Shape shape = own_shape(layer);
+  Vgg16::Conv& conv = conv_[layer];
+  conv.spec = conv_spec(layer);
+  conv.backward = choose_algorithm(options_, own_shape(layer)[0]);
+  conv.transpose = std::make_unique<Vgg16::Transpose>();
+  if (keeps(layer)) {
+    GRADCAM_TRY(const Tensor bias, pending.bias.clone());
+    GRADCAM_TRY(Dense rows, make_dense(layer, std::move(pending)));
+    const auto weights = [kept = std::make_shared<const Dense>(std::move(rows))](
+                             std::size_t output, std::span<float> row) {
+      kept->expand_row(output, row);
+    };
+    GRADCAM_TRY(conv.kernel, make_lean_conv3x3(conv.spec, weights, bias.data()));
+    return {};
+  }
   if (format(layer) == WeightFormat::kInt8) {
-    const std::size_t elements = row_elements(shape);
-    for (std::size_t o = 0; o < shape[0]; ++o) {
+    const std::size_t elements = pending.weight.dim(1);
+    for (std::size_t o = 0; o < pending.weight.dim(0); ++o) {
       for (float& value : pending.weight.values().subspan(o * elements, elements)) {
         value *= pending.scale.data()[o];
       }
     }
   }
-  Vgg16::Conv& conv = conv_[layer];
-  conv.spec = conv_spec(layer);
-  const auto algorithm = options_.convolution.value_or(default_conv_algorithm(shape[3]));
-  conv.backward = options_.convolution.value_or(default_conv_algorithm(shape[0]));
-  conv.transpose = std::make_unique<Vgg16::Transpose>();
-  GRADCAM_TRY(conv.kernel,
-              make_conv3x3(algorithm, conv.spec, pending.weight.data(), pending.bias.data()));
+  GRADCAM_TRY(conv.kernel, make_conv3x3(algorithm(layer), conv.spec, pending.weight.data(),
+                                        pending.bias.data()));
   return {};
 }
 
-Result<void> Vgg16Loader::pack_dense(std::size_t layer) {
-  Pending pending = std::exchange(pending_[layer], {});
-  const std::size_t inputs = map_.layers[layer].shape[1];
-  const auto make_dense = [&]() -> Result<Dense> {
-    if (format(layer) == WeightFormat::kInt8) {
-      return Dense::from_int8(std::move(pending.weight_int8), std::move(pending.scale),
-                              std::move(pending.bias), inputs);
-    }
-    if (format(layer) == WeightFormat::kInt4) {
-      return Dense::from_int4(std::move(pending.weight_int4), std::move(pending.scale), kInt4Group,
-                              std::move(pending.bias), inputs);
-    }
-    if (keeps_float16(layer)) {
-      return Dense::from_float16(std::move(pending.weight_float16), std::move(pending.bias),
-                                 inputs);
-    }
-    return Dense::from_float32(std::move(pending.weight), std::move(pending.bias));
-  };
-  GRADCAM_TRY(dense_[layer - kConvLayers], make_dense());
-  return {};
+/// A layer's weights in rows, as they are stored.
+Result<Dense> Vgg16Loader::make_dense(std::size_t layer, Pending pending) const {
+  const std::size_t inputs = row_elements(map_.layers[layer].shape);
+  if (format(layer) == WeightFormat::kInt8) {
+    return Dense::from_int8(std::move(pending.weight_int8), std::move(pending.scale),
+                            std::move(pending.bias), inputs);
+  }
+  if (format(layer) == WeightFormat::kInt4) {
+    return Dense::from_int4(std::move(pending.weight_int4), std::move(pending.scale), kInt4Group,
+                            std::move(pending.bias), inputs);
+  }
+  if (keeps_float16(layer)) {
+    return Dense::from_float16(std::move(pending.weight_float16), std::move(pending.bias), inputs);
+  }
+  return Dense::from_float32(std::move(pending.weight), std::move(pending.bias));
 }
 
 /// A layer of which nothing belongs to the share.
@@ -290,7 +310,7 @@ Result<void> Vgg16Loader::pack_nothing(std::size_t layer) {
     return {};
   }
   GRADCAM_CHECK_OK(allocate(layer));
-  return pack_dense(layer);
+  return pack(layer);
 }
 
 std::string Vgg16Loader::fingerprint() const {

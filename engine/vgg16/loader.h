@@ -18,6 +18,9 @@ namespace gradcam {
 struct LoadOptions {
   /// The convolution algorithm of every layer; by default the fastest for each.
   std::optional<ConvAlgorithm> convolution = {};
+  /// Leaves the weights of the convolutions in memory as the file stores them, and expands them
+  /// whenever they are needed; a fraction of the memory, for some more time.
+  bool low_memory = false;
   /// Whose part of the weights to load: all of them, or those of one of several members.
   Share share = {};
   /// A last layer, with its labels, instead of the file's: see Vgg16::use_head.
@@ -66,7 +69,7 @@ class Vgg16Loader {
   /// A layer on its way from the file to its packed form; allocated when its first row comes.
   struct Pending {
     Tensor weight;  ///< float32, canonical layout: [O, 3, 3, I] or [O, I]
-    // or, of a dense layer as it is:
+    // or, of a layer that stays as it is:
     AlignedArray<Float16> weight_float16;
     AlignedArray<std::int8_t> weight_int8;
     AlignedArray<std::uint8_t> weight_int4;
@@ -79,8 +82,10 @@ class Vgg16Loader {
 
   bool is_conv(std::size_t layer) const { return layer < kConvLayers; }
   WeightFormat format(std::size_t layer) const { return map_.layers[layer].format; }
-  /// Whether a layer is dense in float16, which stays as it is.
+  /// Whether a layer's weights stay in memory as they are stored.
+  bool keeps(std::size_t layer) const;
   bool keeps_float16(std::size_t layer) const;
+  ConvAlgorithm algorithm(std::size_t layer) const;
   /// The rows (outputs) of a layer that are loaded.
   Range own(std::size_t layer) const;
   /// The shape of the weights that are loaded.
@@ -93,7 +98,7 @@ class Vgg16Loader {
                                 std::span<const std::uint8_t> bytes);
   Result<void> pack(std::size_t layer);
   Result<void> pack_conv(std::size_t layer);
-  Result<void> pack_dense(std::size_t layer);
+  Result<Dense> make_dense(std::size_t layer, Pending pending) const;
   Result<void> pack_nothing(std::size_t layer);
   std::string fingerprint() const;
 

@@ -294,7 +294,11 @@ Result<Tensor> Vgg16::backward_through(const Activations& activations, Tensor gr
   relu_backward_by(rule, activations.map(layer).values(), gradient.values());
   const Conv& conv = conv_[layer];
   const Conv3x3* transpose = nullptr;
-  {
+  std::unique_ptr<Conv3x3> passing;
+  if (conv.backward == ConvAlgorithm::kWinogradLean) {
+    GRADCAM_TRY(passing, conv2d_transpose(conv.backward, *conv.kernel));
+    transpose = passing.get();
+  } else {
     const std::lock_guard lock(conv.transpose->mutex);
     if (conv.transpose->kernel == nullptr) {
       GRADCAM_TRY(conv.transpose->kernel, conv2d_transpose(conv.backward, *conv.kernel));

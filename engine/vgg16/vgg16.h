@@ -168,7 +168,8 @@ class Vgg16 {
   friend class Vgg16Loader;
   friend class Member;
 
-  /// The data gradient of a convolution, packed by the first thread that needs it.
+  /// The data gradient of a convolution, packed by the first thread that needs it; and, where
+  /// memory counts more than time, not kept.
   struct Transpose {
     std::mutex mutex;
     std::unique_ptr<Conv3x3> kernel;

@@ -9,6 +9,7 @@ import { heat } from './topics/heat.mjs';
 import { how } from './topics/how.mjs';
 import { intake } from './topics/intake.mjs';
 import { keyboard } from './topics/keyboard.mjs';
+import { memory } from './topics/memory.mjs';
 import { otherModel } from './topics/model.mjs';
 import { network } from './topics/network.mjs';
 import { orientation } from './topics/orientation.mjs';
@@ -36,6 +37,7 @@ const topics = [
   keyboard,
   accessibility,
   workers,
+  memory,
   network,
   unsupported,
 ];

@@ -8,7 +8,7 @@
 
 import { effect } from '@preact/signals';
 import type { EngineInfo, ModelInfo } from '../../wasm/engine';
-import { network, painter, setWorkers, workers } from './backend';
+import { network, painter, setLowMemory, setWorkers, workers } from './backend';
 import type { ExplainLine } from './explain-line';
 import { retarget } from './maps';
 import { explainLine, addPhotos, photos } from './photos';
@@ -35,6 +35,8 @@ export interface GradcamApi {
   };
   /** Divides the network among so many workers, 1 to 8; by default, one for each processor. */
   setWorkers(count: number): Promise<void>;
+  /** Makes the network take less memory and more time, in one worker, or the other way round. */
+  setLowMemory(on: boolean): Promise<void>;
 }
 
 declare global {
@@ -74,6 +76,7 @@ export function makeApi(): GradcamApi {
       };
     },
     setWorkers,
+    setLowMemory,
   };
 }
 

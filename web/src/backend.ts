@@ -9,6 +9,7 @@ import { relaxedSimd, simd } from 'wasm-feature-detect';
 import { Engine, type EngineInfo, type ModelInfo } from '../../wasm/engine';
 import { fromBase64 } from './base64';
 import type { Failure, Outcome, WorkerApi } from './protocol';
+import { lowMemory } from './settings';
 import { TaskQueue } from './task-queue';
 import EngineWorker from './worker?worker&inline';
 
@@ -68,12 +69,13 @@ async function start(): Promise<Network> {
   );
   worker = wrap<WorkerApi>(new EngineWorker());
   module = await compiling;
-  const ports = hireHelpers(navigator.hardwareConcurrency || 1);
+  const ports = hireHelpers(usualWorkers(lowMemory.value));
   await documentParsed();
   const starting = worker.start(
     module,
     takePayload('model'),
     transfer(ports, ports),
+    lowMemory.value,
     proxy(dismiss),
   );
   const engine = await Engine.create(module);
@@ -89,9 +91,23 @@ export async function setWorkers(count: number): Promise<void> {
   if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
     throw new Error(`There are 1 to ${MAX_WORKERS} workers, not ${count}.`);
   }
+  await divide(count, lowMemory.value);
+}
+
+/** Makes the network take less memory and more time, in one worker, or the other way round. */
+export async function setLowMemory(on: boolean): Promise<void> {
+  await divide(usualWorkers(on), on);
+  lowMemory.value = on;
+}
+
+function usualWorkers(low: boolean): number {
+  return low ? 1 : navigator.hardwareConcurrency || 1;
+}
+
+async function divide(count: number, low: boolean): Promise<void> {
   const outcome = await ask((worker) => {
     const ports = hireHelpers(count);
-    return worker.setHelpers(transfer(ports, ports));
+    return worker.setHelpers(transfer(ports, ports), low);
   });
   if (!outcome.ok) throw new Error(outcome.failure.message);
 }

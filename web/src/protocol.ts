@@ -40,19 +40,23 @@ export interface Answer {
 export interface WorkerApi {
   /**
    * Starts the engine and loads the model that is in the page, as base64 texts. `helpers` lead to
-   * other workers that divide the network with this one; `onLoss` is told which of them is not
-   * there any more, and why.
+   * other workers that divide the network with this one; `lowMemory` is `LoadOptions.lowMemory`
+   * of all models; `onLoss` is told which helper is not there any more, and why.
    */
   start(
     module: WebAssembly.Module,
     model: string[],
     helpers: MessagePort[],
+    lowMemory: boolean,
     onLoss: (index: number, reason: string) => void,
   ): Promise<Outcome<ModelInfo>>;
   /** Makes this worker a helper of the one at the other end of the port. */
   serve(module: WebAssembly.Module, port: MessagePort): Promise<void>;
   /** Takes other helpers in the place of those before. */
-  setHelpers(helpers: MessagePort[]): Promise<Outcome<null>>;
+  setHelpers(
+    helpers: MessagePort[],
+    lowMemory: boolean,
+  ): Promise<Outcome<null>>;
   /** A helper is known to have gone. */
   lost(index: number, reason: string): void;
   /** Ends looking at this photo, if that is under way, within one layer; `look` then fails. */

@@ -4,14 +4,15 @@ import { effect, signal } from '@preact/signals';
 
 const KEY = 'gradcam.settings';
 
-/** The command line's defaults. */
-const DEFAULTS = { opacity: 0.5, colormap: 'turbo' };
+/** The command line's; and whether the network takes less memory and more time, as on a phone. */
+const DEFAULTS = { opacity: 0.5, colormap: 'turbo', lowMemory: isSmall() };
 
 const stored = read();
 
 /** From 0, the bare photo, to 1. */
 export const opacity = signal(stored.opacity);
 export const colormap = signal(stored.colormap);
+export const lowMemory = signal(stored.lowMemory);
 
 /** How heatmaps are made; not remembered, so that the page always opens with the plain one. */
 export const method = signal('gradcam');
@@ -23,6 +24,7 @@ export function rememberSettings(): void {
     const text = JSON.stringify({
       opacity: opacity.value,
       colormap: colormap.value,
+      lowMemory: lowMemory.value,
     });
     try {
       localStorage.setItem(KEY, text);
@@ -48,12 +50,24 @@ export function parseSettings(text: string | null): typeof DEFAULTS {
   } catch {
     return DEFAULTS;
   }
-  const { opacity, colormap } = Object(stored) as Record<string, unknown>;
+  const { opacity, colormap, lowMemory } = Object(stored) as Record<
+    string,
+    unknown
+  >;
   return {
     opacity:
       typeof opacity === 'number' && opacity >= 0 && opacity <= 1
         ? opacity
         : DEFAULTS.opacity,
     colormap: typeof colormap === 'string' ? colormap : DEFAULTS.colormap,
+    lowMemory: typeof lowMemory === 'boolean' ? lowMemory : DEFAULTS.lowMemory,
   };
+}
+
+/** Whether this device says that it has 2 GB of memory or less. */
+function isSmall(): boolean {
+  const { deviceMemory = Infinity } = (globalThis.navigator ?? {}) as {
+    deviceMemory?: number;
+  };
+  return deviceMemory <= 2;
 }

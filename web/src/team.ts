@@ -11,10 +11,10 @@ import {
   type Engine,
   type Evidence,
   type ExplainOptions,
+  type LoadOptions,
   type Explanation,
   type ModelInfo,
   type PieceReader,
-  type Share,
 } from '../../wasm/engine';
 import { Member, Stopped } from './member';
 import type { Outcome } from './protocol';
@@ -28,7 +28,7 @@ export interface HelperApi {
    * it. `ports` lead to the other members, by their number.
    */
   join(
-    share: Share,
+    share: LoadOptions,
     ports: (MessagePort | null)[],
     model: Uint8Array<ArrayBuffer> | number,
     read?: PieceReader['read'],
@@ -83,6 +83,8 @@ export const STOPPED = 'stopped';
 const PATIENCE = 10;
 
 export class Team {
+  /** `LoadOptions.lowMemory`, from the next model on. */
+  lowMemory = false;
   private member: Member | undefined;
   private model: ModelSource | undefined;
   /** A last layer in the place of the model's own. */
@@ -150,7 +152,7 @@ export class Team {
       const joining = this.helpers.map((helper, i) =>
         this.join(helper, i + 1, ports[i + 1]!, source),
       );
-      const share = { member: 0, members: this.members };
+      const share = this.share(0);
       const loading = this.engine.loadModel(source, progress, share);
       try {
         await allOf([loading, ...joining]);
@@ -288,13 +290,17 @@ export class Team {
     if (head) await this.useHead(head);
   }
 
+  private share(member: number): LoadOptions {
+    return { member, members: this.members, lowMemory: this.lowMemory };
+  }
+
   private join(
     helper: Helper,
     member: number,
     ports: (MessagePort | null)[],
     source: ModelSource,
   ): Promise<null> {
-    const share = { member, members: this.members };
+    const share = this.share(member);
     const others = ports.filter((port) => port !== null);
     return this.ask(helper, (api) => {
       const own = transfer(ports, others);

@@ -40,10 +40,11 @@ let comeBack = async () => {};
 let held: { id: number; info: PhotoInfo } | undefined;
 
 const api: WorkerApi = {
-  start: (compiled, texts, helpers, onLoss) =>
+  start: (compiled, texts, helpers, lowMemory, onLoss) =>
     outcome(async () => {
       module = compiled;
       team = new Team(await Engine.create(module), reach(helpers), onLoss);
+      team.lowMemory = lowMemory;
       ownModel = fromBase64(texts);
       return load(ownModel);
     }),
@@ -52,8 +53,9 @@ const api: WorkerApi = {
     expose(await makeHelperApi(compiled), port);
   },
 
-  setHelpers: (helpers) =>
+  setHelpers: (helpers, lowMemory) =>
     outcome(async () => {
+      team.lowMemory = lowMemory;
       await team.hire(reach(helpers));
       return null;
     }),

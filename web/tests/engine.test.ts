@@ -171,6 +171,23 @@ test('a model reads the same from a blob as from bytes', async () => {
   expect(await answer(new Blob([weights]))).toEqual(await answer(weights));
 });
 
+test('the memory of an engine does not grow from photo to photo', async () => {
+  const engine = await Engine.create(module);
+  await engine.loadModel(weights, undefined, {
+    member: 0,
+    members: 1,
+    lowMemory: true,
+  });
+  let heap = 0;
+  for (let i = 0; i < 40; i++) {
+    engine.setPixels(picture(200 + (i % 7), 300 - (i % 5)));
+    const { predictions } = engine.classify();
+    engine.explain(predictions.map(({ index }) => index));
+    if (i === 7) heap = engine.heapBytes;
+  }
+  expect(engine.heapBytes).toBe(heap);
+});
+
 test('an engine without a model colours heatmaps, and refuses photos', async () => {
   const engine = await Engine.create(module);
   const heatmap = { rows: 1, cols: 2, values: Float32Array.of(0, 1) };

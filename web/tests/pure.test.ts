@@ -43,7 +43,7 @@ test.each([
 });
 
 describe('settings', () => {
-  const defaults = { opacity: 0.5, colormap: 'turbo' };
+  const defaults = { opacity: 0.5, colormap: 'turbo', lowMemory: false };
 
   test.each([null, '', 'no json', '7', '{}', '{"opacity": 2}', '[]', 'null'])(
     'fall back to the defaults for %s',
@@ -53,7 +53,7 @@ describe('settings', () => {
   );
 
   test('are taken as stored', () => {
-    const stored = { opacity: 0.25, colormap: 'gray' };
+    const stored = { opacity: 0.25, colormap: 'gray', lowMemory: true };
     expect(parseSettings(JSON.stringify(stored))).toEqual(stored);
   });
 });

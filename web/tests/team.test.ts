@@ -231,6 +231,37 @@ test('a file that cannot be read costs no helper', async () => {
   expect(losses).toEqual([]);
 });
 
+test.each([1, 3])(
+  '%d that take less memory give the same answer',
+  async (members) => {
+    const { team } = await makeTeam(members);
+    await team.load(weights);
+    const usual = team.engine.heapBytes;
+    const { team: small } = await makeTeam(members);
+    small.lowMemory = true;
+    await small.load(weights);
+    small.engine.decode(photo);
+    await expectSameAnswer(small);
+    expect(small.engine.heapBytes).toBeLessThan(usual);
+    // Back to the usual way, and the same model on top.
+    small.lowMemory = false;
+    await small.reload();
+    await expectSameAnswer(small);
+  },
+);
+
+test('a model that does not come in leaves room for the one before it', async () => {
+  const { team } = await makeTeam(1);
+  team.lowMemory = true;
+  await team.load(weights);
+  const restore = team.restorer();
+  const broken = weights.slice(0, weights.length - 4);
+  await expect(team.load(broken)).rejects.toThrow();
+  await restore();
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+});
+
 test('a method that needs all weights in one place gets them', async () => {
   const { team } = await makeTeam(2);
   await team.load(weights);

@@ -1,10 +1,12 @@
+import { useSignal } from '@preact/signals';
 import notices from 'virtual:notices';
 import type { ModelInfo } from '../../../wasm/engine';
-import { network, painter, workers } from '../backend';
+import { network, painter, setLowMemory, workers } from '../backend';
 import { breed } from '../describe';
 import type { PhotoResult } from '../photo';
 import { photos } from '../photos';
 
+import { lowMemory } from '../settings';
 import { ModelPicker } from './model-picker';
 
 const LICENSE = 'Apache License 2.0';
@@ -43,6 +45,7 @@ export function About() {
       </ol>
       <h3>What is at work</h3>
       <Facts />
+      <MemorySwitch />
       <ModelPicker />
       <details class="notices">
         <summary>Licences and notices</summary>
@@ -84,6 +87,41 @@ function Facts() {
         </>
       )}
     </dl>
+  );
+}
+
+/** For devices with little memory, and for large models. */
+function MemorySwitch() {
+  const isBusy = useSignal(false);
+  const failure = useSignal('');
+  const toggle = async (on: boolean) => {
+    isBusy.value = true;
+    failure.value = '';
+    try {
+      await setLowMemory(on);
+    } catch (error) {
+      failure.value = error instanceof Error ? error.message : String(error);
+    }
+    isBusy.value = false;
+  };
+  return (
+    <div class="memory">
+      <label>
+        <input
+          type="checkbox"
+          checked={lowMemory.value}
+          disabled={network.value.state !== 'ready' || isBusy.value}
+          onChange={({ currentTarget }) => void toggle(currentTarget.checked)}
+        />
+        Take less memory and more time: a single worker, which keeps the weights
+        as small as the file has them
+      </label>
+      {failure.value && (
+        <p class="failure" role="alert">
+          {failure}
+        </p>
+      )}
+    </div>
   );
 }
 

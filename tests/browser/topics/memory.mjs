@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { explain } from '../support/cli.mjs';
+import { photo } from '../support/files.mjs';
+import {
+  assertSameAnswer,
+  openPage,
+  resultLines,
+  showPhotos,
+  waitFor,
+} from '../support/page.mjs';
+
+/** The way of taking less memory: the same answers from one worker, remembered for the next time. */
+export function memory(lab) {
+  describe('less memory', () => {
+    const paths = [photo('landscape.jpg'), photo('portrait.jpg')];
+    let expected;
+    before(async () => {
+      expected = await explain(paths);
+      await openPage(lab.browser);
+    });
+    after(async () => {
+      await lab.browser.evaluate(() => window.gradcam.setLowMemory(false));
+      await openPage(lab.browser);
+    });
+
+    const state = () =>
+      lab.browser.evaluate(() => ({
+        workers: window.gradcam.about().workers.count,
+        isChecked: document.querySelector('.memory input').checked,
+        isBusy: document.querySelector('.memory input').disabled,
+      }));
+
+    async function answersAreRight() {
+      await showPhotos(lab.browser, paths);
+      const lines = await resultLines(lab.browser);
+      for (const line of expected) {
+        const name = line.photo.split('/').at(-1);
+        assertSameAnswer(lines.get(name), { ...line, photo: name }, name);
+      }
+    }
+
+    const click = async () => {
+      await lab.browser.evaluate(() => {
+        const box = document.querySelector('.memory input');
+        box.closest('details').open = true;
+        box.click();
+      });
+      await waitFor(
+        lab.browser,
+        'the network to be ready',
+        () => !document.querySelector('.memory input').disabled,
+      );
+    };
+
+    test('a click turns it on: one worker, the same answers', async () => {
+      assert.equal((await state()).isChecked, false);
+      await click();
+      assert.deepEqual(await state(), {
+        workers: 1,
+        isChecked: true,
+        isBusy: false,
+      });
+      await answersAreRight();
+    });
+
+    test('it is on when the page is opened again', async () => {
+      await openPage(lab.browser);
+      assert.equal((await state()).isChecked, true);
+      assert.equal((await state()).workers, 1);
+      await answersAreRight();
+    });
+
+    test('another click turns it off', async () => {
+      await click();
+      const { workers, isChecked } = await state();
+      assert.equal(isChecked, false);
+      const processors = await lab.browser.evaluate(
+        () => navigator.hardwareConcurrency,
+      );
+      assert.equal(workers, Math.min(processors, 8));
+      await answersAreRight();
+    });
+  });
+}

@@ -1,0 +1,136 @@
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "explain/grad_cam.h"
+#include "support/compare.h"
+#include "support/result.h"
+#include "support/tensor_file.h"
+#include "support/tiny_vgg16.h"
+#include "vgg16/loader.h"
+#include "vgg16/member.h"
+
+namespace gradcam::testing {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+#define GRADCAM_COUNTS_HEAP 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GRADCAM_COUNTS_HEAP 0
+#endif
+#endif
+#if !defined(GRADCAM_COUNTS_HEAP)
+#define GRADCAM_COUNTS_HEAP 1
+#endif
+
+#if GRADCAM_COUNTS_HEAP
+/// Bytes of the heap that are in use.
+std::size_t heap_in_use() {
+#if defined(__GLIBC__)
+  const auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+#else
+  return static_cast<std::size_t>(mallinfo().uordblks);
+#endif
+}
+#endif
+
+Result<std::vector<std::uint8_t>> read_tiny(const std::string& name) {
+  GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));
+  return file.serialize();
+}
+
+TEST(LowMemory, ChangesNoAnswer) {
+  for (const TinyModel& tiny : kTinyModels) {
+    SCOPED_TRACE(tiny.file);
+    ASSERT_OK_AND_ASSIGN(
+        const TensorFile oracle,
+        TensorFile::read(oracle_fixture(std::string(tiny.expected) + ".expected")));
+    ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny(tiny.file));
+    ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes, {.low_memory = true}));
+    ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
+    ASSERT_OK_AND_ASSIGN(const Tensor input, oracle.tensor("input"));
+    ASSERT_OK_AND_ASSIGN(const Tensor logits, oracle.tensor("logits"));
+    ASSERT_OK(model.forward(input, activations));
+    EXPECT_TRUE(close(activations.logits.values(), logits.values()));
+    // The second time, too.
+    ASSERT_OK(model.forward(input, activations));
+    EXPECT_TRUE(close(activations.logits.values(), logits.values()));
+    constexpr std::size_t kColours = 3;
+    for (std::size_t i = 0; i < kConvLayers; ++i) {
+      const LayerInfo& layer = model.info().layers[i];
+      EXPECT_EQ(layer.algorithm == "winograd_lean", layer.weight[3] > kColours) << layer.name;
+    }
+  }
+}
+
+TEST(LowMemory, SharesOfAModelGiveWhatTheWholeGives) {
+  ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny64.keras"));
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes, {.low_memory = true, .share = {1, 3}}));
+  EXPECT_EQ(model.share(), (Share{1, 3}));
+  ASSERT_OK(model.make_activations());
+}
+
+#if GRADCAM_COUNTS_HEAP
+
+TEST(LowMemory, KeepsNoTransformedWeights) {
+  ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny96.keras"));
+  std::size_t transformed = 0;  // bytes of weights that Winograd makes four times as many of
+  const auto taken = [&](bool low_memory) -> Result<std::size_t> {
+    const std::size_t before = heap_in_use();
+    GRADCAM_TRY(const Vgg16 model, load_vgg16(bytes, {.low_memory = low_memory}));
+    const std::size_t after = heap_in_use();
+    transformed = 0;
+    for (const LayerInfo& layer : model.info().layers) {
+      if (!layer.algorithm.starts_with("winograd")) continue;
+      transformed += 9 * layer.weight[0] * layer.weight[3] * sizeof(float);
+    }
+    return after - before;
+  };
+  ASSERT_OK_AND_ASSIGN(const std::size_t low, taken(true));
+  ASSERT_OK_AND_ASSIGN(const std::size_t usual, taken(false));
+  ASSERT_GT(transformed, 1000u);
+  EXPECT_LT(low + 2 * transformed, usual);
+}
+
+/// What a program of many photos counts on.
+TEST(Memory, DoesNotGrowFromPhotoToPhoto) {
+  for (const bool low_memory : {false, true}) {
+    SCOPED_TRACE(low_memory);
+    ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
+                         TensorFile::read(oracle_fixture("tiny32.expected")));
+    ASSERT_OK_AND_ASSIGN(const Tensor input, oracle.tensor("input"));
+    ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny32.keras"));
+    ASSERT_OK_AND_ASSIGN(Vgg16 model, load_vgg16(bytes, {.low_memory = low_memory}));
+    ASSERT_OK_AND_ASSIGN(Member member, Member::create(std::move(model)));
+    const std::array<std::size_t, 3> classes = {0, 1, 2};
+    const auto look = [&]() -> Result<void> {
+      GRADCAM_CHECK_OK(member.begin_forward(&input));
+      while (member.progress() == Progress::kReady) GRADCAM_CHECK_OK(member.step());
+      GRADCAM_CHECK_OK(grad_cam(member.model(), member.activations(), classes));
+      GRADCAM_CHECK_OK(member.begin_explain(classes));
+      while (member.progress() == Progress::kReady) GRADCAM_CHECK_OK(member.step());
+      return {};
+    };
+    for (int photo = 0; photo < 10; ++photo) {
+      ASSERT_OK(look());
+    }
+    const std::size_t before = heap_in_use();
+    for (int photo = 0; photo < 500; ++photo) {
+      ASSERT_OK(look());
+    }
+    EXPECT_LE(heap_in_use(), before + 4096);
+  }
+}
+
+#endif
+
+}  // namespace
+}  // namespace gradcam::testing
