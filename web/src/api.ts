@@ -8,10 +8,24 @@
 
 import { effect } from '@preact/signals';
 import type { EngineInfo, ModelInfo } from '../../wasm/engine';
-import { network, painter, setLowMemory, setWorkers, workers } from './backend';
+import {
+  modelChange,
+  network,
+  painter,
+  setLowMemory,
+  setWorkers,
+  workers,
+} from './backend';
 import type { ExplainLine } from './explain-line';
 import { retarget } from './maps';
-import { explainLine, addPhotos, photos } from './photos';
+import { useFile } from './models';
+import {
+  addPhotos,
+  changeModel,
+  explainLine,
+  photos,
+  removeAll,
+} from './photos';
 
 export interface GradcamApi {
   /** Resolves when the model is loaded; rejects, with the reason, if that is not possible. */
@@ -22,6 +36,13 @@ export interface GradcamApi {
   results(): ExplainLine[];
   /** Makes the heatmap of the photo of this name answer for the class of this label. */
   explain(photo: string, label: string): Promise<ExplainLine>;
+  /** Takes all photos off the page. */
+  clear(): void;
+  /**
+   * Puts a weights file in the place of the present model for this visit; resolves when photos on
+   * the page have been looked at anew. Rejects if the model had to stay.
+   */
+  useModel(file: File): Promise<void>;
   /** Calls the listener with the results now and whenever they change, until told to stop. */
   onResults(listener: (results: ExplainLine[]) => void): () => void;
   /**
@@ -65,6 +86,14 @@ export function makeApi(): GradcamApi {
       if (!prediction) throw new Error(`The model has no class "${label}".`);
       await retarget(photo, prediction.index);
       return explainLine(photo)!;
+    },
+    clear: removeAll,
+    async useModel(file) {
+      await changeModel(() => useFile(file, false));
+      const change = modelChange.value;
+      if (change && 'failure' in change) {
+        throw new Error(change.failure.message);
+      }
     },
     onResults: (listener) => effect(() => listener(results())),
     about() {

@@ -43,7 +43,7 @@ export async function resumeModel(): Promise<boolean> {
 }
 
 /** Puts a file in the place of the present model; false if that one had to stay. */
-export async function useFile(file: File): Promise<boolean> {
+export async function useFile(file: File, keeps = true): Promise<boolean> {
   modelChange.value = { share: 0 };
   keeping.value = undefined;
   if (await isHead(file)) return useHead(file);
@@ -51,7 +51,7 @@ export async function useFile(file: File): Promise<boolean> {
   const source = readerOfFile(file);
   if (wanted !== 'as it is') return useConverted(file.name, source, wanted);
   const outcome = await load(source, file.name);
-  if (outcome.ok) void keep(file, outcome.value);
+  if (outcome.ok && keeps) void keep(file, outcome.value);
   return outcome.ok;
 }
 
