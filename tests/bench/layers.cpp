@@ -1,0 +1,172 @@
+// layers [RUNS]: times every convolution of VGG16 with every implementation that this build has, on
+// one thread, against the largest rate of multiplications and additions that this thread reaches.
+// A line of JSON for each layer, after one for the peak.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/conv3x3.h"
+#include "kernels/simd.h"
+
+namespace {
+
+using namespace gradcam;
+
+double seconds_of(auto&& run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// As many chains of dependent operations as hide the latency of one.
+constexpr int kChains = 12;
+constexpr std::int64_t kSteps = 2'000'000;
+
+/// Runs the chains on vectors of type V; returns how many operations that were. `sink` holds a
+/// factor and a term, and takes a result, so that none of it can be left out.
+template <class V>
+[[gnu::always_inline]] inline double multiply_and_add(volatile float* sink) {
+  V sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = V{} + static_cast<float>(i);
+  const V factor = V{} + sink[0];
+  const V term = V{} + sink[1];
+  for (std::int64_t step = 0; step < kSteps; ++step) {
+    for (V& sum : sums) {
+      if constexpr (sizeof(V) == sizeof(simd::F32x4)) {
+        sum = simd::madd(sum, factor, term);
+      } else {
+        sum = sum * factor + term;
+      }
+    }
+  }
+  V total{};
+  for (const V& sum : sums) total += sum;
+  sink[0] = total[0];
+  return 2.0 * kChains * kSteps * sizeof(V) / sizeof(float);
+}
+
+double run_vectors_of_4(volatile float* sink) { return multiply_and_add<simd::F32x4>(sink); }
+
+#if defined(__x86_64__)
+using F32x8 = float __attribute__((vector_size(32)));
+using F32x16 = float __attribute__((vector_size(64)));
+
+[[gnu::target("avx2,fma")]] double run_vectors_of_8(volatile float* sink) {
+  return multiply_and_add<F32x8>(sink);
+}
+
+[[gnu::target("avx512f")]] double run_vectors_of_16(volatile float* sink) {
+  return multiply_and_add<F32x16>(sink);
+}
+#endif
+
+/// Operations a second, the best of some runs with the widest vectors that the processor has.
+double peak(int runs) {
+  auto* run = run_vectors_of_4;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) run = run_vectors_of_8;
+  if (__builtin_cpu_supports("avx512f")) run = run_vectors_of_16;
+#endif
+  double best = 0;
+  for (int i = 0; i < runs; ++i) {
+    volatile float sink[2] = {0.5f, 1.0f};
+    double operations = 0;
+    const double seconds = seconds_of([&] { operations = run(sink); });
+    best = std::max(best, operations / seconds);
+  }
+  return best;
+}
+
+struct Layer {
+  std::string name;
+  std::size_t size;  // of the input, in both directions
+  Conv3x3Spec spec;
+};
+
+std::vector<Layer> vgg16_convolutions() {
+  constexpr std::size_t kChannels[] = {64, 128, 256, 512, 512};
+  constexpr std::size_t kConvolutions[] = {2, 2, 3, 3, 3};
+  std::vector<Layer> layers;
+  std::size_t in = 3;
+  for (std::size_t block = 0; block < 5; ++block) {
+    for (std::size_t conv = 0; conv < kConvolutions[block]; ++conv) {
+      layers.push_back({"block" + std::to_string(block + 1) + "_conv" + std::to_string(conv + 1),
+                        std::size_t{224} >> block,
+                        {.in_channels = in, .out_channels = kChannels[block], .relu = true}});
+      in = kChannels[block];
+    }
+  }
+  return layers;
+}
+
+/// Floats as an implementation wants them: aligned, and readable a little past their end.
+struct Floats {
+  explicit Floats(std::size_t count) : storage(count + 64), data(storage.data()) {
+    while (reinterpret_cast<std::uintptr_t>(data) % 64 != 0) ++data;
+  }
+  std::vector<float> storage;
+  float* data;
+};
+
+/// Milliseconds, the median of some runs after one to warm up.
+Result<double> time_layer(const Layer& layer, ConvAlgorithm algorithm, int runs) {
+  const auto& [name, size, spec] = layer;
+  std::vector<float> weight(spec.out_channels * 9 * spec.in_channels);
+  std::vector<float> bias(spec.out_channels, 0.1f);
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    weight[i] = 0.01f * static_cast<float>(static_cast<int>(i * 7 % 19) - 9);
+  }
+  GRADCAM_TRY(const std::unique_ptr<Conv3x3> convolution,
+              make_conv3x3(algorithm, spec, weight.data(), bias.data()));
+  const Floats input(size * size * spec.in_channels);
+  std::fill_n(input.data, size * size * spec.in_channels, 0.5f);
+  const Floats output(size * size * spec.out_channels);
+  const Floats workspace(convolution->workspace_floats(size, size));
+  std::vector<double> times;
+  for (int i = 0; i <= runs; ++i) {
+    Result<void> outcome;
+    const double seconds = seconds_of(
+        [&] { outcome = convolution->run(input.data, size, size, output.data, workspace.data); });
+    GRADCAM_CHECK_OK(outcome);
+    if (i > 0) times.push_back(seconds);
+  }
+  std::ranges::sort(times);
+  return times[times.size() / 2] * 1e3;
+}
+
+Result<void> print_layer(const Layer& layer, int runs) {
+  const double pixels = static_cast<double>(layer.size * layer.size);
+  const double channels = static_cast<double>(layer.spec.in_channels * layer.spec.out_channels);
+  std::printf("{\"layer\":\"%s\",\"operations\":%.0f,\"milliseconds\":{", layer.name.c_str(),
+              2 * 9 * pixels * channels);
+  const char* separator = "";
+  for (const ConvAlgorithm algorithm : conv_algorithms()) {
+    if (algorithm == ConvAlgorithm::kReference) continue;  // it takes seconds
+    GRADCAM_TRY(const double milliseconds, time_layer(layer, algorithm, runs));
+    const std::string_view name = conv_algorithm_name(algorithm);
+    std::printf("%s\"%.*s\":%.4f", separator, static_cast<int>(name.size()), name.data(),
+                milliseconds);
+    separator = ",";
+  }
+  std::printf("}}\n");
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int runs = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
+  std::printf("{\"peak_operations_per_second\":%.0f}\n", peak(runs));
+  for (const Layer& layer : vgg16_convolutions()) {
+    if (const auto printed = print_layer(layer, runs); !printed) {
+      std::fprintf(stderr, "layers: %s: %s\n", layer.name.c_str(), printed.error().message.c_str());
+      return 1;
+    }
+  }
+}
