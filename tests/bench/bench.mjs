@@ -1,66 +1,108 @@
-// Times the engine and its peers on one VGG16 and one photo, checks every answer, prints a table
-// and writes report.json.
+// Times the engine and its peers on one VGG16 and one photo, checks every answer, prints a table and
+// writes report.json and report.html.
 //
-// usage: node bench.mjs FOLDER PROGRAM [--rounds N] [--only ID,...]
+// usage: node bench.mjs FOLDER [--quick] [--rounds N] [--runs N] [--only ID,...]
 
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from './bundle.mjs';
-import { commandLine, contenders, expected } from './contenders.mjs';
+import { contenders, expected } from './contenders.mjs';
+import { layerTimes } from './layers.mjs';
+import { ratiosOf } from './ratios.mjs';
+import { reportPage } from './report.mjs';
+import { ownSeries } from './series.mjs';
 import { normalised, relativeError, spread } from './statistics.mjs';
 import { table } from './table.mjs';
 
-const WARM_UPS = 2;
+const project = fileURLToPath(new URL('../..', import.meta.url));
+const WARM_UPS = 2; // the first of them is reported apart
 // float32 against float64; tfjs and the peers sum in other orders than we do.
 const TOLERANCE = 1e-3;
+// A network of 8-bit or 4-bit numbers must still be the same network.
+const ROUNDED_TOLERANCE = 0.25;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '9' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    runs: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
-const [folder, program] = positionals;
-const rounds = Number(options.rounds);
+const folder = resolve(positionals[0]);
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
+const runs = Number(options.runs ?? (options.quick ? 3 : 5));
 const wanted = options.only?.split(',');
+const wants = (id) => !wanted || wanted.includes(id);
+const page = join(project, 'dist/index.html');
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
 
-async function startAll() {
-  const running = [];
-  const skipped = [];
-  for (const contender of contenders(folder)) {
-    if (wanted && !wanted.includes(contender.id)) continue;
-    try {
-      const handle = await contender.start();
-      running.push({ ...contender, handle, times: {}, answers: {}, first: undefined });
-      say(`  ${handle.version}, ${contender.place}: loaded in ${seconds(handle.milliseconds)}`);
-    } catch (error) {
-      const reason = String(error.message).split('\n')[0];
-      skipped.push({ id: contender.id, title: contender.title, reason });
-      say(`  ${contender.title} is left out: ${reason}`);
-    }
-  }
-  return { running, skipped };
+/** What is known of a contender, round after round. */
+function newRecord({ id, title, place, exact }) {
+  return { id, title, place, exact, load: [], first: [], times: {}, answers: {}, memory: [] };
 }
 
-async function runOnce(contender, task, counts) {
-  const { milliseconds, ...answer } = await contender.handle.ask(task);
-  contender.first ??= { task, milliseconds };
-  contender.answers[task] = answer;
-  if (counts) (contender.times[task] ??= []).push(milliseconds);
+async function askOnce(record, handle, task, counts) {
+  const { milliseconds, forward, ...answer } = await handle.ask(task);
+  record.answers[task] = answer;
+  if (!counts) return milliseconds;
+  (record.times[task] ??= []).push(milliseconds);
+  if (forward !== undefined) (record.times.forward ??= []).push(forward);
+  return milliseconds;
 }
 
-/** Every contender once, then again: what disturbs the machine for a while disturbs all alike. */
-async function race(running) {
-  for (let round = -WARM_UPS; round < rounds; ++round) {
-    for (const contender of running) {
-      for (const task of contender.tasks) await runOnce(contender, task, round >= 0);
+/** Starts a contender alone on the machine, times it, and ends it. */
+async function visit(contender, record) {
+  const handle = await contender.start();
+  try {
+    for (const task of contender.tasks) {
+      for (let run = -WARM_UPS; run < runs; ++run) {
+        const milliseconds = await askOnce(record, handle, task, run >= 0);
+        if (run === -WARM_UPS && task === contender.tasks[0]) record.first.push(milliseconds);
+      }
     }
-    if (process.stdout.isTTY) process.stdout.write(`\r  round ${round + 1} of ${rounds} `);
+    record.load.push(handle.milliseconds);
+    record.memory.push(await handle.memory());
+    record.downloads = handle.downloads();
+    record.version = handle.version;
+    record.browser = handle.browser;
+  } finally {
+    await handle.close();
   }
-  if (process.stdout.isTTY) process.stdout.write('\n');
+}
+
+/** All contenders one after the other, then again: what disturbs the machine disturbs them alike. */
+async function race(all) {
+  const records = all.map(newRecord);
+  const skipped = new Map();
+  for (let round = 1; round <= rounds; ++round) {
+    say(`Round ${round} of ${rounds}, ${runs} runs each`);
+    for (const [index, contender] of all.entries()) {
+      if (skipped.has(contender.id)) continue;
+      const { id, title, place } = contender;
+      try {
+        await visit(contender, records[index]);
+        const times = Object.entries(records[index].times).map(
+          ([task, values]) => `${task} ${Math.round(spread(values.slice(-runs)).median)} ms`,
+        );
+        say(`  ${id}: ${times.join(', ')}; loaded in ${seconds(records[index].load.at(-1))}`);
+      } catch (error) {
+        const reason = String(error.message).split('\n')[0];
+        skipped.set(id, { id, title, place, reason });
+        say(`  ${title} (${place}) is left out: ${reason}`);
+      }
+    }
+  }
+  return {
+    records: records.filter(({ id }) => !skipped.has(id)),
+    skipped: [...skipped.values()],
+  };
 }
 
 /** The largest errors among a contender's answers. */
@@ -69,7 +111,7 @@ function check(answers, truth) {
   const logits = [];
   const maps = [];
   for (const answer of Object.values(answers)) {
-    logits.push(relativeError(answer.logits, truth.logits));
+    if (answer.logits) logits.push(relativeError(answer.logits, truth.logits));
     if (answer.map) maps.push(relativeError(normalised(answer.map), truth.maps[top]));
     for (const [index, map] of (answer.maps ?? []).entries()) {
       maps.push(relativeError(map, truth.maps[index]));
@@ -81,69 +123,47 @@ function check(answers, truth) {
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 const isModel = (path) => /\.(safetensors|onnx)$/.test(path);
 
-async function describe(contender, truth) {
-  const { id, title, place, handle, times, answers, first } = contender;
-  const downloads = Object.entries(handle.downloads());
+function describe(record, truth) {
+  const { answers, times, memory, load, first, downloads, ...rest } = record;
+  const files = Object.entries(downloads);
+  const largest = (key) => Math.max(...memory.map((found) => found[key] ?? 0)) || undefined;
   return {
-    id,
-    title,
-    place,
-    version: handle.version,
-    browser: handle.browser,
-    load_ms: handle.milliseconds,
-    first_ms: first,
+    ...rest,
+    load_ms: spread(load),
+    first_ms: spread(first),
     times_ms: Object.fromEntries(Object.entries(times).map(([task, ms]) => [task, spread(ms)])),
     samples_ms: times,
     error: check(answers, truth),
-    memory_bytes: await handle.memory(),
+    memory_bytes: { peak: largest('peak'), now: largest('now'), all: largest('all') },
     download_bytes: {
-      code: sum(downloads.filter(([path]) => !isModel(path)).map(([, bytes]) => bytes)),
-      model: sum(downloads.filter(([path]) => isModel(path)).map(([, bytes]) => bytes)),
+      code: sum(files.filter(([path]) => !isModel(path)).map(([, bytes]) => bytes)),
+      model: sum(files.filter(([path]) => isModel(path)).map(([, bytes]) => bytes)),
     },
   };
 }
 
-/** Rows for the command line: one thread, its Grad-CAM after the forward pass. */
-async function describeCommandLine(truth) {
-  const { rows, answer } = await commandLine(program, folder, rounds);
-  const error = check({ answer }, truth);
-  const plus = (a, b) => ({ min: a.min + b.min, median: a.median + b.median, runs: rounds });
-  return rows.map((row) => ({
-    id: `native_${row.convolution}`,
-    title: `gradcam.cpp, ${row.convolution}`,
-    place: 'native, 1 thread',
-    times_ms: {
-      forward: { ...row.forward_ms, runs: rounds },
-      gradcam: plus(row.forward_ms, row.gradcam_ms),
-      gradcam_classes: plus(row.forward_ms, row.gradcam_classes_ms),
-    },
-    // The answer for the photo is by the default convolutions.
-    error: row.convolution === 'default' ? error : undefined,
-  }));
+/** What is measured besides the race, unless it was not asked for or fails. */
+async function extra(id, title, measure) {
+  if (options.quick || !wants(id)) return undefined;
+  say(title);
+  try {
+    return await measure();
+  } catch (error) {
+    skipped.push({ id, title, place: 'here', reason: String(error.message).split('\n')[0] });
+    return undefined;
+  }
 }
 
-/** Our median over theirs: lower is better. */
-function ratios(rows) {
-  const median = (id, task) => rows.find((row) => row.id === id)?.times_ms[task]?.median;
-  const found = {};
-  const add = (key, ours, theirs) => {
-    if (ours !== undefined && theirs !== undefined) found[key] = ours / theirs;
-  };
-  const ours = median('gradcam', 'gradcam');
-  add('ortweb_1_worker', ours, median('ortweb', 'gradcam'));
-  add('ortweb_1_worker_forward', median('gradcam', 'forward'), median('ortweb_forward', 'forward'));
-  add('tfjs', ours, median('tfjs', 'gradcam'));
-  add('pytorch_native', ours, median('pytorch', 'gradcam'));
-  add('ort_node_native', median('native_default', 'gradcam'), median('ort_node', 'gradcam'));
-  add('all_classes_over_forward', median('gradcam', 'gradcam_classes'), median('gradcam', 'forward'));
-  const first = rows.find((row) => row.id === 'gradcam')?.first_ms;
-  add('first_over_warm', first?.milliseconds, first && median('gradcam', first.task));
-  return found;
+function isWrong({ exact, error }) {
+  const tolerance = exact ? TOLERANCE : ROUNDED_TOLERANCE;
+  // Not >=: NaN is wrong too.
+  return !(error.logits < tolerance && (error.map ?? 0) < tolerance);
 }
 
+const cores = cpus().length;
 const machine = {
   processor: cpus()[0].model,
-  cores: cpus().length,
+  cores,
   memory_bytes: totalmem(),
   kernel: release(),
   node: process.version,
@@ -152,34 +172,39 @@ const machine = {
 
 await bundle(join(folder, 'www'));
 const truth = expected(folder);
-say(`Loading (one VGG16 of 15 classes, generated weights, for all)`);
-const { running, skipped } = await startAll();
-let rows;
-try {
-  say(`Timing: ${rounds} rounds after ${WARM_UPS} to warm up`);
-  await race(running);
-  rows = await Promise.all(running.map((contender) => describe(contender, truth)));
-} finally {
-  await Promise.all(running.map(({ handle }) => handle.close()));
-}
-if (!wanted || wanted.includes('native')) {
-  say(`Timing the command line`);
-  rows.push(...(await describeCommandLine(truth)));
-}
+const given = {
+  folder,
+  page,
+  program: join(project, 'build/native/gradcam'),
+  cores: Math.min(cores, 8),
+  runs: WARM_UPS + runs,
+};
+const { records, skipped } = await race(contenders(given).filter(({ id }) => wants(id)));
+const rows = records.map((record) => describe(record, truth));
+const series = await extra('series', 'The page with more workers and more photos', () =>
+  ownSeries({ ...given, say }),
+);
+const layers = await extra('layers', 'Every convolution with every algorithm', () =>
+  layerTimes(project, runs),
+);
 
 const report = {
   date: new Date().toISOString(),
   machine,
   rounds,
-  ratios: ratios(rows),
+  runs,
+  ratios: ratiosOf(rows),
   contenders: rows,
   skipped,
+  series,
+  layers,
 };
 writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
-say(`\n${table(report)}`);
+writeFileSync(join(folder, 'report.html'), reportPage(report));
+say(`\n${table(report)}\n\n${join(folder, 'report.html')} has it with plots, report.json every figure`);
 
-const wrong = rows.filter(
-  ({ error }) => error && !(error.logits < TOLERANCE && (error.map ?? 0) < TOLERANCE),
-);
-for (const { title } of wrong) say(`error: ${title} does not answer as PyTorch in float64 does`);
+const wrong = rows.filter(isWrong);
+for (const { title, place } of wrong) {
+  say(`error: ${title} (${place}) does not answer as PyTorch in float64 does`);
+}
 process.exitCode = wrong.length ? 1 : 0;

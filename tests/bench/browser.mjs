@@ -1,55 +1,55 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { pathToFileURL } from 'node:url';
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { launchChromium } from './chromium.mjs';
+import { answerOf } from './explain-line.mjs';
 import { serve } from './server.mjs';
 
-const flags = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-dev-shm-usage',
-  '--disable-gpu',
-  '--disable-quic',
-  '--disable-sync',
-  '--no-first-run',
-];
-
-/** Chromium's path, or undefined. */
-function findChromium() {
-  const folders = (process.env.PATH ?? '').split(':');
-  return ['chromium', 'chromium-browser', 'google-chrome']
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find((path) => existsSync(path));
-}
-
 /**
- * Starts a worker script in a headless Chromium of its own, so that its memory can be told from
- * the others', on a page served over http.
- * @param {{ script: string, name: string, folders: string[] }} contender
+ * Starts a worker script in a Chromium of its own, on a page served over http.
+ * @param {{ script: string, name: string, folders: string[], isolated?: boolean }} contender
+ *   `name` is the worker's; `isolated` has the page served so that it may share memory
  */
-export async function startInChromium({ script, name, folders }) {
-  const executablePath = findChromium();
-  if (!executablePath) throw new Error('Chromium is not installed (Debian: chromium)');
-  // Chromium refuses to run sandboxed as root, which is what containers run as.
-  const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : [];
-  const server = await serve(folders);
-  const launched = await chromium.launchServer({ executablePath, args: [...flags, ...sandbox] });
-  const browser = await chromium.connect(launched.wsEndpoint());
-  const close = async () => {
-    await browser.close();
-    await launched.close();
+export async function startInChromium({ script, name, folders, isolated = false }) {
+  const server = await serve(folders, isolated);
+  const { page, version, memory, close } = await launchChromium();
+  const end = async () => {
+    await close();
     server.close();
   };
   try {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(0);
     await page.goto(`${server.url}page.html?${new URLSearchParams({ script, name })}`);
     const ask = (task) => page.evaluate((given) => window.ask(given), task);
     return {
       ...(await ask('load')),
-      browser: `Chromium ${browser.version()}`,
+      browser: version,
       ask,
-      memory: async () => renderersPeak(launched.process().pid),
+      memory: async () => memory(),
       downloads: () => Object.fromEntries(server.sent),
+      close: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/**
+ * Opens a file of a page in a Chromium of its own and gives files to it, as by its file input.
+ * @param {{ file: string, files: string[] }} contender the page has `ask`, and an input for files
+ */
+export async function startFromFile({ file, files }) {
+  const { page, version, memory, close } = await launchChromium();
+  try {
+    await page.goto(pathToFileURL(file).href);
+    await choose(page, files);
+    const ask = (task) => page.evaluate((given) => window.ask(given), task);
+    return {
+      ...(await ask('load')),
+      browser: version,
+      ask,
+      memory: async () => memory(),
+      downloads: () => sizes([file, ...files]),
       close,
     };
   } catch (error) {
@@ -58,33 +58,74 @@ export async function startInChromium({ script, name, folders }) {
   }
 }
 
-/** The largest peak of resident memory, in bytes, among the renderers that descend from `root`. */
-function renderersPeak(root) {
-  const parents = new Map();
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const status = readProcess(entry, 'stat');
-    // The name, in parentheses, may contain anything.
-    const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
-    parents.set(Number(entry), Number(parent));
+/**
+ * Opens this project's page as it is shipped, by file://, with another model and so many workers.
+ * @param {{ file: string, model?: string, photo: string, workers: number, lowMemory?: boolean }}
+ *   contender without a model, it keeps its own
+ */
+export async function startPage({ file, model, photo, workers, lowMemory = false }) {
+  const { page, version, memory, close } = await launchChromium();
+  try {
+    await page.goto(pathToFileURL(file).href);
+    await page.evaluate(() => window.gradcam.ready);
+    const start = performance.now();
+    await page.evaluate((count) => window.gradcam.setWorkers(count), workers);
+    if (lowMemory) await page.evaluate(() => window.gradcam.setLowMemory(true));
+    if (model) await useModel(page, model);
+    const milliseconds = performance.now() - start;
+    const { engine } = await page.evaluate(() => window.gradcam.about());
+    await chooseOne(page, photo);
+    return {
+      version: `gradcam.cpp ${engine.version} (wasm, ${engine.simd})`,
+      milliseconds,
+      browser: version,
+      page,
+      ask: () => lookAt(page),
+      memory: async () => memory(),
+      downloads: () => sizes(model ? [file, model] : [file]),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
   }
-  const descends = (process) => {
-    while (process > 1 && process !== root) process = parents.get(process) ?? 0;
-    return process === root;
-  };
-  let peak = 0;
-  for (const process of [...parents.keys()].filter(descends)) {
-    if (!readProcess(process, 'cmdline').includes('--type=renderer')) continue;
-    const kilobytes = /VmHWM:\s+(\d+)/.exec(readProcess(process, 'status'))?.[1] ?? 0;
-    peak = Math.max(peak, Number(kilobytes) * 1024);
-  }
-  return peak;
 }
 
-/** A file of /proc, empty if the process is gone. */
-function readProcess(process, file) {
-  try {
-    return readFileSync(`/proc/${process}/${file}`, 'utf8');
-  } catch {
-    return '';
-  }
+/** Gives files of this machine's to the first input for files of a page, as by its dialogue. */
+async function choose(page, files) {
+  // Playwright itself would send the contents of files to a browser that it is connected to.
+  const session = await page.context().newCDPSession(page);
+  const expression = 'document.querySelector("input[type=file]")';
+  const { result } = await session.send('Runtime.evaluate', { expression });
+  await session.send('DOM.setFileInputFiles', { files, objectId: result.objectId });
+  await session.detach();
 }
+
+/** The same for this project's page, whose own inputs act at once, with `window.chosen`. */
+async function chooseOne(page, path) {
+  await page.evaluate(() => {
+    window.chosen?.remove();
+    window.chosen = document.createElement('input');
+    window.chosen.type = 'file';
+    document.body.prepend(window.chosen);
+  });
+  await choose(page, [path]);
+}
+
+async function useModel(page, model) {
+  await chooseOne(page, model);
+  await page.evaluate(() => window.gradcam.useModel(window.chosen.files[0]));
+}
+
+/** What the page answers for the photo chosen, which is then removed from the page. */
+async function lookAt(page) {
+  const [line] = await page.evaluate(async () => {
+    const lines = await window.gradcam.addPhotos(window.chosen.files);
+    window.gradcam.clear();
+    return lines;
+  });
+  if (line.error) throw new Error(line.error.message);
+  return answerOf(line);
+}
+
+const sizes = (files) => Object.fromEntries(files.map((file) => [basename(file), statSync(file).size]));

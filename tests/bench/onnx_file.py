@@ -9,7 +9,9 @@ from model import DENSE, PLAN, POSITIONS, SIZE, Parameters
 
 IR_VERSION = 8
 OPSET = 13
-FLOAT, INT64 = 1, 7  # TensorProto.DataType
+DATA_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}  # TensorProto.DataType
+FLOAT = DATA_TYPES["float32"]
+MICROSOFT = "com.microsoft"  # the domain of QGemm
 ATTRIBUTE_INT, ATTRIBUTE_INTS = 2, 7  # AttributeProto.AttributeType
 
 
@@ -54,9 +56,10 @@ class Graph:
         self._weights.append((name, np.ascontiguousarray(values)))
         return name
 
-    def node(self, operator: str, inputs: list[str], output: str, **attributes) -> str:
+    def node(self, operator: str, inputs: list[str], output: str, domain: str = "",
+             **attributes) -> str:
         message = b"".join(_bytes(1, name) for name in inputs) + _bytes(2, output)
-        message += _bytes(3, output) + _bytes(4, operator)
+        message += _bytes(3, output) + _bytes(4, operator) + _bytes(7, domain)
         for name, value in attributes.items():
             message += _bytes(5, _attribute(name, value))
         self._nodes.append(message)
@@ -67,8 +70,7 @@ class Graph:
         pieces.append(_bytes(2, "vgg16"))
         for name, values in self._weights:
             dims = b"".join(_number(1, dim) for dim in values.shape)
-            data_type = {"float32": FLOAT, "int64": INT64}[values.dtype.name]
-            head = dims + _number(2, data_type) + _bytes(8, name)
+            head = dims + _number(2, DATA_TYPES[values.dtype.name]) + _bytes(8, name)
             head += _varint(9 << 3 | 2) + _varint(values.nbytes)  # raw_data
             pieces += [_varint(5 << 3 | 2) + _varint(len(head) + values.nbytes) + head, values]
         pieces += [_bytes(11, _value_info(*item)) for item in inputs.items()]
@@ -76,6 +78,7 @@ class Graph:
         size = sum(p.nbytes if isinstance(p, np.ndarray) else len(p) for p in pieces)
         with path.open("wb") as file:
             file.write(_number(1, IR_VERSION) + _bytes(8, _number(2, OPSET)))
+            file.write(_bytes(8, _bytes(1, MICROSOFT) + _number(2, 1)))
             file.write(_varint(7 << 3 | 2) + _varint(size))
             for piece in pieces:
                 file.write(piece)
@@ -139,3 +142,57 @@ def _add_grad_cam(graph: Graph, channels: int) -> None:
     positive = graph.node("Relu", [weighted], "positive")
     square = graph.weight("square", np.array([2 * POSITIONS] * 2, np.int64))
     graph.node("Reshape", [positive, square], "map")
+
+
+def write_int8_vgg16(path: Path, parameters: Parameters, maxima: dict[str, float]) -> None:
+    """Input and `logits` as `write_vgg16`; all layers on 8-bit numbers: weights int8 with a scale
+    for each output, activations uint8 from 0 to `maxima`, the largest of each layer on a photo."""
+    graph = Graph()
+
+    def scalar(name: str, value: float | int, dtype: type) -> str:
+        return graph.weight(name, np.array(value, dtype))
+
+    scale = 10 / 255  # of the input, which is normalised: -5 to 5
+    middle = scalar("image.zero", 128, np.uint8)
+    zero = scalar("zero", 0, np.uint8)
+    image = ["image", scalar("image.scale", scale, np.float32), middle]
+    value = [graph.node("QuantizeLinear", image, "image.int8"), *image[1:]]
+
+    def operands(name: str) -> tuple[list[str], str]:
+        """The first inputs of the layer's node, and its bias."""
+        weight, bias = parameters[name]
+        flat = weight.reshape(len(weight), -1)
+        scales = (np.abs(flat).max(1) / 127).astype(np.float32)
+        rounded = np.rint(flat / scales[:, None]).astype(np.int8).reshape(weight.shape)
+        shifted = np.rint(bias / (scales * scale)).astype(np.int32)
+        return [
+            *value,
+            graph.weight(f"{name}.weight", rounded if weight.ndim == 4 else rounded.T),
+            graph.weight(f"{name}.scale", scales),
+            graph.weight(f"{name}.zero", np.zeros(len(scales), np.int8)),
+        ], graph.weight(f"{name}.bias", shifted)
+
+    for index, name in enumerate(PLAN):
+        if name == "pool":
+            pooled = graph.node(
+                "MaxPool", [value[0]], f"pool{index}", kernel_shape=[2, 2], strides=[2, 2]
+            )
+            value = [pooled, *value[1:]]
+            continue
+        inputs, bias = operands(name)
+        scale = maxima[name] / 255
+        after = [scalar(f"{name}.after", scale, np.float32), zero]
+        convolved = graph.node(
+            "QLinearConv", [*inputs, *after, bias], name, kernel_shape=[3, 3], pads=[1, 1, 1, 1]
+        )
+        value = [convolved, *after]
+    value = [graph.node("Flatten", [value[0]], "flatten", axis=1), *value[1:]]
+    for name in DENSE[:-1]:
+        inputs, bias = operands(name)
+        scale = maxima[name] / 255
+        after = [scalar(f"{name}.after", scale, np.float32), zero]
+        value = [graph.node("QGemm", [*inputs, bias, *after], name, MICROSOFT), *after]
+    inputs, bias = operands(DENSE[-1])
+    graph.node("QGemm", [*inputs, bias], "logits", MICROSOFT)
+    outputs = {"logits": [1, len(parameters["predictions"][1])]}
+    graph.write(path, {"image": [1, 3, SIZE, SIZE]}, outputs)

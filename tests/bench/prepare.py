@@ -12,8 +12,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "oracle"))
 
 from model import SIZE, Parameters, read_parameters  # noqa: E402
-from onnx_file import write_vgg16  # noqa: E402
-from vgg16 import explain  # noqa: E402
+from onnx_file import write_int8_vgg16, write_vgg16  # noqa: E402
+from vgg16 import Explained, explain  # noqa: E402
 
 # The photo's shorter side is what the network's preprocessing would make of it, so that resampling
 # changes nothing and every contender sees the same numbers.
@@ -44,9 +44,8 @@ def network_input(photo: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(((crop / np.float32(255) - MEAN) / STD).transpose(2, 0, 1))
 
 
-def write_expected(path: Path, parameters: Parameters, image: np.ndarray) -> None:
+def write_expected(path: Path, explained: Explained) -> None:
     """Logits, and the Grad-CAM of every class, by PyTorch's autograd in float64."""
-    explained = explain(parameters, image)
     path.write_text(
         json.dumps(
             {
@@ -62,7 +61,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     model = folder / "vgg16.safetensors"
     newest = max(path.stat().st_mtime for path in (model, *HERE.glob("*.py")))
-    products = ["photo.png", "input.f32", "vgg16.onnx", "vgg16_gradcam.onnx", "expected.json"]
+    products = ["photo.png", "input.f32", "vgg16.onnx", "vgg16_gradcam.onnx", "vgg16_int8.onnx",
+                "expected.json"]
     paths = {name: folder / name for name in products}
     if all(path.exists() and path.stat().st_mtime > newest for path in paths.values()):
         return
@@ -73,7 +73,10 @@ def main() -> None:
     image.tofile(paths["input.f32"])
     write_vgg16(paths["vgg16.onnx"], parameters, grad_cam=False)
     write_vgg16(paths["vgg16_gradcam.onnx"], parameters, grad_cam=True)
-    write_expected(paths["expected.json"], parameters, image)
+    explained = explain(parameters, image)
+    maxima = {name: float(values.max()) for name, values in explained.activations.items()}
+    write_int8_vgg16(paths["vgg16_int8.onnx"], parameters, maxima)
+    write_expected(paths["expected.json"], explained)
 
 
 if __name__ == "__main__":

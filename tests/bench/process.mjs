@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { answerOf } from './explain-line.mjs';
+import { peakMemory } from './memory.mjs';
 
 /**
  * Starts a contender that is a program: it says its version in a line of JSON once it has loaded,
@@ -32,7 +34,34 @@ export async function startProcess(command, args) {
     version,
     milliseconds: performance.now() - started,
     ask,
-    memory: async () => (await ask('memory')).peak,
+    memory: () => ask('memory'),
+    downloads: () => ({}),
+    close: async () => child.kill(),
+  };
+}
+
+/**
+ * Starts this project's program on the same photo again and again: each answer is its next line.
+ * @param {string} program
+ * @param {string[]} args
+ */
+export async function startCommandLine(program, args) {
+  const started = performance.now();
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let peak = 0;
+  const read = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${program} has ended`);
+    peak = Math.max(peak, peakMemory(child.pid));
+    return JSON.parse(value);
+  };
+  const next = [await read()];
+  const { decode, forward, backward } = next[0].milliseconds;
+  return {
+    milliseconds: performance.now() - started - decode - forward - backward,
+    ask: async () => answerOf(next.pop() ?? (await read())),
+    memory: async () => ({ peak }),
     downloads: () => ({}),
     close: async () => child.kill(),
   };

@@ -13,9 +13,16 @@ const types = {
 /**
  * Serves folders at 127.0.0.1, the first that has the file, and counts the bytes by path.
  * @param {string[]} folders
+ * @param {boolean} isolated whether with the headers that let pages share memory among threads
  */
-export async function serve(folders) {
+export async function serve(folders, isolated) {
   const sent = new Map();
+  const headers = isolated
+    ? {
+        'Cross-Origin-Opener-Policy': 'same-origin',
+        'Cross-Origin-Embedder-Policy': 'require-corp',
+      }
+    : {};
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, 'http://localhost').pathname);
     const found = await findFile(folders, path);
@@ -25,6 +32,7 @@ export async function serve(folders) {
     }
     sent.set(path, found.size);
     response.writeHead(200, {
+      ...headers,
       'Content-Type': types[extname(path)] ?? 'application/octet-stream',
       'Content-Length': found.size,
       'Cache-Control': 'no-store',

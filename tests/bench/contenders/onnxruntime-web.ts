@@ -1,10 +1,12 @@
 /**
- * onnxruntime-web's WebAssembly provider on one thread. The name of the worker says which of the
- * two graphs it runs: `vgg16` or `vgg16_gradcam`.
+ * onnxruntime-web's WebAssembly provider. The name of the worker says which graph it runs and on
+ * how many threads, as in `vgg16_gradcam:2`.
  */
 
 import * as ort from 'onnxruntime-web/wasm';
 import { SIZE, fetchBytes, serve, timed, type Answer } from './tasks';
+
+const [graph, threads] = self.name.split(':');
 
 let session: ort.InferenceSession;
 let image: Float32Array;
@@ -23,9 +25,12 @@ const run = (): Promise<Answer> =>
 
 serve({
   async load() {
-    ort.env.wasm.numThreads = 1;
+    ort.env.wasm.numThreads = Number(threads);
+    if (Number(threads) > 1 && !self.crossOriginIsolated) {
+      throw new Error('this page may not share memory, so there are no threads');
+    }
     ort.env.wasm.wasmPaths = new URL('ort/', self.location.href).href;
-    const model = await fetchBytes(`${self.name}.onnx`);
+    const model = await fetchBytes(`${graph}.onnx`);
     image = new Float32Array(await fetchBytes('input.f32'));
     const start = performance.now();
     session = await ort.InferenceSession.create(model, {

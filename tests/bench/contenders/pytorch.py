@@ -1,7 +1,10 @@
-"""PyTorch with Grad-CAM written by hand, as one who knows it would: no gradient before
-block5_conv3, none for the weights. Answers the tasks on standard input, see ../process.mjs.
+"""PyTorch. Answers the tasks on standard input, see ../process.mjs.
 
-usage: pytorch.py FOLDER THREADS"""
+usage: pytorch.py FOLDER THREADS by_hand|full
+
+by_hand: Grad-CAM as one who knows it would write it, without gradients before block5_conv3 and for
+the weights. full: as a model comes from a library and pytorch-grad-cam runs it, where the weights
+have gradients too."""
 
 import json
 import resource
@@ -35,13 +38,18 @@ def classifier(weights: Weights, block5_conv3: torch.Tensor) -> torch.Tensor:
 
 
 class Contender:
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, full: bool) -> None:
         torch.set_num_threads(threads)
         parameters = read_parameters(folder / "vgg16.safetensors")
         self.weights = {
             name: (torch.from_numpy(weight), torch.from_numpy(bias))
             for name, (weight, bias) in parameters.items()
         }
+        self.gradcam = self.gradcam_full if full else self.gradcam_by_hand
+        if full:
+            for tensors in self.weights.values():
+                for tensor in tensors:
+                    tensor.requires_grad_()
         image = np.fromfile(folder / "input.f32", np.float32).reshape(1, 3, SIZE, SIZE)
         self.image = torch.from_numpy(image)
 
@@ -50,12 +58,26 @@ class Contender:
             logits = classifier(self.weights, features(self.weights, self.image))
         return {"logits": logits[0].tolist()}
 
-    def gradcam(self) -> dict:
+    def gradcam_by_hand(self) -> dict:
         with torch.no_grad():
             block5_conv3 = features(self.weights, self.image)
         block5_conv3.requires_grad_()
         logits = classifier(self.weights, block5_conv3)
         (gradient,) = torch.autograd.grad(logits.max(), block5_conv3)
+        return self.answer(logits, block5_conv3, gradient)
+
+    def gradcam_full(self) -> dict:
+        for tensors in self.weights.values():
+            for tensor in tensors:
+                tensor.grad = None
+        block5_conv3 = features(self.weights, self.image)
+        block5_conv3.retain_grad()
+        logits = classifier(self.weights, block5_conv3)
+        logits.max().backward()
+        return self.answer(logits, block5_conv3, block5_conv3.grad)
+
+    @staticmethod
+    def answer(logits: torch.Tensor, block5_conv3: torch.Tensor, gradient: torch.Tensor) -> dict:
         alpha = gradient.mean(dim=(2, 3), keepdim=True)
         with torch.no_grad():
             heat = F.relu((alpha * block5_conv3).sum(dim=1))
@@ -63,7 +85,7 @@ class Contender:
 
 
 def main() -> None:
-    contender = Contender(Path(sys.argv[1]), int(sys.argv[2]))
+    contender = Contender(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "full")
     print(json.dumps({"version": f"PyTorch {torch.__version__}"}), flush=True)
     for task in map(str.strip, sys.stdin):
         if task == "memory":

@@ -52,3 +52,8 @@ export async function fetchBytes(path: string): Promise<ArrayBuffer> {
 
 export const CLASSES = 15;
 export const SIZE = 224;
+
+/** Bytes from base64. */
+export function fromText(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+}
