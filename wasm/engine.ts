@@ -220,7 +220,7 @@ export interface PieceReader {
 const HEADER_LENGTH_BYTES = 8;
 
 /** A tensor is handed over in pieces of about this size. */
-const PIECE_BYTES = 16 << 20;
+const PIECE_BYTES = 4 << 20;
 
 const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'done'];
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/packed_matrix.h"
 #include "kernels/simd.h"
 #include "tensor/int4.h"
 
@@ -145,14 +146,20 @@ void transposed(const Weight* w, const float* scale, const float* y, std::size_t
 /// as such: a tile fits the fastest cache, and one loop serves all classes and all formats.
 constexpr std::size_t kExpandedColumns = 256;
 
-struct PackedMatrix {
-  void (*expand)(const PackedMatrix& matrix, std::size_t row, std::size_t first, std::size_t count,
-                 float* out);
-  const void* values;
-  const float* scale;
-  std::size_t group;
-  std::size_t inputs;
-};
+/// From so many rows of x on, tiles of it are worth it.
+constexpr std::size_t kManyRows = 4;
+
+void expand_int8(const PackedMatrix& matrix, std::size_t row, std::size_t first, std::size_t count,
+                 float* out) {
+  const auto* w = static_cast<const std::int8_t*>(matrix.values) + row * matrix.inputs + first;
+  const F32x4 scale = simd::splat(matrix.scale[row]);
+  std::size_t i = 0;
+  for (; i + simd::kLanes <= count; i += simd::kLanes) {
+    simd::store(out + i, simd::load_int8(w + i) * scale);
+  }
+  GRADCAM_SHORT_LOOP
+  for (; i < count; ++i) out[i] = static_cast<float>(w[i]) * scale[0];
+}
 
 void expand_float16(const PackedMatrix& matrix, std::size_t row, std::size_t first,
                     std::size_t count, float* out) {
@@ -195,6 +202,7 @@ void multiply(const PackedMatrix& matrix, const float* x, std::size_t outputs, f
 
 void multiply_transposed(const PackedMatrix& matrix, const float* y, std::size_t rows,
                          std::size_t outputs, float* x) {
+  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);
   alignas(64) float tile[4][kExpandedColumns];
   const float* const from[4] = {tile[0], tile[1], tile[2], tile[3]};
   const std::size_t inputs = matrix.inputs;
@@ -249,11 +257,17 @@ void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t 
 
 void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
                      std::size_t inputs, float* x) {
+  const PackedMatrix matrix = {
+      .expand = nullptr, .values = w, .scale = nullptr, .group = 0, .inputs = inputs};
+  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);
   transposed(w, nullptr, y, rows, outputs, inputs, x);
 }
 
 void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, std::size_t rows,
                      std::size_t outputs, std::size_t inputs, float* x) {
+  const PackedMatrix matrix = {
+      .expand = expand_int8, .values = w, .scale = scale, .group = 0, .inputs = inputs};
+  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);
   transposed(w, scale, y, rows, outputs, inputs, x);
 }
 

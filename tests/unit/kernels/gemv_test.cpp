@@ -197,7 +197,7 @@ class GemvTester {
 TEST(Gemv, AgreesWithTheDefinitionForOddSizes) {
   for (const std::size_t outputs : {1, 2, 3, 4, 5, 8, 15, 17, 33}) {
     for (const std::size_t inputs : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 40, 100}) {
-      for (const std::size_t rows : {1, 2, 3, 4, 5, 7}) {
+      for (const std::size_t rows : {1, 2, 3, 4, 5, 7, 15}) {
         GemvTester().matrix(outputs, inputs).rows(rows).test();
         if (HasFailure()) return;
       }
@@ -208,11 +208,20 @@ TEST(Gemv, AgreesWithTheDefinitionForOddSizes) {
 TEST(Gemv, SkipsRowsThatNobodyNeeds) {
   for (const std::size_t outputs : {1, 4, 5, 11, 33}) {
     for (const std::size_t every : {1, 2, 3}) {
-      for (const std::size_t rows : {1, 3, 5}) {
+      for (const std::size_t rows : {1, 3, 5, 6}) {
         GemvTester().matrix(outputs, 19).rows(rows).dead_every(every).test();
         GemvTester().matrix(outputs, 24).rows(rows).dead_every(every).test();
         if (HasFailure()) return;
       }
+    }
+  }
+}
+
+TEST(Gemv, GoesOnFromBlockToBlock) {
+  for (const std::size_t inputs : {511, 512, 1040}) {
+    for (const std::size_t rows : {3, 4, 15}) {
+      GemvTester().matrix(150, inputs).rows(rows).test();
+      GemvTester().matrix(130, inputs).rows(rows).dead_every(2).test();
     }
   }
 }
