@@ -4,18 +4,41 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "explain/faithfulness.h"
 #include "explain/json.h"
+#include "explain/passes.h"
 #include "gradcam_wasm.h"
 #include "image/image.h"
 #include "train/teacher.h"
 #include "vgg16/loader.h"
 #include "vgg16/member.h"
 #include "weights/convert_model.h"
+
+namespace gradcam {
+
+/// Maps on their way.
+struct Explaining {
+  PassRun run;
+  std::vector<std::size_t> classes;
+};
+
+/// A map that is being measured, and then one that says nothing, for comparison.
+struct Measuring {
+  std::unique_ptr<Activations> scratch;
+  FaithfulnessMeter meter;
+  Json covered;
+  std::optional<Faithfulness> result;  // of the map, once the comparison has begun
+
+  std::size_t left() const { return meter.left() + (result ? 0 : meter.passes()); }
+};
+
+}  // namespace gradcam
 
 /// One model or a share of one, one photo, and the outcome of the last call.
 struct gradcam_engine {
@@ -27,6 +50,10 @@ struct gradcam_engine {
   bool classified = false;                 // the member's activations belong to photo
   std::vector<std::size_t> explained;      // classes that the members have begun to explain
   std::vector<gradcam::Message> messages;  // to other members, the next one last
+  /// What takes many forward passes, one of the two at most; they look at the model, the input and
+  /// the activations.
+  std::optional<gradcam::Explaining> explaining;
+  std::optional<gradcam::Measuring> measuring;
   std::optional<gradcam::Teacher> teacher;
   std::size_t losses_told = 0;  // of the teacher's
 
@@ -35,6 +62,12 @@ struct gradcam_engine {
 };
 
 namespace gradcam {
+
+/// Ends what takes many forward passes, as what it looks at is about to change.
+inline void drop_passes(gradcam_engine* engine) {
+  engine->explaining.reset();
+  engine->measuring.reset();
+}
 
 /// Turns the outcome of a call into the engine's message and the status that C sees.
 inline int32_t finish(gradcam_engine* engine, const Result<Json>& result) {
@@ -57,6 +90,13 @@ void set_data(gradcam_engine* engine, std::span<const T> values) {
 inline Result<void> check_model(const gradcam_engine* engine) {
   if (engine->member) return {};
   return fail(ErrorCode::kInvalidArgument, "no model is loaded");
+}
+
+inline Result<void> check_heatmap(int32_t rows, int32_t cols) {
+  constexpr int32_t kMaxSide = 4096;
+  if (rows > 0 && cols > 0 && rows <= kMaxSide && cols <= kMaxSide) return {};
+  return fail(ErrorCode::kInvalidArgument, "a heatmap cannot have " + std::to_string(rows) +
+                                               " rows and " + std::to_string(cols) + " columns");
 }
 
 inline Result<std::uint64_t> check_file_bytes(double file_bytes) {

@@ -48,6 +48,8 @@ export interface EngineInfo {
     has_layer: boolean;
     /** Whether it takes as long as tens of classifications. */
     is_slow: boolean;
+    /** Whether it shows edges of the photo, and little of what the network learned. */
+    is_decoration: boolean;
   }[];
   /** Layers whose maps `explain` can look at, from the input on. */
   layers: string[];
@@ -134,9 +136,49 @@ export interface ExplainOptions {
   method?: string;
   /** The name of a layer of `EngineInfo`; `block5_conv3` if absent. */
   layer?: string;
+  /** How many channels Score-CAM tries, the strongest first; 0 for all, 32 if absent. */
+  channels?: number;
 }
 
-/** What a Grad-CAM map at block5_conv3 was made of, and a test of it. */
+/** How far something is that takes many forward passes. */
+export interface PassProgress {
+  done: number;
+  passes: number;
+}
+
+/** Areas under the class's probability, and its course; explain/faithfulness.h has the sources. */
+export interface Curves {
+  /** While the hottest pixels come first into a blurred photo: high is good. */
+  insertion: number;
+  /** While they are replaced by the mean colour: low is good. */
+  deletion: number;
+  /** At equal steps, from none of the pixels to all. */
+  insertion_curve: number[];
+  deletion_curve: number[];
+}
+
+/** Whether a heatmap shows what the network used. */
+export interface Faithfulness extends Curves {
+  /** The class's, of the whole photo. */
+  probability: number;
+  /** The part of it that is lost when the photo is seen through the map; 0 if it grows. */
+  drop: number;
+  increase: boolean;
+  covered: Covered;
+  /** What pixels in random order give: what the map must beat. */
+  random: Curves;
+}
+
+/**
+ * The network without what a map shows: the part of the input that was covered, where the map is at
+ * least one half, and the class's probability then.
+ */
+export interface Covered {
+  area: number;
+  probability: number;
+}
+
+/** What a Grad-CAM map at block5_conv3 was made of. */
 export interface Evidence {
   rows: number;
   cols: number;
@@ -152,11 +194,6 @@ export interface Evidence {
     /** Its activations, row by row. */
     values: Float32Array<ArrayBuffer>;
   }[];
-  /**
-   * The network without what the map shows: the part of the input that was covered, where the map
-   * is at least one half, and the class's probability then.
-   */
-  covered: { area: number; probability: number };
 }
 
 /** How numbers are stored in a model file. */
@@ -221,6 +258,8 @@ const HEADER_LENGTH_BYTES = 8;
 
 /** A tensor is handed over in pieces of about this size. */
 const PIECE_BYTES = 4 << 20;
+
+const SCORE_CAM_CHANNELS = 32;
 
 const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'done'];
 
@@ -446,29 +485,86 @@ export class Engine {
    */
   explain(
     classes: readonly number[],
-    { method = 'gradcam', layer = 'block5_conv3' }: ExplainOptions = {},
+    options: ExplainOptions = {},
   ): Explanation {
-    const name = new TextEncoder().encode(method);
-    const layerName = new TextEncoder().encode(layer);
-    return this.explanation(() =>
-      this.withBytes(bytesOf(classes), (pointer) =>
-        this.withBytes(name, (namePointer) =>
-          this.withBytes(layerName, (layerPointer) =>
-            this.call(
-              this.wasm.gradcam_explain(
-                this.handle,
-                pointer,
-                classes.length,
-                namePointer,
-                name.length,
-                layerPointer,
-                layerName.length,
-              ),
+    return drained(this.explainInPasses(classes, options));
+  }
+
+  /**
+   * The same, one forward pass at a time, of which most methods need none. Whoever wants no more of
+   * them stops asking; nothing else may be begun in between.
+   */
+  *explainInPasses(
+    classes: readonly number[],
+    options: ExplainOptions = {},
+  ): Generator<PassProgress, Explanation> {
+    const start = performance.now();
+    yield* this.passes(this.beginMaps(classes, options));
+    const { maps } = this.explanation(() =>
+      this.call(this.wasm.gradcam_passes_finish(this.handle)),
+    );
+    return { maps, milliseconds: performance.now() - start };
+  }
+
+  /** How many forward passes those heatmaps take. */
+  countPasses(classes: readonly number[], options: ExplainOptions): number {
+    return this.beginMaps(classes, options);
+  }
+
+  /** Finds out whether a heatmap of the photo last classified shows what the network used. */
+  *measureInPasses(heatmap: Heatmap): Generator<PassProgress, Faithfulness> {
+    const { rows, cols } = heatmap;
+    const { passes } = this.withBytes(valuesOf(heatmap), (values) =>
+      this.call<{ passes: number }>(
+        this.wasm.gradcam_measure(
+          this.handle,
+          heatmap.class,
+          values,
+          rows,
+          cols,
+        ),
+      ),
+    );
+    yield* this.passes(passes);
+    return this.call(this.wasm.gradcam_passes_finish(this.handle));
+  }
+
+  private beginMaps(
+    classes: readonly number[],
+    {
+      method = 'gradcam',
+      layer = 'block5_conv3',
+      channels = SCORE_CAM_CHANNELS,
+    }: ExplainOptions,
+  ): number {
+    const { passes } = this.withBytes(bytesOf(classes), (pointer) =>
+      this.withText(method, (name, nameBytes) =>
+        this.withText(layer, (layerName, layerBytes) =>
+          this.call<{ passes: number }>(
+            this.wasm.gradcam_explain(
+              this.handle,
+              pointer,
+              classes.length,
+              name,
+              nameBytes,
+              layerName,
+              layerBytes,
+              channels,
             ),
           ),
         ),
       ),
     );
+    return passes;
+  }
+
+  private *passes(passes: number): Generator<PassProgress, void> {
+    for (let left = passes; left > 0;) {
+      yield { done: passes - left, passes };
+      ({ passes: left } = this.call<{ passes: number }>(
+        this.wasm.gradcam_passes_step(this.handle),
+      ));
+    }
   }
 
   /** What the Grad-CAM map of a class was made of, of the photo last classified. */
@@ -602,12 +698,9 @@ export class Engine {
 
   /** When explaining together is done: the maps, at member 0, by a method that can do that. */
   maps(method = 'gradcam'): Explanation {
-    const name = new TextEncoder().encode(method);
     return this.explanation(() =>
-      this.withBytes(name, (pointer) =>
-        this.call(
-          this.wasm.gradcam_members_maps(this.handle, pointer, name.length),
-        ),
+      this.withText(method, (name, bytes) =>
+        this.call(this.wasm.gradcam_members_maps(this.handle, name, bytes)),
       ),
     );
   }
@@ -645,9 +738,8 @@ export class Engine {
     height: number,
   ): Pixels {
     const { rows, cols } = heatmap;
-    const name = new TextEncoder().encode(colormap);
     this.withBytes(valuesOf(heatmap), (values) =>
-      this.withBytes(name, (namePointer) =>
+      this.withText(colormap, (name, nameBytes) =>
         this.call(
           this.wasm.gradcam_heat_rgba(
             this.handle,
@@ -656,8 +748,8 @@ export class Engine {
             cols,
             width,
             height,
-            namePointer,
-            name.length,
+            name,
+            nameBytes,
           ),
         ),
       ),
@@ -672,17 +764,16 @@ export class Engine {
     alpha: number,
   ): Uint8Array<ArrayBuffer> {
     const { rows, cols } = heatmap;
-    const name = new TextEncoder().encode(colormap);
     this.withBytes(valuesOf(heatmap), (values) =>
-      this.withBytes(name, (namePointer) =>
+      this.withText(colormap, (name, nameBytes) =>
         this.call(
           this.wasm.gradcam_overlay_png(
             this.handle,
             values,
             rows,
             cols,
-            namePointer,
-            name.length,
+            name,
+            nameBytes,
             alpha,
           ),
         ),
@@ -740,6 +831,14 @@ export class Engine {
       pointer,
       count,
     ).slice();
+  }
+}
+
+/** What a generator returns at its end. */
+function drained<T>(steps: Generator<unknown, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
   }
 }
 

@@ -59,7 +59,17 @@ export interface Exports {
     methodBytes: number,
     layer: number,
     layerBytes: number,
+    channels: number,
   ): number;
+  gradcam_measure(
+    engine: number,
+    classIndex: number,
+    heatmap: number,
+    rows: number,
+    cols: number,
+  ): number;
+  gradcam_passes_step(engine: number): number;
+  gradcam_passes_finish(engine: number): number;
   gradcam_evidence(engine: number, index: number, channels: number): number;
   gradcam_members_forward(engine: number, view: number): number;
   gradcam_members_features(engine: number): number;

@@ -12,9 +12,7 @@
 #include <vector>
 
 #include "engine.h"
-#include "explain/evidence.h"
-#include "explain/explain.h"
-#include "explain/grad_cam.h"
+#include "explain/methods.h"
 #include "image/colormap.h"
 #include "image/decode.h"
 #include "image/overlay.h"
@@ -37,13 +35,6 @@ constexpr std::string_view kSimd =
 Result<void> check_photo(const gradcam_engine* engine) {
   if (engine->photo) return {};
   return fail(ErrorCode::kInvalidArgument, "no photo is loaded");
-}
-
-Result<void> check_heatmap(int32_t rows, int32_t cols) {
-  constexpr int32_t kMaxSide = 4096;
-  if (rows > 0 && cols > 0 && rows <= kMaxSide && cols <= kMaxSide) return {};
-  return fail(ErrorCode::kInvalidArgument, "a heatmap cannot have " + std::to_string(rows) +
-                                               " rows and " + std::to_string(cols) + " columns");
 }
 
 Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
@@ -81,6 +72,7 @@ Result<Json> finish_model(gradcam_engine* engine) {
   engine->loader.reset();
   if (!model) return std::unexpected(model.error());
   GRADCAM_TRY(Member member, Member::create(*std::move(model)));
+  drop_passes(engine);
   engine->member = std::move(member);
   engine->classified = false;
   engine->messages.clear();
@@ -90,6 +82,7 @@ Result<Json> finish_model(gradcam_engine* engine) {
 Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string_view format) {
   GRADCAM_CHECK_OK(check_model(engine));
   engine->photo.reset();
+  drop_passes(engine);
   engine->classified = false;
   GRADCAM_TRY(engine->photo, std::move(image));
   const Image& photo = *engine->photo;
@@ -122,69 +115,9 @@ Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
   return Json{{"width", width}, {"height", height}};
 }
 
-/// Leaves the maps at gradcam_data, and says what they are.
-Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
-               const std::vector<Heatmap>& maps) {
-  Json list = Json::array();
-  std::vector<float> values;
-  for (std::size_t i = 0; i < maps.size(); ++i) {
-    list.push_back({{"class", classes[i]},
-                    {"status", heatmap_status_name(maps[i].status)},
-                    {"max", maps[i].maximum}});
-    values.insert(values.end(), maps[i].values.begin(), maps[i].values.end());
-  }
-  set_data(engine, std::span<const float>(values));
-  return Json{{"rows", maps.empty() ? 0 : maps.front().rows},
-              {"cols", maps.empty() ? 0 : maps.front().cols},
-              {"maps", std::move(list)}};
-}
-
-Result<Json> explain(gradcam_engine* engine, std::span<const int32_t> classes,
-                     std::string_view method_name, std::string_view layer_name) {
-  GRADCAM_TRY(const Method method, find_method(method_name, gradient_methods()));
-  GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
-  if (!engine->classified) {
-    return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
-  }
-  // A negative number wraps to one that no model has, and is refused with the others.
-  const std::vector<std::size_t> indices(classes.begin(), classes.end());
-  GRADCAM_TRY(
-      const std::vector<Heatmap> maps,
-      gradcam::explain(engine->member->model(), engine->input, engine->member->activations(),
-                       indices, method, {.layers = {layer}}));
-  return give_maps(engine, indices, maps);
-}
-
-Result<Json> evidence(gradcam_engine* engine, std::size_t class_index, std::size_t count) {
-  if (!engine->classified) {
-    return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
-  }
-  const Vgg16& model = engine->member->model();
-  const Activations& activations = engine->member->activations();
-  GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{class_index}}));
-  GRADCAM_TRY(const auto parts, strongest_channels(model, activations, class_index, count));
-  GRADCAM_TRY(const Covered covered,
-              classify_covered(model, engine->input, maps.front(), class_index));
-  const Tensor& activation = activations.block5_conv3();
-  Json list = Json::array();
-  std::vector<float> values;
-  for (const ChannelPart& part : parts) {
-    list.push_back({{"channel", part.channel}, {"alpha", part.alpha}, {"share", part.share}});
-    const std::span<const float> all = activation.values();
-    for (std::size_t i = part.channel; i < all.size(); i += activation.dim(2)) {
-      values.push_back(all[i]);
-    }
-  }
-  set_data(engine, std::span<const float>(values));
-  return Json{{"rows", activation.dim(0)},
-              {"cols", activation.dim(1)},
-              {"total", activation.dim(2)},
-              {"channels", std::move(list)},
-              {"covered", {{"area", covered.area}, {"probability", covered.probability}}}};
-}
-
 Result<void> members_forward(gradcam_engine* engine, std::size_t view) {
   GRADCAM_CHECK_OK(check_model(engine));
+  drop_passes(engine);
   engine->classified = false;
   engine->messages.clear();
   if (engine->member->model().share().member > 0) return engine->member->begin_forward(nullptr);
@@ -218,19 +151,6 @@ Result<Json> members_predictions(gradcam_engine* engine) {
   engine->classified = true;
   return Json{{"predictions",
                to_json(member.model().predictions(member.activations()), member.model().info())}};
-}
-
-Result<Json> members_maps(gradcam_engine* engine, std::string_view name) {
-  GRADCAM_CHECK_OK(check_done(engine));
-  GRADCAM_TRY(const Method method, find_method(name, gradient_methods()));
-  if (method.explain_together == nullptr) {
-    return fail(ErrorCode::kInvalidArgument, "several members cannot run this method");
-  }
-  const std::vector<Heatmap> maps = method.explain_together(*engine->member);
-  if (maps.size() != engine->explained.size()) {
-    return fail(ErrorCode::kInvalidArgument, "no classes have been explained");
-  }
-  return give_maps(engine, engine->explained, maps);
 }
 
 Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
@@ -287,13 +207,14 @@ int32_t gradcam_about(gradcam_engine* engine) {
     convolutions.push_back(conv_algorithm_name(algorithm));
   }
   Json all_methods = Json::array();
-  for (const Method& method : gradient_methods()) {
+  for (const Method& method : methods()) {
     all_methods.push_back({{"name", method.name},
                            {"title", method.title},
                            {"about", method.about},
                            {"together", method.explain_together != nullptr},
                            {"has_layer", method.has_layer},
-                           {"is_slow", method.is_slow}});
+                           {"is_slow", method.is_slow},
+                           {"is_decoration", method.is_decoration}});
   }
   Json layers = Json::array();
   for (std::size_t layer = 0; layer < kMapLayers; ++layer) layers.push_back(map_layer_name(layer));
@@ -350,19 +271,8 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
   return finish(engine, preview(engine, max_side));
 }
 
-int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                        const char* method, uint32_t method_bytes, const char* layer,
-                        uint32_t layer_bytes) {
-  return finish(engine,
-                explain(engine, {classes, count}, {method, method_bytes}, {layer, layer_bytes}));
-}
-
 int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view) {
   return finish(engine, plain(members_forward(engine, view)));
-}
-
-int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels) {
-  return finish(engine, evidence(engine, static_cast<std::size_t>(class_index), channels));
 }
 
 int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count) {
@@ -397,10 +307,6 @@ int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const flo
 
 int32_t gradcam_members_predictions(gradcam_engine* engine) {
   return finish(engine, members_predictions(engine));
-}
-
-int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes) {
-  return finish(engine, members_maps(engine, {method, method_bytes}));
 }
 
 int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,

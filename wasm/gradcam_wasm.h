@@ -35,10 +35,11 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
 /// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
 /// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "...",
-/// "together": whether several members can run it, "has_layer": true, "is_slow": false}, ...],
+/// "together": whether several members can run it, "has_layer": true, "is_slow": false,
+/// "is_decoration": false}, ...],
 /// "layers": ["block1_conv1", ..., "block5_conv3", "block5_pool"], "max_members": the most engines
 /// that can divide a model}. A method without a layer looks at the input itself; a slow one takes
-/// as long as tens of classifications.
+/// as long as tens of classifications; a decoration shows edges, little of what was learned.
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
@@ -112,24 +113,39 @@ int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const flo
 int32_t gradcam_members_predictions(gradcam_engine* engine);
 /// When classifying is done: the outputs of fc2, which the last layer takes, at gradcam_data.
 int32_t gradcam_members_features(gradcam_engine* engine);
-/// When explaining is done: the heatmaps, as gradcam_explain gives them, by a method that several
-/// members can run.
+/// When explaining is done: the heatmaps, as gradcam_explain says, by a method that several members
+/// can run.
 int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes);
 
-/// Heatmaps for `count` classes of the photo last classified, by an engine with all of the model,
-/// by a method and at a layer that gradcam_about lists: float32 [count, rows, cols] in [0, 1] at
-/// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty",
-/// "max": raw maximum}, ...]}. The first map below block5 takes longer: weights are packed for it.
+/// Begins heatmaps for `count` classes of the photo last classified, by an engine with all of the
+/// model, by a method and at a layer that gradcam_about lists; `channels` is how many of them
+/// Score-CAM tries, 0 for all: {"passes": how many forward passes it takes, often none}. The first
+/// map below block5 takes longer: weights are packed for it.
+/// At the end: float32 [count, rows, cols] in [0, 1] at gradcam_data, and {"rows": 14, "cols": 14,
+/// "maps": [{"class": index, "status": "ok" | "empty", "max": raw maximum}, ...]}.
 int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
                         const char* method, uint32_t method_bytes, const char* layer,
-                        uint32_t layer_bytes);
+                        uint32_t layer_bytes, uint32_t channels);
+
+/// Begins to measure whether a heatmap of a class of that photo, of rows * cols floats, shows what
+/// the network used (explain/faithfulness.h): {"passes": n}. At the end: {"probability": the
+/// class's, "drop": 0.1, "increase": false, "insertion": area, "deletion": area, "insertion_curve":
+/// [from none to all of the pixels], "deletion_curve": [...], "covered": as gradcam_evidence has
+/// it, "random": {the areas and curves of pixels in random order}}.
+int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
+                        int32_t rows, int32_t cols);
+
+/// Runs one of the forward passes of what was begun last: {"passes": how many are left}. Whoever
+/// wants no more of them may begin something else.
+int32_t gradcam_passes_step(gradcam_engine* engine);
+/// When none is left: ends it, with what is said there.
+int32_t gradcam_passes_finish(gradcam_engine* engine);
 
 /// What the Grad-CAM map of a class at block5_conv3 was made of, for an engine with all of the
 /// model: {"rows": 14, "cols": 14, "total": how many channels there are, "channels": [{"channel":
 /// k, "alpha": its weight, "share": its part in everything that was added up}, ... at most
-/// `channels`, the strongest first], "covered": {"area": the part of the input that was covered,
-/// where the map is at least one half, "probability": the class's, of what was left}}. The
-/// activations of those channels are float32 [channels, rows, cols] at gradcam_data.
+/// `channels`, the strongest first]}. The activations of those channels are float32 [channels,
+/// rows, cols] at gradcam_data.
 int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels);
 
 /// Begins to train a last layer for the model (train/teacher.h) on features of photos, float32

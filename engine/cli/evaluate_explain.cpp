@@ -37,7 +37,6 @@ const std::string_view kExplainEvaluationHelp = kHelp.substr(1);
 
 namespace {
 
-constexpr std::size_t kSteps = 8;  // of the insertion and deletion curves
 constexpr std::size_t kShuffledPhotos =
     3;  // whose maps are compared with those of shuffled weights
 // Slow methods: only the first photo, and only after these many layers.
@@ -59,8 +58,8 @@ struct MethodTotals {
   Mean increase;
   Mean insertion;
   Mean deletion;
-  std::array<Mean, kSteps + 1> insertion_curve;
-  std::array<Mean, kSteps + 1> deletion_curve;
+  std::array<Mean, kCurveSteps + 1> insertion_curve;
+  std::array<Mean, kCurveSteps + 1> deletion_curve;
   Mean pointing;
   Mean heat_inside;
   Mean other_class;
@@ -105,7 +104,7 @@ Result<Kept> measure_photo(const Vgg16& model, Activations& activations, Activat
   const std::size_t classes = model.classes();
   const std::size_t other = classes == 1 ? 0 : (kept.target + 1 + number % (classes - 1)) % classes;
   GRADCAM_TRY(FaithfulnessMeter meter,
-              FaithfulnessMeter::create(model, kept.input, kept.target, kSteps, scratch));
+              FaithfulnessMeter::create(model, kept.input, kept.target, kCurveSteps, scratch));
   const Box crop = crop_box(model.info().preprocess, image.width, image.height);
   for (std::size_t i = 0; i < methods.size(); ++i) {
     MethodTotals& total = totals[i];
@@ -122,7 +121,7 @@ Result<Kept> measure_photo(const Vgg16& model, Activations& activations, Activat
     total.increase.add(faithfulness.increase ? 1 : 0);
     total.insertion.add(faithfulness.insertion);
     total.deletion.add(faithfulness.deletion);
-    for (std::size_t step = 0; step <= kSteps; ++step) {
+    for (std::size_t step = 0; step <= kCurveSteps; ++step) {
       total.insertion_curve[step].add(faithfulness.insertion_curve[step]);
       total.deletion_curve[step].add(faithfulness.deletion_curve[step]);
     }

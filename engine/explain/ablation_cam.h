@@ -2,10 +2,9 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "explain/context.h"
-#include "explain/heatmap.h"
+#include "explain/passes.h"
 
 namespace gradcam {
 
@@ -17,7 +16,6 @@ namespace gradcam {
 /// At block5_conv3 and block5_pool one pass over fc1 gives what enters its ReLU without each
 /// channel, and fc2 and predictions then run once for all of them. At other layers each channel
 /// that is not silent costs the rest of a forward pass.
-Result<std::vector<Heatmap>> ablation_cam(const ExplainContext& context,
-                                          std::span<const std::size_t> classes);
+Result<PassPlan> ablation_cam(const ExplainContext& context, std::span<const std::size_t> classes);
 
 }  // namespace gradcam

@@ -7,25 +7,55 @@
 namespace gradcam {
 namespace {
 
+Result<void> check(const Method& method, const ExplainOptions& options) {
+  if (options.layers.empty() || std::ranges::max(options.layers) >= kMapLayers) {
+    return fail(ErrorCode::kInvalidArgument, "a heatmap takes at least one of the layers 0 to " +
+                                                 std::to_string(kMapLayers - 1));
+  }
+  if (options.principal_component && !method.has_channels) {
+    return fail(ErrorCode::kInvalidArgument,
+                std::string(method.name) +
+                    " adds up no channels that a principal component could stand for");
+  }
+  return {};
+}
+
+Result<PassPlan> plan_at(const Vgg16& model, const Tensor& input, Activations& activations,
+                         std::span<const std::size_t> classes, const Method& method,
+                         const ExplainOptions& options, std::size_t layer) {
+  if (!method.has_layer) layer = kBlock5Conv3;
+  GRADCAM_CHECK_OK(model.complete(activations, method.reaches_input ? 0 : layer));
+  const ExplainContext context{.model = model,
+                               .input = input,
+                               .activations = activations,
+                               .layer = layer,
+                               .principal_component = options.principal_component,
+                               .channels = options.channels};
+  if (method.plan != nullptr) return method.plan(context, classes);
+  const std::vector<std::size_t> wanted(classes.begin(), classes.end());
+  return PassPlan{.maps = [context, wanted, explain = method.explain](const Tensor&) {
+    return explain(context, wanted);
+  }};
+}
+
 /// The maps of one input, those of several layers fused.
 Result<std::vector<Heatmap>> explain_once(const Vgg16& model, const Tensor& input,
                                           Activations& activations,
                                           std::span<const std::size_t> classes,
                                           const Method& method, const ExplainOptions& options) {
   std::vector<std::size_t> layers = options.layers;
-  if (!method.has_layer) layers = {kBlock5Conv3};
-  GRADCAM_CHECK_OK(
-      model.complete(activations, method.reaches_input ? 0 : std::ranges::min(layers)));
+  if (!method.has_layer) layers.resize(1);
   std::vector<std::vector<Heatmap>> by_class(classes.size());
   for (const std::size_t layer : layers) {
-    const ExplainContext context{.model = model,
-                                 .input = input,
-                                 .activations = activations,
-                                 .layer = layer,
-                                 .principal_component = options.principal_component,
-                                 .channels = options.channels,
-                                 .progress = options.progress};
-    GRADCAM_TRY(std::vector<Heatmap> maps, method.explain(context, classes));
+    GRADCAM_TRY(PassPlan plan, plan_at(model, input, activations, classes, method, options, layer));
+    GRADCAM_TRY(PassRun run, PassRun::begin(model, std::move(plan)));
+    while (run.left() > 0) {
+      if (options.progress && !options.progress(run.passes() - run.left(), run.passes())) {
+        return fail(ErrorCode::kCancelled, "stopped before all forward passes were done");
+      }
+      GRADCAM_CHECK_OK(run.step());
+    }
+    GRADCAM_TRY(std::vector<Heatmap> maps, run.maps());
     for (std::size_t i = 0; i < maps.size(); ++i) by_class[i].push_back(std::move(maps[i]));
   }
   std::vector<Heatmap> fused;
@@ -71,18 +101,17 @@ Result<std::vector<Heatmap>> explain_augmented(const Vgg16& model, const Tensor&
 
 }  // namespace
 
+Result<PassPlan> plan_explanation(const Vgg16& model, const Tensor& input, Activations& activations,
+                                  std::span<const std::size_t> classes, const Method& method,
+                                  const ExplainOptions& options) {
+  GRADCAM_CHECK_OK(check(method, options));
+  return plan_at(model, input, activations, classes, method, options, options.layers.front());
+}
+
 Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,
                                      Activations& activations, std::span<const std::size_t> classes,
                                      const Method& method, const ExplainOptions& options) {
-  if (options.layers.empty() || std::ranges::max(options.layers) >= kMapLayers) {
-    return fail(ErrorCode::kInvalidArgument, "a heatmap takes at least one of the layers 0 to " +
-                                                 std::to_string(kMapLayers - 1));
-  }
-  if (options.principal_component && !method.has_channels) {
-    return fail(ErrorCode::kInvalidArgument,
-                std::string(method.name) +
-                    " adds up no channels that a principal component could stand for");
-  }
+  GRADCAM_CHECK_OK(check(method, options));
   if (options.augment) return explain_augmented(model, input, classes, method, options);
   return explain_once(model, input, activations, classes, method, options);
 }

@@ -1,12 +1,17 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "explain/methods.h"
 
 namespace gradcam {
+
+/// Called as a method with many forward passes goes on: passes done, and of how many. What returns
+/// false stops it, with the error kCancelled.
+using PassProgress = std::function<bool(std::size_t done, std::size_t total)>;
 
 struct ExplainOptions {
   std::vector<std::size_t> layers = {kBlock5Conv3};  ///< map layers; the maps of several are fused
@@ -19,6 +24,12 @@ struct ExplainOptions {
   std::size_t channels = 32;  ///< that Score-CAM tries; 0 for all
   PassProgress progress = nullptr;
 };
+
+/// How maps of these classes are made at the one layer of the options, without augmentation; for
+/// callers who want to make them step by step (see PassRun). What is given must outlive the plan.
+Result<PassPlan> plan_explanation(const Vgg16& model, const Tensor& input, Activations& activations,
+                                  std::span<const std::size_t> classes, const Method& method,
+                                  const ExplainOptions& options = {});
 
 /// A map for each of the classes by a method. `activations` are of a forward pass of `input`; they
 /// are completed as far as the layers need. A method without layers ignores them.

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "tensor/order.h"
 #include "weights/names.h"
 #include "weights/safetensors.h"
 
@@ -38,12 +39,14 @@ void shuffle(std::size_t n, std::uint64_t seed, Swap&& swap) {
 
 /// The pixels of a map, the hottest first.
 std::vector<std::size_t> hottest_first(std::span<const float> heat) {
-  std::vector<std::size_t> order(heat.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  shuffle(order.size(), 1, [&](std::size_t i, std::size_t j) { std::swap(order[i], order[j]); });
-  std::vector<std::size_t> rank(heat.size());
-  for (std::size_t i = 0; i < order.size(); ++i) rank[order[i]] = i;
-  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(-heat[i], rank[i]); });
+  std::vector<std::size_t> pixels(heat.size());
+  std::iota(pixels.begin(), pixels.end(), std::size_t{0});
+  shuffle(pixels.size(), 1, [&](std::size_t i, std::size_t j) { std::swap(pixels[i], pixels[j]); });
+  std::vector<double> keys;
+  keys.reserve(pixels.size());
+  for (const std::size_t pixel : pixels) keys.push_back(double{heat[pixel]});
+  std::vector<std::size_t> order = largest_first(keys);
+  for (std::size_t& place : order) place = pixels[place];
   return order;
 }
 
@@ -89,11 +92,10 @@ double area(const std::vector<double>& curve) {
   return sum / static_cast<double>(curve.size() - 1);
 }
 
-/// Ranks from 0; equal values get the mean of theirs.
+/// Ranks, that of the largest value 0; equal values get the mean of theirs.
 std::vector<double> ranks(std::span<const float> values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t i) { return values[i]; });
+  const std::vector<double> keys(values.begin(), values.end());
+  const std::vector<std::size_t> order = largest_first(keys);
   std::vector<double> result(values.size());
   for (std::size_t begin = 0; begin < order.size();) {
     std::size_t end = begin;
@@ -128,40 +130,70 @@ Result<double> FaithfulnessMeter::probability(const Tensor& of) {
   return double{std::ranges::find(all, class_, &Prediction::index)->probability};
 }
 
-Result<std::vector<double>> FaithfulnessMeter::curve(std::span<const std::size_t> order,
-                                                     const Tensor& from, double first,
-                                                     const Tensor& to, double last) {
-  std::vector<double> probabilities = {first};
-  GRADCAM_TRY(Tensor mixed, from.clone());
-  const std::size_t channels = from.dim(2);
-  std::size_t next = 0;
-  for (std::size_t step = 1; step < steps_; ++step) {
-    for (; next < order.size() * step / steps_; ++next) {
-      std::copy_n(to.data() + order[next] * channels, channels,
-                  mixed.data() + order[next] * channels);
-    }
-    GRADCAM_TRY(const double p, probability(mixed));
-    probabilities.push_back(p);
+Result<void> FaithfulnessMeter::begin(const Heatmap& map) {
+  if (map.values.empty() || map.values.size() != map.rows * map.cols) {
+    return fail(ErrorCode::kInvalidArgument, "a map that is measured has rows and columns");
   }
-  probabilities.push_back(last);
-  return probabilities;
+  if (!std::ranges::all_of(map.values, [](float heat) { return std::isfinite(heat); })) {
+    return fail(ErrorCode::kInvalidArgument, "a map that is measured has finite values");
+  }
+  heat_ = enlarge(map, input_.dim(0), input_.dim(1));
+  order_ = hottest_first(heat_);
+  done_ = 0;
+  result_ = {
+      .probability = whole_p_, .insertion_curve = {blurred_p_}, .deletion_curve = {whole_p_}};
+  return {};
+}
+
+Result<void> FaithfulnessMeter::step() {
+  if (done_ == 0) {
+    GRADCAM_CHECK_OK(measure_masked());
+  } else if (done_ < steps_) {
+    GRADCAM_CHECK_OK(extend(result_.insertion_curve, blurred_, input_));
+  } else {
+    GRADCAM_CHECK_OK(extend(result_.deletion_curve, input_, empty_));
+  }
+  ++done_;
+  if (left() > 0) return {};
+  result_.insertion_curve.push_back(whole_p_);
+  result_.deletion_curve.push_back(empty_p_);
+  result_.insertion = area(result_.insertion_curve);
+  result_.deletion = area(result_.deletion_curve);
+  return {};
+}
+
+Result<void> FaithfulnessMeter::measure_masked() {
+  GRADCAM_TRY(Tensor masked, input_.clone());
+  for (std::size_t i = 0; i < masked.size(); ++i) masked.data()[i] *= heat_[i / input_.dim(2)];
+  GRADCAM_TRY(const double seen, probability(masked));
+  result_.drop = whole_p_ > 0 ? std::max(0.0, whole_p_ - seen) / whole_p_ : 0;
+  result_.increase = seen > whole_p_;
+  return {};
+}
+
+Result<void> FaithfulnessMeter::extend(std::vector<double>& curve, const Tensor& from,
+                                       const Tensor& to) {
+  const std::size_t point = curve.size();
+  if (point == 1) {
+    GRADCAM_TRY(mixed_, from.clone());
+  }
+  const std::size_t channels = from.dim(2);
+  const auto pixels_at = [&](std::size_t at) { return order_.size() * at / steps_; };
+  for (std::size_t i = pixels_at(point - 1); i < pixels_at(point); ++i) {
+    std::copy_n(to.data() + order_[i] * channels, channels, mixed_.data() + order_[i] * channels);
+  }
+  GRADCAM_TRY(const double p, probability(mixed_));
+  curve.push_back(p);
+  return {};
 }
 
 Result<Faithfulness> FaithfulnessMeter::measure(const Heatmap& map) {
-  const std::vector<float> heat = enlarge(map, input_.dim(0), input_.dim(1));
-  Faithfulness result{.probability = whole_p_, .insertion_curve = {}, .deletion_curve = {}};
-  GRADCAM_TRY(Tensor masked, input_.clone());
-  for (std::size_t i = 0; i < masked.size(); ++i) masked.data()[i] *= heat[i / input_.dim(2)];
-  GRADCAM_TRY(const double seen, probability(masked));
-  result.drop = whole_p_ > 0 ? std::max(0.0, whole_p_ - seen) / whole_p_ : 0;
-  result.increase = seen > whole_p_;
-  const std::vector<std::size_t> order = hottest_first(heat);
-  GRADCAM_TRY(result.insertion_curve, curve(order, blurred_, blurred_p_, input_, whole_p_));
-  GRADCAM_TRY(result.deletion_curve, curve(order, input_, whole_p_, empty_, empty_p_));
-  result.insertion = area(result.insertion_curve);
-  result.deletion = area(result.deletion_curve);
-  return result;
+  GRADCAM_CHECK_OK(begin(map));
+  while (left() > 0) GRADCAM_CHECK_OK(step());
+  return result_;
 }
+
+Heatmap constant_map() { return {.rows = 1, .cols = 1, .values = {0}}; }
 
 double rank_correlation(const Heatmap& a, const Heatmap& b) {
   const std::size_t rows = std::max(a.rows, b.rows);

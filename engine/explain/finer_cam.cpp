@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
+#include <limits>
 
 #include "explain/grad_cam.h"
+#include "tensor/order.h"
 
 namespace gradcam {
 
@@ -14,13 +15,11 @@ Result<std::vector<Heatmap>> finer_cam(const ExplainContext& context,
   const auto logits = context.activations.logits.values();
   for (std::size_t row = 0; row < classes.size(); ++row) {
     const std::size_t c = classes[row];
-    std::vector<std::size_t> others;
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-      if (i != c) others.push_back(i);
-    }
-    // By distance; of equal ones the first.
-    std::ranges::sort(others, {},
-                      [&](std::size_t i) { return std::pair(std::abs(logits[i] - logits[c]), i); });
+    std::vector<double> nearness;
+    for (const float logit : logits) nearness.push_back(-double{std::abs(logit - logits[c])});
+    nearness[c] = -std::numeric_limits<double>::infinity();
+    std::vector<std::size_t> others = largest_first(nearness);
+    others.pop_back();  // the class itself
     constexpr std::size_t kReferences = 3;
     const std::size_t count = std::min(kReferences, others.size());
     for (std::size_t i = 0; i < count; ++i) {

@@ -31,7 +31,7 @@ Result<std::vector<Heatmap>> by(const ExplainContext& context,
   return map_contributions(context, classes, Contribute);
 }
 
-constexpr auto kGradientMethods = std::to_array<Method>({
+constexpr auto kMethods = std::to_array<Method>({
     {.name = "gradcam",
      .title = "Grad-CAM",
      .about = "Where the patterns that speak for the class were seen.",
@@ -70,9 +70,6 @@ constexpr auto kGradientMethods = std::to_array<Method>({
      .title = "Grad-CAM, as in the tutorial",
      .about = "Grad-CAM of the probability instead of the logit.",
      .explain = grad_cam_tutorial},
-});
-
-constexpr auto kOtherMethods = std::to_array<Method>({
     {.name = "eigencam",
      .title = "Eigen-CAM",
      .about = "What the layer responds to most, whatever the class.",
@@ -86,16 +83,16 @@ constexpr auto kOtherMethods = std::to_array<Method>({
     {.name = "ablationcam",
      .title = "Ablation-CAM",
      .about = "What the class loses when each pattern is switched off.",
-     .explain = ablation_cam},
+     .plan = ablation_cam},
     {.name = "scorecam",
      .title = "Score-CAM",
      .about = "How well each pattern's part of the photo alone shows the class. Slow.",
-     .explain = score_cam,
+     .plan = score_cam,
      .is_slow = true},
     {.name = "occlusion",
      .title = "Occlusion",
      .about = "What the class loses when each part of the photo is covered. Slow.",
-     .explain = occlusion,
+     .plan = occlusion,
      .has_layer = false,
      .has_channels = false,
      .is_slow = true},
@@ -105,33 +102,28 @@ constexpr auto kOtherMethods = std::to_array<Method>({
      .explain = guided_backprop,
      .has_layer = false,
      .has_channels = false,
-     .reaches_input = true},
+     .reaches_input = true,
+     .is_decoration = true},
     {.name = "guided-gradcam",
      .title = "Guided Grad-CAM",
      .about = "A decoration: the edges of guided backpropagation where Grad-CAM is hot.",
      .explain = guided_grad_cam,
      .has_channels = false,
-     .reaches_input = true},
+     .reaches_input = true,
+     .is_decoration = true},
 });
-
-constexpr auto kMethods = [] {
-  std::array<Method, kGradientMethods.size() + kOtherMethods.size()> all{};
-  std::ranges::copy(kOtherMethods, std::ranges::copy(kGradientMethods, all.begin()).out);
-  return all;
-}();
 
 }  // namespace
 
 std::span<const Method> methods() { return kMethods; }
 
-std::span<const Method> gradient_methods() { return kGradientMethods; }
-
-Result<Method> find_method(std::string_view name, std::span<const Method> among) {
-  if (const auto method = std::ranges::find(among, name, &Method::name); method != among.end()) {
+Result<Method> find_method(std::string_view name) {
+  if (const auto method = std::ranges::find(kMethods, name, &Method::name);
+      method != kMethods.end()) {
     return *method;
   }
   std::string known;
-  for (const Method& method : among) {
+  for (const Method& method : kMethods) {
     known += known.empty() ? "" : ", ";
     known += method.name;
   }

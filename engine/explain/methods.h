@@ -7,6 +7,7 @@
 
 #include "explain/context.h"
 #include "explain/heatmap.h"
+#include "explain/passes.h"
 #include "vgg16/member.h"
 
 namespace gradcam {
@@ -17,9 +18,13 @@ struct Method {
   std::string_view title;  ///< for people: "Grad-CAM"
   std::string_view about;  ///< one sentence on what the map shows
 
-  /// A map for each of the classes, after a forward pass.
+  /// A map for each of the classes, after a forward pass; null if there is a `plan`.
   Result<std::vector<Heatmap>> (*explain)(const ExplainContext& context,
-                                          std::span<const std::size_t> classes);
+                                          std::span<const std::size_t> classes) = nullptr;
+
+  /// The same by many further forward passes.
+  Result<PassPlan> (*plan)(const ExplainContext& context,
+                           std::span<const std::size_t> classes) = nullptr;
 
   /// Those maps of several members that have explained the classes together, asked of member 0;
   /// null if the method needs all the weights in one place.
@@ -28,17 +33,14 @@ struct Method {
   bool has_layer = true;       ///< looks at a layer's map; otherwise at the input alone
   bool has_channels = true;    ///< adds up channels, which can be smoothed
   bool reaches_input = false;  ///< its gradient goes back to the input
-  bool is_slow = false;        ///< costs many forward passes
+  bool is_slow = false;        ///< costs many forward passes at every layer
+  bool is_decoration = false;  ///< shows edges of the input rather than what the network learned
 };
 
 /// All of them, the default one first.
 std::span<const Method> methods();
 
-/// Those that take a backward pass or two and nothing else. The page has these: a program that asks
-/// for no others does not contain them.
-std::span<const Method> gradient_methods();
-
 /// The method of that name; an error that lists them all if there is none.
-Result<Method> find_method(std::string_view name, std::span<const Method> among = methods());
+Result<Method> find_method(std::string_view name);
 
 }  // namespace gradcam

@@ -1,6 +1,7 @@
 #include "explain/occlusion.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace gradcam {
 namespace {
@@ -14,32 +15,36 @@ Range covered(std::size_t cell, std::size_t cells, std::size_t size) {
 
 }  // namespace
 
-Result<std::vector<Heatmap>> occlusion(const ExplainContext& context,
-                                       std::span<const std::size_t> classes) {
+Result<PassPlan> occlusion(const ExplainContext& context, std::span<const std::size_t> classes) {
   GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
-  const Tensor& input = context.input;
   const std::size_t rows = context.activations.block5_conv3().dim(0);
   const std::size_t cols = context.activations.block5_conv3().dim(1);
-  const auto whole = context.activations.logits.values();
-  GRADCAM_TRY(Activations scratch, context.model.make_activations());
-  std::vector<std::vector<double>> drops(seeds.dim(0));
-  for (std::size_t cell = 0; cell < rows * cols; ++cell) {
-    GRADCAM_CHECK_OK(context.report(cell, rows * cols));
-    GRADCAM_TRY(Tensor hidden, input.clone());
-    const Range y = covered(cell / cols, rows, input.dim(0));
-    const Range x = covered(cell % cols, cols, input.dim(1));
+  const auto run = [=](std::size_t cell, Activations& scratch) -> Result<void> {
+    GRADCAM_TRY(Tensor hidden, context.input.clone());
+    const std::size_t width = hidden.dim(1);
+    const std::size_t depth = hidden.dim(2);
+    const Range y = covered(cell / cols, rows, hidden.dim(0));
+    const Range x = covered(cell % cols, cols, width);
     for (std::size_t row = y.begin; row < y.end; ++row) {
-      float* line = hidden.data() + row * input.dim(1) * input.dim(2);
-      std::fill(line + x.begin * input.dim(2), line + x.end * input.dim(2), 0.0f);
+      float* line = hidden.data() + row * width * depth;
+      std::fill(line + x.begin * depth, line + x.end * depth, 0.0f);
     }
-    GRADCAM_CHECK_OK(context.model.forward(hidden, scratch));
-    for (std::size_t i = 0; i < classes.size(); ++i) {
-      drops[i].push_back(double{whole[classes[i]]} - double{scratch.logits.data()[classes[i]]});
+    return context.model.forward(hidden, scratch);
+  };
+  const std::vector<std::size_t> wanted(classes.begin(), classes.end());
+  const auto maps = [=](const Tensor& logits) -> Result<std::vector<Heatmap>> {
+    std::vector<Heatmap> result;
+    for (const std::size_t c : wanted) {
+      const double whole = double{context.activations.logits.values()[c]};
+      std::vector<double> drops;
+      for (std::size_t cell = 0; cell < rows * cols; ++cell) {
+        drops.push_back(whole - double{logits.data()[cell * logits.dim(1) + c]});
+      }
+      result.push_back(make_heatmap(rows, cols, drops));
     }
-  }
-  std::vector<Heatmap> maps;
-  for (const std::vector<double>& drop : drops) maps.push_back(make_heatmap(rows, cols, drop));
-  return maps;
+    return result;
+  };
+  return PassPlan{.passes = rows * cols, .run = run, .maps = maps};
 }
 
 }  // namespace gradcam

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "explain/channels.h"
+#include "tensor/order.h"
 
 namespace gradcam {
 namespace {
@@ -25,9 +26,7 @@ std::vector<std::size_t> strongest_channels(const Tensor& map, std::size_t count
   for (std::size_t k = 0; k < channels; ++k) {
     variances[k] = squares[k] - sums[k] * sums[k] / positions;
   }
-  std::vector<std::size_t> order(channels);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t k) { return std::pair(-variances[k], k); });
+  std::vector<std::size_t> order = largest_first(variances);
   if (count > 0) order.resize(std::min(count, channels));
   return order;
 }
@@ -45,40 +44,38 @@ Heatmap scaled_channel(const Tensor& map, std::size_t channel) {
 
 }  // namespace
 
-Result<std::vector<Heatmap>> score_cam(const ExplainContext& context,
-                                       std::span<const std::size_t> classes) {
+Result<PassPlan> score_cam(const ExplainContext& context, std::span<const std::size_t> classes) {
   GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
-  const Tensor& map = context.activation();
-  const Tensor& input = context.input;
-  const std::vector<std::size_t> tried = strongest_channels(map, context.channels);
-  GRADCAM_TRY(Activations scratch, context.model.make_activations());
-  GRADCAM_TRY(Tensor masked, Tensor::zeros(input.shape()));
-  std::vector<std::vector<double>> scores(classes.size());  // by class and channel tried
-  for (std::size_t i = 0; i < tried.size(); ++i) {
-    GRADCAM_CHECK_OK(context.report(i, tried.size()));
+  const std::vector<std::size_t> tried = strongest_channels(context.activation(), context.channels);
+  const auto run = [context, tried](std::size_t pass, Activations& scratch) -> Result<void> {
+    const Tensor& input = context.input;
+    GRADCAM_TRY(Tensor masked, input.clone());
     const std::vector<float> mask =
-        enlarge(scaled_channel(map, tried[i]), input.dim(0), input.dim(1));
-    for (std::size_t j = 0; j < input.size(); ++j) {
-      masked.data()[j] = input.data()[j] * mask[j / input.dim(2)];
+        enlarge(scaled_channel(context.activation(), tried[pass]), input.dim(0), input.dim(1));
+    for (std::size_t i = 0; i < masked.size(); ++i) masked.data()[i] *= mask[i / input.dim(2)];
+    return context.model.forward(masked, scratch);
+  };
+  const std::vector<std::size_t> wanted(classes.begin(), classes.end());
+  const auto maps = [context, tried, wanted](const Tensor& logits) -> Result<std::vector<Heatmap>> {
+    std::vector<Heatmap> result;
+    for (const std::size_t c : wanted) {
+      std::vector<double> scores;
+      for (std::size_t i = 0; i < tried.size(); ++i) {
+        scores.push_back(double{logits.data()[i * logits.dim(1) + c]});
+      }
+      const double largest = std::ranges::max(scores);
+      double sum = 0;
+      for (double& score : scores) sum += score = std::exp(score - largest);
+      std::vector<float> weights(context.activation().dim(2));
+      for (std::size_t i = 0; i < tried.size(); ++i) {
+        weights[tried[i]] = static_cast<float>(scores[i] / sum);
+      }
+      GRADCAM_TRY(Heatmap map, combine_weighted(context, weights));
+      result.push_back(std::move(map));
     }
-    GRADCAM_CHECK_OK(context.model.forward(masked, scratch));
-    for (std::size_t row = 0; row < classes.size(); ++row) {
-      scores[row].push_back(double{scratch.logits.data()[classes[row]]});
-    }
-  }
-  std::vector<Heatmap> maps;
-  for (std::vector<double>& logits : scores) {
-    const double largest = std::ranges::max(logits);
-    double sum = 0;
-    for (double& logit : logits) sum += logit = std::exp(logit - largest);
-    std::vector<float> weights(map.dim(2));
-    for (std::size_t i = 0; i < tried.size(); ++i) {
-      weights[tried[i]] = static_cast<float>(logits[i] / sum);
-    }
-    GRADCAM_TRY(Heatmap one, combine_weighted(context, weights));
-    maps.push_back(std::move(one));
-  }
-  return maps;
+    return result;
+  };
+  return PassPlan{.passes = tried.size(), .run = run, .maps = maps};
 }
 
 }  // namespace gradcam

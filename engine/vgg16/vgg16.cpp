@@ -10,6 +10,7 @@
 #include "layers/max_pool.h"
 #include "layers/relu.h"
 #include "layers/softmax.h"
+#include "tensor/order.h"
 #include "vgg16/head.h"
 
 namespace gradcam {
@@ -205,12 +206,10 @@ std::vector<Prediction> Vgg16::predictions(const Activations& activations) const
   softmax_forward(logits, info_.metadata.temperature, probabilities);
   std::vector<Prediction> result;
   result.reserve(logits.size());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
+  const std::vector<double> keys(logits.begin(), logits.end());
+  for (const std::size_t i : largest_first(keys)) {
     result.push_back({i, probabilities[i], logits[i]});
   }
-  std::ranges::sort(result, [](const Prediction& a, const Prediction& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.index < b.index;
-  });
   return result;
 }
 

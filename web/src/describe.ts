@@ -1,6 +1,6 @@
 /** The words for what the network says. All pure. */
 
-import type { Heatmap, Prediction } from '../../wasm/engine';
+import type { Faithfulness, Heatmap, Prediction } from '../../wasm/engine';
 
 /** Parts of breed names that English writes with a capital. */
 const PROPER = new Set(
@@ -99,6 +99,35 @@ export function heatmapLabel(label: string, map: Heatmap): string {
   return map.status === 'ok'
     ? `${start}, clearly on ${percent(extent(map))} of the square it saw.`
     : `${start}.`;
+}
+
+/** What it means that the network says so much with the warm part of the map covered. */
+export function coveredVerdict(before: number, after: number): string {
+  if (after < 0.5 * before) {
+    return 'So the network did rely on what the map shows.';
+  }
+  return after < 0.9 * before
+    ? 'So the map shows a part of what the network relied on.'
+    : 'So the network has other evidence as well; do not read too much into the map.';
+}
+
+/** What the curves of a map say, beside those of pixels in random order. */
+export function curvesVerdict({
+  insertion,
+  deletion,
+  random,
+}: Pick<Faithfulness, 'insertion' | 'deletion' | 'random'>): string {
+  const climbs = insertion > random.insertion;
+  const falls = deletion < random.deletion;
+  if (climbs && falls) {
+    return 'The map beats chance both ways: what it calls warm is what the network uses.';
+  }
+  if (!climbs && !falls) {
+    return 'The map is no better than chance: do not believe it.';
+  }
+  return climbs
+    ? 'The map beats chance when parts are shown, but not when they are taken away: holes here and there disturb this network more.'
+    : 'The map beats chance when parts are taken away, but not when they are shown: the warm parts alone are not enough.';
 }
 
 /** "3 of 10 done", "10 of 10 done, 1 failed". */

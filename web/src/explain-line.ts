@@ -33,7 +33,7 @@ export function explainedLine(
   photo: string,
   { width, height, crop, predictions, milliseconds }: PhotoResult,
   map: Heatmap,
-  { method, layer }: Required<ExplainOptions>,
+  { method, layer }: Required<Pick<ExplainOptions, 'method' | 'layer'>>,
 ): ExplainedLine {
   const target = predictions.find(({ index }) => index === map.class);
   return {

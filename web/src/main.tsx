@@ -6,6 +6,7 @@ import './styles/photos.css';
 import './styles/breeds.css';
 import './styles/how.css';
 import './styles/compare.css';
+import './styles/trust.css';
 import './styles/about.css';
 import './styles/teach.css';
 

@@ -1,23 +1,23 @@
 /** Making heatmaps of a photo that was looked at: of other classes, in other ways, and what for. */
 
 import type { ExplainOptions, Heatmap } from '../../wasm/engine';
-import { askAbout, type Photo, type Rival } from './photo';
-import type { Failure } from './protocol';
-import { layer, method } from './settings';
+import { askAbout } from './errand';
+import type { Photo, Rival } from './photo';
+import { channels, layer, method } from './settings';
 
 /** Makes the heatmap answer for another class. */
 export async function retarget(photo: Photo, index: number): Promise<void> {
   photo.target.value = index;
-  if (photo.maps.value.has(index)) return;
+  if (photo.maps.value.has(index)) {
+    photo.making.reset();
+    return;
+  }
   const how = present();
-  const outcome = await askAbout(photo, (worker) =>
-    worker.explain([index], how),
+  const maps = await photo.making.run(photo, (worker, report) =>
+    worker.explain([index], how, report),
   );
-  if (!isPresent(how)) return;
-  if (outcome.ok) {
-    photo.maps.value = withMaps(photo.maps.value, outcome.value);
-  } else {
-    fail(photo, outcome.failure);
+  if (maps && isPresent(how)) {
+    photo.maps.value = withMaps(photo.maps.value, maps);
   }
 }
 
@@ -27,22 +27,40 @@ export async function compare(
   target: number,
   by: string,
 ): Promise<void> {
-  const rival: Rival = { target, method: by };
   const known = by === method.value ? photo.maps.value.get(target) : undefined;
-  photo.rival.value = { ...rival, map: known };
-  if (known) return;
-  const waiting = photo.rival.value;
+  const rival: Rival = { target, method: by, map: known };
+  photo.rival.value = rival;
+  if (known) {
+    photo.makingRival.reset();
+    return;
+  }
   const how = { ...present(), method: by };
-  const outcome = await askAbout(photo, (worker) =>
-    worker.explain([target], how),
+  const maps = await photo.makingRival.run(photo, (worker, report) =>
+    worker.explain([target], how, report),
   );
-  if (photo.rival.value !== waiting) return;
-  if (outcome.ok) photo.rival.value = { ...rival, map: outcome.value[0]! };
-  else fail(photo, outcome.failure);
+  if (maps && photo.rival.value === rival) {
+    photo.rival.value = { ...rival, map: maps[0]! };
+  }
 }
 
 export function stopComparing(photo: Photo): void {
   photo.rival.value = undefined;
+  photo.makingRival.reset();
+}
+
+/** Finds out whether a map of the photo shows what the network used. */
+export async function measure(photo: Photo, map: Heatmap): Promise<void> {
+  const found = await photo.measuring.run(photo, (worker, report) =>
+    worker.measure(map, report),
+  );
+  if (found) photo.trust.value = { map, found };
+}
+
+/** Ends whatever is done for a photo. */
+export function stopErrands(photo: Photo): void {
+  for (const errand of [photo.making, photo.makingRival, photo.measuring]) {
+    errand.reset();
+  }
 }
 
 /** Finds out what the Grad-CAM map of a class was made of. */
@@ -55,17 +73,25 @@ export async function askEvidence(photo: Photo, index: number): Promise<void> {
       [index, outcome.value],
     ]);
   } else {
-    fail(photo, outcome.failure);
+    photo.state.value = { name: 'failed', failure: outcome.failure };
   }
 }
 
 /** How heatmaps are made at present. */
 export function present(): Required<ExplainOptions> {
-  return { method: method.value, layer: layer.value };
+  return {
+    method: method.value,
+    layer: layer.value,
+    channels: channels.value,
+  };
 }
 
-export function isPresent(how: ExplainOptions): boolean {
-  return how.method === method.value && how.layer === layer.value;
+export function isPresent(how: Required<ExplainOptions>): boolean {
+  return (
+    how.method === method.value &&
+    how.layer === layer.value &&
+    how.channels === channels.value
+  );
 }
 
 export function withMaps(
@@ -76,8 +102,4 @@ export function withMaps(
     ...known,
     ...more.map((map): [number, Heatmap] => [map.class, map]),
   ]);
-}
-
-function fail(photo: Photo, failure: Failure): void {
-  photo.state.value = { name: 'failed', failure };
 }

@@ -111,7 +111,7 @@ const waiting: (() => void)[] = [];
 turns.port1.onmessage = () => waiting.shift()?.();
 
 /** Lets other events of this thread have their turn. */
-function turn(): Promise<void> {
+export function turn(): Promise<void> {
   return new Promise((resolve) => {
     waiting.push(resolve);
     turns.port2.postMessage(null);

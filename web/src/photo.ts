@@ -1,11 +1,9 @@
-/** One photo on the page, and how the worker is asked about it. */
+/** One photo on the page. */
 
 import { signal, type Signal } from '@preact/signals';
-import type { Remote } from 'comlink';
-import type { Evidence, Heatmap, Rect } from '../../wasm/engine';
-import { ask } from './backend';
-import { hold } from './photo-io';
-import type { Answer, Failure, Outcome, WorkerApi } from './protocol';
+import type { Evidence, Faithfulness, Heatmap, Rect } from '../../wasm/engine';
+import { Errand } from './errand';
+import type { Answer, Failure } from './protocol';
 
 /** Everything that the page shows of one photo. */
 export interface PhotoResult extends Pick<
@@ -38,8 +36,20 @@ export interface Photo {
   readonly maps: Signal<ReadonlyMap<number, Heatmap>>;
   /** What Grad-CAM maps were made of, by class, as far as someone asked. */
   readonly evidence: Signal<ReadonlyMap<number, Evidence>>;
+  /** Makes the map of the target. */
+  readonly making: Errand;
   /** A second map beside the first, if there is one. */
   readonly rival: Signal<Rival | undefined>;
+  readonly makingRival: Errand;
+  /** What the last map that someone asked about is worth. */
+  readonly trust: Signal<Trust | undefined>;
+  readonly measuring: Errand;
+}
+
+/** A map, and whether it shows what the network used. */
+export interface Trust {
+  readonly map: Heatmap;
+  readonly found: Faithfulness;
 }
 
 /** A map to compare with: of another class, or by another method, at the layer of the settings. */
@@ -53,33 +63,24 @@ export interface Rival {
 let nextId = 1;
 
 export function makePhoto(file: File, state: PhotoState): Photo {
+  const id = nextId++;
   return {
-    id: nextId++,
+    id,
     name: file.name || 'pasted photo',
     file,
     state: signal(state),
     target: signal(-1),
     maps: signal(new Map()),
     evidence: signal(new Map()),
+    making: new Errand(id),
     rival: signal(undefined),
+    makingRival: new Errand(id),
+    trust: signal(undefined),
+    measuring: new Errand(id),
   };
 }
 
 export function labelOf({ predictions }: PhotoResult, index: number): string {
   const prediction = predictions.find((entry) => entry.index === index);
   return prediction?.label ?? String(index);
-}
-
-/** Asks about a photo that was looked at before; the engine may hold another one by now. */
-export function askAbout<T>(
-  { id, file }: Photo,
-  request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
-): Promise<Outcome<T>> {
-  return ask(async (worker) => {
-    if (!(await worker.holds(id))) {
-      const held = await hold(worker, id, file);
-      if (!held.ok) return held;
-    }
-    return request(worker);
-  }, 'urgent');
 }

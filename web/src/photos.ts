@@ -5,11 +5,18 @@ import type { ExplainOptions } from '../../wasm/engine';
 import { ask, stopLooking } from './backend';
 import { progress } from './describe';
 import { download, stem } from './download';
+import { askAbout } from './errand';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
-import { compare, isPresent, present, retarget, withMaps } from './maps';
 import {
-  askAbout,
+  compare,
+  isPresent,
+  present,
+  retarget,
+  stopErrands,
+  withMaps,
+} from './maps';
+import {
   labelOf,
   makePhoto,
   type Photo,
@@ -17,7 +24,7 @@ import {
   type PhotoState,
 } from './photo';
 import { encodePreview, hold } from './photo-io';
-import { colormap, layer, method, opacity } from './settings';
+import { channels, colormap, layer, method, opacity } from './settings';
 
 export const photos = signal<readonly Photo[]>([]);
 
@@ -50,13 +57,18 @@ export async function addPhotos({ files, refused }: Intake): Promise<Photo[]> {
 
 export function removePhoto(photo: Photo): void {
   photos.value = photos.value.filter((other) => other !== photo);
-  stopLooking(photo.id);
+  leave(photo);
 }
 
 export function removeAll(): void {
   const removed = photos.value;
   photos.value = [];
-  for (const { id } of removed) stopLooking(id);
+  for (const photo of removed) leave(photo);
+}
+
+function leave(photo: Photo): void {
+  stopErrands(photo);
+  stopLooking(photo.id);
 }
 
 /** Makes all heatmaps in another way. */
@@ -66,6 +78,7 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
   batch(() => {
     method.value = how.method;
     layer.value = how.layer;
+    channels.value = how.channels;
     for (const photo of photos.value) photo.maps.value = new Map();
   });
   const done = photos.value.filter(
@@ -131,6 +144,7 @@ export async function savePicture(photo: Photo): Promise<void> {
 /** Looks at a queued photo when it has its turn, unless it was removed by then. */
 async function look(photo: Photo): Promise<void> {
   const how = present();
+  stopErrands(photo);
   const outcome = await ask(async (worker) => {
     if (!photos.value.includes(photo)) return REMOVED;
     photo.state.value = { name: 'running' };
@@ -156,7 +170,8 @@ async function look(photo: Photo): Promise<void> {
     photo.target.value = result.predictions[0]?.index ?? -1;
     photo.state.value = { name: 'done', result };
   });
-  if (!isPresent(how)) await retarget(photo, photo.target.value);
+  const { value: target } = photo.target;
+  if (!photo.maps.value.has(target)) await retarget(photo, target);
 }
 
 const REMOVED = {

@@ -3,8 +3,10 @@
 import type {
   Evidence,
   ExplainOptions,
+  Faithfulness,
   Heatmap,
   ModelInfo,
+  PassProgress,
   PhotoInfo,
   Pixels,
   Precision,
@@ -28,7 +30,7 @@ export interface Answer {
   preview: Pixels;
   /** All classes, the most probable first. */
   predictions: Prediction[];
-  /** Of every class, or of the most probable ones where that would take long. */
+  /** Of every class, or of fewer, or none, where that would take long. */
   maps: Heatmap[];
   milliseconds: { decode: number; forward: number; backward: number };
 }
@@ -59,7 +61,7 @@ export interface WorkerApi {
   ): Promise<Outcome<null>>;
   /** A helper is known to have gone. */
   lost(index: number, reason: string): void;
-  /** Ends looking at this photo, if that is under way, within one layer; `look` then fails. */
+  /** Ends what is under way for this photo, within one layer or pass; it then fails. */
   stop(id: number): void;
   /** Loads another model; if that fails the one before stays. */
   loadModel(
@@ -101,7 +103,16 @@ export interface WorkerApi {
   /** Classifies and explains the photo held. */
   look(how: ExplainOptions): Promise<Outcome<Answer>>;
   /** The heatmaps of further classes for the photo held. */
-  explain(classes: number[], how: ExplainOptions): Promise<Outcome<Heatmap[]>>;
+  explain(
+    classes: number[],
+    how: ExplainOptions,
+    report: (progress: PassProgress) => void,
+  ): Promise<Outcome<Heatmap[]>>;
+  /** Whether a heatmap of the photo held shows what the network used. */
+  measure(
+    heatmap: Heatmap,
+    report: (progress: PassProgress) => void,
+  ): Promise<Outcome<Faithfulness>>;
   /** What the Grad-CAM map of a class of the photo held was made of. */
   evidence(index: number): Promise<Outcome<Evidence>>;
   /** The whole photo held with a heatmap over it, as a PNG file. */

@@ -4,6 +4,9 @@ import { effect, signal } from '@preact/signals';
 
 const KEY = 'gradcam.settings';
 
+/** As many as the command line tries. */
+export const SOME_CHANNELS = 32;
+
 /** The command line's; and whether the network takes less memory and more time, as on a phone. */
 const DEFAULTS = { opacity: 0.5, colormap: 'turbo', lowMemory: isSmall() };
 
@@ -17,6 +20,8 @@ export const lowMemory = signal(stored.lowMemory);
 /** How heatmaps are made; not remembered, so that the page always opens with the plain one. */
 export const method = signal('gradcam');
 export const layer = signal('block5_conv3');
+/** How many channels Score-CAM tries; 0 for all. */
+export const channels = signal(SOME_CHANNELS);
 
 /** Writes the settings down whenever one changes. */
 export function rememberSettings(): void {

@@ -13,11 +13,17 @@ import {
   type ExplainOptions,
   type LoadOptions,
   type Explanation,
+  type Faithfulness,
+  type Heatmap,
   type ModelInfo,
+  type PassProgress,
   type PieceReader,
 } from '../../wasm/engine';
-import { Member, Stopped } from './member';
+import { Member, Stopped, turn } from './member';
 import type { Outcome } from './protocol';
+
+/** Is told how far something is that takes many forward passes; it goes on when that is answered. */
+export type Report = (progress: PassProgress) => unknown;
 
 export type ModelSource = Uint8Array<ArrayBuffer> | PieceReader;
 
@@ -91,6 +97,7 @@ export class Team {
   private head: Uint8Array | undefined;
   private isClassified = false;
   private runs = 0;
+  private isStopped = false;
   /** Helpers that have nothing to do while the first worker has all the weights. */
   private idle: readonly Helper[] = [];
 
@@ -226,11 +233,23 @@ export class Team {
   explain(
     classes: readonly number[],
     how: ExplainOptions = {},
+    report?: Report,
   ): Promise<Explanation> {
+    this.isStopped = false;
     return this.withoutLost(true, async () => {
       if (!this.canRun(how)) await this.dissolve();
       if (!this.isClassified) await this.classify();
-      return this.mapsOf(classes, how);
+      return this.mapsOf(classes, how, report);
+    });
+  }
+
+  /** Whether a heatmap of the photo that the engine holds shows what the network used. */
+  measure(heatmap: Heatmap, report?: Report): Promise<Faithfulness> {
+    this.isStopped = false;
+    return this.withoutLost(true, async () => {
+      await this.dissolve();
+      if (!this.isClassified) await this.classify();
+      return this.carryOut(this.engine.measureInPasses(heatmap), report);
     });
   }
 
@@ -250,8 +269,14 @@ export class Team {
     );
   }
 
-  /** Ends what is under way, within one layer, with `Stopped`. */
+  /** Whether a map takes many forward passes; after `classify`. */
+  takesPasses(how: ExplainOptions): boolean {
+    return !this.canRun(how) && this.engine.countPasses([], how) > 0;
+  }
+
+  /** Ends what is under way, within one layer or forward pass, with `Stopped`. */
   stop(): void {
+    this.isStopped = true;
     this.member?.stop();
   }
 
@@ -337,8 +362,11 @@ export class Team {
   private async mapsOf(
     classes: readonly number[],
     how: ExplainOptions,
+    report?: Report,
   ): Promise<Explanation> {
-    if (!this.canRun(how)) return this.engine.explain(classes, how);
+    if (!this.canRun(how)) {
+      return this.carryOut(this.engine.explainInPasses(classes, how), report);
+    }
     const start = performance.now();
     await this.together(
       () => this.engine.beginExplain(classes),
@@ -346,6 +374,20 @@ export class Team {
     );
     const explanation = this.engine.maps(how.method);
     return { ...explanation, milliseconds: performance.now() - start };
+  }
+
+  /** Lets the first worker do something pass by pass; in between it hears of other things. */
+  private async carryOut<T>(
+    passes: Generator<PassProgress, T>,
+    report: Report = () => {},
+  ): Promise<T> {
+    for (;;) {
+      const pass = passes.next();
+      if (pass.done) return pass.value;
+      await report(pass.value);
+      await turn();
+      if (this.isStopped) throw new Stopped();
+    }
   }
 
   /** Lets all members begin something, and waits until all are done with it. */

@@ -127,8 +127,10 @@ const api: WorkerApi = {
       : answer;
   },
 
-  explain: (classes, how) =>
-    outcome(async () => (await team.explain(classes, how)).maps),
+  explain: (classes, how, report) =>
+    outcome(async () => (await team.explain(classes, how, report)).maps),
+
+  measure: (heatmap, report) => outcome(() => team.measure(heatmap, report)),
 
   evidence: (index) => outcome(() => team.evidence(index)),
 
@@ -177,9 +179,9 @@ async function look(how: ExplainOptions): Promise<Answer> {
   };
 }
 
-/** How many classes are explained before someone asks for them. */
+/** How many classes are explained before someone asks for them; none where even one is slow. */
 function howMany(classes: number, how: ExplainOptions): number {
-  if (!team.isQuick(how)) return EXPLAIN_ONE;
+  if (!team.isQuick(how)) return team.takesPasses(how) ? 0 : EXPLAIN_ONE;
   return classes > EXPLAIN_ALL_CLASSES ? EXPLAIN_FIRST : classes;
 }
 

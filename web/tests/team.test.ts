@@ -3,7 +3,12 @@
 import { readFile } from 'node:fs/promises';
 import { expose, wrap } from 'comlink';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { Engine, EngineError, type Explanation } from '../../wasm/engine';
+import {
+  Engine,
+  EngineError,
+  type Explanation,
+  type PassProgress,
+} from '../../wasm/engine';
 import { makeHelperApi } from '../src/helper';
 import { Stopped } from '../src/member';
 import { makeHelper, Team, type Helper, type HelperApi } from '../src/team';
@@ -285,7 +290,7 @@ test('the evidence of a map adds up, and all weights are in one place for it', a
   await team.load(weights);
   team.engine.decode(photo);
   await expectSameAnswer(team);
-  const { channels, covered, total, rows, cols } = await team.evidence(2);
+  const { channels, total, rows, cols } = await team.evidence(2);
   expect(channels.length).toBe(6);
   expect(total).toBe(256);
   let before = 1;
@@ -297,8 +302,80 @@ test('the evidence of a map adds up, and all weights are in one place for it', a
     expect(values.length).toBe(rows * cols);
     expect(alpha * Math.max(...values)).toBeGreaterThan(0);
   }
-  expect(covered.area).toBeGreaterThan(0);
-  expect(covered.area).toBeLessThan(1);
-  expect(covered.probability).toBeGreaterThanOrEqual(0);
-  expect(covered.probability).toBeLessThanOrEqual(1);
+});
+
+/** Notes what it is told, and stops the team when it has been told as much as it wants. */
+function reporter(team: Team, enough = Infinity) {
+  const told: PassProgress[] = [];
+  const report = (progress: PassProgress) => {
+    told.push(progress);
+    if (told.length === enough) team.stop();
+  };
+  return { told, report };
+}
+
+test('a slow map says how far it is, and can be stopped', async () => {
+  const { team } = await makeTeam(2);
+  await team.load(weights);
+  team.engine.decode(photo);
+  const how = { method: 'scorecam', channels: 5 };
+  const { explanation } = await team.lookAt(
+    () => (team.takesPasses(how) ? [] : [3]),
+    how,
+  );
+  expect(explanation.maps).toEqual([]);
+  const { told, report } = reporter(team);
+  const { maps } = await team.explain([3], how, report);
+  expect(told).toEqual([0, 1, 2, 3, 4].map((done) => ({ done, passes: 5 })));
+  expect(maps[0]).toMatchObject({ class: 3, rows: 14, cols: 14 });
+
+  const stopping = reporter(team, 2);
+  await expect(team.explain([3], how, stopping.report)).rejects.toThrow(
+    Stopped,
+  );
+  expect(stopping.told.length).toBe(2);
+  const again = await team.explain([3], how);
+  expect(again.maps).toEqual(maps);
+  expect(team.takesPasses({ method: 'layercam' })).toBe(false);
+  expect(team.takesPasses({ method: 'ablationcam' })).toBe(false);
+  expect(
+    team.takesPasses({ method: 'ablationcam', layer: 'block5_conv2' }),
+  ).toBe(true);
+});
+
+test('a map is measured, beside one that says nothing', async () => {
+  const { team } = await makeTeam(2);
+  await team.load(weights);
+  team.engine.decode(photo);
+  const { classification, explanation } = await team.lookAt(
+    ({ predictions }) => [predictions[0]!.index],
+  );
+  const { told, report } = reporter(team);
+  const found = await team.measure(explanation.maps[0]!, report);
+  expect(told.length).toBe(30);
+  const [best] = classification.predictions;
+  expect(found.probability).toBeCloseTo(best!.probability, 4);
+  for (const { insertion_curve, deletion_curve } of [found, found.random]) {
+    expect(insertion_curve.length).toBe(9);
+    expect(deletion_curve.length).toBe(9);
+    expect(insertion_curve.at(-1)).toBe(found.probability);
+    expect(deletion_curve[0]).toBe(found.probability);
+    // Both curves begin, or end, with nothing.
+    expect(insertion_curve[0]).toBe(found.insertion_curve[0]);
+    expect(deletion_curve.at(-1)).toBe(found.deletion_curve.at(-1));
+  }
+  expect(found.insertion_curve).not.toEqual(found.random.insertion_curve);
+  expect(found.covered.area).toBeGreaterThan(0);
+  expect(found.covered.area).toBeLessThan(1);
+  // The engine's own code tells the same of a second map.
+  const second = await team.measure(explanation.maps[0]!);
+  expect(second).toEqual(found);
+
+  const broken = { ...explanation.maps[0]!, values: new Float32Array(196) };
+  broken.values.fill(NaN);
+  await expect(team.measure(broken)).rejects.toThrow(/finite/);
+  const stopping = reporter(team, 3);
+  await expect(
+    team.measure(explanation.maps[0]!, stopping.report),
+  ).rejects.toThrow(Stopped);
 });

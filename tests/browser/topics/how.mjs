@@ -4,6 +4,7 @@ import { explain } from '../support/cli.mjs';
 import { photo } from '../support/files.mjs';
 import {
   assertSameAnswer,
+  chooseBreed,
   openPage,
   resultLines,
   showPhotos,
@@ -50,6 +51,12 @@ export function how(lab) {
     for (const [method, layer] of [
       ['layercam', 'block5_conv3'],
       ['layercam', 'block4_conv3'],
+      ['eigencam', 'block5_conv3'],
+      ['eigengradcam', 'block5_conv3'],
+      ['ablationcam', 'block5_conv3'],
+      ['finercam', 'block5_conv3'],
+      ['guided-gradcam', 'block5_conv3'],
+      ['scorecam', 'block5_conv3'],
       ['gradcam', 'block5_pool'],
       ['gradcam', 'block5_conv3'],
     ]) {
@@ -126,7 +133,84 @@ export function how(lab) {
       );
     });
 
-    test('the channels and the covered photo', async () => {
+    const text = (selector) =>
+      lab.browser.evaluate(
+        (selector) => document.querySelector(selector)?.innerText ?? '',
+        selector,
+      );
+    const clickIn = (selector, words) =>
+      lab.browser.evaluate(
+        (selector, words) => {
+          const buttons = [...document.querySelectorAll(`${selector} button`)];
+          buttons.find((b) => b.textContent.includes(words)).click();
+        },
+        selector,
+        words,
+      );
+
+    test('a slow map tells how far it is, and can be stopped', async () => {
+      const { browser } = lab;
+      await choose('select', 'occlusion');
+      await waitFor(browser, 'the progress', () =>
+        /\d+ of 196/.test(document.querySelector('.pending')?.innerText),
+      );
+      await clickIn('.pending', 'Stop');
+      await waitFor(browser, 'the end', () =>
+        /Stopped/.test(document.querySelector('.pending')?.innerText),
+      );
+      assert.match(await text('.where'), /no map .* yet/);
+      assert.equal((await resultLines(browser)).size, 0, 'there is no map');
+      // The photo is as it was, and answers at once.
+      await choose('select', 'gradcam');
+      const line = await lineOf('gradcam', 'block5_conv3');
+      assertSameAnswer(line, (await explain([path]))[0], 'after stopping');
+      assert.equal(await text('.pending'), '');
+    });
+
+    test('a decoration is called one', async () => {
+      await choose('select', 'guided-backprop');
+      const line = await lineOf('guided-backprop', 'block5_conv3');
+      assert.equal(line.heatmap.rows, 224);
+      assert.match(await text('.where'), /decoration, not where it looked/);
+      await choose('select', 'gradcam');
+      await lineOf('gradcam', 'block5_conv3');
+    });
+
+    test('the network is asked whether the map can be trusted', async () => {
+      const { browser } = lab;
+      await browser.evaluate(() => {
+        document.querySelector('details.trust').open = true;
+      });
+      await waitFor(
+        browser,
+        'the curves',
+        () => document.querySelectorAll('.chart svg').length === 2,
+      );
+      const found = await text('details.trust');
+      assert.match(found, /covered \(\d+.% of the square\)/);
+      assert.match(found, /chance/);
+      assert.match(found, /Area \d\.\d\d, in random order \(dashed\) \d\.\d\d/);
+      const points = await browser.evaluate(() =>
+        [...document.querySelectorAll('.chart path.map')].map(
+          (path) => path.getAttribute('d').split('L').length,
+        ),
+      );
+      assert.deepEqual(points, [9, 9]);
+      // Another map is another question.
+      const [, { label }] = (await resultLines(browser)).get(name).top;
+      await chooseBreed(browser, path, label);
+      await waitFor(
+        browser,
+        'the answer for the other breed',
+        (label) =>
+          document
+            .querySelector('details.trust strong')
+            ?.innerText.toLowerCase() === label,
+        label.replaceAll('_', ' '),
+      );
+    });
+
+    test('the channels', async () => {
       await lab.browser.evaluate(() => {
         document.querySelector('details.how').open = true;
       });
@@ -141,7 +225,7 @@ export function how(lab) {
       }));
       assert.equal(channels, 6);
       assert.match(text, /weight \+0\.\d+/);
-      assert.match(text, /warm part covered/);
+      assert.match(text, /As a formula/);
     });
   });
 }

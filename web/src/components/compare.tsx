@@ -6,6 +6,8 @@ import { compare, stopComparing } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { method } from '../settings';
 import { Icon } from './icon';
+import { MethodOptions } from './method-options';
+import { Pending } from './pending';
 import { Stage } from './stage';
 
 /** Two maps of one photo side by side: the one of the settings, and one of any breed and method. */
@@ -57,16 +59,20 @@ export function Comparison(props: {
               void compare(photo, rival.target, currentTarget.value)
             }
           >
-            {methods.map(({ name, title }) => (
-              <option key={name} value={name}>
-                {title}
-              </option>
-            ))}
+            <MethodOptions methods={methods} />
           </select>
         </p>
       </div>
       <p class="agreement">
-        {rival.map ? agreement(map, rival.map) : 'Looking…'}
+        {rival.map ? (
+          agreement(map, rival.map)
+        ) : (
+          <Pending
+            errand={photo.makingRival}
+            name="the second map"
+            again={() => void compare(photo, rival.target, rival.method)}
+          />
+        )}
       </p>
     </div>
   );

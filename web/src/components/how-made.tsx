@@ -7,15 +7,13 @@ import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';
 
-/** The map of one photo for one breed, taken apart: channels, weights, sum, and a test of it. */
+/** The map of one photo for one breed, taken apart: channels, weights, sum. */
 export function HowMade(props: { photo: Photo; result: PhotoResult }) {
   const { photo, result } = props;
   const isOpen = useSignal(false);
   const target = photo.target.value;
   const evidence = photo.evidence.value.get(target);
   const breed = breedInText(labelOf(result, target));
-  const before =
-    result.predictions.find(({ index }) => index === target)?.probability ?? 0;
   useEffect(() => {
     if (isOpen.value && !evidence) void askEvidence(photo, target);
   }, [isOpen.value, evidence, photo, target]);
@@ -90,15 +88,6 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
               </p>
             </details>
           </li>
-          <li>
-            <h3>Is it true?</h3>
-            <p>
-              With the warm part covered ({percent(evidence.covered.area)} of
-              the square), the network gives <strong>{breed}</strong>{' '}
-              {percent(evidence.covered.probability)} instead of{' '}
-              {percent(before)}. {judged(before, evidence.covered.probability)}
-            </p>
-          </li>
         </ol>
       )}
     </details>
@@ -127,15 +116,6 @@ function Thumbnail(props: {
       {props.children}
     </div>
   );
-}
-
-function judged(before: number, after: number): string {
-  if (after < 0.5 * before) {
-    return 'So the network did rely on what the map shows.';
-  }
-  return after < 0.9 * before
-    ? 'So the map shows a part of what the network relied on.'
-    : 'So the network has other evidence as well; do not read too much into the map.';
 }
 
 function brightest(values: Float32Array): Float32Array<ArrayBuffer> {

@@ -1,7 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
-import { network } from '../backend';
+import type { Heatmap } from '../../../wasm/engine';
+import { network, painter } from '../backend';
 import { breedInText, sentence, verdict, where } from '../describe';
+import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { removePhoto, saveNumbers, savePicture } from '../photos';
 import { layer, method } from '../settings';
@@ -9,7 +11,9 @@ import { BreedTable } from './breed-table';
 import { CompareButton, Comparison } from './compare';
 import { HowMade } from './how-made';
 import { Icon } from './icon';
+import { Pending } from './pending';
 import { Stage } from './stage';
+import { TrustPanel } from './trust';
 
 export function PhotoCard({ photo }: { photo: Photo }) {
   const titleId = useId();
@@ -41,6 +45,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
           {method.value === 'gradcam' && layer.value === 'block5_conv3' && (
             <HowMade photo={photo} result={state.result} />
           )}
+          <TrustPanel photo={photo} result={state.result} />
         </>
       ) : state.name === 'failed' ? (
         <p class="failure" role="alert">
@@ -72,11 +77,14 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
       )}
       <div class="words">
         <p class="verdict">{verdict(result.predictions, unsureBelow)}</p>
-        <p class="where">
-          {!map || map.status === 'ok' ? 'Where it looked for ' : 'Looked for '}
-          <strong>{breedInText(label)}</strong>: {map ? where(map) : 'looking…'}
-          .
-        </p>
+        <Where photo={photo} map={map} label={label} />
+        {!map && (
+          <Pending
+            errand={photo.making}
+            name="the map"
+            again={() => void retarget(photo, target)}
+          />
+        )}
         <BreedTable photo={photo} predictions={result.predictions} />
         <div class="actions">
           <button
@@ -114,5 +122,44 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
         </div>
       </div>
     </div>
+  );
+}
+
+/** The map in words; a decoration has no more to say than that it is one. */
+function Where(props: {
+  photo: Photo;
+  map: Heatmap | undefined;
+  label: string;
+}) {
+  const { photo, map, label } = props;
+  const chosen = painter.value?.info.methods.find(
+    ({ name }) => name === method.value,
+  );
+  const breed = <strong>{breedInText(label)}</strong>;
+  if (!map) {
+    return (
+      <p class="where">
+        {photo.making.state.value === 'stopped' ? (
+          <>There is no map for {breed} yet.</>
+        ) : (
+          <>Looking for {breed}…</>
+        )}
+      </p>
+    );
+  }
+  return (
+    <p class="where">
+      {chosen?.is_decoration ? (
+        <>Edges, drawn for {breed}: a decoration, not where it looked.</>
+      ) : map.status === 'ok' ? (
+        <>
+          Where it looked for {breed}: {where(map)}.
+        </>
+      ) : (
+        <>
+          Looked for {breed}: {where(map)}.
+        </>
+      )}
+    </p>
   );
 }

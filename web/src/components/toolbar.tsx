@@ -1,9 +1,17 @@
 import { painter } from '../backend';
 import { percent } from '../describe';
 import { remakeMaps, removeAll } from '../photos';
-import { colormap, layer, method, opacity } from '../settings';
+import {
+  channels,
+  colormap,
+  layer,
+  method,
+  opacity,
+  SOME_CHANNELS,
+} from '../settings';
 import { HeatCanvas } from './heat-canvas';
 import { Icon } from './icon';
+import { MethodOptions } from './method-options';
 import { PhotoPicker } from './photo-input';
 
 /** A heatmap of one row from nothing to everything. */
@@ -85,11 +93,7 @@ function HowPicker() {
             void remakeMaps({ method: currentTarget.value })
           }
         >
-          {info.methods.map(({ name, title }) => (
-            <option key={name} value={name}>
-              {title}
-            </option>
-          ))}
+          <MethodOptions methods={info.methods} />
         </select>
       </label>
       {chosen?.has_layer && (
@@ -110,6 +114,20 @@ function HowPicker() {
             }
           />
           <output>{layer.value}</output>
+        </label>
+      )}
+      {method.value === 'scorecam' && (
+        <label class="field">
+          <input
+            type="checkbox"
+            checked={channels.value === 0}
+            onChange={({ currentTarget }) =>
+              void remakeMaps({
+                channels: currentTarget.checked ? 0 : SOME_CHANNELS,
+              })
+            }
+          />
+          <span>All channels, not the {SOME_CHANNELS} strongest</span>
         </label>
       )}
       {chosen && <p>{chosen.about}</p>}

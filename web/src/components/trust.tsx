@@ -1,0 +1,170 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { Curves, Faithfulness } from '../../../wasm/engine';
+import {
+  breedInText,
+  coveredVerdict,
+  curvesVerdict,
+  percent,
+  where,
+} from '../describe';
+import { measure } from '../maps';
+import { labelOf, type Photo, type PhotoResult } from '../photo';
+import { Pending } from './pending';
+
+/** The network itself is asked whether the map shows what it used. */
+export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
+  const { photo, result } = props;
+  const isOpen = useSignal(false);
+  const map = photo.maps.value.get(photo.target.value);
+  const known = photo.trust.value;
+  const found = known && known.map === map ? known.found : undefined;
+  useEffect(() => {
+    if (!map || map.status !== 'ok' || !isOpen.value || found) return;
+    void measure(photo, map);
+    return () => photo.measuring.reset();
+  }, [isOpen.value, map, found, photo]);
+  return (
+    <details
+      class="how trust"
+      onToggle={({ currentTarget }) => {
+        isOpen.value = currentTarget.open;
+      }}
+    >
+      <summary>Can this map be trusted?</summary>
+      {map && map.status !== 'ok' ? (
+        <p>There is nothing to test: {where(map)}.</p>
+      ) : found ? (
+        <Findings
+          found={found}
+          breed={breedInText(labelOf(result, photo.target.value))}
+        />
+      ) : (
+        <p>
+          Asking the network again, with parts of the photo taken away…{' '}
+          {map && (
+            <Pending
+              errand={photo.measuring}
+              name="the test"
+              again={() => void measure(photo, map)}
+            />
+          )}
+        </p>
+      )}
+    </details>
+  );
+}
+
+function Findings({ found, breed }: { found: Faithfulness; breed: string }) {
+  const { probability, covered, drop, increase, random } = found;
+  return (
+    <ol>
+      <li>
+        <h3>Without the warm part</h3>
+        <p>
+          With it covered ({percent(covered.area)} of the square), the network
+          gives <strong>{breed}</strong> {percent(covered.probability)} instead
+          of {percent(probability)}.{' '}
+          {coveredVerdict(probability, covered.probability)}
+        </p>
+      </li>
+      <li>
+        <h3>With the warm part alone</h3>
+        <p>
+          Dimmed where the map is cold,{' '}
+          {increase ? (
+            'the photo convinces the network even more.'
+          ) : (
+            <>
+              the photo loses <strong>{percent(drop)}</strong> of the network’s
+              confidence.
+            </>
+          )}
+        </p>
+      </li>
+      <li>
+        <h3>Bit by bit</h3>
+        <p>
+          The warmest pixels first, and in random order for comparison.{' '}
+          {curvesVerdict(found)}
+        </p>
+        <div class="curves">
+          <Chart
+            title="Shown in a blurred photo"
+            good="a large area is good"
+            curve={found.insertion_curve}
+            area={found.insertion}
+            other={random.insertion_curve}
+            otherArea={random.insertion}
+          />
+          <Chart
+            title="Taken away from the photo"
+            good="a small area is good"
+            curve={found.deletion_curve}
+            area={found.deletion}
+            other={random.deletion_curve}
+            otherArea={random.deletion}
+          />
+        </div>
+      </li>
+    </ol>
+  );
+}
+
+const WIDTH = 160;
+const HEIGHT = 100;
+
+/** A probability from none of the pixels to all of them, over that of random order. */
+function Chart(props: {
+  title: string;
+  good: string;
+  curve: Curves['insertion_curve'];
+  area: number;
+  other: Curves['insertion_curve'];
+  otherArea: number;
+}) {
+  const { title, good, curve, area, other, otherArea } = props;
+  const words = `area ${area.toFixed(2)}, in random order ${otherArea.toFixed(2)}`;
+  return (
+    <figure class="chart">
+      <figcaption>{title}</figcaption>
+      <svg
+        viewBox={`-36 -8 ${WIDTH + 42} ${HEIGHT + 26}`}
+        role="img"
+        aria-label={`${title}: ${words}`}
+      >
+        <path class="axes" d={`M0 0V${HEIGHT}H${WIDTH}`} />
+        <path
+          class="area"
+          d={`${lineOf(curve)}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`}
+        />
+        <path class="random" d={lineOf(other)} />
+        <path class="map" d={lineOf(curve)} />
+        <text x="-4" y="4" text-anchor="end">
+          100 %
+        </text>
+        <text x="-4" y={HEIGHT} text-anchor="end">
+          0 %
+        </text>
+        <text x="0" y={HEIGHT + 14}>
+          no pixels
+        </text>
+        <text x={WIDTH} y={HEIGHT + 14} text-anchor="end">
+          all of them
+        </text>
+      </svg>
+      <p>
+        <strong>Area {area.toFixed(2)}</strong>, in random order (dashed){' '}
+        {otherArea.toFixed(2)}; {good}.
+      </p>
+    </figure>
+  );
+}
+
+function lineOf(curve: readonly number[]): string {
+  const points = curve.map((p, i) => {
+    const x = (WIDTH * i) / (curve.length - 1);
+    return `${x.toFixed(1)} ${(HEIGHT * (1 - p)).toFixed(1)}`;
+  });
+  return `M${points.join('L')}`;
+}

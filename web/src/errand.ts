@@ -1,0 +1,94 @@
+/** How the worker is asked about a photo that it has looked at. */
+
+import { signal } from '@preact/signals';
+import { proxy, type Remote } from 'comlink';
+import type { PassProgress } from '../../wasm/engine';
+import { ask, stopLooking } from './backend';
+import type { Photo } from './photo';
+import { hold } from './photo-io';
+import type { Outcome, WorkerApi } from './protocol';
+
+/**
+ * Something that the worker does for a photo and that may take long. A new request ends the one
+ * before it.
+ */
+export class Errand {
+  /** How far the worker is, where that can be told. */
+  readonly state = signal<'idle' | 'waiting' | 'stopped' | PassProgress>(
+    'idle',
+  );
+  private last = 0;
+  private running = 0;
+
+  constructor(private readonly photoId: number) {}
+
+  /** The worker's answer, or nothing if it was stopped. A refusal makes the photo a failed one. */
+  async run<T>(
+    photo: Photo,
+    request: (
+      worker: Remote<WorkerApi>,
+      report: (progress: PassProgress) => void,
+    ) => Promise<Outcome<T>>,
+  ): Promise<T | undefined> {
+    this.reset();
+    const own = ++this.last;
+    const isWanted = () => own === this.last;
+    this.state.value = 'waiting';
+    const report = proxy((progress: PassProgress) => {
+      if (isWanted()) this.state.value = progress;
+    });
+    const outcome = await askAbout(
+      photo,
+      (worker) => {
+        this.running = own;
+        return request(worker, report);
+      },
+      isWanted,
+    );
+    if (this.running === own) this.running = 0;
+    if (isWanted()) {
+      this.state.value = 'idle';
+      if (!outcome.ok) {
+        photo.state.value = { name: 'failed', failure: outcome.failure };
+      }
+    }
+    return outcome.ok ? outcome.value : undefined;
+  }
+
+  /** Ends what is under way or waits. */
+  stop(): void {
+    this.reset();
+    this.state.value = 'stopped';
+  }
+
+  /** The same, where nobody misses it. */
+  reset(): void {
+    this.last++;
+    if (this.running > 0) stopLooking(this.photoId);
+    this.state.value = 'idle';
+  }
+}
+
+/**
+ * Asks about a photo that was looked at before; the engine may hold another one by now.
+ * @param isWanted whether it still is, when it has its turn
+ */
+export function askAbout<T>(
+  { id, file }: Photo,
+  request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
+  isWanted = () => true,
+): Promise<Outcome<T>> {
+  return ask(async (worker) => {
+    if (!isWanted()) return UNWANTED;
+    if (!(await worker.holds(id))) {
+      const held = await hold(worker, id, file);
+      if (!held.ok) return held;
+    }
+    return request(worker);
+  }, 'urgent');
+}
+
+const UNWANTED = {
+  ok: false,
+  failure: { code: 'stopped', message: 'it is no longer wanted' },
+} as const;
