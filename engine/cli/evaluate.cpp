@@ -14,6 +14,7 @@
 
 #include "cli/commands.h"
 #include "cli/evaluate_explain.h"
+#include "cli/explain_totals.h"
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "explain/evaluation.h"
@@ -33,7 +34,7 @@ struct EvaluateOptions {
   std::string others;
   bool explain = false;
   std::vector<std::string> methods = {"all"};
-  std::size_t limit = 0;
+  ExplanationLimits limits{.slow = 30};
   bool json = false;
 };
 
@@ -335,7 +336,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   }
   if (options.explain) {
     GRADCAM_TRY(const auto methods, find_methods(options.methods));
-    return evaluate_explanations(*model, path, std::move(photos), methods, options.limit,
+    return evaluate_explanations(*model, path, std::move(photos), methods, options.limits,
                                  some_failed);
   }
   GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos));
@@ -366,13 +367,23 @@ void add_evaluate(CLI::App& app, int& exit_code) {
       ->delimiter(',')
       ->needs(explain);
   command
-      ->add_option("--limit", options->limit,
+      ->add_option("--limit", options->limits.photos,
                    "With --explain: so many photos, spread over the folder (default: all)")
       ->needs(explain);
+  command
+      ->add_option("--limit-slow", options->limits.slow,
+                   "With --explain: so many of them for scorecam and occlusion (0: all)")
+      ->needs(explain)
+      ->capture_default_str();
   command->add_flag("--json", options->json, "As one line of JSON");
   command->footer(std::string(kExplainEvaluationHelp));
   command->callback([options, &exit_code] {
     bool some_failed = false;
+    if (const auto methods = find_methods(options->methods); !methods) {
+      std::cerr << "gradcam: " << methods.error().message << std::endl;
+      exit_code = kBadUsage;
+      return;
+    }
     const auto result = run_evaluate(*options, some_failed);
     if (!result) {
       std::cerr << "gradcam: " << result.error().message << std::endl;

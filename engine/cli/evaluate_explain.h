@@ -24,15 +24,19 @@ extern const std::string_view kExplainEvaluationHelp;
 /// The methods of these names; all of them for "all".
 Result<std::vector<Method>> find_methods(const std::vector<std::string>& names);
 
-/// Measures the maps of the class that the model finds most probable, at block5_conv3, over
-/// `limit` of the photos (0: all), evenly spread; of those with a mask, if there are any. What is
-/// in the result is in kExplainEvaluationHelp.
+/// How many photos are enough, evenly spread; 0 for all.
+struct ExplanationLimits {
+  std::size_t photos = 0;
+  std::size_t slow = 0;  ///< of those, for methods that cost many forward passes
+};
+
+/// Measures the maps of the class that the model finds most probable, at block5_conv3, over photos
+/// of its classes; over those with a mask, if there are any. As many photos at a time as there are
+/// processors; the result does not depend on how many that are. What is in it is in
+/// kExplainEvaluationHelp.
 Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::path& model_path,
                                    std::vector<LabelledPhoto> photos,
-                                   const std::vector<Method>& methods, std::size_t limit,
+                                   const std::vector<Method>& methods, ExplanationLimits limits,
                                    bool& some_failed);
-
-/// As a table.
-void print_explanations(const Json& result);
 
 }  // namespace gradcam

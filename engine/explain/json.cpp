@@ -24,7 +24,11 @@ Json to_json(std::span<const Prediction> predictions, const ModelInfo& info) {
 }
 
 Json to_json(const Heatmap& map) {
-  return {{"rows", map.rows}, {"cols", map.cols}, {"values", map.values}};
+  return {{"rows", map.rows},
+          {"cols", map.cols},
+          {"status", heatmap_status_name(map.status)},
+          {"maximum", map.maximum},
+          {"values", map.values}};
 }
 
 Json to_json(const ModelInfo& info) {

@@ -22,7 +22,8 @@ Json to_json(const Box& box);
 /// [{"label": "beagle", "index": 0, "probability": 0.93, "logit": 8.1}, ...]
 Json to_json(std::span<const Prediction> predictions, const ModelInfo& info);
 
-/// {"rows": 14, "cols": 14, "values": [...]}
+/// {"rows": 14, "cols": 14, "status": "ok" | "empty" | "non_finite", "maximum": of the raw map,
+/// "values": [...]}
 Json to_json(const Heatmap& map);
 
 /// {"architecture": "vgg16", "labels": [...], "classes": 15, "parameters": n, "preprocess": {...},

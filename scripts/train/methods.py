@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which heatmap to trust: measures every method on a model and writes the table of the model card.
 
-    scripts/train/methods.py PHOTOS/test --masks MASKS [--limit 12] [--card weights/MODEL_CARD.md]
+    scripts/train/methods.py PHOTOS/test --masks MASKS [--limit 150] [--limit-slow 30]
 
 Runs `gradcam evaluate --explain`, writes what it found into the card between the marks
 <!-- methods --> and <!-- /methods -->, and the curves to methods.svg beside it. With --result a
@@ -30,30 +30,47 @@ COLUMNS = [
 SHUFFLED = [("fc1..", "fc1"), ("all", "block1_conv1")]
 
 
-def number(value: float | None, scale: float, unit: str) -> str:
+def number(value: float | None, error: float | None, scale: float, unit: str) -> str:
     if value is None:
         return "-"
-    return f"{value * scale:.0f}{unit}" if unit else f"{value * scale:.2f}"
+    digits = 0 if unit else 2
+    text = f"{value * scale:.{digits}f}"
+    if error is not None:
+        text += f" ± {error * scale:.{digits}f}"
+    return f"{text} {unit}".strip()
 
 
-def shuffled(method: dict, layer: str) -> float | None:
-    found = [e["correlation"] for e in method["randomised"] if e["layer"] == layer]
-    return found[0] if found else None
+def shuffled(method: dict, layer: str) -> str:
+    for each in method["randomised"]:
+        if each["layer"] == layer:
+            return number(each["correlation"], each["standard_error"], 1, "")
+    return "-"
 
 
 def table(result: dict) -> str:
     header = ["method", *(c[0] for c in COLUMNS), *(s[0] for s in SHUFFLED)]
+    methods = result["methods"]
+    most = result["photos"]
+    fewer = {m["method"]: m["photos"] for m in methods if m["photos"] < most}
+    said = "".join(f", `{name}` {count}" for name, count in fewer.items())
+    redone = {count for m in methods for e in m["randomised"] for count in [e["photos"]]}
     lines = [
-        f"{result['photos']} photos, maps of the most probable breed at `{result['layer']}`; shuffled "
-        f"weights: {result['randomised_photos']} photos, slow methods the first of them.",
+        f"{most} photos{said}; maps of the most probable breed at `{result['layer']}`; means ± standard "
+        f"errors. Shuffled weights: {max(redone, default=0)} photos, slow methods "
+        f"{min(redone, default=0)}. A map must beat the last row, pixels in random order.",
         "",
         "| " + " | ".join(header) + " |",
         "|" + "---|" * len(header),
     ]
-    for method in result["methods"]:
-        cells = [number(method[key], scale, unit) for _, key, scale, unit in COLUMNS]
-        cells += [number(shuffled(method, layer), 1, "") for _, layer in SHUFFLED]
-        lines.append("| " + " | ".join([f"`{method['method']}`", *cells]) + " |")
+    for method in [*methods, result["random_order"] | {"method": None, "randomised": []}]:
+        errors = method["standard_errors"]
+        cells = [
+            number(method.get(key), errors.get(key), scale, unit)
+            for _, key, scale, unit in COLUMNS
+        ]
+        cells += [shuffled(method, layer) for _, layer in SHUFFLED]
+        name = f"`{method['method']}`" if method["method"] else "(random order)"
+        lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join([*lines, "", "![Insertion and deletion](methods.svg)", ""])
 
 
@@ -67,18 +84,19 @@ def svg(result: dict) -> str:
         'font-family="sans-serif" font-size="11">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
         f'<text x="{gap}" y="16">Probability of the breed as the hottest pixels are shown (blue) '
-        "and hidden (orange, dashed)</text>",
+        "and hidden (orange, dashed); pale: in random order</text>",
     ]
     for i, method in enumerate(result["methods"]):
         x, y = gap + i % columns * (side + gap), gap + 8 + i // columns * (side + gap)
         parts.append(
             f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="none" stroke="#bbb"/>'
         )
-        for key, style in (
-            ("insertion_curve", 'stroke="#1667b7"'),
-            ("deletion_curve", 'stroke="#c2570c" stroke-dasharray="4 3"'),
+        for curve, style in (
+            (result["random_order"]["insertion_curve"], 'stroke="#b9cfe6"'),
+            (result["random_order"]["deletion_curve"], 'stroke="#ecc9ae" stroke-dasharray="4 3"'),
+            (method["insertion_curve"], 'stroke="#1667b7"'),
+            (method["deletion_curve"], 'stroke="#c2570c" stroke-dasharray="4 3"'),
         ):
-            curve = method[key]
             points = " ".join(
                 f"{x + side * j / (len(curve) - 1):.1f},{y + side * (1 - p):.1f}"
                 for j, p in enumerate(curve)
@@ -92,7 +110,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="?", help="a folder of photos for each breed")
     parser.add_argument("--masks", type=Path)
-    parser.add_argument("--limit", type=int, default=12, help="how many photos")
+    parser.add_argument("--limit", type=int, default=150, help="how many photos")
+    parser.add_argument("--limit-slow", type=int, default=30, help="how many of them for slow methods")
     parser.add_argument("--model", type=Path, default=ROOT / "weights/default.safetensors")
     parser.add_argument("--card", type=Path, default=ROOT / "weights/MODEL_CARD.md")
     parser.add_argument("--gradcam", type=Path, default=ROOT / "build/native/gradcam")
@@ -102,7 +121,8 @@ def main() -> None:
         result = json.loads(args.result.read_text())
     elif args.photos:
         command = [args.gradcam, "evaluate", args.photos, "--model", args.model, "--explain", "--json"]
-        command += ["--limit", str(args.limit)] + (["--masks", args.masks] if args.masks else [])
+        command += ["--limit", str(args.limit), "--limit-slow", str(args.limit_slow)]
+        command += (["--masks", args.masks] if args.masks else [])
         done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
         if done.returncode not in (0, 1) or not done.stdout:
             sys.exit("methods.py: gradcam evaluate failed")

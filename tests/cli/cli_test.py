@@ -120,6 +120,53 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn(said, result.stdout + result.stderr)
 
+    def test_what_does_not_exist_is_answered_with_what_does(self) -> None:
+        photo = IMAGES / "baseline.jpg"
+        known = {"--layer": ["block1_conv1", "block4_conv3", "block5_conv3", "block5_pool"],
+                 "--method": ["gradcam", "layercam", "occlusion", "guided-gradcam"]}
+        for option, names in known.items():
+            for wrong in ("block6_conv1", "", "fc1"):
+                result = gradcam("explain", photo, "--model", MODEL, option, wrong)
+                self.assertEqual(result.returncode, 2, (option, wrong))
+                for name in names:
+                    self.assertIn(name, result.stdout + result.stderr, (option, wrong))
+        for index in (3, 99999999999999999999, -1):
+            result = gradcam("explain", photo, "--model", MODEL, "--class", index)
+            self.assertEqual(result.returncode, 2, index)
+            self.assertIn(str(index), result.stderr)
+
+    def test_a_model_without_a_layer_is_refused_by_its_name(self) -> None:
+        content = MODEL.read_bytes()
+        (length,) = struct.unpack_from("<Q", content)
+        header = json.loads(content[8:8 + length])
+        # Another name for the layer leaves the file whole, but not the network.
+        for part in ("weight", "bias"):
+            header[f"block5_conv9.{part}"] = header.pop(f"block5_conv3.{part}")
+        text = json.dumps(header).encode()
+        broken = self.folder / "without.safetensors"
+        broken.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length:])
+        result = gradcam("explain", IMAGES / "baseline.jpg", "--model", broken)
+        self.assertEqual(result.returncode, 1)
+        for said in ("without.safetensors", "block5_conv9"):
+            self.assertIn(said, result.stderr)
+
+    def test_an_empty_map_is_said_to_be_one(self) -> None:
+        # Its class 0 depends on nothing.
+        model = TESTS / "oracle/fixtures/tiny_empty.keras.safetensors"
+        arguments = ("explain", IMAGES / "scene.png", "--model", model, "--class", 0)
+        for method in ("gradcam", "hirescam", "ablationcam", "scorecam", "eigengradcam",
+                       "guided-backprop", "occlusion"):
+            result = gradcam(*arguments, "--method", method, "--json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            heatmap = json.loads(result.stdout)["heatmap"]
+            if method == "scorecam":  # whose weights are never zero
+                self.assertEqual(heatmap["status"], "ok")
+                self.assertEqual(max(heatmap["values"]), 1)
+                continue
+            self.assertEqual((heatmap["status"], heatmap["maximum"]), ("empty", 0), method)
+            self.assertEqual(set(heatmap["values"]), {0}, method)
+        self.assertIn("no evidence", gradcam(*arguments).stdout)
+
     def test_models_that_are_none(self) -> None:
         (self.folder / "m.safetensors").write_bytes(MODEL.read_bytes()[:-1])
         (self.folder / "text.safetensors").write_text("no model, but a text of some length")
@@ -157,6 +204,50 @@ class CommandLine(unittest.TestCase):
         self.assertEqual([sum(row) for row in rows], [2, 2, 0])
         self.assertEqual(rows[0], rows[1])
         self.assertEqual(numbers["per_class"][2]["top1"], None)
+
+    def test_evaluate_explain(self) -> None:
+        labels = self.make_photos()
+        arguments = ("evaluate", self.folder / "photos", "--model", MODEL, "--explain", "--json")
+        result = gradcam(*arguments, "--limit-slow", 3)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        numbers = json.loads(result.stdout)
+        methods = {each["method"]: each for each in numbers["methods"]}
+        self.assertEqual((numbers["photos"], len(methods)), (4, 16))
+        for name, method in methods.items():
+            self.assertEqual(method["photos"], 3 if name in ("scorecam", "occlusion") else 4, name)
+            self.assertEqual(len(method["insertion_curve"]), 9)
+            for key, least in (("average_drop", 0), ("insertion", 0), ("other_class", -1)):
+                self.assertTrue(least <= method[key] <= 1, (name, key))
+                self.assertGreaterEqual(method["standard_errors"][key], 0, (name, key))
+            depths = 3 if name in ("scorecam", "occlusion") else 16
+            self.assertEqual([len(method["randomised"]), method["randomised"][-1]["layer"]],
+                             [depths, "block1_conv1"], name)
+        # Eigen-CAM is the same for every class, and does not see the last layers.
+        self.assertAlmostEqual(methods["eigencam"]["other_class"], 1)
+        self.assertAlmostEqual(methods["eigencam"]["randomised"][2]["correlation"], 1)
+        # A photo that cannot be read changes nothing but the status, nor does the order of work.
+        (self.folder / "photos" / labels[0] / "zz.jpg").write_text("no picture")
+        again = gradcam(*arguments, "--method", "gradcam,layercam")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("zz.jpg", again.stderr)
+        numbers = json.loads(again.stdout)
+        self.assertEqual(numbers["photos"], 4)
+        for method in numbers["methods"]:
+            before = methods[method["method"]]
+            for key in ("average_drop", "insertion", "deletion"):
+                self.assertAlmostEqual(method[key], before[key], msg=key)
+        table = gradcam(*arguments[:-1], "--method", "gradcam").stdout
+        self.assertIn("+-", table)
+        self.assertIn("(random order)", table)
+
+    def test_evaluate_explain_refuses_what_it_does_not_know(self) -> None:
+        self.make_photos()
+        arguments = ("evaluate", self.folder / "photos", "--model", MODEL)
+        result = gradcam(*arguments, "--explain", "--method", "guess")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("there are gradcam, ", result.stderr)
+        for wrong in (("--limit", 3), ("--explain", "--limit", "x")):
+            self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
 
     def test_evaluate_without_photos(self) -> None:
         for folder in (self.folder, self.folder / "missing"):

@@ -18,7 +18,14 @@ export interface ExplainedLine {
   method: string;
   layer: string;
   crop: Rect;
-  heatmap: { rows: number; cols: number; values: number[] };
+  heatmap: {
+    rows: number;
+    cols: number;
+    status: Heatmap['status'];
+    /** Before it was scaled to 1. */
+    maximum: number;
+    values: number[];
+  };
   milliseconds: { decode: number; forward: number; backward: number };
 }
 
@@ -48,6 +55,8 @@ export function explainedLine(
     heatmap: {
       rows: map.rows,
       cols: map.cols,
+      status: map.status,
+      maximum: shortest(map.max),
       values: Array.from(map.values, shortest),
     },
     milliseconds,

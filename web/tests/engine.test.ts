@@ -19,6 +19,14 @@ beforeAll(async () => {
   );
 });
 
+const EMPTY = {
+  class: 0,
+  status: 'empty' as const,
+  max: 0,
+  rows: 1,
+  cols: 1,
+};
+
 /** An orange disc on blue, so that there is something to see. */
 function picture(width: number, height: number): Pixels {
   const data = new Uint8ClampedArray(width * height * 4);
@@ -129,6 +137,29 @@ describe('an engine with a model', () => {
     engine.setPixels(picture(8, 8));
     engine.classify();
     expect(errorOf(() => engine.explain([-1])).code).toBe('invalid_argument');
+  });
+
+  test('answers a method or a layer that does not exist with those that do', () => {
+    engine.setPixels(picture(8, 8));
+    engine.classify();
+    const { methods, layers } = engine.about();
+    const byMethod = errorOf(() => engine.explain([0], { method: 'guess' }));
+    for (const { name } of methods) expect(byMethod.message).toContain(name);
+    const byLayer = errorOf(() => engine.explain([0], { layer: 'fc1' }));
+    for (const layer of layers) expect(byLayer.message).toContain(layer);
+  });
+
+  test('what takes many passes ends with the photo it belongs to', () => {
+    engine.setPixels(picture(320, 240));
+    engine.classify();
+    const passes = engine.explainInPasses([0], { method: 'occlusion' });
+    expect(passes.next().value).toEqual({ done: 0, passes: 196 });
+    expect(passes.next().value).toEqual({ done: 1, passes: 196 });
+    engine.setPixels(picture(320, 240));
+    expect(errorOf(() => passes.next()).code).toBe('invalid_argument');
+    const map = { ...EMPTY, values: new Float32Array(1) };
+    const unclassified = errorOf(() => engine.measureInPasses(map).next());
+    expect(unclassified.message).toContain('classified');
   });
 
   test('refuses arrays that do not fit their sizes', () => {

@@ -87,7 +87,13 @@ test("an explained photo is the command line's JSON, and no more", () => {
     method: 'hirescam',
     layer: 'block4_conv3',
     crop: result.crop,
-    heatmap: { rows: 2, cols: 2, values: expect.anything() },
+    heatmap: {
+      rows: 2,
+      cols: 2,
+      status: 'ok',
+      maximum: 9,
+      values: expect.anything(),
+    },
     milliseconds: result.milliseconds,
   });
   expect(JSON.stringify(line.heatmap.values)).toBe(

@@ -217,6 +217,34 @@ TEST_F(ExplainErrors, SlowMethodsReportAndCanBeStopped) {
   }
 }
 
+TEST_F(ExplainErrors, MapsOfAnInputWithoutContentAreDefined) {
+  // The mean colour everywhere: maps are constant but for the edges, or empty.
+  for (float& value : input_.values()) value = 0;
+  ASSERT_OK(run_->model.forward(input_, run_->activations));
+  for (const Method& method : methods()) {
+    for (const std::size_t layer : {std::size_t{0}, std::size_t{8}, kBlock5Conv3, kBlock5Pool}) {
+      SCOPED_TRACE(std::string(method.name) + " at " + std::string(map_layer_name(layer)));
+      ASSERT_OK_AND_ASSIGN(const auto maps, explain_by(method, 0, {.layers = {layer}}));
+      const Heatmap& map = maps.front();
+      ASSERT_EQ(map.values.size(), map.rows * map.cols);
+      EXPECT_NE(map.status, HeatmapStatus::kNonFinite);
+      const bool is_ok = map.status == HeatmapStatus::kOk;
+      EXPECT_EQ(std::ranges::max(map.values), is_ok ? 1.0f : 0.0f);
+      EXPECT_EQ(map.maximum > 0, is_ok);
+      EXPECT_GE(std::ranges::min(map.values), 0.0f);
+    }
+  }
+}
+
+TEST(MakeHeatmap, OfAConstantIsOneEverywhereOrEmpty) {
+  const Heatmap map = make_heatmap(1, 2, std::array{3.0, 3.0});
+  EXPECT_EQ(map.values, (std::vector<float>{1, 1}));
+  EXPECT_EQ(map.status, HeatmapStatus::kOk);
+  for (const double value : {0.0, -3.0}) {
+    EXPECT_EQ(make_heatmap(1, 2, std::array{value, value}).status, HeatmapStatus::kEmpty);
+  }
+}
+
 TEST_F(ExplainErrors, BackwardNeedsCompleteActivations) {
   Vgg16& model = run_->model;
   ASSERT_OK_AND_ASSIGN(const Tensor gradient, Tensor::zeros(run_->activations.block5_pool.shape()));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -96,6 +97,46 @@ TEST_F(FaithfulnessTest, IsDefinedForEmptyMaps) {
   EXPECT_NE(error_message(FaithfulnessMeter::create(run_->model, input_, 0, 0, scratch_),
                           ErrorCode::kInvalidArgument),
             "");
+}
+
+TEST_F(FaithfulnessTest, GoesPassByPass) {
+  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
+                       FaithfulnessMeter::create(run_->model, input_, best_.index, 3, scratch_));
+  const Heatmap map = map_of(2, 2, {0, 1, 0.5f, 0});
+  ASSERT_OK_AND_ASSIGN(const Faithfulness at_once, meter.measure(map));
+  // What was measured before, or begun and given up, leaves no trace.
+  ASSERT_OK(meter.begin(constant_map()));
+  ASSERT_OK(meter.step());
+  ASSERT_OK(meter.step());
+  ASSERT_OK(meter.begin(map));
+  for (std::size_t left = meter.passes(); left > 0; --left) {
+    EXPECT_EQ(meter.left(), left);
+    ASSERT_OK(meter.step());
+  }
+  EXPECT_EQ(meter.passes(), 5u);
+  EXPECT_EQ(meter.result().insertion_curve, at_once.insertion_curve);
+  EXPECT_EQ(meter.result().deletion_curve, at_once.deletion_curve);
+  EXPECT_EQ(meter.result().drop, at_once.drop);
+}
+
+TEST_F(FaithfulnessTest, MapsThatAreNoneAreRefused) {
+  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
+                       FaithfulnessMeter::create(run_->model, input_, best_.index, 2, scratch_));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const Heatmap& map : {map_of(0, 0, {}), map_of(2, 2, {1}), map_of(1, 2, {0, nan})}) {
+    EXPECT_NE(error_message(meter.begin(map), ErrorCode::kInvalidArgument), "");
+  }
+}
+
+TEST_F(FaithfulnessTest, OfAConstantMapKnowsNoOrder) {
+  // Whatever the constant is, the pixels come in the same random order.
+  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
+                       FaithfulnessMeter::create(run_->model, input_, best_.index, 4, scratch_));
+  ASSERT_OK_AND_ASSIGN(const Faithfulness empty, meter.measure(constant_map()));
+  ASSERT_OK_AND_ASSIGN(const Faithfulness full, meter.measure(map_of(2, 2, {1, 1, 1, 1})));
+  EXPECT_EQ(empty.insertion_curve, full.insertion_curve);
+  EXPECT_EQ(full.drop, 0);
+  EXPECT_EQ(rank_correlation(constant_map(), map_of(2, 2, {1, 1, 1, 1})), 0);
 }
 
 TEST(ShuffleWeights, PermutesTheLastLayersAndNothingElse) {

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "explain/faithfulness.h"
+#include "explain/json.h"
+#include "explain/methods.h"
+#include "weights/names.h"
+
+/// What `evaluate --explain` adds up over photos.
+namespace gradcam {
+
+/// A mean, and how far it may be from that of all photos there are.
+class Mean {
+ public:
+  void add(double value);
+  std::size_t count() const { return count_; }
+  /// null without values.
+  Json mean() const;
+  /// The standard error of the mean, of values taken to be independent; null of less than two.
+  Json standard_error() const;
+
+ private:
+  std::size_t count_ = 0;
+  double mean_ = 0;
+  double squares_ = 0;  // of the distances to the mean
+};
+
+struct CurveTotals {
+  Mean insertion;
+  Mean deletion;
+  std::array<Mean, kCurveSteps + 1> insertion_curve;
+  std::array<Mean, kCurveSteps + 1> deletion_curve;
+
+  void add(const Faithfulness& faithfulness);
+  /// {"insertion": .., "deletion": .., "insertion_curve": [..], "deletion_curve": [..]}
+  Json json() const;
+};
+
+/// How the maps of one method did on one photo.
+struct Measured {
+  Faithfulness faithfulness;
+  std::optional<bool> pointing;
+  std::optional<double> heat_inside;
+  std::optional<double> other_class;
+  bool is_empty = false;
+  double milliseconds = 0;
+};
+
+struct MethodTotals {
+  Mean drop;
+  Mean increase;
+  CurveTotals curves;
+  Mean pointing;
+  Mean heat_inside;
+  Mean other_class;
+  Mean milliseconds;
+  std::size_t empty = 0;
+  std::array<Mean, kLayerNames.size()> randomised;  // by how many layers are shuffled, less one
+
+  void add(const Measured& measured);
+};
+
+Json to_json(const Method& method, const MethodTotals& total);
+
+/// The result of evaluate_explanations as a table.
+void print_explanations(const Json& result);
+
+}  // namespace gradcam

@@ -1,0 +1,62 @@
+"""The table and the picture of the model card's methods, of a result made up here."""
+from __future__ import annotations
+
+import unittest
+
+import methods
+
+MEASURED = ("average_drop", "increase", "insertion", "deletion", "pointing", "heat_inside", "other_class")
+
+
+def method(name: str, photos: int) -> dict:
+    return {
+        "method": name,
+        "photos": photos,
+        **dict.fromkeys(MEASURED, 0.25),
+        "standard_errors": dict.fromkeys(MEASURED, 0.031) | {"pointing": None},
+        "insertion_curve": [0, 0.5, 1],
+        "deletion_curve": [1, 0.5, 0],
+        "randomised": [
+            {"layer": "fc1", "photos": 10 if photos > 30 else 3, "correlation": 0.5,
+             "standard_error": 0.1},
+        ],
+    }
+
+
+RESULT = {
+    "photos": 150,
+    "layer": "block5_conv3",
+    "methods": [method("gradcam", 150), method("scorecam", 30)],
+    "random_order": {
+        "photos": 150,
+        "insertion": 0.35,
+        "deletion": 0.125,
+        "standard_errors": {"insertion": 0.02, "deletion": 0.01},
+        "insertion_curve": [0, 0.1, 1],
+        "deletion_curve": [1, 0.1, 0],
+    },
+}
+
+
+class Methods(unittest.TestCase):
+    def test_the_table_has_means_with_their_errors(self) -> None:
+        lines = methods.table(RESULT).splitlines()
+        self.assertIn("150 photos, `scorecam` 30;", lines[0])
+        self.assertIn("10 photos, slow methods 3", lines[0])
+        rows = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("|")}
+        for name in ("`gradcam`", "`scorecam`"):
+            self.assertIn("| 25 ± 3 % | 25 ± 3 % | 0.25 ± 0.03 | 0.25 ± 0.03 | 25 % |", rows[name])
+            self.assertTrue(rows[name].endswith("| 0.50 ± 0.10 | - |"), rows[name])
+        self.assertIn("| - | - | 0.35 ± 0.02 | 0.12 ± 0.01 | - |", rows["(random order)"])
+        widths = {line.count("|") for line in rows.values()}
+        self.assertEqual(len(widths), 1, "every row has as many cells")
+
+    def test_the_picture_has_a_chart_for_each_method(self) -> None:
+        picture = methods.svg(RESULT)
+        self.assertEqual(picture.count("<polyline"), 8)
+        for name in ("gradcam", "scorecam"):
+            self.assertIn(f">{name}<", picture)
+
+
+if __name__ == "__main__":
+    unittest.main()
