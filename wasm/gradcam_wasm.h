@@ -48,8 +48,8 @@ int32_t gradcam_about(gradcam_engine* engine);
 /// {"tensors": [{"name": "...", "begin": absolute offset, "end": ..., "row_bytes": ...}, ...]} in
 /// file order. If this engine is only one of several `members` (counted from 0) that divide the
 /// model, these are the rows of its own share; with 1 member it has all of them. With `low_memory`
-/// other than 0 the weights of the convolutions stay as they are stored, which takes longer, and the
-/// previous model goes before the new one comes.
+/// other than 0 the weights of the convolutions stay as they are stored, which takes longer, and
+/// the previous model goes before the new one comes.
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
                                    double file_bytes);
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
