@@ -20,7 +20,7 @@ from model import Plan, Vgg16, conv_names
 from train import Sampler, log
 
 RECALIBRATION_PHOTOS = 768
-SURE_MEANS = 0.9  # the model is sure from the probability on where it is right that often
+SURE_MEANS = 0.95  # the model is sure from the probability on where it is right that often
 SOURCE = "trained by scripts/train on ImageNet dogs (Imagewoof, Imagenette, Stanford Dogs), Oxford-IIIT Pet and Caltech-101; see MODEL_CARD.md"
 LICENSE = "non-commercial research and education (terms of the ImageNet photos); see MODEL_CARD.md"
 
