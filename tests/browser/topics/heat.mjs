@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { PNG } from 'pngjs';
-import { photo } from '../support/files.mjs';
-import { painted, resultLines, showPhotos, waitFor } from '../support/page.mjs';
+import { model, photo, scratch } from '../support/files.mjs';
+import {
+  openPage,
+  painted,
+  resultLines,
+  showPhotos,
+  waitFor,
+} from '../support/page.mjs';
 
 /** The heat lies where the network looked. */
 export function heat(lab) {
@@ -60,26 +68,6 @@ export function heat(lab) {
       });
     }
 
-    test('what the network did not see is grey on the screen', async () => {
-      const { image, canvas } = await lab.browser.evaluate(
-        places,
-        'landscape.jpg',
-      );
-      await painted(lab.browser);
-      const screen = PNG.sync.read(await lab.browser.screenshot());
-      const saturation = (x, y) => {
-        const at = 4 * (Math.round(y) * screen.width + Math.round(x));
-        const [r, g, b] = screen.data.subarray(at, at + 3);
-        return Math.max(r, g, b) - Math.min(r, g, b);
-      };
-      const middle = image.y + image.height / 2;
-      assert.ok(canvas.x - image.x > 10, 'there is a part that was not seen');
-      const unseen = saturation((image.x + canvas.x) / 2, middle);
-      const seen = saturation(canvas.x + canvas.width / 4, middle);
-      assert.ok(unseen <= 8, `unseen: saturation ${unseen}`);
-      assert.ok(seen >= 20, `seen: saturation ${seen}`);
-    });
-
     test('opacity and colours change what is drawn', async () => {
       const { browser } = lab;
       const [opacity, colours] = await browser.evaluate(settings);
@@ -102,7 +90,56 @@ export function heat(lab) {
         pixels,
       );
     });
+
+    test('what a network that crops did not see is grey on the screen', async () => {
+      const { browser } = lab;
+      const file = join(scratch(), 'crops.safetensors');
+      writeFileSync(file, cropping(readFileSync(model)));
+      await browser.evaluate(() => {
+        const input = document.createElement('input');
+        Object.assign(input, { type: 'file', id: 'model-input' });
+        document.body.append(input);
+      });
+      await browser.addFiles('#model-input', [file]);
+      await browser.evaluate(() =>
+        window.gradcam.useModel(
+          document.querySelector('#model-input').files[0],
+        ),
+      );
+      const { image, canvas } = await browser.evaluate(places, 'landscape.jpg');
+      await painted(browser);
+      const screen = PNG.sync.read(await browser.screenshot());
+      const saturation = (x, y) => {
+        const at = 4 * (Math.round(y) * screen.width + Math.round(x));
+        const [r, g, b] = screen.data.subarray(at, at + 3);
+        return Math.max(r, g, b) - Math.min(r, g, b);
+      };
+      const middle = image.y + image.height / 2;
+      assert.ok(canvas.x - image.x > 10, 'there is a part that was not seen');
+      const unseen = saturation((image.x + canvas.x) / 2, middle);
+      const seen = saturation(canvas.x + canvas.width / 4, middle);
+      assert.ok(unseen <= 8, `unseen: saturation ${unseen}`);
+      assert.ok(seen >= 20, `seen: saturation ${seen}`);
+      await openPage(browser);
+    });
   });
+}
+
+/** A weights file that says that its network sees the square in the middle of a photo. */
+function cropping(file) {
+  const begin = 8 + Number(file.readBigUInt64LE());
+  const header = JSON.parse(file.subarray(8, begin));
+  const seen = JSON.parse(header.__metadata__.preprocess);
+  header.__metadata__.preprocess = JSON.stringify({
+    ...seen,
+    resize: 'shorter_side',
+    shorter_side: 256,
+    crop: 224,
+  });
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text, file.subarray(begin)]);
 }
 
 /** In the page: what the heatmap's picture looks like. */
