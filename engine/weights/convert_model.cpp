@@ -126,14 +126,8 @@ void ModelConverter::plan(std::size_t layer) {
 
 const TensorInfo& ModelConverter::tensor(const Step& step) const {
   const LayerWeights& weights = map_.layers[step.layer];
-  switch (step.part) {
-    case Step::Part::kOldScales:
-      return file_.tensors[*weights.scale];
-    case Step::Part::kWeight:
-      return file_.tensors[weights.weight];
-    default:
-      return file_.tensors[weights.bias];
-  }
+  if (step.part == Step::Part::kOldScales && weights.scale) return file_.tensors[*weights.scale];
+  return file_.tensors[step.part == Step::Part::kBias ? weights.bias : weights.weight];
 }
 
 std::optional<FileRange> ModelConverter::wanted() const {
