@@ -112,6 +112,16 @@ def finer_score(z, c):
 
 def explain(network: Network, x, layer: str, c: int) -> dict[str, torch.Tensor]:
     """The raw map of each method, before its ReLU."""
+    return quick_maps(network, x, layer, c) | {
+        "ablationcam": ablation_map(network, x, layer, c),
+        "scorecam+all": score_map(network, x, layer, c, 0),
+        "scorecam": score_map(network, x, layer, c, SCORE_CHANNELS),
+        "occlusion": occlusion_map(network, x, c),
+    }
+
+
+def quick_maps(network: Network, x, layer: str, c: int, temperature=TEMPERATURE):
+    """Those of methods that take a backward pass or two."""
     maps: dict = {}
     leaf = x.clone().requires_grad_()
     z = network.run(leaf, maps=maps)
@@ -122,12 +132,11 @@ def explain(network: Network, x, layer: str, c: int) -> dict[str, torch.Tensor]:
 
     g = gradient(z[c])
     a = A[0].detach()
-    z0 = z.detach()
     result = {
         "gradcam": gradcam_channels(a, g).sum(0),
         "counterfactual": gradcam_channels(a, -g).sum(0),
         "gradcam-tutorial": gradcam_channels(
-            a, gradient(F.softmax(z / TEMPERATURE, dim=0)[c])
+            a, gradient(F.softmax(z / temperature, dim=0)[c])
         ).mean(0),
         "finercam": gradcam_channels(a, gradient(finer_score(z, c))).sum(0),
         "eigencam": projection(a, centred=False),
@@ -137,47 +146,60 @@ def explain(network: Network, x, layer: str, c: int) -> dict[str, torch.Tensor]:
     }
     result |= {name: method(a, g) for name, method in cams.METHODS.items()}
 
-    with torch.no_grad():
-        w = []
-        for k in range(len(a)):
-            ablated = A.detach().clone()
-            ablated[0, k] = 0
-            w.append((z0[c] - network.run_from(layer, ablated)[c]) / z0[c].abs())
-        result["ablationcam"] = torch.einsum("k,khw->hw", torch.stack(w), a)
-
-        scores = []
-        for k in range(len(a)):
-            low, high = a[k].min(), a[k].max()
-            H = (a[k] - low) / (high - low) if high > low else torch.zeros_like(a[k])
-            H = F.interpolate(H[None, None], x.shape[2:], mode="bilinear", align_corners=False)
-            scores.append(network.run(x * H)[c])
-        scores = torch.stack(scores)
-        w = F.softmax(scores, dim=0)
-        result["scorecam+all"] = torch.einsum("k,khw->hw", w, a)
-        best = torch.argsort(a.var((1, 2)), descending=True)[:SCORE_CHANNELS]
-        w = F.softmax(scores[best], dim=0)
-        result["scorecam"] = torch.einsum("k,khw->hw", w, a[best])
-
     leaf = x.clone().requires_grad_()
     guided = torch.autograd.grad(network.run(leaf, relu=GuidedReLU.apply)[c], leaf)[0][0]
     result["guided-backprop"] = guided.abs().amax(0)
     region = F.relu(result["gradcam"])[None, None]
     region = F.interpolate(region, x.shape[2:], mode="bilinear", align_corners=False)[0, 0]
     result["guided-gradcam"] = (guided * region).abs().amax(0)
-
-    with torch.no_grad():
-        rows = maps["block5_conv3"].shape[2]
-        step = x.shape[2] / rows
-        drops = torch.zeros(rows, rows, dtype=torch.float64)
-        for i in range(rows):
-            for j in range(rows):
-                hidden = x.clone()
-                top, left = (max(0, round((n - 0.5) * step)) for n in (i, j))
-                bottom, right = (round((n + 1.5) * step) for n in (i, j))
-                hidden[:, :, top:bottom, left:right] = 0
-                drops[i, j] = z0[c] - network.run(hidden)[c]
-        result["occlusion"] = drops
     return {name: raw.detach() for name, raw in result.items()}
+
+
+@torch.no_grad()
+def ablation_map(network: Network, x, layer: str, c: int):
+    maps: dict = {}
+    z = network.run(x, maps=maps)[c]
+    A = maps[layer]
+    w = []
+    for k in range(A.shape[1]):
+        ablated = A.clone()
+        ablated[0, k] = 0
+        w.append((z - network.run_from(layer, ablated)[c]) / z.abs())
+    return torch.einsum("k,khw->hw", torch.stack(w), A[0])
+
+
+@torch.no_grad()
+def score_map(network: Network, x, layer: str, c: int, channels: int):
+    """By the channels of the greatest variance, or by all for 0."""
+    maps: dict = {}
+    network.run(x, maps=maps)
+    a = maps[layer][0]
+    tried = torch.argsort(a.var((1, 2)), descending=True)[: channels or None]
+    scores = []
+    for k in tried:
+        low, high = a[k].min(), a[k].max()
+        H = (a[k] - low) / (high - low) if high > low else torch.zeros_like(a[k])
+        H = F.interpolate(H[None, None], x.shape[2:], mode="bilinear", align_corners=False)
+        scores.append(network.run(x * H)[c])
+    w = F.softmax(torch.stack(scores), dim=0)
+    return torch.einsum("k,khw->hw", w, a[tried])
+
+
+@torch.no_grad()
+def occlusion_map(network: Network, x, c: int):
+    maps: dict = {}
+    z = network.run(x, maps=maps)[c]
+    rows = maps["block5_conv3"].shape[2]
+    step = x.shape[2] / rows
+    drops = torch.zeros(rows, rows, dtype=torch.float64)
+    for i in range(rows):
+        for j in range(rows):
+            hidden = x.clone()
+            top, left = (max(0, round((n - 0.5) * step)) for n in (i, j))
+            bottom, right = (round((n + 1.5) * step) for n in (i, j))
+            hidden[:, :, top:bottom, left:right] = 0
+            drops[i, j] = z - network.run(hidden)[c]
+    return drops
 
 
 def normalised(raw):
