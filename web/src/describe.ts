@@ -97,7 +97,7 @@ export function where(
 export function heatmapLabel(label: string, map: Heatmap): string {
   const start = `Where the network looked for ${breedInText(label)}: ${where(map)}`;
   return map.status === 'ok'
-    ? `${start}, clearly on ${percent(extent(map))} of the square it saw.`
+    ? `${start}, clearly on ${percent(extent(map))} of what it saw.`
     : `${start}.`;
 }
 
@@ -192,7 +192,7 @@ export function overlap(a: Map2d, b: Map2d): number {
 
 type Map2d = Pick<Heatmap, 'rows' | 'cols' | 'values'>;
 
-/** The share of the square that holds at least half of the strongest evidence. */
+/** The share of what it saw that holds at least half of the strongest evidence. */
 function extent({ values }: Pick<Heatmap, 'values'>): number {
   return values.filter((value) => value >= 0.5).length / values.length;
 }

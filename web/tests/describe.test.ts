@@ -122,7 +122,7 @@ describe('where', () => {
     );
     expect(label).toBe(
       'Where the network looked for pug: strongest in the upper left, ' +
-        'clearly on 2\u202f% of the square it saw.',
+        'clearly on 2\u202f% of what it saw.',
     );
   });
 });

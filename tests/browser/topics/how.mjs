@@ -187,7 +187,7 @@ export function how(lab) {
         () => document.querySelectorAll('.chart svg').length === 2,
       );
       const found = await text('details.trust');
-      assert.match(found, /covered \(\d+.% of the square\)/);
+      assert.match(found, /covered \(\d+.% of what it saw\)/);
       assert.match(found, /chance/);
       assert.match(found, /Area \d\.\d\d, in random order \(dashed\) \d\.\d\d/);
       const points = await browser.evaluate(() =>

@@ -62,7 +62,7 @@ function Findings({ found, breed }: { found: Faithfulness; breed: string }) {
       <li>
         <h3>Without the warm part</h3>
         <p>
-          With it covered ({percent(covered.area)} of the square), the network
+          With it covered ({percent(covered.area)} of what it saw), the network
           gives <strong>{breed}</strong> {percent(covered.probability)} instead
           of {percent(probability)}.{' '}
           {coveredVerdict(probability, covered.probability)}
