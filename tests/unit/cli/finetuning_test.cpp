@@ -1,5 +1,3 @@
-#if !defined(__wasm__)  // which has no threads
-
 #include "cli/finetuning.h"
 
 #include <gtest/gtest.h>
@@ -340,5 +338,3 @@ TEST_F(FinetuningTest, TheBaseIsNotOverwrittenAndBadPathsFailEarly) {
 
 }  // namespace
 }  // namespace gradcam::testing
-
-#endif

@@ -1,5 +1,3 @@
-#if !defined(__wasm__)  // which has no threads
-
 #include "cli/in_order.h"
 
 #include <gtest/gtest.h>
@@ -95,5 +93,3 @@ TEST(InOrder, HoldsNoMoreThanTwiceAsManyAsThreads) {
 
 }  // namespace
 }  // namespace gradcam::testing
-
-#endif

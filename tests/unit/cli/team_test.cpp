@@ -1,5 +1,3 @@
-#if !defined(__wasm__)  // which has no threads
-
 #include "cli/team.h"
 
 #include <gtest/gtest.h>
@@ -119,5 +117,3 @@ TEST_F(TeamTest, RefusesWhatItCannotDo) {
 
 }  // namespace
 }  // namespace gradcam::testing
-
-#endif
