@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { bundle } from './bundle.mjs';
 import { contenders, expected } from './contenders.mjs';
 import { layerTimes } from './layers.mjs';
+import { methodTimes, overForward } from './methods.mjs';
 import { ratiosOf } from './ratios.mjs';
 import { reportPage } from './report.mjs';
 import { ownSeries } from './series.mjs';
@@ -184,6 +185,9 @@ const rows = records.map((record) => describe(record, truth));
 const series = await extra('series', 'The page with more workers and more photos', () =>
   ownSeries({ ...given, say }),
 );
+const methods = await extra('methods', 'Every method over the forward pass', () =>
+  methodTimes({ ...given, say }),
+);
 const layers = await extra('layers', 'Every convolution with every algorithm', () =>
   layerTimes(project, runs),
 );
@@ -194,9 +198,11 @@ const report = {
   rounds,
   runs,
   ratios: ratiosOf(rows),
+  method_over_forward: methods && overForward(methods),
   contenders: rows,
   skipped,
   series,
+  methods,
   layers,
 };
 writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);

@@ -1,3 +1,4 @@
+import { columns as methodColumns } from './methods.mjs';
 import { bars, htmlTable, lines, paragraph } from './plot.mjs';
 import { ratioTexts } from './ratios.mjs';
 import { columns, ms, remarks } from './table.mjs';
@@ -25,7 +26,7 @@ svg text { fill: var(--ink); }
 
 /** The report as a page, with tables and plots. */
 export function reportPage(report) {
-  const { contenders, ratios, series, layers } = report;
+  const { contenders, ratios, series, methods, layers } = report;
   const heads = columns.map(([title], index) => ['contender', 'where'][index] ?? title);
   const sections = [
     '<h1>gradcam.cpp beside its peers</h1>',
@@ -46,6 +47,7 @@ export function reportPage(report) {
     '<h2>Peak memory</h2>',
     bars(contenders.filter(({ memory_bytes: { peak } }) => peak).map(memoryBar), 'MB'),
     ...(series ? seriesSections(series) : []),
+    ...(methods ?? []).flatMap(methodSection),
     ...(layers ?? []).flatMap(layerSection),
   ];
   return `<!doctype html>
@@ -101,6 +103,20 @@ function seriesSections({ workers, photos, memory }) {
       ],
       'photos so far, removed 25 at a time',
       'MB',
+    ),
+  ];
+}
+
+/** What a map of one class costs, by method and layer. */
+function methodSection({ place, forward, maps }) {
+  return [
+    `<h2>Maps over the forward pass, ${place}</h2>`,
+    paragraph(
+      `VGG16 with a map of the most probable class; forward alone takes ${ms(forward.median)} ms.`,
+    ),
+    htmlTable(
+      methodColumns.map(([title]) => title),
+      maps.map((map) => methodColumns.map(([, cell]) => cell(map))),
     ),
   ];
 }

@@ -1,3 +1,4 @@
+import { columns as methodColumns } from './methods.mjs';
 import { ratioTexts } from './ratios.mjs';
 
 const MEBIBYTE = 1024 * 1024;
@@ -52,7 +53,17 @@ export function table(report) {
     ...remarks(report),
     '',
     ...aligned(ratios, 1),
+    ...(report.methods ?? []).flatMap(methodLines),
   ].join('\n');
+}
+
+function methodLines({ place, forward, maps }) {
+  const cells = maps.map((map) => methodColumns.map(([, cell]) => cell(map)));
+  return [
+    '',
+    `VGG16 with a map of the most probable class, ${place}; forward alone ${time(forward)} ms`,
+    ...aligned([methodColumns.map(([title]) => title), ...cells], 2),
+  ];
 }
 
 /** Lines of cells under each other; those after the first `left` to the right, if numbers. */

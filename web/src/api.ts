@@ -7,7 +7,7 @@
  */
 
 import { effect } from '@preact/signals';
-import type { EngineInfo, ModelInfo } from '../../wasm/engine';
+import type { EngineInfo, ExplainOptions, ModelInfo } from '../../wasm/engine';
 import {
   modelChange,
   network,
@@ -24,6 +24,7 @@ import {
   changeModel,
   explainLine,
   photos,
+  remakeMaps,
   removeAll,
 } from './photos';
 
@@ -36,6 +37,8 @@ export interface GradcamApi {
   results(): ExplainLine[];
   /** Makes the heatmap of the photo of this name answer for the class of this label. */
   explain(photo: string, label: string): Promise<ExplainLine>;
+  /** Makes all heatmaps in another way, those of photos on the page too; what is left out stays. */
+  setMethod(how: ExplainOptions): Promise<void>;
   /** Takes all photos off the page. */
   clear(): void;
   /**
@@ -87,6 +90,7 @@ export function makeApi(): GradcamApi {
       await retarget(photo, prediction.index);
       return explainLine(photo)!;
     },
+    setMethod: remakeMaps,
     clear: removeAll,
     async useModel(file) {
       await changeModel(() => useFile(file, false));
