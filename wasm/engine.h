@@ -12,6 +12,7 @@
 
 #include "explain/faithfulness.h"
 #include "explain/json.h"
+#include "explain/methods.h"
 #include "explain/passes.h"
 #include "gradcam_wasm.h"
 #include "image/image.h"
@@ -25,6 +26,12 @@ namespace gradcam {
 /// Maps on their way.
 struct Explaining {
   PassRun run;
+  std::vector<std::size_t> classes;
+};
+
+/// Maps that the members make together.
+struct ExplainingTogether {
+  Method method;
   std::vector<std::size_t> classes;
 };
 
@@ -48,12 +55,12 @@ struct gradcam_engine {
   std::optional<gradcam::Image> photo;
   gradcam::Tensor input;                   // the network's, of photo, where the model is whole
   bool classified = false;                 // the member's activations belong to photo
-  std::vector<std::size_t> explained;      // classes that the members have begun to explain
   std::vector<gradcam::Message> messages;  // to other members, the next one last
   /// What takes many forward passes, one of the two at most; they look at the model, the input and
   /// the activations.
   std::optional<gradcam::Explaining> explaining;
   std::optional<gradcam::Measuring> measuring;
+  std::optional<gradcam::ExplainingTogether> explaining_together;
   std::optional<gradcam::Teacher> teacher;
   std::size_t losses_told = 0;  // of the teacher's
 

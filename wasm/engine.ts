@@ -42,8 +42,8 @@ export interface EngineInfo {
     /** For people; and a sentence on what the map shows. */
     title: string;
     about: string;
-    /** Whether several members can run it. */
-    together: boolean;
+    /** The layers at which several members can run it. */
+    together: string[];
     /** Whether it looks at a layer; otherwise at the input itself, and the layer is ignored. */
     has_layer: boolean;
     /** Whether it takes as long as tens of classifications. */
@@ -260,6 +260,10 @@ const HEADER_LENGTH_BYTES = 8;
 const PIECE_BYTES = 4 << 20;
 
 const SCORE_CAM_CHANNELS = 32;
+
+/** The method and the layer where none are named. */
+export const USUAL_METHOD = 'gradcam';
+export const USUAL_LAYER = 'block5_conv3';
 
 const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'done'];
 
@@ -532,8 +536,8 @@ export class Engine {
   private beginMaps(
     classes: readonly number[],
     {
-      method = 'gradcam',
-      layer = 'block5_conv3',
+      method = USUAL_METHOD,
+      layer = USUAL_LAYER,
       channels = SCORE_CAM_CHANNELS,
     }: ExplainOptions,
   ): number {
@@ -567,13 +571,13 @@ export class Engine {
     }
   }
 
-  /** What the Grad-CAM map of a class was made of, of the photo last classified. */
-  evidence(index: number, channels = 6): Evidence {
+  /** When explaining one class together by Grad-CAM is done: what its map was made of. */
+  evidence(channels = 6): Evidence {
     const evidence = this.call<
       Omit<Evidence, 'channels'> & {
         channels: Omit<Evidence['channels'][number], 'values'>[];
       }
-    >(this.wasm.gradcam_evidence(this.handle, index, channels));
+    >(this.wasm.gradcam_evidence(this.handle, channels));
     const values = new Float32Array(this.data().buffer);
     const cells = evidence.rows * evidence.cols;
     return {
@@ -589,11 +593,16 @@ export class Engine {
    * Begins to classify the photo of member 0 together with the other members, and forgets what was
    * under way. All members must have begun before one is given a message. The photo's
    * preprocessing takes the milliseconds.
+   * @param layer at or behind which maps will not need the convolutions a second time
    * @param view 0 is the photo itself, 1 its mirror image, 2 to 5 are corners
    */
-  beginForward(view = 0): { milliseconds: number } {
+  beginForward(layer = USUAL_LAYER, view = 0): { milliseconds: number } {
     return timed(() =>
-      this.call<object>(this.wasm.gradcam_members_forward(this.handle, view)),
+      this.withText(layer, (name, bytes) =>
+        this.call<object>(
+          this.wasm.gradcam_members_forward(this.handle, view, name, bytes),
+        ),
+      ),
     );
   }
 
@@ -644,11 +653,26 @@ export class Engine {
     return this.data();
   }
 
-  /** After that is done: begins Grad-CAM of these classes, the same at all members. */
-  beginExplain(classes: readonly number[]): void {
+  /** After that is done: begins to explain these classes, the same at all members. */
+  beginExplain(
+    classes: readonly number[],
+    { method = USUAL_METHOD, layer = USUAL_LAYER }: ExplainOptions = {},
+  ): void {
     this.withBytes(bytesOf(classes), (pointer) =>
-      this.call(
-        this.wasm.gradcam_members_explain(this.handle, pointer, classes.length),
+      this.withText(method, (name, nameBytes) =>
+        this.withText(layer, (layerName, layerBytes) =>
+          this.call(
+            this.wasm.gradcam_members_explain(
+              this.handle,
+              pointer,
+              classes.length,
+              name,
+              nameBytes,
+              layerName,
+              layerBytes,
+            ),
+          ),
+        ),
       ),
     );
   }
@@ -696,12 +720,10 @@ export class Engine {
     return predictions;
   }
 
-  /** When explaining together is done: the maps, at member 0, by a method that can do that. */
-  maps(method = 'gradcam'): Explanation {
+  /** When explaining together is done: the maps, at member 0. */
+  maps(): Explanation {
     return this.explanation(() =>
-      this.withText(method, (name, bytes) =>
-        this.call(this.wasm.gradcam_members_maps(this.handle, name, bytes)),
-      ),
+      this.call(this.wasm.gradcam_members_maps(this.handle)),
     );
   }
 

@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "explain/evidence.h"
+#include "explain/together.h"
 
 using namespace gradcam;
 
@@ -36,25 +37,35 @@ Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
               {"maps", std::move(list)}};
 }
 
-Result<Json> members_maps(gradcam_engine* engine, std::string_view name) {
+Result<Json> members_maps(gradcam_engine* engine) {
   GRADCAM_CHECK_OK(check_done(engine));
-  GRADCAM_TRY(const Method method, find_method(name));
-  if (method.explain_together == nullptr) {
-    return fail(ErrorCode::kInvalidArgument, "several members cannot run this method");
-  }
-  const std::vector<Heatmap> maps = method.explain_together(*engine->member);
-  if (maps.size() != engine->explained.size()) {
+  if (!engine->explaining_together) {
     return fail(ErrorCode::kInvalidArgument, "no classes have been explained");
   }
-  return give_maps(engine, engine->explained, maps);
+  const auto& [method, classes] = *engine->explaining_together;
+  GRADCAM_TRY(const std::vector<Heatmap> maps, maps_together(*engine->member, method, classes));
+  return give_maps(engine, classes, maps);
 }
 
-Result<Json> evidence(gradcam_engine* engine, std::size_t class_index, std::size_t count) {
-  GRADCAM_CHECK_OK(check_classified(engine));
-  const Vgg16& model = engine->member->model();
-  const Activations& activations = engine->member->activations();
-  GRADCAM_TRY(const auto parts, strongest_channels(model, activations, class_index, count));
-  const Tensor& activation = activations.block5_conv3();
+Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> classes,
+                             std::string_view method_name, std::string_view layer_name) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  engine->explaining_together.reset();
+  GRADCAM_TRY(const Method method, find_method(method_name));
+  GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
+  const std::vector<std::size_t> indices(classes.begin(), classes.end());
+  GRADCAM_CHECK_OK(begin_together(*engine->member, method, indices, layer));
+  engine->explaining_together.emplace(method, indices);
+  return {};
+}
+
+Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
+  GRADCAM_CHECK_OK(check_done(engine));
+  const auto& [activation, gradients, logits] = engine->member->gathered();
+  if (gradients.empty() || gradients.front().size() != activation.dim(2)) {
+    return fail(ErrorCode::kInvalidArgument, "no class has been explained by Grad-CAM");
+  }
+  const auto parts = strongest_channels(activation, gradients.front().values(), count);
   Json list = Json::array();
   std::vector<float> values;
   for (const ChannelPart& part : parts) {
@@ -193,12 +204,19 @@ int32_t gradcam_passes_finish(gradcam_engine* engine) {
   return finish(engine, finish_passes(engine));
 }
 
-int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels) {
-  return finish(engine, evidence(engine, static_cast<std::size_t>(class_index), channels));
+int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels) {
+  return finish(engine, evidence(engine, channels));
 }
 
-int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes) {
-  return finish(engine, members_maps(engine, {method, method_bytes}));
+int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
+                                const char* method, uint32_t method_bytes, const char* layer,
+                                uint32_t layer_bytes) {
+  return finish(engine, plain(members_explain(engine, {classes, count}, {method, method_bytes},
+                                              {layer, layer_bytes})));
+}
+
+int32_t gradcam_members_maps(gradcam_engine* engine) {
+  return finish(engine, members_maps(engine));
 }
 
 }  // extern "C"

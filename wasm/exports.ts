@@ -70,13 +70,22 @@ export interface Exports {
   ): number;
   gradcam_passes_step(engine: number): number;
   gradcam_passes_finish(engine: number): number;
-  gradcam_evidence(engine: number, index: number, channels: number): number;
-  gradcam_members_forward(engine: number, view: number): number;
+  gradcam_evidence(engine: number, channels: number): number;
+  gradcam_members_forward(
+    engine: number,
+    view: number,
+    layer: number,
+    layerBytes: number,
+  ): number;
   gradcam_members_features(engine: number): number;
   gradcam_members_explain(
     engine: number,
     classes: number,
     count: number,
+    method: number,
+    methodBytes: number,
+    layer: number,
+    layerBytes: number,
   ): number;
   gradcam_members_progress(engine: number): number;
   gradcam_members_step(engine: number): number;
@@ -88,11 +97,7 @@ export interface Exports {
     count: number,
   ): number;
   gradcam_members_predictions(engine: number): number;
-  gradcam_members_maps(
-    engine: number,
-    method: number,
-    methodBytes: number,
-  ): number;
+  gradcam_members_maps(engine: number): number;
   gradcam_teach_begin(
     engine: number,
     features: number,

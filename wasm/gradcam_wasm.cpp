@@ -13,6 +13,7 @@
 
 #include "engine.h"
 #include "explain/methods.h"
+#include "explain/together.h"
 #include "image/colormap.h"
 #include "image/decode.h"
 #include "image/overlay.h"
@@ -115,21 +116,18 @@ Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
   return Json{{"width", width}, {"height", height}};
 }
 
-Result<void> members_forward(gradcam_engine* engine, std::size_t view) {
+Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::string_view layer) {
   GRADCAM_CHECK_OK(check_model(engine));
+  GRADCAM_TRY(const std::size_t look_at, find_map_layer(layer));
   drop_passes(engine);
   engine->classified = false;
   engine->messages.clear();
-  if (engine->member->model().share().member > 0) return engine->member->begin_forward(nullptr);
+  if (engine->member->model().share().member > 0) {
+    return engine->member->begin_forward(nullptr, look_at);
+  }
   GRADCAM_CHECK_OK(check_photo(engine));
   GRADCAM_TRY(engine->input, preprocess_view(*engine->photo, model_info(engine).preprocess, view));
-  return engine->member->begin_forward(&engine->input);
-}
-
-Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> classes) {
-  GRADCAM_CHECK_OK(check_model(engine));
-  engine->explained.assign(classes.begin(), classes.end());
-  return engine->member->begin_explain(engine->explained);
+  return engine->member->begin_forward(&engine->input, look_at);
 }
 
 Result<void> members_step(gradcam_engine* engine) {
@@ -208,10 +206,14 @@ int32_t gradcam_about(gradcam_engine* engine) {
   }
   Json all_methods = Json::array();
   for (const Method& method : methods()) {
+    Json together = Json::array();
+    for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
+      if (runs_together(method, layer)) together.push_back(map_layer_name(layer));
+    }
     all_methods.push_back({{"name", method.name},
                            {"title", method.title},
                            {"about", method.about},
-                           {"together", method.explain_together != nullptr},
+                           {"together", std::move(together)},
                            {"has_layer", method.has_layer},
                            {"is_slow", method.is_slow},
                            {"is_decoration", method.is_decoration}});
@@ -271,12 +273,9 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
   return finish(engine, preview(engine, max_side));
 }
 
-int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view) {
-  return finish(engine, plain(members_forward(engine, view)));
-}
-
-int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count) {
-  return finish(engine, plain(members_explain(engine, {classes, count})));
+int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* layer,
+                                uint32_t layer_bytes) {
+  return finish(engine, plain(members_forward(engine, view, {layer, layer_bytes})));
 }
 
 int32_t gradcam_members_progress(const gradcam_engine* engine) {

@@ -35,7 +35,7 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
 /// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
 /// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "...",
-/// "together": whether several members can run it, "has_layer": true, "is_slow": false,
+/// "together": [layers at which several members can run it], "has_layer": true, "is_slow": false,
 /// "is_decoration": false}, ...],
 /// "layers": ["block1_conv1", ..., "block5_conv3", "block5_pool"], "max_members": the most engines
 /// that can divide a model}. A method without a layer looks at the input itself; a slow one takes
@@ -94,10 +94,15 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 /// one member to another must arrive in their order. Photos are member 0's, and so are the results.
 
 /// Begins to classify a view of the photo (train/views.h; 0 is the photo itself), and forgets what
-/// was under way. No message may be given to an engine that has not begun.
-int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view);
-/// After that is done: begins Grad-CAM of these classes.
-int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count);
+/// was under way. No message may be given to an engine that has not begun. Maps at or behind
+/// `layer` will not need the convolutions a second time.
+int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* layer,
+                                uint32_t layer_bytes);
+/// After that is done: begins to explain these classes, by a method and at a layer for which
+/// gradcam_about says that members can.
+int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
+                                const char* method, uint32_t method_bytes, const char* layer,
+                                uint32_t layer_bytes);
 /// 0 if there is something to compute, 1 if a message is lacking, 2 at the end.
 int32_t gradcam_members_progress(const gradcam_engine* engine);
 /// Computes one layer at most.
@@ -113,9 +118,8 @@ int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const flo
 int32_t gradcam_members_predictions(gradcam_engine* engine);
 /// When classifying is done: the outputs of fc2, which the last layer takes, at gradcam_data.
 int32_t gradcam_members_features(gradcam_engine* engine);
-/// When explaining is done: the heatmaps, as gradcam_explain says, by a method that several members
-/// can run.
-int32_t gradcam_members_maps(gradcam_engine* engine, const char* method, uint32_t method_bytes);
+/// When explaining is done: the heatmaps, as gradcam_explain says.
+int32_t gradcam_members_maps(gradcam_engine* engine);
 
 /// Begins heatmaps for `count` classes of the photo last classified, by an engine with all of the
 /// model, by a method and at a layer that gradcam_about lists; `channels` is how many of them
@@ -141,12 +145,12 @@ int32_t gradcam_passes_step(gradcam_engine* engine);
 /// When none is left: ends it, with what is said there.
 int32_t gradcam_passes_finish(gradcam_engine* engine);
 
-/// What the Grad-CAM map of a class at block5_conv3 was made of, for an engine with all of the
-/// model: {"rows": 14, "cols": 14, "total": how many channels there are, "channels": [{"channel":
+/// When explaining a class by Grad-CAM at block5_conv3 is done, what its map was made of:
+/// {"rows": 14, "cols": 14, "total": how many channels there are, "channels": [{"channel":
 /// k, "alpha": its weight, "share": its part in everything that was added up}, ... at most
 /// `channels`, the strongest first]}. The activations of those channels are float32 [channels,
 /// rows, cols] at gradcam_data.
-int32_t gradcam_evidence(gradcam_engine* engine, int32_t class_index, uint32_t channels);
+int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels);
 
 /// Begins to train a last layer for the model (train/teacher.h) on features of photos, float32
 /// [photos, views, fc2] as gradcam_members_features gives them, with a label for each photo:

@@ -159,7 +159,7 @@ Result<void> Explainer::look_alone(const Tensor& input, Activations& activations
 Result<void> Explainer::look_together(const Tensor& input, Explanation& explanation) {
   const std::lock_guard lock(shared_->team);
   Stopwatch watch;
-  GRADCAM_CHECK_OK(team_.forward(input));
+  GRADCAM_CHECK_OK(team_.forward(input, std::ranges::min(how_.layers)));
   explanation.predictions = team_.predictions();
   explanation.forward_ms = watch.lap();
   explanation.target = target_.value_or(explanation.predictions.front().index);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli/files.h"
+#include "explain/together.h"
 
 namespace gradcam {
 namespace {
@@ -87,9 +88,9 @@ Result<Team> Team::load(const std::filesystem::path& path, std::size_t workers,
   return Team(std::move(members));
 }
 
-Result<void> Team::forward(const Tensor& input) {
+Result<void> Team::forward(const Tensor& input, std::size_t look_at) {
   for (std::size_t i = 0; i < workers(); ++i) {
-    GRADCAM_CHECK_OK(members_[i].begin_forward(i == 0 ? &input : nullptr));
+    GRADCAM_CHECK_OK(members_[i].begin_forward(i == 0 ? &input : nullptr, look_at));
   }
   return run();
 }
@@ -102,9 +103,19 @@ Result<std::vector<Heatmap>> Team::explain(const Method& method, const Tensor& i
     return gradcam::explain(model(), input, members_.front().activations(), classes, method,
                             options);
   }
-  for (Member& member : members_) GRADCAM_CHECK_OK(member.begin_explain(classes));
-  GRADCAM_CHECK_OK(run());
-  return method.explain_together(members_.front());
+  std::vector<std::vector<Heatmap>> by_class(classes.size());
+  for (const std::size_t layer : options.layers) {
+    for (Member& member : members_) {
+      GRADCAM_CHECK_OK(begin_together(member, method, classes, layer));
+    }
+    GRADCAM_CHECK_OK(run());
+    GRADCAM_TRY(std::vector<Heatmap> maps,
+                maps_together(members_.front(), method, classes, options.principal_component));
+    for (std::size_t i = 0; i < maps.size(); ++i) by_class[i].push_back(std::move(maps[i]));
+  }
+  std::vector<Heatmap> fused;
+  for (const std::vector<Heatmap>& maps : by_class) fused.push_back(fuse(maps));
+  return fused;
 }
 
 /// Lets all members work until they are done with what they have begun, or one has failed.
@@ -145,21 +156,25 @@ Result<void> Team::run() {
 
 Result<void> check_workers(const Method& method, const ExplainOptions& options,
                            std::size_t workers) {
+  GRADCAM_CHECK_OK(check_options(method, options));
   if (workers == 1) return {};
-  if (options.layers != ExplainOptions().layers || options.augment || options.principal_component) {
-    return fail(ErrorCode::kInvalidArgument,
-                "several workers neither smooth maps nor look at layers but block5_conv3");
+  if (options.augment) {
+    return fail(ErrorCode::kInvalidArgument, "several workers do not look at mirrored photos");
   }
-  if (method.explain_together != nullptr) return {};
-  std::string able;
-  for (const Method& other : methods()) {
-    if (other.explain_together == nullptr) continue;
-    able += able.empty() ? "" : " and ";
-    able += other.name;
+  for (const std::size_t layer : options.layers) {
+    if (runs_together(method, layer)) continue;
+    std::string able;
+    for (const Method& other : methods()) {
+      if (!runs_together(other, layer)) continue;
+      able += able.empty() ? "" : ", ";
+      able += other.name;
+    }
+    return fail(ErrorCode::kInvalidArgument, "the method " + std::string(method.name) +
+                                                 " needs all the weights in one worker; at " +
+                                                 std::string(map_layer_name(layer)) +
+                                                 " several workers can run " + able);
   }
-  return fail(ErrorCode::kInvalidArgument,
-              "the method " + std::string(method.name) +
-                  " needs all the weights in one worker; several workers can run " + able);
+  return {};
 }
 
 }  // namespace gradcam

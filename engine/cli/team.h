@@ -26,13 +26,13 @@ class Team {
   const Vgg16& model() const { return members_.front().model(); }
   const Activations& activations() const { return members_.front().activations(); }
 
-  /// input: [size, size, 3] as `preprocess` gives it.
-  Result<void> forward(const Tensor& input);
+  /// input: [size, size, 3] as `preprocess` gives it; for `look_at` see Member::begin_forward.
+  Result<void> forward(const Tensor& input, std::size_t look_at = kBlock5Conv3);
 
   std::vector<Prediction> predictions() const { return model().predictions(activations()); }
 
   /// A map for each of the classes, after a forward pass of the input. An error if several workers
-  /// cannot run the method together; they do not smooth, and know block5_conv3 only.
+  /// cannot run the method together (see check_workers).
   Result<std::vector<Heatmap>> explain(const Method& method, const Tensor& input,
                                        std::span<const std::size_t> classes,
                                        const ExplainOptions& options = {});

@@ -110,16 +110,16 @@ Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> al
   return make_heatmap(activation.dim(0), activation.dim(1), raw);
 }
 
-Heatmap combine_channels(const ExplainContext& context, const Tensor& contributions) {
+Heatmap combine_channels(const LayerView& layer, const Tensor& contributions) {
   return make_heatmap(contributions.dim(0), contributions.dim(1),
-                      context.principal_component ? first_component(contributions, true)
-                                                  : channel_sums(contributions));
+                      layer.principal_component ? first_component(contributions, true)
+                                                : channel_sums(contributions));
 }
 
-Result<Heatmap> combine_weighted(const ExplainContext& context, std::span<const float> alpha) {
-  if (!context.principal_component) return weighted_map(context.activation(), alpha);
-  GRADCAM_TRY(const Tensor contributions, weighted_channels(context.activation(), alpha));
-  return combine_channels(context, contributions);
+Result<Heatmap> combine_weighted(const LayerView& layer, std::span<const float> alpha) {
+  if (!layer.principal_component) return weighted_map(layer.activation, alpha);
+  GRADCAM_TRY(const Tensor contributions, weighted_channels(layer.activation, alpha));
+  return combine_channels(layer, contributions);
 }
 
 std::vector<double> first_component(const Tensor& x, bool centred) {

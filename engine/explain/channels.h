@@ -20,15 +20,27 @@ std::vector<float> channel_means(const Tensor& gradient);
 /// alpha_k A_k: [H, W, C] from an activation [H, W, C] and weights [C].
 Result<Tensor> weighted_channels(const Tensor& activation, std::span<const float> alpha);
 
+/// term(g, a) for each cell and channel.
+template <class Term>
+Result<Tensor> elementwise_contributions(const Tensor& activation, const Tensor& gradient,
+                                         Term&& term) {
+  GRADCAM_CHECK_OK(check_cam_inputs(activation, gradient));
+  GRADCAM_TRY(Tensor result, Tensor::zeros(activation.shape()));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result.data()[i] = term(gradient.data()[i], activation.data()[i]);
+  }
+  return result;
+}
+
 /// ReLU(sum_k alpha[k] A[., ., k]), normalised. activation: [H, W, C], alpha: [C].
 Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> alpha);
 
-/// The sum over the channels of [H, W, C], or their first principal component if the context asks
-/// for it, as a map.
-Heatmap combine_channels(const ExplainContext& context, const Tensor& contributions);
+/// The sum over the channels of [H, W, C], or their first principal component if the view asks for
+/// it, as a map.
+Heatmap combine_channels(const LayerView& layer, const Tensor& contributions);
 
-/// combine_channels(alpha_k A_k) of the context's layer.
-Result<Heatmap> combine_weighted(const ExplainContext& context, std::span<const float> alpha);
+/// combine_channels(alpha_k A_k) of the layer.
+Result<Heatmap> combine_weighted(const LayerView& layer, std::span<const float> alpha);
 
 /// The projection of the positions of x [H, W, C], vectors of C, onto their first right singular
 /// vector; less their mean if `centred`, which makes it the first principal component.

@@ -1,10 +1,6 @@
 #pragma once
 
-#include <cstddef>
-#include <span>
-#include <vector>
-
-#include "explain/context.h"
+#include "explain/cam.h"
 #include "explain/heatmap.h"
 
 namespace gradcam {
@@ -15,7 +11,8 @@ namespace gradcam {
 /// most. As in the paper nothing is subtracted first; pytorch-grad-cam subtracts each channel's
 /// mean, "otherwise the image returned is negative", which is the singular vector's sign and
 /// settled here by `first_component`.
-Result<std::vector<Heatmap>> eigen_cam(const ExplainContext& context,
-                                       std::span<const std::size_t> classes);
+Result<Heatmap> eigen_cam_map(const LayerView& layer, const Tensor& gradient);
+
+inline constexpr Cam kEigenCam = {.map = eigen_cam_map, .gradient = GradientUse::kNone};
 
 }  // namespace gradcam

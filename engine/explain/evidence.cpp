@@ -6,25 +6,18 @@
 
 namespace gradcam {
 
-Result<std::vector<ChannelPart>> strongest_channels(const Vgg16& model,
-                                                    const Activations& activations,
-                                                    std::size_t class_index, std::size_t count) {
-  const Tensor& activation = activations.block5_conv3();
-  GRADCAM_TRY(const Tensor seeds, model.class_seeds({{class_index}}));
-  GRADCAM_TRY(const Tensor fc1_gradient, model.backward_to_fc1(activations, seeds));
-  GRADCAM_TRY(const Tensor sums, model.backward_to_block5_pool_sums(fc1_gradient));
-  const std::size_t channels = activation.dim(2);
-  const std::size_t positions = activation.dim(0) * activation.dim(1);
+std::vector<ChannelPart> strongest_channels(const Tensor& activation, std::span<const float> alpha,
+                                            std::size_t count) {
+  const std::size_t channels = alpha.size();
   std::vector<double> mass(channels, 0.0);
   const std::span<const float> values = activation.values();
   for (std::size_t i = 0; i < values.size(); ++i) mass[i % channels] += double{values[i]};
   std::vector<ChannelPart> parts;
   double total = 0;
   for (std::size_t k = 0; k < channels; ++k) {
-    const float alpha = sums.values()[k] / static_cast<float>(positions);
-    const double part = double{alpha} * mass[k];
+    const double part = double{alpha[k]} * mass[k];
     total += std::abs(part);
-    if (part > 0) parts.push_back({k, alpha, static_cast<float>(part)});
+    if (part > 0) parts.push_back({k, alpha[k], static_cast<float>(part)});
   }
   // A selection of the few strongest, which takes less code than sorting all.
   count = std::min(count, parts.size());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "explain/heatmap.h"
@@ -17,11 +18,11 @@ struct ChannelPart {
   float share;  ///< of sum_k |alpha_k| sum_ij A_k: its part in everything that was added up
 };
 
-/// The channels that add most to the class's map, at most `count`, the strongest first; after a
-/// forward pass. Channels that speak against the class, or are zero everywhere, are not among them.
-Result<std::vector<ChannelPart>> strongest_channels(const Vgg16& model,
-                                                    const Activations& activations,
-                                                    std::size_t class_index, std::size_t count);
+/// The channels that add most to the class's map, at most `count`, the strongest first, of an
+/// activation [H, W, C] and its alpha [C]. Channels that speak against the class, or are zero
+/// everywhere, are not among them.
+std::vector<ChannelPart> strongest_channels(const Tensor& activation, std::span<const float> alpha,
+                                            std::size_t count);
 
 /// The network on a photo without what a map says it looked at.
 struct Covered {

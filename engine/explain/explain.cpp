@@ -5,9 +5,7 @@
 #include <utility>
 
 namespace gradcam {
-namespace {
-
-Result<void> check(const Method& method, const ExplainOptions& options) {
+Result<void> check_options(const Method& method, const ExplainOptions& options) {
   if (options.layers.empty() || std::ranges::max(options.layers) >= kMapLayers) {
     return fail(ErrorCode::kInvalidArgument, "a heatmap takes at least one of the layers 0 to " +
                                                  std::to_string(kMapLayers - 1));
@@ -19,6 +17,8 @@ Result<void> check(const Method& method, const ExplainOptions& options) {
   }
   return {};
 }
+
+namespace {
 
 Result<PassPlan> plan_at(const Vgg16& model, const Tensor& input, Activations& activations,
                          std::span<const std::size_t> classes, const Method& method,
@@ -33,8 +33,9 @@ Result<PassPlan> plan_at(const Vgg16& model, const Tensor& input, Activations& a
                                .channels = options.channels};
   if (method.plan != nullptr) return method.plan(context, classes);
   const std::vector<std::size_t> wanted(classes.begin(), classes.end());
-  return PassPlan{.maps = [context, wanted, explain = method.explain](const Tensor&) {
-    return explain(context, wanted);
+  return PassPlan{.maps = [context, wanted, method](const Tensor&) {
+    return method.explain != nullptr ? method.explain(context, wanted)
+                                     : explain_by(method.cam, context, wanted);
   }};
 }
 
@@ -104,14 +105,14 @@ Result<std::vector<Heatmap>> explain_augmented(const Vgg16& model, const Tensor&
 Result<PassPlan> plan_explanation(const Vgg16& model, const Tensor& input, Activations& activations,
                                   std::span<const std::size_t> classes, const Method& method,
                                   const ExplainOptions& options) {
-  GRADCAM_CHECK_OK(check(method, options));
+  GRADCAM_CHECK_OK(check_options(method, options));
   return plan_at(model, input, activations, classes, method, options, options.layers.front());
 }
 
 Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,
                                      Activations& activations, std::span<const std::size_t> classes,
                                      const Method& method, const ExplainOptions& options) {
-  GRADCAM_CHECK_OK(check(method, options));
+  GRADCAM_CHECK_OK(check_options(method, options));
   if (options.augment) return explain_augmented(model, input, classes, method, options);
   return explain_once(model, input, activations, classes, method, options);
 }

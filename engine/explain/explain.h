@@ -25,6 +25,10 @@ struct ExplainOptions {
   PassProgress progress = nullptr;
 };
 
+/// kInvalidArgument for a layer that does not exist, and for a principal component of a method that
+/// adds up no channels.
+Result<void> check_options(const Method& method, const ExplainOptions& options);
+
 /// How maps of these classes are made at the one layer of the options, without augmentation; for
 /// callers who want to make them step by step (see PassRun). What is given must outlive the plan.
 Result<PassPlan> plan_explanation(const Vgg16& model, const Tensor& input, Activations& activations,
@@ -33,8 +37,7 @@ Result<PassPlan> plan_explanation(const Vgg16& model, const Tensor& input, Activ
 
 /// A map for each of the classes by a method. `activations` are of a forward pass of `input`; they
 /// are completed as far as the layers need. A method without layers ignores them.
-/// kInvalidArgument for a class or layer that does not exist, and for a principal component of a
-/// method that adds up no channels.
+/// kInvalidArgument for a class that does not exist, and as check_options says.
 Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,
                                      Activations& activations, std::span<const std::size_t> classes,
                                      const Method& method, const ExplainOptions& options = {});

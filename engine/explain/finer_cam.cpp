@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
-#include "explain/grad_cam.h"
 #include "tensor/order.h"
 
 namespace gradcam {
 
-Result<std::vector<Heatmap>> finer_cam(const ExplainContext& context,
-                                       std::span<const std::size_t> classes) {
-  GRADCAM_TRY(Tensor seeds, context.model.class_seeds(classes));
-  const auto logits = context.activations.logits.values();
+Result<Tensor> finer_scores(const Vgg16& model, const Activations& activations,
+                            std::span<const std::size_t> classes) {
+  GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
+  const auto logits = activations.logits.values();
   for (std::size_t row = 0; row < classes.size(); ++row) {
     const std::size_t c = classes[row];
     std::vector<double> nearness;
@@ -26,7 +26,7 @@ Result<std::vector<Heatmap>> finer_cam(const ExplainContext& context,
       seeds.data()[row * logits.size() + others[i]] = -1.0f / static_cast<float>(count);
     }
   }
-  return grad_cam_of_scores(context, seeds);
+  return seeds;
 }
 
 }  // namespace gradcam

@@ -2,10 +2,9 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
-#include "explain/context.h"
-#include "explain/heatmap.h"
+#include "explain/cam.h"
+#include "explain/grad_cam.h"
 
 namespace gradcam {
 
@@ -15,7 +14,10 @@ namespace gradcam {
 /// are fewer). As in the paper, alpha is 1 and each d counts the same. pytorch-grad-cam weighs them
 /// by their probabilities instead, and lets the gradient through those weights; torch-cam takes
 /// alpha = 0.6.
-Result<std::vector<Heatmap>> finer_cam(const ExplainContext& context,
-                                       std::span<const std::size_t> classes);
+Result<Tensor> finer_scores(const Vgg16& model, const Activations& activations,
+                            std::span<const std::size_t> classes);
+
+inline constexpr Cam kFinerCam = {
+    .map = grad_cam_map, .gradient = GradientUse::kMeans, .scores = finer_scores};
 
 }  // namespace gradcam

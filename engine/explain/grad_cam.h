@@ -4,10 +4,10 @@
 #include <span>
 #include <vector>
 
+#include "explain/cam.h"
 #include "explain/context.h"
 #include "explain/heatmap.h"
 #include "tensor/tensor.h"
-#include "vgg16/member.h"
 #include "vgg16/vgg16.h"
 
 /// Grad-CAM: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via
@@ -17,12 +17,10 @@
 ///   3. the map ReLU(sum_k alpha_k A_k), here divided by its maximum.
 namespace gradcam {
 
-/// Grad-CAM of any functions of the logits, at the context's layer; for `seeds` [n, classes] see
-/// Vgg16::backward_to_fc1. At block5_conv3 and block5_pool steps 1 and 2 are taken together and
-/// for all scores at once: pooling windows do not overlap, so the sum of the gradient over
-/// block5_conv3 is its sum over block5_pool, and that needs no more of fc1 than its weights summed
-/// over positions.
-Result<std::vector<Heatmap>> grad_cam_of_scores(const ExplainContext& context, const Tensor& seeds);
+/// Steps 2 and 3. gradient: [H, W, C], or its means [1, 1, C].
+Result<Heatmap> grad_cam_map(const LayerView& layer, const Tensor& gradient);
+
+inline constexpr Cam kGradCam = {.map = grad_cam_map, .gradient = GradientUse::kMeans};
 
 /// Grad-CAM for each of the classes' logits.
 Result<std::vector<Heatmap>> grad_cam(const ExplainContext& context,
@@ -31,10 +29,5 @@ Result<std::vector<Heatmap>> grad_cam(const ExplainContext& context,
 /// The same at block5_conv3, after a forward pass.
 Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
                                       std::span<const std::size_t> classes);
-
-/// The same of the classes that several members have explained together; asked of member 0. `sign`
-/// multiplies the scores.
-std::vector<Heatmap> grad_cam(const Member& member);
-std::vector<Heatmap> grad_cam(const Member& member, double sign);
 
 }  // namespace gradcam

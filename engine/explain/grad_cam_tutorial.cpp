@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "explain/grad_cam.h"
 
 namespace gradcam {
 
-Result<std::vector<Heatmap>> grad_cam_tutorial(const ExplainContext& context,
-                                               std::span<const std::size_t> classes) {
-  GRADCAM_TRY(Tensor seeds, context.model.class_seeds(classes));
-  const auto logits = context.activations.logits.values();
-  const double temperature = double{context.model.info().metadata.temperature};
+Result<Tensor> tutorial_scores(const Vgg16& model, const Activations& activations,
+                               std::span<const std::size_t> classes) {
+  GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
+  const auto logits = activations.logits.values();
+  const double temperature = double{model.info().metadata.temperature};
   // In double: of a class that is all but certain, 1 - p would be rounded away.
   std::vector<double> p(logits.size());
   double sum = 0;
@@ -28,9 +29,13 @@ Result<std::vector<Heatmap>> grad_cam_tutorial(const ExplainContext& context,
       seeds.data()[row * p.size() + i] = static_cast<float>(slope);
     }
   }
-  GRADCAM_TRY(std::vector<Heatmap> maps, grad_cam_of_scores(context, seeds));
-  for (Heatmap& map : maps) map.maximum /= static_cast<float>(context.activation().dim(2));
-  return maps;
+  return seeds;
+}
+
+Result<Heatmap> tutorial_map(const LayerView& layer, const Tensor& gradient) {
+  GRADCAM_TRY(Heatmap map, grad_cam_map(layer, gradient));
+  map.maximum /= static_cast<float>(layer.activation.dim(2));
+  return map;
 }
 
 }  // namespace gradcam

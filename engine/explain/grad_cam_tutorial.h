@@ -2,9 +2,8 @@
 
 #include <cstddef>
 #include <span>
-#include <vector>
 
-#include "explain/context.h"
+#include "explain/cam.h"
 #include "explain/heatmap.h"
 
 namespace gradcam {
@@ -15,7 +14,11 @@ namespace gradcam {
 /// the mean over the channels instead of their sum. Against the paper: the gradient of a
 /// probability is that of the logit less the other classes', so that it shows what sets the class
 /// apart, and where the network is sure it is next to nothing.
-Result<std::vector<Heatmap>> grad_cam_tutorial(const ExplainContext& context,
-                                               std::span<const std::size_t> classes);
+Result<Tensor> tutorial_scores(const Vgg16& model, const Activations& activations,
+                               std::span<const std::size_t> classes);
+Result<Heatmap> tutorial_map(const LayerView& layer, const Tensor& gradient);
+
+inline constexpr Cam kGradCamTutorial = {
+    .map = tutorial_map, .gradient = GradientUse::kMeans, .scores = tutorial_scores};
 
 }  // namespace gradcam

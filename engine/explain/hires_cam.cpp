@@ -1,6 +1,6 @@
 #include "explain/hires_cam.h"
 
-#include "explain/gradients.h"
+#include "explain/channels.h"
 
 namespace gradcam {
 

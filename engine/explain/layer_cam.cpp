@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "explain/gradients.h"
+#include "explain/channels.h"
 
 namespace gradcam {
 

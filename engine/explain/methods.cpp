@@ -13,7 +13,6 @@
 #include "explain/grad_cam.h"
 #include "explain/grad_cam_plus_plus.h"
 #include "explain/grad_cam_tutorial.h"
-#include "explain/gradients.h"
 #include "explain/guided_backprop.h"
 #include "explain/guided_grad_cam.h"
 #include "explain/hires_cam.h"
@@ -25,65 +24,58 @@
 namespace gradcam {
 namespace {
 
-template <Result<Tensor> (*Contribute)(const Tensor& activation, const Tensor& gradient)>
-Result<std::vector<Heatmap>> by(const ExplainContext& context,
-                                std::span<const std::size_t> classes) {
-  return map_contributions(context, classes, Contribute);
-}
-
 constexpr auto kMethods = std::to_array<Method>({
     {.name = "gradcam",
      .title = "Grad-CAM",
      .about = "Where the patterns that speak for the class were seen.",
-     .explain = grad_cam,
-     .explain_together = grad_cam},
+     .cam = kGradCam},
     {.name = "gradcam++",
      .title = "Grad-CAM++",
      .about = "Like Grad-CAM, but fair to several dogs, or parts of one, of different size.",
-     .explain = by<grad_cam_plus_plus>},
+     .cam = {.map = sum_of<grad_cam_plus_plus>}},
     {.name = "hirescam",
      .title = "HiResCAM",
      .about = "What each cell itself contributed to the class.",
-     .explain = by<hires_cam>},
+     .cam = {.map = sum_of<hires_cam>}},
     {.name = "xgradcam",
      .title = "XGrad-CAM",
      .about = "Like Grad-CAM, weighing each cell by how strongly it responded.",
-     .explain = by<xgrad_cam>},
+     .cam = {.map = sum_of<xgrad_cam>}},
     {.name = "layercam",
      .title = "LayerCAM",
      .about = "What each cell contributed in favour of the class.",
-     .explain = by<layer_cam>},
+     .cam = {.map = sum_of<layer_cam>}},
     {.name = "elementwise",
      .title = "Element-wise Grad-CAM",
      .about = "HiResCAM without the evidence against the class.",
-     .explain = by<elementwise_cam>},
+     .cam = {.map = sum_of<elementwise_cam>}},
     {.name = "finercam",
      .title = "Finer-CAM",
      .about = "Why this class and not the three most like it.",
-     .explain = finer_cam},
+     .cam = kFinerCam},
     {.name = "counterfactual",
      .title = "Counterfactual",
      .about = "What speaks against the class.",
-     .explain = counterfactual,
-     .explain_together = counterfactual},
+     .cam = kCounterfactual},
     {.name = "gradcam-tutorial",
      .title = "Grad-CAM, as in the tutorial",
      .about = "Grad-CAM of the probability instead of the logit.",
-     .explain = grad_cam_tutorial},
+     .cam = kGradCamTutorial},
     {.name = "eigencam",
      .title = "Eigen-CAM",
      .about = "What the layer responds to most, whatever the class.",
-     .explain = eigen_cam,
+     .cam = kEigenCam,
      .has_channels = false},
     {.name = "eigengradcam",
      .title = "EigenGrad-CAM",
      .about = "The main pattern in what the cells contributed to the class.",
-     .explain = eigen_grad_cam,
+     .cam = kEigenGradCam,
      .has_channels = false},
     {.name = "ablationcam",
      .title = "Ablation-CAM",
      .about = "What the class loses when each pattern is switched off.",
-     .plan = ablation_cam},
+     .plan = ablation_cam,
+     .ablation_maps = ablation_cam_maps},
     {.name = "scorecam",
      .title = "Score-CAM",
      .about = "How well each pattern's part of the photo alone shows the class. Slow.",

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "explain/cam.h"
 #include "explain/context.h"
 #include "explain/heatmap.h"
 #include "explain/passes.h"
-#include "vgg16/member.h"
 
 namespace gradcam {
 
@@ -18,7 +18,9 @@ struct Method {
   std::string_view title;  ///< for people: "Grad-CAM"
   std::string_view about;  ///< one sentence on what the map shows
 
-  /// A map for each of the classes, after a forward pass; null if there is a `plan`.
+  Cam cam = {};  ///< if it is one; otherwise its `map` is null, and one of these two is not:
+
+  /// A map for each of the classes, after a forward pass.
   Result<std::vector<Heatmap>> (*explain)(const ExplainContext& context,
                                           std::span<const std::size_t> classes) = nullptr;
 
@@ -26,9 +28,12 @@ struct Method {
   Result<PassPlan> (*plan)(const ExplainContext& context,
                            std::span<const std::size_t> classes) = nullptr;
 
-  /// Those maps of several members that have explained the classes together, asked of member 0;
-  /// null if the method needs all the weights in one place.
-  std::vector<Heatmap> (*explain_together)(const Member& member) = nullptr;
+  /// Of a plan: the same at block5_conv3 and block5_pool, from the logits without each of the
+  /// channels that matter (see ablation_cam_maps).
+  Result<std::vector<Heatmap>> (*ablation_maps)(const LayerView& layer,
+                                                std::span<const std::size_t> channels,
+                                                const Tensor& logits,
+                                                std::span<const std::size_t> classes) = nullptr;
 
   bool has_layer = true;       ///< looks at a layer's map; otherwise at the input alone
   bool has_channels = true;    ///< adds up channels, which can be smoothed

@@ -70,7 +70,7 @@ Result<PassPlan> score_cam(const ExplainContext& context, std::span<const std::s
       for (std::size_t i = 0; i < tried.size(); ++i) {
         weights[tried[i]] = static_cast<float>(scores[i] / sum);
       }
-      GRADCAM_TRY(Heatmap map, combine_weighted(context, weights));
+      GRADCAM_TRY(Heatmap map, combine_weighted(context.view(), weights));
       result.push_back(std::move(map));
     }
     return result;

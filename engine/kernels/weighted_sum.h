@@ -8,4 +8,8 @@ namespace gradcam {
 void weighted_sums(const float* map, std::size_t positions, std::size_t channels,
                    const float* weights, double* sums);
 
+/// sums[k] = sum_p a[p, k] b[p, k], for each channel of two maps [positions, channels].
+void channel_products(const float* a, const float* b, std::size_t positions, std::size_t channels,
+                      float* sums);
+
 }  // namespace gradcam

@@ -58,7 +58,10 @@ Result<std::unique_ptr<Conv3x3>> conv2d_transpose(ConvAlgorithm algorithm, const
     }
   }
   GRADCAM_TRY(const Tensor no_bias, Tensor::zeros({inputs}));
-  const Conv3x3Spec spec{.in_channels = outputs, .out_channels = inputs};
+  const Conv3x3Spec spec{.in_channels = outputs,
+                         .out_channels = inputs,
+                         .pad_top = conv.spec().pad_top,
+                         .pad_bottom = conv.spec().pad_bottom};
   return make_conv3x3(algorithm, spec, turned.data(), no_bias.data());
 }
 

@@ -16,7 +16,8 @@ Result<Tensor> conv2d_forward_unpooled(const Conv3x3& conv, const Tensor& x);
 
 /// The data gradient of a 3x3 convolution with stride 1 and padding 1 is such a convolution again,
 /// with the kernel turned by 180 degrees and its channels swapped; so the forward kernels compute
-/// it. This packs it, for the convolution that `conv` is before its bias, ReLU and pooling.
+/// it. This packs it, for the convolution that `conv` is before its bias, ReLU and pooling. For a
+/// strip of rows it takes the gradient's rows above and below it, where there are any.
 Result<std::unique_ptr<Conv3x3>> conv2d_transpose(ConvAlgorithm algorithm, const Conv3x3& conv);
 
 /// dY/dx [H, W, I] from dY/dy [H, W, O], where `transpose` is the packed data gradient.

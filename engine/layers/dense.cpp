@@ -8,6 +8,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/gemv.h"
+#include "kernels/weighted_sum.h"
 #include "tensor/int4.h"
 
 namespace gradcam {
@@ -77,6 +78,27 @@ Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
   return {};
 }
 
+namespace {
+
+/// The columns of x [n, columns] that are not zero in all rows.
+std::vector<std::size_t> live_columns(const Tensor& x) {
+  std::vector<bool> is_live(x.dim(1));
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (x.data()[i] != 0.0f) is_live[i % is_live.size()] = true;
+  }
+  std::vector<std::size_t> live;
+  for (std::size_t column = 0; column < is_live.size(); ++column) {
+    if (is_live[column]) live.push_back(column);
+  }
+  return live;
+}
+
+void pick(std::span<const float> row, std::span<const std::size_t> columns, float* out) {
+  for (const std::size_t column : columns) *out++ = row[column];
+}
+
+}  // namespace
+
 Result<Tensor> Dense::forward_rows(const Tensor& x) const {
   if (x.rank() != 2 || x.dim(1) != inputs()) {
     return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
@@ -85,35 +107,44 @@ Result<Tensor> Dense::forward_rows(const Tensor& x) const {
   }
   const std::size_t rows = x.dim(0);
   GRADCAM_TRY(Tensor y, Tensor::zeros({rows, outputs()}));
-  const auto expand = [this](std::size_t output, std::span<float> row) { expand_row(output, row); };
-  GRADCAM_CHECK_OK(gemm(expand, x.data(), rows, outputs(), inputs(), y.data()));
+  const std::vector<std::size_t> live = live_columns(x);
+  GRADCAM_TRY(Tensor live_x, Tensor::zeros({rows, live.size()}));
+  for (std::size_t r = 0; r < rows; ++r) {
+    pick(x.values().subspan(r * inputs(), inputs()), live, live_x.data() + r * live.size());
+  }
+  std::vector<float> whole_row(inputs());
+  const auto expand = [&](std::size_t output, std::span<float> row) {
+    expand_row(output, whole_row);
+    pick(whole_row, live, row.data());
+  };
+  GRADCAM_CHECK_OK(gemm(expand, live_x.data(), rows, outputs(), live.size(), y.data()));
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t o = 0; o < outputs(); ++o) y.data()[r * outputs() + o] += bias_.data()[o];
   }
   return y;
 }
 
-Result<Tensor> Dense::forward_without_channels(const Tensor& x) const {
-  if (x.rank() != 3 || x.size() != inputs()) {
+Result<Tensor> Dense::forward_without_channels(const Tensor& x,
+                                               std::span<const std::size_t> channels) const {
+  if (x.rank() != 3 || x.size() != inputs() ||
+      std::ranges::any_of(channels, [&](std::size_t channel) { return channel >= x.dim(2); })) {
     return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
                                                  " inputs was given a map of shape " +
-                                                 to_string(x.shape()));
+                                                 to_string(x.shape()) +
+                                                 ", or channels that it has not");
   }
-  const std::size_t channels = x.dim(2);
-  GRADCAM_TRY(Tensor y, Tensor::zeros({channels + 1, outputs()}));
-  std::vector<float> parts(channels);  // what each channel adds to one output
+  const std::size_t depth = x.dim(2);
+  GRADCAM_TRY(Tensor y, Tensor::zeros({channels.size() + 1, outputs()}));
+  std::vector<float> parts(depth);  // what each channel adds to one output
   std::vector<float> row(inputs());
   for (std::size_t o = 0; o < outputs(); ++o) {
     expand_row(o, row);
-    std::ranges::fill(parts, 0.0f);
-    for (std::size_t i = 0; i < inputs(); i += channels) {
-      for (std::size_t c = 0; c < channels; ++c) parts[c] += x.data()[i + c] * row[i + c];
-    }
+    channel_products(x.data(), row.data(), x.dim(0) * x.dim(1), depth, parts.data());
     const double sum = std::accumulate(parts.begin(), parts.end(), double{bias_.data()[o]});
-    for (std::size_t c = 0; c < channels; ++c) {
-      y.data()[c * outputs() + o] = static_cast<float>(sum - double{parts[c]});
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+      y.data()[i * outputs() + o] = static_cast<float>(sum - double{parts[channels[i]]});
     }
-    y.data()[channels * outputs() + o] = static_cast<float>(sum);
+    y.data()[channels.size() * outputs() + o] = static_cast<float>(sum);
   }
   return y;
 }

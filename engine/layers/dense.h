@@ -42,12 +42,14 @@ class Dense {
   /// y = W x + b, without activation. x: [inputs] values of any shape, y: [outputs].
   Result<void> forward(const Tensor& x, Tensor& y) const;
 
-  /// The same for n inputs at once: [n, outputs] from x [n, inputs].
+  /// The same for n inputs at once: [n, outputs] from x [n, inputs]. Inputs that are zero in all of
+  /// them, as after a ReLU, cost nothing.
   Result<Tensor> forward_rows(const Tensor& x) const;
 
-  /// For a layer on a flattened map x [H, W, C]: what y would be without each of the channels, and,
-  /// as the last row, with all of them; [C + 1, outputs], in one pass over the weights.
-  Result<Tensor> forward_without_channels(const Tensor& x) const;
+  /// For a layer on a flattened map x [H, W, C]: what y would be without each of these channels,
+  /// and, as the last row, with all of them; [channels + 1, outputs], in one pass over the weights.
+  Result<Tensor> forward_without_channels(const Tensor& x,
+                                          std::span<const std::size_t> channels) const;
 
   /// dY/dx [n, inputs] from dY/dy [n, outputs], for n gradients at once: W^T dY/dy. One pass over
   /// the weights serves all n.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "kernels/max_pool2x2.h"
-#include "kernels/weighted_sum.h"
+#include "layers/conv2d.h"
+#include "layers/max_pool.h"
 #include "layers/relu.h"
 
 namespace gradcam {
@@ -15,14 +17,6 @@ constexpr std::size_t kLastConv = kConvLayers - 1;
 constexpr std::size_t kFc1 = kConvLayers;
 constexpr std::size_t kFc2 = kFc1 + 1;
 constexpr std::size_t kPredictions = kFc1 + 2;
-
-// Stages 0 to 15 are the layers of the forward pass. Those that follow:
-constexpr std::size_t kLogits = kPredictions + 1;  // all of them are here
-constexpr std::size_t kBackwardPredictions = kLogits + 1;
-constexpr std::size_t kBackwardFc2 = kBackwardPredictions + 1;
-constexpr std::size_t kBackwardFc1 = kBackwardPredictions + 2;
-constexpr std::size_t kOwnMaps = kBackwardPredictions + 3;  // the sum over this member's channels
-constexpr std::size_t kAllMaps = kOwnMaps + 1;              // at member 0: over all members
 
 /// Max-pools between the input and the input of block4_conv1.
 constexpr std::size_t kStripPools = 3;
@@ -40,15 +34,33 @@ void set_columns(std::span<const float> part, Range range, std::size_t columns, 
   }
 }
 
-/// The columns `range` of a matrix [rows, columns].
+/// The columns `range` of the matrix whole [..., columns].
 Result<Tensor> get_columns(const Tensor& whole, Range range) {
-  const std::size_t rows = whole.dim(0);
-  GRADCAM_TRY(Tensor part, Tensor::zeros({rows, range.size()}));
-  for (std::size_t row = 0; row < rows; ++row) {
-    std::copy_n(whole.data() + row * whole.dim(1) + range.begin, range.size(),
-                part.data() + row * range.size());
+  Shape shape = whole.shape();
+  const std::size_t columns = std::exchange(shape.back(), range.size());
+  GRADCAM_TRY(Tensor part, Tensor::zeros(shape));
+  if (range.empty()) return part;
+  const float* source = whole.data() + range.begin;
+  for (std::size_t i = 0; i < part.size(); i += range.size()) {
+    std::copy_n(source, range.size(), part.data() + i);
+    source += columns;
   }
   return part;
+}
+
+void add(std::span<const float> values, Tensor& sum) {
+  std::ranges::transform(values, sum.values(), sum.data(), std::plus<float>());
+}
+
+/// Max-pools in front of a map layer.
+std::size_t pools_before(std::size_t map_layer) {
+  return static_cast<std::size_t>(std::count(
+      kEndsBlock.begin(), kEndsBlock.begin() + static_cast<std::ptrdiff_t>(map_layer), true));
+}
+
+/// Whether members have only a part each of a map layer's output before pooling.
+bool is_divided(std::size_t map_layer) {
+  return map_layer < kStripLayers || (map_layer < kConvLayers && kEndsBlock[map_layer]);
 }
 
 }  // namespace
@@ -66,8 +78,7 @@ Result<Member> Member::create(Vgg16 model) {
 
 Result<void> Member::use_head(const Head* head) {
   GRADCAM_CHECK_OK(model_.use_head(head));
-  is_classified_ = false;
-  stage_ = end_ = 0;
+  forget();
   GRADCAM_TRY(activations_.logits, Tensor::zeros({model_.classes()}));
   return {};
 }
@@ -95,6 +106,49 @@ const Dense& Member::dense(std::size_t layer) const {
   return layer == kFc1 ? model_.fc1_ : layer == kFc2 ? model_.fc2_ : model_.predictions_;
 }
 
+/// The shape of a member's part of a map layer's output before pooling.
+Shape Member::part_shape(std::size_t map_layer, std::size_t member) const {
+  const std::size_t pools = pools_before(map_layer);
+  const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
+  const std::size_t conv = std::min(map_layer, kLastConv);
+  if (map_layer < kStripLayers) return {strip(member, pools).size(), side, model_.outputs(conv)};
+  return {side, side, part(conv, member).size()};
+}
+
+bool Member::has_part(std::size_t map_layer, std::size_t member) const {
+  const Shape shape = part_shape(map_layer, member);
+  return shape[0] * shape[1] * shape[2] > 0;
+}
+
+/// Floats of a member's part of what all members get of a layer.
+std::size_t Member::part_floats(std::size_t layer, std::size_t member) const {
+  const Tensor& whole = output(layer);
+  if (layer < kStripLayers) return strip(member, kStripPools).size() * row_floats(whole);
+  return whole.size() / model_.outputs(layer) * part(layer, member).size();
+}
+
+/// A member's part of something of the shape of what all members get of a layer, or of a batch of
+/// that.
+Result<Tensor> Member::cut(const Tensor& whole, std::size_t layer, std::size_t member) const {
+  if (layer >= kStripLayers) return get_columns(whole, part(layer, member));
+  const Range rows = strip(member, kStripPools);
+  const std::size_t row = row_floats(whole);
+  return Tensor::from({rows.size(), whole.dim(1), whole.dim(2)},
+                      whole.values().subspan(rows.begin * row, rows.size() * row));
+}
+
+/// Puts a member's part of a map layer's output before pooling where it belongs.
+void Member::place(std::span<const float> values, std::size_t map_layer, std::size_t member,
+                   Tensor& whole) const {
+  if (map_layer < kStripLayers) {
+    const std::size_t row = strip(member, pools_before(map_layer)).begin;
+    std::ranges::copy(values, whole.data() + row * row_floats(whole));
+  } else {
+    const std::size_t conv = std::min(map_layer, kLastConv);
+    set_columns(values, part(conv, member), model_.outputs(conv), whole);
+  }
+}
+
 /// What all members get of a layer.
 const Tensor& Member::output(std::size_t layer) const {
   switch (layer) {
@@ -113,13 +167,19 @@ const Tensor& Member::output(std::size_t layer) const {
 
 // --- Beginning
 
-Result<void> Member::begin_forward(const Tensor* input) {
-  activations_.unpooled = {};
+void Member::forget() {
   for (std::vector<Tensor>& messages : inbox_) messages.clear();
   outbox_.clear();
-  raw_maps_.clear();
+  gathered_ = {};
   is_classified_ = false;
-  stage_ = end_ = 0;
+  stages_.clear();
+  next_ = 0;
+}
+
+Result<void> Member::begin_forward(const Tensor* input, std::size_t look_at) {
+  forget();
+  activations_.unpooled = {};
+  look_at_ = look_at;
   if ((share().member == 0) != (input != nullptr)) {
     return fail(ErrorCode::kInvalidArgument, "member 0, and no other, takes the input");
   }
@@ -143,19 +203,63 @@ Result<void> Member::begin_forward(const Tensor* input) {
       }
     }
   }
-  end_ = kLogits + 1;
+  for (std::size_t layer = 0; layer <= kPredictions; ++layer) {
+    stages_.push_back({Work::kForward, layer});
+  }
+  stages_.push_back({Work::kEnd, kPredictions});
   return {};
 }
 
-Result<void> Member::begin_explain(std::span<const std::size_t> classes) {
-  if (!is_classified_ || stage_ != end_) {
-    return fail(ErrorCode::kInvalidArgument, "a forward pass has to be finished first");
+Result<void> Member::check_classified() const {
+  if (is_classified_ && is_idle()) return {};
+  return fail(ErrorCode::kInvalidArgument, "a forward pass has to be finished first");
+}
+
+Result<void> Member::begin_gradients(GradientRequest request) {
+  GRADCAM_CHECK_OK(check_classified());
+  const auto& [seeds, layer, only_means] = request;
+  if (seeds.rank() != 2 || seeds.dim(1) != model_.classes() || layer >= kMapLayers) {
+    return fail(ErrorCode::kInvalidArgument, "there are no gradients for seeds of shape " +
+                                                 to_string(seeds.shape()) + " at map layer " +
+                                                 std::to_string(layer));
   }
-  GRADCAM_TRY(gradient_, model_.seed(classes, own_part(kPredictions)));
-  classes_.assign(classes.begin(), classes.end());
-  raw_maps_.clear();
-  stage_ = kBackwardPredictions;
-  end_ = (share().member == 0 ? kAllMaps : kOwnMaps) + 1;
+  scores_ = seeds.dim(0);
+  only_means_ = only_means && layer >= kBlock5Conv3 && scores_ > 0;
+  GRADCAM_TRY(gradient_, cut(seeds, kPredictions, share().member));
+  map_gradients_.clear();
+  ablated_ = {};
+  gathered_ = {};
+  stages_.clear();
+  next_ = 0;
+  for (std::size_t from = kPredictions; from >= kFc1 && scores_ > 0; --from) {
+    stages_.push_back({Work::kBackward, from});
+  }
+  for (std::size_t from = kLastConv; from > layer && scores_ > 0; --from) {
+    if (from < kStripLayers) stages_.push_back({Work::kShareBorder, from});
+    stages_.push_back({Work::kBackward, from});
+  }
+  stages_.push_back({Work::kSend, layer});
+  if (share().member == 0) stages_.push_back({Work::kGather, layer});
+  return {};
+}
+
+Result<void> Member::begin_ablation(std::size_t layer, std::vector<std::size_t> channels) {
+  GRADCAM_CHECK_OK(check_classified());
+  if (layer != kBlock5Conv3 && layer != kBlock5Pool) {
+    return fail(ErrorCode::kInvalidArgument, "channels are ablated at the end of block 5 only");
+  }
+  scores_ = 0;
+  only_means_ = false;
+  map_gradients_.clear();
+  channels_ = std::move(channels);
+  ablated_ = {};
+  gathered_ = {};
+  stages_ = {{Work::kAblate, kFc1},
+             {Work::kAblate, kFc2},
+             {Work::kAblate, kPredictions},
+             {Work::kSend, layer}};
+  next_ = 0;
+  if (share().member == 0) stages_.push_back({Work::kGather, layer});
   return {};
 }
 
@@ -188,66 +292,109 @@ Result<void> Member::send_to_others(std::span<const float> values) {
 /// What the next stage needs of others.
 std::vector<Member::Expected> Member::expected() const {
   std::vector<Expected> list;
-  const bool has_strip = !strip(share().member).empty();
-  if (stage_ == 0) {
-    if (share().member != 0 && has_strip) list.push_back({0, input_.size()});
-  } else if (stage_ < kStripLayers) {
-    const Conv3x3Spec& spec = model_.conv_[stage_].spec;
-    const std::size_t row = row_floats(activations_.conv[stage_ - 1]);
-    if (has_strip && spec.pad_top == 0) list.push_back({above(), row});
-    if (has_strip && spec.pad_bottom == 0) list.push_back({below(), row});
-  } else if (stage_ <= kLogits) {
-    expect_outputs(stage_ - 1, list);
-  } else if (stage_ == kBackwardFc2) {
-    expect_sums(kPredictions, list);
-  } else if (stage_ == kBackwardFc1) {
-    expect_sums(kFc2, list);
-  } else if (stage_ == kOwnMaps) {
-    expect_sums(kFc1, list);
-  } else if (stage_ == kAllMaps) {
-    for (std::size_t member = 1; member < share().members; ++member) {
-      if (!part(kLastConv, member).empty()) list.push_back({member, raw_maps_.size()});
-    }
+  const auto [work, layer] = stage();
+  switch (work) {
+    case Work::kForward:
+      if (layer > 0) {
+        expect_outputs(layer - 1, list);
+      } else if (share().member != 0 && !input_.empty()) {
+        list.push_back({0, input_.size()});
+      }
+      break;
+    case Work::kEnd:
+      expect_outputs(layer, list);
+      break;
+    case Work::kBackward:
+      if (layer < kStripLayers) {
+        expect_border(layer, list);
+      } else if (layer != kPredictions) {
+        expect_products(layer, list);
+      }
+      break;
+    case Work::kShareBorder:
+      if (layer + 1 == kStripLayers) expect_products(layer, list);
+      break;
+    case Work::kAblate:
+      for (std::size_t member = 0; member < share().members && layer != kFc1; ++member) {
+        const std::size_t floats = ablated_.dim(0) * part(layer - 1, member).size();
+        if (member != share().member && floats > 0) list.push_back({member, floats});
+      }
+      break;
+    case Work::kSend:
+      if (scores_ > 0 && layer + 1 >= kStripLayers) {
+        expect_products(std::min(layer, kLastConv), list);
+      }
+      break;
+    case Work::kGather:
+      expect_gathered(layer, list);
+      break;
   }
   return list;
 }
 
-/// The outputs of a layer that are others', which end on all members.
+/// What a member needs of a layer besides its own part: of the layers before block3_conv3 the rows
+/// next to its strip, of the others everything.
 void Member::expect_outputs(std::size_t layer, std::vector<Expected>& list) const {
+  if (layer + 1 < kStripLayers) {
+    const std::size_t row = row_floats(activations_.conv[layer]);
+    if (strip(share().member).empty()) return;
+    const Conv3x3Spec& next = model_.conv_[layer + 1].spec;
+    if (next.pad_top == 0) list.push_back({above(), row});
+    if (next.pad_bottom == 0) list.push_back({below(), row});
+    return;
+  }
   for (std::size_t member = 0; member < share().members; ++member) {
-    std::size_t floats = 0;
-    if (layer < kStripLayers) {
-      floats = strip(member, kStripPools).size() * row_floats(activations_.conv[layer]);
-    } else {
-      const Tensor& whole = output(layer);
-      floats = whole.size() / model_.outputs(layer) * part(layer, member).size();
-    }
+    const std::size_t floats = part_floats(layer, member);
     if (member != share().member && floats > 0) list.push_back({member, floats});
   }
 }
 
-/// The others' contributions to the gradient at this member's part of what enters a layer.
-void Member::expect_sums(std::size_t layer, std::vector<Expected>& list) const {
-  const std::size_t floats = classes_.size() * own_part(layer - 1).size();
+/// The rows of the gradient at a layer's output that are next to this member's strip.
+void Member::expect_border(std::size_t layer, std::vector<Expected>& list) const {
+  if (strip(share().member).empty()) return;
+  const Shape own = part_shape(layer, share().member);
+  const Conv3x3Spec& spec = model_.conv_[layer].spec;
+  if (spec.pad_top == 0) list.push_back({above(), own[1] * own[2], scores_});
+  if (spec.pad_bottom == 0) list.push_back({below(), own[1] * own[2], scores_});
+}
+
+/// The others' contributions to the gradient at this member's part of a layer's output.
+void Member::expect_products(std::size_t layer, std::vector<Expected>& list) const {
+  const bool one_by_one = layer < kFc1 && !only_means_;
+  const std::size_t floats =
+      one_by_one ? part_floats(layer, share().member) : scores_ * own_part(layer).size();
   for (std::size_t member = 0; member < share().members; ++member) {
-    if (member != share().member && floats > 0 && !part(layer, member).empty()) {
-      list.push_back({member, floats});
+    if (member != share().member && floats > 0 && !part(layer + 1, member).empty()) {
+      list.push_back({member, floats, one_by_one ? scores_ : 1});
     }
   }
 }
 
-bool Member::is_here(const Expected& message) const { return !inbox_[message.member].empty(); }
+/// The others' parts of what is gathered at a map layer, as send_gathered gives them.
+void Member::expect_gathered(std::size_t map_layer, std::vector<Expected>& list) const {
+  for (std::size_t member = 1; member < share().members; ++member) {
+    const Shape shape = part_shape(map_layer, member);
+    const std::size_t floats = shape[0] * shape[1] * shape[2];
+    if (floats > 0 && is_divided(map_layer)) list.push_back({member, floats});
+    if (floats > 0 && only_means_) list.push_back({member, scores_ * shape[2]});
+    if (floats > 0 && !only_means_ && scores_ > 0) list.push_back({member, floats, scores_});
+    const std::size_t logits = part(kPredictions, member).size();
+    if (!ablated_.empty() && logits > 0) list.push_back({member, ablated_.dim(0) * logits});
+  }
+}
 
-Result<std::vector<Message>> Member::take(const std::vector<Expected>& messages) {
+Result<std::vector<Message>> Member::take(const std::vector<Expected>& list) {
   std::vector<Message> taken;
-  for (const auto [member, floats] : messages) {
+  for (const auto [member, floats, messages] : list) {
     std::vector<Tensor>& queue = inbox_[member];
-    Tensor values = std::move(queue.front());
-    queue.erase(queue.begin());
-    if (values.size() != floats) {
-      return fail(ErrorCode::kInvalidArgument, "a message of another member has the wrong size");
+    for (std::size_t i = 0; i < messages; ++i) {
+      Tensor values = std::move(queue.front());
+      queue.erase(queue.begin());
+      if (values.size() != floats) {
+        return fail(ErrorCode::kInvalidArgument, "a message of another member has the wrong size");
+      }
+      taken.push_back({member, std::move(values)});
     }
-    taken.push_back({member, std::move(values)});
   }
   return taken;
 }
@@ -255,74 +402,67 @@ Result<std::vector<Message>> Member::take(const std::vector<Expected>& messages)
 // --- Computing
 
 Progress Member::progress() const {
-  if (stage_ == end_) return Progress::kDone;
-  return std::ranges::all_of(expected(), [&](const Expected& e) { return is_here(e); })
-             ? Progress::kReady
-             : Progress::kWaiting;
+  if (is_idle()) return Progress::kDone;
+  std::array<std::size_t, kMaxMembers> missing = {};
+  for (const Expected& e : expected()) {
+    missing[e.member] += e.messages;
+    if (missing[e.member] > inbox_[e.member].size()) return Progress::kWaiting;
+  }
+  return Progress::kReady;
 }
 
 Result<Progress> Member::step() {
   if (const Progress now = progress(); now != Progress::kReady) return now;
-  const std::size_t stage = stage_;
-  const std::vector<Expected> messages = expected();
-  auto received = take(messages);
+  auto received = take(expected());
   Result<void> status = received ? run_stage(*received) : std::unexpected(received.error());
   if (!status) {
     is_classified_ = false;
-    stage_ = end_;
+    stages_.clear();
+    next_ = 0;
     return std::unexpected(status.error());
   }
-  stage_ = stage + 1;
+  ++next_;
   return progress();
 }
 
 Result<void> Member::run_stage(std::span<const Message> received) {
-  if (stage_ < kStripLayers) {
-    take_outputs(stage_ - 1, received);
-    return forward_strip(stage_);
-  }
-  if (stage_ <= kLogits) take_outputs(stage_ - 1, received);
-  if (stage_ < kConvLayers) return forward_channels(stage_);
-  if (stage_ <= kPredictions) return forward_dense(stage_);
-  switch (stage_) {
-    case kLogits:
+  const auto [work, layer] = stage();
+  switch (work) {
+    case Work::kForward:
+      if (layer == 0) {
+        for (const Message& message : received) {
+          std::ranges::copy(message.values.values(), input_.data());
+        }
+      } else {
+        take_outputs(layer - 1, received);
+      }
+      if (layer < kStripLayers) return forward_strip(layer);
+      return layer < kConvLayers ? forward_channels(layer) : forward_dense(layer);
+    case Work::kEnd:
+      take_outputs(layer, received);
       is_classified_ = true;
       return Vgg16::check_finite(activations_.logits);
-    case kBackwardPredictions:
-      return backward(kPredictions, gradient_);
-    case kBackwardFc2:
-    case kBackwardFc1: {
-      const std::size_t layer = stage_ == kBackwardFc2 ? kFc2 : kFc1;
-      add_sums(received);
-      const Range part = own_part(layer);
-      const auto outputs = output(layer).values().subspan(part.begin, part.size());
-      for (std::size_t row = 0; row < classes_.size(); ++row) {
-        relu_backward(outputs, gradient_.values().subspan(row * part.size(), part.size()));
-      }
-      return backward(layer, gradient_);
-    }
-    case kOwnMaps:
-      add_sums(received);
-      return map_own_channels();
-    default:
-      for (const Message& message : received) {
-        std::ranges::transform(message.values.values(), raw_maps_, raw_maps_.begin(),
-                               [](double value, double sum) { return sum + value; });
-      }
-      return {};
+    case Work::kBackward:
+      if (layer < kStripLayers) return backward_strip(layer, received);
+      return layer < kConvLayers ? backward_channels(layer, received)
+                                 : backward_dense(layer, received);
+    case Work::kShareBorder:
+      return share_border(layer, received);
+    case Work::kAblate:
+      return ablate(layer, received);
+    case Work::kSend:
+      return send_gathered(layer, received);
+    case Work::kGather:
+      return gather(layer, received);
   }
+  return {};
 }
 
-/// Completes what all members get of a layer with the others' part of it. Of the layers before
-/// block3_conv3, that is the rows next to the strip.
+/// Completes what this member needs of a layer, see `expect_outputs`.
 void Member::take_outputs(std::size_t layer, std::span<const Message> received) {
+  Tensor& whole = output(layer);
   for (const auto& [from, values] : received) {
-    if (stage_ == 0) {
-      std::ranges::copy(values.values(), input_.data());
-      continue;
-    }
-    Tensor& whole = output(layer);
-    if (stage_ < kStripLayers) {
+    if (layer + 1 < kStripLayers) {
       const std::size_t row = from < share().member ? 0 : whole.dim(0) - 1;
       std::ranges::copy(values.values(), whole.data() + row * row_floats(whole));
     } else if (layer < kStripLayers) {
@@ -346,8 +486,7 @@ Result<void> Member::forward_strip(std::size_t layer) {
   const std::size_t first = is_last ? strip(share().member, kStripPools).begin : 1 - next.pad_top;
   const std::size_t row = row_floats(y);
   const auto own = y.values().subspan(first * row, rows * row);
-  GRADCAM_CHECK_OK(
-      conv.kernel->run(x.data(), x.dim(0), x.dim(1), own.data(), activations_.workspace.data()));
+  GRADCAM_CHECK_OK(convolve(layer, x, own.data()));
   if (is_last) return send_to_others(own);
   if (next.pad_top == 0) GRADCAM_CHECK_OK(send(above(), own.first(row)));
   if (next.pad_bottom == 0) GRADCAM_CHECK_OK(send(below(), own.last(row)));
@@ -369,9 +508,7 @@ Result<void> Member::forward_channels(std::size_t layer) {
   if (!in_place) {
     GRADCAM_TRY(slice, Tensor::zeros({y.dim(0), y.dim(1), own.size()}));
   }
-  GRADCAM_CHECK_OK(conv.kernel->run(x.data(), x.dim(0), x.dim(1),
-                                    in_place ? y.data() : slice.data(),
-                                    activations_.workspace.data()));
+  GRADCAM_CHECK_OK(convolve(layer, x, in_place ? y.data() : slice.data()));
   if (is_last) {
     GRADCAM_TRY(slice, Tensor::zeros({y.dim(0) / 2, y.dim(1) / 2, own.size()}));
     max_pool2x2(y.data(), y.dim(0), y.dim(1), own.size(), slice.data());
@@ -380,6 +517,22 @@ Result<void> Member::forward_channels(std::size_t layer) {
   }
   set_columns(slice.values(), own, outputs, output(layer));
   return send_to_others(slice.values());
+}
+
+/// A convolution as this member has it, with its pooling; keeps what is pooled away if gradients
+/// will need it.
+Result<void> Member::convolve(std::size_t layer, const Tensor& x, float* y) {
+  const Conv3x3& kernel = *model_.conv_[layer].kernel;
+  float* workspace = activations_.workspace.data();
+  if (!kernel.spec().pool || layer < look_at_) {
+    return kernel.run(x.data(), x.dim(0), x.dim(1), y, workspace);
+  }
+  Tensor& unpooled = activations_.unpooled[layer];
+  GRADCAM_TRY(unpooled, Tensor::zeros({kernel.spec().output_rows(x.dim(0)), x.dim(1),
+                                       kernel.spec().out_channels}));
+  GRADCAM_CHECK_OK(kernel.run_unpooled(x.data(), x.dim(0), x.dim(1), unpooled.data(), workspace));
+  max_pool2x2(unpooled.data(), unpooled.dim(0), unpooled.dim(1), unpooled.dim(2), y);
+  return {};
 }
 
 /// The rows of a dense layer that are this member's.
@@ -391,47 +544,229 @@ Result<void> Member::forward_dense(std::size_t layer) {
   return send_to_others(slice.values());
 }
 
-/// From the gradient at this member's outputs of a layer, [classes, part], to its contribution to
-/// that at the layer's inputs, which it hands out by the members' parts of them. Of fc1's inputs,
-/// that is the gradient summed over positions.
-Result<void> Member::backward(std::size_t layer, const Tensor& gradient) {
-  const bool has_part = !own_part(layer).empty();
-  const Dense& weights = layer == kFc1 ? model_.fc1_sums_ : dense(layer);
-  GRADCAM_TRY(const Tensor product, weights.backward(gradient));
-  for (std::size_t member = 0; member < share().members; ++member) {
-    GRADCAM_TRY(Tensor columns, get_columns(product, part(layer - 1, member)));
-    if (member == share().member) {
-      gradient_ = std::move(columns);
-    } else if (has_part && !columns.empty()) {
-      outbox_.push_back({member, std::move(columns)});
+// --- Backward
+
+/// From the gradient at this member's outputs of a layer to its contribution to that at the
+/// layer's inputs. Where only means are wanted of block5_pool, sums over its positions.
+Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> received) {
+  for (const Message& message : received) add(message.values.values(), gradient_);
+  if (layer != kPredictions) {
+    const Range own = own_part(layer);
+    const auto outputs = output(layer).values().subspan(own.begin, own.size());
+    for (std::size_t row = 0; row < scores_; ++row) {
+      relu_backward(outputs, gradient_.values().subspan(row * own.size(), own.size()));
     }
+  }
+  const Dense& weights = layer == kFc1 && only_means_ ? model_.fc1_sums_ : dense(layer);
+  GRADCAM_TRY(const Tensor product, weights.backward(gradient_));
+  if (layer != kFc1 || only_means_) {
+    GRADCAM_TRY(gradient_, hand_out(product, layer));
+    return {};
+  }
+  const Tensor& pool = activations_.block5_pool;
+  for (std::size_t row = 0; row < scores_; ++row) {
+    GRADCAM_TRY(const Tensor one, Tensor::from(pool.shape(), product.values().subspan(
+                                                                 row * pool.size(), pool.size())));
+    GRADCAM_TRY(Tensor own, hand_out(one, layer));
+    map_gradients_.push_back(std::move(own));
   }
   return {};
 }
 
-void Member::add_sums(std::span<const Message> received) {
-  for (const Message& message : received) {
-    std::ranges::transform(message.values.values(), gradient_.values(), gradient_.data(),
-                           std::plus<float>());
+/// The same through a convolution of block 4 or 5.
+Result<void> Member::backward_channels(std::size_t layer, std::span<const Message> received) {
+  const bool has_any = has_part(layer, share().member);
+  if (has_any) {
+    GRADCAM_CHECK_OK(enter_map(layer, received));
+    GRADCAM_CHECK_OK(mask(layer));
   }
+  for (Tensor& gradient : map_gradients_) {
+    Tensor product;
+    if (has_any) {
+      GRADCAM_TRY(product, model_.backward_through(layer, gradient));
+    } else {
+      GRADCAM_TRY(product, Tensor::zeros(output(layer - 1).shape()));
+    }
+    GRADCAM_TRY(gradient, hand_out(product, layer));
+  }
+  return {};
 }
 
-/// sum_k alpha_k A_k over the channels k of block5_conv3 that are this member's.
-Result<void> Member::map_own_channels() {
-  const Tensor& activation = activations_.block5_conv3();
-  const std::size_t cells = activation.dim(0) * activation.dim(1);
-  const std::size_t channels = activation.dim(2);
-  raw_maps_.assign(classes_.size() * cells, 0.0);
-  // Pooling windows do not overlap, so alpha is the sum over block5_pool, divided by the number of
-  // positions of block5_conv3.
-  for (float& sum : gradient_.values()) sum /= static_cast<float>(cells);
-  for (std::size_t row = 0; row < classes_.size(); ++row) {
-    weighted_sums(activation.data(), cells, channels, gradient_.data() + row * channels,
-                  raw_maps_.data() + row * cells);
+/// Prepares the way back through a convolution of blocks 1 to 3.
+Result<void> Member::share_border(std::size_t layer, std::span<const Message> received) {
+  if (!has_part(layer, share().member)) return {};
+  GRADCAM_CHECK_OK(enter_map(layer, received));
+  GRADCAM_CHECK_OK(mask(layer));
+  const Conv3x3Spec& spec = model_.conv_[layer].spec;
+  for (const Tensor& gradient : map_gradients_) {
+    const std::size_t row = row_floats(gradient);
+    if (spec.pad_top == 0) GRADCAM_CHECK_OK(send(above(), gradient.values().first(row)));
+    if (spec.pad_bottom == 0) GRADCAM_CHECK_OK(send(below(), gradient.values().last(row)));
   }
-  if (share().member == 0 || channels == 0) return {};
-  const std::vector<float> values(raw_maps_.begin(), raw_maps_.end());
-  return send(0, values);
+  return {};
+}
+
+/// From the gradient at this member's rows of a convolution's output, and at those next to them, to
+/// that at its rows of the input.
+Result<void> Member::backward_strip(std::size_t layer, std::span<const Message> received) {
+  if (!has_part(layer, share().member)) return {};
+  const Conv3x3Spec& spec = model_.conv_[layer].spec;
+  for (std::size_t i = 0; i < map_gradients_.size(); ++i) {
+    Tensor& own = map_gradients_[i];
+    const std::size_t row = row_floats(own);
+    const std::size_t above = 1 - spec.pad_top;
+    const std::size_t rows = own.dim(0) + above + 1 - spec.pad_bottom;
+    GRADCAM_TRY(Tensor gradient, Tensor::zeros({rows, own.dim(1), own.dim(2)}));
+    std::ranges::copy(own.values(), gradient.data() + above * row);
+    // The rows from above come first, if there are any.
+    if (above > 0) std::ranges::copy(received[i].values.values(), gradient.data());
+    if (spec.pad_bottom == 0) {
+      const Message& message = received[above * scores_ + i];
+      std::ranges::copy(message.values.values(), gradient.data() + (rows - 1) * row);
+    }
+    GRADCAM_TRY(own, model_.backward_through(layer, gradient));
+  }
+  return {};
+}
+
+/// Completes the gradients at a map layer with the others' contributions, and takes them back
+/// through the max-pool that may follow it.
+Result<void> Member::enter_map(std::size_t layer, std::span<const Message> received) {
+  for (std::size_t i = 0; i < received.size(); ++i) {
+    add(received[i].values.values(), map_gradients_[i % scores_]);
+  }
+  if (layer == kBlock5Pool || !kEndsBlock[layer]) return {};
+  GRADCAM_CHECK_OK(own_map(layer));
+  for (Tensor& gradient : map_gradients_) {
+    GRADCAM_TRY(gradient, max_pool_backward(activations_.map(layer), gradient));
+  }
+  return {};
+}
+
+/// Takes the gradients back through a convolution's ReLU.
+Result<void> Member::mask(std::size_t layer) {
+  GRADCAM_TRY(const auto outputs, own_map(layer));
+  for (Tensor& gradient : map_gradients_) relu_backward(outputs, gradient.values());
+  return {};
+}
+
+/// Gives the other members their parts of a layer's product for its inputs; returns this one's.
+Result<Tensor> Member::hand_out(const Tensor& product, std::size_t layer) {
+  for (std::size_t member = 0; member < share().members; ++member) {
+    if (member == share().member || own_part(layer).empty()) continue;
+    GRADCAM_TRY(Tensor values, cut(product, layer - 1, member));
+    if (!values.empty()) outbox_.push_back({member, std::move(values)});
+  }
+  return cut(product, layer - 1, share().member);
+}
+
+/// This member's part of a convolution's output before pooling; valid until asked again.
+Result<std::span<const float>> Member::own_map(std::size_t layer) {
+  if (kEndsBlock[layer] && layer != kBlock5Conv3 && activations_.unpooled[layer].empty()) {
+    GRADCAM_TRY(activations_.unpooled[layer],
+                conv2d_forward_unpooled(*model_.conv_[layer].kernel, activations_.conv[layer - 1]));
+  }
+  const Tensor& map = activations_.map(layer);
+  if (kEndsBlock[layer] || share().members == 1) return map.values();
+  if (layer < kStripLayers) {
+    const std::size_t row = row_floats(map);
+    const std::size_t first = 1 - model_.conv_[layer + 1].spec.pad_top;
+    const std::size_t rows = strip(share().member, pools_before(layer)).size();
+    return map.values().subspan(first * row, rows * row);
+  }
+  GRADCAM_TRY(own_map_, cut(map, layer, share().member));
+  return own_map_.values();
+}
+
+// --- Ablation
+
+/// This member's outputs of a dense layer without each of the channels, and with all of them.
+Result<void> Member::ablate(std::size_t layer, std::span<const Message> received) {
+  for (const auto& [from, values] : received) {
+    set_columns(values.values(), part(layer - 1, from), model_.outputs(layer - 1), ablated_);
+  }
+  GRADCAM_TRY(Tensor own, layer == kFc1 ? dense(layer).forward_without_channels(
+                                              activations_.block5_pool, channels_)
+                                        : dense(layer).forward_rows(ablated_));
+  if (layer != kPredictions) {
+    relu_forward(own.values());
+    GRADCAM_CHECK_OK(send_to_others(own.values()));
+  }
+  GRADCAM_TRY(ablated_, Tensor::zeros({own.dim(0), model_.outputs(layer)}));
+  set_columns(own.values(), own_part(layer), model_.outputs(layer), ablated_);
+  return {};
+}
+
+// --- Gathering
+
+/// Completes this member's part of what is wanted of a map layer, and gives it to member 0: its
+/// part of the activation, if it alone has it; of each gradient; and its logits of an ablation.
+Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Message> received) {
+  own_parts_.clear();
+  if (has_part(map_layer, share().member)) {
+    if (only_means_) {
+      for (const Message& message : received) add(message.values.values(), gradient_);
+      const Shape own = part_shape(map_layer, share().member);
+      for (float& sum : gradient_.values()) sum /= static_cast<float>(own[0] * own[1]);
+    } else if (scores_ > 0) {
+      GRADCAM_CHECK_OK(enter_map(map_layer, received));
+    }
+    if (is_divided(map_layer)) {
+      GRADCAM_TRY(const auto values, own_map(map_layer));
+      GRADCAM_TRY(Tensor copy, Tensor::from({values.size()}, values));
+      own_parts_.push_back(std::move(copy));
+    }
+    if (only_means_) own_parts_.push_back(std::move(gradient_));
+    for (Tensor& gradient : map_gradients_) own_parts_.push_back(std::move(gradient));
+  }
+  if (!ablated_.empty() && !own_part(kPredictions).empty()) {
+    GRADCAM_TRY(Tensor logits, cut(ablated_, kPredictions, share().member));
+    own_parts_.push_back(std::move(logits));
+  }
+  if (share().member == 0) return {};
+  for (Tensor& part : own_parts_) outbox_.push_back({0, std::move(part)});
+  return {};
+}
+
+/// Puts together what all members have of a map layer.
+Result<void> Member::gather(std::size_t map_layer, std::span<const Message> received) {
+  const std::size_t channels = model_.outputs(std::min(map_layer, kLastConv));
+  const std::size_t side = part_shape(map_layer, 0)[1];
+  const Shape whole = {side, side, channels};
+  if (is_divided(map_layer)) {
+    GRADCAM_TRY(gathered_.activation, Tensor::zeros(whole));
+  } else {
+    GRADCAM_TRY(gathered_.activation, activations_.map(map_layer).clone());
+  }
+  for (std::size_t i = 0; i < scores_; ++i) {
+    GRADCAM_TRY(Tensor gradient, Tensor::zeros(only_means_ ? Shape{1, 1, channels} : whole));
+    gathered_.gradients.push_back(std::move(gradient));
+  }
+  if (!ablated_.empty()) {
+    GRADCAM_TRY(gathered_.logits, Tensor::zeros({ablated_.dim(0), model_.classes()}));
+  }
+  auto next = received.begin();
+  for (std::size_t member = 0; member < share().members; ++member) {
+    auto own = own_parts_.cbegin();
+    const auto take_next = [&]() -> std::span<const float> {
+      return member == 0 ? (own++)->values() : (next++)->values.values();
+    };
+    if (has_part(map_layer, member)) {
+      if (is_divided(map_layer)) place(take_next(), map_layer, member, gathered_.activation);
+      const std::size_t part_channels = part(kLastConv, member).size();
+      const auto means = only_means_ ? take_next() : std::span<const float>();
+      for (std::size_t i = 0; i < scores_; ++i) {
+        place(only_means_ ? means.subspan(i * part_channels, part_channels) : take_next(),
+              map_layer, member, gathered_.gradients[i]);
+      }
+    }
+    const Range logits = part(kPredictions, member);
+    if (!ablated_.empty() && !logits.empty()) {
+      set_columns(take_next(), logits, model_.classes(), gathered_.logits);
+    }
+  }
+  own_parts_.clear();
+  return {};
 }
 
 }  // namespace gradcam

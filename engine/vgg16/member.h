@@ -24,15 +24,33 @@ enum class Progress {
   kDone,     ///< what was begun is finished
 };
 
-/// One of N equal members that run a VGG16 together (see partition.h): a forward pass, and
-/// Grad-CAM of any number of classes after it. A state machine without threads and without I/O:
-/// whoever drives it lets it `step`, carries its messages to the other members, and gives it
-/// theirs. Messages of one member to another must arrive in the order in which they were sent.
+/// What a gradient is wanted for, and where.
+struct GradientRequest {
+  /// The gradient of each score at the logits, [scores, classes]; see Vgg16::backward_to_fc1.
+  Tensor seeds;
+  std::size_t layer = kBlock5Conv3;  ///< a map layer
+  /// At block5_conv3 and block5_pool, the means over positions alone, which cost next to nothing.
+  bool only_means = false;
+};
+
+/// What member 0 has of a map layer once all members have brought their parts together.
+struct Gathered {
+  Tensor activation;              ///< the layer's output before pooling, [H, W, C]
+  std::vector<Tensor> gradients;  ///< of each score, [H, W, C]; of means alone, [1, 1, C]
+  Tensor logits;                  ///< of an ablation: without each of the channels, and with all
+};
+
+/// One of N equal members that run a VGG16 together (see partition.h): a forward pass, and what
+/// heatmaps take of a layer after it. A state machine without threads and without I/O: whoever
+/// drives it lets it `step`, carries its messages to the other members, and gives it theirs.
+/// Messages of one member to another must arrive in the order in which they were sent.
 ///
 /// Blocks 1 to 3 exchange one row with the strips above and below before each convolution; from
 /// block3_pool on, every member gets the whole output of each layer and computes its part of the
-/// next. Backward, members add up partial products: each has its rows of the dense layers and its
-/// channels of block5_conv3. A step takes as long as one layer.
+/// next. Backward it is the same in reverse: through the dense layers and blocks 5 and 4, each
+/// member multiplies the gradient at its own outputs, and the products for the inputs are added up
+/// by the members whose outputs those are; through blocks 3 to 1 strips exchange a row of the
+/// gradient. A step takes as long as one layer.
 class Member {
  public:
   /// model: its share of the weights; with all of them it is the only member.
@@ -49,12 +67,19 @@ class Member {
 
   /// Forgets everything under way and begins a forward pass. Member 0 is given the input [size,
   /// size, 3] as `preprocess` gives it, the others null. All members must have begun before one of
-  /// them is given a message.
-  Result<void> begin_forward(const Tensor* input);
+  /// them is given a message. `look_at` is the map layer that gradients will be wanted of, if that
+  /// is known: then what is pooled away behind it is kept, and need not be computed again.
+  Result<void> begin_forward(const Tensor* input, std::size_t look_at = kBlock5Conv3);
 
-  /// After a forward pass: begins to compute, for each of these classes, the raw Grad-CAM map at
-  /// block5_conv3. All members are given the same classes.
-  Result<void> begin_explain(std::span<const std::size_t> classes);
+  /// After a forward pass: begins to bring together, at member 0, the output of a map layer and the
+  /// gradients of scores at it; without scores, the output alone. All members are asked for the
+  /// same.
+  Result<void> begin_gradients(GradientRequest request);
+
+  /// After a forward pass: begins to bring together, at member 0, the output of block5_conv3 or
+  /// block5_pool and the logits without each of some of its channels, as
+  /// Vgg16::fc1_without_channels and logits_from_fc1 give them. All members are asked for the same.
+  Result<void> begin_ablation(std::size_t layer, std::vector<std::size_t> channels);
 
   /// Takes a message of another member.
   Result<void> receive(std::size_t from, Tensor values);
@@ -72,14 +97,28 @@ class Member {
   /// The messages that the last steps, or `begin_forward`, have left to be sent.
   std::vector<Message> take_messages();
 
-  /// Of member 0, after `begin_explain` is done: sum_k alpha_k A_k without ReLU, [classes, H, W] of
-  /// block5_conv3.
-  std::span<const double> raw_maps() const { return raw_maps_; }
+  /// Of member 0, once what was begun after a forward pass is done.
+  const Gathered& gathered() const { return gathered_; }
 
  private:
+  /// What is done at a layer (0 to 15); members go through the same stages.
+  enum class Work {
+    kForward,      // its outputs
+    kEnd,          // of the forward pass: all logits are here
+    kBackward,     // from the gradient at its outputs to that at its inputs
+    kShareBorder,  // of a strip: the gradient at its outputs; the rows that others need of it
+    kAblate,       // its outputs without each of some channels of block5_pool
+    kSend,         // this member's part of what is gathered
+    kGather,       // at member 0
+  };
+  struct Stage {
+    Work work;
+    std::size_t layer;
+  };
   struct Expected {
     std::size_t member;
     std::size_t floats;
+    std::size_t messages = 1;  // of so many floats each
   };
 
   explicit Member(Vgg16 model) : model_(std::move(model)) {}
@@ -101,20 +140,45 @@ class Member {
     return const_cast<Tensor&>(std::as_const(*this).output(layer));
   }
 
+  const Stage& stage() const { return stages_[next_]; }
+  bool is_idle() const { return next_ == stages_.size(); }
+  void forget();
+  Result<void> check_classified() const;
+
+  std::size_t part_floats(std::size_t layer, std::size_t member) const;
+  Shape part_shape(std::size_t map_layer, std::size_t member) const;
+  bool has_part(std::size_t map_layer, std::size_t member) const;
+  Result<Tensor> cut(const Tensor& whole, std::size_t layer, std::size_t member) const;
+  void place(std::span<const float> values, std::size_t map_layer, std::size_t member,
+             Tensor& whole) const;
+
   std::vector<Expected> expected() const;
   void expect_outputs(std::size_t layer, std::vector<Expected>& list) const;
-  void expect_sums(std::size_t layer, std::vector<Expected>& list) const;
-  bool is_here(const Expected& message) const;
-  Result<std::vector<Message>> take(const std::vector<Expected>& messages);
+  void expect_border(std::size_t layer, std::vector<Expected>& list) const;
+  void expect_products(std::size_t layer, std::vector<Expected>& list) const;
+  void expect_gathered(std::size_t layer, std::vector<Expected>& list) const;
+  Result<std::vector<Message>> take(const std::vector<Expected>& list);
 
   Result<void> run_stage(std::span<const Message> received);
   void take_outputs(std::size_t layer, std::span<const Message> received);
   Result<void> forward_strip(std::size_t layer);
   Result<void> forward_channels(std::size_t layer);
   Result<void> forward_dense(std::size_t layer);
-  Result<void> backward(std::size_t layer, const Tensor& gradient);
-  void add_sums(std::span<const Message> received);
-  Result<void> map_own_channels();
+  Result<void> convolve(std::size_t layer, const Tensor& x, float* y);
+
+  Result<void> backward_dense(std::size_t layer, std::span<const Message> received);
+  Result<void> backward_channels(std::size_t layer, std::span<const Message> received);
+  Result<void> share_border(std::size_t layer, std::span<const Message> received);
+  Result<void> backward_strip(std::size_t layer, std::span<const Message> received);
+  Result<void> enter_map(std::size_t layer, std::span<const Message> received);
+  Result<void> mask(std::size_t layer);
+  Result<Tensor> hand_out(const Tensor& product, std::size_t layer);
+  Result<std::span<const float>> own_map(std::size_t layer);
+
+  Result<void> ablate(std::size_t layer, std::span<const Message> received);
+
+  Result<void> send_gathered(std::size_t layer, std::span<const Message> received);
+  Result<void> gather(std::size_t layer, std::span<const Message> received);
 
   Result<void> send(std::size_t to, std::span<const float> values);
   Result<void> send_to_others(std::span<const float> values);
@@ -122,12 +186,24 @@ class Member {
   Vgg16 model_;
   Activations activations_;
   Tensor input_;  // the strip of it, with the rows next to it that block1_conv1 needs
-  std::size_t stage_ = 0;
-  std::size_t end_ = 0;  // the stage before which it stops
+  std::vector<Stage> stages_;
+  std::size_t next_ = 0;  // of the stages
   bool is_classified_ = false;
-  std::vector<std::size_t> classes_;
-  Tensor gradient_;  // at this member's part of a layer: [classes, part], summed over the members
-  std::vector<double> raw_maps_;
+  std::size_t look_at_ = kBlock5Conv3;
+
+  // Under way after a forward pass: the gradient of each score at this member's part of a layer's
+  // output, added up over the members; of dense layers, or of means alone, in one matrix, [scores,
+  // part]; of maps one by one.
+  std::size_t scores_ = 0;
+  bool only_means_ = false;
+  Tensor gradient_;
+  std::vector<Tensor> map_gradients_;
+  std::vector<std::size_t> channels_;  // of block5_pool to be ablated
+  Tensor ablated_;                     // the output of a dense layer without each of them
+  Tensor own_map_;                     // columns of a map that all members have
+  std::vector<Tensor> own_parts_;      // of what is gathered
+  Gathered gathered_;
+
   std::array<std::vector<Tensor>, kMaxMembers> inbox_;  // by sender, the oldest first
   std::vector<Message> outbox_;
 };

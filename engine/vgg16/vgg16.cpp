@@ -213,8 +213,8 @@ std::vector<Prediction> Vgg16::predictions(const Activations& activations) const
   return result;
 }
 
-Result<Tensor> Vgg16::seed(std::span<const std::size_t> classes, Range rows) const {
-  GRADCAM_TRY(Tensor seed, Tensor::zeros({classes.size(), rows.size()}));
+Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
+  GRADCAM_TRY(Tensor seeds, Tensor::zeros({classes.size(), this->classes()}));
   for (std::size_t i = 0; i < classes.size(); ++i) {
     const std::size_t index = classes[i];
     if (index >= this->classes()) {
@@ -222,15 +222,9 @@ Result<Tensor> Vgg16::seed(std::span<const std::size_t> classes, Range rows) con
                   "class " + std::to_string(index) + " does not exist; the model has " +
                       std::to_string(this->classes()) + " classes, counted from 0");
     }
-    if (index >= rows.begin && index < rows.end) {
-      seed.data()[i * rows.size() + index - rows.begin] = 1;
-    }
+    seeds.data()[i * this->classes() + index] = 1;
   }
-  return seed;
-}
-
-Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
-  return seed(classes, {0, this->classes()});
+  return seeds;
 }
 
 Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations,
@@ -274,7 +268,8 @@ Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Te
   if (layer >= kBlock5Pool) return pool_gradient.clone();
   GRADCAM_TRY(Tensor gradient, backward_to_block5_conv3(activations, pool_gradient));
   for (std::size_t i = kBlock5Conv3; i > layer; --i) {
-    GRADCAM_TRY(gradient, backward_through(activations, std::move(gradient), i, rule));
+    relu_backward_by(rule, activations.map(i).values(), gradient.values());
+    GRADCAM_TRY(gradient, backward_through(i, gradient));
     if (!conv_[i - 1].spec.pool) continue;
     if (activations.map(i - 1).empty()) return std::unexpected(not_complete(i - 1));
     GRADCAM_TRY(gradient, max_pool_backward(activations.map(i - 1), gradient));
@@ -285,12 +280,11 @@ Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Te
 Result<Tensor> Vgg16::backward_to_input(const Activations& activations, const Tensor& pool_gradient,
                                         ReluRule rule) const {
   GRADCAM_TRY(Tensor gradient, backward_to_layer(activations, pool_gradient, 0, rule));
-  return backward_through(activations, std::move(gradient), 0, rule);
+  relu_backward_by(rule, activations.map(0).values(), gradient.values());
+  return backward_through(0, gradient);
 }
 
-Result<Tensor> Vgg16::backward_through(const Activations& activations, Tensor gradient,
-                                       std::size_t layer, ReluRule rule) const {
-  relu_backward_by(rule, activations.map(layer).values(), gradient.values());
+Result<Tensor> Vgg16::backward_through(std::size_t layer, const Tensor& gradient) const {
   const Conv& conv = conv_[layer];
   const Conv3x3* transpose = nullptr;
   std::unique_ptr<Conv3x3> passing;
@@ -307,9 +301,10 @@ Result<Tensor> Vgg16::backward_through(const Activations& activations, Tensor gr
   return conv2d_backward(*transpose, gradient);
 }
 
-Result<Tensor> Vgg16::fc1_without_channels(const Tensor& pool) const {
+Result<Tensor> Vgg16::fc1_without_channels(const Tensor& pool,
+                                           std::span<const std::size_t> channels) const {
   GRADCAM_CHECK_OK(check_whole());
-  return fc1_.forward_without_channels(pool);
+  return fc1_.forward_without_channels(pool, channels);
 }
 
 Result<Tensor> Vgg16::logits_from_fc1(Tensor fc1) const {

@@ -157,9 +157,10 @@ class Vgg16 {
   Result<Tensor> backward_to_input(const Activations& activations, const Tensor& pool_gradient,
                                    ReluRule rule = ReluRule::kGradient) const;
 
-  /// What the sum that enters fc1's ReLU would be if each channel of `pool`, of the shape of
-  /// block5_pool, were zero, and, as the last row, what it is: [C + 1, fc1].
-  Result<Tensor> fc1_without_channels(const Tensor& pool) const;
+  /// What the sum that enters fc1's ReLU would be if each of these channels of `pool`, of the shape
+  /// of block5_pool, were zero, and, as the last row, what it is: [channels + 1, fc1].
+  Result<Tensor> fc1_without_channels(const Tensor& pool,
+                                      std::span<const std::size_t> channels) const;
 
   /// The logits [n, classes] for n sums that enter fc1's ReLU, [n, fc1].
   Result<Tensor> logits_from_fc1(Tensor fc1) const;
@@ -195,14 +196,11 @@ class Vgg16 {
 
   Result<void> check_whole() const;
   static Result<void> check_finite(const Tensor& logits);
-  /// The gradient of each class's logit at the logits in `rows`: [classes, rows].
-  Result<Tensor> seed(std::span<const std::size_t> classes, Range rows) const;
   /// Outputs of a layer (0 to 15), of all members together.
   std::size_t outputs(std::size_t layer) const { return info_.layers[layer].weight[0]; }
 
-  /// From the output of convolution `layer`, before pooling, to its input.
-  Result<Tensor> backward_through(const Activations& activations, Tensor gradient,
-                                  std::size_t layer, ReluRule rule) const;
+  /// From the sum that enters the ReLU of convolution `layer` to its input.
+  Result<Tensor> backward_through(std::size_t layer, const Tensor& gradient) const;
   /// Everything behind a convolution's output in `activations`.
   Result<void> forward_behind(std::size_t layer, Activations& activations) const;
   Result<void> forward_dense(Activations& activations) const;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "explain/together.h"
 #include "support/random.h"
 #include "vgg16/loader.h"
 #include "vgg16/member.h"
@@ -29,16 +30,22 @@ struct Members {
     return all;
   }
 
-  Result<void> forward(const Tensor& input) {
+  Result<void> forward(const Tensor& input, std::size_t look_at = kBlock5Conv3) {
     for (std::size_t i = 0; i < members.size(); ++i) {
-      GRADCAM_CHECK_OK(members[i].begin_forward(i == 0 ? &input : nullptr));
+      GRADCAM_CHECK_OK(members[i].begin_forward(i == 0 ? &input : nullptr, look_at));
     }
     return run();
   }
 
-  Result<void> explain(std::span<const std::size_t> classes) {
-    for (Member& member : members) GRADCAM_CHECK_OK(member.begin_explain(classes));
-    return run();
+  /// A map for each of the classes, after a forward pass.
+  Result<std::vector<Heatmap>> explain(std::span<const std::size_t> classes,
+                                       const Method& method = methods().front(),
+                                       std::size_t layer = kBlock5Conv3) {
+    for (Member& member : members) {
+      GRADCAM_CHECK_OK(begin_together(member, method, classes, layer));
+    }
+    GRADCAM_CHECK_OK(run());
+    return maps_together(members.front(), method, classes);
   }
 
   Result<void> run() {

@@ -33,9 +33,9 @@ export async function makeHelperApi(
         engine.useHead(head);
         return null;
       }),
-    forward: (run) => together(run, () => engine.beginForward()),
-    explain: (run, classes) =>
-      together(run, () => engine.beginExplain(classes)),
+    forward: (run, layer) => together(run, () => engine.beginForward(layer)),
+    explain: (run, classes, how) =>
+      together(run, () => engine.beginExplain(classes, how)),
     stop: (run) => member?.stop(run),
     ping: () => {},
   };

@@ -7,6 +7,8 @@
 import { proxy, transfer, type Remote } from 'comlink';
 import {
   EngineError,
+  USUAL_LAYER,
+  USUAL_METHOD,
   type Classification,
   type Engine,
   type Evidence,
@@ -42,9 +44,13 @@ export interface HelperApi {
   /** `Engine.useHead`. */
   useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
   /** Takes part in classifying the photo of the first worker. */
-  forward(run: number): Promise<Outcome<null>>;
+  forward(run: number, layer?: string): Promise<Outcome<null>>;
   /** Takes part in explaining these classes. */
-  explain(run: number, classes: readonly number[]): Promise<Outcome<null>>;
+  explain(
+    run: number,
+    classes: readonly number[],
+    how: ExplainOptions,
+  ): Promise<Outcome<null>>;
   /** Ends a run, which then fails, or will not begin. */
   stop(run: number): void;
   /** Answers, as long as it lives. */
@@ -78,9 +84,6 @@ class HelperLost extends Error {
     super(reason);
   }
 }
-
-/** The layer whose maps members have between them. */
-const LAST_LAYER = 'block5_conv3';
 
 /** The code of what was stopped. */
 export const STOPPED = 'stopped';
@@ -203,7 +206,7 @@ export class Team {
     return this.withoutLost(true, async () => {
       const result = [];
       for (const view of views) {
-        await this.classify(view);
+        await this.classify(undefined, view);
         result.push(this.engine.features());
       }
       this.isClassified = false;
@@ -221,9 +224,10 @@ export class Team {
     choose: (classification: Classification) => readonly number[],
     how: ExplainOptions = {},
   ): Promise<{ classification: Classification; explanation: Explanation }> {
+    this.isStopped = false;
     return this.withoutLost(true, async () => {
       await (this.canRun(how) ? this.gather() : this.dissolve());
-      const classification = await this.classify();
+      const classification = await this.classify(how.layer);
       const explanation = await this.mapsOf(choose(classification), how);
       return { classification, explanation };
     });
@@ -238,7 +242,7 @@ export class Team {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
       if (!this.canRun(how)) await this.dissolve();
-      if (!this.isClassified) await this.classify();
+      if (!this.isClassified) await this.classify(how.layer);
       return this.mapsOf(classes, how, report);
     });
   }
@@ -256,17 +260,18 @@ export class Team {
   /** What the Grad-CAM map of a class of the photo that the engine holds was made of. */
   evidence(index: number): Promise<Evidence> {
     return this.withoutLost(true, async () => {
-      await this.dissolve();
       if (!this.isClassified) await this.classify();
-      return this.engine.evidence(index);
+      await this.explainTogether([index], {});
+      return this.engine.evidence();
     });
   }
 
   /** Whether the maps of all classes come at nearly the price of one. */
-  isQuick({ method, layer }: ExplainOptions): boolean {
-    return (
-      (!method || method === 'gradcam') && (!layer || layer === LAST_LAYER)
-    );
+  isQuick({
+    method = USUAL_METHOD,
+    layer = USUAL_LAYER,
+  }: ExplainOptions): boolean {
+    return method === USUAL_METHOD && layer === USUAL_LAYER;
   }
 
   /** Whether a map takes many forward passes; after `classify`. */
@@ -282,14 +287,13 @@ export class Team {
 
   /** Whether members can do this together. */
   private canRun({
-    method = 'gradcam',
-    layer = LAST_LAYER,
+    method = USUAL_METHOD,
+    layer = USUAL_LAYER,
   }: ExplainOptions): boolean {
     const { methods } = this.engine.about();
-    const able = methods.some(
-      ({ name, together }) => together && name === method,
+    return methods.some(
+      ({ name, together }) => name === method && together.includes(layer),
     );
-    return able && layer === LAST_LAYER;
   }
 
   /** Gives the first worker all the weights. */
@@ -341,16 +345,17 @@ export class Team {
     });
   }
 
-  private async classify(view = 0): Promise<Classification> {
+  /** @param layer that will be asked about, if that is known */
+  private async classify(layer?: string, view = 0): Promise<Classification> {
     this.isClassified = false;
     let preprocess = 0;
     let start = 0;
     await this.together(
       () => {
-        ({ milliseconds: preprocess } = this.engine.beginForward(view));
+        ({ milliseconds: preprocess } = this.engine.beginForward(layer, view));
         start = performance.now();
       },
-      (api, run) => api.forward(run),
+      (api, run) => api.forward(run, layer),
     );
     const forward = performance.now() - start;
     const predictions = this.engine.predictions();
@@ -364,16 +369,25 @@ export class Team {
     how: ExplainOptions,
     report?: Report,
   ): Promise<Explanation> {
+    // Many forward passes would be for nothing.
+    if (classes.length === 0) return { maps: [], milliseconds: 0 };
     if (!this.canRun(how)) {
       return this.carryOut(this.engine.explainInPasses(classes, how), report);
     }
     const start = performance.now();
-    await this.together(
-      () => this.engine.beginExplain(classes),
-      (api, run) => api.explain(run, classes),
-    );
-    const explanation = this.engine.maps(how.method);
+    await this.explainTogether(classes, how);
+    const explanation = this.engine.maps();
     return { ...explanation, milliseconds: performance.now() - start };
+  }
+
+  private explainTogether(
+    classes: readonly number[],
+    how: ExplainOptions,
+  ): Promise<void> {
+    return this.together(
+      () => this.engine.beginExplain(classes, how),
+      (api, run) => api.explain(run, classes, how),
+    );
   }
 
   /** Lets the first worker do something pass by pass; in between it hears of other things. */

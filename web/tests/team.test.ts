@@ -267,25 +267,59 @@ test('a model that does not come in leaves room for the one before it', async ()
   await expectSameAnswer(team);
 });
 
+/** An engine with all the weights, which has classified the photo. */
+async function engineAlone(): Promise<Engine> {
+  const engine = await Engine.create(module);
+  await engine.loadModel(weights);
+  engine.decode(photo);
+  engine.classify();
+  return engine;
+}
+
+test.each([2, 3])(
+  '%i members make maps by every method that looks at a layer',
+  async (members) => {
+    const { team } = await makeTeam(members);
+    await team.load(weights);
+    team.engine.decode(photo);
+    await expectSameAnswer(team);
+    const { methods } = team.engine.about();
+    const able = methods.filter(({ together }) => together.length > 0);
+    expect(able.length).toBe(12);
+    const engine = await engineAlone();
+    const hows = [
+      ...able.map(({ name }) => ({ method: name })),
+      { method: 'layercam', layer: 'block5_pool' },
+      { method: 'gradcam++', layer: 'block4_conv3' },
+      { method: 'gradcam', layer: 'block2_conv2' },
+    ];
+    for (const how of hows) {
+      const { maps } = await team.explain([2], how);
+      const expected = engine.explain([2], how).maps[0]!;
+      expect(maps[0]!.status).toBe(expected.status);
+      expect(maps[0]!.max / expected.max).toBeCloseTo(1, 3);
+      expectClose(maps[0]!.values, expected.values, 1e-3);
+      expect(team.members).toBe(members);
+    }
+  },
+);
+
 test('a method that needs all weights in one place gets them', async () => {
   const { team } = await makeTeam(2);
   await team.load(weights);
   team.engine.decode(photo);
   await expectSameAnswer(team);
-  const how = { method: 'layercam', layer: 'block4_conv3' };
+  const how = { method: 'guided-gradcam' };
   const { maps } = await team.explain([2], how);
-  const engine = await Engine.create(module);
-  await engine.loadModel(weights);
-  engine.decode(photo);
-  engine.classify();
-  const [expected] = engine.explain([2], how).maps;
+  expect(team.members).toBe(1);
+  const [expected] = (await engineAlone()).explain([2], how).maps;
   expectClose(maps[0]!.values, expected!.values, 1e-3);
   // Then they divide them again.
   await expectSameAnswer(team);
   expect(team.members).toBe(2);
 });
 
-test('the evidence of a map adds up, and all weights are in one place for it', async () => {
+test('the evidence of a map adds up', async () => {
   const { team } = await makeTeam(2);
   await team.load(weights);
   team.engine.decode(photo);
@@ -293,6 +327,7 @@ test('the evidence of a map adds up, and all weights are in one place for it', a
   const { channels, total, rows, cols } = await team.evidence(2);
   expect(channels.length).toBe(6);
   expect(total).toBe(256);
+  expect(team.members).toBe(2);
   let before = 1;
   for (const { channel, alpha, share, values } of channels) {
     expect(channel).toBeLessThan(total);

@@ -99,19 +99,36 @@ TEST_F(TeamTest, RefusesWhatItCannotDo) {
       error_message(Team::load(oracle_fixture("tiny64.keras"), 9), ErrorCode::kInvalidArgument),
       "");
   EXPECT_NE(error_message(Team::load("no/such/file", 2), ErrorCode::kUnreadableFile), "");
-  ASSERT_OK_AND_ASSIGN(const Method method, find_method("layercam"));
+  ASSERT_OK_AND_ASSIGN(const Method method, find_method("guided-gradcam"));
   ASSERT_OK_AND_ASSIGN(Team team, Team::load(oracle_fixture("tiny64.keras"), 2));
   ASSERT_OK(team.forward(input_));
   const std::array<std::size_t, 1> classes = {0};
   const std::string message =
       error_message(team.explain(method, input_, classes), ErrorCode::kInvalidArgument);
-  EXPECT_NE(message.find("layercam"), std::string::npos) << message;
-  EXPECT_NE(message.find("gradcam and counterfactual"), std::string::npos) << message;
+  EXPECT_NE(message.find("guided-gradcam"), std::string::npos) << message;
+  EXPECT_NE(message.find("can run gradcam, gradcam++, "), std::string::npos) << message;
   for (const ExplainOptions& options :
-       {ExplainOptions{.layers = {3}}, ExplainOptions{.augment = true}}) {
+       {ExplainOptions{.layers = {}}, ExplainOptions{.layers = {kMapLayers}},
+        ExplainOptions{.augment = true}}) {
     EXPECT_NE(error_message(team.explain(methods().front(), input_, classes, options),
                             ErrorCode::kInvalidArgument),
               "");
+  }
+}
+
+TEST_F(TeamTest, FusesLayersAndSmoothsLikeOneWorker) {
+  const std::array<std::size_t, 2> classes = {3, 14};
+  ExplainOptions options{.layers = {6, kBlock5Conv3}, .principal_component = true};
+  ASSERT_OK_AND_ASSIGN(const Method method, find_method("layercam"));
+  ASSERT_OK_AND_ASSIGN(Team one, Team::load(oracle_fixture("tiny64.keras"), 1));
+  ASSERT_OK_AND_ASSIGN(Team team, Team::load(oracle_fixture("tiny64.keras"), 3));
+  ASSERT_OK(one.forward(input_));
+  ASSERT_OK(team.forward(input_));
+  ASSERT_OK_AND_ASSIGN(const auto expected, one.explain(method, input_, classes, options));
+  ASSERT_OK_AND_ASSIGN(const auto actual, team.explain(method, input_, classes, options));
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    EXPECT_EQ(actual[i].rows, expected[i].rows);
+    EXPECT_TRUE(close(actual[i].values, expected[i].values, 1e-4));
   }
 }
 

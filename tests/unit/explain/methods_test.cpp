@@ -77,7 +77,7 @@ TEST_P(CamMethod, UsesTheGradientAtBlock5Conv3) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run,
                        TinyRun::forward({"tiny64.keras", "tiny64"}, default_conv_algorithm(64)));
   ASSERT_OK_AND_ASSIGN(const Method method, find_method(GetParam().name));
-  ASSERT_OK_AND_ASSIGN(const auto maps, method.explain(context(run), run.classes));
+  ASSERT_OK_AND_ASSIGN(const auto maps, explain_by(method.cam, context(run), run.classes));
   ASSERT_EQ(maps.size(), run.classes.size());
   ASSERT_OK_AND_ASSIGN(const Tensor gradients, run.oracle.tensor("gradient/block5_conv3"));
   const Tensor& activation = run.activations.block5_conv3();
@@ -102,7 +102,7 @@ TEST(Methods, BeginWithGradCamAndAreFoundByName) {
   EXPECT_EQ(methods().front().name, "gradcam");
   for (const Method& method : methods()) {
     ASSERT_OK_AND_ASSIGN(const Method found, find_method(method.name));
-    EXPECT_EQ(found.explain, method.explain);
+    EXPECT_EQ(found.title, method.title);
     EXPECT_FALSE(method.title.empty());
     EXPECT_FALSE(method.about.empty());
   }
@@ -112,7 +112,7 @@ TEST(Methods, BeginWithGradCamAndAreFoundByName) {
 TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run,
                        TinyRun::forward({"tiny64.keras", "tiny64"}, default_conv_algorithm(64)));
-  ASSERT_OK_AND_ASSIGN(const auto maps, counterfactual(context(run), run.classes));
+  ASSERT_OK_AND_ASSIGN(const auto maps, explain_by(kCounterfactual, context(run), run.classes));
   ASSERT_OK_AND_ASSIGN(const Tensor alphas, run.oracle.tensor("alpha"));
   const std::size_t channels = alphas.dim(1);
   for (const std::size_t c : run.classes) {

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -89,11 +91,23 @@ TEST(Dense, TakesManyInputsAtOnceAndChannelsAway) {
     ASSERT_OK_AND_ASSIGN(const Tensor rows, Tensor::from({kChannels + 1, x.size()}, inputs));
     ASSERT_OK_AND_ASSIGN(const Tensor all, dense.forward_rows(rows));
     EXPECT_TRUE(close(all.values(), expected));
-    EXPECT_NE(error_message(dense.forward_without_channels(x), ErrorCode::kInvalidArgument), "");
+    std::array<std::size_t, kChannels> channels = {};
+    std::iota(channels.begin(), channels.end(), std::size_t{0});
+    EXPECT_NE(
+        error_message(dense.forward_without_channels(x, channels), ErrorCode::kInvalidArgument),
+        "");
     ASSERT_OK(x.reshape({1, 5, kChannels}));
-    ASSERT_OK_AND_ASSIGN(const Tensor ablated, dense.forward_without_channels(x));
+    ASSERT_OK_AND_ASSIGN(const Tensor ablated, dense.forward_without_channels(x, channels));
     EXPECT_EQ(ablated.shape(), all.shape());
     EXPECT_TRUE(close(ablated.values(), expected));
+    ASSERT_OK_AND_ASSIGN(const Tensor one, dense.forward_without_channels(x, {{1}}));
+    const std::size_t outputs = dense.outputs();
+    EXPECT_TRUE(std::ranges::equal(one.values().first(outputs),
+                                   ablated.values().subspan(outputs, outputs)));
+    EXPECT_TRUE(std::ranges::equal(one.values().last(outputs), ablated.values().last(outputs)));
+    EXPECT_NE(error_message(dense.forward_without_channels(x, {{kChannels}}),
+                            ErrorCode::kInvalidArgument),
+              "");
     EXPECT_NE(error_message(dense.forward_rows(x), ErrorCode::kInvalidArgument), "");
   }
 }

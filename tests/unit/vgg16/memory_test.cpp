@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "explain/grad_cam.h"
+#include "explain/together.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
@@ -115,7 +116,7 @@ TEST(Memory, DoesNotGrowFromPhotoToPhoto) {
       GRADCAM_CHECK_OK(member.begin_forward(&input));
       while (member.progress() == Progress::kReady) GRADCAM_CHECK_OK(member.step());
       GRADCAM_CHECK_OK(grad_cam(member.model(), member.activations(), classes));
-      GRADCAM_CHECK_OK(member.begin_explain(classes));
+      GRADCAM_CHECK_OK(begin_together(member, methods().front(), classes, kBlock5Conv3));
       while (member.progress() == Progress::kReady) GRADCAM_CHECK_OK(member.step());
       return {};
     };
