@@ -4,8 +4,8 @@ import { startCommandLine } from './process.mjs';
 import { spread } from './statistics.mjs';
 
 const ROUNDS = 2;
-const RUNS = 4;
-const WARM_UPS = 2;
+const RUNS = 3;
+const WARM_UPS = 1;
 /** Score-CAM's. */
 const CHANNELS = 8;
 
@@ -51,14 +51,15 @@ export async function methodTimes({ folder, page, program, cores, say }) {
   const handle = await startPage({ file: page, model, photo, workers: cores });
   let inPage;
   try {
-    inPage = await measure((map, runs) => askPage(handle, map, runs));
+    inPage = await measure((map, runs) => askPage(handle, map, runs), ROUNDS, MAPS);
   } finally {
     await handle.close();
   }
   say(`  the program, ${cores} threads`);
-  // Its workers do not divide the forward passes of Score-CAM.
+  // Its workers do not divide the forward passes of Score-CAM. It loads the model for each map.
   const natively = await measure(
     (map, runs) => askProgram({ program, photo, model, cores }, map, runs),
+    1,
     MAPS.filter(({ method }) => method !== 'scorecam'),
   );
   return [
@@ -73,9 +74,9 @@ export function overForward([{ maps }]) {
 }
 
 /** Every map some times, then all again, so that what disturbs the machine disturbs them alike. */
-async function measure(ask, maps = MAPS) {
+async function measure(ask, rounds, maps) {
   const runs = maps.map(() => []);
-  for (let round = 0; round < ROUNDS; ++round) {
+  for (let round = 0; round < rounds; ++round) {
     for (const [index, map] of maps.entries()) {
       runs[index].push(...(await ask(map, WARM_UPS + RUNS)).slice(WARM_UPS));
     }
@@ -89,36 +90,46 @@ async function measure(ask, maps = MAPS) {
   return { forward: spread(runs.flat().map(({ forward }) => forward)), maps: timed };
 }
 
-/** The forward pass of a photo with Grad-CAM comes before each, as the page is at its fastest. */
+/** Before each run comes the forward pass of a photo with Grad-CAM, as the page is at its fastest. */
 async function askPage(handle, map, runs) {
+  if (map.method === 'scorecam') return askSlowly(handle, map);
   const answers = [];
   for (let run = 0; run < runs; ++run) {
     await setMethod(handle.page, MAPS[0]);
     const { forward } = await handle.ask();
     await setMethod(handle.page, map);
-    const { milliseconds } = await askAtOnce(handle, map);
+    const { milliseconds } = await handle.ask();
     answers.push({ milliseconds, forward });
   }
   return answers;
 }
 
-const askAtOnce = ({ page, ask }, { method }) =>
-  method === 'scorecam' ? askSlowly(page) : ask();
-
 const setMethod = (page, { method, layer }) =>
   page.evaluate((how) => window.gradcam.setMethod(how), { method, layer, channels: CHANNELS });
 
-/** The page makes a slow map after it has shown the rest, and does not say how long it took. */
-function askSlowly(page) {
-  return page.evaluate(async () => {
-    const [line] = await window.gradcam.addPhotos(window.chosen.files);
-    if (line.error) throw new Error(line.error.message);
-    const start = performance.now();
-    await window.gradcam.explain(line.photo, line.top[1].label);
-    const milliseconds = line.milliseconds.forward + performance.now() - start;
-    window.gradcam.clear();
-    return { milliseconds };
-  });
+/**
+ * The page makes a slow map after it has shown the rest, and does not say how long it took. It
+ * loads the weights anew for it, so that this does not go to and fro.
+ */
+async function askSlowly({ page, ask }, map) {
+  await setMethod(page, MAPS[0]);
+  const forwards = [];
+  for (let run = 0; run < WARM_UPS + RUNS; ++run) forwards.push((await ask()).forward);
+  await setMethod(page, map);
+  const answers = [];
+  for (const forward of forwards) {
+    const milliseconds = await page.evaluate(async () => {
+      const [line] = await window.gradcam.addPhotos(window.chosen.files);
+      if (line.error) throw new Error(line.error.message);
+      const start = performance.now();
+      await window.gradcam.explain(line.photo, line.top[1].label);
+      const milliseconds = performance.now() - start;
+      window.gradcam.clear();
+      return line.milliseconds.forward + milliseconds;
+    });
+    answers.push({ milliseconds, forward });
+  }
+  return answers;
 }
 
 async function askProgram({ program, photo, model, cores }, { method, layer }, runs) {
