@@ -154,7 +154,7 @@ INSTANTIATE_TEST_SUITE_P(All, ExplainTest,
 class ExplainErrors : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto made = TinyRun::forward({"methods.keras", "methods"}, ConvAlgorithm::kDirect);
+    auto made = TinyRun::forward({"methods.keras", "methods"}, ConvAlgorithm::kReference);
     ASSERT_OK(made);
     run_.emplace(*std::move(made));
     ASSERT_OK_AND_ASSIGN(input_, run_->oracle.tensor("input"));

@@ -36,7 +36,7 @@ TEST(RankCorrelation, IsSpearmans) {
 class FaithfulnessTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto made = TinyRun::forward({"tiny64.keras", "tiny64"}, ConvAlgorithm::kDirect);
+    auto made = TinyRun::forward({"tiny64.keras", "tiny64"}, ConvAlgorithm::kReference);
     ASSERT_OK(made);
     run_.emplace(*std::move(made));
     ASSERT_OK_AND_ASSIGN(input_, run_->oracle.tensor("input"));

@@ -19,7 +19,7 @@
 namespace gradcam::testing {
 namespace {
 
-const LoadOptions kOptions = {.convolution = ConvAlgorithm::kDirect};
+const LoadOptions kOptions = {.convolution = ConvAlgorithm::kReference};
 
 class Loader : public ::testing::Test {
  protected:
