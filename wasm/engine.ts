@@ -299,6 +299,14 @@ export class Engine {
     this.wasm.gradcam_destroy(this.handle);
   }
 
+  /**
+   * Lets the browser compile the busiest loops well before a photo needs them, in some tens of
+   * milliseconds. Once is enough for all engines of a module.
+   */
+  warmUp(): void {
+    this.wasm.gradcam_warm_up();
+  }
+
   /** The memory that the engine has taken, in bytes; it gives none of it back. */
   get heapBytes(): number {
     return this.wasm.memory.buffer.byteLength;

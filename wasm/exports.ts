@@ -4,6 +4,7 @@ export interface Exports {
   _initialize?(): void;
   gradcam_alloc(bytes: number): number;
   gradcam_free(pointer: number): void;
+  gradcam_warm_up(): void;
   gradcam_create(): number;
   gradcam_destroy(engine: number): void;
   gradcam_message(engine: number): number;

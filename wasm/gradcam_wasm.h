@@ -21,6 +21,11 @@ typedef struct gradcam_engine gradcam_engine;
 void* gradcam_alloc(uint32_t bytes);
 void gradcam_free(void* pointer);
 
+/// Runs the loops of a network on zeros for some tens of milliseconds. Browsers compile a function
+/// twice: at once, and better when it has been busy for long; so the first photo need not wait for
+/// that. One engine does it for all that are made of the same compiled module.
+void gradcam_warm_up(void);
+
 /// A new engine without a model, or 0 when out of memory.
 gradcam_engine* gradcam_create(void);
 void gradcam_destroy(gradcam_engine* engine);

@@ -9,6 +9,8 @@ export async function makeHelperApi(
   module: WebAssembly.Module,
 ): Promise<HelperApi> {
   const engine = await Engine.create(module);
+  // While the first worker still unpacks the model.
+  engine.warmUp();
   let member: Member | undefined;
 
   const together = (run: number, begin: () => void) =>

@@ -43,7 +43,9 @@ const api: WorkerApi = {
   start: (compiled, texts, helpers, lowMemory, onLoss) =>
     outcome(async () => {
       module = compiled;
-      team = new Team(await Engine.create(module), reach(helpers), onLoss);
+      const engine = await Engine.create(module);
+      if (helpers.length === 0) engine.warmUp(); // else a helper does it
+      team = new Team(engine, reach(helpers), onLoss);
       team.lowMemory = lowMemory;
       ownModel = fromBase64(texts);
       return load(ownModel);

@@ -73,6 +73,13 @@ describe('an engine with a model', () => {
     expect(shares.at(-1)).toBe(1);
   });
 
+  test('warms up without forgetting what it has classified', () => {
+    engine.setPixels(picture(64, 64));
+    const { predictions } = engine.classify();
+    engine.warmUp();
+    expect(engine.predictions()).toEqual(predictions);
+  });
+
   test('classifies, explains and draws', () => {
     const photo = engine.setPixels(picture(320, 240));
     expect(photo).toMatchObject({ width: 320, height: 240 });

@@ -1,0 +1,70 @@
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "gradcam_wasm.h"
+#include "kernels/conv3x3.h"
+#include "kernels/gemv.h"
+#include "tensor/int4.h"
+
+using namespace gradcam;
+
+namespace {
+
+// Small enough for some tens of milliseconds in the browser's first, slow code, and large enough
+// that each loop has run for the millions of instructions after which it is compiled again. 49
+// tiles are cut into tile rows of both usual sizes.
+constexpr std::size_t kSide = 28;
+constexpr std::size_t kChannels = 32;
+constexpr int kConvolutions = 12;
+constexpr std::size_t kInputs = 4096;
+constexpr std::size_t kOutputs = 64;
+constexpr int kProducts = 4;
+constexpr std::size_t kClasses = 15;
+
+Result<void> run_convolutions(bool pool) {
+  const Conv3x3Spec spec = {
+      .in_channels = kChannels, .out_channels = kChannels, .relu = true, .pool = pool};
+  const std::vector<float> weights(kChannels * 9 * kChannels);
+  const std::array<float, kChannels> bias{};
+  GRADCAM_TRY(const auto kernel,
+              make_conv3x3(default_conv_algorithm(kChannels), spec, weights.data(), bias.data()));
+  GRADCAM_TRY(const Tensor input, Tensor::zeros({kSide, kSide, kChannels}));
+  GRADCAM_TRY(Tensor output, Tensor::zeros({kSide, kSide, kChannels}));
+  GRADCAM_TRY(Tensor workspace, Tensor::zeros({kernel->workspace_floats(kSide, kSide)}));
+  for (int i = 0; i < kConvolutions; ++i) {
+    GRADCAM_CHECK_OK(kernel->run(input.data(), kSide, kSide, output.data(), workspace.data()));
+  }
+  return {};
+}
+
+/// The product of a dense layer and its transposed one for one class and for many, in each format.
+void run_products() {
+  const std::vector<float> weights(kOutputs * kInputs);  // zero in every format
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(weights.data());
+  const auto* int8 = reinterpret_cast<const std::int8_t*>(bytes);
+  const auto* halves = reinterpret_cast<const Float16*>(bytes);
+  const std::vector<float> scale(kOutputs * kInputs / kInt4Block);
+  const std::vector<float> y(kClasses * kOutputs, 1.0f);
+  std::vector<float> x(kClasses * kInputs);
+  std::array<float, kOutputs> product;
+  for (int i = 0; i < kProducts; ++i) {
+    gemv(weights.data(), x.data(), kOutputs, kInputs, product.data());
+    gemv_f16(halves, x.data(), kOutputs, kInputs, product.data());
+    gemv(int8, scale.data(), x.data(), kOutputs, kInputs, product.data());
+    gemv_int4(bytes, scale.data(), kInt4Block, x.data(), kOutputs, kInputs, product.data());
+    for (const std::size_t rows : {std::size_t{1}, kClasses}) {
+      gemv_transposed(weights.data(), y.data(), rows, kOutputs, kInputs, x.data());
+    }
+  }
+}
+
+}  // namespace
+
+void gradcam_warm_up(void) {
+  for (const bool pool : {false, true}) {
+    if (!run_convolutions(pool)) return;  // without memory for this, loading a model will say so
+  }
+  run_products();
+}
