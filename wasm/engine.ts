@@ -317,13 +317,13 @@ export class Engine {
   }
 
   /**
-   * Loads a safetensors file piece by piece, so that it is never in memory as a whole. If that
-   * fails, the engine keeps the model it had.
+   * Loads a safetensors file piece by piece, so that it is never in memory as a whole. The
+   * engine keeps the model it had if the header does not fit a VGG16 and the file's size; after
+   * that, the two are not in memory together, and a failure leaves it without one.
    * Throws what `source` throws when it cannot be read.
    * @param progress is told the part already read, from 0 to 1.
    * @param share makes this engine one of several members that divide the model: it reads only
-   *   its share, and `classify` and `explain` are not for it. With `lowMemory`, the previous model
-   *   has gone if this one fails.
+   *   its share, and `classify` and `explain` are not for it.
    */
   async loadModel(
     source: Blob | Uint8Array | PieceReader,

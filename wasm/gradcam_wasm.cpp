@@ -43,11 +43,11 @@ Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> b
   GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
   GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes, size));
   GRADCAM_TRY(engine->loader, Vgg16Loader::begin(std::move(header), options));
-  if (options.low_memory) {
-    engine->member.reset();
-    engine->classified = false;
-    engine->input = {};
-  }
+  // Together they may not fit, and what a WebAssembly memory once had it never gives back.
+  engine->member.reset();
+  drop_passes(engine);
+  engine->classified = false;
+  engine->input = {};
   Json tensors = Json::array();
   const SafetensorsHeader& checked = engine->loader->header();
   for (std::size_t i = 0; i < checked.tensors.size(); ++i) {

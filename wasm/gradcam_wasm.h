@@ -53,8 +53,8 @@ int32_t gradcam_about(gradcam_engine* engine);
 /// {"tensors": [{"name": "...", "begin": absolute offset, "end": ..., "row_bytes": ...}, ...]} in
 /// file order. If this engine is only one of several `members` (counted from 0) that divide the
 /// model, these are the rows of its own share; with 1 member it has all of them. With `low_memory`
-/// other than 0 the weights of the convolutions stay as they are stored, which takes longer, and
-/// the previous model goes before the new one comes.
+/// other than 0 the weights of the convolutions stay as they are stored, which takes longer. A
+/// header that is refused changes nothing; otherwise the previous model goes, to make room.
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
                                    double file_bytes);
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
@@ -66,8 +66,7 @@ int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8
                              uint32_t count);
 /// Ends loading: {"architecture": "vgg16", "labels": [...], "classes": 15, "parameters": n,
 /// "preprocess": {...}, "source": "...", "license": "...", "layers": [{"name": "block1_conv1",
-/// "output": [224, 224, 64], "dtype": "F16"}, ...]}. On failure the previous model, if any, is
-/// kept, unless it had to go.
+/// "output": [224, 224, 64], "dtype": "F16"}, ...]}.
 int32_t gradcam_model_finish(gradcam_engine* engine);
 
 /// Puts the last layer in a head file (vgg16/head.h) in the place of the model's own, which 0 bytes
