@@ -41,11 +41,15 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
   return {};
 }
 
-ConvAlgorithm choose_algorithm(const LoadOptions& options, std::size_t in_channels) {
+/// Weights that are stored in 8 bits or less stay so: transformed, they would take nine times the
+/// memory and more.
+ConvAlgorithm choose_algorithm(const LoadOptions& options, std::size_t in_channels,
+                               WeightFormat format) {
   if (options.convolution) return *options.convolution;
-  constexpr std::size_t kColours = 3;  // block1_conv1 has few weights, and Winograd is slow on it
-  return options.low_memory && in_channels > kColours ? ConvAlgorithm::kWinogradLean
-                                                      : default_conv_algorithm(in_channels);
+  constexpr std::size_t kColours = 3;  // block1_conv1 has few weights
+  const bool stays = options.low_memory || format != WeightFormat::kFloat;
+  return stays && in_channels > kColours ? ConvAlgorithm::kWinogradLean
+                                         : default_conv_algorithm(in_channels);
 }
 
 /// What the file holds, and what will run it.
@@ -63,7 +67,7 @@ std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const We
                    .algorithm = "gemv"};
     if (i < kConvLayers) {
       info.output = {side, side, layer.shape[0]};
-      info.algorithm = conv_algorithm_name(choose_algorithm(options, layer.shape[3]));
+      info.algorithm = conv_algorithm_name(choose_algorithm(options, layer.shape[3], layer.format));
       if (kEndsBlock[i]) side /= 2;
     }
     layers.push_back(std::move(info));
@@ -150,7 +154,7 @@ bool Vgg16Loader::keeps(std::size_t layer) const {
 }
 
 ConvAlgorithm Vgg16Loader::algorithm(std::size_t layer) const {
-  return choose_algorithm(options_, map_.layers[layer].shape[3]);
+  return choose_algorithm(options_, map_.layers[layer].shape[3], format(layer));
 }
 
 bool Vgg16Loader::keeps_float16(std::size_t layer) const {
@@ -261,7 +265,7 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
   Pending pending = std::exchange(pending_[layer], {});
   Vgg16::Conv& conv = conv_[layer];
   conv.spec = conv_spec(layer);
-  conv.backward = choose_algorithm(options_, own_shape(layer)[0]);
+  conv.backward = choose_algorithm(options_, own_shape(layer)[0], format(layer));
   conv.transpose = std::make_unique<Vgg16::Transpose>();
   if (keeps(layer)) {
     GRADCAM_TRY(const Tensor bias, pending.bias.clone());

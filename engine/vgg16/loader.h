@@ -19,7 +19,8 @@ struct LoadOptions {
   /// The convolution algorithm of every layer; by default the fastest for each.
   std::optional<ConvAlgorithm> convolution = {};
   /// Leaves the weights of the convolutions in memory as the file stores them, and expands them
-  /// whenever they are needed; a fraction of the memory, for some more time.
+  /// whenever they are needed; a fraction of the memory, for some more time. Weights of 8 bits or
+  /// less are left so in any case.
   bool low_memory = false;
   /// Whose part of the weights to load: all of them, or those of one of several members.
   Share share = {};

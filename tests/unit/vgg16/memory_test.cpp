@@ -72,6 +72,18 @@ TEST(LowMemory, ChangesNoAnswer) {
   }
 }
 
+TEST(Memory, WeightsOfFewBitsStayAsTheyAreStored) {
+  ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny_int8.keras"));
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes));
+  std::size_t stored = 0;
+  for (const LayerInfo& layer : model.info().layers) {
+    if (layer.weight.size() != 4 || layer.weight[3] <= 3) continue;
+    EXPECT_EQ(layer.algorithm == "winograd_lean", layer.dtype == "I8") << layer.name;
+    stored += layer.dtype == "I8" ? 1 : 0;
+  }
+  EXPECT_GT(stored, 0u);
+}
+
 TEST(LowMemory, SharesOfAModelGiveWhatTheWholeGives) {
   ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny64.keras"));
   ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes, {.low_memory = true, .share = {1, 3}}));
