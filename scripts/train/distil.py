@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from data import Box, Photos, View, whole_view
+from model import autocast
 
 BATCH = 32
 COMPONENTS = 192  # of the teacher's features
@@ -138,7 +139,7 @@ class _Network:
         views = np.stack([whole_view(photos.image(int(i)), 224, "squash") for i in chosen])
         # Its depthwise convolutions are twice as fast with channels first.
         x = ((torch.from_numpy(views).permute(0, 3, 1, 2).float() - 128) / 128).contiguous()
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), autocast(torch.device("cpu")):
             found = self.model.run(x, want=self.output)
         return found.float().permute(0, 2, 3, 1).numpy()
 

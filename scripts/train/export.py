@@ -16,7 +16,7 @@ import torch
 import data
 import evaluate
 import tensors
-from model import Plan, Vgg16, conv_names
+from model import Plan, Vgg16, autocast, conv_names
 from train import Sampler, log
 
 RECALIBRATION_PHOTOS = 768
@@ -45,7 +45,7 @@ def recalibrate(model: Vgg16, photos: data.Photos, labels: list[str], size: int,
         norm.train()
     rng = np.random.default_rng(seed)
     views = data.RandomViews(photos, pool, rng)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), autocast(torch.device("cpu")):
         for _ in range(0, RECALIBRATION_PHOTOS, 64):
             batch = np.stack([views.view(int(i), size).pixels for i in sampler.draw(64, rng)])
             x = data.normalise(torch.from_numpy(batch), torch.device("cpu"))

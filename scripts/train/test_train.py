@@ -21,7 +21,7 @@ import evaluate
 import export
 import tensors
 import train
-from model import Plan, Vgg16
+from model import Plan, Vgg16, cpu_has_bfloat16
 
 TINY = Plan((4, 4, 8, 8, 8), (8, 8), 0.0)
 
@@ -185,6 +185,17 @@ class Views(unittest.TestCase):
         seen = torch.tensor([[[1.0, 1.0], [1.0, 0.0]]])
         self.assertAlmostEqual(float(train.loss_of_hints(foretold, hints, seen)), 3, delta=1e-6)
         self.assertEqual(float(train.loss_of_hints(foretold, hints, 0 * seen)), 0)
+
+
+class Precision(unittest.TestCase):
+    def test_bfloat16_is_for_processors_that_have_it(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            flags = Path(folder) / "cpuinfo"
+            self.assertFalse(cpu_has_bfloat16(flags))
+            for text, has in (("flags: fma avx2 f16c", False), ("flags: avx512_bf16 fma", True),
+                              ("Features: asimd bf16", True)):
+                flags.write_text(text + "\n")
+                self.assertEqual(cpu_has_bfloat16(flags), has, text)
 
 
 class Export(unittest.TestCase):

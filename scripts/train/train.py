@@ -24,7 +24,7 @@ import data
 import distil
 import evaluate
 import tensors
-from model import Plan, Vgg16
+from model import Plan, Vgg16, autocast
 
 TEACHER_TEMPERATURE = 1.5
 TEACHER_SHARE = 0.7  # of the loss; the rest is the true breed
@@ -362,7 +362,7 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
         x = data.standardise(data.jitter_colour(x, generator))
         x = x.contiguous(memory_format=torch.channels_last)
         breed = breed.to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             features = model.features(x)
             logits = model.classify(features)
             foretold = model.foretell(features) if lesson else None
