@@ -146,6 +146,8 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
   const std::array<std::size_t, 3> classes = {2, 0, 1};
   // FinerCAM's gradients are small differences of nearly equal ones.
   constexpr double kTolerance = 5e-4;
+  // A maximum may be what is left of terms that cancel out, a thousand times as large.
+  constexpr double kOfMaximum = 2e-3;
   for (std::size_t count = 1; count <= kMaxMembers; ++count) {
     ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count));
     // What is pooled away is kept, or computed again.
@@ -165,7 +167,7 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
             EXPECT_EQ(actual[i].cols, expected[i].cols);
             EXPECT_EQ(actual[i].status, expected[i].status);
             EXPECT_TRUE(close(actual[i].values, expected[i].values, kTolerance));
-            EXPECT_TRUE(close({&actual[i].maximum, 1}, {&expected[i].maximum, 1}, kTolerance));
+            EXPECT_TRUE(close({&actual[i].maximum, 1}, {&expected[i].maximum, 1}, kOfMaximum));
           }
           if (HasFailure()) return;
         }
