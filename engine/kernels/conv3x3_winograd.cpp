@@ -91,10 +91,9 @@ void transform_weights(const Conv3x3Spec& spec, const ExpandRow& weights, std::s
         .u_point = count * channels};
     for (std::size_t lane = 0; lane < simd::kLanes; ++lane) {
       float* row = rows + lane * row_floats(spec);
-      std::fill_n(row, row_floats(spec), 0.0f);
-      if (first + o + lane < spec.out_channels) {
-        weights(first + o + lane, {row, 9 * channels});
-      }
+      const std::size_t floats = first + o + lane < spec.out_channels ? 9 * channels : 0;
+      if (floats > 0) weights(first + o + lane, {row, floats});
+      std::fill(row + floats, row + row_floats(spec), 0.0f);
       tile.rows[lane] = row;
     }
     kKernels.weight_tile(tile);

@@ -149,16 +149,10 @@ constexpr std::size_t kExpandedColumns = 256;
 /// From so many rows of x on, tiles of it are worth it.
 constexpr std::size_t kManyRows = 4;
 
-void expand_int8(const PackedMatrix& matrix, std::size_t row, std::size_t first, std::size_t count,
-                 float* out) {
-  const auto* w = static_cast<const std::int8_t*>(matrix.values) + row * matrix.inputs + first;
-  const F32x4 scale = simd::splat(matrix.scale[row]);
-  std::size_t i = 0;
-  for (; i + simd::kLanes <= count; i += simd::kLanes) {
-    simd::store(out + i, simd::load_int8(w + i) * scale);
-  }
-  GRADCAM_SHORT_LOOP
-  for (; i < count; ++i) out[i] = static_cast<float>(w[i]) * scale[0];
+void expand_int8_columns(const PackedMatrix& matrix, std::size_t row, std::size_t first,
+                         std::size_t count, float* out) {
+  expand_int8(static_cast<const std::int8_t*>(matrix.values) + row * matrix.inputs + first,
+              matrix.scale[row], count, out);
 }
 
 void expand_float16(const PackedMatrix& matrix, std::size_t row, std::size_t first,
@@ -266,7 +260,7 @@ void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size
 void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, std::size_t rows,
                      std::size_t outputs, std::size_t inputs, float* x) {
   const PackedMatrix matrix = {
-      .expand = expand_int8, .values = w, .scale = scale, .group = 0, .inputs = inputs};
+      .expand = expand_int8_columns, .values = w, .scale = scale, .group = 0, .inputs = inputs};
   if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);
   transposed(w, scale, y, rows, outputs, inputs, x);
 }
@@ -280,6 +274,16 @@ void gemv_transposed_int4(const std::uint8_t* w, const float* scale, std::size_t
                           const float* y, std::size_t rows, std::size_t outputs, std::size_t inputs,
                           float* x) {
   multiply_transposed(int4_matrix(w, scale, group, inputs), y, rows, outputs, x);
+}
+
+void expand_int8(const std::int8_t* row, float scale, std::size_t inputs, float* out) {
+  const F32x4 factor = simd::splat(scale);
+  std::size_t i = 0;
+  for (; i + simd::kLanes <= inputs; i += simd::kLanes) {
+    simd::store(out + i, simd::load_int8(row + i) * factor);
+  }
+  GRADCAM_SHORT_LOOP
+  for (; i < inputs; ++i) out[i] = static_cast<float>(row[i]) * scale;
 }
 
 void expand_f16(const Float16* row, std::size_t inputs, float* out) {

@@ -175,10 +175,7 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
 void Dense::expand_row(std::size_t output, std::span<float> row) const {
   const std::size_t first = output * inputs();
   if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
-    const float scale = int8->scale.data()[output];
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      row[i] = scale * static_cast<float>(int8->values[first + i]);
-    }
+    expand_int8(int8->values.get() + first, int8->scale.data()[output], row.size(), row.data());
   } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
     expand_int4(int4->values.get() + first / 2, int4->scale.data() + output * int4->scale.dim(1),
                 int4->group, inputs(), row.data());
