@@ -66,7 +66,7 @@ struct Activations {
 
   /// The output of a map layer (see `kMapLayers`) before pooling; empty if it takes `complete`.
   const Tensor& map(std::size_t layer) const {
-    if (layer == kBlock5Pool) return block5_pool;
+    if (layer >= kBlock5Pool) return block5_pool;
     return kEndsBlock[layer] && layer != kBlock5Conv3 ? unpooled[layer] : conv[layer];
   }
 };
