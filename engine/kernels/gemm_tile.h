@@ -19,24 +19,31 @@ inline constexpr std::size_t kTileRows = 5;
 inline constexpr std::size_t kTileRows = 6;
 #endif
 
-/// Adds A B to the accumulators. a: MR rows, `lda` floats apart, k long; b: k rows of 8.
+struct MultiplyAdd {
+  simd::F32x4 operator()(simd::F32x4 a, simd::F32x4 b, simd::F32x4 c) const {
+    return simd::madd(a, b, c);
+  }
+};
+
+/// Adds A B to the accumulators. a: MR rows, `lda` apart, k long; b: k rows of 8; of floats, or of
+/// what `madd` takes.
 /// Not unrolled over k: more live values than registers makes browsers' compilers spill.
-template <std::size_t MR>
-inline __attribute__((always_inline)) void accumulate_tile(const float* a, std::size_t lda,
-                                                           const float*& b, std::size_t k,
-                                                           simd::F32x4 (&acc)[MR][2]) {
+template <std::size_t MR, class Number, class Sums, class Madd = MultiplyAdd>
+inline __attribute__((always_inline)) void accumulate_tile(const Number* a, std::size_t lda,
+                                                           const Number*& b, std::size_t k,
+                                                           Sums (&acc)[MR][2], Madd madd = {}) {
 #if defined(__clang__)
 #pragma clang loop unroll(disable)
 #else
 #pragma GCC unroll 1
 #endif
   for (; k > 0; --k) {
-    const simd::F32x4 b0 = simd::load(b);
-    const simd::F32x4 b1 = simd::load(b + 4);
+    const auto b0 = simd::load(b);
+    const auto b1 = simd::load(b + 4);
     for (std::size_t r = 0; r < MR; ++r) {
-      const simd::F32x4 x = simd::splat(a[r * lda]);
-      acc[r][0] = simd::madd(x, b0, acc[r][0]);
-      acc[r][1] = simd::madd(x, b1, acc[r][1]);
+      const auto x = simd::splat(a[r * lda]);
+      acc[r][0] = madd(x, b0, acc[r][0]);
+      acc[r][1] = madd(x, b1, acc[r][1]);
     }
     ++a;
     b += kTileColumns;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -17,6 +19,7 @@ namespace gradcam::simd {
 using F32x4 = float __attribute__((vector_size(16)));
 using I32x4 = std::int32_t __attribute__((vector_size(16)));
 using U32x4 = std::uint32_t __attribute__((vector_size(16)));
+using I16x4 = std::int16_t __attribute__((vector_size(8)));
 using U16x4 = std::uint16_t __attribute__((vector_size(8)));
 using I8x4 = std::int8_t __attribute__((vector_size(4)));
 using U8x4 = std::uint8_t __attribute__((vector_size(4)));
@@ -29,9 +32,22 @@ inline F32x4 load(const float* p) {
   return v;
 }
 
+inline U32x4 load(const std::uint32_t* p) {
+  U32x4 v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
 inline void store(float* p, F32x4 v) { std::memcpy(p, &v, sizeof v); }
 
+inline void store(std::int32_t* p, I32x4 v) { std::memcpy(p, &v, sizeof v); }
+
 inline F32x4 splat(float x) { return F32x4{x, x, x, x}; }
+/// Of words alone: other numbers become floats.
+template <std::same_as<std::uint32_t> Word>
+inline U32x4 splat(Word x) {
+  return U32x4{x, x, x, x};
+}
 
 /// Four int8 values as floats.
 inline F32x4 load_int8(const std::int8_t* p) {
@@ -72,11 +88,47 @@ inline F32x4 madd(F32x4 a, F32x4 b, F32x4 c) {
 #endif
 }
 
+/// c plus, of each word of 32 bits, the products of the two numbers of 16 bits in x and in w.
+inline I32x4 madd_pairs(U32x4 x, U32x4 w, I32x4 c) {
+#if defined(__wasm_simd128__) || defined(__SSE2__)
+  using I16x8 = short __attribute__((vector_size(16)));
+  const auto a = reinterpret_cast<I16x8>(x);
+  const auto b = reinterpret_cast<I16x8>(w);
+#if defined(__wasm_simd128__)
+  return __builtin_wasm_dot_s_i32x4_i16x8(a, b) + c;
+#else
+  return __builtin_ia32_pmaddwd128(a, b) + c;
+#endif
+#else
+  const auto low = [](U32x4 v) { return reinterpret_cast<I32x4>(v << 16) >> 16; };
+  const auto high = [](U32x4 v) { return reinterpret_cast<I32x4>(v) >> 16; };
+  return low(x) * low(w) + high(x) * high(w) + c;
+#endif
+}
+
+#if defined(__wasm_relaxed_simd__)
+/// The same of four numbers of 8 bits, of which those in x have no sign and are below 128.
+inline I32x4 madd_bytes(U32x4 x, U32x4 w, I32x4 c) {
+  using I8x16 = signed char __attribute__((vector_size(16)));
+  return __builtin_wasm_relaxed_dot_i8x16_i7x16_add_s_i32x4(reinterpret_cast<I8x16>(w),
+                                                            reinterpret_cast<I8x16>(x), c);
+}
+#endif
+
 inline F32x4 max(F32x4 a, F32x4 b) {
 #if defined(__wasm_simd128__)
   return __builtin_wasm_pmax_f32x4(a, b);
 #else
   return a < b ? b : a;
+#endif
+}
+
+/// Whether no lane of a comparison is 0.
+inline bool all(I32x4 v) {
+#if defined(__wasm_simd128__)
+  return __builtin_wasm_all_true_i32x4(v);
+#else
+  return (v[0] & v[1] & v[2] & v[3]) != 0;
 #endif
 }
 
