@@ -61,7 +61,7 @@ Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> cl
 
 Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
   GRADCAM_CHECK_OK(check_done(engine));
-  const auto& [activation, gradients, logits] = engine->member->gathered();
+  const auto& [activation, gradients, drops] = engine->member->gathered();
   if (gradients.empty() || gradients.front().size() != activation.dim(2)) {
     return fail(ErrorCode::kInvalidArgument, "no class has been explained by Grad-CAM");
   }

@@ -16,6 +16,12 @@ bool is_silent(const Tensor& map, std::size_t channel) {
   return true;
 }
 
+std::vector<float> pick(std::span<const float> logits, std::span<const std::size_t> classes) {
+  std::vector<float> picked;
+  for (const std::size_t c : classes) picked.push_back(logits[c]);
+  return picked;
+}
+
 }  // namespace
 
 std::vector<std::size_t> audible_channels(const Tensor& map) {
@@ -28,16 +34,13 @@ std::vector<std::size_t> audible_channels(const Tensor& map) {
 
 Result<std::vector<Heatmap>> ablation_cam_maps(const LayerView& layer,
                                                std::span<const std::size_t> channels,
-                                               const Tensor& logits,
-                                               std::span<const std::size_t> classes) {
+                                               const Tensor& drops, std::span<const float> scores) {
   std::vector<Heatmap> maps;
-  const std::size_t width = logits.dim(1);
-  for (const std::size_t c : classes) {
-    const float whole = logits.data()[channels.size() * width + c];
+  const float* drop = drops.data();
+  for (const float score : scores) {
     std::vector<float> weights(layer.activation.dim(2));
-    for (std::size_t i = 0; i < channels.size(); ++i) {
-      weights[channels[i]] =
-          (whole - logits.data()[i * width + c]) / (whole == 0 ? 1 : std::abs(whole));
+    for (const std::size_t channel : channels) {
+      weights[channel] = *drop++ / (score == 0 ? 1 : std::abs(score));
     }
     GRADCAM_TRY(Heatmap map, combine_weighted(layer, weights));
     maps.push_back(std::move(map));
@@ -50,11 +53,12 @@ Result<PassPlan> ablation_cam(const ExplainContext& context, std::span<const std
   const std::vector<std::size_t> wanted(classes.begin(), classes.end());
   if (context.layer >= kBlock5Conv3) {
     return PassPlan{.maps = [=](const Tensor&) -> Result<std::vector<Heatmap>> {
-      const Tensor& pool = context.activations.block5_pool;
-      const std::vector<std::size_t> channels = audible_channels(pool);
-      GRADCAM_TRY(Tensor fc1, context.model.fc1_without_channels(pool, channels));
-      GRADCAM_TRY(const Tensor logits, context.model.logits_from_fc1(std::move(fc1)));
-      return ablation_cam_maps(context.view(), channels, logits, wanted);
+      const Activations& activations = context.activations;
+      const std::vector<std::size_t> channels = audible_channels(activations.block5_pool);
+      GRADCAM_TRY(const Tensor drops,
+                  context.model.drops_without_channels(activations, channels, wanted));
+      return ablation_cam_maps(context.view(), channels, drops,
+                               pick(activations.logits.values(), wanted));
     }};
   }
   const std::vector<std::size_t> ablated = audible_channels(context.activation());
@@ -65,8 +69,20 @@ Result<PassPlan> ablation_cam(const ExplainContext& context, std::span<const std
     }
     return context.model.forward_from(context.layer, map, scratch);
   };
-  const auto maps = [=](const Tensor& logits) {
-    return ablation_cam_maps(context.view(), ablated, logits, wanted);
+  // The last pass, of all channels, is computed like the others, so that their rounding falls out
+  // of the differences.
+  const auto maps = [=](const Tensor& logits) -> Result<std::vector<Heatmap>> {
+    GRADCAM_TRY(Tensor drops, Tensor::zeros({wanted.size(), ablated.size()}));
+    const auto row = [&](std::size_t pass) {
+      return logits.values().subspan(pass * logits.dim(1), logits.dim(1));
+    };
+    const std::vector<float> whole = pick(row(ablated.size()), wanted);
+    for (std::size_t i = 0; i < ablated.size(); ++i) {
+      for (std::size_t c = 0; c < wanted.size(); ++c) {
+        drops.data()[c * ablated.size() + i] = whole[c] - row(i)[wanted[c]];
+      }
+    }
+    return ablation_cam_maps(context.view(), ablated, drops, whole);
   };
   return PassPlan{.passes = ablated.size() + 1, .run = run, .maps = maps};
 }

@@ -28,12 +28,12 @@ struct Method {
   Result<PassPlan> (*plan)(const ExplainContext& context,
                            std::span<const std::size_t> classes) = nullptr;
 
-  /// Of a plan: the same at block5_conv3 and block5_pool, from the logits without each of the
+  /// Of a plan: the same at block5_conv3 and block5_pool, from what scores lose without each of the
   /// channels that matter (see ablation_cam_maps).
   Result<std::vector<Heatmap>> (*ablation_maps)(const LayerView& layer,
                                                 std::span<const std::size_t> channels,
-                                                const Tensor& logits,
-                                                std::span<const std::size_t> classes) = nullptr;
+                                                const Tensor& drops,
+                                                std::span<const float> scores) = nullptr;
 
   bool has_layer = true;       ///< looks at a layer's map; otherwise at the input alone
   bool has_channels = true;    ///< adds up channels, which can be smoothed

@@ -19,8 +19,9 @@ Result<void> begin_together(Member& member, const Method& method,
   }
   const Vgg16& model = member.model();
   if (method.ablation_maps != nullptr) {
-    GRADCAM_CHECK_OK(model.class_seeds(classes));
-    return member.begin_ablation(layer, audible_channels(member.activations().block5_pool));
+    GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
+    return member.begin_ablation({.seeds = std::move(seeds), .layer = layer},
+                                 audible_channels(member.activations().block5_pool));
   }
   const Cam& cam = method.cam;
   GradientRequest request{
@@ -42,7 +43,9 @@ Result<std::vector<Heatmap>> maps_together(const Member& first, const Method& me
   const LayerView layer{gathered.activation, principal_component};
   if (method.ablation_maps != nullptr) {
     const auto channels = audible_channels(first.activations().block5_pool);
-    return method.ablation_maps(layer, channels, gathered.logits, classes);
+    std::vector<float> scores;
+    for (const std::size_t c : classes) scores.push_back(first.activations().logits.data()[c]);
+    return method.ablation_maps(layer, channels, gathered.drops, scores);
   }
   return cam_maps(method.cam, layer, gathered.gradients, classes.size());
 }

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 
-#include "kernels/gemm.h"
 #include "tensor/tensor.h"
 
 /// The convolution of VGG16, 3x3 with stride 1 and zero padding 1, in several implementations of
@@ -27,6 +27,9 @@ struct Conv3x3Spec {
   /// pooling.
   std::size_t output_rows(std::size_t height) const { return height + pad_top + pad_bottom - 2; }
 };
+
+/// Writes row `output` of a matrix W [outputs, inputs], however it is stored, in float32.
+using ExpandRow = std::function<void(std::size_t output, std::span<float> row)>;
 
 /// One convolution with its weights packed for one implementation. Not changed by running.
 class Conv3x3 {

@@ -233,6 +233,25 @@ void gemv(const float* w, const float* x, std::size_t outputs, std::size_t input
   dot_all_rows(w, x, outputs, inputs, y);
 }
 
+void dot_four(const float* const (&rows)[4], const float* x, std::size_t inputs, float (&y)[4]) {
+  constexpr std::size_t kStep = 2 * simd::kLanes;
+  F32x4 acc[4][2] = {};
+  std::size_t i = 0;
+  for (; i + kStep <= inputs; i += kStep) {
+    const F32x4 x0 = simd::load(x + i);
+    const F32x4 x1 = simd::load(x + i + simd::kLanes);
+    for (std::size_t k = 0; k < 4; ++k) {
+      acc[k][0] = simd::madd(simd::load(rows[k] + i), x0, acc[k][0]);
+      acc[k][1] = simd::madd(simd::load(rows[k] + i + simd::kLanes), x1, acc[k][1]);
+    }
+  }
+  for (std::size_t k = 0; k < 4; ++k) {
+    y[k] = simd::sum(acc[k][0] + acc[k][1]);
+    GRADCAM_SHORT_LOOP
+    for (std::size_t j = i; j < inputs; ++j) y[k] += rows[k][j] * x[j];
+  }
+}
+
 void gemv_f16(const Float16* w, const float* x, std::size_t outputs, std::size_t inputs, float* y) {
   multiply(float16_matrix(w, inputs), x, outputs, y);
 }

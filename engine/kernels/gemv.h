@@ -28,6 +28,9 @@ void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t 
 void gemv_int4(const std::uint8_t* w, const float* scale, std::size_t group, const float* x,
                std::size_t outputs, std::size_t inputs, float* y);
 
+/// y[k] = sum_i rows[k][i] x[i], for four rows of float32 wherever they lie.
+void dot_four(const float* const (&rows)[4], const float* x, std::size_t inputs, float (&y)[4]);
+
 /// x[r, i] = sum_o y[r, o] W[o, i] for `rows` vectors y at once: one pass over the weights serves
 /// them all. Rows of W whose y[., o] are all zero are skipped. `y` is [rows, outputs], `x` is
 /// [rows, inputs] and is overwritten.

@@ -1,13 +1,15 @@
 #include "layers/dense.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "kernels/gemm.h"
 #include "kernels/gemv.h"
+#include "kernels/sign_changes.h"
 #include "kernels/weighted_sum.h"
 #include "tensor/int4.h"
 
@@ -78,54 +80,8 @@ Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
   return {};
 }
 
-namespace {
-
-/// The columns of x [n, columns] that are not zero in all rows.
-std::vector<std::size_t> live_columns(const Tensor& x) {
-  std::vector<bool> is_live(x.dim(1));
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    if (x.data()[i] != 0.0f) is_live[i % is_live.size()] = true;
-  }
-  std::vector<std::size_t> live;
-  for (std::size_t column = 0; column < is_live.size(); ++column) {
-    if (is_live[column]) live.push_back(column);
-  }
-  return live;
-}
-
-void pick(std::span<const float> row, std::span<const std::size_t> columns, float* out) {
-  for (const std::size_t column : columns) *out++ = row[column];
-}
-
-}  // namespace
-
-Result<Tensor> Dense::forward_rows(const Tensor& x) const {
-  if (x.rank() != 2 || x.dim(1) != inputs()) {
-    return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
-                                                 " inputs was given the shape " +
-                                                 to_string(x.shape()));
-  }
-  const std::size_t rows = x.dim(0);
-  GRADCAM_TRY(Tensor y, Tensor::zeros({rows, outputs()}));
-  const std::vector<std::size_t> live = live_columns(x);
-  GRADCAM_TRY(Tensor live_x, Tensor::zeros({rows, live.size()}));
-  for (std::size_t r = 0; r < rows; ++r) {
-    pick(x.values().subspan(r * inputs(), inputs()), live, live_x.data() + r * live.size());
-  }
-  std::vector<float> whole_row(inputs());
-  const auto expand = [&](std::size_t output, std::span<float> row) {
-    expand_row(output, whole_row);
-    pick(whole_row, live, row.data());
-  };
-  GRADCAM_CHECK_OK(gemm(expand, live_x.data(), rows, outputs(), live.size(), y.data()));
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t o = 0; o < outputs(); ++o) y.data()[r * outputs() + o] += bias_.data()[o];
-  }
-  return y;
-}
-
-Result<Tensor> Dense::forward_without_channels(const Tensor& x,
-                                               std::span<const std::size_t> channels) const {
+Result<Tensor> Dense::relu_changes_without_channels(const Tensor& x,
+                                                    std::span<const std::size_t> channels) const {
   if (x.rank() != 3 || x.size() != inputs() ||
       std::ranges::any_of(channels, [&](std::size_t channel) { return channel >= x.dim(2); })) {
     return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
@@ -134,19 +90,126 @@ Result<Tensor> Dense::forward_without_channels(const Tensor& x,
                                                  ", or channels that it has not");
   }
   const std::size_t depth = x.dim(2);
-  GRADCAM_TRY(Tensor y, Tensor::zeros({channels.size() + 1, outputs()}));
-  std::vector<float> parts(depth);  // what each channel adds to one output
-  std::vector<float> row(inputs());
-  for (std::size_t o = 0; o < outputs(); ++o) {
-    expand_row(o, row);
-    channel_products(x.data(), row.data(), x.dim(0) * x.dim(1), depth, parts.data());
-    const double sum = std::accumulate(parts.begin(), parts.end(), double{bias_.data()[o]});
-    for (std::size_t i = 0; i < channels.size(); ++i) {
-      y.data()[i * outputs() + o] = static_cast<float>(sum - double{parts[channels[i]]});
+  const std::size_t pitch = channel_sums_pitch(depth);
+  GRADCAM_TRY(Tensor changes, Tensor::zeros({outputs(), channels.size()}));
+  float* change = changes.data();
+  std::vector<float> parts(kChannelProductRows * pitch);  // what each channel adds to some outputs
+  std::vector<float> buffer(kChannelProductRows * inputs());
+  for (std::size_t first = 0; first < outputs(); first += kChannelProductRows) {
+    const std::size_t count = std::min(kChannelProductRows, outputs() - first);
+    channel_products(x.data(), rows(first, count, buffer), count, x.dim(0) * x.dim(1), depth,
+                     parts.data());
+    for (std::size_t o = 0; o < count; ++o) {
+      const auto own = std::span(parts).subspan(o * pitch, depth);
+      const auto sum = static_cast<float>(
+          std::accumulate(own.begin(), own.end(), double{bias_.data()[first + o]}));
+      for (const std::size_t channel : channels) {
+        *change++ = sum > 0 ? -std::min(own[channel], sum) : std::max(sum - own[channel], 0.0f);
+      }
     }
-    y.data()[channels.size() * outputs() + o] = static_cast<float>(sum);
   }
-  return y;
+  return changes;
+}
+
+namespace {
+
+/// The rows of a matrix that are not zero.
+std::vector<std::size_t> live_rows(const Tensor& matrix) {
+  std::vector<std::size_t> live;
+  auto rest = matrix.values();
+  for (std::size_t r = 0; r < matrix.dim(0); ++r) {
+    const auto row = rest.subspan(r * matrix.dim(1), matrix.dim(1));
+    if (std::ranges::any_of(row, [](float value) { return value != 0; })) live.push_back(r);
+  }
+  return live;
+}
+
+/// Some rows of a matrix as columns.
+Result<Tensor> transposed(const Tensor& matrix, std::span<const std::size_t> rows) {
+  const std::size_t columns = matrix.dim(1);
+  GRADCAM_TRY(Tensor result, Tensor::zeros({columns, rows.size()}));
+  constexpr std::size_t kAtOnce = 16;  // of the rows, which stay in the fastest cache
+  for (std::size_t first = 0; first < rows.size(); first += kAtOnce) {
+    const auto some = rows.subspan(first, std::min(kAtOnce, rows.size() - first));
+    for (std::size_t c = 0; c < columns; ++c) {
+      float* out = result.data() + c * rows.size() + first;
+      for (const std::size_t row : some) *out++ = matrix.data()[row * columns + c];
+    }
+  }
+  return result;
+}
+
+/// Visits (r, w . x[r]) for some rows of x.
+template <class Visit>
+void for_each_product(const Tensor& x, std::span<const std::uint32_t> rows, const float* w,
+                      Visit&& visit) {
+  const std::size_t inputs = x.dim(1);
+  for (std::size_t i = 0; i < rows.size(); i += 4) {
+    const std::size_t count = std::min<std::size_t>(4, rows.size() - i);
+    const float* four[4];
+    float products[4];
+    for (std::size_t k = 0; k < 4; ++k) {
+      four[k] = x.data() + rows[i + std::min(k, count - 1)] * inputs;
+    }
+    dot_four(four, w, inputs, products);
+    for (std::size_t k = 0; k < count; ++k) visit(rows[i + k], products[k]);
+  }
+}
+
+}  // namespace
+
+Result<Tensor> Dense::relu_score_changes(const Tensor& x, const Tensor& changes,
+                                         const Tensor& factors) const {
+  if (x.size() != inputs() || changes.rank() != 2 || changes.dim(0) != inputs() ||
+      factors.rank() != 2 || factors.dim(1) != outputs()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a dense layer of " + std::to_string(inputs()) + " inputs and " +
+                    std::to_string(outputs()) + " outputs was given changes of shape " +
+                    to_string(changes.shape()) + " and factors of shape " +
+                    to_string(factors.shape()));
+  }
+  const std::size_t scores = factors.dim(0);
+  const std::size_t ways = changes.dim(1);
+  GRADCAM_TRY(Tensor result, Tensor::zeros({scores, ways}));
+  GRADCAM_TRY(Tensor gradient, factors.clone());  // of the scores, before the ReLU
+  const std::vector<std::size_t> live = live_rows(changes);
+  GRADCAM_TRY(const Tensor live_changes, transposed(changes, live));
+  GRADCAM_TRY(SignChanges signs, SignChanges::of(live_changes));
+  SignChanges::Found found;
+  std::vector<float> buffer(SignChanges::kOutputs * inputs());
+  std::vector<float> weights(SignChanges::kOutputs * live.size());
+  for (std::size_t first = 0; first < outputs(); first += SignChanges::kOutputs) {
+    const std::size_t count = std::min(SignChanges::kOutputs, outputs() - first);
+    const float* row = rows(first, count, buffer);
+    float sums[SignChanges::kOutputs];
+    gemv(row, x.data(), count, inputs(), sums);
+    float* picked = weights.data();
+    for (std::size_t o = 0; o < count; ++o, row += inputs()) {
+      sums[o] += bias_.data()[first + o];
+      for (const std::size_t i : live) *picked++ = row[i];
+    }
+    signs.find(weights.data(), sums, count, found);
+    for (std::size_t o = 0; o < count; ++o) {
+      const float sum = sums[o];
+      for (std::size_t s = 0; s < scores && !(sum > 0); ++s) {
+        gradient.data()[s * outputs() + first + o] = 0;
+      }
+      for_each_product(live_changes, found[o], weights.data() + o * live.size(),
+                       [&](std::size_t way, float change) {
+                         if ((sum > 0) == (sum + change > 0)) return;
+                         const float bend = std::abs(sum + change);
+                         for (std::size_t s = 0; s < scores; ++s) {
+                           result.data()[s * ways + way] +=
+                               factors.data()[s * outputs() + first + o] * bend;
+                         }
+                       });
+    }
+  }
+  GRADCAM_TRY(const Tensor input_gradient, backward(gradient));
+  GRADCAM_TRY(Tensor linear, Tensor::zeros({scores, ways}));
+  gemv_transposed(changes.data(), input_gradient.data(), scores, inputs(), ways, linear.data());
+  std::ranges::transform(linear.values(), result.values(), result.data(), std::plus<float>());
+  return result;
 }
 
 Result<Tensor> Dense::backward(const Tensor& gradient) const {
@@ -184,6 +247,14 @@ void Dense::expand_row(std::size_t output, std::span<float> row) const {
   } else {
     std::ranges::copy(std::get<Tensor>(weight_).values().subspan(first, row.size()), row.begin());
   }
+}
+
+const float* Dense::rows(std::size_t first, std::size_t count, std::span<float> buffer) const {
+  if (const auto* plain = std::get_if<Tensor>(&weight_)) return plain->data() + first * inputs();
+  for (std::size_t r = 0; r < count; ++r) {
+    expand_row(first + r, buffer.subspan(r * inputs(), inputs()));
+  }
+  return buffer.data();
 }
 
 Result<Tensor> Dense::weight() const {

@@ -42,14 +42,18 @@ class Dense {
   /// y = W x + b, without activation. x: [inputs] values of any shape, y: [outputs].
   Result<void> forward(const Tensor& x, Tensor& y) const;
 
-  /// The same for n inputs at once: [n, outputs] from x [n, inputs]. Inputs that are zero in all of
-  /// them, as after a ReLU, cost nothing.
-  Result<Tensor> forward_rows(const Tensor& x) const;
+  /// For a layer on a flattened map x [H, W, C] with a ReLU behind it: how much more its outputs
+  /// would be without each of these channels, [outputs, channels], in one pass over the weights.
+  Result<Tensor> relu_changes_without_channels(const Tensor& x,
+                                               std::span<const std::size_t> channels) const;
 
-  /// For a layer on a flattened map x [H, W, C]: what y would be without each of these channels,
-  /// and, as the last row, with all of them; [channels + 1, outputs], in one pass over the weights.
-  Result<Tensor> forward_without_channels(const Tensor& x,
-                                          std::span<const std::size_t> channels) const;
+  /// For a layer with a ReLU behind it: how much more scores would be, each a sum of the outputs
+  /// after the ReLU by `factors` [scores, outputs], if x [inputs] changed in each of n ways,
+  /// `changes` [inputs, n]; [scores, n]. The products of changes and weights are only estimated
+  /// (see kernels/sign_changes.h), and computed where the sign of an output might turn: for the
+  /// others the scores are linear, and one product with their gradient says it all.
+  Result<Tensor> relu_score_changes(const Tensor& x, const Tensor& changes,
+                                    const Tensor& factors) const;
 
   /// dY/dx [n, inputs] from dY/dy [n, outputs], for n gradients at once: W^T dY/dy. One pass over
   /// the weights serves all n.
@@ -76,6 +80,10 @@ class Dense {
   using Weight = std::variant<Tensor, Float16Weight, Int8Weight, Int4Weight>;
 
   Dense(Weight weight, Tensor bias, std::size_t inputs);
+
+  /// `count` rows of the weights from `first` on in float32: where they are, or in `buffer`, which
+  /// has room for them.
+  const float* rows(std::size_t first, std::size_t count, std::span<float> buffer) const;
 
   Weight weight_;
   Tensor bias_;

@@ -243,22 +243,18 @@ Result<void> Member::begin_gradients(GradientRequest request) {
   return {};
 }
 
-Result<void> Member::begin_ablation(std::size_t layer, std::vector<std::size_t> channels) {
-  GRADCAM_CHECK_OK(check_classified());
+Result<void> Member::begin_ablation(GradientRequest request, std::vector<std::size_t> channels) {
+  const std::size_t layer = request.layer;
   if (layer != kBlock5Conv3 && layer != kBlock5Pool) {
     return fail(ErrorCode::kInvalidArgument, "channels are ablated at the end of block 5 only");
   }
-  scores_ = 0;
-  only_means_ = false;
-  map_gradients_.clear();
+  request.only_means = false;
+  GRADCAM_CHECK_OK(begin_gradients(std::move(request)));
   channels_ = std::move(channels);
-  ablated_ = {};
-  gathered_ = {};
-  stages_ = {{Work::kAblate, kFc1},
+  stages_ = {{Work::kBackward, kPredictions},
+             {Work::kAblate, kFc1},
              {Work::kAblate, kFc2},
-             {Work::kAblate, kPredictions},
              {Work::kSend, layer}};
-  next_ = 0;
   if (share().member == 0) stages_.push_back({Work::kGather, layer});
   return {};
 }
@@ -315,8 +311,12 @@ std::vector<Member::Expected> Member::expected() const {
       if (layer + 1 == kStripLayers) expect_products(layer, list);
       break;
     case Work::kAblate:
-      for (std::size_t member = 0; member < share().members && layer != kFc1; ++member) {
-        const std::size_t floats = ablated_.dim(0) * part(layer - 1, member).size();
+      if (layer == kFc1) {
+        expect_products(kFc2, list);
+        break;
+      }
+      for (std::size_t member = 0; member < share().members; ++member) {
+        const std::size_t floats = channels_.size() * part(kFc1, member).size();
         if (member != share().member && floats > 0) list.push_back({member, floats});
       }
       break;
@@ -378,8 +378,9 @@ void Member::expect_gathered(std::size_t map_layer, std::vector<Expected>& list)
     if (floats > 0 && is_divided(map_layer)) list.push_back({member, floats});
     if (floats > 0 && only_means_) list.push_back({member, scores_ * shape[2]});
     if (floats > 0 && !only_means_ && scores_ > 0) list.push_back({member, floats, scores_});
-    const std::size_t logits = part(kPredictions, member).size();
-    if (!ablated_.empty() && logits > 0) list.push_back({member, ablated_.dim(0) * logits});
+    if (!ablated_.empty() && !part(kFc2, member).empty()) {
+      list.push_back({member, ablated_.size()});
+    }
   }
 }
 
@@ -680,27 +681,33 @@ Result<std::span<const float>> Member::own_map(std::size_t layer) {
 
 // --- Ablation
 
-/// This member's outputs of a dense layer without each of the channels, and with all of them.
+/// At fc1: how this member's outputs change without each of the channels. At fc2: what the scores
+/// lose by that, by way of this member's outputs.
 Result<void> Member::ablate(std::size_t layer, std::span<const Message> received) {
-  for (const auto& [from, values] : received) {
-    set_columns(values.values(), part(layer - 1, from), model_.outputs(layer - 1), ablated_);
-  }
-  GRADCAM_TRY(Tensor own, layer == kFc1 ? dense(layer).forward_without_channels(
-                                              activations_.block5_pool, channels_)
-                                        : dense(layer).forward_rows(ablated_));
-  if (layer != kPredictions) {
-    relu_forward(own.values());
+  const auto put = [&](std::span<const float> values, std::size_t member) {
+    const std::size_t row = part(kFc1, member).begin;
+    std::ranges::copy(values, ablated_.data() + row * channels_.size());
+  };
+  if (layer == kFc1) {
+    for (const Message& message : received) add(message.values.values(), gradient_);
+    GRADCAM_TRY(const Tensor own,
+                dense(kFc1).relu_changes_without_channels(activations_.block5_pool, channels_));
     GRADCAM_CHECK_OK(send_to_others(own.values()));
+    GRADCAM_TRY(ablated_, Tensor::zeros({model_.outputs(kFc1), channels_.size()}));
+    put(own.values(), share().member);
+    return {};
   }
-  GRADCAM_TRY(ablated_, Tensor::zeros({own.dim(0), model_.outputs(layer)}));
-  set_columns(own.values(), own_part(layer), model_.outputs(layer), ablated_);
+  for (const auto& [from, values] : received) put(values.values(), from);
+  GRADCAM_TRY(ablated_, dense(kFc2).relu_score_changes(activations_.fc1, ablated_, gradient_));
+  for (float& drop : ablated_.values()) drop = -drop;
+  scores_ = 0;  // their gradient goes no farther
   return {};
 }
 
 // --- Gathering
 
 /// Completes this member's part of what is wanted of a map layer, and gives it to member 0: its
-/// part of the activation, if it alone has it; of each gradient; and its logits of an ablation.
+/// part of the activation, if it alone has it; of each gradient; and of an ablation.
 Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Message> received) {
   own_parts_.clear();
   if (has_part(map_layer, share().member)) {
@@ -719,9 +726,9 @@ Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Messag
     if (only_means_) own_parts_.push_back(std::move(gradient_));
     for (Tensor& gradient : map_gradients_) own_parts_.push_back(std::move(gradient));
   }
-  if (!ablated_.empty() && !own_part(kPredictions).empty()) {
-    GRADCAM_TRY(Tensor logits, cut(ablated_, kPredictions, share().member));
-    own_parts_.push_back(std::move(logits));
+  if (!ablated_.empty() && !own_part(kFc2).empty()) {
+    GRADCAM_TRY(Tensor copy, ablated_.clone());
+    own_parts_.push_back(std::move(copy));
   }
   if (share().member == 0) return {};
   for (Tensor& part : own_parts_) outbox_.push_back({0, std::move(part)});
@@ -743,7 +750,7 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
     gathered_.gradients.push_back(std::move(gradient));
   }
   if (!ablated_.empty()) {
-    GRADCAM_TRY(gathered_.logits, Tensor::zeros({ablated_.dim(0), model_.classes()}));
+    GRADCAM_TRY(gathered_.drops, Tensor::zeros(ablated_.shape()));
   }
   auto next = received.begin();
   for (std::size_t member = 0; member < share().members; ++member) {
@@ -760,10 +767,7 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
               map_layer, member, gathered_.gradients[i]);
       }
     }
-    const Range logits = part(kPredictions, member);
-    if (!ablated_.empty() && !logits.empty()) {
-      set_columns(take_next(), logits, model_.classes(), gathered_.logits);
-    }
+    if (!ablated_.empty() && !part(kFc2, member).empty()) add(take_next(), gathered_.drops);
   }
   own_parts_.clear();
   return {};

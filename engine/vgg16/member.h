@@ -37,7 +37,7 @@ struct GradientRequest {
 struct Gathered {
   Tensor activation;              ///< the layer's output before pooling, [H, W, C]
   std::vector<Tensor> gradients;  ///< of each score, [H, W, C]; of means alone, [1, 1, C]
-  Tensor logits;                  ///< of an ablation: without each of the channels, and with all
+  Tensor drops;                   ///< of an ablation, see Vgg16::drops_without_channels
 };
 
 /// One of N equal members that run a VGG16 together (see partition.h): a forward pass, and what
@@ -77,9 +77,9 @@ class Member {
   Result<void> begin_gradients(GradientRequest request);
 
   /// After a forward pass: begins to bring together, at member 0, the output of block5_conv3 or
-  /// block5_pool and the logits without each of some of its channels, as
-  /// Vgg16::fc1_without_channels and logits_from_fc1 give them. All members are asked for the same.
-  Result<void> begin_ablation(std::size_t layer, std::vector<std::size_t> channels);
+  /// block5_pool and what scores lose without each of some of its channels. All members are asked
+  /// for the same.
+  Result<void> begin_ablation(GradientRequest request, std::vector<std::size_t> channels);
 
   /// Takes a message of another member.
   Result<void> receive(std::size_t from, Tensor values);
@@ -107,7 +107,7 @@ class Member {
     kEnd,          // of the forward pass: all logits are here
     kBackward,     // from the gradient at its outputs to that at its inputs
     kShareBorder,  // of a strip: the gradient at its outputs; the rows that others need of it
-    kAblate,       // its outputs without each of some channels of block5_pool
+    kAblate,       // of fc1 and fc2: what changes without each of some channels of block5_pool
     kSend,         // this member's part of what is gathered
     kGather,       // at member 0
   };
@@ -199,7 +199,7 @@ class Member {
   Tensor gradient_;
   std::vector<Tensor> map_gradients_;
   std::vector<std::size_t> channels_;  // of block5_pool to be ablated
-  Tensor ablated_;                     // the output of a dense layer without each of them
+  Tensor ablated_;                     // how fc1's output changes without each; then, the scores
   Tensor own_map_;                     // columns of a map that all members have
   std::vector<Tensor> own_parts_;      // of what is gathered
   Gathered gathered_;

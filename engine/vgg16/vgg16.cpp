@@ -301,18 +301,17 @@ Result<Tensor> Vgg16::backward_through(std::size_t layer, const Tensor& gradient
   return conv2d_backward(*transpose, gradient);
 }
 
-Result<Tensor> Vgg16::fc1_without_channels(const Tensor& pool,
-                                           std::span<const std::size_t> channels) const {
+Result<Tensor> Vgg16::drops_without_channels(const Activations& activations,
+                                             std::span<const std::size_t> channels,
+                                             std::span<const std::size_t> classes) const {
   GRADCAM_CHECK_OK(check_whole());
-  return fc1_.forward_without_channels(pool, channels);
-}
-
-Result<Tensor> Vgg16::logits_from_fc1(Tensor fc1) const {
-  GRADCAM_CHECK_OK(check_whole());
-  relu_forward(fc1.values());
-  GRADCAM_TRY(Tensor fc2, fc2_.forward_rows(fc1));
-  relu_forward(fc2.values());
-  return predictions_.forward_rows(fc2);
+  GRADCAM_TRY(const Tensor seeds, class_seeds(classes));
+  GRADCAM_TRY(const Tensor factors, predictions_.backward(seeds));
+  GRADCAM_TRY(const Tensor changes,
+              fc1_.relu_changes_without_channels(activations.block5_pool, channels));
+  GRADCAM_TRY(Tensor drops, fc2_.relu_score_changes(activations.fc1, changes, factors));
+  for (float& drop : drops.values()) drop = -drop;
+  return drops;
 }
 
 }  // namespace gradcam

@@ -157,13 +157,11 @@ class Vgg16 {
   Result<Tensor> backward_to_input(const Activations& activations, const Tensor& pool_gradient,
                                    ReluRule rule = ReluRule::kGradient) const;
 
-  /// What the sum that enters fc1's ReLU would be if each of these channels of `pool`, of the shape
-  /// of block5_pool, were zero, and, as the last row, what it is: [channels + 1, fc1].
-  Result<Tensor> fc1_without_channels(const Tensor& pool,
-                                      std::span<const std::size_t> channels) const;
-
-  /// The logits [n, classes] for n sums that enter fc1's ReLU, [n, fc1].
-  Result<Tensor> logits_from_fc1(Tensor fc1) const;
+  /// How much the logits of classes fall if each of these channels of block5_pool is set to zero,
+  /// after a forward pass: [classes, channels].
+  Result<Tensor> drops_without_channels(const Activations& activations,
+                                        std::span<const std::size_t> channels,
+                                        std::span<const std::size_t> classes) const;
 
  private:
   friend class Vgg16Loader;

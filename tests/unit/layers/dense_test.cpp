@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <string>
@@ -70,7 +71,16 @@ TEST(Dense, AgreesWithPyTorch) {
   }
 }
 
-TEST(Dense, TakesManyInputsAtOnceAndChannelsAway) {
+/// max(0, y) of y = W x + b.
+Result<std::vector<float>> relu_outputs(const Dense& dense, const Tensor& x) {
+  GRADCAM_TRY(Tensor y, Tensor::zeros({dense.outputs()}));
+  GRADCAM_CHECK_OK(dense.forward(x, y));
+  std::vector<float> values(y.size());
+  std::ranges::transform(y.values(), values.begin(), [](float v) { return std::max(v, 0.0f); });
+  return values;
+}
+
+TEST(Dense, KnowsWhatChangesWithoutChannels) {
   ASSERT_OK_AND_ASSIGN(const TensorFile oracle, TensorFile::read(oracle_fixture("layers")));
   const std::string name = "dense/7x50x33";
   for (const bool int8 : {false, true}) {
@@ -78,38 +88,77 @@ TEST(Dense, TakesManyInputsAtOnceAndChannelsAway) {
     ASSERT_OK_AND_ASSIGN(const Dense dense, read_dense(oracle, name, int8));
     ASSERT_OK_AND_ASSIGN(Tensor x, oracle.tensor(name + "/x"));
     constexpr std::size_t kChannels = 10;  // of 5 positions
-    std::vector<float> inputs;
-    std::vector<float> expected;
-    for (std::size_t k = 0; k <= kChannels; ++k) {
+    ASSERT_OK_AND_ASSIGN(const std::vector<float> whole, relu_outputs(dense, x));
+    std::vector<float> expected(kChannels * dense.outputs());
+    for (std::size_t k = 0; k < kChannels; ++k) {
       ASSERT_OK_AND_ASSIGN(Tensor without, x.clone());
-      for (std::size_t i = k; k < kChannels && i < x.size(); i += kChannels) without.data()[i] = 0;
-      ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({dense.outputs()}));
-      ASSERT_OK(dense.forward(without, y));
-      inputs.insert(inputs.end(), without.values().begin(), without.values().end());
-      expected.insert(expected.end(), y.values().begin(), y.values().end());
+      for (std::size_t i = k; i < x.size(); i += kChannels) without.data()[i] = 0;
+      ASSERT_OK_AND_ASSIGN(const std::vector<float> values, relu_outputs(dense, without));
+      for (std::size_t o = 0; o < values.size(); ++o) {
+        expected[o * kChannels + k] = values[o] - whole[o];
+      }
     }
-    ASSERT_OK_AND_ASSIGN(const Tensor rows, Tensor::from({kChannels + 1, x.size()}, inputs));
-    ASSERT_OK_AND_ASSIGN(const Tensor all, dense.forward_rows(rows));
-    EXPECT_TRUE(close(all.values(), expected));
     std::array<std::size_t, kChannels> channels = {};
     std::iota(channels.begin(), channels.end(), std::size_t{0});
-    EXPECT_NE(
-        error_message(dense.forward_without_channels(x, channels), ErrorCode::kInvalidArgument),
-        "");
+    const auto refused = ErrorCode::kInvalidArgument;
+    EXPECT_NE(error_message(dense.relu_changes_without_channels(x, channels), refused), "");
     ASSERT_OK(x.reshape({1, 5, kChannels}));
-    ASSERT_OK_AND_ASSIGN(const Tensor ablated, dense.forward_without_channels(x, channels));
-    EXPECT_EQ(ablated.shape(), all.shape());
-    EXPECT_TRUE(close(ablated.values(), expected));
-    ASSERT_OK_AND_ASSIGN(const Tensor one, dense.forward_without_channels(x, {{1}}));
-    const std::size_t outputs = dense.outputs();
-    EXPECT_TRUE(std::ranges::equal(one.values().first(outputs),
-                                   ablated.values().subspan(outputs, outputs)));
-    EXPECT_TRUE(std::ranges::equal(one.values().last(outputs), ablated.values().last(outputs)));
-    EXPECT_NE(error_message(dense.forward_without_channels(x, {{kChannels}}),
-                            ErrorCode::kInvalidArgument),
-              "");
-    EXPECT_NE(error_message(dense.forward_rows(x), ErrorCode::kInvalidArgument), "");
+    ASSERT_OK_AND_ASSIGN(const Tensor all, dense.relu_changes_without_channels(x, channels));
+    EXPECT_EQ(all.shape(), (Shape{dense.outputs(), kChannels}));
+    EXPECT_TRUE(close(all.values(), expected));
+    ASSERT_OK_AND_ASSIGN(const Tensor one, dense.relu_changes_without_channels(x, {{1}}));
+    for (std::size_t o = 0; o < dense.outputs(); ++o) {
+      EXPECT_EQ(one.data()[o], all.data()[o * kChannels + 1]);
+    }
+    EXPECT_NE(error_message(dense.relu_changes_without_channels(x, {{kChannels}}), refused), "");
   }
+}
+
+TEST(Dense, KnowsWhatChangesOfItsInputDoToScores) {
+  constexpr std::size_t kChanges = 21;
+  constexpr std::size_t kScores = 2;
+  constexpr std::size_t kOutputs = 45;
+  constexpr std::size_t kInputs = 130;
+  Random random(17);
+  ASSERT_OK_AND_ASSIGN(const Dense dense, random_dense(random, kOutputs, kInputs));
+  ASSERT_OK_AND_ASSIGN(const Tensor x, Tensor::from({kInputs}, random.uniform(kInputs)));
+  ASSERT_OK_AND_ASSIGN(Tensor factors,
+                       Tensor::from({kScores, kOutputs}, random.uniform(kScores * kOutputs)));
+  // Of any size, so that some turn no sign and others many.
+  ASSERT_OK_AND_ASSIGN(Tensor changes, Tensor::zeros({kInputs, kChanges}));
+  std::vector<float> expected(kScores * kChanges);
+  ASSERT_OK_AND_ASSIGN(const std::vector<float> before, relu_outputs(dense, x));
+  for (std::size_t r = 0; r < kChanges; ++r) {
+    std::vector<float> change =
+        random.uniform(kInputs, 0.001f * static_cast<float>(std::size_t{1} << r / 2));
+    for (std::size_t i = 3; i < kInputs; i += 7) change[i] = 0;
+    ASSERT_OK_AND_ASSIGN(Tensor changed, x.clone());
+    for (std::size_t i = 0; i < kInputs; ++i) {
+      changes.data()[i * kChanges + r] = change[i];
+      changed.data()[i] += change[i];
+    }
+    ASSERT_OK_AND_ASSIGN(const std::vector<float> after, relu_outputs(dense, changed));
+    for (std::size_t s = 0; s < kScores; ++s) {
+      double sum = 0;
+      for (std::size_t o = 0; o < kOutputs; ++o) {
+        sum += double{factors.data()[s * kOutputs + o]} * (double{after[o]} - double{before[o]});
+      }
+      expected[s * kChanges + r] = static_cast<float>(sum);
+    }
+  }
+  ASSERT_OK_AND_ASSIGN(const Tensor found, dense.relu_score_changes(x, changes, factors));
+  EXPECT_EQ(found.shape(), (Shape{kScores, kChanges}));
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_NEAR(found.data()[i], expected[i], 2e-5 + 1e-5 * std::abs(expected[i])) << i;
+  }
+
+  ASSERT_OK_AND_ASSIGN(const Tensor none, Tensor::zeros({kInputs, 0}));
+  ASSERT_OK_AND_ASSIGN(const Tensor nothing, dense.relu_score_changes(x, none, factors));
+  EXPECT_EQ(nothing.shape(), (Shape{kScores, 0}));
+  const auto refused = ErrorCode::kInvalidArgument;
+  EXPECT_NE(error_message(dense.relu_score_changes(x, factors, changes), refused), "");
+  ASSERT_OK(changes.reshape({kChanges * kInputs}));
+  EXPECT_NE(error_message(dense.relu_score_changes(x, changes, factors), refused), "");
 }
 
 TEST(Dense, BackwardIsTheSlopeOfForward) {
