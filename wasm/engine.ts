@@ -601,14 +601,26 @@ export class Engine {
    * Begins to classify the photo of member 0 together with the other members, and forgets what was
    * under way. All members must have begun before one is given a message. The photo's
    * preprocessing takes the milliseconds.
-   * @param layer at or behind which maps will not need the convolutions a second time
+   * @param options of maps that will be wanted, which will not need this again
    * @param view 0 is the photo itself, 1 its mirror image, 2 to 5 are corners
    */
-  beginForward(layer = USUAL_LAYER, view = 0): { milliseconds: number } {
+  beginForward(
+    { method = USUAL_METHOD, layer = USUAL_LAYER }: ExplainOptions = {},
+    view = 0,
+  ): { milliseconds: number } {
     return timed(() =>
-      this.withText(layer, (name, bytes) =>
-        this.call<object>(
-          this.wasm.gradcam_members_forward(this.handle, view, name, bytes),
+      this.withText(method, (name, nameBytes) =>
+        this.withText(layer, (layerName, layerBytes) =>
+          this.call<object>(
+            this.wasm.gradcam_members_forward(
+              this.handle,
+              view,
+              name,
+              nameBytes,
+              layerName,
+              layerBytes,
+            ),
+          ),
         ),
       ),
     );

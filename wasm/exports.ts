@@ -75,6 +75,8 @@ export interface Exports {
   gradcam_members_forward(
     engine: number,
     view: number,
+    method: number,
+    methodBytes: number,
     layer: number,
     layerBytes: number,
   ): number;

@@ -116,18 +116,20 @@ Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
   return Json{{"width", width}, {"height", height}};
 }
 
-Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::string_view layer) {
+Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::string_view method_name,
+                             std::string_view layer_name) {
   GRADCAM_CHECK_OK(check_model(engine));
-  GRADCAM_TRY(const std::size_t look_at, find_map_layer(layer));
+  GRADCAM_TRY(const Method method, find_method(method_name));
+  GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
   drop_passes(engine);
   engine->classified = false;
   engine->messages.clear();
   if (engine->member->model().share().member > 0) {
-    return engine->member->begin_forward(nullptr, look_at);
+    return engine->member->begin_forward(nullptr, outlook(method, layer));
   }
   GRADCAM_CHECK_OK(check_photo(engine));
   GRADCAM_TRY(engine->input, preprocess_view(*engine->photo, model_info(engine).preprocess, view));
-  return engine->member->begin_forward(&engine->input, look_at);
+  return engine->member->begin_forward(&engine->input, outlook(method, layer));
 }
 
 Result<void> members_step(gradcam_engine* engine) {
@@ -273,9 +275,10 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
   return finish(engine, preview(engine, max_side));
 }
 
-int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* layer,
-                                uint32_t layer_bytes) {
-  return finish(engine, plain(members_forward(engine, view, {layer, layer_bytes})));
+int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* method,
+                                uint32_t method_bytes, const char* layer, uint32_t layer_bytes) {
+  return finish(engine,
+                plain(members_forward(engine, view, {method, method_bytes}, {layer, layer_bytes})));
 }
 
 int32_t gradcam_members_progress(const gradcam_engine* engine) {

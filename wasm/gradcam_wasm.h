@@ -98,10 +98,10 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 /// one member to another must arrive in their order. Photos are member 0's, and so are the results.
 
 /// Begins to classify a view of the photo (train/views.h; 0 is the photo itself), and forgets what
-/// was under way. No message may be given to an engine that has not begun. Maps at or behind
-/// `layer` will not need the convolutions a second time.
-int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* layer,
-                                uint32_t layer_bytes);
+/// was under way. No message may be given to an engine that has not begun. Maps by `method`, at or
+/// behind `layer`, will not need this again.
+int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* method,
+                                uint32_t method_bytes, const char* layer, uint32_t layer_bytes);
 /// After that is done: begins to explain these classes, by a method and at a layer for which
 /// gradcam_about says that members can.
 int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,

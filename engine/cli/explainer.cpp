@@ -8,6 +8,7 @@
 
 #include "cli/files.h"
 #include "cli/progress.h"
+#include "explain/together.h"
 #include "image/decode.h"
 #include "image/png.h"
 #include "image/preprocess.h"
@@ -159,7 +160,7 @@ Result<void> Explainer::look_alone(const Tensor& input, Activations& activations
 Result<void> Explainer::look_together(const Tensor& input, Explanation& explanation) {
   const std::lock_guard lock(shared_->team);
   Stopwatch watch;
-  GRADCAM_CHECK_OK(team_.forward(input, std::ranges::min(how_.layers)));
+  GRADCAM_CHECK_OK(team_.forward(input, outlook(method_, std::ranges::min(how_.layers))));
   explanation.predictions = team_.predictions();
   explanation.forward_ms = watch.lap();
   explanation.target = target_.value_or(explanation.predictions.front().index);

@@ -88,9 +88,9 @@ Result<Team> Team::load(const std::filesystem::path& path, std::size_t workers,
   return Team(std::move(members));
 }
 
-Result<void> Team::forward(const Tensor& input, std::size_t look_at) {
+Result<void> Team::forward(const Tensor& input, const Outlook& outlook) {
   for (std::size_t i = 0; i < workers(); ++i) {
-    GRADCAM_CHECK_OK(members_[i].begin_forward(i == 0 ? &input : nullptr, look_at));
+    GRADCAM_CHECK_OK(members_[i].begin_forward(i == 0 ? &input : nullptr, outlook));
   }
   return run();
 }

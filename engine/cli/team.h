@@ -26,8 +26,8 @@ class Team {
   const Vgg16& model() const { return members_.front().model(); }
   const Activations& activations() const { return members_.front().activations(); }
 
-  /// input: [size, size, 3] as `preprocess` gives it; for `look_at` see Member::begin_forward.
-  Result<void> forward(const Tensor& input, std::size_t look_at = kBlock5Conv3);
+  /// input: [size, size, 3] as `preprocess` gives it; for `outlook` see Member::begin_forward.
+  Result<void> forward(const Tensor& input, const Outlook& outlook = {});
 
   std::vector<Prediction> predictions() const { return model().predictions(activations()); }
 

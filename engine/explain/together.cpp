@@ -11,6 +11,11 @@ bool runs_together(const Method& method, std::size_t layer) {
   return method.cam.map != nullptr || (method.ablation_maps != nullptr && layer >= kBlock5Conv3);
 }
 
+Outlook outlook(const Method& method, std::size_t layer) {
+  return {.layer = layer,
+          .ablation = method.ablation_maps != nullptr && runs_together(method, layer)};
+}
+
 Result<void> begin_together(Member& member, const Method& method,
                             std::span<const std::size_t> classes, std::size_t layer) {
   if (!runs_together(method, layer)) {

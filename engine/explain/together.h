@@ -16,6 +16,9 @@ namespace gradcam {
 /// place.
 bool runs_together(const Method& method, std::size_t layer);
 
+/// What a forward pass should keep for maps by a method at a layer or behind it.
+Outlook outlook(const Method& method, std::size_t layer);
+
 /// Begins, at each of the members, after a forward pass. kInvalidArgument for a class that does not
 /// exist and for what does not run together.
 Result<void> begin_together(Member& member, const Method& method,

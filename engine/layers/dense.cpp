@@ -80,35 +80,30 @@ Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
   return {};
 }
 
-Result<Tensor> Dense::relu_changes_without_channels(const Tensor& x,
-                                                    std::span<const std::size_t> channels) const {
-  if (x.rank() != 3 || x.size() != inputs() ||
-      std::ranges::any_of(channels, [&](std::size_t channel) { return channel >= x.dim(2); })) {
+Result<Tensor> Dense::forward_by_channels(const Tensor& x) const {
+  if (x.rank() != 3 || x.size() != inputs()) {
     return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
                                                  " inputs was given a map of shape " +
-                                                 to_string(x.shape()) +
-                                                 ", or channels that it has not");
+                                                 to_string(x.shape()));
   }
   const std::size_t depth = x.dim(2);
+  GRADCAM_TRY(Tensor parts, Tensor::zeros({outputs(), depth + 1}));
+  float* out = parts.data();
   const std::size_t pitch = channel_sums_pitch(depth);
-  GRADCAM_TRY(Tensor changes, Tensor::zeros({outputs(), channels.size()}));
-  float* change = changes.data();
-  std::vector<float> parts(kChannelProductRows * pitch);  // what each channel adds to some outputs
+  std::vector<float> products(kChannelProductRows * pitch);
   std::vector<float> buffer(kChannelProductRows * inputs());
   for (std::size_t first = 0; first < outputs(); first += kChannelProductRows) {
     const std::size_t count = std::min(kChannelProductRows, outputs() - first);
     channel_products(x.data(), rows(first, count, buffer), count, x.dim(0) * x.dim(1), depth,
-                     parts.data());
+                     products.data());
     for (std::size_t o = 0; o < count; ++o) {
-      const auto own = std::span(parts).subspan(o * pitch, depth);
-      const auto sum = static_cast<float>(
+      const auto own = std::span(products).subspan(o * pitch, depth);
+      out = std::ranges::copy(own, out).out;
+      *out++ = static_cast<float>(
           std::accumulate(own.begin(), own.end(), double{bias_.data()[first + o]}));
-      for (const std::size_t channel : channels) {
-        *change++ = sum > 0 ? -std::min(own[channel], sum) : std::max(sum - own[channel], 0.0f);
-      }
     }
   }
-  return changes;
+  return parts;
 }
 
 namespace {

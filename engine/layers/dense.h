@@ -42,10 +42,9 @@ class Dense {
   /// y = W x + b, without activation. x: [inputs] values of any shape, y: [outputs].
   Result<void> forward(const Tensor& x, Tensor& y) const;
 
-  /// For a layer on a flattened map x [H, W, C] with a ReLU behind it: how much more its outputs
-  /// would be without each of these channels, [outputs, channels], in one pass over the weights.
-  Result<Tensor> relu_changes_without_channels(const Tensor& x,
-                                               std::span<const std::size_t> channels) const;
+  /// For a layer on a flattened map x [H, W, C]: what each of its channels adds to each output,
+  /// and, as the last column, what `forward` gives: [outputs, C + 1], in one pass over the weights.
+  Result<Tensor> forward_by_channels(const Tensor& x) const;
 
   /// For a layer with a ReLU behind it: how much more scores would be, each a sum of the outputs
   /// after the ReLU by `factors` [scores, outputs], if x [inputs] changed in each of n ways,

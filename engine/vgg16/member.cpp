@@ -176,10 +176,11 @@ void Member::forget() {
   next_ = 0;
 }
 
-Result<void> Member::begin_forward(const Tensor* input, std::size_t look_at) {
+Result<void> Member::begin_forward(const Tensor* input, const Outlook& outlook) {
   forget();
   activations_.unpooled = {};
-  look_at_ = look_at;
+  fc1_parts_ = {};
+  outlook_ = outlook;
   if ((share().member == 0) != (input != nullptr)) {
     return fail(ErrorCode::kInvalidArgument, "member 0, and no other, takes the input");
   }
@@ -525,7 +526,7 @@ Result<void> Member::forward_channels(std::size_t layer) {
 Result<void> Member::convolve(std::size_t layer, const Tensor& x, float* y) {
   const Conv3x3& kernel = *model_.conv_[layer].kernel;
   float* workspace = activations_.workspace.data();
-  if (!kernel.spec().pool || layer < look_at_) {
+  if (!kernel.spec().pool || layer < outlook_.layer) {
     return kernel.run(x.data(), x.dim(0), x.dim(1), y, workspace);
   }
   Tensor& unpooled = activations_.unpooled[layer];
@@ -539,7 +540,15 @@ Result<void> Member::convolve(std::size_t layer, const Tensor& x, float* y) {
 /// The rows of a dense layer that are this member's.
 Result<void> Member::forward_dense(std::size_t layer) {
   GRADCAM_TRY(Tensor slice, Tensor::zeros({own_part(layer).size()}));
-  GRADCAM_CHECK_OK(dense(layer).forward(output(layer - 1), slice));
+  if (layer == kFc1 && outlook_.ablation) {
+    GRADCAM_TRY(fc1_parts_, dense(kFc1).forward_by_channels(activations_.block5_pool));
+    const std::size_t columns = fc1_parts_.dim(1);
+    for (std::size_t o = 0; o < slice.size(); ++o) {
+      slice.data()[o] = fc1_parts_.data()[(o + 1) * columns - 1];
+    }
+  } else {
+    GRADCAM_CHECK_OK(dense(layer).forward(output(layer - 1), slice));
+  }
   if (layer != kPredictions) relu_forward(slice.values());
   set_columns(slice.values(), own_part(layer), model_.outputs(layer), output(layer));
   return send_to_others(slice.values());
@@ -690,8 +699,10 @@ Result<void> Member::ablate(std::size_t layer, std::span<const Message> received
   };
   if (layer == kFc1) {
     for (const Message& message : received) add(message.values.values(), gradient_);
-    GRADCAM_TRY(const Tensor own,
-                dense(kFc1).relu_changes_without_channels(activations_.block5_pool, channels_));
+    if (fc1_parts_.empty()) {
+      GRADCAM_TRY(fc1_parts_, dense(kFc1).forward_by_channels(activations_.block5_pool));
+    }
+    GRADCAM_TRY(const Tensor own, relu_changes(fc1_parts_, channels_));
     GRADCAM_CHECK_OK(send_to_others(own.values()));
     GRADCAM_TRY(ablated_, Tensor::zeros({model_.outputs(kFc1), channels_.size()}));
     put(own.values(), share().member);

@@ -24,6 +24,13 @@ enum class Progress {
   kDone,     ///< what was begun is finished
 };
 
+/// What will be wanted after a forward pass, if that is known: what it takes is kept, and need not
+/// be computed again.
+struct Outlook {
+  std::size_t layer = kBlock5Conv3;  ///< gradients of this map layer: what is pooled away behind it
+  bool ablation = false;             ///< an ablation: what each channel of block5_pool adds to fc1
+};
+
 /// What a gradient is wanted for, and where.
 struct GradientRequest {
   /// The gradient of each score at the logits, [scores, classes]; see Vgg16::backward_to_fc1.
@@ -67,9 +74,8 @@ class Member {
 
   /// Forgets everything under way and begins a forward pass. Member 0 is given the input [size,
   /// size, 3] as `preprocess` gives it, the others null. All members must have begun before one of
-  /// them is given a message. `look_at` is the map layer that gradients will be wanted of, if that
-  /// is known: then what is pooled away behind it is kept, and need not be computed again.
-  Result<void> begin_forward(const Tensor* input, std::size_t look_at = kBlock5Conv3);
+  /// them is given a message.
+  Result<void> begin_forward(const Tensor* input, const Outlook& outlook = {});
 
   /// After a forward pass: begins to bring together, at member 0, the output of a map layer and the
   /// gradients of scores at it; without scores, the output alone. All members are asked for the
@@ -189,7 +195,8 @@ class Member {
   std::vector<Stage> stages_;
   std::size_t next_ = 0;  // of the stages
   bool is_classified_ = false;
-  std::size_t look_at_ = kBlock5Conv3;
+  Outlook outlook_;
+  Tensor fc1_parts_;  // this member's outputs of fc1, see Dense::forward_by_channels
 
   // Under way after a forward pass: the gradient of each score at this member's part of a layer's
   // output, added up over the members; of dense layers, or of means alone, in one matrix, [scores,

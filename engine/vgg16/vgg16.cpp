@@ -307,8 +307,8 @@ Result<Tensor> Vgg16::drops_without_channels(const Activations& activations,
   GRADCAM_CHECK_OK(check_whole());
   GRADCAM_TRY(const Tensor seeds, class_seeds(classes));
   GRADCAM_TRY(const Tensor factors, predictions_.backward(seeds));
-  GRADCAM_TRY(const Tensor changes,
-              fc1_.relu_changes_without_channels(activations.block5_pool, channels));
+  GRADCAM_TRY(const Tensor parts, fc1_.forward_by_channels(activations.block5_pool));
+  GRADCAM_TRY(const Tensor changes, relu_changes(parts, channels));
   GRADCAM_TRY(Tensor drops, fc2_.relu_score_changes(activations.fc1, changes, factors));
   for (float& drop : drops.values()) drop = -drop;
   return drops;

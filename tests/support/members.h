@@ -30,9 +30,9 @@ struct Members {
     return all;
   }
 
-  Result<void> forward(const Tensor& input, std::size_t look_at = kBlock5Conv3) {
+  Result<void> forward(const Tensor& input, const Outlook& outlook = {}) {
     for (std::size_t i = 0; i < members.size(); ++i) {
-      GRADCAM_CHECK_OK(members[i].begin_forward(i == 0 ? &input : nullptr, look_at));
+      GRADCAM_CHECK_OK(members[i].begin_forward(i == 0 ? &input : nullptr, outlook));
     }
     return run();
   }

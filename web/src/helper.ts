@@ -35,7 +35,7 @@ export async function makeHelperApi(
         engine.useHead(head);
         return null;
       }),
-    forward: (run, layer) => together(run, () => engine.beginForward(layer)),
+    forward: (run, how) => together(run, () => engine.beginForward(how)),
     explain: (run, classes, how) =>
       together(run, () => engine.beginExplain(classes, how)),
     stop: (run) => member?.stop(run),

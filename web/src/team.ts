@@ -44,7 +44,7 @@ export interface HelperApi {
   /** `Engine.useHead`. */
   useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
   /** Takes part in classifying the photo of the first worker. */
-  forward(run: number, layer?: string): Promise<Outcome<null>>;
+  forward(run: number, how?: ExplainOptions): Promise<Outcome<null>>;
   /** Takes part in explaining these classes. */
   explain(
     run: number,
@@ -227,7 +227,7 @@ export class Team {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
       await (this.canRun(how) ? this.gather() : this.dissolve());
-      const classification = await this.classify(how.layer);
+      const classification = await this.classify(how);
       const explanation = await this.mapsOf(choose(classification), how);
       return { classification, explanation };
     });
@@ -242,7 +242,7 @@ export class Team {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
       if (!this.canRun(how)) await this.dissolve();
-      if (!this.isClassified) await this.classify(how.layer);
+      if (!this.isClassified) await this.classify(how);
       return this.mapsOf(classes, how, report);
     });
   }
@@ -345,17 +345,20 @@ export class Team {
     });
   }
 
-  /** @param layer that will be asked about, if that is known */
-  private async classify(layer?: string, view = 0): Promise<Classification> {
+  /** @param how what will be asked is to be answered, if that is known */
+  private async classify(
+    how?: ExplainOptions,
+    view = 0,
+  ): Promise<Classification> {
     this.isClassified = false;
     let preprocess = 0;
     let start = 0;
     await this.together(
       () => {
-        ({ milliseconds: preprocess } = this.engine.beginForward(layer, view));
+        ({ milliseconds: preprocess } = this.engine.beginForward(how, view));
         start = performance.now();
       },
-      (api, run) => api.forward(run, layer),
+      (api, run) => api.forward(run, how),
     );
     const forward = performance.now() - start;
     const predictions = this.engine.predictions();

@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,16 +70,7 @@ TEST(Dense, AgreesWithPyTorch) {
   }
 }
 
-/// max(0, y) of y = W x + b.
-Result<std::vector<float>> relu_outputs(const Dense& dense, const Tensor& x) {
-  GRADCAM_TRY(Tensor y, Tensor::zeros({dense.outputs()}));
-  GRADCAM_CHECK_OK(dense.forward(x, y));
-  std::vector<float> values(y.size());
-  std::ranges::transform(y.values(), values.begin(), [](float v) { return std::max(v, 0.0f); });
-  return values;
-}
-
-TEST(Dense, KnowsWhatChangesWithoutChannels) {
+TEST(Dense, TellsWhatChannelsAdd) {
   ASSERT_OK_AND_ASSIGN(const TensorFile oracle, TensorFile::read(oracle_fixture("layers")));
   const std::string name = "dense/7x50x33";
   for (const bool int8 : {false, true}) {
@@ -88,30 +78,37 @@ TEST(Dense, KnowsWhatChangesWithoutChannels) {
     ASSERT_OK_AND_ASSIGN(const Dense dense, read_dense(oracle, name, int8));
     ASSERT_OK_AND_ASSIGN(Tensor x, oracle.tensor(name + "/x"));
     constexpr std::size_t kChannels = 10;  // of 5 positions
-    ASSERT_OK_AND_ASSIGN(const std::vector<float> whole, relu_outputs(dense, x));
-    std::vector<float> expected(kChannels * dense.outputs());
-    for (std::size_t k = 0; k < kChannels; ++k) {
-      ASSERT_OK_AND_ASSIGN(Tensor without, x.clone());
-      for (std::size_t i = k; i < x.size(); i += kChannels) without.data()[i] = 0;
-      ASSERT_OK_AND_ASSIGN(const std::vector<float> values, relu_outputs(dense, without));
-      for (std::size_t o = 0; o < values.size(); ++o) {
-        expected[o * kChannels + k] = values[o] - whole[o];
+    constexpr std::size_t kColumns = kChannels + 1;
+    ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({dense.outputs()}));
+    std::vector<float> expected(kColumns * dense.outputs());
+    for (std::size_t k = 0; k < kColumns; ++k) {
+      ASSERT_OK_AND_ASSIGN(Tensor some, Tensor::from(x.shape(), x.values()));
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        if (k < kChannels && i % kChannels != k) some.data()[i] = 0;
+      }
+      ASSERT_OK(dense.forward(some, y));
+      for (std::size_t o = 0; o < dense.outputs(); ++o) {
+        expected[o * kColumns + k] = y.data()[o] - (k < kChannels ? dense.bias().data()[o] : 0);
       }
     }
-    std::array<std::size_t, kChannels> channels = {};
-    std::iota(channels.begin(), channels.end(), std::size_t{0});
     const auto refused = ErrorCode::kInvalidArgument;
-    EXPECT_NE(error_message(dense.relu_changes_without_channels(x, channels), refused), "");
+    EXPECT_NE(error_message(dense.forward_by_channels(x), refused), "");
     ASSERT_OK(x.reshape({1, 5, kChannels}));
-    ASSERT_OK_AND_ASSIGN(const Tensor all, dense.relu_changes_without_channels(x, channels));
-    EXPECT_EQ(all.shape(), (Shape{dense.outputs(), kChannels}));
-    EXPECT_TRUE(close(all.values(), expected));
-    ASSERT_OK_AND_ASSIGN(const Tensor one, dense.relu_changes_without_channels(x, {{1}}));
-    for (std::size_t o = 0; o < dense.outputs(); ++o) {
-      EXPECT_EQ(one.data()[o], all.data()[o * kChannels + 1]);
-    }
-    EXPECT_NE(error_message(dense.relu_changes_without_channels(x, {{kChannels}}), refused), "");
+    ASSERT_OK_AND_ASSIGN(const Tensor parts, dense.forward_by_channels(x));
+    EXPECT_EQ(parts.shape(), (Shape{dense.outputs(), kColumns}));
+    EXPECT_TRUE(close(parts.values(), expected));
+    ASSERT_OK(x.reshape({1, 1, kChannels * 5}));
+    EXPECT_TRUE(dense.forward_by_channels(x).has_value());
   }
+}
+
+/// max(0, y) of y = W x + b.
+Result<std::vector<float>> relu_outputs(const Dense& dense, const Tensor& x) {
+  GRADCAM_TRY(Tensor y, Tensor::zeros({dense.outputs()}));
+  GRADCAM_CHECK_OK(dense.forward(x, y));
+  std::vector<float> values(y.size());
+  std::ranges::transform(y.values(), values.begin(), [](float v) { return std::max(v, 0.0f); });
+  return values;
 }
 
 TEST(Dense, KnowsWhatChangesOfItsInputDoToScores) {

@@ -41,5 +41,18 @@ TEST(Relu, BackwardIsTheSlopeOfForward) {
   for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(gradient[i], slope[i], 1e-6) << i;
 }
 
+TEST(Relu, ChangesWithoutPartsOfItsInput) {
+  ASSERT_OK_AND_ASSIGN(const Tensor parts,
+                       Tensor::from({4, 4}, {{1, -2, 5, 4,       // stays above 0 without 1 and -2
+                                              1, -7, 2, -4,      // comes above 0 without -7
+                                              -1, 3, -2, 0,      // from 0, without -1 and -2
+                                              -3, 1, 2, -1}}));  // with a bias
+  ASSERT_OK_AND_ASSIGN(const Tensor changes, relu_changes(parts, {{0, 2, 1}}));
+  EXPECT_EQ(changes.shape(), (Shape{4, 3}));
+  const std::vector<float> expected = {-1, -4, 2, 0, 0, 3, 1, 2, 0, 2, 0, 0};
+  EXPECT_TRUE(std::ranges::equal(changes.values(), expected));
+  EXPECT_NE(error_message(relu_changes(parts, {{3}}), ErrorCode::kInvalidArgument), "");
+}
+
 }  // namespace
 }  // namespace gradcam::testing

@@ -150,9 +150,9 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
   constexpr double kOfMaximum = 2e-3;
   for (std::size_t count = 1; count <= kMaxMembers; ++count) {
     ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count));
-    // What is pooled away is kept, or computed again.
-    for (const std::size_t look_at : {kBlock5Conv3, std::size_t{0}}) {
-      ASSERT_OK(all.forward(input, look_at));
+    // What maps take is kept, or computed again.
+    for (const Outlook& outlook : {Outlook{}, Outlook{.layer = 0, .ablation = true}}) {
+      ASSERT_OK(all.forward(input, outlook));
       for (const Method& method : methods()) {
         for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
           if (!runs_together(method, layer)) continue;
