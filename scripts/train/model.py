@@ -20,7 +20,7 @@ CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # Simonyan & Zisserman 2015, configuration D
 class Plan:
     """Layer widths: channels of the five blocks, units of fc1 and fc2."""
 
-    channels: tuple[int, ...] = (16, 32, 64, 128, 256)
+    channels: tuple[int, ...] = (16, 32, 96, 192, 256)
     hidden: tuple[int, int] = (256, 256)
     dropout: float = 0.1
     hints: int = 0  # numbers at each position of block5_pool that a teacher's features give

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 import sys
 import tempfile
 import unittest
@@ -21,6 +22,7 @@ import evaluate
 import export
 import tensors
 import train
+import views
 from model import Plan, Vgg16, cpu_has_bfloat16
 
 TINY = Plan((4, 4, 8, 8, 8), (8, 8), 0.0)
@@ -88,15 +90,15 @@ class Folders(unittest.TestCase):
     def test_an_interrupted_run_ends_as_an_uninterrupted_one(self) -> None:
         make_photos(self.root, ["a", "b", "c"])
         whole = self.run_train("whole")
-        stop_at = 3
-        average = train.Team.average
+        update, calls = train.Averaged.update, []
 
-        def stopping(team, parameters, stop, loss):
-            nonlocal stop_at
-            stop_at -= 1
-            return average(team, parameters, stop or stop_at == 0, loss)
+        def interrupting(average, model, step):
+            calls.append(step)
+            if len(calls) == 3:
+                signal.raise_signal(signal.SIGTERM)
+            update(average, model, step)
 
-        with mock.patch.object(train.Team, "average", stopping):
+        with mock.patch.object(train.Averaged, "update", interrupting):
             self.assertEqual(self.run_train("pieces")["step"], 3)
         pieces = self.run_train("pieces")
         self.assertEqual(pieces["step"], whole["step"])
@@ -118,56 +120,105 @@ class Views(unittest.TestCase):
         squashed = data.whole_view(image, 60, "squash")
         self.assertEqual((squashed[:, :18].max(), squashed[:, 22:38].min()), (0, 255))
 
+    def draw(self, pixels: np.ndarray, crop_view: bool, count: int,
+             without_dog: bool = False) -> np.ndarray:
+        """[count, 3, 32, 32] views of one photo, on black or else without the dog; colours as they
+        are."""
+        photos = mock.Mock(crop_view=np.array([crop_view]), files=["photo"],
+                           size=np.array([pixels.shape[:2]]))
+        photos.image.return_value = Image.fromarray(pixels)
+        device = torch.device("cpu")
+        drawer = views.RandomViews(photos, np.array([0]), device)
+        chosen = torch.zeros(count, dtype=torch.long)
+        random = torch.Generator().manual_seed(4)
+        black = mock.patch.object(views.RandomViews, "_backgrounds", lambda *_: torch.zeros(1))
+        with mock.patch.object(views, "_jitter", lambda x, _: x), \
+             contextlib.nullcontext() if without_dog else black:
+            flags = torch.full((count,), without_dog)
+            return drawer.draw(chosen, flags, 32, random).numpy()
 
-    def test_a_view_knows_which_part_of_the_photo_it_shows(self) -> None:
+    def test_a_view_is_a_part_of_the_photo_on_a_background(self) -> None:
         ramp = np.linspace(0, 255, 90).astype(np.uint8)
-        pixels = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:70, None], np.uint8(0)), -1)
-        photos = mock.Mock(crop_view=np.array([False]))
-        photos.image.return_value = Image.fromarray(pixels)
-        views = data.RandomViews(photos, np.array([0]), np.random.default_rng(4))
-        for _ in range(50):
-            seen = views.view(0, 32)
-            view, box = seen.pixels, seen.box
-            if min(box.left, box.top) > 0 and max(box.right, box.bottom) < 1:  # no background
-                red, green = (view[..., channel] / 255 for channel in (0, 1))
-                self.assertAlmostEqual(red.min(), box.left, delta=0.03)
-                self.assertAlmostEqual(red.max(), box.right, delta=0.03)
-                self.assertAlmostEqual(green.min(), box.top * ramp[69] / 255, delta=0.03)
-                self.assertAlmostEqual(green.max(), box.bottom * ramp[69] / 255, delta=0.03)
+        pixels = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:70, None], np.uint8(255)), -1)
+        drawn = self.draw(pixels, False, 200)
+        inside = drawn[:, 2] > 0.999
+        whole = inside.all((1, 2))
+        self.assertTrue(0.2 < whole.mean() < 0.9)
+        # Mirrored or not, red rises or falls along rows; green rises down columns.
+        across = np.diff(drawn[whole, 0].mean(1), axis=1).mean(1)
+        down = np.diff(drawn[whole, 1].mean(2), axis=1).mean(1)
+        self.assertTrue(0.3 < (across > 0).mean() < 0.7)
+        self.assertTrue((down > 0).all())
+        # Zoomed into by up to 2^1.6 of the area, and stretched.
+        self.assertTrue(0.1 < np.abs(across * 32).min() < 0.5 < np.abs(across * 32).max() < 1.1)
 
-    def test_a_views_soft_label_is_of_its_part(self) -> None:
-        logits = np.zeros((1, 2, 2, 3), np.float16)
-        logits[0, 0, 1] = [4, 0, 8]
-        teacher = distil.Teaching(logits, np.array([True, True, False]), logits)
-        label = teacher.soft_label
-        np.testing.assert_allclose(label(0, data.Box(0.5, 0, 1, 0.5)), [4, 0, -np.inf], 1e-5)
-        np.testing.assert_allclose(label(0, data.Box(0, 0, 1, 1))[:2], [1, 0])
-        np.testing.assert_allclose(label(0, data.Box(0, 0, 0.5, 1))[:2], [0, 0], atol=1e-4)
+    def test_crops_are_seen_smaller_than_scenes(self) -> None:
+        pixels = np.full((64, 64, 3), (0, 0, 255), np.uint8)
+        share = [self.draw(pixels, crop, 200)[:, 2].mean() for crop in (True, False)]
+        self.assertLess(share[0] + 0.1, share[1])
 
-    def test_hints_lie_where_the_view_shows_the_photo(self) -> None:
-        """The features are the photo's own coordinates; so is the picture, and both must agree."""
-        cells, size = 4, 128
-        ramp = (np.arange(160) + 0.5) / 160
-        pixels = np.zeros((160, 160, 3), np.uint8)
-        pixels[..., 0], pixels[..., 1], pixels[..., 2] = 200 * ramp, 200 * ramp[:, None], 255
-        photos = mock.Mock(crop_view=np.array([True]))
-        photos.image.return_value = Image.fromarray(pixels)
-        views = data.RandomViews(photos, np.array([0]), np.random.default_rng(7))
-        features = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None]), -1)[None]
-        teacher = distil.Teaching(features, np.array([True]), features.astype(np.float32))
-        kinds = set()
-        for _ in range(200):
-            view = views.view(0, size)
-            hints, seen = teacher.hints(0, view, cells)
-            blue = view.pixels[..., 2].reshape(cells, 32, cells, 32)
-            whole = (blue == 255).all((1, 3)) & (seen > 0.999)
-            shown = view.pixels[..., :2].astype(float).reshape(cells, 32, cells, 32, 2).mean((1, 3))
-            np.testing.assert_allclose(hints[whole], shown[whole] / 200, atol=0.02)
-            outside = blue.max((1, 3)) < 255
-            self.assertTrue((seen[outside] == 0).all())
-            if whole.any():
-                kinds.add((view.mirrored, bool(outside.any())))
-        self.assertEqual(len(kinds), 4)
+    def test_a_view_without_a_dog_shows_the_edge_of_a_scene_or_colours(self) -> None:
+        pixels = np.full((64, 64, 3), 255, np.uint8)
+        pixels[20:44, 20:44] = 0  # the dog
+        drawn = self.draw(pixels, False, 300, without_dog=True)
+        # Six in ten: the outer quarter or fifth of the scene, where the dog is not.
+        self.assertAlmostEqual((drawn.min((1, 2, 3)) > 0.99).mean(), 0.6, delta=0.1)
+        self.assertAlmostEqual((np.ptp(drawn, axis=(2, 3)).max(1) > 0.5).mean(), 0.2, delta=0.1)
+
+    def test_the_same_seed_draws_the_same_views(self) -> None:
+        x = torch.rand(20, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+        first, again, other = (views._jitter(x, torch.Generator().manual_seed(seed))
+                               for seed in (2, 2, 3))
+        torch.testing.assert_close(first, again, rtol=0, atol=0)
+        self.assertGreater(float((first - other).abs().mean()), 0.01)
+        self.assertTrue(0 <= float(first.min()) and float(first.max()) <= 1)
+
+
+class Teaching(unittest.TestCase):
+    def test_the_teacher_counts_where_it_knows_the_breed_and_alone_where_views_are_mixed(self) -> None:
+        teacher = mock.Mock(knows=torch.tensor([True, False]))
+        lesson = mock.Mock(target=torch.tensor([[1.0, 0.0]]))
+        logits = torch.tensor([[0.0, 3.0]])
+
+        def loss(breed: int, mixed: bool, told: bool = True) -> float:
+            return float(train.loss_of(logits, torch.tensor([breed]), torch.tensor([mixed]),
+                                       teacher if told else None, lesson, 0.0))
+
+        first, second = (-logits.log_softmax(1)[0]).tolist()
+        t = distil.TEMPERATURE
+        soft = float(-(logits / t).log_softmax(1)[0, 0]) * t * t
+        share = train.TEACHER_SHARE
+        self.assertAlmostEqual(loss(0, False), (1 - share) * first + share * soft, delta=1e-5)
+        self.assertAlmostEqual(loss(1, False), second, delta=1e-5)
+        self.assertAlmostEqual(loss(1, True), soft, delta=1e-5)
+        self.assertAlmostEqual(loss(0, False, told=False), first, delta=1e-5)
+        self.assertAlmostEqual(loss(-1, False), (first + second) / 2, delta=1e-5)
+
+    def test_what_the_teacher_says_of_a_view(self) -> None:
+        """A teacher of five outputs, of which two are breeds, with two features of two positions."""
+        teacher = distil.Teacher.__new__(distil.Teacher)
+        teacher.device = torch.device("cpu")
+        teacher.weight, teacher.bias = torch.zeros(5, 2), torch.tensor([0.0, 2.0, 0.0, 1.0, 0.0])
+        teacher.dogs = torch.tensor([1, 3])
+        teacher.knows, teacher.columns = torch.tensor([True, False, True]), torch.tensor([3, 0, 1])
+        teacher.mean, teacher.basis = torch.tensor([1.0, 0.0]), torch.tensor([[2.0], [1.0]])
+        found = torch.tensor([[[[1.0, 3.0]], [[0.0, 5.0]]]])
+        with mock.patch.object(distil.Teacher, "_features", lambda *_: found):
+            lesson = teacher.teach(torch.zeros(1, 3, 32, 32))
+        dog = float(teacher.bias.softmax(0)[[1, 3]].sum())
+        known = (torch.tensor([1.0, 2.0]) / distil.TEMPERATURE).softmax(0).tolist()
+        wanted = [dog * known[0] + (1 - dog) / 3, (1 - dog) / 3, dog * known[1] + (1 - dog) / 3]
+        torch.testing.assert_close(lesson.target, torch.tensor([wanted]))
+        torch.testing.assert_close(lesson.features, torch.tensor([[[[0.0, 9.0]]]]))
+        self.assertEqual(lesson.hints(1).flatten().tolist(), [4.5])
+
+    def test_mixed_views_keep_more_of_themselves(self) -> None:
+        x = torch.eye(40).view(40, 1, 40, 1)
+        mixed, which = train.mix(x, torch.Generator().manual_seed(1))
+        own = mixed[:, 0, :, 0].diagonal()
+        self.assertTrue(5 < int(which.sum()) < 20)
+        self.assertTrue(bool((own[~which] == 1).all() and (own >= 0.5).all()))
+        torch.testing.assert_close(mixed.sum((1, 2, 3)), torch.ones(40))
 
     def test_components_have_mean_square_length_one(self) -> None:
         rng = np.random.default_rng(5)
@@ -177,14 +228,6 @@ class Views(unittest.TestCase):
         self.assertAlmostEqual(float(np.square(found).sum(1).mean()), 1, delta=1e-4)
         again = found @ np.linalg.pinv(basis) + mean
         np.testing.assert_allclose(again, samples, atol=0.1)
-
-    def test_hints_count_where_a_photo_is_seen(self) -> None:
-        foretold = torch.zeros(1, 3, 2, 2)
-        hints = torch.ones(1, 2, 2, 3)
-        hints[0, 1, 1] = 9
-        seen = torch.tensor([[[1.0, 1.0], [1.0, 0.0]]])
-        self.assertAlmostEqual(float(train.loss_of_hints(foretold, hints, seen)), 3, delta=1e-6)
-        self.assertEqual(float(train.loss_of_hints(foretold, hints, 0 * seen)), 0)
 
 
 class Precision(unittest.TestCase):
@@ -212,6 +255,36 @@ class Export(unittest.TestCase):
         again.load_plain(weights, [2, 0], x)
         with torch.no_grad():
             torch.testing.assert_close(again.eval()(x)[:, [2, 0]], model(x), rtol=1e-3, atol=1e-3)
+
+    def test_a_blend_lies_between_the_networks_and_fits_its_own_batches(self) -> None:
+        torch.manual_seed(7)
+        begin, goal = Vgg16(TINY, 3), Vgg16(TINY, 2)
+        ends = [{"breeds": breeds, "average": model.state_dict()}
+                for breeds, model in (("abc", begin), ("ca", goal))]
+        blend = export.between(ends[1], ends[0], 0.25)
+        torch.testing.assert_close(
+            blend["predictions.weight"],
+            0.75 * begin.predictions.weight[[2, 0]] + 0.25 * goal.predictions.weight)
+        torch.testing.assert_close(
+            blend["convs.fc1.weight"],
+            0.75 * begin.convs["fc1"].weight + 0.25 * goal.convs["fc1"].weight)
+        model = Vgg16(TINY, 2)
+        model.load_state_dict(blend)
+        model.norms["block1_conv1"].running_mean.fill_(50)
+        files = [f"train/{breed}/{i}.png" for breed in "ca" for i in range(3)]
+        photos = data.Photos(
+            Path(), files, ["a", "c"], np.repeat([1, 0], 3), np.zeros(6, bool), np.arange(6) == 0,
+            np.full((6, 2), 32), np.arange(6) * 32 * 32 * 3,
+            np.random.default_rng(1).integers(0, 256, 6 * 32 * 32 * 3, np.uint8))
+        with mock.patch.object(export, "RECALIBRATION_VIEWS", 64):
+            export.recalibrate(model, photos, ["a", "c"], 32, 1)
+        self.assertFalse(any(norm.training for norm in model.norms.values()))
+        found, means = model.norms["block1_conv1"].running_mean.clone(), []
+        model.norms["block1_conv1"].register_forward_pre_hook(
+            lambda _, x: means.append(x[0].mean((0, 2, 3))))
+        grey = torch.full((1, 3, 32, 32), 0.5)  # what the noise, and all that is done to it, are about
+        model(data.standardise(grey))
+        torch.testing.assert_close(found, means[0], rtol=0, atol=0.4)
 
     def test_the_plain_network_is_the_trained_one(self) -> None:
         torch.manual_seed(3)
@@ -245,7 +318,7 @@ class Export(unittest.TestCase):
         true = rng.normal(0, 2, (4000, 5))
         odds = np.exp(true) / np.exp(true).sum(1, keepdims=True)
         truth = np.array([rng.choice(5, p=p) for p in odds])
-        self.assertAlmostEqual(export.fit_temperature(true * 2.5, truth), 2.5, delta=0.2)
+        self.assertAlmostEqual(export.fit_temperature(true * 2.5, truth)[0], 2.5, delta=0.2)
 
     def test_the_threshold_is_where_answers_are_right_often_enough(self) -> None:
         probabilities = np.array([0.2, 0.9, 0.5, 0.8, 0.6])

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
+import math
 import signal
-import tempfile
 import time
 from bisect import bisect_right
 from dataclasses import dataclass, replace
@@ -18,20 +16,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import distributed, nn
+from torch import nn
 
 import data
 import distil
 import evaluate
 import tensors
+import views
 from model import Plan, Vgg16, autocast
 
-TEACHER_TEMPERATURE = 1.5
-TEACHER_SHARE = 0.7  # of the loss; the rest is the true breed
+TEACHER_SHARE = 0.8  # of the loss; the rest is the true breed
+MIXED_SHARE = 0.3  # of the views: two, one shining through the other, for the teacher to judge
 TARGET_WEIGHT = 5.0  # how much more often a labels' breed is drawn in pretraining
 HINT_WEIGHT = 4.0  # of foretelling the teacher's features, in the loss
 NO_DOG_SHARE = 0.05  # of the views: background alone
 CHECKPOINT_SECONDS = 120
+LOG_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Stage:
         if progress < self.warm_up:
             return self.rate * (progress + 1e-3) / self.warm_up
         along = (progress - self.warm_up) / (1 - self.warm_up)
-        return self.rate * 0.5 * (1 + np.cos(np.pi * along)) + 1e-5
+        return self.rate * 0.5 * (1 + math.cos(math.pi * along)) + 1e-5
 
 
 STAGES = {
-    "pretrain": Stage(400_000, 0.1, 0.03, ((0.0, 64), (0.4, 96), (0.95, 128))),
-    "finetune": Stage(100_000, 0.03, 0.03, ((0.0, 128), (0.4, 160), (0.75, 224)), average=0.995),
+    "pretrain": Stage(4_000_000, 0.5, 0.03, ((0.0, 128),)),
+    "finetune": Stage(5_000_000, 0.2, 0.03, ((0.0, 160), (0.4, 224))),
 }
 
 
@@ -98,7 +98,8 @@ class Sampler:
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         groups = rng.choice(len(self.groups), count, p=self.odds)
-        return np.array([self.groups[g][rng.integers(len(self.groups[g]))] for g in groups])
+        along = rng.random(count)
+        return np.array([self.groups[g][int(a * len(self.groups[g]))] for g, a in zip(groups, along)])
 
 
 class Averaged:
@@ -115,12 +116,13 @@ class Averaged:
                 self.state[name].lerp_(value, 1 - decay)
 
 
-def loss_of(
-    logits: torch.Tensor, breed: torch.Tensor, teacher: torch.Tensor | None, smoothing: float
-) -> torch.Tensor:
-    """Cross entropy to the breed and, where the teacher knows the breed, to its soft labels.
+def loss_of(logits: torch.Tensor, breed: torch.Tensor, mixed: torch.Tensor,
+            teacher: distil.Teacher | None, lesson: distil.Lesson | None,
+            smoothing: float) -> torch.Tensor:
+    """Cross entropy to the breed and, where the teacher knows the breed, to what it says of the view.
 
-    A breed of -1 is a view without a dog; of it, all breeds shall be equally likely.
+    A breed of -1 is a view without a dog; of it, all breeds shall be equally likely. Of mixed views
+    the teacher alone is heard.
     """
     dog = breed >= 0
     breed = breed.clamp(min=0)
@@ -128,83 +130,41 @@ def loss_of(
     hard = torch.where(dog, hard, -logits.log_softmax(1).mean(1))
     if teacher is None:
         return hard.mean()
-    knows = torch.isfinite(teacher.gather(1, breed[:, None]))[:, 0] & dog
-    t = TEACHER_TEMPERATURE
-    target = (teacher / t).softmax(1)
-    soft = -(target * (logits / t).log_softmax(1)).sum(1) * t * t
-    share = torch.where(knows, TEACHER_SHARE, 0.0)
-    return ((1 - share) * hard + share * torch.where(knows, soft, hard)).mean()
+    t = distil.TEMPERATURE
+    soft = -(lesson.target * (logits / t).log_softmax(1)).sum(1) * t * t
+    share = torch.where(teacher.knows[breed] & dog, TEACHER_SHARE, 0.0)
+    share = torch.where(mixed, 1.0, share)
+    return ((1 - share) * hard + share * soft).mean()
 
 
-def loss_of_hints(foretold: torch.Tensor, hints: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
-    """Mean square distance to the teacher's features [N, H, W, C] where a photo is seen."""
-    distance = (foretold.permute(0, 2, 3, 1) - hints).square().sum(3)
-    return (distance * seen).sum() / seen.sum().clamp(min=1)
+def loss_of_hints(foretold: torch.Tensor, hints: torch.Tensor) -> torch.Tensor:
+    """Mean square distance to the teacher's features, both [N, components, cells, cells]."""
+    return (foretold - hints).square().sum(1).mean()
 
 
-class Team:
-    """Processes that each take a share of every batch and average their gradients.
-
-    One process a core beats one with as many threads: it waits for the others once a step, not
-    at every operation, which matters when something else runs on the machine.
-    """
-
-    def __init__(self, rank: int, count: int, meeting: str):
-        self.rank, self.count = rank, count
-        if count > 1:
-            distributed.init_process_group(
-                "gloo", init_method=f"file://{meeting}", rank=rank, world_size=count
-            )
-
-    def average(self, parameters: list[nn.Parameter], stop: bool, loss: float) -> tuple[bool, float]:
-        """Averages the gradients in place; whether any process wants to stop, the mean loss."""
-        if self.count == 1:
-            return stop, loss
-        grads = [p.grad for p in parameters]
-        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([float(stop), loss])])
-        distributed.all_reduce(flat)
-        flat /= self.count
-        start = 0
-        for grad in grads:
-            grad.copy_(flat[start : start + grad.numel()].view_as(grad))
-            start += grad.numel()
-        return bool(flat[-2] > 0), float(flat[-1])
-
-
-@dataclass
-class Lesson:
-    """What the teacher says of a batch of views."""
-
-    soft: torch.Tensor  # [N, classes] logits, -inf for breeds it does not know
-    hints: torch.Tensor  # [N, cells, cells, components] its features
-    seen: torch.Tensor  # [N, cells, cells] how much of a cell shows the photo
-
-    @staticmethod
-    def of(teacher: distil.Teaching, chosen: np.ndarray, views: list[data.View],
-           cells: int) -> "Lesson":
-        soft = [teacher.soft_label(int(i), view.box) for i, view in zip(chosen, views)]
-        hints = [teacher.hints(int(i), view, cells) for i, view in zip(chosen, views)]
-        parts = soft, [values for values, _ in hints], [seen for _, seen in hints]
-        return Lesson(*(torch.from_numpy(np.stack(part)) for part in parts))
-
-    def to(self, device: torch.device) -> "Lesson":
-        return Lesson(*(part.to(device) for part in (self.soft, self.hints, self.seen)))
+def mix(x: torch.Tensor, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lets the next view of a batch shine through some (Zhang et al. 2018, "mixup"); which."""
+    mixed = torch.rand(len(x), generator=random, device=x.device) < MIXED_SHARE
+    share = torch.where(mixed, 0.5 * torch.rand(len(x), generator=random, device=x.device), 0.0)
+    return torch.lerp(x, x.roll(1, 0), share.view(-1, 1, 1, 1)), mixed
 
 
 @dataclass
 class Job:
-    """What all processes share: the photos and which of them the stage is about."""
+    """The photos, and which of them the stage is about."""
 
     photos: data.Photos
     targets: np.ndarray  # the labels' breeds, as indices into photos.breeds
     classes: np.ndarray  # the network's outputs, likewise
     class_of: np.ndarray  # the inverse: breed -> output, -1 where there is none
-    pool: np.ndarray  # photos to train on
-    weights: np.ndarray  # how often a breed is drawn
-    teacher: distil.Teaching | None
+    sampler: Sampler  # of the photos to train on
+    views: views.RandomViews
+    teacher: distil.Teacher | None
+    device: torch.device
 
 
 def prepare(args: argparse.Namespace) -> Job:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     labels = data.read_labels(args.labels)
     photos = data.load(args.photos, args.splits, args.run, log)
     unknown = [label for label in labels if label not in photos.breeds]
@@ -223,12 +183,14 @@ def prepare(args: argparse.Namespace) -> Job:
     pool = np.flatnonzero(~photos.holdout & (weights[photos.breed] > 0))
     teacher = None
     if args.teacher:
-        teacher = distil.teach(photos, args.teacher, args.run, log)
+        teacher = distil.Teacher(args.teacher, [photos.breeds[c] for c in classes], device)
+        teacher.find_components(photos, args.run)
     log(f"{len(pool)} photos of {len(classes)} breeds, {photos.holdout.sum()} held out")
-    return Job(photos, targets, classes, class_of, pool, weights, teacher)
+    return Job(photos, targets, classes, class_of, Sampler(photos, pool, weights),
+               views.RandomViews(photos, pool, device), teacher, device)
 
 
-def start(args: argparse.Namespace, job: Job, device: torch.device):
+def start(args: argparse.Namespace, job: Job):
     """Network, average, optimiser state (or None) and first step: resumed, from --init, or new."""
     classes = job.classes
     resumed = args.run / f"{args.stage}.pt"
@@ -250,10 +212,10 @@ def start(args: argparse.Namespace, job: Job, device: torch.device):
         model.load_state_dict({**model.state_dict(), **state}, strict=bool(hints))
     else:
         model = Vgg16(Plan(tuple(args.channels), tuple(args.hidden), hints=hints), len(classes))
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(job.device, memory_format=torch.channels_last)
     average = Averaged(model, stage_of(args).average)
     if saved:
-        average.state = {k: v.to(device) for k, v in saved["average"].items()}
+        average.state = {k: v.to(job.device) for k, v in saved["average"].items()}
     return model, average, saved and saved["optimiser"], saved["step"] if saved else 0
 
 
@@ -272,36 +234,20 @@ def from_plain(args: argparse.Namespace, job: Job, hints: int) -> Vgg16:
     if unknown:
         raise data.DataError(f"{args.init}: its labels {', '.join(unknown)} are not trained here")
     rng = np.random.default_rng(args.seed)
-    views = data.RandomViews(job.photos, job.pool, rng)
-    chosen = Sampler(job.photos, job.pool, job.weights).draw(256, rng)
-    batch = np.stack([views.view(int(i), 128).pixels for i in chosen])
-    x = data.normalise(torch.from_numpy(batch), torch.device("cpu"))
-    model.load_plain(weights, [named[label] for label in labels], x)
+    chosen = torch.from_numpy(job.sampler.draw(256, rng)).to(job.device)
+    random = torch.Generator(job.device).manual_seed(args.seed)
+    x = job.views.draw(chosen, torch.zeros_like(chosen, dtype=torch.bool), 128, random)
+    model.load_plain(weights, [named[label] for label in labels], data.standardise(x).cpu())
     return model
 
 
 def train(args: argparse.Namespace) -> None:
     """Runs the stage to its end, or until SIGTERM or SIGINT."""
     job = prepare(args)
-    with tempfile.TemporaryDirectory() as folder:
-        meeting = f"{folder}/meeting"
-        # Forked, and before PyTorch starts threads, so that all share one copy of the photos.
-        context = multiprocessing.get_context("fork")
-        for rank in range(1, args.processes):
-            context.Process(target=work, args=(args, job, rank, meeting), daemon=True).start()
-        work(args, job, 0, meeting)
-
-
-def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // args.processes))
-    torch.manual_seed(args.seed)
-    team = Team(rank, args.processes, meeting)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    stage, photos = stage_of(args), job.photos
+    stage, photos, device = stage_of(args), job.photos, job.device
     steps = stage.photos // args.batch
-    share = args.batch // args.processes
-
-    model, average, optimiser_state, first = start(args, job, device)
+    torch.manual_seed(args.seed)
+    model, average, optimiser_state, first = start(args, job)
     parameters = list(model.parameters())
     decayed = [p for p in parameters if p.dim() > 1]
     others = [p for p in parameters if p.dim() <= 1]
@@ -311,27 +257,8 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
     )
     if optimiser_state:
         optimiser.load_state_dict(optimiser_state)
-    sampler = Sampler(photos, job.pool, job.weights)
-
-    def make(offset: int):
-        step = first + offset
-        rng = np.random.default_rng([args.seed, step, rank])
-        views = data.RandomViews(photos, job.pool, rng)
-        chosen = sampler.draw(share, rng)
-        size = stage.size(step / steps)
-        seen = [views.view(int(i), size) for i in chosen]
-        pixels = np.stack([view.pixels for view in seen])
-        breed = torch.from_numpy(job.class_of[photos.breed[chosen]])
-        no_dog = np.flatnonzero(rng.random(share) < NO_DOG_SHARE)
-        for k in no_dog:
-            pixels[k] = views.without_dog(int(chosen[k]), size)
-            breed[k] = -1
-        lesson = None
-        if job.teacher:
-            lesson = Lesson.of(job.teacher, chosen, seen, size // 32)
-            lesson.soft = lesson.soft[:, job.classes]
-            lesson.seen[no_dog] = 0
-        return breed, lesson, torch.from_numpy(pixels)
+    features = torch.compile(model.features, dynamic=False) if device.type == "cuda" else model.features
+    random = torch.Generator(device)
 
     def save(step: int) -> None:
         path = args.run / f"{args.stage}.pt"
@@ -349,63 +276,68 @@ def work(args: argparse.Namespace, job: Job, rank: int, meeting: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.append(True))
     saved_at = logged_at = time.time()
-    seen, losses = 0, []
-    for offset, (breed, lesson, views) in enumerate(data.prefetch(make, steps - first)):
-        step = first + offset
-        seed = (args.seed * 1_000_003 + step) * 64 + rank
-        generator = torch.Generator().manual_seed(seed)
-        torch.manual_seed(seed)  # dropout
+    losses = []
+    for step in range(first, steps):
+        size = stage.size(step / steps)
+        rng = np.random.default_rng([args.seed, step])
+        random.manual_seed(args.seed * 1_000_003 + step)
+        torch.manual_seed(args.seed * 1_000_003 + step)  # dropout
+        chosen = job.sampler.draw(args.batch, rng)
+        without_dog = rng.random(args.batch) < NO_DOG_SHARE
+        breed = np.where(without_dog, -1, job.class_of[photos.breed[chosen]])
+        chosen, without_dog, breed = (
+            torch.from_numpy(a).to(device) for a in (chosen, without_dog, breed))
+        # The teacher sees the view before it is made smaller.
+        seen = max(size, distil.SIZE) if job.teacher else size
+        x = job.views.draw(chosen, without_dog, seen, random)
+        lesson, mixed = None, torch.zeros_like(without_dog)
+        if job.teacher:
+            x, mixed = mix(x, random)
+            lesson = job.teacher.teach(x)
+        x = data.standardise(views.resize(x, size))
+        x = x.contiguous(memory_format=torch.channels_last)
         for group in optimiser.param_groups:
             group["lr"] = stage.learning_rate(step / steps)
         model.train()
-        x = views.to(device).permute(0, 3, 1, 2).float().div_(255.0)
-        x = data.standardise(data.jitter_colour(x, generator))
-        x = x.contiguous(memory_format=torch.channels_last)
-        breed = breed.to(device)
         with autocast(device):
-            features = model.features(x)
-            logits = model.classify(features)
-            foretold = model.foretell(features) if lesson else None
+            pool = features(x)
+            logits = model.classify(pool)
+            foretold = model.foretell(pool) if lesson else None
+        loss = loss_of(logits.float(), breed, mixed, job.teacher, lesson, stage.smoothing)
         if lesson:
-            lesson = lesson.to(device)
-            loss = loss_of(logits.float(), breed, lesson.soft, stage.smoothing)
-            loss = loss + HINT_WEIGHT * loss_of_hints(foretold.float(), lesson.hints, lesson.seen)
-        else:
-            loss = loss_of(logits.float(), breed, None, stage.smoothing)
+            hints = lesson.hints(size // 32)
+            loss = loss + HINT_WEIGHT * loss_of_hints(foretold.float(), hints)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        stop, mean_loss = team.average(parameters, bool(stopping), float(loss))
         optimiser.step()
-        if rank == 0:
-            average.update(model, step)
-            losses.append(mean_loss)
-            seen += args.batch
-            now = time.time()
-            if now - logged_at > 30 or stop:
-                log(f"step {step + 1}/{steps} size {views.shape[1]} loss {np.mean(losses):.3f}"
-                    f" {seen / (now - logged_at):.0f} photos/s")
-                logged_at, seen, losses = now, 0, []
-            if now - saved_at > CHECKPOINT_SECONDS or stop or step + 1 == steps:
-                save(step + 1)
-                saved_at = now
-            if (step + 1) % args.report == 0 or step + 1 == steps:
-                report(job, model, average, stage.size(step / steps), device)
-                logged_at, seen, losses = time.time(), 0, []
+        average.update(model, step)
+        losses.append(loss.detach())
+        now, stop = time.time(), bool(stopping)
+        if now - logged_at > LOG_SECONDS or stop:
+            log(f"step {step + 1}/{steps} size {size} loss {torch.stack(losses).mean():.3f}"
+                f" {len(losses) * args.batch / (time.time() - logged_at):.0f} photos/s")
+            logged_at, losses = time.time(), []
+        if now - saved_at > CHECKPOINT_SECONDS or stop or step + 1 == steps:
+            save(step + 1)
+            saved_at = time.time()
+        if (step + 1) % args.report == 0 or step + 1 == steps:
+            report(job, model, average, size)
+            logged_at, losses = time.time(), []
         if stop:
             log("stopped; the same command goes on from here")
             return
 
 
-def report(job: Job, model: Vgg16, average: Averaged, size: int, device: torch.device) -> None:
+def report(job: Job, model: Vgg16, average: Averaged, size: int) -> None:
     """Logs the averaged network's accuracy over the labels' breeds on held-out photos."""
-    judged = Vgg16(model.plan, len(job.classes)).to(device, memory_format=torch.channels_last)
+    judged = Vgg16(model.plan, len(job.classes)).to(job.device, memory_format=torch.channels_last)
     judged.load_state_dict(average.state)
     judged.eval()
     photos = job.photos
     labels = [photos.breeds[breed] for breed in job.targets]
     chosen = evaluate.held_out(photos, labels, photos.files[0].split("/")[0])
     size = max(size, 128)
-    logits = evaluate.predict(judged, photos, chosen, "squash", size, device)
+    logits = evaluate.predict(judged, photos, chosen, "squash", size, job.device)
     right = job.targets[logits[:, job.class_of[job.targets]].argmax(1)] == photos.breed[chosen]
     crop = photos.crop_view[chosen]
     log(f"held out at {size} px: full {right[~crop].mean():.3f} crop {right[crop].mean():.3f}")
@@ -427,8 +359,7 @@ def arguments() -> argparse.Namespace:
                         help="picture sizes, such as 0:128 0.4:160 (default: the stage's)")
     parser.add_argument("--channels", type=int, nargs=5, default=Plan.channels)
     parser.add_argument("--hidden", type=int, nargs=2, default=Plan.hidden)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--processes", type=int, default=1, help="one a core is best on CPUs")
+    parser.add_argument("--batch", type=int, default=512, help="lower the rate with it (default: 512)")
     parser.add_argument("--report", type=int, default=1000, help="steps between reports")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
