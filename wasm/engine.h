@@ -4,13 +4,12 @@
 
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "explain/faithfulness.h"
 #include "explain/json.h"
 #include "explain/methods.h"
 #include "explain/passes.h"
@@ -23,26 +22,18 @@
 
 namespace gradcam {
 
-/// Maps on their way.
+/// Maps that the members have begun to make.
 struct Explaining {
-  PassRun run;
-  std::vector<std::size_t> classes;
-};
-
-/// Maps that the members make together.
-struct ExplainingTogether {
   Method method;
   std::vector<std::size_t> classes;
+  std::size_t layer;
+  std::size_t channels;
 };
 
-/// A map that is being measured, and then one that says nothing, for comparison.
-struct Measuring {
-  std::unique_ptr<Activations> scratch;
-  FaithfulnessMeter meter;
-  Json covered;
-  std::optional<Faithfulness> result;  // of the map, once the comparison has begun
-
-  std::size_t left() const { return meter.left() + (result ? 0 : meter.passes()); }
+/// Maps, or the measures of one, when all is done but forward passes.
+struct InPasses {
+  PassRun run;
+  std::function<Result<Json>(const Tensor& logits)> outcome;
 };
 
 }  // namespace gradcam
@@ -53,14 +44,14 @@ struct gradcam_engine {
   std::optional<gradcam::ModelConverter> converter;
   std::optional<gradcam::Member> member;
   std::optional<gradcam::Image> photo;
-  gradcam::Tensor input;                   // the network's, of photo, where the model is whole
-  bool classified = false;                 // the member's activations belong to photo
+  gradcam::Tensor input;                   // the network's, of photo, at member 0
+  bool classified = false;                 // there, the member's activations belong to photo
   std::vector<gradcam::Message> messages;  // to other members, the next one last
-  /// What takes many forward passes, one of the two at most; they look at the model, the input and
-  /// the activations.
+  gradcam::Tensor sent;                    // what the last one says, until the next call
+  /// What is under way at member 0, one of the two at most; it looks at the model and the input.
   std::optional<gradcam::Explaining> explaining;
-  std::optional<gradcam::Measuring> measuring;
-  std::optional<gradcam::ExplainingTogether> explaining_together;
+  std::optional<gradcam::InPasses> in_passes;
+  bool is_passing = false;  // the members run one of the passes
   std::optional<gradcam::Teacher> teacher;
   std::size_t losses_told = 0;  // of the teacher's
 
@@ -70,14 +61,16 @@ struct gradcam_engine {
 
 namespace gradcam {
 
-/// Ends what takes many forward passes, as what it looks at is about to change.
+/// Ends what is under way, as what it looks at is about to change.
 inline void drop_passes(gradcam_engine* engine) {
   engine->explaining.reset();
-  engine->measuring.reset();
+  engine->in_passes.reset();
+  engine->is_passing = false;
 }
 
 /// Turns the outcome of a call into the engine's message and the status that C sees.
 inline int32_t finish(gradcam_engine* engine, const Result<Json>& result) {
+  engine->sent = {};
   engine->message = dump(result ? *result : to_json(result.error()));
   return result ? 0 : 1;
 }

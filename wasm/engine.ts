@@ -42,8 +42,8 @@ export interface EngineInfo {
     /** For people; and a sentence on what the map shows. */
     title: string;
     about: string;
-    /** The layers at which several members can run it. */
-    together: string[];
+    /** The layers at which it takes many forward passes. */
+    in_passes: string[];
     /** Whether it looks at a layer; otherwise at the input itself, and the layer is ignored. */
     has_layer: boolean;
     /** Whether it takes as long as tens of classifications. */
@@ -144,6 +144,13 @@ export interface ExplainOptions {
 export interface PassProgress {
   done: number;
   passes: number;
+}
+
+/** The forward passes that are left of something. */
+export interface PassesLeft {
+  passes: number;
+  /** The layer that they begin behind; null if they begin at the input. */
+  from: string | null;
 }
 
 /** Areas under the class's probability, and its course; explain/faithfulness.h has the sources. */
@@ -479,13 +486,7 @@ export class Engine {
   classify(): Classification {
     const { milliseconds: preprocess } = this.beginForward();
     const start = performance.now();
-    while (this.progress() === 'ready') this.step();
-    if (this.progress() !== 'done') {
-      throw new EngineError(
-        'invalid_argument',
-        'this engine has only a share of the model',
-      );
-    }
+    this.runAlone();
     const forward = performance.now() - start;
     const predictions = this.predictions();
     return { predictions, milliseconds: { preprocess, forward } };
@@ -499,83 +500,35 @@ export class Engine {
     classes: readonly number[],
     options: ExplainOptions = {},
   ): Explanation {
-    return drained(this.explainInPasses(classes, options));
-  }
-
-  /**
-   * The same, one forward pass at a time, of which most methods need none. Whoever wants no more of
-   * them stops asking; nothing else may be begun in between.
-   */
-  *explainInPasses(
-    classes: readonly number[],
-    options: ExplainOptions = {},
-  ): Generator<PassProgress, Explanation> {
     const start = performance.now();
-    yield* this.passes(this.beginMaps(classes, options));
-    const { maps } = this.explanation(() =>
-      this.call(this.wasm.gradcam_passes_finish(this.handle)),
-    );
-    return { maps, milliseconds: performance.now() - start };
-  }
-
-  /** How many forward passes those heatmaps take. */
-  countPasses(classes: readonly number[], options: ExplainOptions): number {
-    return this.beginMaps(classes, options);
+    this.beginExplain(classes, options);
+    this.runAlone();
+    this.runPassesAlone();
+    return { maps: this.maps(), milliseconds: performance.now() - start };
   }
 
   /** Finds out whether a heatmap of the photo last classified shows what the network used. */
-  *measureInPasses(heatmap: Heatmap): Generator<PassProgress, Faithfulness> {
-    const { rows, cols } = heatmap;
-    const { passes } = this.withBytes(valuesOf(heatmap), (values) =>
-      this.call<{ passes: number }>(
-        this.wasm.gradcam_measure(
-          this.handle,
-          heatmap.class,
-          values,
-          rows,
-          cols,
-        ),
-      ),
-    );
-    yield* this.passes(passes);
-    return this.call(this.wasm.gradcam_passes_finish(this.handle));
+  measure(heatmap: Heatmap): Faithfulness {
+    this.beginMeasure(heatmap);
+    this.runPassesAlone();
+    return this.faithfulness();
   }
 
-  private beginMaps(
-    classes: readonly number[],
-    {
-      method = USUAL_METHOD,
-      layer = USUAL_LAYER,
-      channels = SCORE_CAM_CHANNELS,
-    }: ExplainOptions,
-  ): number {
-    const { passes } = this.withBytes(bytesOf(classes), (pointer) =>
-      this.withText(method, (name, nameBytes) =>
-        this.withText(layer, (layerName, layerBytes) =>
-          this.call<{ passes: number }>(
-            this.wasm.gradcam_explain(
-              this.handle,
-              pointer,
-              classes.length,
-              name,
-              nameBytes,
-              layerName,
-              layerBytes,
-              channels,
-            ),
-          ),
-        ),
-      ),
+  private runAlone(): void {
+    while (this.progress() === 'ready') this.step();
+    if (this.progress() === 'done') return;
+    throw new EngineError(
+      'invalid_argument',
+      'this engine has only a share of the model',
     );
-    return passes;
   }
 
-  private *passes(passes: number): Generator<PassProgress, void> {
-    for (let left = passes; left > 0;) {
-      yield { done: passes - left, passes };
-      ({ passes: left } = this.call<{ passes: number }>(
-        this.wasm.gradcam_passes_step(this.handle),
-      ));
+  private runPassesAlone(): void {
+    for (;;) {
+      const { passes, from } = this.passesLeft();
+      if (passes === 0) return;
+      this.beginPass(from);
+      this.runAlone();
     }
   }
 
@@ -673,10 +626,17 @@ export class Engine {
     return this.data();
   }
 
-  /** After that is done: begins to explain these classes, the same at all members. */
+  /**
+   * When classifying is done: begins to explain these classes, the same at all members. When that
+   * is done, `passesLeft` has the rest.
+   */
   beginExplain(
     classes: readonly number[],
-    { method = USUAL_METHOD, layer = USUAL_LAYER }: ExplainOptions = {},
+    {
+      method = USUAL_METHOD,
+      layer = USUAL_LAYER,
+      channels = SCORE_CAM_CHANNELS,
+    }: ExplainOptions = {},
   ): void {
     this.withBytes(bytesOf(classes), (pointer) =>
       this.withText(method, (name, nameBytes) =>
@@ -690,6 +650,7 @@ export class Engine {
               nameBytes,
               layerName,
               layerBytes,
+              channels,
             ),
           ),
         ),
@@ -719,17 +680,10 @@ export class Engine {
 
   /** Takes what the member `from` has sent; its messages must come in their order. */
   receive(from: number, values: Float32Array): void {
-    const { buffer, byteOffset, byteLength } = values;
-    this.withBytes(new Uint8Array(buffer, byteOffset, byteLength), (pointer) =>
-      this.call(
-        this.wasm.gradcam_members_receive(
-          this.handle,
-          from,
-          pointer,
-          values.length,
-        ),
-      ),
-    );
+    const { wasm, handle } = this;
+    const pointer = wasm.gradcam_members_receive(handle, from, values.length);
+    if (!pointer) this.call(1);
+    new Float32Array(wasm.memory.buffer).set(values, pointer / 4);
   }
 
   /** When classifying together is done, at any member. */
@@ -740,33 +694,63 @@ export class Engine {
     return predictions;
   }
 
-  /** When explaining together is done: the maps, at member 0. */
-  maps(): Explanation {
-    return this.explanation(() =>
-      this.call(this.wasm.gradcam_members_maps(this.handle)),
+  /**
+   * At member 0, when the photo is classified: begins to find out whether a heatmap of it shows
+   * what the network used. All of that is passes.
+   */
+  beginMeasure(heatmap: Heatmap): void {
+    const { rows, cols } = heatmap;
+    this.withBytes(valuesOf(heatmap), (values) =>
+      this.call(
+        this.wasm.gradcam_measure(
+          this.handle,
+          heatmap.class,
+          values,
+          rows,
+          cols,
+        ),
+      ),
     );
   }
 
-  /** Heatmaps as a call of the engine describes them, with the values it leaves. */
-  private explanation(
-    call: () => {
+  /**
+   * At member 0, when what was begun to be explained or measured, or a pass of it, is done: what is
+   * left of it. Whoever wants no more may begin something else.
+   */
+  passesLeft(): PassesLeft {
+    return this.call(this.wasm.gradcam_passes_left(this.handle));
+  }
+
+  /**
+   * Begins a pass, the same at all members; afterwards the photo has to be classified again.
+   * @param from as `passesLeft` says at member 0
+   */
+  beginPass(from: string | null): void {
+    this.withText(from ?? '', (name, bytes) =>
+      this.call(this.wasm.gradcam_members_pass(this.handle, name, bytes)),
+    );
+  }
+
+  /** What was begun to be explained, when no passes are left. */
+  maps(): Heatmap[] {
+    const { rows, cols, maps } = this.call<{
       rows: number;
       cols: number;
       maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
-    },
-  ): Explanation {
-    const { rows, cols, maps, milliseconds } = timed(call);
+    }>(this.wasm.gradcam_passes_finish(this.handle));
     const all = new Float32Array(this.data().buffer);
     const cells = rows * cols;
-    return {
-      maps: maps.map((map, index) => ({
-        ...map,
-        rows,
-        cols,
-        values: all.slice(index * cells, (index + 1) * cells),
-      })),
-      milliseconds,
-    };
+    return maps.map((map, index) => ({
+      ...map,
+      rows,
+      cols,
+      values: all.slice(index * cells, (index + 1) * cells),
+    }));
+  }
+
+  /** What was begun to be measured, when no passes are left. */
+  faithfulness(): Faithfulness {
+    return this.call(this.wasm.gradcam_passes_finish(this.handle));
   }
 
   /**
@@ -873,14 +857,6 @@ export class Engine {
       pointer,
       count,
     ).slice();
-  }
-}
-
-/** What a generator returns at its end. */
-function drained<T>(steps: Generator<unknown, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
   }
 }
 

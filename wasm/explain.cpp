@@ -1,6 +1,5 @@
 #include "explain/explain.h"
 
-#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -10,6 +9,7 @@
 #include "engine.h"
 #include "explain/evidence.h"
 #include "explain/together.h"
+#include "explain/trust.h"
 
 using namespace gradcam;
 
@@ -37,35 +37,34 @@ Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
               {"maps", std::move(list)}};
 }
 
-Result<Json> members_maps(gradcam_engine* engine) {
-  GRADCAM_CHECK_OK(check_done(engine));
-  if (!engine->explaining_together) {
-    return fail(ErrorCode::kInvalidArgument, "no classes have been explained");
-  }
-  const auto& [method, classes] = *engine->explaining_together;
-  GRADCAM_TRY(const std::vector<Heatmap> maps, maps_together(*engine->member, method, classes));
-  return give_maps(engine, classes, maps);
-}
-
 Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> classes,
-                             std::string_view method_name, std::string_view layer_name) {
+                             std::string_view method_name, std::string_view layer_name,
+                             std::uint32_t channels) {
   GRADCAM_CHECK_OK(check_model(engine));
-  engine->explaining_together.reset();
+  drop_passes(engine);
   GRADCAM_TRY(const Method method, find_method(method_name));
   GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
-  const std::vector<std::size_t> indices(classes.begin(), classes.end());
+  const bool is_first = engine->member->model().share().member == 0;
+  if (is_first) GRADCAM_CHECK_OK(check_classified(engine));
+  // A negative number wraps to one that no model has, and is refused with the others.
+  std::vector<std::size_t> indices(classes.begin(), classes.end());
   GRADCAM_CHECK_OK(begin_together(*engine->member, method, indices, layer));
-  engine->explaining_together.emplace(method, indices);
+  if (is_first) engine->explaining.emplace(method, std::move(indices), layer, channels);
   return {};
 }
 
 Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
   GRADCAM_CHECK_OK(check_done(engine));
-  const auto& [activation, gradients, drops] = engine->member->gathered();
-  if (gradients.empty() || gradients.front().size() != activation.dim(2)) {
+  const auto is_by_means = [](const Gathered& of) {
+    return !of.gradients.empty() && of.gradients.front().size() == of.activation.dim(2);
+  };
+  const std::vector<Gathered>& gathered = engine->member->gathered();
+  if (gathered.empty() || !is_by_means(gathered.front())) {
     return fail(ErrorCode::kInvalidArgument, "no class has been explained by Grad-CAM");
   }
-  const auto parts = strongest_channels(activation, gradients.front().values(), count);
+  const Tensor& activation = gathered.front().activation;
+  const Tensor& alpha = gathered.front().gradients.front();
+  const auto parts = strongest_channels(activation, alpha.values(), count);
   Json list = Json::array();
   std::vector<float> values;
   for (const ChannelPart& part : parts) {
@@ -82,66 +81,19 @@ Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
               {"channels", std::move(list)}};
 }
 
-Result<std::size_t> begin_explain(gradcam_engine* engine, std::span<const int32_t> classes,
-                                  std::string_view method_name, std::string_view layer_name,
-                                  std::uint32_t channels) {
-  drop_passes(engine);
-  GRADCAM_TRY(const Method method, find_method(method_name));
-  GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
-  GRADCAM_CHECK_OK(check_classified(engine));
-  const Vgg16& model = engine->member->model();
-  // A negative number wraps to one that no model has, and is refused with the others.
-  std::vector<std::size_t> indices(classes.begin(), classes.end());
-  GRADCAM_TRY(PassPlan plan,
-              plan_explanation(model, engine->input, engine->member->activations(), indices, method,
-                               {.layers = {layer}, .channels = channels}));
-  GRADCAM_TRY(PassRun run, PassRun::begin(model, std::move(plan)));
-  const std::size_t passes = run.passes();
-  engine->explaining.emplace(std::move(run), std::move(indices));
-  return passes;
-}
-
-Result<std::size_t> begin_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
-                                  int32_t rows, int32_t cols) {
-  drop_passes(engine);
-  GRADCAM_CHECK_OK(check_heatmap(rows, cols));
-  GRADCAM_CHECK_OK(check_classified(engine));
-  const Vgg16& model = engine->member->model();
-  const auto index = static_cast<std::size_t>(class_index);
-  Heatmap map{
-      .rows = static_cast<std::size_t>(rows), .cols = static_cast<std::size_t>(cols), .values = {}};
-  map.values.assign(heatmap, heatmap + map.rows * map.cols);
-  GRADCAM_TRY(Activations activations, model.make_activations());
-  auto scratch = std::make_unique<Activations>(std::move(activations));
-  GRADCAM_TRY(FaithfulnessMeter meter,
-              FaithfulnessMeter::create(model, engine->input, index, kCurveSteps, *scratch));
-  GRADCAM_CHECK_OK(meter.begin(map));
-  GRADCAM_TRY(const Covered covered, classify_covered(model, engine->input, map, index));
-  engine->measuring.emplace(std::move(scratch), std::move(meter),
-                            Json{{"area", covered.area}, {"probability", covered.probability}},
-                            std::nullopt);
-  return engine->measuring->left();
-}
-
-Result<void> step(Measuring& measuring) {
-  GRADCAM_CHECK_OK(measuring.meter.step());
-  if (measuring.meter.left() > 0 || measuring.result) return {};
-  measuring.result = measuring.meter.result();
-  return measuring.meter.begin(constant_map());
-}
-
-/// How many passes are left of what has been begun.
-Result<std::size_t> passes_left(const gradcam_engine* engine) {
-  if (engine->explaining) return engine->explaining->run.left();
-  if (engine->measuring) return engine->measuring->left();
-  return fail(ErrorCode::kInvalidArgument, "nothing has been begun that takes passes");
-}
-
-Result<std::size_t> step(gradcam_engine* engine) {
-  GRADCAM_TRY(const std::size_t left, passes_left(engine));
-  if (left == 0) return fail(ErrorCode::kInvalidArgument, "no passes are left");
-  GRADCAM_CHECK_OK(engine->explaining ? engine->explaining->run.step() : step(*engine->measuring));
-  return left - 1;
+/// When all members are done with what they began to explain: what is left to do.
+Result<InPasses> plan_passes(gradcam_engine* engine, const Explaining& explaining) {
+  Member& member = *engine->member;
+  GRADCAM_TRY(MapPlan plan,
+              plan_together(member, engine->input, explaining.method, explaining.classes,
+                            explaining.layer, {.channels = explaining.channels}));
+  GRADCAM_TRY(PassRun run, PassRun::begin(std::move(plan.passes), member.model().classes()));
+  const auto outcome = [engine, classes = explaining.classes,
+                        maps_of = std::move(plan.outcome)](const Tensor& logits) -> Result<Json> {
+    GRADCAM_TRY(const std::vector<Heatmap> maps, maps_of(logits));
+    return give_maps(engine, classes, maps);
+  };
+  return InPasses{.run = std::move(run), .outcome = outcome};
 }
 
 Json curves(const Faithfulness& of) {
@@ -151,72 +103,107 @@ Json curves(const Faithfulness& of) {
           {"deletion_curve", of.deletion_curve}};
 }
 
-Json outcome_of(const Measuring& measuring) {
-  Json json = curves(*measuring.result);
-  json["probability"] = measuring.result->probability;
-  json["drop"] = measuring.result->drop;
-  json["increase"] = measuring.result->increase;
-  json["covered"] = measuring.covered;
-  json["random"] = curves(measuring.meter.result());
+Json to_json(const Trust& trust) {
+  Json json = curves(trust.map);
+  json["probability"] = trust.map.probability;
+  json["drop"] = trust.map.drop;
+  json["increase"] = trust.map.increase;
+  json["covered"] = {{"area", trust.covered.area}, {"probability", trust.covered.probability}};
+  json["random"] = curves(trust.random_order);
   return json;
+}
+
+Result<void> measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
+                     int32_t rows, int32_t cols) {
+  drop_passes(engine);
+  GRADCAM_CHECK_OK(check_heatmap(rows, cols));
+  GRADCAM_CHECK_OK(check_classified(engine));
+  const Vgg16& model = engine->member->model();
+  Heatmap map{
+      .rows = static_cast<std::size_t>(rows), .cols = static_cast<std::size_t>(cols), .values = {}};
+  map.values.assign(heatmap, heatmap + map.rows * map.cols);
+  GRADCAM_TRY(PassPlan<Trust> plan,
+              plan_trust(model, engine->input, static_cast<std::size_t>(class_index), map));
+  GRADCAM_TRY(PassRun run, PassRun::begin(std::move(plan.passes), model.classes()));
+  const auto outcome = [trust_of = std::move(plan.outcome)](const Tensor& logits) -> Result<Json> {
+    GRADCAM_TRY(const Trust trust, trust_of(logits));
+    return to_json(trust);
+  };
+  engine->in_passes.emplace(std::move(run), outcome);
+  return {};
+}
+
+/// Takes what the members have done, and says what is left.
+Result<Json> passes_left(gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_done(engine));
+  if (engine->explaining) {
+    GRADCAM_TRY(engine->in_passes, plan_passes(engine, *engine->explaining));
+    engine->explaining.reset();
+  }
+  if (!engine->in_passes) {
+    return fail(ErrorCode::kInvalidArgument, "nothing has been begun that takes passes");
+  }
+  PassRun& run = engine->in_passes->run;
+  if (std::exchange(engine->is_passing, false)) run.take(engine->member->activations().logits);
+  const auto from = run.from();
+  return Json{{"passes", run.left()}, {"from", from ? Json(map_layer_name(*from)) : Json()}};
+}
+
+Result<void> begin_pass(gradcam_engine* engine, std::string_view from_name) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  std::optional<std::size_t> from;
+  if (!from_name.empty()) {
+    GRADCAM_TRY(from, find_map_layer(from_name));
+  }
+  Member& member = *engine->member;
+  if (member.model().share().member > 0) return begin_pass(member, from, nullptr);
+  if (!engine->in_passes || engine->is_passing || engine->in_passes->run.left() == 0) {
+    return fail(ErrorCode::kInvalidArgument, "no passes are left");
+  }
+  GRADCAM_TRY(const Tensor start, engine->in_passes->run.start());
+  engine->classified = false;
+  GRADCAM_CHECK_OK(begin_pass(member, engine->in_passes->run.from(), &start));
+  engine->is_passing = true;
+  return {};
 }
 
 Result<Json> finish_passes(gradcam_engine* engine) {
-  GRADCAM_TRY(const std::size_t left, passes_left(engine));
-  if (left > 0) return fail(ErrorCode::kInvalidArgument, "passes are left");
-  Json json;
-  if (engine->explaining) {
-    GRADCAM_TRY(const std::vector<Heatmap> maps, engine->explaining->run.maps());
-    json = give_maps(engine, engine->explaining->classes, maps);
-  } else {
-    json = outcome_of(*engine->measuring);
+  if (!engine->in_passes || engine->is_passing || engine->in_passes->run.left() > 0) {
+    return fail(ErrorCode::kInvalidArgument, "passes are left");
   }
+  auto json = engine->in_passes->outcome(engine->in_passes->run.logits());
   drop_passes(engine);
   return json;
-}
-
-Result<Json> described(const Result<std::size_t>& passes) {
-  if (!passes) return std::unexpected(passes.error());
-  return Json{{"passes", *passes}};
 }
 
 }  // namespace
 
 extern "C" {
 
-int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                        const char* method, uint32_t method_bytes, const char* layer,
-                        uint32_t layer_bytes, uint32_t channels) {
-  return finish(engine, described(begin_explain(engine, {classes, count}, {method, method_bytes},
-                                                {layer, layer_bytes}, channels)));
-}
-
-int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
-                        int32_t rows, int32_t cols) {
-  return finish(engine, described(begin_measure(engine, class_index, heatmap, rows, cols)));
-}
-
-int32_t gradcam_passes_step(gradcam_engine* engine) {
-  return finish(engine, described(step(engine)));
-}
-
-int32_t gradcam_passes_finish(gradcam_engine* engine) {
-  return finish(engine, finish_passes(engine));
+int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
+                                const char* method, uint32_t method_bytes, const char* layer,
+                                uint32_t layer_bytes, uint32_t channels) {
+  return finish(engine, plain(members_explain(engine, {classes, count}, {method, method_bytes},
+                                              {layer, layer_bytes}, channels)));
 }
 
 int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels) {
   return finish(engine, evidence(engine, channels));
 }
 
-int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                                const char* method, uint32_t method_bytes, const char* layer,
-                                uint32_t layer_bytes) {
-  return finish(engine, plain(members_explain(engine, {classes, count}, {method, method_bytes},
-                                              {layer, layer_bytes})));
+int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
+                        int32_t rows, int32_t cols) {
+  return finish(engine, plain(measure(engine, class_index, heatmap, rows, cols)));
 }
 
-int32_t gradcam_members_maps(gradcam_engine* engine) {
-  return finish(engine, members_maps(engine));
+int32_t gradcam_passes_left(gradcam_engine* engine) { return finish(engine, passes_left(engine)); }
+
+int32_t gradcam_members_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes) {
+  return finish(engine, plain(begin_pass(engine, {from, from_bytes})));
+}
+
+int32_t gradcam_passes_finish(gradcam_engine* engine) {
+  return finish(engine, finish_passes(engine));
 }
 
 }  // extern "C"

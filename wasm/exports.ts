@@ -52,16 +52,6 @@ export interface Exports {
     height: number,
   ): number;
   gradcam_photo_preview(engine: number, maxSide: number): number;
-  gradcam_explain(
-    engine: number,
-    classes: number,
-    count: number,
-    method: number,
-    methodBytes: number,
-    layer: number,
-    layerBytes: number,
-    channels: number,
-  ): number;
   gradcam_measure(
     engine: number,
     classIndex: number,
@@ -69,7 +59,7 @@ export interface Exports {
     rows: number,
     cols: number,
   ): number;
-  gradcam_passes_step(engine: number): number;
+  gradcam_passes_left(engine: number): number;
   gradcam_passes_finish(engine: number): number;
   gradcam_evidence(engine: number, channels: number): number;
   gradcam_members_forward(
@@ -89,18 +79,14 @@ export interface Exports {
     methodBytes: number,
     layer: number,
     layerBytes: number,
+    channels: number,
   ): number;
+  gradcam_members_pass(engine: number, from: number, fromBytes: number): number;
   gradcam_members_progress(engine: number): number;
   gradcam_members_step(engine: number): number;
   gradcam_members_send(engine: number): number;
-  gradcam_members_receive(
-    engine: number,
-    from: number,
-    values: number,
-    count: number,
-  ): number;
+  gradcam_members_receive(engine: number, from: number, count: number): number;
   gradcam_members_predictions(engine: number): number;
-  gradcam_members_maps(engine: number): number;
   gradcam_teach_begin(
     engine: number,
     features: number,

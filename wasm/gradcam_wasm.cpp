@@ -138,11 +138,13 @@ Result<void> members_step(gradcam_engine* engine) {
   return progress ? Result<void>() : std::unexpected(progress.error());
 }
 
-Result<void> members_receive(gradcam_engine* engine, std::size_t from,
-                             std::span<const float> values) {
+/// Where a message, which the member has already, is still to be written.
+Result<float*> members_receive(gradcam_engine* engine, std::size_t from, std::size_t count) {
   GRADCAM_CHECK_OK(check_model(engine));
-  GRADCAM_TRY(Tensor tensor, Tensor::from({values.size()}, values));
-  return engine->member->receive(from, std::move(tensor));
+  GRADCAM_TRY(Tensor message, Tensor::zeros({count}));
+  float* const numbers = message.data();
+  GRADCAM_CHECK_OK(engine->member->receive(from, std::move(message)));
+  return numbers;
 }
 
 Result<Json> members_predictions(gradcam_engine* engine) {
@@ -195,9 +197,13 @@ uint32_t gradcam_message_bytes(const gradcam_engine* engine) {
   return static_cast<uint32_t>(engine->message.size());
 }
 
-const void* gradcam_data(const gradcam_engine* engine) { return engine->data.data(); }
+const void* gradcam_data(const gradcam_engine* engine) {
+  if (!engine->sent.empty()) return engine->sent.data();
+  return engine->data.data();
+}
 
 uint32_t gradcam_data_bytes(const gradcam_engine* engine) {
+  if (!engine->sent.empty()) return static_cast<uint32_t>(engine->sent.size() * sizeof(float));
   return static_cast<uint32_t>(engine->data.size());
 }
 
@@ -208,14 +214,14 @@ int32_t gradcam_about(gradcam_engine* engine) {
   }
   Json all_methods = Json::array();
   for (const Method& method : methods()) {
-    Json together = Json::array();
+    Json in_passes = Json::array();
     for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
-      if (runs_together(method, layer)) together.push_back(map_layer_name(layer));
+      if (takes_passes(method, layer)) in_passes.push_back(map_layer_name(layer));
     }
     all_methods.push_back({{"name", method.name},
                            {"title", method.title},
                            {"about", method.about},
-                           {"together", std::move(together)},
+                           {"in_passes", std::move(in_passes)},
                            {"has_layer", method.has_layer},
                            {"is_slow", method.is_slow},
                            {"is_decoration", method.is_decoration}});
@@ -296,15 +302,16 @@ int32_t gradcam_members_send(gradcam_engine* engine) {
     std::ranges::reverse(messages);
   }
   if (messages.empty()) return -1;
-  const Message message = std::move(messages.back());
+  const std::size_t member = messages.back().member;
+  engine->sent = std::move(messages.back().values);
   messages.pop_back();
-  set_data(engine, message.values.values());
-  return static_cast<int32_t>(message.member);
+  return static_cast<int32_t>(member);
 }
 
-int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const float* values,
-                                uint32_t count) {
-  return finish(engine, plain(members_receive(engine, from, {values, count})));
+float* gradcam_members_receive(gradcam_engine* engine, uint32_t from, uint32_t count) {
+  const auto numbers = members_receive(engine, from, count);
+  finish(engine, numbers ? Result<Json>(Json::object()) : std::unexpected(numbers.error()));
+  return numbers ? *numbers : nullptr;
 }
 
 int32_t gradcam_members_predictions(gradcam_engine* engine) {

@@ -40,11 +40,11 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
 /// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
 /// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "...",
-/// "together": [layers at which several members can run it], "has_layer": true, "is_slow": false,
-/// "is_decoration": false}, ...],
-/// "layers": ["block1_conv1", ..., "block5_conv3", "block5_pool"], "max_members": the most engines
-/// that can divide a model}. A method without a layer looks at the input itself; a slow one takes
-/// as long as tens of classifications; a decoration shows edges, little of what was learned.
+/// "in_passes": [layers at which it takes many forward passes], "has_layer": true, "is_slow":
+/// false, "is_decoration": false}, ...], "layers": ["block1_conv1", ..., "block5_conv3",
+/// "block5_pool"], "max_members": the most engines that can divide a model}. A method without a
+/// layer looks at the input itself; a slow one takes as long as tens of classifications; a
+/// decoration shows edges, little of what was learned.
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
@@ -102,11 +102,16 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 /// behind `layer`, will not need this again.
 int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* method,
                                 uint32_t method_bytes, const char* layer, uint32_t layer_bytes);
-/// After that is done: begins to explain these classes, by a method and at a layer for which
-/// gradcam_about says that members can.
+/// After that is done: begins to make heatmaps for `count` classes, by a method and at a layer that
+/// gradcam_about lists; `channels` is how many of them Score-CAM tries, 0 for all. When it is done,
+/// gradcam_passes_left has the rest. The first map below block5 takes longer: weights are packed
+/// for it.
 int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
                                 const char* method, uint32_t method_bytes, const char* layer,
-                                uint32_t layer_bytes);
+                                uint32_t layer_bytes, uint32_t channels);
+/// Begins one of the forward passes that are left, at all members; `from` is what
+/// gradcam_passes_left says of them, nothing for null. After it, what was classified is forgotten.
+int32_t gradcam_members_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes);
 /// 0 if there is something to compute, 1 if a message is lacking, 2 at the end.
 int32_t gradcam_members_progress(const gradcam_engine* engine);
 /// Computes one layer at most.
@@ -114,39 +119,31 @@ int32_t gradcam_members_step(gradcam_engine* engine);
 /// Whom the next message is for, with its float32 at gradcam_data; -1 if there is none. To be asked
 /// after beginning and after each step, until there is none.
 int32_t gradcam_members_send(gradcam_engine* engine);
-/// Gives this member what the member `from` has sent.
-int32_t gradcam_members_receive(gradcam_engine* engine, uint32_t from, const float* values,
-                                uint32_t count);
+/// Gives this member what the member `from` has sent, of `count` numbers: returns where they must be
+/// put before the next call, or 0 after a failure.
+float* gradcam_members_receive(gradcam_engine* engine, uint32_t from, uint32_t count);
 /// When classifying is done: {"predictions": [{"label": "beagle", "index": 0, "probability": 0.93,
 /// "logit": 8.1}, ... all classes, most probable first]}.
 int32_t gradcam_members_predictions(gradcam_engine* engine);
 /// When classifying is done: the outputs of fc2, which the last layer takes, at gradcam_data.
 int32_t gradcam_members_features(gradcam_engine* engine);
-/// When explaining is done: the heatmaps, as gradcam_explain says.
-int32_t gradcam_members_maps(gradcam_engine* engine);
 
-/// Begins heatmaps for `count` classes of the photo last classified, by an engine with all of the
-/// model, by a method and at a layer that gradcam_about lists; `channels` is how many of them
-/// Score-CAM tries, 0 for all: {"passes": how many forward passes it takes, often none}. The first
-/// map below block5 takes longer: weights are packed for it.
-/// At the end: float32 [count, rows, cols] in [0, 1] at gradcam_data, and {"rows": 14, "cols": 14,
-/// "maps": [{"class": index, "status": "ok" | "empty", "max": raw maximum}, ...]}.
-int32_t gradcam_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                        const char* method, uint32_t method_bytes, const char* layer,
-                        uint32_t layer_bytes, uint32_t channels);
-
-/// Begins to measure whether a heatmap of a class of that photo, of rows * cols floats, shows what
-/// the network used (explain/faithfulness.h): {"passes": n}. At the end: {"probability": the
-/// class's, "drop": 0.1, "increase": false, "insertion": area, "deletion": area, "insertion_curve":
-/// [from none to all of the pixels], "deletion_curve": [...], "covered": as gradcam_evidence has
-/// it, "random": {the areas and curves of pixels in random order}}.
+/// At member 0, when the photo is classified: begins to measure whether a heatmap of a class of it,
+/// of rows * cols floats, shows what the network used (explain/trust.h), which takes passes.
 int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
                         int32_t rows, int32_t cols);
 
-/// Runs one of the forward passes of what was begun last: {"passes": how many are left}. Whoever
-/// wants no more of them may begin something else.
-int32_t gradcam_passes_step(gradcam_engine* engine);
-/// When none is left: ends it, with what is said there.
+/// At member 0, when all are done with explaining, or with a pass, and before the first one of
+/// measuring: {"passes": how many forward passes are left, often none, "from": the layer that they
+/// begin behind, null if at the input}. Whoever wants no more of them may begin something else.
+int32_t gradcam_passes_left(gradcam_engine* engine);
+/// When none is left, the outcome. Of explaining: float32 [count, rows, cols] in [0, 1] at
+/// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty",
+/// "max": raw maximum}, ...]}. Of measuring: {"probability": the class's, "drop": 0.1, "increase":
+/// false, "insertion": area, "deletion": area, "insertion_curve": [from none to all of the pixels],
+/// "deletion_curve": [...], "covered": {"area": what was covered of the input where the map is at
+/// least one half, "probability": of the class then}, "random": {the areas and curves of pixels in
+/// random order}}.
 int32_t gradcam_passes_finish(gradcam_engine* engine);
 
 /// When explaining a class by Grad-CAM at block5_conv3 is done, what its map was made of:

@@ -78,7 +78,6 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
     GRADCAM_TRY(mask, read_mask(photo.mask));
   }
   GRADCAM_TRY(Activations activations, model.make_activations());
-  GRADCAM_TRY(Activations scratch, model.make_activations());
   PhotoMeasures result;
   GRADCAM_TRY(result.input, preprocess(image, model.info().preprocess));
   GRADCAM_CHECK_OK(model.forward(result.input, activations));
@@ -87,10 +86,8 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
   const std::size_t classes = model.classes();
   const std::size_t other =
       classes == 1 ? 0 : (result.target + 1 + number % (classes - 1)) % classes;
-  GRADCAM_TRY(FaithfulnessMeter meter,
-              FaithfulnessMeter::create(model, result.input, result.target, kCurveSteps, scratch));
-  GRADCAM_TRY(result.random_order, meter.measure(constant_map()));
   const Box crop = crop_box(model.info().preprocess, image.width, image.height);
+  std::vector<Heatmap> to_measure = {constant_map()};
   for (const Method& method : methods) {
     if (method.is_slow && !with_slow) {
       result.measured.emplace_back();
@@ -104,7 +101,6 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
         std::chrono::steady_clock::now() - start;
     Heatmap& map = maps.front();
     Measured measured;
-    GRADCAM_TRY(measured.faithfulness, meter.measure(map));
     measured.milliseconds = passed.count();
     measured.is_empty = map.status != HeatmapStatus::kOk;
     if (mask) {
@@ -114,8 +110,16 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
       measured.heat_inside = agreement.heat_inside;
     }
     if (classes > 1) measured.other_class = rank_correlation(map, maps.back());
+    to_measure.push_back(map);
     result.measured.emplace_back(std::move(measured));
     result.maps.push_back(std::move(map));
+  }
+  GRADCAM_TRY(const auto plan, plan_faithfulness(model, result.input, result.target, to_measure));
+  GRADCAM_TRY(std::vector<Faithfulness> faithfulness, carry_out(plan, model, activations));
+  auto next = faithfulness.begin();
+  result.random_order = std::move(*next++);
+  for (auto& measured : result.measured) {
+    if (measured) measured->faithfulness = std::move(*next++);
   }
   return result;
 }

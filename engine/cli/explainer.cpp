@@ -90,7 +90,7 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
   GRADCAM_TRY(load.head, load_head(command.head));
   GRADCAM_TRY(const Method method, find_method(command.method));
   GRADCAM_TRY(const ExplainOptions how, how_to_explain(command, method));
-  GRADCAM_CHECK_OK(check_workers(method, how, command.workers));
+  GRADCAM_CHECK_OK(check_options(method, how));
   GRADCAM_TRY(const Colormap colormap, find_colormap(command.colormap));
   auto team = Team::load(path, command.workers, load);
   if (!team) return fail(team.error().code, path.string() + ": " + team.error().message);

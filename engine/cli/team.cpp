@@ -1,5 +1,6 @@
 #include "cli/team.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -89,6 +90,7 @@ Result<Team> Team::load(const std::filesystem::path& path, std::size_t workers,
 }
 
 Result<void> Team::forward(const Tensor& input, const Outlook& outlook) {
+  is_overwritten_ = false;
   for (std::size_t i = 0; i < workers(); ++i) {
     GRADCAM_CHECK_OK(members_[i].begin_forward(i == 0 ? &input : nullptr, outlook));
   }
@@ -98,24 +100,46 @@ Result<void> Team::forward(const Tensor& input, const Outlook& outlook) {
 Result<std::vector<Heatmap>> Team::explain(const Method& method, const Tensor& input,
                                            std::span<const std::size_t> classes,
                                            const ExplainOptions& options) {
-  GRADCAM_CHECK_OK(check_workers(method, options, workers()));
-  if (workers() == 1) {
-    return gradcam::explain(model(), input, members_.front().activations(), classes, method,
-                            options);
+  GRADCAM_CHECK_OK(check_options(method, options));
+  const auto maps_of = [&](const Tensor& view) {
+    return at_layers(method, options.layers, [&](std::size_t layer) {
+      return explain_at(layer, method, view, classes, options);
+    });
+  };
+  if (!options.augment) return maps_of(input);
+  const auto maps = augmented(input, [&](const Tensor& view) {
+    is_overwritten_ = true;
+    return maps_of(view);
+  });
+  is_overwritten_ = true;
+  return maps;
+}
+
+Result<std::vector<Heatmap>> Team::explain_at(std::size_t layer, const Method& method,
+                                              const Tensor& input,
+                                              std::span<const std::size_t> classes,
+                                              const ExplainOptions& options) {
+  if (is_overwritten_) {
+    GRADCAM_CHECK_OK(forward(input, outlook(method, std::ranges::min(options.layers))));
   }
-  std::vector<std::vector<Heatmap>> by_class(classes.size());
-  for (const std::size_t layer : options.layers) {
+  for (Member& member : members_) {
+    GRADCAM_CHECK_OK(begin_together(member, method, classes, layer));
+  }
+  GRADCAM_CHECK_OK(run());
+  GRADCAM_TRY(const MapPlan plan,
+              plan_together(members_.front(), input, method, classes, layer, options));
+  GRADCAM_TRY(PassRun passes, PassRun::begin(plan.passes, model().classes()));
+  const auto pass = [&](const Tensor& start) -> Result<const Tensor*> {
+    is_overwritten_ = true;
     for (Member& member : members_) {
-      GRADCAM_CHECK_OK(begin_together(member, method, classes, layer));
+      const bool is_first = &member == &members_.front();
+      GRADCAM_CHECK_OK(begin_pass(member, passes.from(), is_first ? &start : nullptr));
     }
     GRADCAM_CHECK_OK(run());
-    GRADCAM_TRY(std::vector<Heatmap> maps,
-                maps_together(members_.front(), method, classes, options.principal_component));
-    for (std::size_t i = 0; i < maps.size(); ++i) by_class[i].push_back(std::move(maps[i]));
-  }
-  std::vector<Heatmap> fused;
-  for (const std::vector<Heatmap>& maps : by_class) fused.push_back(fuse(maps));
-  return fused;
+    return &activations().logits;
+  };
+  GRADCAM_CHECK_OK(passes.run(pass, options.progress));
+  return plan.outcome(passes.logits());
 }
 
 /// Lets all members work until they are done with what they have begun, or one has failed.
@@ -151,29 +175,6 @@ Result<void> Team::run() {
   };
   GRADCAM_CHECK_OK(run_together(workers(), work, close_all));
   for (const Result<void>& outcome : outcomes) GRADCAM_CHECK_OK(outcome);
-  return {};
-}
-
-Result<void> check_workers(const Method& method, const ExplainOptions& options,
-                           std::size_t workers) {
-  GRADCAM_CHECK_OK(check_options(method, options));
-  if (workers == 1) return {};
-  if (options.augment) {
-    return fail(ErrorCode::kInvalidArgument, "several workers do not look at mirrored photos");
-  }
-  for (const std::size_t layer : options.layers) {
-    if (runs_together(method, layer)) continue;
-    std::string able;
-    for (const Method& other : methods()) {
-      if (!runs_together(other, layer)) continue;
-      able += able.empty() ? "" : ", ";
-      able += other.name;
-    }
-    return fail(ErrorCode::kInvalidArgument, "the method " + std::string(method.name) +
-                                                 " needs all the weights in one worker; at " +
-                                                 std::string(map_layer_name(layer)) +
-                                                 " several workers can run " + able);
-  }
   return {};
 }
 

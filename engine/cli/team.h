@@ -31,8 +31,8 @@ class Team {
 
   std::vector<Prediction> predictions() const { return model().predictions(activations()); }
 
-  /// A map for each of the classes, after a forward pass of the input. An error if several workers
-  /// cannot run the method together (see check_workers).
+  /// A map for each of the classes, after a forward pass of the input. Where the maps take further
+  /// ones, the activations are not the input's any more.
   Result<std::vector<Heatmap>> explain(const Method& method, const Tensor& input,
                                        std::span<const std::size_t> classes,
                                        const ExplainOptions& options = {});
@@ -40,13 +40,13 @@ class Team {
  private:
   explicit Team(std::vector<Member> members) : members_(std::move(members)) {}
 
+  Result<std::vector<Heatmap>> explain_at(std::size_t layer, const Method& method,
+                                          const Tensor& input, std::span<const std::size_t> classes,
+                                          const ExplainOptions& options);
   Result<void> run();
 
   std::vector<Member> members_;
+  bool is_overwritten_ = false;  // the activations, by other passes than the input's
 };
-
-/// An error unless so many workers can run the method in this way.
-Result<void> check_workers(const Method& method, const ExplainOptions& options,
-                           std::size_t workers);
 
 }  // namespace gradcam

@@ -16,12 +16,6 @@ bool is_silent(const Tensor& map, std::size_t channel) {
   return true;
 }
 
-std::vector<float> pick(std::span<const float> logits, std::span<const std::size_t> classes) {
-  std::vector<float> picked;
-  for (const std::size_t c : classes) picked.push_back(logits[c]);
-  return picked;
-}
-
 }  // namespace
 
 std::vector<std::size_t> audible_channels(const Tensor& map) {
@@ -48,26 +42,16 @@ Result<std::vector<Heatmap>> ablation_cam_maps(const LayerView& layer,
   return maps;
 }
 
-Result<PassPlan> ablation_cam(const ExplainContext& context, std::span<const std::size_t> classes) {
+Result<MapPlan> ablation_cam(const PassContext& context, std::span<const std::size_t> classes) {
   GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
   const std::vector<std::size_t> wanted(classes.begin(), classes.end());
-  if (context.layer >= kBlock5Conv3) {
-    return PassPlan{.maps = [=](const Tensor&) -> Result<std::vector<Heatmap>> {
-      const Activations& activations = context.activations;
-      const std::vector<std::size_t> channels = audible_channels(activations.block5_pool);
-      GRADCAM_TRY(const Tensor drops,
-                  context.model.drops_without_channels(activations, channels, wanted));
-      return ablation_cam_maps(context.view(), channels, drops,
-                               pick(activations.logits.values(), wanted));
-    }};
-  }
-  const std::vector<std::size_t> ablated = audible_channels(context.activation());
-  const auto run = [=](std::size_t pass, Activations& scratch) -> Result<void> {
-    GRADCAM_TRY(Tensor map, context.activation().clone());
+  const std::vector<std::size_t> ablated = audible_channels(context.view.activation);
+  const auto start = [=](std::size_t pass) -> Result<Tensor> {
+    GRADCAM_TRY(Tensor map, context.view.activation.clone());
     if (pass < ablated.size()) {
       for (std::size_t i = ablated[pass]; i < map.size(); i += map.dim(2)) map.data()[i] = 0.0f;
     }
-    return context.model.forward_from(context.layer, map, scratch);
+    return map;
   };
   // The last pass, of all channels, is computed like the others, so that their rounding falls out
   // of the differences.
@@ -76,15 +60,17 @@ Result<PassPlan> ablation_cam(const ExplainContext& context, std::span<const std
     const auto row = [&](std::size_t pass) {
       return logits.values().subspan(pass * logits.dim(1), logits.dim(1));
     };
-    const std::vector<float> whole = pick(row(ablated.size()), wanted);
+    std::vector<float> whole;
+    for (const std::size_t c : wanted) whole.push_back(row(ablated.size())[c]);
     for (std::size_t i = 0; i < ablated.size(); ++i) {
       for (std::size_t c = 0; c < wanted.size(); ++c) {
         drops.data()[c * ablated.size() + i] = whole[c] - row(i)[wanted[c]];
       }
     }
-    return ablation_cam_maps(context.view(), ablated, drops, whole);
+    return ablation_cam_maps(context.view, ablated, drops, whole);
   };
-  return PassPlan{.passes = ablated.size() + 1, .run = run, .maps = maps};
+  return MapPlan{.passes = {.count = ablated.size() + 1, .from = context.layer, .start = start},
+                 .outcome = maps};
 }
 
 }  // namespace gradcam

@@ -16,9 +16,9 @@ namespace gradcam {
 /// itself, which for a negative logit would turn the map into its opposite; pytorch-grad-cam does.
 ///
 /// At block5_conv3 and block5_pool the dense layers alone are left, and Vgg16 knows what each
-/// channel that is not silent is to them. At other layers each of them costs the rest of a forward
-/// pass.
-Result<PassPlan> ablation_cam(const ExplainContext& context, std::span<const std::size_t> classes);
+/// channel that is not silent is to them (Vgg16::drops_without_channels). At other layers each of
+/// them costs the rest of a forward pass: this is for those.
+Result<MapPlan> ablation_cam(const PassContext& context, std::span<const std::size_t> classes);
 
 /// The channels of a map [H, W, C] that are not zero everywhere: the others weigh nothing.
 std::vector<std::size_t> audible_channels(const Tensor& map);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include "vgg16/vgg16.h"
 
@@ -12,17 +13,25 @@ struct LayerView {
   bool principal_component = false;  ///< combine channels by their first principal component
 };
 
-/// What a method may look at.
+/// What a method that goes back through the network looks at.
 struct ExplainContext {
   const Vgg16& model;
-  const Tensor& input;               ///< [size, size, 3], as `preprocess` gives it
-  const Activations& activations;    ///< of that input, complete down to the layer
+  const Activations& activations;    ///< of an input, complete down to the layer
   std::size_t layer = kBlock5Conv3;  ///< a map layer, see vgg16/plan.h
   bool principal_component = false;  ///< as LayerView has it
-  std::size_t channels = 32;         ///< Score-CAM's; 0 for all
 
   const Tensor& activation() const { return activations.map(layer); }
   LayerView view() const { return {activation(), principal_component}; }
+};
+
+/// What a method of many forward passes looks at, after the first one.
+struct PassContext {
+  const Vgg16& model;             ///< or a member's share of it
+  const Tensor& input;            ///< [size, size, 3], as `preprocess` gives it
+  std::span<const float> logits;  ///< of that input
+  LayerView view;                 ///< of the layer
+  std::size_t layer = kBlock5Conv3;
+  std::size_t channels = 32;  ///< Score-CAM's; 0 for all
 };
 
 }  // namespace gradcam

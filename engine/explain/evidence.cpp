@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 
 namespace gradcam {
 
@@ -28,30 +27,6 @@ std::vector<ChannelPart> strongest_channels(const Tensor& activation, std::span<
   parts.resize(count);
   for (ChannelPart& part : parts) part.share = static_cast<float>(double{part.share} / total);
   return parts;
-}
-
-Result<Covered> classify_covered(const Vgg16& model, const Tensor& input, const Heatmap& map,
-                                 std::size_t class_index) {
-  if (class_index >= model.classes()) {
-    return fail(ErrorCode::kInvalidArgument, "there is no class " + std::to_string(class_index));
-  }
-  GRADCAM_TRY(Tensor covered, Tensor::zeros(input.shape()));
-  std::ranges::copy(input.values(), covered.values().begin());
-  const std::size_t channels = input.dim(2);
-  const std::vector<float> heat = enlarge(map, input.dim(0), input.dim(1));
-  std::size_t hot = 0;
-  for (std::size_t pixel = 0; pixel < heat.size(); ++pixel) {
-    if (heat[pixel] < 0.5f) continue;
-    ++hot;
-    // The input is normalised: zero is the mean colour.
-    std::ranges::fill(covered.values().subspan(pixel * channels, channels), 0.0f);
-  }
-  GRADCAM_TRY(Activations activations, model.make_activations());
-  GRADCAM_CHECK_OK(model.forward(covered, activations));
-  const std::vector<Prediction> predictions = model.predictions(activations);
-  const auto of_class = std::ranges::find(predictions, class_index, &Prediction::index);
-  return Covered{.area = static_cast<float>(hot) / static_cast<float>(heat.size()),
-                 .probability = of_class->probability};
 }
 
 }  // namespace gradcam

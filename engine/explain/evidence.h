@@ -4,11 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "explain/heatmap.h"
-#include "vgg16/vgg16.h"
+#include "tensor/tensor.h"
 
-/// A Grad-CAM map at block5_conv3 taken apart, for people who want to see how it was made and
-/// whether to believe it.
+/// A Grad-CAM map at block5_conv3 taken apart, for people who want to see how it was made.
 namespace gradcam {
 
 /// What one channel of block5_conv3 has to do with a class.
@@ -23,16 +21,5 @@ struct ChannelPart {
 /// everywhere, are not among them.
 std::vector<ChannelPart> strongest_channels(const Tensor& activation, std::span<const float> alpha,
                                             std::size_t count);
-
-/// The network on a photo without what a map says it looked at.
-struct Covered {
-  float area;         ///< the share of the input that was covered
-  float probability;  ///< the class's probability without it
-};
-
-/// Covers the input [size, size, 3] with the mean colour where the map is at least one half, and
-/// classifies that.
-Result<Covered> classify_covered(const Vgg16& model, const Tensor& input, const Heatmap& map,
-                                 std::size_t class_index);
 
 }  // namespace gradcam

@@ -6,12 +6,9 @@
 #include <vector>
 
 #include "explain/methods.h"
+#include "explain/passes.h"
 
 namespace gradcam {
-
-/// Called as a method with many forward passes goes on: passes done, and of how many. What returns
-/// false stops it, with the error kCancelled.
-using PassProgress = std::function<bool(std::size_t done, std::size_t total)>;
 
 struct ExplainOptions {
   std::vector<std::size_t> layers = {kBlock5Conv3};  ///< map layers; the maps of several are fused
@@ -29,11 +26,16 @@ struct ExplainOptions {
 /// adds up no channels.
 Result<void> check_options(const Method& method, const ExplainOptions& options);
 
-/// How maps of these classes are made at the one layer of the options, without augmentation; for
-/// callers who want to make them step by step (see PassRun). What is given must outlive the plan.
-Result<PassPlan> plan_explanation(const Vgg16& model, const Tensor& input, Activations& activations,
-                                  std::span<const std::size_t> classes, const Method& method,
-                                  const ExplainOptions& options = {});
+/// Makes maps of an input, or of another view of it.
+using MakeMaps = std::function<Result<std::vector<Heatmap>>(const Tensor& input)>;
+
+/// As ExplainOptions::augment says.
+Result<std::vector<Heatmap>> augmented(const Tensor& input, const MakeMaps& make_maps);
+
+/// As ExplainOptions::layers says: the maps of several layers fused, class by class.
+Result<std::vector<Heatmap>> at_layers(
+    const Method& method, std::span<const std::size_t> layers,
+    const std::function<Result<std::vector<Heatmap>>(std::size_t layer)>& make_maps);
 
 /// A map for each of the classes by a method. `activations` are of a forward pass of `input`; they
 /// are completed as far as the layers need. A method without layers ignores them.

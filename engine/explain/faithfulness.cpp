@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 #include <utility>
 
@@ -106,91 +107,143 @@ std::vector<double> ranks(std::span<const float> values) {
   return result;
 }
 
+/// What the passes that measure maps start from, and what their logits mean.
+class Measurement {
+ public:
+  Measurement(const Vgg16& model, std::size_t class_index, std::size_t steps)
+      : model_(model), class_(class_index), steps_(steps) {}
+
+  Result<void> set_input(const Tensor& input) {
+    GRADCAM_TRY(input_, input.clone());
+    GRADCAM_TRY(blurred_, blur(input));
+    return {};
+  }
+
+  Result<void> add(const Heatmap& map) {
+    if (map.values.empty() || map.values.size() != map.rows * map.cols) {
+      return fail(ErrorCode::kInvalidArgument, "a map that is measured has rows and columns");
+    }
+    if (!std::ranges::all_of(map.values, [](float heat) { return std::isfinite(heat); })) {
+      return fail(ErrorCode::kInvalidArgument, "a map that is measured has finite values");
+    }
+    Map& added = maps_.emplace_back();
+    added.heat = enlarge(map, input_.dim(0), input_.dim(1));
+    added.order = hottest_first(added.heat);
+    return {};
+  }
+
+  std::size_t passes() const { return kOfNoMap + maps_.size() * passes_a_map(); }
+
+  /// Passes of no map, then of each map: the masked input, and the inner points of both curves.
+  Result<Tensor> start(std::size_t pass) const {
+    if (pass == kWhole) return input_.clone();
+    if (pass == kBlurred) return blurred_.clone();
+    if (pass == kEmpty) return Tensor::zeros(input_.shape());
+    const Map& map = maps_[(pass - kOfNoMap) / passes_a_map()];
+    const std::size_t of_map = (pass - kOfNoMap) % passes_a_map();
+    if (of_map == 0) return masked(map);
+    if (of_map < steps_) return inserted(map, of_map);
+    return deleted(map, of_map - (steps_ - 1));
+  }
+
+  std::vector<Faithfulness> outcome(const Tensor& logits) const {
+    std::vector<double> p;
+    for (std::size_t pass = 0; pass < passes(); ++pass) {
+      const auto row = logits.values().subspan(pass * model_.classes(), model_.classes());
+      p.push_back(double{model_.probabilities(row)[class_]});
+    }
+    std::vector<Faithfulness> result;
+    for (auto of_map = p.begin() + kOfNoMap; of_map != p.end();) {
+      Faithfulness& f = result.emplace_back();
+      const double whole = p[kWhole];
+      const double seen = *of_map++;
+      f.probability = whole;
+      f.drop = whole > 0 ? std::max(0.0, whole - seen) / whole : 0;
+      f.increase = seen > whole;
+      const auto curve = [&](double begin, double end) {
+        std::vector<double> points = {begin};
+        for (std::size_t i = 1; i < steps_; ++i) points.push_back(*of_map++);
+        points.push_back(end);
+        return points;
+      };
+      f.insertion_curve = curve(p[kBlurred], whole);
+      f.deletion_curve = curve(whole, p[kEmpty]);
+      f.insertion = area(f.insertion_curve);
+      f.deletion = area(f.deletion_curve);
+    }
+    return result;
+  }
+
+ private:
+  /// The passes of no map.
+  enum : std::uint8_t { kWhole, kBlurred, kEmpty, kOfNoMap };
+
+  struct Map {
+    std::vector<float> heat;         // of each pixel
+    std::vector<std::size_t> order;  // the hottest pixel first
+  };
+
+  std::size_t passes_a_map() const { return 2 * steps_ - 1; }
+
+  std::span<const std::size_t> hottest(const Map& map, std::size_t steps) const {
+    return std::span(map.order).first(map.order.size() * steps / steps_);
+  }
+
+  Result<Tensor> masked(const Map& map) const {
+    GRADCAM_TRY(Tensor result, input_.clone());
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      result.data()[i] *= map.heat[i / input_.dim(2)];
+    }
+    return result;
+  }
+
+  Result<Tensor> inserted(const Map& map, std::size_t steps) const {
+    GRADCAM_TRY(Tensor result, blurred_.clone());
+    const std::size_t channels = input_.dim(2);
+    for (const std::size_t pixel : hottest(map, steps)) {
+      std::copy_n(input_.data() + pixel * channels, channels, result.data() + pixel * channels);
+    }
+    return result;
+  }
+
+  Result<Tensor> deleted(const Map& map, std::size_t steps) const {
+    GRADCAM_TRY(Tensor result, input_.clone());
+    const std::size_t channels = input_.dim(2);
+    for (const std::size_t pixel : hottest(map, steps)) {
+      // The input is normalised: zero is the mean colour.
+      std::fill_n(result.data() + pixel * channels, channels, 0.0f);
+    }
+    return result;
+  }
+
+  const Vgg16& model_;
+  std::size_t class_;
+  std::size_t steps_;
+  Tensor input_;
+  Tensor blurred_;
+  std::vector<Map> maps_;
+};
+
 }  // namespace
 
-Result<FaithfulnessMeter> FaithfulnessMeter::create(const Vgg16& model, const Tensor& input,
-                                                    std::size_t class_index, std::size_t steps,
-                                                    Activations& scratch) {
+Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model,
+                                                              const Tensor& input,
+                                                              std::size_t class_index,
+                                                              std::span<const Heatmap> maps,
+                                                              std::size_t steps) {
   if (class_index >= model.classes() || steps == 0) {
     return fail(ErrorCode::kInvalidArgument,
                 "maps are measured for a class of the model, in at least one step");
   }
-  FaithfulnessMeter meter(model, input, class_index, steps, scratch);
-  GRADCAM_TRY(meter.blurred_, blur(input));
-  GRADCAM_TRY(meter.empty_, Tensor::zeros(input.shape()));
-  GRADCAM_TRY(meter.whole_p_, meter.probability(input));
-  GRADCAM_TRY(meter.blurred_p_, meter.probability(meter.blurred_));
-  GRADCAM_TRY(meter.empty_p_, meter.probability(meter.empty_));
-  return meter;
-}
-
-Result<double> FaithfulnessMeter::probability(const Tensor& of) {
-  GRADCAM_CHECK_OK(model_.forward(of, scratch_));
-  const auto all = model_.predictions(scratch_);
-  return double{std::ranges::find(all, class_, &Prediction::index)->probability};
-}
-
-Result<void> FaithfulnessMeter::begin(const Heatmap& map) {
-  if (map.values.empty() || map.values.size() != map.rows * map.cols) {
-    return fail(ErrorCode::kInvalidArgument, "a map that is measured has rows and columns");
-  }
-  if (!std::ranges::all_of(map.values, [](float heat) { return std::isfinite(heat); })) {
-    return fail(ErrorCode::kInvalidArgument, "a map that is measured has finite values");
-  }
-  heat_ = enlarge(map, input_.dim(0), input_.dim(1));
-  order_ = hottest_first(heat_);
-  done_ = 0;
-  result_ = {
-      .probability = whole_p_, .insertion_curve = {blurred_p_}, .deletion_curve = {whole_p_}};
-  return {};
-}
-
-Result<void> FaithfulnessMeter::step() {
-  if (done_ == 0) {
-    GRADCAM_CHECK_OK(measure_masked());
-  } else if (done_ < steps_) {
-    GRADCAM_CHECK_OK(extend(result_.insertion_curve, blurred_, input_));
-  } else {
-    GRADCAM_CHECK_OK(extend(result_.deletion_curve, input_, empty_));
-  }
-  ++done_;
-  if (left() > 0) return {};
-  result_.insertion_curve.push_back(whole_p_);
-  result_.deletion_curve.push_back(empty_p_);
-  result_.insertion = area(result_.insertion_curve);
-  result_.deletion = area(result_.deletion_curve);
-  return {};
-}
-
-Result<void> FaithfulnessMeter::measure_masked() {
-  GRADCAM_TRY(Tensor masked, input_.clone());
-  for (std::size_t i = 0; i < masked.size(); ++i) masked.data()[i] *= heat_[i / input_.dim(2)];
-  GRADCAM_TRY(const double seen, probability(masked));
-  result_.drop = whole_p_ > 0 ? std::max(0.0, whole_p_ - seen) / whole_p_ : 0;
-  result_.increase = seen > whole_p_;
-  return {};
-}
-
-Result<void> FaithfulnessMeter::extend(std::vector<double>& curve, const Tensor& from,
-                                       const Tensor& to) {
-  const std::size_t point = curve.size();
-  if (point == 1) {
-    GRADCAM_TRY(mixed_, from.clone());
-  }
-  const std::size_t channels = from.dim(2);
-  const auto pixels_at = [&](std::size_t at) { return order_.size() * at / steps_; };
-  for (std::size_t i = pixels_at(point - 1); i < pixels_at(point); ++i) {
-    std::copy_n(to.data() + order_[i] * channels, channels, mixed_.data() + order_[i] * channels);
-  }
-  GRADCAM_TRY(const double p, probability(mixed_));
-  curve.push_back(p);
-  return {};
-}
-
-Result<Faithfulness> FaithfulnessMeter::measure(const Heatmap& map) {
-  GRADCAM_CHECK_OK(begin(map));
-  while (left() > 0) GRADCAM_CHECK_OK(step());
-  return result_;
+  const auto measurement = std::make_shared<Measurement>(model, class_index, steps);
+  GRADCAM_CHECK_OK(measurement->set_input(input));
+  for (const Heatmap& map : maps) GRADCAM_CHECK_OK(measurement->add(map));
+  return PassPlan<std::vector<Faithfulness>>{
+      .passes = {.count = measurement->passes(),
+                 .start = [measurement](std::size_t pass) { return measurement->start(pass); }},
+      .outcome = [measurement](const Tensor& logits) -> Result<std::vector<Faithfulness>> {
+        return measurement->outcome(logits);
+      }};
 }
 
 Heatmap constant_map() { return {.rows = 1, .cols = 1, .values = {0}}; }

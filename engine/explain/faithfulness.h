@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "explain/heatmap.h"
+#include "explain/passes.h"
 #include "vgg16/vgg16.h"
 
 /// Whether a heatmap shows what the network used: the network itself is asked, with the hot or the
@@ -32,63 +33,17 @@ inline constexpr std::size_t kCurveSteps = 8;
 /// A map that says nothing. Its curves are those of pixels in random order: what a map must beat.
 Heatmap constant_map();
 
-/// Measures maps of one class of one input. `scratch` is overwritten; it, the model and the input
-/// must outlive it.
-class FaithfulnessMeter {
- public:
-  /// 3 forward passes. steps: into how many equal parts of the pixels the curves are cut, at
-  /// least 1.
-  static Result<FaithfulnessMeter> create(const Vgg16& model, const Tensor& input,
-                                          std::size_t class_index, std::size_t steps,
-                                          Activations& scratch);
-
-  /// Begins to measure a map. Pixels of equal heat follow one another in an order that is random
-  /// and always the same. An empty map is measured like any other: it masks everything and orders
-  /// nothing. kInvalidArgument for a map without values, or
-  /// with some that are not finite.
-  Result<void> begin(const Heatmap& map);
-
-  /// How many forward passes the map takes, and how many of them are left.
-  std::size_t passes() const { return 2 * steps_ - 1; }
-  std::size_t left() const { return passes() - done_; }
-
-  /// One of these passes, of which there must be one left.
-  Result<void> step();
-
-  /// When none is left.
-  const Faithfulness& result() const { return result_; }
-
-  /// All of it at once.
-  Result<Faithfulness> measure(const Heatmap& map);
-
- private:
-  FaithfulnessMeter(const Vgg16& model, const Tensor& input, std::size_t class_index,
-                    std::size_t steps, Activations& scratch)
-      : model_(model), input_(input), class_(class_index), steps_(steps), scratch_(scratch) {}
-
-  Result<double> probability(const Tensor& of);
-  Result<void> measure_masked();
-  /// The next point of a curve: more of the pixels of `to` in those of `from`.
-  Result<void> extend(std::vector<double>& curve, const Tensor& from, const Tensor& to);
-
-  const Vgg16& model_;
-  const Tensor& input_;
-  std::size_t class_;
-  std::size_t steps_;
-  Activations& scratch_;
-  Tensor blurred_;
-  Tensor empty_;  // the mean colour
-  double whole_p_ = 0;
-  double blurred_p_ = 0;
-  double empty_p_ = 0;
-
-  // Of the map that is being measured.
-  std::vector<float> heat_;
-  std::vector<std::size_t> order_;  // the hottest pixel first
-  Tensor mixed_;                    // the input of the curve's last point
-  std::size_t done_ = 0;
-  Faithfulness result_;
-};
+/// How maps of one class of one input are measured: 3 forward passes, and 2 * steps - 1 for each
+/// map. steps: into how many equal parts of the pixels the curves are cut, at least 1. Pixels of
+/// equal heat follow one another in an order that is random and always the same. An empty map is
+/// measured like any other: it masks everything and orders nothing. The model, which may be a
+/// member's share, must outlive the plan. kInvalidArgument for a map without values, or with some
+/// that are not finite.
+Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model,
+                                                              const Tensor& input,
+                                                              std::size_t class_index,
+                                                              std::span<const Heatmap> maps,
+                                                              std::size_t steps = kCurveSteps);
 
 /// Spearman's rank correlation of two maps, the smaller enlarged; equal values share their mean
 /// rank. 0 where one of the maps is constant, which agrees with nothing.

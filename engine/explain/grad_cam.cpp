@@ -8,15 +8,9 @@ Result<Heatmap> grad_cam_map(const LayerView& layer, const Tensor& gradient) {
   return combine_weighted(layer, channel_means(gradient));
 }
 
-Result<std::vector<Heatmap>> grad_cam(const ExplainContext& context,
-                                      std::span<const std::size_t> classes) {
-  return explain_by(kGradCam, context, classes);
-}
-
 Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
                                       std::span<const std::size_t> classes) {
-  const Tensor not_needed;
-  return grad_cam({.model = model, .input = not_needed, .activations = activations}, classes);
+  return explain_by(kGradCam, {.model = model, .activations = activations}, classes);
 }
 
 }  // namespace gradcam

@@ -22,11 +22,7 @@ Result<Heatmap> grad_cam_map(const LayerView& layer, const Tensor& gradient);
 
 inline constexpr Cam kGradCam = {.map = grad_cam_map, .gradient = GradientUse::kMeans};
 
-/// Grad-CAM for each of the classes' logits.
-Result<std::vector<Heatmap>> grad_cam(const ExplainContext& context,
-                                      std::span<const std::size_t> classes);
-
-/// The same at block5_conv3, after a forward pass.
+/// Grad-CAM for each of the classes' logits at block5_conv3, after a forward pass.
 Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
                                       std::span<const std::size_t> classes);
 

@@ -1,25 +1,28 @@
 #include "explain/guided_grad_cam.h"
 
-#include <utility>
+#include <cstddef>
+#include <vector>
 
-#include "explain/grad_cam.h"
 #include "explain/guided_backprop.h"
 
 namespace gradcam {
 
-Result<std::vector<Heatmap>> guided_grad_cam(const ExplainContext& context,
-                                             std::span<const std::size_t> classes) {
-  GRADCAM_TRY(const std::vector<Heatmap> edges, guided_backprop(context, classes));
-  GRADCAM_TRY(const std::vector<Heatmap> regions, grad_cam(context, classes));
+Heatmap guided_grad_cam_map(const Heatmap& guided, const Heatmap& grad_cam) {
+  const std::vector<float> region = enlarge(grad_cam, guided.rows, guided.cols);
+  std::vector<double> raw(region.size());
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    raw[i] = double{guided.values[i]} * double{guided.maximum} * double{region[i]} *
+             double{grad_cam.maximum};
+  }
+  return make_heatmap(guided.rows, guided.cols, raw);
+}
+
+std::vector<Heatmap> guided_maps(std::span<const Tensor> gradients,
+                                 std::span<const Heatmap> grad_cam) {
   std::vector<Heatmap> maps;
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    const std::vector<float> region = enlarge(regions[i], edges[i].rows, edges[i].cols);
-    std::vector<double> raw(region.size());
-    for (std::size_t j = 0; j < raw.size(); ++j) {
-      raw[j] = double{edges[i].values[j]} * double{edges[i].maximum} * double{region[j]} *
-               double{regions[i].maximum};
-    }
-    maps.push_back(make_heatmap(edges[i].rows, edges[i].cols, raw));
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const Heatmap guided = guided_backprop_map(gradients[i]);
+    maps.push_back(grad_cam.empty() ? guided : guided_grad_cam_map(guided, grad_cam[i]));
   }
   return maps;
 }

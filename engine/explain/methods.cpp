@@ -13,8 +13,6 @@
 #include "explain/grad_cam.h"
 #include "explain/grad_cam_plus_plus.h"
 #include "explain/grad_cam_tutorial.h"
-#include "explain/guided_backprop.h"
-#include "explain/guided_grad_cam.h"
 #include "explain/hires_cam.h"
 #include "explain/layer_cam.h"
 #include "explain/occlusion.h"
@@ -91,21 +89,24 @@ constexpr auto kMethods = std::to_array<Method>({
     {.name = "guided-backprop",
      .title = "Guided backpropagation",
      .about = "A decoration: fine edges, which show little of what the network learned.",
-     .explain = guided_backprop,
+     .is_guided = true,
      .has_layer = false,
      .has_channels = false,
-     .reaches_input = true,
      .is_decoration = true},
     {.name = "guided-gradcam",
      .title = "Guided Grad-CAM",
      .about = "A decoration: the edges of guided backpropagation where Grad-CAM is hot.",
-     .explain = guided_grad_cam,
+     .cam = kGradCam,
+     .is_guided = true,
      .has_channels = false,
-     .reaches_input = true,
      .is_decoration = true},
 });
 
 }  // namespace
+
+bool takes_passes(const Method& method, std::size_t layer) {
+  return method.plan != nullptr && (method.ablation_maps == nullptr || layer < kBlock5Conv3);
+}
 
 std::span<const Method> methods() { return kMethods; }
 

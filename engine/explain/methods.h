@@ -18,15 +18,14 @@ struct Method {
   std::string_view title;  ///< for people: "Grad-CAM"
   std::string_view about;  ///< one sentence on what the map shows
 
-  Cam cam = {};  ///< if it is one; otherwise its `map` is null, and one of these two is not:
+  Cam cam = {};  ///< if it is one; otherwise its `map` is null, and it is one of these two:
 
-  /// A map for each of the classes, after a forward pass.
-  Result<std::vector<Heatmap>> (*explain)(const ExplainContext& context,
-                                          std::span<const std::size_t> classes) = nullptr;
+  /// Guided backpropagation to the input; times the map of the Cam, if there is one.
+  bool is_guided = false;
 
-  /// The same by many further forward passes.
-  Result<PassPlan> (*plan)(const ExplainContext& context,
-                           std::span<const std::size_t> classes) = nullptr;
+  /// A map for each of the classes by many further forward passes.
+  Result<MapPlan> (*plan)(const PassContext& context,
+                          std::span<const std::size_t> classes) = nullptr;
 
   /// Of a plan: the same at block5_conv3 and block5_pool, from what scores lose without each of the
   /// channels that matter (see ablation_cam_maps).
@@ -37,10 +36,12 @@ struct Method {
 
   bool has_layer = true;       ///< looks at a layer's map; otherwise at the input alone
   bool has_channels = true;    ///< adds up channels, which can be smoothed
-  bool reaches_input = false;  ///< its gradient goes back to the input
   bool is_slow = false;        ///< costs many forward passes at every layer
   bool is_decoration = false;  ///< shows edges of the input rather than what the network learned
 };
+
+/// Whether maps by a method at a layer take many forward passes.
+bool takes_passes(const Method& method, std::size_t layer);
 
 /// All of them, the default one first.
 std::span<const Method> methods();

@@ -15,11 +15,11 @@ Range covered(std::size_t cell, std::size_t cells, std::size_t size) {
 
 }  // namespace
 
-Result<PassPlan> occlusion(const ExplainContext& context, std::span<const std::size_t> classes) {
+Result<MapPlan> occlusion(const PassContext& context, std::span<const std::size_t> classes) {
   GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
-  const std::size_t rows = context.activations.block5_conv3().dim(0);
-  const std::size_t cols = context.activations.block5_conv3().dim(1);
-  const auto run = [=](std::size_t cell, Activations& scratch) -> Result<void> {
+  const std::size_t rows = context.view.activation.dim(0);
+  const std::size_t cols = context.view.activation.dim(1);
+  const auto start = [=](std::size_t cell) -> Result<Tensor> {
     GRADCAM_TRY(Tensor hidden, context.input.clone());
     const std::size_t width = hidden.dim(1);
     const std::size_t depth = hidden.dim(2);
@@ -29,13 +29,13 @@ Result<PassPlan> occlusion(const ExplainContext& context, std::span<const std::s
       float* line = hidden.data() + row * width * depth;
       std::fill(line + x.begin * depth, line + x.end * depth, 0.0f);
     }
-    return context.model.forward(hidden, scratch);
+    return hidden;
   };
   const std::vector<std::size_t> wanted(classes.begin(), classes.end());
   const auto maps = [=](const Tensor& logits) -> Result<std::vector<Heatmap>> {
     std::vector<Heatmap> result;
     for (const std::size_t c : wanted) {
-      const double whole = double{context.activations.logits.values()[c]};
+      const double whole = double{context.logits[c]};
       std::vector<double> drops;
       for (std::size_t cell = 0; cell < rows * cols; ++cell) {
         drops.push_back(whole - double{logits.data()[cell * logits.dim(1) + c]});
@@ -44,7 +44,7 @@ Result<PassPlan> occlusion(const ExplainContext& context, std::span<const std::s
     }
     return result;
   };
-  return PassPlan{.passes = rows * cols, .run = run, .maps = maps};
+  return MapPlan{.passes = {.count = rows * cols, .start = start}, .outcome = maps};
 }
 
 }  // namespace gradcam

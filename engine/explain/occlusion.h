@@ -13,6 +13,6 @@ namespace gradcam {
 /// colour. As many cells as block5_conv3 has; the patch is two cells wide and high around the
 /// cell's centre, so that it cannot miss what lies between two cells. A forward pass a cell; no
 /// gradient, no layer to choose: the slow reference.
-Result<PassPlan> occlusion(const ExplainContext& context, std::span<const std::size_t> classes);
+Result<MapPlan> occlusion(const PassContext& context, std::span<const std::size_t> classes);
 
 }  // namespace gradcam

@@ -5,19 +5,28 @@
 
 namespace gradcam {
 
-Result<PassRun> PassRun::begin(const Vgg16& model, PassPlan plan) {
+Result<PassRun> PassRun::begin(Passes passes, std::size_t classes) {
   PassRun run;
-  run.plan_ = std::move(plan);
-  if (run.plan_.passes == 0) return run;
-  GRADCAM_TRY(run.scratch_, model.make_activations());
-  GRADCAM_TRY(run.logits_, Tensor::zeros({run.plan_.passes, model.classes()}));
+  run.passes_ = std::move(passes);
+  GRADCAM_TRY(run.logits_, Tensor::zeros({run.passes_.count, classes}));
   return run;
 }
 
-Result<void> PassRun::step() {
-  GRADCAM_CHECK_OK(plan_.run(done_, scratch_));
-  std::ranges::copy(scratch_.logits.values(), logits_.data() + done_ * logits_.dim(1));
+void PassRun::take(const Tensor& logits) {
+  std::ranges::copy(logits.values(), logits_.data() + done_ * logits_.dim(1));
   ++done_;
+}
+
+Result<void> PassRun::run(const std::function<Result<const Tensor*>(const Tensor& start)>& pass,
+                          const PassProgress& progress) {
+  while (left() > 0) {
+    if (progress && !progress(done_, passes_.count)) {
+      return fail(ErrorCode::kCancelled, "stopped before all forward passes were done");
+    }
+    GRADCAM_TRY(const Tensor input, start());
+    GRADCAM_TRY(const Tensor* logits, pass(input));
+    take(*logits);
+  }
   return {};
 }
 

@@ -44,16 +44,17 @@ Heatmap scaled_channel(const Tensor& map, std::size_t channel) {
 
 }  // namespace
 
-Result<PassPlan> score_cam(const ExplainContext& context, std::span<const std::size_t> classes) {
+Result<MapPlan> score_cam(const PassContext& context, std::span<const std::size_t> classes) {
   GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
-  const std::vector<std::size_t> tried = strongest_channels(context.activation(), context.channels);
-  const auto run = [context, tried](std::size_t pass, Activations& scratch) -> Result<void> {
+  const std::vector<std::size_t> tried =
+      strongest_channels(context.view.activation, context.channels);
+  const auto start = [context, tried](std::size_t pass) -> Result<Tensor> {
     const Tensor& input = context.input;
     GRADCAM_TRY(Tensor masked, input.clone());
     const std::vector<float> mask =
-        enlarge(scaled_channel(context.activation(), tried[pass]), input.dim(0), input.dim(1));
+        enlarge(scaled_channel(context.view.activation, tried[pass]), input.dim(0), input.dim(1));
     for (std::size_t i = 0; i < masked.size(); ++i) masked.data()[i] *= mask[i / input.dim(2)];
-    return context.model.forward(masked, scratch);
+    return masked;
   };
   const std::vector<std::size_t> wanted(classes.begin(), classes.end());
   const auto maps = [context, tried, wanted](const Tensor& logits) -> Result<std::vector<Heatmap>> {
@@ -66,16 +67,16 @@ Result<PassPlan> score_cam(const ExplainContext& context, std::span<const std::s
       const double largest = std::ranges::max(scores);
       double sum = 0;
       for (double& score : scores) sum += score = std::exp(score - largest);
-      std::vector<float> weights(context.activation().dim(2));
+      std::vector<float> weights(context.view.activation.dim(2));
       for (std::size_t i = 0; i < tried.size(); ++i) {
         weights[tried[i]] = static_cast<float>(scores[i] / sum);
       }
-      GRADCAM_TRY(Heatmap map, combine_weighted(context.view(), weights));
+      GRADCAM_TRY(Heatmap map, combine_weighted(context.view, weights));
       result.push_back(std::move(map));
     }
     return result;
   };
-  return PassPlan{.passes = tried.size(), .run = run, .maps = maps};
+  return MapPlan{.passes = {.count = tried.size(), .start = start}, .outcome = maps};
 }
 
 }  // namespace gradcam

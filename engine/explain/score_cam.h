@@ -17,6 +17,6 @@ namespace gradcam {
 /// A forward pass a channel: only the `context.channels` channels of the greatest standard
 /// deviation are tried (as in Faster Score-CAM), all for 0; the others weigh nothing. Masks are
 /// enlarged with half-pixel centres, as everything here; pytorch-grad-cam aligns the corners.
-Result<PassPlan> score_cam(const ExplainContext& context, std::span<const std::size_t> classes);
+Result<MapPlan> score_cam(const PassContext& context, std::span<const std::size_t> classes);
 
 }  // namespace gradcam

@@ -1,58 +1,113 @@
 #include "explain/together.h"
 
-#include <string>
+#include <functional>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "explain/ablation_cam.h"
+#include "explain/guided_grad_cam.h"
 
 namespace gradcam {
+namespace {
 
-bool runs_together(const Method& method, std::size_t layer) {
-  return method.cam.map != nullptr || (method.ablation_maps != nullptr && layer >= kBlock5Conv3);
+/// What a plan looks at, of a forward pass whose activations may be overwritten.
+struct Kept {
+  std::vector<Gathered> gathered;
+  Tensor logits;
+  std::vector<std::size_t> channels;  // that were ablated
+};
+
+Result<std::vector<Heatmap>> maps_of(const Kept& kept, const Method& method,
+                                     std::span<const std::size_t> classes,
+                                     bool principal_component) {
+  const LayerView view{kept.gathered.front().activation, principal_component};
+  if (method.ablation_maps != nullptr) {
+    std::vector<float> scores;
+    for (const std::size_t c : classes) scores.push_back(kept.logits.data()[c]);
+    return method.ablation_maps(view, kept.channels, kept.gathered.front().drops, scores);
+  }
+  std::vector<Heatmap> maps;
+  if (method.cam.map != nullptr) {
+    GRADCAM_TRY(maps, cam_maps(method.cam, view, kept.gathered.front().gradients, classes.size()));
+  }
+  if (method.is_guided) return guided_maps(kept.gathered.back().gradients, maps);
+  return maps;
 }
 
+}  // namespace
+
 Outlook outlook(const Method& method, std::size_t layer) {
-  return {.layer = layer,
-          .ablation = method.ablation_maps != nullptr && runs_together(method, layer)};
+  return {.layer = method.is_guided ? 0 : layer,
+          .ablation = method.ablation_maps != nullptr && !takes_passes(method, layer)};
 }
 
 Result<void> begin_together(Member& member, const Method& method,
                             std::span<const std::size_t> classes, std::size_t layer) {
-  if (!runs_together(method, layer)) {
-    return fail(ErrorCode::kInvalidArgument,
-                std::string(method.name) + " needs all the weights in one place");
-  }
+  if (!method.has_layer) layer = kBlock5Conv3;
   const Vgg16& model = member.model();
-  if (method.ablation_maps != nullptr) {
-    GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
+  GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
+  const bool in_passes = takes_passes(method, layer);
+  if (method.ablation_maps != nullptr && !in_passes) {
     return member.begin_ablation({.seeds = std::move(seeds), .layer = layer},
                                  audible_channels(member.activations().block5_pool));
   }
+  std::vector<GradientRequest> requests;
   const Cam& cam = method.cam;
-  GradientRequest request{
-      .seeds = {}, .layer = layer, .only_means = cam.gradient == GradientUse::kMeans};
-  GRADCAM_TRY(request.seeds, cam.scores(model, member.activations(), classes));
-  if (cam.gradient == GradientUse::kNone) {
-    GRADCAM_TRY(request.seeds, Tensor::zeros({0, model.classes()}));
+  if (in_passes || cam.map != nullptr) {
+    GradientRequest request{.seeds = {}, .layer = layer};
+    if (in_passes || cam.gradient == GradientUse::kNone) {
+      GRADCAM_TRY(request.seeds, Tensor::zeros({0, model.classes()}));
+    } else {
+      GRADCAM_TRY(request.seeds, cam.scores(model, member.activations(), classes));
+    }
+    request.only_means = cam.gradient == GradientUse::kMeans;
+    requests.push_back(std::move(request));
   }
-  return member.begin_gradients(std::move(request));
+  if (method.is_guided) {
+    requests.push_back({.seeds = std::move(seeds), .layer = kInput, .rule = ReluRule::kGuided});
+  }
+  return member.begin_gradients(std::move(requests));
 }
 
-Result<std::vector<Heatmap>> maps_together(const Member& first, const Method& method,
-                                           std::span<const std::size_t> classes,
-                                           bool principal_component) {
-  const Gathered& gathered = first.gathered();
-  if (gathered.activation.empty() || first.progress() != Progress::kDone) {
+Result<MapPlan> plan_together(Member& first, const Tensor& input, const Method& method,
+                              std::span<const std::size_t> classes, std::size_t layer,
+                              const ExplainOptions& options) {
+  if (first.gathered().empty() || first.progress() != Progress::kDone) {
     return fail(ErrorCode::kInvalidArgument, "no classes have been explained");
   }
-  const LayerView layer{gathered.activation, principal_component};
-  if (method.ablation_maps != nullptr) {
-    const auto channels = audible_channels(first.activations().block5_pool);
-    std::vector<float> scores;
-    for (const std::size_t c : classes) scores.push_back(first.activations().logits.data()[c]);
-    return method.ablation_maps(layer, channels, gathered.drops, scores);
+  if (!method.has_layer) layer = kBlock5Conv3;
+  const auto kept = std::make_shared<Kept>();
+  kept->gathered = first.take_gathered();
+  const Activations& activations = first.activations();
+  GRADCAM_TRY(kept->logits, activations.logits.clone());
+  if (!takes_passes(method, layer)) {
+    if (method.ablation_maps != nullptr) kept->channels = audible_channels(activations.block5_pool);
+    const std::vector<std::size_t> wanted(classes.begin(), classes.end());
+    const bool principal_component = options.principal_component;
+    return MapPlan{.outcome = [=](const Tensor&) {
+      return maps_of(*kept, method, wanted, principal_component);
+    }};
   }
-  return cam_maps(method.cam, layer, gathered.gradients, classes.size());
+  GRADCAM_TRY(MapPlan plan,
+              method.plan({.model = first.model(),
+                           .input = input,
+                           .logits = kept->logits.values(),
+                           .view = {kept->gathered.front().activation, options.principal_component},
+                           .layer = layer,
+                           .channels = options.channels},
+                          classes));
+  // The plan looks at what is kept, and so has to keep it.
+  return MapPlan{
+      .passes = {.count = plan.passes.count,
+                 .from = plan.passes.from,
+                 .start = [kept,
+                           start = plan.passes.start](std::size_t pass) { return start(pass); }},
+      .outcome = [kept, outcome = plan.outcome](const Tensor& logits) { return outcome(logits); }};
+}
+
+Result<void> begin_pass(Member& member, std::optional<std::size_t> from, const Tensor* start) {
+  return from ? member.begin_forward_from(*from, start) : member.begin_forward(start);
 }
 
 }  // namespace gradcam

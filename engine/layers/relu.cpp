@@ -11,10 +11,11 @@ void relu_forward(std::span<float> values) {
   for (float& value : values) value = std::max(0.0f, value);
 }
 
-void relu_backward(std::span<const float> output, std::span<float> gradient) {
+void relu_backward(std::span<const float> output, std::span<float> gradient, ReluRule rule) {
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     if (!(output[i] > 0.0f)) gradient[i] = 0.0f;
   }
+  if (rule == ReluRule::kGuided) relu_forward(gradient);
 }
 
 Result<Tensor> relu_changes(const Tensor& parts, std::span<const std::size_t> without) {

@@ -54,6 +54,7 @@ void add(std::span<const float> values, Tensor& sum) {
 
 /// Max-pools in front of a map layer.
 std::size_t pools_before(std::size_t map_layer) {
+  if (map_layer == kInput) return 0;
   return static_cast<std::size_t>(std::count(
       kEndsBlock.begin(), kEndsBlock.begin() + static_cast<std::ptrdiff_t>(map_layer), true));
 }
@@ -106,10 +107,11 @@ const Dense& Member::dense(std::size_t layer) const {
   return layer == kFc1 ? model_.fc1_ : layer == kFc2 ? model_.fc2_ : model_.predictions_;
 }
 
-/// The shape of a member's part of a map layer's output before pooling.
+/// The shape of a member's part of a map layer's output before pooling, or of the input.
 Shape Member::part_shape(std::size_t map_layer, std::size_t member) const {
   const std::size_t pools = pools_before(map_layer);
   const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
+  if (map_layer == kInput) return {strip(member).size(), side, model_.conv_[0].spec.in_channels};
   const std::size_t conv = std::min(map_layer, kLastConv);
   if (map_layer < kStripLayers) return {strip(member, pools).size(), side, model_.outputs(conv)};
   return {side, side, part(conv, member).size()};
@@ -118,6 +120,18 @@ Shape Member::part_shape(std::size_t map_layer, std::size_t member) const {
 bool Member::has_part(std::size_t map_layer, std::size_t member) const {
   const Shape shape = part_shape(map_layer, member);
   return shape[0] * shape[1] * shape[2] > 0;
+}
+
+/// The rows of a convolution's input that a member needs: of a strip, also those next to it.
+Range Member::input_rows(std::size_t conv, std::size_t member) const {
+  const std::size_t pools = pools_before(conv);
+  const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
+  if (conv >= kStripLayers) return {.begin = 0, .end = side};
+  Range rows = strip(member, pools);
+  if (rows.empty()) return rows;
+  if (rows.begin > 0) --rows.begin;
+  if (rows.end < side) ++rows.end;
+  return rows;
 }
 
 /// Floats of a member's part of what all members get of a layer.
@@ -137,10 +151,10 @@ Result<Tensor> Member::cut(const Tensor& whole, std::size_t layer, std::size_t m
                       whole.values().subspan(rows.begin * row, rows.size() * row));
 }
 
-/// Puts a member's part of a map layer's output before pooling where it belongs.
+/// Puts a member's part of a map layer's output before pooling, or of the input, where it belongs.
 void Member::place(std::span<const float> values, std::size_t map_layer, std::size_t member,
                    Tensor& whole) const {
-  if (map_layer < kStripLayers) {
+  if (map_layer < kStripLayers || map_layer == kInput) {
     const std::size_t row = strip(member, pools_before(map_layer)).begin;
     std::ranges::copy(values, whole.data() + row * row_floats(whole));
   } else {
@@ -170,41 +184,63 @@ const Tensor& Member::output(std::size_t layer) const {
 void Member::forget() {
   for (std::vector<Tensor>& messages : inbox_) messages.clear();
   outbox_.clear();
-  gathered_ = {};
+  requests_.clear();
+  gathered_.clear();
   is_classified_ = false;
   stages_.clear();
   next_ = 0;
 }
 
 Result<void> Member::begin_forward(const Tensor* input, const Outlook& outlook) {
+  const auto size = static_cast<std::size_t>(model_.info().preprocess.size);
+  if (input != nullptr && input->shape() != Shape{size, size, 3}) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the network cannot take an input of shape " + to_string(input->shape()));
+  }
+  return begin_at(0, input, outlook);
+}
+
+Result<void> Member::begin_forward_from(std::size_t layer, const Tensor* map) {
+  if (layer >= kLastConv) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a forward pass does not begin behind the last convolution");
+  }
+  if (map == nullptr) return begin_at(layer + 1, nullptr, {});
+  const std::size_t side = part_shape(layer, 0)[1];
+  if (map->shape() != Shape{side, side, model_.outputs(layer)}) {
+    return fail(ErrorCode::kInvalidArgument, "the network cannot go on from an output of shape " +
+                                                 to_string(map->shape()) + " at map layer " +
+                                                 std::to_string(layer));
+  }
+  if (!kEndsBlock[layer]) return begin_at(layer + 1, map, {});
+  GRADCAM_TRY(Tensor pooled, Tensor::zeros({side / 2, side / 2, map->dim(2)}));
+  GRADCAM_CHECK_OK(max_pool_forward(*map, pooled));
+  return begin_at(layer + 1, &pooled, {});
+}
+
+/// Begins with a convolution, of whose input x every member is sent the rows that it needs.
+Result<void> Member::begin_at(std::size_t conv, const Tensor* x, const Outlook& outlook) {
   forget();
   activations_.unpooled = {};
   fc1_parts_ = {};
   outlook_ = outlook;
-  if ((share().member == 0) != (input != nullptr)) {
+  first_ = conv;
+  if ((share().member == 0) != (x != nullptr)) {
     return fail(ErrorCode::kInvalidArgument, "member 0, and no other, takes the input");
   }
-  if (input != nullptr) {
-    const auto size = static_cast<std::size_t>(model_.info().preprocess.size);
-    if (input->shape() != Shape{size, size, 3}) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "the network cannot take an input of shape " + to_string(input->shape()));
-    }
-    const std::size_t row = row_floats(*input);
+  if (x != nullptr) {
+    const std::size_t row = row_floats(*x);
     for (std::size_t member = 0; member < share().members; ++member) {
-      Range rows = strip(member);
-      if (rows.empty()) continue;
-      if (rows.begin > 0) --rows.begin;
-      if (rows.end < size) ++rows.end;
-      const auto values = input->values().subspan(rows.begin * row, rows.size() * row);
+      const Range rows = input_rows(conv, member);
+      const auto values = x->values().subspan(rows.begin * row, rows.size() * row);
       if (member == 0) {
-        std::ranges::copy(values, input_.data());
-      } else {
+        std::ranges::copy(values, strip_input(conv).data());
+      } else if (!rows.empty()) {
         GRADCAM_CHECK_OK(send(member, values));
       }
     }
   }
-  for (std::size_t layer = 0; layer <= kPredictions; ++layer) {
+  for (std::size_t layer = conv; layer <= kPredictions; ++layer) {
     stages_.push_back({Work::kForward, layer});
   }
   stages_.push_back({Work::kEnd, kPredictions});
@@ -216,26 +252,41 @@ Result<void> Member::check_classified() const {
   return fail(ErrorCode::kInvalidArgument, "a forward pass has to be finished first");
 }
 
-Result<void> Member::begin_gradients(GradientRequest request) {
+Result<void> Member::check_request(const GradientRequest& request) const {
+  const Tensor& seeds = request.seeds;
+  if (seeds.rank() == 2 && seeds.dim(1) == model_.classes() && request.layer <= kInput) return {};
+  return fail(ErrorCode::kInvalidArgument, "there are no gradients for seeds of shape " +
+                                               to_string(seeds.shape()) + " at map layer " +
+                                               std::to_string(request.layer));
+}
+
+Result<void> Member::begin_gradients(std::vector<GradientRequest> requests) {
   GRADCAM_CHECK_OK(check_classified());
-  const auto& [seeds, layer, only_means] = request;
-  if (seeds.rank() != 2 || seeds.dim(1) != model_.classes() || layer >= kMapLayers) {
-    return fail(ErrorCode::kInvalidArgument, "there are no gradients for seeds of shape " +
-                                                 to_string(seeds.shape()) + " at map layer " +
-                                                 std::to_string(layer));
-  }
+  for (const GradientRequest& request : requests) GRADCAM_CHECK_OK(check_request(request));
+  gathered_.clear();
+  requests_ = std::move(requests);
+  std::ranges::reverse(requests_);
+  return begin_next_request();
+}
+
+Result<void> Member::begin_next_request() {
+  stages_.clear();
+  next_ = 0;
+  if (requests_.empty()) return {};
+  const auto [seeds, layer, only_means, rule] = std::move(requests_.back());
+  requests_.pop_back();
   scores_ = seeds.dim(0);
-  only_means_ = only_means && layer >= kBlock5Conv3 && scores_ > 0;
+  only_means_ = only_means && (layer == kBlock5Conv3 || layer == kBlock5Pool) && scores_ > 0;
+  rule_ = rule;
   GRADCAM_TRY(gradient_, cut(seeds, kPredictions, share().member));
   map_gradients_.clear();
   ablated_ = {};
-  gathered_ = {};
-  stages_.clear();
-  next_ = 0;
   for (std::size_t from = kPredictions; from >= kFc1 && scores_ > 0; --from) {
     stages_.push_back({Work::kBackward, from});
   }
-  for (std::size_t from = kLastConv; from > layer && scores_ > 0; --from) {
+  const std::size_t end = layer == kInput ? 0 : layer + 1;
+  for (std::size_t from = kConvLayers; from > end && scores_ > 0;) {
+    --from;
     if (from < kStripLayers) stages_.push_back({Work::kShareBorder, from});
     stages_.push_back({Work::kBackward, from});
   }
@@ -250,7 +301,9 @@ Result<void> Member::begin_ablation(GradientRequest request, std::vector<std::si
     return fail(ErrorCode::kInvalidArgument, "channels are ablated at the end of block 5 only");
   }
   request.only_means = false;
-  GRADCAM_CHECK_OK(begin_gradients(std::move(request)));
+  std::vector<GradientRequest> requests;
+  requests.push_back(std::move(request));
+  GRADCAM_CHECK_OK(begin_gradients(std::move(requests)));
   channels_ = std::move(channels);
   stages_ = {{Work::kBackward, kPredictions},
              {Work::kAblate, kFc1},
@@ -292,10 +345,10 @@ std::vector<Member::Expected> Member::expected() const {
   const auto [work, layer] = stage();
   switch (work) {
     case Work::kForward:
-      if (layer > 0) {
+      if (layer != first_) {
         expect_outputs(layer - 1, list);
-      } else if (share().member != 0 && !input_.empty()) {
-        list.push_back({0, input_.size()});
+      } else if (share().member != 0 && !strip_input(layer).empty()) {
+        list.push_back({0, strip_input(layer).size()});
       }
       break;
     case Work::kEnd:
@@ -322,7 +375,7 @@ std::vector<Member::Expected> Member::expected() const {
       }
       break;
     case Work::kSend:
-      if (scores_ > 0 && layer + 1 >= kStripLayers) {
+      if (scores_ > 0 && layer + 1 >= kStripLayers && layer != kInput) {
         expect_products(std::min(layer, kLastConv), list);
       }
       break;
@@ -417,13 +470,12 @@ Result<Progress> Member::step() {
   if (const Progress now = progress(); now != Progress::kReady) return now;
   auto received = take(expected());
   Result<void> status = received ? run_stage(*received) : std::unexpected(received.error());
+  ++next_;
+  if (status && is_idle()) status = begin_next_request();
   if (!status) {
-    is_classified_ = false;
-    stages_.clear();
-    next_ = 0;
+    forget();
     return std::unexpected(status.error());
   }
-  ++next_;
   return progress();
 }
 
@@ -431,9 +483,9 @@ Result<void> Member::run_stage(std::span<const Message> received) {
   const auto [work, layer] = stage();
   switch (work) {
     case Work::kForward:
-      if (layer == 0) {
+      if (layer == first_) {
         for (const Message& message : received) {
-          std::ranges::copy(message.values.values(), input_.data());
+          std::ranges::copy(message.values.values(), strip_input(layer).data());
         }
       } else {
         take_outputs(layer - 1, received);
@@ -479,7 +531,7 @@ void Member::take_outputs(std::size_t layer, std::span<const Message> received) 
 /// A convolution of blocks 1 to 3, on this member's rows.
 Result<void> Member::forward_strip(std::size_t layer) {
   if (strip(share().member).empty()) return {};
-  const Tensor& x = layer == 0 ? input_ : activations_.conv[layer - 1];
+  const Tensor& x = strip_input(layer);
   Tensor& y = activations_.conv[layer];
   const Vgg16::Conv& conv = model_.conv_[layer];
   const std::size_t rows = conv.spec.output_rows(x.dim(0)) / (conv.spec.pool ? 2 : 1);
@@ -564,7 +616,7 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
     const Range own = own_part(layer);
     const auto outputs = output(layer).values().subspan(own.begin, own.size());
     for (std::size_t row = 0; row < scores_; ++row) {
-      relu_backward(outputs, gradient_.values().subspan(row * own.size(), own.size()));
+      relu_backward(outputs, gradient_.values().subspan(row * own.size(), own.size()), rule_);
     }
   }
   const Dense& weights = layer == kFc1 && only_means_ ? model_.fc1_sums_ : dense(layer);
@@ -656,7 +708,7 @@ Result<void> Member::enter_map(std::size_t layer, std::span<const Message> recei
 /// Takes the gradients back through a convolution's ReLU.
 Result<void> Member::mask(std::size_t layer) {
   GRADCAM_TRY(const auto outputs, own_map(layer));
-  for (Tensor& gradient : map_gradients_) relu_backward(outputs, gradient.values());
+  for (Tensor& gradient : map_gradients_) relu_backward(outputs, gradient.values(), rule_);
   return {};
 }
 
@@ -726,7 +778,7 @@ Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Messag
       for (const Message& message : received) add(message.values.values(), gradient_);
       const Shape own = part_shape(map_layer, share().member);
       for (float& sum : gradient_.values()) sum /= static_cast<float>(own[0] * own[1]);
-    } else if (scores_ > 0) {
+    } else if (scores_ > 0 && map_layer != kInput) {
       GRADCAM_CHECK_OK(enter_map(map_layer, received));
     }
     if (is_divided(map_layer)) {
@@ -746,22 +798,24 @@ Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Messag
   return {};
 }
 
-/// Puts together what all members have of a map layer.
+/// Puts together what all members have of a map layer, or of the input.
 Result<void> Member::gather(std::size_t map_layer, std::span<const Message> received) {
-  const std::size_t channels = model_.outputs(std::min(map_layer, kLastConv));
+  Gathered gathered;
   const std::size_t side = part_shape(map_layer, 0)[1];
+  const std::size_t channels = map_layer == kInput ? part_shape(map_layer, 0)[2]
+                                                   : model_.outputs(std::min(map_layer, kLastConv));
   const Shape whole = {side, side, channels};
   if (is_divided(map_layer)) {
-    GRADCAM_TRY(gathered_.activation, Tensor::zeros(whole));
-  } else {
-    GRADCAM_TRY(gathered_.activation, activations_.map(map_layer).clone());
+    GRADCAM_TRY(gathered.activation, Tensor::zeros(whole));
+  } else if (map_layer != kInput) {
+    GRADCAM_TRY(gathered.activation, activations_.map(map_layer).clone());
   }
   for (std::size_t i = 0; i < scores_; ++i) {
     GRADCAM_TRY(Tensor gradient, Tensor::zeros(only_means_ ? Shape{1, 1, channels} : whole));
-    gathered_.gradients.push_back(std::move(gradient));
+    gathered.gradients.push_back(std::move(gradient));
   }
   if (!ablated_.empty()) {
-    GRADCAM_TRY(gathered_.drops, Tensor::zeros(ablated_.shape()));
+    GRADCAM_TRY(gathered.drops, Tensor::zeros(ablated_.shape()));
   }
   auto next = received.begin();
   for (std::size_t member = 0; member < share().members; ++member) {
@@ -770,16 +824,17 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
       return member == 0 ? (own++)->values() : (next++)->values.values();
     };
     if (has_part(map_layer, member)) {
-      if (is_divided(map_layer)) place(take_next(), map_layer, member, gathered_.activation);
+      if (is_divided(map_layer)) place(take_next(), map_layer, member, gathered.activation);
       const std::size_t part_channels = part(kLastConv, member).size();
       const auto means = only_means_ ? take_next() : std::span<const float>();
       for (std::size_t i = 0; i < scores_; ++i) {
         place(only_means_ ? means.subspan(i * part_channels, part_channels) : take_next(),
-              map_layer, member, gathered_.gradients[i]);
+              map_layer, member, gathered.gradients[i]);
       }
     }
-    if (!ablated_.empty() && !part(kFc2, member).empty()) add(take_next(), gathered_.drops);
+    if (!ablated_.empty() && !part(kFc2, member).empty()) add(take_next(), gathered.drops);
   }
+  gathered_.push_back(std::move(gathered));
   own_parts_.clear();
   return {};
 }

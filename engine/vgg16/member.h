@@ -31,18 +31,22 @@ struct Outlook {
   bool ablation = false;             ///< an ablation: what each channel of block5_pool adds to fc1
 };
 
+/// In the place of a map layer: the network's input.
+inline constexpr std::size_t kInput = kMapLayers;
+
 /// What a gradient is wanted for, and where.
 struct GradientRequest {
   /// The gradient of each score at the logits, [scores, classes]; see Vgg16::backward_to_fc1.
   Tensor seeds;
-  std::size_t layer = kBlock5Conv3;  ///< a map layer
+  std::size_t layer = kBlock5Conv3;  ///< a map layer, or kInput
   /// At block5_conv3 and block5_pool, the means over positions alone, which cost next to nothing.
   bool only_means = false;
+  ReluRule rule = ReluRule::kGradient;
 };
 
-/// What member 0 has of a map layer once all members have brought their parts together.
+/// What member 0 has of a layer once all members have brought their parts together.
 struct Gathered {
-  Tensor activation;              ///< the layer's output before pooling, [H, W, C]
+  Tensor activation;              ///< a map layer's output before pooling, [H, W, C]
   std::vector<Tensor> gradients;  ///< of each score, [H, W, C]; of means alone, [1, 1, C]
   Tensor drops;                   ///< of an ablation, see Vgg16::drops_without_channels
 };
@@ -77,10 +81,14 @@ class Member {
   /// them is given a message.
   Result<void> begin_forward(const Tensor* input, const Outlook& outlook = {});
 
-  /// After a forward pass: begins to bring together, at member 0, the output of a map layer and the
-  /// gradients of scores at it; without scores, the output alone. All members are asked for the
-  /// same.
-  Result<void> begin_gradients(GradientRequest request);
+  /// The same with the rest of a forward pass, from another output of a map layer, before pooling
+  /// (see Vgg16::forward_from), which member 0 is given.
+  Result<void> begin_forward_from(std::size_t layer, const Tensor* map);
+
+  /// After a forward pass: begins to bring together, at member 0, for one request after another,
+  /// the output of a map layer and the gradients of scores at it; without scores, the output alone;
+  /// of the input, the gradients alone. All members are asked for the same.
+  Result<void> begin_gradients(std::vector<GradientRequest> requests);
 
   /// After a forward pass: begins to bring together, at member 0, the output of block5_conv3 or
   /// block5_pool and what scores lose without each of some of its channels. All members are asked
@@ -103,8 +111,9 @@ class Member {
   /// The messages that the last steps, or `begin_forward`, have left to be sent.
   std::vector<Message> take_messages();
 
-  /// Of member 0, once what was begun after a forward pass is done.
-  const Gathered& gathered() const { return gathered_; }
+  /// Of member 0, once what was begun after a forward pass is done: for each of the requests.
+  const std::vector<Gathered>& gathered() const { return gathered_; }
+  std::vector<Gathered> take_gathered() { return std::exchange(gathered_, {}); }
 
  private:
   /// What is done at a layer (0 to 15); members go through the same stages.
@@ -150,6 +159,16 @@ class Member {
   bool is_idle() const { return next_ == stages_.size(); }
   void forget();
   Result<void> check_classified() const;
+  Result<void> check_request(const GradientRequest& request) const;
+  Result<void> begin_next_request();
+  Result<void> begin_at(std::size_t conv, const Tensor* x, const Outlook& outlook);
+  const Tensor& strip_input(std::size_t conv) const {
+    return conv == 0 ? input_ : activations_.conv[conv - 1];
+  }
+  Tensor& strip_input(std::size_t conv) {
+    return const_cast<Tensor&>(std::as_const(*this).strip_input(conv));
+  }
+  Range input_rows(std::size_t conv, std::size_t member) const;
 
   std::size_t part_floats(std::size_t layer, std::size_t member) const;
   Shape part_shape(std::size_t map_layer, std::size_t member) const;
@@ -196,20 +215,23 @@ class Member {
   std::size_t next_ = 0;  // of the stages
   bool is_classified_ = false;
   Outlook outlook_;
-  Tensor fc1_parts_;  // this member's outputs of fc1, see Dense::forward_by_channels
+  std::size_t first_ = 0;  // the convolution that the forward pass begins with
+  Tensor fc1_parts_;       // this member's outputs of fc1, see Dense::forward_by_channels
 
   // Under way after a forward pass: the gradient of each score at this member's part of a layer's
   // output, added up over the members; of dense layers, or of means alone, in one matrix, [scores,
   // part]; of maps one by one.
   std::size_t scores_ = 0;
   bool only_means_ = false;
+  ReluRule rule_ = ReluRule::kGradient;
   Tensor gradient_;
   std::vector<Tensor> map_gradients_;
   std::vector<std::size_t> channels_;  // of block5_pool to be ablated
   Tensor ablated_;                     // how fc1's output changes without each; then, the scores
   Tensor own_map_;                     // columns of a map that all members have
   std::vector<Tensor> own_parts_;      // of what is gathered
-  Gathered gathered_;
+  std::vector<GradientRequest> requests_;  // that are to follow, the next one last
+  std::vector<Gathered> gathered_;
 
   std::array<std::vector<Tensor>, kMaxMembers> inbox_;  // by sender, the oldest first
   std::vector<Message> outbox_;

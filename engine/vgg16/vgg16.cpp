@@ -16,16 +16,11 @@
 namespace gradcam {
 namespace {
 
-void relu_backward_by(ReluRule rule, std::span<const float> output, std::span<float> gradient) {
-  relu_backward(output, gradient);
-  if (rule == ReluRule::kGuided) relu_forward(gradient);
-}
-
 /// Applies one layer's ReLU mask to the gradients of several classes.
 void relu_backward_rows(ReluRule rule, const Tensor& output, Tensor& gradients) {
   for (std::size_t row = 0; row < gradients.dim(0); ++row) {
-    relu_backward_by(rule, output.values(),
-                     gradients.values().subspan(row * output.size(), output.size()));
+    relu_backward(output.values(), gradients.values().subspan(row * output.size(), output.size()),
+                  rule);
   }
 }
 
@@ -200,15 +195,20 @@ Result<void> Vgg16::complete(Activations& activations, std::size_t layer) const 
   return {};
 }
 
+std::vector<float> Vgg16::probabilities(std::span<const float> logits) const {
+  std::vector<float> result(logits.size());
+  softmax_forward(logits, info_.metadata.temperature, result);
+  return result;
+}
+
 std::vector<Prediction> Vgg16::predictions(const Activations& activations) const {
   const auto logits = activations.logits.values();
-  std::vector<float> probabilities(logits.size());
-  softmax_forward(logits, info_.metadata.temperature, probabilities);
+  const std::vector<float> p = probabilities(logits);
   std::vector<Prediction> result;
   result.reserve(logits.size());
   const std::vector<double> keys(logits.begin(), logits.end());
   for (const std::size_t i : largest_first(keys)) {
-    result.push_back({i, probabilities[i], logits[i]});
+    result.push_back({i, p[i], logits[i]});
   }
   return result;
 }
@@ -268,7 +268,7 @@ Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Te
   if (layer >= kBlock5Pool) return pool_gradient.clone();
   GRADCAM_TRY(Tensor gradient, backward_to_block5_conv3(activations, pool_gradient));
   for (std::size_t i = kBlock5Conv3; i > layer; --i) {
-    relu_backward_by(rule, activations.map(i).values(), gradient.values());
+    relu_backward(activations.map(i).values(), gradient.values(), rule);
     GRADCAM_TRY(gradient, backward_through(i, gradient));
     if (!conv_[i - 1].spec.pool) continue;
     if (activations.map(i - 1).empty()) return std::unexpected(not_complete(i - 1));
@@ -280,7 +280,7 @@ Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Te
 Result<Tensor> Vgg16::backward_to_input(const Activations& activations, const Tensor& pool_gradient,
                                         ReluRule rule) const {
   GRADCAM_TRY(Tensor gradient, backward_to_layer(activations, pool_gradient, 0, rule));
-  relu_backward_by(rule, activations.map(0).values(), gradient.values());
+  relu_backward(activations.map(0).values(), gradient.values(), rule);
   return backward_through(0, gradient);
 }
 

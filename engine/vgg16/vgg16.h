@@ -12,6 +12,7 @@
 #include "image/preprocess.h"
 #include "kernels/conv3x3.h"
 #include "layers/dense.h"
+#include "layers/relu.h"
 #include "tensor/tensor.h"
 #include "vgg16/partition.h"
 #include "vgg16/plan.h"
@@ -71,13 +72,6 @@ struct Activations {
   }
 };
 
-/// What a ReLU lets through on the way back.
-enum class ReluRule {
-  kGradient,  ///< the gradient, where the input was positive
-  kGuided,    ///< of that only what is positive: Springenberg et al., "Striving for Simplicity: The
-              ///< All Convolutional Net", 2015 (arXiv 1412.6806)
-};
-
 /// A class with what the network thinks of it.
 struct Prediction {
   std::size_t index;
@@ -119,6 +113,9 @@ class Vgg16 {
   /// Computes the outputs before pooling that a backward pass down to this layer needs and a
   /// forward pass does not keep. Costs those convolutions again; nothing for block5.
   Result<void> complete(Activations& activations, std::size_t layer) const;
+
+  /// softmax(logits / temperature).
+  std::vector<float> probabilities(std::span<const float> logits) const;
 
   /// The classes of the last forward pass, most probable first.
   std::vector<Prediction> predictions(const Activations& activations) const;

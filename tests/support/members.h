@@ -37,15 +37,26 @@ struct Members {
     return run();
   }
 
-  /// A map for each of the classes, after a forward pass.
-  Result<std::vector<Heatmap>> explain(std::span<const std::size_t> classes,
+  /// A map for each of the classes, after a forward pass of the input.
+  Result<std::vector<Heatmap>> explain(const Tensor& input, std::span<const std::size_t> classes,
                                        const Method& method = methods().front(),
                                        std::size_t layer = kBlock5Conv3) {
     for (Member& member : members) {
       GRADCAM_CHECK_OK(begin_together(member, method, classes, layer));
     }
     GRADCAM_CHECK_OK(run());
-    return maps_together(members.front(), method, classes);
+    GRADCAM_TRY(const MapPlan plan,
+                plan_together(members.front(), input, method, classes, layer, {.channels = 3}));
+    GRADCAM_TRY(PassRun passes, PassRun::begin(plan.passes, members.front().model().classes()));
+    const auto pass = [&](const Tensor& start) -> Result<const Tensor*> {
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        GRADCAM_CHECK_OK(begin_pass(members[i], passes.from(), i == 0 ? &start : nullptr));
+      }
+      GRADCAM_CHECK_OK(run());
+      return &members.front().activations().logits;
+    };
+    GRADCAM_CHECK_OK(passes.run(pass));
+    return plan.outcome(passes.logits());
   }
 
   Result<void> run() {

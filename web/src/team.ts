@@ -24,7 +24,7 @@ import {
 import { Member, Stopped, turn } from './member';
 import type { Outcome } from './protocol';
 
-/** Is told how far something is that takes many forward passes; it goes on when that is answered. */
+/** Is told how far something is that takes many forward passes. */
 export type Report = (progress: PassProgress) => unknown;
 
 export type ModelSource = Uint8Array<ArrayBuffer> | PieceReader;
@@ -51,6 +51,8 @@ export interface HelperApi {
     classes: readonly number[],
     how: ExplainOptions,
   ): Promise<Outcome<null>>;
+  /** Takes part in a pass of what the first worker explains or measures. */
+  pass(run: number, from: string | null): Promise<Outcome<null>>;
   /** Ends a run, which then fails, or will not begin. */
   stop(run: number): void;
   /** Answers, as long as it lives. */
@@ -101,8 +103,6 @@ export class Team {
   private isClassified = false;
   private runs = 0;
   private isStopped = false;
-  /** Helpers that have nothing to do while the first worker has all the weights. */
-  private idle: readonly Helper[] = [];
 
   /**
    * @param engine the first worker's own, which holds the photo
@@ -117,15 +117,12 @@ export class Team {
   /** Takes other helpers in the place of those before. */
   async hire(helpers: readonly Helper[]): Promise<void> {
     this.helpers = helpers;
-    this.idle = [];
     await this.reload();
   }
 
   /** A helper is known to have gone. */
   lose(index: number, reason: string): void {
-    [...this.helpers, ...this.idle]
-      .find((helper) => helper.index === index)
-      ?.lose(reason);
+    this.helpers.find((helper) => helper.index === index)?.lose(reason);
   }
 
   /** How many workers divide the network at present. */
@@ -226,7 +223,6 @@ export class Team {
   ): Promise<{ classification: Classification; explanation: Explanation }> {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
-      await (this.canRun(how) ? this.gather() : this.dissolve());
       const classification = await this.classify(how);
       const explanation = await this.mapsOf(choose(classification), how);
       return { classification, explanation };
@@ -241,7 +237,6 @@ export class Team {
   ): Promise<Explanation> {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
-      if (!this.canRun(how)) await this.dissolve();
       if (!this.isClassified) await this.classify(how);
       return this.mapsOf(classes, how, report);
     });
@@ -251,9 +246,10 @@ export class Team {
   measure(heatmap: Heatmap, report?: Report): Promise<Faithfulness> {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
-      await this.dissolve();
       if (!this.isClassified) await this.classify();
-      return this.carryOut(this.engine.measureInPasses(heatmap), report);
+      this.engine.beginMeasure(heatmap);
+      await this.runPasses(report);
+      return this.engine.faithfulness();
     });
   }
 
@@ -274,42 +270,22 @@ export class Team {
     return method === USUAL_METHOD && layer === USUAL_LAYER;
   }
 
-  /** Whether a map takes many forward passes; after `classify`. */
-  takesPasses(how: ExplainOptions): boolean {
-    return !this.canRun(how) && this.engine.countPasses([], how) > 0;
-  }
-
-  /** Ends what is under way, within one layer or forward pass, with `Stopped`. */
-  stop(): void {
-    this.isStopped = true;
-    this.member?.stop();
-  }
-
-  /** Whether members can do this together. */
-  private canRun({
+  /** Whether a map takes many forward passes. */
+  takesPasses({
     method = USUAL_METHOD,
     layer = USUAL_LAYER,
   }: ExplainOptions): boolean {
-    const { methods } = this.engine.about();
-    return methods.some(
-      ({ name, together }) => name === method && together.includes(layer),
-    );
+    return this.engine
+      .about()
+      .methods.some(
+        ({ name, in_passes }) => name === method && in_passes.includes(layer),
+      );
   }
 
-  /** Gives the first worker all the weights. */
-  private async dissolve(): Promise<void> {
-    if (this.members === 1) return;
-    this.idle = this.helpers;
-    this.helpers = [];
-    await this.reload();
-  }
-
-  /** Divides the weights again. */
-  private async gather(): Promise<void> {
-    if (this.idle.length === 0) return;
-    this.helpers = this.idle;
-    this.idle = [];
-    await this.reload();
+  /** Ends what is under way, within one layer, with `Stopped`. */
+  stop(): void {
+    this.isStopped = true;
+    this.member?.stop();
   }
 
   /** Loads the present model, and the head on it. */
@@ -374,13 +350,11 @@ export class Team {
   ): Promise<Explanation> {
     // Many forward passes would be for nothing.
     if (classes.length === 0) return { maps: [], milliseconds: 0 };
-    if (!this.canRun(how)) {
-      return this.carryOut(this.engine.explainInPasses(classes, how), report);
-    }
     const start = performance.now();
     await this.explainTogether(classes, how);
-    const explanation = this.engine.maps();
-    return { ...explanation, milliseconds: performance.now() - start };
+    await this.runPasses(report);
+    const maps = this.engine.maps();
+    return { maps, milliseconds: performance.now() - start };
   }
 
   private explainTogether(
@@ -393,17 +367,20 @@ export class Team {
     );
   }
 
-  /** Lets the first worker do something pass by pass; in between it hears of other things. */
-  private async carryOut<T>(
-    passes: Generator<PassProgress, T>,
-    report: Report = () => {},
-  ): Promise<T> {
+  /** Runs the passes that are left of what was begun; in between this worker hears of other things. */
+  private async runPasses(report: Report = () => {}): Promise<void> {
+    const all = this.engine.passesLeft().passes;
     for (;;) {
-      const pass = passes.next();
-      if (pass.done) return pass.value;
-      await report(pass.value);
+      const { passes, from } = this.engine.passesLeft();
+      if (passes === 0) return;
+      void report({ done: all - passes, passes: all });
       await turn();
       if (this.isStopped) throw new Stopped();
+      this.isClassified = false;
+      await this.together(
+        () => this.engine.beginPass(from),
+        (api, run) => api.pass(run, from),
+      );
     }
   }
 

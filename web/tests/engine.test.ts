@@ -159,14 +159,33 @@ describe('an engine with a model', () => {
   test('what takes many passes ends with the photo it belongs to', () => {
     engine.setPixels(picture(320, 240));
     engine.classify();
-    const passes = engine.explainInPasses([0], { method: 'occlusion' });
-    expect(passes.next().value).toEqual({ done: 0, passes: 196 });
-    expect(passes.next().value).toEqual({ done: 1, passes: 196 });
+    const run = () => {
+      while (engine.progress() === 'ready') engine.step();
+    };
+    engine.beginExplain([0], { method: 'occlusion' });
+    run();
+    expect(engine.passesLeft()).toEqual({ passes: 196, from: null });
+    engine.beginPass(null);
+    run();
+    expect(engine.passesLeft()).toEqual({ passes: 195, from: null });
+    expect(errorOf(() => engine.maps()).message).toContain('passes');
     engine.setPixels(picture(320, 240));
-    expect(errorOf(() => passes.next()).code).toBe('invalid_argument');
+    expect(errorOf(() => engine.passesLeft()).code).toBe('invalid_argument');
+    expect(errorOf(() => engine.beginPass(null)).message).toContain('passes');
     const map = { ...EMPTY, values: new Float32Array(1) };
-    const unclassified = errorOf(() => engine.measureInPasses(map).next());
+    const unclassified = errorOf(() => engine.measure(map));
     expect(unclassified.message).toContain('classified');
+  });
+
+  test('after passes the photo has to be classified again', () => {
+    engine.setPixels(picture(320, 240));
+    engine.classify();
+    const how = { method: 'scorecam', channels: 2 };
+    const { maps } = engine.explain([1], how);
+    expect(maps[0]).toMatchObject({ class: 1, rows: 14, cols: 14 });
+    expect(errorOf(() => engine.explain([1])).message).toContain('classified');
+    engine.classify();
+    expect(engine.explain([1], how).maps).toEqual(maps);
   });
 
   test('refuses arrays that do not fit their sizes', () => {

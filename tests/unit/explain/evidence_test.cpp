@@ -51,41 +51,6 @@ TEST_P(Evidence, ChannelsAreThoseOfTheOraclesAlpha) {
   }
 }
 
-TEST_P(Evidence, CoversWhereTheMapIsHot) {
-  ASSERT_OK_AND_ASSIGN(const TinyRun run, Evidence::run());
-  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
-  const auto probability_of = [&](std::size_t c) {
-    const auto predictions = run.model.predictions(run.activations);
-    return std::ranges::find(predictions, c, &Prediction::index)->probability;
-  };
-  // Nothing hot: nothing covered, nothing changed.
-  Heatmap map{.rows = 2, .cols = 2, .values = {0.4f, 0.4f, 0.4f, 0.4f}};
-  ASSERT_OK_AND_ASSIGN(const Covered nothing, classify_covered(run.model, input, map, 0));
-  EXPECT_EQ(nothing.area, 0);
-  EXPECT_EQ(nothing.probability, probability_of(0));
-  // Everything hot: what the network says of an input of zeros.
-  map.values = {1, 1, 1, 1};
-  ASSERT_OK_AND_ASSIGN(const Covered all, classify_covered(run.model, input, map, 0));
-  EXPECT_EQ(all.area, 1);
-  ASSERT_OK_AND_ASSIGN(const Tensor zeros, Tensor::zeros(input.shape()));
-  ASSERT_OK_AND_ASSIGN(Activations activations, run.model.make_activations());
-  ASSERT_OK(run.model.forward(zeros, activations));
-  const auto predictions = run.model.predictions(activations);
-  EXPECT_EQ(all.probability,
-            std::ranges::find(predictions, std::size_t{0}, &Prediction::index)->probability);
-  // The left half.
-  map.values = {1, 0, 1, 0};
-  ASSERT_OK_AND_ASSIGN(const Covered half, classify_covered(run.model, input, map, 0));
-  EXPECT_NEAR(half.area, 0.5, 0.02);
-}
-
-TEST_P(Evidence, RefusesAClassThatIsNot) {
-  ASSERT_OK_AND_ASSIGN(const TinyRun run, Evidence::run());
-  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
-  const Heatmap map{.rows = 1, .cols = 1, .values = {1}};
-  EXPECT_FALSE(classify_covered(run.model, input, map, run.model.classes()));
-}
-
 INSTANTIATE_TEST_SUITE_P(TinyModels, Evidence,
                          ::testing::Values(kTinyModels[0], kTinyModels[4], kTinyModels[7]),
                          [](const auto& test) { return std::string(test.param.expected); });

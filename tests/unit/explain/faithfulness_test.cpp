@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +46,17 @@ class FaithfulnessTest : public ::testing::Test {
     best_ = run_->model.predictions(run_->activations).front();
   }
 
+  Result<std::vector<Faithfulness>> measure(std::span<const Heatmap> maps, std::size_t steps) {
+    GRADCAM_TRY(const auto plan, plan_faithfulness(run_->model, input_, best_.index, maps, steps));
+    EXPECT_EQ(plan.passes.count, 3 + maps.size() * (2 * steps - 1));
+    return carry_out(plan, run_->model, scratch_);
+  }
+
+  Result<Faithfulness> measure(const Heatmap& map, std::size_t steps) {
+    GRADCAM_TRY(const auto all, measure({&map, 1}, steps));
+    return all.front();
+  }
+
   Result<double> probability(const Tensor& input) {
     GRADCAM_CHECK_OK(run_->model.forward(input, scratch_));
     const auto all = run_->model.predictions(scratch_);
@@ -57,8 +70,6 @@ class FaithfulnessTest : public ::testing::Test {
 };
 
 TEST_F(FaithfulnessTest, OfHalfThePhotoIsWhatTheNetworkSaysOfIt) {
-  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
-                       FaithfulnessMeter::create(run_->model, input_, best_.index, 2, scratch_));
   std::vector<float> left(64 * 64);
   ASSERT_OK_AND_ASSIGN(Tensor only_left, input_.clone());
   ASSERT_OK_AND_ASSIGN(Tensor only_right, input_.clone());
@@ -72,7 +83,7 @@ TEST_F(FaithfulnessTest, OfHalfThePhotoIsWhatTheNetworkSaysOfIt) {
   ASSERT_OK_AND_ASSIGN(const double p_left, probability(only_left));
   ASSERT_OK_AND_ASSIGN(const double p_right, probability(only_right));
   const double whole = double{best_.probability};
-  ASSERT_OK_AND_ASSIGN(const Faithfulness f, meter.measure(map_of(64, 64, left)));
+  ASSERT_OK_AND_ASSIGN(const Faithfulness f, measure(map_of(64, 64, left), 2));
   EXPECT_NEAR(f.probability, whole, 1e-6);
   EXPECT_NEAR(f.drop, std::max(0.0, whole - p_left) / whole, 1e-5);
   EXPECT_EQ(f.increase, p_left > whole);
@@ -83,57 +94,44 @@ TEST_F(FaithfulnessTest, OfHalfThePhotoIsWhatTheNetworkSaysOfIt) {
 }
 
 TEST_F(FaithfulnessTest, IsDefinedForEmptyMaps) {
-  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
-                       FaithfulnessMeter::create(run_->model, input_, best_.index, 4, scratch_));
   const Heatmap empty = map_of(4, 4, std::vector<float>(16));
-  ASSERT_OK_AND_ASSIGN(const Faithfulness f, meter.measure(empty));
+  ASSERT_OK_AND_ASSIGN(const Faithfulness f, measure(empty, 4));
   ASSERT_OK_AND_ASSIGN(const Tensor nothing, Tensor::zeros(input_.shape()));
   ASSERT_OK_AND_ASSIGN(const double p, probability(nothing));
   EXPECT_NEAR(f.drop, std::max(0.0, f.probability - p) / f.probability, 1e-6);
   EXPECT_EQ(f.insertion_curve.size(), 5u);
-  EXPECT_NE(error_message(FaithfulnessMeter::create(run_->model, input_, 15, 4, scratch_),
-                          ErrorCode::kInvalidArgument),
-            "");
-  EXPECT_NE(error_message(FaithfulnessMeter::create(run_->model, input_, 0, 0, scratch_),
-                          ErrorCode::kInvalidArgument),
-            "");
+  const auto refused = [&](std::size_t class_index, std::size_t steps) {
+    return error_message(plan_faithfulness(run_->model, input_, class_index, {&empty, 1}, steps),
+                         ErrorCode::kInvalidArgument);
+  };
+  EXPECT_NE(refused(15, 4), "");
+  EXPECT_NE(refused(0, 0), "");
 }
 
-TEST_F(FaithfulnessTest, GoesPassByPass) {
-  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
-                       FaithfulnessMeter::create(run_->model, input_, best_.index, 3, scratch_));
-  const Heatmap map = map_of(2, 2, {0, 1, 0.5f, 0});
-  ASSERT_OK_AND_ASSIGN(const Faithfulness at_once, meter.measure(map));
-  // What was measured before, or begun and given up, leaves no trace.
-  ASSERT_OK(meter.begin(constant_map()));
-  ASSERT_OK(meter.step());
-  ASSERT_OK(meter.step());
-  ASSERT_OK(meter.begin(map));
-  for (std::size_t left = meter.passes(); left > 0; --left) {
-    EXPECT_EQ(meter.left(), left);
-    ASSERT_OK(meter.step());
+TEST_F(FaithfulnessTest, OfSeveralMapsIsThatOfEach) {
+  const std::array maps = {map_of(2, 2, {0, 1, 0.5f, 0}), constant_map(), map_of(1, 2, {0.25f, 1})};
+  ASSERT_OK_AND_ASSIGN(const auto together, measure(maps, 3));
+  ASSERT_EQ(together.size(), maps.size());
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    ASSERT_OK_AND_ASSIGN(const Faithfulness alone, measure(maps[i], 3));
+    EXPECT_EQ(together[i].insertion_curve, alone.insertion_curve);
+    EXPECT_EQ(together[i].deletion_curve, alone.deletion_curve);
+    EXPECT_EQ(together[i].drop, alone.drop);
   }
-  EXPECT_EQ(meter.passes(), 5u);
-  EXPECT_EQ(meter.result().insertion_curve, at_once.insertion_curve);
-  EXPECT_EQ(meter.result().deletion_curve, at_once.deletion_curve);
-  EXPECT_EQ(meter.result().drop, at_once.drop);
+  EXPECT_NE(together[0].insertion_curve, together[2].insertion_curve);
 }
 
 TEST_F(FaithfulnessTest, MapsThatAreNoneAreRefused) {
-  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
-                       FaithfulnessMeter::create(run_->model, input_, best_.index, 2, scratch_));
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const Heatmap& map : {map_of(0, 0, {}), map_of(2, 2, {1}), map_of(1, 2, {0, nan})}) {
-    EXPECT_NE(error_message(meter.begin(map), ErrorCode::kInvalidArgument), "");
+    EXPECT_NE(error_message(measure(map, 2), ErrorCode::kInvalidArgument), "");
   }
 }
 
 TEST_F(FaithfulnessTest, OfAConstantMapKnowsNoOrder) {
   // Whatever the constant is, the pixels come in the same random order.
-  ASSERT_OK_AND_ASSIGN(FaithfulnessMeter meter,
-                       FaithfulnessMeter::create(run_->model, input_, best_.index, 4, scratch_));
-  ASSERT_OK_AND_ASSIGN(const Faithfulness empty, meter.measure(constant_map()));
-  ASSERT_OK_AND_ASSIGN(const Faithfulness full, meter.measure(map_of(2, 2, {1, 1, 1, 1})));
+  ASSERT_OK_AND_ASSIGN(const Faithfulness empty, measure(constant_map(), 4));
+  ASSERT_OK_AND_ASSIGN(const Faithfulness full, measure(map_of(2, 2, {1, 1, 1, 1}), 4));
   EXPECT_EQ(empty.insertion_curve, full.insertion_curve);
   EXPECT_EQ(full.drop, 0);
   EXPECT_EQ(rank_correlation(constant_map(), map_of(2, 2, {1, 1, 1, 1})), 0);

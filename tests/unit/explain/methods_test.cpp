@@ -39,10 +39,9 @@ constexpr std::array kGradientMethods = {
     GradientMethod{"elementwise", elementwise_cam}, GradientMethod{"gradcam++", grad_cam_plus_plus},
     GradientMethod{"xgradcam", xgrad_cam}};
 
-/// At block5_conv3, for methods that do not look at the input.
+/// At block5_conv3.
 ExplainContext context(const TinyRun& run) {
-  static const Tensor kNoInput;
-  return {.model = run.model, .input = kNoInput, .activations = run.activations};
+  return {.model = run.model, .activations = run.activations};
 }
 
 class CamMethod : public ::testing::TestWithParam<GradientMethod> {};

@@ -67,7 +67,7 @@ TEST_P(TinyMembers, AgreeWithPyTorchForEveryNumberOfThem) {
     }
     const Member& first = all.members.front();
     const auto classes = all_classes(first.model());
-    ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(classes));
+    ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(input, classes));
     ASSERT_EQ(actual.size(), classes.size());
     const std::size_t cells = maps.dim(1) * maps.dim(2);
     for (const std::size_t c : classes) {
@@ -115,7 +115,7 @@ TEST_P(MemberSize, AgreesWithASingleModel) {
       EXPECT_TRUE(close(a.fc2.values(), activations.fc2.values(), kRounding));
       EXPECT_TRUE(close(a.logits.values(), activations.logits.values(), kRounding));
     }
-    ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(classes));
+    ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(input, classes));
     ASSERT_EQ(actual.size(), maps.size());
     for (const std::size_t c : classes) {
       EXPECT_EQ(actual[c].status, maps[c].status);
@@ -144,8 +144,9 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
   ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
   ASSERT_OK(model.forward(input, activations));
   const std::array<std::size_t, 3> classes = {2, 0, 1};
-  // FinerCAM's gradients are small differences of nearly equal ones.
-  constexpr double kTolerance = 5e-4;
+  // FinerCAM's gradients are small differences of nearly equal ones, and Ablation-CAM's weights of
+  // nearly equal logits, each with the rounding of the whole network.
+  constexpr double kTolerance = 2e-3;
   // A maximum may be what is left of terms that cancel out, a thousand times as large.
   constexpr double kOfMaximum = 2e-3;
   for (std::size_t count = 1; count <= kMaxMembers; ++count) {
@@ -155,12 +156,13 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
       ASSERT_OK(all.forward(input, outlook));
       for (const Method& method : methods()) {
         for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
-          if (!runs_together(method, layer)) continue;
+          if (!method.has_layer && layer != kBlock5Conv3) continue;
           SCOPED_TRACE(std::string(method.name) + " at " + std::string(map_layer_name(layer)) +
                        ", " + std::to_string(count) + " members");
-          ASSERT_OK_AND_ASSIGN(const auto expected, explain(model, input, activations, classes,
-                                                            method, {.layers = {layer}}));
-          ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(classes, method, layer));
+          ASSERT_OK_AND_ASSIGN(const auto expected,
+                               explain(model, input, activations, classes, method,
+                                       {.layers = {layer}, .channels = 3}));
+          ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(input, classes, method, layer));
           ASSERT_EQ(actual.size(), expected.size());
           for (std::size_t i = 0; i < classes.size(); ++i) {
             EXPECT_EQ(actual[i].rows, expected[i].rows);
@@ -170,6 +172,9 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
             EXPECT_TRUE(close({&actual[i].maximum, 1}, {&expected[i].maximum, 1}, kOfMaximum));
           }
           if (HasFailure()) return;
+          if (takes_passes(method, layer)) {
+            ASSERT_OK(all.forward(input, outlook));
+          }
         }
       }
     }
@@ -215,16 +220,15 @@ TEST_F(MemberTest, RunsAgainAfterBeingCutShort) {
 TEST_F(MemberTest, ExplainsOnlyWhatIsClassified) {
   ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, 2));
   const std::array<std::size_t, 2> classes = {0, 3};
-  EXPECT_NE(error_message(all.explain(classes), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(all.explain(input_, classes), ErrorCode::kInvalidArgument), "");
   ASSERT_OK(all.forward(input_));
-  ASSERT_OK(all.explain(classes));
-  ASSERT_OK(all.explain(std::span(classes).first(1)));
-  EXPECT_EQ(all.members[0].gathered().gradients.size(), 1u);
+  ASSERT_OK(all.explain(input_, classes));
+  ASSERT_OK(all.explain(input_, std::span(classes).first(1)));
   const std::array<std::size_t, 1> none = {15};
-  const std::string message = error_message(all.explain(none), ErrorCode::kInvalidArgument);
+  const std::string message = error_message(all.explain(input_, none), ErrorCode::kInvalidArgument);
   EXPECT_NE(message.find("15 classes"), std::string::npos) << message;
   ASSERT_OK(all.members[0].begin_forward(&input_));
-  EXPECT_NE(error_message(all.explain(classes), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(all.explain(input_, classes), ErrorCode::kInvalidArgument), "");
 }
 
 TEST_F(MemberTest, RefusesInputsAndMessagesThatDoNotFit) {

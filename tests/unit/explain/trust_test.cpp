@@ -1,0 +1,76 @@
+#include "explain/trust.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "support/result.h"
+#include "support/tiny_vgg16.h"
+
+namespace gradcam::testing {
+namespace {
+
+class TrustTest : public ::testing::TestWithParam<TinyModel> {
+ protected:
+  static Result<TinyRun> run() { return TinyRun::forward(GetParam(), ConvAlgorithm::kReference); }
+
+  static Result<Trust> trust(const TinyRun& run, const Heatmap& map) {
+    GRADCAM_TRY(const Tensor input, run.oracle.tensor("input"));
+    GRADCAM_TRY(Activations scratch, run.model.make_activations());
+    GRADCAM_TRY(const auto plan, plan_trust(run.model, input, 0, map));
+    return carry_out(plan, run.model, scratch);
+  }
+};
+
+TEST_P(TrustTest, CoversWhereTheMapIsHot) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, TrustTest::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  // Nothing hot: nothing covered, nothing changed.
+  Heatmap map{.rows = 2, .cols = 2, .values = {0.4f, 0.4f, 0.4f, 0.4f}};
+  ASSERT_OK_AND_ASSIGN(const Trust nothing, trust(run, map));
+  EXPECT_EQ(nothing.covered.area, 0);
+  EXPECT_EQ(nothing.covered.probability,
+            run.model.probabilities(run.activations.logits.values())[0]);
+  // Everything hot: what the network says of an input of zeros.
+  map.values = {1, 1, 1, 1};
+  ASSERT_OK_AND_ASSIGN(const Trust all, trust(run, map));
+  EXPECT_EQ(all.covered.area, 1);
+  ASSERT_OK_AND_ASSIGN(const Tensor zeros, Tensor::zeros(input.shape()));
+  ASSERT_OK_AND_ASSIGN(Activations activations, run.model.make_activations());
+  ASSERT_OK(run.model.forward(zeros, activations));
+  EXPECT_EQ(all.covered.probability, run.model.probabilities(activations.logits.values())[0]);
+  // The left half.
+  map.values = {1, 0, 1, 0};
+  ASSERT_OK_AND_ASSIGN(const Trust half, trust(run, map));
+  EXPECT_NEAR(half.covered.area, 0.5, 0.02);
+}
+
+TEST_P(TrustTest, MeasuresTheMapBesideOneThatSaysNothing) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, TrustTest::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  const Heatmap map{.rows = 1, .cols = 2, .values = {1, 0}};
+  ASSERT_OK_AND_ASSIGN(const Trust both, trust(run, map));
+  const std::array maps = {map, constant_map()};
+  ASSERT_OK_AND_ASSIGN(const auto plan, plan_faithfulness(run.model, input, 0, maps));
+  ASSERT_OK_AND_ASSIGN(Activations scratch, run.model.make_activations());
+  ASSERT_OK_AND_ASSIGN(const auto expected, carry_out(plan, run.model, scratch));
+  EXPECT_EQ(both.map.insertion_curve, expected[0].insertion_curve);
+  EXPECT_EQ(both.random_order.deletion_curve, expected[1].deletion_curve);
+}
+
+TEST_P(TrustTest, RefusesAClassThatIsNot) {
+  ASSERT_OK_AND_ASSIGN(const TinyRun run, TrustTest::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  const Heatmap map{.rows = 1, .cols = 1, .values = {1}};
+  EXPECT_FALSE(plan_trust(run.model, input, run.model.classes(), map));
+}
+
+INSTANTIATE_TEST_SUITE_P(TinyModels, TrustTest,
+                         ::testing::Values(kTinyModels[0], kTinyModels[4], kTinyModels[7]),
+                         [](const auto& test) { return std::string(test.param.expected); });
+
+}  // namespace
+}  // namespace gradcam::testing
