@@ -51,16 +51,15 @@ export async function methodTimes({ folder, page, program, cores, say }) {
   const handle = await startPage({ file: page, model, photo, workers: cores });
   let inPage;
   try {
-    inPage = await measure((map, runs) => askPage(handle, map, runs), ROUNDS, MAPS);
+    inPage = await measure((map, runs) => askPage(handle, map, runs), ROUNDS);
   } finally {
     await handle.close();
   }
   say(`  the program, ${cores} threads`);
-  // Its workers do not divide the forward passes of Score-CAM. It loads the model for each map.
+  // It loads the model for each map.
   const natively = await measure(
     (map, runs) => askProgram({ program, photo, model, cores }, map, runs),
     1,
-    MAPS.filter(({ method }) => method !== 'scorecam'),
   );
   return [
     { place: `the page, ${cores} workers`, ...inPage },
@@ -74,14 +73,14 @@ export function overForward([{ maps }]) {
 }
 
 /** Every map some times, then all again, so that what disturbs the machine disturbs them alike. */
-async function measure(ask, rounds, maps) {
-  const runs = maps.map(() => []);
+async function measure(ask, rounds) {
+  const runs = MAPS.map(() => []);
   for (let round = 0; round < rounds; ++round) {
-    for (const [index, map] of maps.entries()) {
+    for (const [index, map] of MAPS.entries()) {
       runs[index].push(...(await ask(map, WARM_UPS + RUNS)).slice(WARM_UPS));
     }
   }
-  const timed = maps.map((map, index) => ({
+  const timed = MAPS.map((map, index) => ({
     ...map,
     milliseconds: spread(runs[index].map(({ milliseconds }) => milliseconds)),
     // Each over a forward pass of the same moment.
@@ -92,11 +91,14 @@ async function measure(ask, rounds, maps) {
 
 /** Before each run comes the forward pass of a photo with Grad-CAM, as the page is at its fastest. */
 async function askPage(handle, map, runs) {
-  if (map.method === 'scorecam') return askSlowly(handle, map);
   const answers = [];
   for (let run = 0; run < runs; ++run) {
     await setMethod(handle.page, MAPS[0]);
     const { forward } = await handle.ask();
+    if (map.method === 'scorecam') {
+      answers.push({ milliseconds: forward + (await passesOf(handle, map)), forward });
+      continue;
+    }
     await setMethod(handle.page, map);
     const { milliseconds } = await handle.ask();
     answers.push({ milliseconds, forward });
@@ -104,33 +106,21 @@ async function askPage(handle, map, runs) {
   return answers;
 }
 
-const setMethod = (page, { method, layer }) =>
-  page.evaluate((how) => window.gradcam.setMethod(how), { method, layer, channels: CHANNELS });
+const setMethod = (page, map) =>
+  page.evaluate((how) => window.gradcam.setMethod(how), howOf(map));
 
-/**
- * The page makes a slow map after it has shown the rest, and does not say how long it took. It
- * loads the weights anew for it, so that this does not go to and fro.
- */
-async function askSlowly({ page, ask }, map) {
-  await setMethod(page, MAPS[0]);
-  const forwards = [];
-  for (let run = 0; run < WARM_UPS + RUNS; ++run) forwards.push((await ask()).forward);
-  await setMethod(page, map);
-  const answers = [];
-  for (const forward of forwards) {
-    const milliseconds = await page.evaluate(async () => {
-      const [line] = await window.gradcam.addPhotos(window.chosen.files);
-      if (line.error) throw new Error(line.error.message);
-      const start = performance.now();
-      await window.gradcam.explain(line.photo, line.top[1].label);
-      const milliseconds = performance.now() - start;
-      window.gradcam.clear();
-      return line.milliseconds.forward + milliseconds;
-    });
-    answers.push({ milliseconds, forward });
-  }
-  return answers;
-}
+const howOf = ({ method, layer }) => ({ method, layer, channels: CHANNELS });
+
+/** What the page takes for a slow map of a photo that it has looked at already. */
+const passesOf = ({ page }, map) =>
+  page.evaluate(async (how) => {
+    await window.gradcam.addPhotos(window.chosen.files);
+    const start = performance.now();
+    await window.gradcam.setMethod(how);
+    const passed = performance.now() - start;
+    window.gradcam.clear();
+    return passed;
+  }, howOf(map));
 
 async function askProgram({ program, photo, model, cores }, { method, layer }, runs) {
   const how = ['--method', method, '--layer', layer, '--channels', String(CHANNELS)];

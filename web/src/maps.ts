@@ -39,7 +39,8 @@ export async function compare(
     worker.explain([target], how, report),
   );
   if (maps && photo.rival.value === rival) {
-    photo.rival.value = { ...rival, map: maps[0]! };
+    const map = maps.find((each) => each.class === target);
+    photo.rival.value = { ...rival, map };
   }
 }
 

@@ -102,7 +102,7 @@ export interface WorkerApi {
   ): Promise<Outcome<PhotoInfo>>;
   /** Classifies and explains the photo held. */
   look(how: ExplainOptions): Promise<Outcome<Answer>>;
-  /** The heatmaps of further classes for the photo held. */
+  /** The heatmaps of further classes for the photo held, and of others that come with them. */
   explain(
     classes: number[],
     how: ExplainOptions,

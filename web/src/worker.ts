@@ -34,6 +34,8 @@ const STEPS_AT_ONCE = 15;
 let module: WebAssembly.Module;
 let team: Team;
 let ownModel: ModelSource;
+/** How many classes the model at work has. */
+let classCount = 0;
 /** Brings back what last worked. */
 let comeBack = async () => {};
 /** The photo that the engine holds. */
@@ -77,6 +79,7 @@ const api: WorkerApi = {
     outcome(async () => {
       held = undefined;
       const info = await team.useHead(head);
+      classCount = info.classes;
       comeBack = team.restorer();
       return info;
     }),
@@ -130,7 +133,10 @@ const api: WorkerApi = {
   },
 
   explain: (classes, how, report) =>
-    outcome(async () => (await team.explain(classes, how, report)).maps),
+    outcome(async () => {
+      const wanted = team.takesPasses(how) ? withOthers(classes) : classes;
+      return (await team.explain(wanted, how, report)).maps;
+    }),
 
   measure: (heatmap, report) => outcome(() => team.measure(heatmap, report)),
 
@@ -187,6 +193,13 @@ function howMany(classes: number, how: ExplainOptions): number {
   return classes > EXPLAIN_ALL_CLASSES ? EXPLAIN_FIRST : classes;
 }
 
+/** For the maps of all classes passes take no longer than for those of one. */
+function withOthers(classes: readonly number[]): readonly number[] {
+  return classCount > EXPLAIN_ALL_CLASSES
+    ? classes
+    : [...Array(classCount).keys()];
+}
+
 function pixelsOf(bitmap: ImageBitmap): Pixels {
   const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext('2d', {
@@ -209,6 +222,7 @@ async function load(
 ): Promise<ModelInfo> {
   try {
     const info = await team.load(source, progress);
+    classCount = info.classes;
     comeBack = team.restorer();
     held = undefined;
     return info;
