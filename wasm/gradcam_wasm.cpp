@@ -141,7 +141,7 @@ Result<void> members_step(gradcam_engine* engine) {
 /// Where a message, which the member has already, is still to be written.
 Result<float*> members_receive(gradcam_engine* engine, std::size_t from, std::size_t count) {
   GRADCAM_CHECK_OK(check_model(engine));
-  GRADCAM_TRY(Tensor message, Tensor::zeros({count}));
+  GRADCAM_TRY(Tensor message, Tensor::uninitialized({count}));
   float* const numbers = message.data();
   GRADCAM_CHECK_OK(engine->member->receive(from, std::move(message)));
   return numbers;

@@ -81,15 +81,16 @@ Result<MapPlan> plan_together(Member& first, const Tensor& input, const Method& 
   kept->gathered = first.take_gathered();
   const Activations& activations = first.activations();
   GRADCAM_TRY(kept->logits, activations.logits.clone());
+  MapPlan plan;
   if (!takes_passes(method, layer)) {
     if (method.ablation_maps != nullptr) kept->channels = audible_channels(activations.block5_pool);
-    const std::vector<std::size_t> wanted(classes.begin(), classes.end());
-    const bool principal_component = options.principal_component;
-    return MapPlan{.outcome = [=](const Tensor&) {
+    plan.outcome = [kept, method, wanted = std::vector(classes.begin(), classes.end()),
+                    principal_component = options.principal_component](const Tensor&) {
       return maps_of(*kept, method, wanted, principal_component);
-    }};
+    };
+    return plan;
   }
-  GRADCAM_TRY(MapPlan plan,
+  GRADCAM_TRY(const MapPlan of_kept,
               method.plan({.model = first.model(),
                            .input = input,
                            .logits = kept->logits.values(),
@@ -97,13 +98,15 @@ Result<MapPlan> plan_together(Member& first, const Tensor& input, const Method& 
                            .layer = layer,
                            .channels = options.channels},
                           classes));
-  // The plan looks at what is kept, and so has to keep it.
-  return MapPlan{
-      .passes = {.count = plan.passes.count,
-                 .from = plan.passes.from,
-                 .start = [kept,
-                           start = plan.passes.start](std::size_t pass) { return start(pass); }},
-      .outcome = [kept, outcome = plan.outcome](const Tensor& logits) { return outcome(logits); }};
+  // It looks at what is kept, and so has to keep it.
+  plan.passes = of_kept.passes;
+  plan.passes.start = [kept, start = of_kept.passes.start](std::size_t pass) {
+    return start(pass);
+  };
+  plan.outcome = [kept, outcome = of_kept.outcome](const Tensor& logits) {
+    return outcome(logits);
+  };
+  return plan;
 }
 
 Result<void> begin_pass(Member& member, std::optional<std::size_t> from, const Tensor* start) {

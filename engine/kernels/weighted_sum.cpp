@@ -9,10 +9,17 @@ namespace gradcam {
 
 void weighted_sums(const float* map, std::size_t positions, std::size_t channels,
                    const float* weights, double* sums) {
+  // Some sums beside each other, as each addition has to wait for the one before it.
+  constexpr std::size_t kSums = 8;
   for (std::size_t p = 0; p < positions; ++p) {
-    double sum = 0;
-    for (std::size_t k = 0; k < channels; ++k) sum += double{weights[k]} * *map++;
-    sums[p] = sum;
+    double sum[kSums] = {};
+    std::size_t k = 0;
+    for (; k + kSums <= channels; k += kSums) {
+      for (std::size_t i = 0; i < kSums; ++i) sum[i] += double{weights[k + i]} * map[k + i];
+    }
+    for (; k < channels; ++k) sum[0] += double{weights[k]} * map[k];
+    sums[p] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    map += channels;
   }
 }
 

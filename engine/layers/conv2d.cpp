@@ -31,13 +31,15 @@ Result<void> conv2d_forward(const Conv3x3& conv, const Tensor& x, Tensor& y, Ten
   return conv.run(x.data(), x.dim(0), x.dim(1), y.data(), workspace.data());
 }
 
-Result<Tensor> conv2d_forward_unpooled(const Conv3x3& conv, const Tensor& x) {
+Result<Tensor> conv2d_forward_unpooled(const Conv3x3& conv, const Tensor& x, Tensor& workspace) {
   GRADCAM_CHECK_OK(check_input(conv, x));
   const std::size_t height = x.dim(0);
   const std::size_t width = x.dim(1);
-  GRADCAM_TRY(Tensor y,
-              Tensor::zeros({conv.spec().output_rows(height), width, conv.spec().out_channels}));
-  GRADCAM_TRY(Tensor workspace, Tensor::zeros({conv.workspace_floats(height, width)}));
+  GRADCAM_TRY(Tensor y, Tensor::uninitialized(
+                            {conv.spec().output_rows(height), width, conv.spec().out_channels}));
+  if (const std::size_t floats = conv.workspace_floats(height, width); workspace.size() < floats) {
+    GRADCAM_TRY(workspace, Tensor::zeros({floats}));
+  }
   GRADCAM_CHECK_OK(conv.run_unpooled(x.data(), height, width, y.data(), workspace.data()));
   return y;
 }
@@ -65,8 +67,9 @@ Result<std::unique_ptr<Conv3x3>> conv2d_transpose(ConvAlgorithm algorithm, const
   return make_conv3x3(algorithm, spec, turned.data(), no_bias.data());
 }
 
-Result<Tensor> conv2d_backward(const Conv3x3& transpose, const Tensor& gradient) {
-  return conv2d_forward_unpooled(transpose, gradient);
+Result<Tensor> conv2d_backward(const Conv3x3& transpose, const Tensor& gradient,
+                               Tensor& workspace) {
+  return conv2d_forward_unpooled(transpose, gradient, workspace);
 }
 
 }  // namespace gradcam

@@ -10,6 +10,8 @@ Result<void> max_pool_forward(const Tensor& x, Tensor& y);
 
 /// dY/dx [H, W, C] from dY/dy [H / 2, W / 2, C] and the layer's input x. The first maximum of a
 /// window, in row-major order, takes the gradient, all-zero windows included, as in PyTorch.
-Result<Tensor> max_pool_backward(const Tensor& x, const Tensor& gradient);
+/// through_relu: and on through the ReLU whose output x is: all-zero windows take none.
+Result<Tensor> max_pool_backward(const Tensor& x, const Tensor& gradient,
+                                 bool through_relu = false);
 
 }  // namespace gradcam

@@ -13,7 +13,7 @@ void relu_forward(std::span<float> values) {
 
 void relu_backward(std::span<const float> output, std::span<float> gradient, ReluRule rule) {
   for (std::size_t i = 0; i < gradient.size(); ++i) {
-    if (!(output[i] > 0.0f)) gradient[i] = 0.0f;
+    gradient[i] = output[i] > 0.0f ? gradient[i] : 0.0f;
   }
   if (rule == ReluRule::kGuided) relu_forward(gradient);
 }

@@ -11,11 +11,12 @@ namespace internal {
 
 void AlignedDelete::operator()(void* pointer) const { std::free(pointer); }
 
-void* allocate_zeroed(std::size_t bytes) {
+void* allocate(std::size_t bytes, bool zeroed) {
   // aligned_alloc wants a multiple of the alignment.
   const std::size_t total = (bytes + kTailBytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = std::aligned_alloc(kAlignment, total);
-  if (memory != nullptr) std::memset(memory, 0, total);
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, total));
+  const std::size_t first = zeroed ? 0 : bytes;
+  if (memory != nullptr) std::memset(memory + first, 0, total - first);
   return memory;
 }
 
@@ -43,16 +44,20 @@ Result<std::size_t> element_count(const Shape& shape) {
   return count;
 }
 
-Result<Tensor> Tensor::zeros(Shape shape) {
+Result<Tensor> Tensor::make(Shape shape, bool zeroed) {
   Tensor tensor;
   GRADCAM_TRY(tensor.size_, element_count(shape));
-  GRADCAM_TRY(tensor.data_, allocate_array<float>(tensor.size_));
+  GRADCAM_TRY(tensor.data_, allocate_array<float>(tensor.size_, zeroed));
   tensor.shape_ = std::move(shape);
   return tensor;
 }
 
+Result<Tensor> Tensor::zeros(Shape shape) { return make(std::move(shape), true); }
+
+Result<Tensor> Tensor::uninitialized(Shape shape) { return make(std::move(shape), false); }
+
 Result<Tensor> Tensor::from(Shape shape, std::span<const float> values) {
-  GRADCAM_TRY(Tensor tensor, zeros(std::move(shape)));
+  GRADCAM_TRY(Tensor tensor, uninitialized(std::move(shape)));
   if (tensor.size() != values.size()) {
     return fail(ErrorCode::kInvalidArgument, std::to_string(values.size()) +
                                                  " values do not fill the shape " +

@@ -26,8 +26,8 @@ struct AlignedDelete {
 };
 }  // namespace internal
 
-/// Memory for `count` values of T, 64-byte aligned and zero-filled, or an error. `kTailBytes`
-/// bytes past the end may be read (and are zero), as vector kernels do.
+/// Memory for `count` values of T, 64-byte aligned and zero-filled if asked for, or an error.
+/// `kTailBytes` bytes past the end may be read (and are zero), as vector kernels do.
 inline constexpr std::size_t kAlignment = 64;
 inline constexpr std::size_t kTailBytes = 64;
 
@@ -35,16 +35,16 @@ template <class T>
 using AlignedArray = std::unique_ptr<T[], internal::AlignedDelete>;
 
 namespace internal {
-void* allocate_zeroed(std::size_t bytes);
+void* allocate(std::size_t bytes, bool zeroed);
 }
 
 template <class T>
-Result<AlignedArray<T>> allocate_array(std::size_t count) {
+Result<AlignedArray<T>> allocate_array(std::size_t count, bool zeroed = true) {
   if (count > (static_cast<std::size_t>(-1) / 2 - kTailBytes - kAlignment) / sizeof(T)) {
     return fail(ErrorCode::kOutOfMemory,
                 "a buffer of " + std::to_string(count) + " elements exceeds the address space");
   }
-  void* memory = internal::allocate_zeroed(count * sizeof(T));
+  void* memory = internal::allocate(count * sizeof(T), zeroed);
   if (memory == nullptr) {
     return fail(ErrorCode::kOutOfMemory,
                 "could not allocate " + std::to_string(count * sizeof(T) >> 10) + " KiB of memory");
@@ -68,6 +68,9 @@ class Tensor {
   /// A tensor of zeros.
   static Result<Tensor> zeros(Shape shape);
 
+  /// A tensor whose values have to be written before they are read.
+  static Result<Tensor> uninitialized(Shape shape);
+
   /// A tensor holding a copy of `values`, whose number must match the shape.
   static Result<Tensor> from(Shape shape, std::span<const float> values);
 
@@ -88,6 +91,8 @@ class Tensor {
   Result<void> reshape(Shape shape);
 
  private:
+  static Result<Tensor> make(Shape shape, bool zeroed);
+
   Shape shape_;
   std::size_t size_ = 0;
   AlignedArray<float> data_;

@@ -38,7 +38,7 @@ void set_columns(std::span<const float> part, Range range, std::size_t columns, 
 Result<Tensor> get_columns(const Tensor& whole, Range range) {
   Shape shape = whole.shape();
   const std::size_t columns = std::exchange(shape.back(), range.size());
-  GRADCAM_TRY(Tensor part, Tensor::zeros(shape));
+  GRADCAM_TRY(Tensor part, Tensor::uninitialized(shape));
   if (range.empty()) return part;
   const float* source = whole.data() + range.begin;
   for (std::size_t i = 0; i < part.size(); i += range.size()) {
@@ -276,7 +276,8 @@ Result<void> Member::begin_next_request() {
   const auto [seeds, layer, only_means, rule] = std::move(requests_.back());
   requests_.pop_back();
   scores_ = seeds.dim(0);
-  only_means_ = only_means && (layer == kBlock5Conv3 || layer == kBlock5Pool) && scores_ > 0;
+  only_means_ = only_means && scores_ > 0;
+  by_sums_ = only_means_ && (layer == kBlock5Conv3 || layer == kBlock5Pool);
   rule_ = rule;
   GRADCAM_TRY(gradient_, cut(seeds, kPredictions, share().member));
   map_gradients_.clear();
@@ -414,7 +415,7 @@ void Member::expect_border(std::size_t layer, std::vector<Expected>& list) const
 
 /// The others' contributions to the gradient at this member's part of a layer's output.
 void Member::expect_products(std::size_t layer, std::vector<Expected>& list) const {
-  const bool one_by_one = layer < kFc1 && !only_means_;
+  const bool one_by_one = layer < kFc1 && !by_sums_;
   const std::size_t floats =
       one_by_one ? part_floats(layer, share().member) : scores_ * own_part(layer).size();
   for (std::size_t member = 0; member < share().members; ++member) {
@@ -560,11 +561,11 @@ Result<void> Member::forward_channels(std::size_t layer) {
   const bool in_place = is_last || own.size() == outputs;
   Tensor slice;
   if (!in_place) {
-    GRADCAM_TRY(slice, Tensor::zeros({y.dim(0), y.dim(1), own.size()}));
+    GRADCAM_TRY(slice, Tensor::uninitialized({y.dim(0), y.dim(1), own.size()}));
   }
   GRADCAM_CHECK_OK(convolve(layer, x, in_place ? y.data() : slice.data()));
   if (is_last) {
-    GRADCAM_TRY(slice, Tensor::zeros({y.dim(0) / 2, y.dim(1) / 2, own.size()}));
+    GRADCAM_TRY(slice, Tensor::uninitialized({y.dim(0) / 2, y.dim(1) / 2, own.size()}));
     max_pool2x2(y.data(), y.dim(0), y.dim(1), own.size(), slice.data());
   } else if (in_place) {
     return send_to_others(y.values());
@@ -582,8 +583,8 @@ Result<void> Member::convolve(std::size_t layer, const Tensor& x, float* y) {
     return kernel.run(x.data(), x.dim(0), x.dim(1), y, workspace);
   }
   Tensor& unpooled = activations_.unpooled[layer];
-  GRADCAM_TRY(unpooled, Tensor::zeros({kernel.spec().output_rows(x.dim(0)), x.dim(1),
-                                       kernel.spec().out_channels}));
+  GRADCAM_TRY(unpooled, Tensor::uninitialized({kernel.spec().output_rows(x.dim(0)), x.dim(1),
+                                               kernel.spec().out_channels}));
   GRADCAM_CHECK_OK(kernel.run_unpooled(x.data(), x.dim(0), x.dim(1), unpooled.data(), workspace));
   max_pool2x2(unpooled.data(), unpooled.dim(0), unpooled.dim(1), unpooled.dim(2), y);
   return {};
@@ -619,9 +620,9 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
       relu_backward(outputs, gradient_.values().subspan(row * own.size(), own.size()), rule_);
     }
   }
-  const Dense& weights = layer == kFc1 && only_means_ ? model_.fc1_sums_ : dense(layer);
+  const Dense& weights = layer == kFc1 && by_sums_ ? model_.fc1_sums_ : dense(layer);
   GRADCAM_TRY(const Tensor product, weights.backward(gradient_));
-  if (layer != kFc1 || only_means_) {
+  if (layer != kFc1 || by_sums_) {
     GRADCAM_TRY(gradient_, hand_out(product, layer));
     return {};
   }
@@ -638,14 +639,11 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
 /// The same through a convolution of block 4 or 5.
 Result<void> Member::backward_channels(std::size_t layer, std::span<const Message> received) {
   const bool has_any = has_part(layer, share().member);
-  if (has_any) {
-    GRADCAM_CHECK_OK(enter_map(layer, received));
-    GRADCAM_CHECK_OK(mask(layer));
-  }
+  if (has_any) GRADCAM_CHECK_OK(enter_map(layer, received, true));
   for (Tensor& gradient : map_gradients_) {
     Tensor product;
     if (has_any) {
-      GRADCAM_TRY(product, model_.backward_through(layer, gradient));
+      GRADCAM_TRY(product, model_.backward_through(layer, gradient, activations_.workspace));
     } else {
       GRADCAM_TRY(product, Tensor::zeros(output(layer - 1).shape()));
     }
@@ -657,8 +655,7 @@ Result<void> Member::backward_channels(std::size_t layer, std::span<const Messag
 /// Prepares the way back through a convolution of blocks 1 to 3.
 Result<void> Member::share_border(std::size_t layer, std::span<const Message> received) {
   if (!has_part(layer, share().member)) return {};
-  GRADCAM_CHECK_OK(enter_map(layer, received));
-  GRADCAM_CHECK_OK(mask(layer));
+  GRADCAM_CHECK_OK(enter_map(layer, received, true));
   const Conv3x3Spec& spec = model_.conv_[layer].spec;
   for (const Tensor& gradient : map_gradients_) {
     const std::size_t row = row_floats(gradient);
@@ -678,7 +675,7 @@ Result<void> Member::backward_strip(std::size_t layer, std::span<const Message> 
     const std::size_t row = row_floats(own);
     const std::size_t above = 1 - spec.pad_top;
     const std::size_t rows = own.dim(0) + above + 1 - spec.pad_bottom;
-    GRADCAM_TRY(Tensor gradient, Tensor::zeros({rows, own.dim(1), own.dim(2)}));
+    GRADCAM_TRY(Tensor gradient, Tensor::uninitialized({rows, own.dim(1), own.dim(2)}));
     std::ranges::copy(own.values(), gradient.data() + above * row);
     // The rows from above come first, if there are any.
     if (above > 0) std::ranges::copy(received[i].values.values(), gradient.data());
@@ -686,29 +683,28 @@ Result<void> Member::backward_strip(std::size_t layer, std::span<const Message> 
       const Message& message = received[above * scores_ + i];
       std::ranges::copy(message.values.values(), gradient.data() + (rows - 1) * row);
     }
-    GRADCAM_TRY(own, model_.backward_through(layer, gradient));
+    GRADCAM_TRY(own, model_.backward_through(layer, gradient, activations_.workspace));
   }
   return {};
 }
 
 /// Completes the gradients at a map layer with the others' contributions, and takes them back
-/// through the max-pool that may follow it.
-Result<void> Member::enter_map(std::size_t layer, std::span<const Message> received) {
+/// through the max-pool that may follow it; and, on the way through, through the layer's ReLU.
+Result<void> Member::enter_map(std::size_t layer, std::span<const Message> received,
+                               bool through_relu) {
   for (std::size_t i = 0; i < received.size(); ++i) {
     add(received[i].values.values(), map_gradients_[i % scores_]);
   }
-  if (layer == kBlock5Pool || !kEndsBlock[layer]) return {};
-  GRADCAM_CHECK_OK(own_map(layer));
-  for (Tensor& gradient : map_gradients_) {
-    GRADCAM_TRY(gradient, max_pool_backward(activations_.map(layer), gradient));
-  }
-  return {};
-}
-
-/// Takes the gradients back through a convolution's ReLU.
-Result<void> Member::mask(std::size_t layer) {
+  if (layer == kBlock5Pool || !(kEndsBlock[layer] || through_relu)) return {};
   GRADCAM_TRY(const auto outputs, own_map(layer));
-  for (Tensor& gradient : map_gradients_) relu_backward(outputs, gradient.values(), rule_);
+  for (Tensor& gradient : map_gradients_) {
+    if (!kEndsBlock[layer]) {
+      relu_backward(outputs, gradient.values(), rule_);
+      continue;
+    }
+    if (through_relu && rule_ == ReluRule::kGuided) relu_forward(gradient.values());
+    GRADCAM_TRY(gradient, max_pool_backward(activations_.map(layer), gradient, through_relu));
+  }
   return {};
 }
 
@@ -726,7 +722,8 @@ Result<Tensor> Member::hand_out(const Tensor& product, std::size_t layer) {
 Result<std::span<const float>> Member::own_map(std::size_t layer) {
   if (kEndsBlock[layer] && layer != kBlock5Conv3 && activations_.unpooled[layer].empty()) {
     GRADCAM_TRY(activations_.unpooled[layer],
-                conv2d_forward_unpooled(*model_.conv_[layer].kernel, activations_.conv[layer - 1]));
+                conv2d_forward_unpooled(*model_.conv_[layer].kernel, activations_.conv[layer - 1],
+                                        activations_.workspace));
   }
   const Tensor& map = activations_.map(layer);
   if (kEndsBlock[layer] || share().members == 1) return map.values();
@@ -774,13 +771,12 @@ Result<void> Member::ablate(std::size_t layer, std::span<const Message> received
 Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Message> received) {
   own_parts_.clear();
   if (has_part(map_layer, share().member)) {
-    if (only_means_) {
+    if (by_sums_) {
       for (const Message& message : received) add(message.values.values(), gradient_);
-      const Shape own = part_shape(map_layer, share().member);
-      for (float& sum : gradient_.values()) sum /= static_cast<float>(own[0] * own[1]);
     } else if (scores_ > 0 && map_layer != kInput) {
-      GRADCAM_CHECK_OK(enter_map(map_layer, received));
+      GRADCAM_CHECK_OK(enter_map(map_layer, received, false));
     }
+    if (only_means_) GRADCAM_CHECK_OK(take_means(map_layer));
     if (is_divided(map_layer)) {
       GRADCAM_TRY(const auto values, own_map(map_layer));
       GRADCAM_TRY(Tensor copy, Tensor::from({values.size()}, values));
@@ -798,6 +794,27 @@ Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Messag
   return {};
 }
 
+/// From the gradients, or their sums over positions, to this member's contributions to their means.
+Result<void> Member::take_means(std::size_t map_layer) {
+  const Shape own = part_shape(map_layer, share().member);
+  if (!by_sums_) {
+    GRADCAM_TRY(gradient_, Tensor::zeros({scores_, own[2]}));
+    for (std::size_t i = 0; i < scores_; ++i) {
+      std::vector<double> sums(own[2]);
+      const float* value = map_gradients_[i].data();
+      for (std::size_t p = 0; p < own[0] * own[1]; ++p) {
+        for (double& sum : sums) sum += double{*value++};
+      }
+      std::ranges::transform(sums, gradient_.data() + i * own[2],
+                             [](double sum) { return static_cast<float>(sum); });
+    }
+    map_gradients_.clear();
+  }
+  const auto positions = static_cast<float>(own[1] * own[1]);  // of all members
+  for (float& sum : gradient_.values()) sum /= positions;
+  return {};
+}
+
 /// Puts together what all members have of a map layer, or of the input.
 Result<void> Member::gather(std::size_t map_layer, std::span<const Message> received) {
   Gathered gathered;
@@ -806,7 +823,7 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
                                                    : model_.outputs(std::min(map_layer, kLastConv));
   const Shape whole = {side, side, channels};
   if (is_divided(map_layer)) {
-    GRADCAM_TRY(gathered.activation, Tensor::zeros(whole));
+    GRADCAM_TRY(gathered.activation, Tensor::uninitialized(whole));
   } else if (map_layer != kInput) {
     GRADCAM_TRY(gathered.activation, activations_.map(map_layer).clone());
   }
@@ -825,11 +842,16 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
     };
     if (has_part(map_layer, member)) {
       if (is_divided(map_layer)) place(take_next(), map_layer, member, gathered.activation);
-      const std::size_t part_channels = part(kLastConv, member).size();
+      const std::size_t part_channels = part_shape(map_layer, member)[2];
       const auto means = only_means_ ? take_next() : std::span<const float>();
       for (std::size_t i = 0; i < scores_; ++i) {
-        place(only_means_ ? means.subspan(i * part_channels, part_channels) : take_next(),
-              map_layer, member, gathered.gradients[i]);
+        const auto values =
+            only_means_ ? means.subspan(i * part_channels, part_channels) : take_next();
+        if (only_means_ && map_layer < kStripLayers) {
+          add(values, gathered.gradients[i]);
+        } else {
+          place(values, map_layer, member, gathered.gradients[i]);
+        }
       }
     }
     if (!ablated_.empty() && !part(kFc2, member).empty()) add(take_next(), gathered.drops);

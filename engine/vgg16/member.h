@@ -39,7 +39,7 @@ struct GradientRequest {
   /// The gradient of each score at the logits, [scores, classes]; see Vgg16::backward_to_fc1.
   Tensor seeds;
   std::size_t layer = kBlock5Conv3;  ///< a map layer, or kInput
-  /// At block5_conv3 and block5_pool, the means over positions alone, which cost next to nothing.
+  /// The means over positions alone, which cost next to nothing at block5_conv3 and block5_pool.
   bool only_means = false;
   ReluRule rule = ReluRule::kGradient;
 };
@@ -195,13 +195,13 @@ class Member {
   Result<void> backward_channels(std::size_t layer, std::span<const Message> received);
   Result<void> share_border(std::size_t layer, std::span<const Message> received);
   Result<void> backward_strip(std::size_t layer, std::span<const Message> received);
-  Result<void> enter_map(std::size_t layer, std::span<const Message> received);
-  Result<void> mask(std::size_t layer);
+  Result<void> enter_map(std::size_t layer, std::span<const Message> received, bool through_relu);
   Result<Tensor> hand_out(const Tensor& product, std::size_t layer);
   Result<std::span<const float>> own_map(std::size_t layer);
 
   Result<void> ablate(std::size_t layer, std::span<const Message> received);
 
+  Result<void> take_means(std::size_t map_layer);
   Result<void> send_gathered(std::size_t layer, std::span<const Message> received);
   Result<void> gather(std::size_t layer, std::span<const Message> received);
 
@@ -223,6 +223,7 @@ class Member {
   // part]; of maps one by one.
   std::size_t scores_ = 0;
   bool only_means_ = false;
+  bool by_sums_ = false;  // through fc1, to the means alone
   ReluRule rule_ = ReluRule::kGradient;
   Tensor gradient_;
   std::vector<Tensor> map_gradients_;

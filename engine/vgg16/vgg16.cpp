@@ -189,8 +189,9 @@ Result<void> Vgg16::complete(Activations& activations, std::size_t layer) const 
   GRADCAM_CHECK_OK(check_whole());
   for (std::size_t i = layer; i < kConvLayers; ++i) {
     if (!conv_[i].spec.pool || !activations.unpooled[i].empty()) continue;
-    GRADCAM_TRY(activations.unpooled[i],
-                conv2d_forward_unpooled(*conv_[i].kernel, activations.conv[i - 1]));
+    GRADCAM_TRY(
+        activations.unpooled[i],
+        conv2d_forward_unpooled(*conv_[i].kernel, activations.conv[i - 1], activations.workspace));
   }
   return {};
 }
@@ -267,9 +268,10 @@ Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Te
   GRADCAM_CHECK_OK(check_whole());
   if (layer >= kBlock5Pool) return pool_gradient.clone();
   GRADCAM_TRY(Tensor gradient, backward_to_block5_conv3(activations, pool_gradient));
+  Tensor workspace;
   for (std::size_t i = kBlock5Conv3; i > layer; --i) {
     relu_backward(activations.map(i).values(), gradient.values(), rule);
-    GRADCAM_TRY(gradient, backward_through(i, gradient));
+    GRADCAM_TRY(gradient, backward_through(i, gradient, workspace));
     if (!conv_[i - 1].spec.pool) continue;
     if (activations.map(i - 1).empty()) return std::unexpected(not_complete(i - 1));
     GRADCAM_TRY(gradient, max_pool_backward(activations.map(i - 1), gradient));
@@ -281,10 +283,12 @@ Result<Tensor> Vgg16::backward_to_input(const Activations& activations, const Te
                                         ReluRule rule) const {
   GRADCAM_TRY(Tensor gradient, backward_to_layer(activations, pool_gradient, 0, rule));
   relu_backward(activations.map(0).values(), gradient.values(), rule);
-  return backward_through(0, gradient);
+  Tensor workspace;
+  return backward_through(0, gradient, workspace);
 }
 
-Result<Tensor> Vgg16::backward_through(std::size_t layer, const Tensor& gradient) const {
+Result<Tensor> Vgg16::backward_through(std::size_t layer, const Tensor& gradient,
+                                       Tensor& workspace) const {
   const Conv& conv = conv_[layer];
   const Conv3x3* transpose = nullptr;
   std::unique_ptr<Conv3x3> passing;
@@ -298,7 +302,7 @@ Result<Tensor> Vgg16::backward_through(std::size_t layer, const Tensor& gradient
     }
     transpose = conv.transpose->kernel.get();
   }
-  return conv2d_backward(*transpose, gradient);
+  return conv2d_backward(*transpose, gradient, workspace);
 }
 
 Result<Tensor> Vgg16::drops_without_channels(const Activations& activations,

@@ -195,7 +195,8 @@ class Vgg16 {
   std::size_t outputs(std::size_t layer) const { return info_.layers[layer].weight[0]; }
 
   /// From the sum that enters the ReLU of convolution `layer` to its input.
-  Result<Tensor> backward_through(std::size_t layer, const Tensor& gradient) const;
+  Result<Tensor> backward_through(std::size_t layer, const Tensor& gradient,
+                                  Tensor& workspace) const;
   /// Everything behind a convolution's output in `activations`.
   Result<void> forward_behind(std::size_t layer, Activations& activations) const;
   Result<void> forward_dense(Activations& activations) const;

@@ -29,7 +29,8 @@ Result<Tensor> backward(ConvAlgorithm algorithm, const Tensor& weight, const Ten
   GRADCAM_TRY(const Tensor bias, Tensor::zeros({spec.out_channels}));
   GRADCAM_TRY(const auto conv, make_conv3x3(algorithm, spec, weight.data(), bias.data()));
   GRADCAM_TRY(const auto transpose, conv2d_transpose(algorithm, *conv));
-  return conv2d_backward(*transpose, gradient);
+  Tensor workspace;
+  return conv2d_backward(*transpose, gradient, workspace);
 }
 
 class Conv2d : public ::testing::TestWithParam<ConvAlgorithm> {};
@@ -94,7 +95,8 @@ TEST_P(Conv2d, RefusesShapesThatDoNotFit) {
   EXPECT_NE(refused(x, other_size).find("[5, 5, 4]"), std::string::npos);
 
   ASSERT_OK_AND_ASSIGN(const auto transpose, conv2d_transpose(GetParam(), *conv));
-  EXPECT_NE(error_message(conv2d_backward(*transpose, x), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(conv2d_backward(*transpose, x, workspace), ErrorCode::kInvalidArgument),
+            "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Conv2d,
