@@ -668,13 +668,21 @@ export class Engine {
     this.call(this.wasm.gradcam_members_step(this.handle));
   }
 
-  /** What beginning and the last steps have left for other members, to be sent in this order. */
-  takeMessages(): MemberMessage[] {
+  /**
+   * What beginning and the last steps have left for other members, to be sent in this order.
+   * @param room gives a buffer of so many bytes for each of them
+   */
+  takeMessages(
+    room: (bytes: number) => ArrayBuffer = (bytes) => new ArrayBuffer(bytes),
+  ): MemberMessage[] {
     const messages: MemberMessage[] = [];
     for (;;) {
       const member = this.wasm.gradcam_members_send(this.handle);
       if (member < 0) return messages;
-      messages.push({ member, values: new Float32Array(this.data().buffer) });
+      const bytes = this.dataInPlace();
+      const values = new Float32Array(room(bytes.length));
+      new Uint8Array(values.buffer).set(bytes);
+      messages.push({ member, values });
     }
   }
 
@@ -850,13 +858,15 @@ export class Engine {
 
   /** A copy of the bulk result of the last call. */
   private data(): Uint8Array<ArrayBuffer> {
+    return this.dataInPlace().slice();
+  }
+
+  /** The bulk result of the last call, until the next one. */
+  private dataInPlace(): Uint8Array<ArrayBuffer> {
     const pointer = this.wasm.gradcam_data(this.handle);
     const count = this.wasm.gradcam_data_bytes(this.handle);
-    return new Uint8Array(
-      this.wasm.memory.buffer as ArrayBuffer,
-      pointer,
-      count,
-    ).slice();
+    const memory = this.wasm.memory.buffer as ArrayBuffer;
+    return new Uint8Array(memory, pointer, count);
   }
 }
 

@@ -12,6 +12,34 @@ interface Parcel {
   values: Float32Array<ArrayBuffer>;
 }
 
+/** A member keeps as many bytes of buffers at most that it has no use for at present. */
+const MOST_SPARE_BYTES = 8 << 20;
+
+/**
+ * Buffers that messages came in, for those of the same size that go out: browsers are slow to give
+ * memory that has not been used before.
+ */
+class SpareBuffers {
+  private readonly bySize = new Map<number, ArrayBuffer[]>();
+  private bytes = 0;
+
+  take(size: number): ArrayBuffer {
+    const buffer = this.bySize.get(size)?.pop();
+    if (!buffer) return new ArrayBuffer(size);
+    this.bytes -= size;
+    return buffer;
+  }
+
+  put(buffer: ArrayBuffer): void {
+    const { byteLength: size } = buffer;
+    if (this.bytes + size > MOST_SPARE_BYTES) return;
+    this.bytes += size;
+    const buffers = this.bySize.get(size);
+    if (buffers) buffers.push(buffer);
+    else this.bySize.set(size, [buffer]);
+  }
+}
+
 /**
  * An engine with the ports to the other members. Runs are numbered upwards, the same at all
  * members; a message of a run that has not begun here waits for it, one of a run that is over is
@@ -23,6 +51,7 @@ export class Member {
   private early: { from: number; parcel: Parcel }[] = [];
   private failure: unknown;
   private wake = () => {};
+  private readonly spare = new SpareBuffers();
 
   /** @param ports to the others by their number; there is none at this member's own. */
   constructor(
@@ -86,6 +115,7 @@ export class Member {
     } else if (parcel.run === this.run && this.isRunning) {
       try {
         this.engine.receive(from, parcel.values);
+        this.spare.put(parcel.values.buffer);
       } catch (error) {
         this.fail(error);
       }
@@ -94,7 +124,8 @@ export class Member {
   }
 
   private send(): void {
-    for (const { member, values } of this.engine.takeMessages()) {
+    const messages = this.engine.takeMessages((size) => this.spare.take(size));
+    for (const { member, values } of messages) {
       const parcel: Parcel = { run: this.run, values };
       this.ports[member]!.postMessage(parcel, [values.buffer]);
     }
