@@ -532,7 +532,15 @@ export class Engine {
     }
   }
 
-  /** When explaining one class together by Grad-CAM is done: what its map was made of. */
+  /**
+   * When classifying is done: begins to bring together what the Grad-CAM map of a class at
+   * block5_conv3 is made of, the same at all members.
+   */
+  beginEvidence(index: number): void {
+    this.call(this.wasm.gradcam_members_evidence(this.handle, index));
+  }
+
+  /** When that is done, at member 0. */
   evidence(channels = 6): Evidence {
     const evidence = this.call<
       Omit<Evidence, 'channels'> & {

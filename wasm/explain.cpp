@@ -53,14 +53,23 @@ Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> cl
   return {};
 }
 
+Result<void> members_evidence(gradcam_engine* engine, int32_t class_index) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  drop_passes(engine);
+  Member& member = *engine->member;
+  if (member.model().share().member == 0) GRADCAM_CHECK_OK(check_classified(engine));
+  return begin_evidence(member, static_cast<std::size_t>(class_index));
+}
+
 Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
   GRADCAM_CHECK_OK(check_done(engine));
-  const auto is_by_means = [](const Gathered& of) {
-    return !of.gradients.empty() && of.gradients.front().size() == of.activation.dim(2);
-  };
   const std::vector<Gathered>& gathered = engine->member->gathered();
-  if (gathered.empty() || !is_by_means(gathered.front())) {
-    return fail(ErrorCode::kInvalidArgument, "no class has been explained by Grad-CAM");
+  const auto is_evidence = [](const Gathered& of) {
+    return of.gradients.size() == 1 && !of.activation.empty() &&
+           of.gradients.front().size() == of.activation.dim(2);
+  };
+  if (gathered.empty() || !is_evidence(gathered.front())) {
+    return fail(ErrorCode::kInvalidArgument, "no evidence has been gathered");
   }
   const Tensor& activation = gathered.front().activation;
   const Tensor& alpha = gathered.front().gradients.front();
@@ -185,6 +194,10 @@ int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, 
                                 uint32_t layer_bytes, uint32_t channels) {
   return finish(engine, plain(members_explain(engine, {classes, count}, {method, method_bytes},
                                               {layer, layer_bytes}, channels)));
+}
+
+int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index) {
+  return finish(engine, plain(members_evidence(engine, class_index)));
 }
 
 int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels) {

@@ -82,6 +82,7 @@ export interface Exports {
     channels: number,
   ): number;
   gradcam_members_pass(engine: number, from: number, fromBytes: number): number;
+  gradcam_members_evidence(engine: number, classIndex: number): number;
   gradcam_members_progress(engine: number): number;
   gradcam_members_step(engine: number): number;
   gradcam_members_send(engine: number): number;

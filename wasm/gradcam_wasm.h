@@ -112,6 +112,9 @@ int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, 
 /// Begins one of the forward passes that are left, at all members; `from` is what
 /// gradcam_passes_left says of them, nothing for null. After it, what was classified is forgotten.
 int32_t gradcam_members_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes);
+/// When classifying is done: begins to bring together what a class's Grad-CAM map at block5_conv3
+/// is made of.
+int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index);
 /// 0 if there is something to compute, 1 if a message is lacking, 2 at the end.
 int32_t gradcam_members_progress(const gradcam_engine* engine);
 /// Computes one layer at most.
@@ -119,8 +122,8 @@ int32_t gradcam_members_step(gradcam_engine* engine);
 /// Whom the next message is for, with its float32 at gradcam_data; -1 if there is none. To be asked
 /// after beginning and after each step, until there is none.
 int32_t gradcam_members_send(gradcam_engine* engine);
-/// Gives this member what the member `from` has sent, of `count` numbers: returns where they must be
-/// put before the next call, or 0 after a failure.
+/// Gives this member what the member `from` has sent, of `count` numbers: returns where they must
+/// be put before the next call, or 0 after a failure.
 float* gradcam_members_receive(gradcam_engine* engine, uint32_t from, uint32_t count);
 /// When classifying is done: {"predictions": [{"label": "beagle", "index": 0, "probability": 0.93,
 /// "logit": 8.1}, ... all classes, most probable first]}.
@@ -146,11 +149,10 @@ int32_t gradcam_passes_left(gradcam_engine* engine);
 /// random order}}.
 int32_t gradcam_passes_finish(gradcam_engine* engine);
 
-/// When explaining a class by Grad-CAM at block5_conv3 is done, what its map was made of:
-/// {"rows": 14, "cols": 14, "total": how many channels there are, "channels": [{"channel":
-/// k, "alpha": its weight, "share": its part in everything that was added up}, ... at most
-/// `channels`, the strongest first]}. The activations of those channels are float32 [channels,
-/// rows, cols] at gradcam_data.
+/// When that is done, at member 0: {"rows": 14, "cols": 14, "total": how many channels there are,
+/// "channels": [{"channel": k, "alpha": its weight, "share": its part in everything that was added
+/// up}, ... at most `channels`, the strongest first]}. The activations of those channels are
+/// float32 [channels, rows, cols] at gradcam_data.
 int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels);
 
 /// Begins to train a last layer for the model (train/teacher.h) on features of photos, float32

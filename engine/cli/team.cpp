@@ -123,7 +123,7 @@ Result<std::vector<Heatmap>> Team::explain_at(std::size_t layer, const Method& m
     GRADCAM_CHECK_OK(forward(input, outlook(method, std::ranges::min(options.layers))));
   }
   for (Member& member : members_) {
-    GRADCAM_CHECK_OK(begin_together(member, method, classes, layer));
+    GRADCAM_CHECK_OK(begin_together(member, method, classes, layer, options));
   }
   GRADCAM_CHECK_OK(run());
   GRADCAM_TRY(const MapPlan plan,

@@ -13,7 +13,9 @@ namespace gradcam {
 Result<Tensor> negative_scores(const Vgg16& model, const Activations& activations,
                                std::span<const std::size_t> classes);
 
-inline constexpr Cam kCounterfactual = {
-    .map = grad_cam_map, .gradient = GradientUse::kMeans, .scores = negative_scores};
+inline constexpr Cam kCounterfactual = {.map = grad_cam_map,
+                                        .gradient = GradientUse::kMeans,
+                                        .map_of_sum = grad_cam_map_of_sum,
+                                        .scores = negative_scores};
 
 }  // namespace gradcam

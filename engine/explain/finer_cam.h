@@ -17,7 +17,9 @@ namespace gradcam {
 Result<Tensor> finer_scores(const Vgg16& model, const Activations& activations,
                             std::span<const std::size_t> classes);
 
-inline constexpr Cam kFinerCam = {
-    .map = grad_cam_map, .gradient = GradientUse::kMeans, .scores = finer_scores};
+inline constexpr Cam kFinerCam = {.map = grad_cam_map,
+                                  .gradient = GradientUse::kMeans,
+                                  .map_of_sum = grad_cam_map_of_sum,
+                                  .scores = finer_scores};
 
 }  // namespace gradcam

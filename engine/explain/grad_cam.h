@@ -20,7 +20,11 @@ namespace gradcam {
 /// Steps 2 and 3. gradient: [H, W, C], or its means [1, 1, C].
 Result<Heatmap> grad_cam_map(const LayerView& layer, const Tensor& gradient);
 
-inline constexpr Cam kGradCam = {.map = grad_cam_map, .gradient = GradientUse::kMeans};
+/// Step 3 from its sum.
+Heatmap grad_cam_map_of_sum(const Tensor& sum, std::size_t channels);
+
+inline constexpr Cam kGradCam = {
+    .map = grad_cam_map, .gradient = GradientUse::kMeans, .map_of_sum = grad_cam_map_of_sum};
 
 /// Grad-CAM for each of the classes' logits at block5_conv3, after a forward pass.
 Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,

@@ -38,4 +38,10 @@ Result<Heatmap> tutorial_map(const LayerView& layer, const Tensor& gradient) {
   return map;
 }
 
+Heatmap tutorial_map_of_sum(const Tensor& sum, std::size_t channels) {
+  Heatmap map = grad_cam_map_of_sum(sum, channels);
+  map.maximum /= static_cast<float>(channels);
+  return map;
+}
+
 }  // namespace gradcam

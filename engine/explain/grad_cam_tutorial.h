@@ -17,8 +17,11 @@ namespace gradcam {
 Result<Tensor> tutorial_scores(const Vgg16& model, const Activations& activations,
                                std::span<const std::size_t> classes);
 Result<Heatmap> tutorial_map(const LayerView& layer, const Tensor& gradient);
+Heatmap tutorial_map_of_sum(const Tensor& sum, std::size_t channels);
 
-inline constexpr Cam kGradCamTutorial = {
-    .map = tutorial_map, .gradient = GradientUse::kMeans, .scores = tutorial_scores};
+inline constexpr Cam kGradCamTutorial = {.map = tutorial_map,
+                                         .gradient = GradientUse::kMeans,
+                                         .map_of_sum = tutorial_map_of_sum,
+                                         .scores = tutorial_scores};
 
 }  // namespace gradcam

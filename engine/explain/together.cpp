@@ -1,5 +1,6 @@
 #include "explain/together.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -16,6 +17,7 @@ struct Kept {
   std::vector<Gathered> gathered;
   Tensor logits;
   std::vector<std::size_t> channels;  // that were ablated
+  std::size_t channel_count = 0;      // of the layer
 };
 
 Result<std::vector<Heatmap>> maps_of(const Kept& kept, const Method& method,
@@ -28,7 +30,11 @@ Result<std::vector<Heatmap>> maps_of(const Kept& kept, const Method& method,
     return method.ablation_maps(view, kept.channels, kept.gathered.front().drops, scores);
   }
   std::vector<Heatmap> maps;
-  if (method.cam.map != nullptr) {
+  if (method.cam.gradient == GradientUse::kMeans && !principal_component) {
+    for (const Tensor& sum : kept.gathered.front().gradients) {
+      maps.push_back(method.cam.map_of_sum(sum, kept.channel_count));
+    }
+  } else if (method.cam.map != nullptr) {
     GRADCAM_TRY(maps, cam_maps(method.cam, view, kept.gathered.front().gradients, classes.size()));
   }
   if (method.is_guided) return guided_maps(kept.gathered.back().gradients, maps);
@@ -43,7 +49,8 @@ Outlook outlook(const Method& method, std::size_t layer) {
 }
 
 Result<void> begin_together(Member& member, const Method& method,
-                            std::span<const std::size_t> classes, std::size_t layer) {
+                            std::span<const std::size_t> classes, std::size_t layer,
+                            const ExplainOptions& options) {
   if (!method.has_layer) layer = kBlock5Conv3;
   const Vgg16& model = member.model();
   GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
@@ -61,12 +68,22 @@ Result<void> begin_together(Member& member, const Method& method,
     } else {
       GRADCAM_TRY(request.seeds, cam.scores(model, member.activations(), classes));
     }
-    request.only_means = cam.gradient == GradientUse::kMeans;
+    if (cam.gradient == GradientUse::kMeans) {
+      request.gather = options.principal_component ? Gather::kMeans : Gather::kWeightedSums;
+    }
     requests.push_back(std::move(request));
   }
   if (method.is_guided) {
     requests.push_back({.seeds = std::move(seeds), .layer = kInput, .rule = ReluRule::kGuided});
   }
+  return member.begin_gradients(std::move(requests));
+}
+
+Result<void> begin_evidence(Member& member, std::size_t class_index) {
+  GradientRequest request{.seeds = {}, .gather = Gather::kMeans};
+  GRADCAM_TRY(request.seeds, member.model().class_seeds({{class_index}}));
+  std::vector<GradientRequest> requests;
+  requests.push_back(std::move(request));
   return member.begin_gradients(std::move(requests));
 }
 
@@ -81,6 +98,7 @@ Result<MapPlan> plan_together(Member& first, const Tensor& input, const Method& 
   kept->gathered = first.take_gathered();
   const Activations& activations = first.activations();
   GRADCAM_TRY(kept->logits, activations.logits.clone());
+  kept->channel_count = first.model().info().layers[std::min(layer, kBlock5Conv3)].weight[0];
   MapPlan plan;
   if (!takes_passes(method, layer)) {
     if (method.ablation_maps != nullptr) kept->channels = audible_channels(activations.block5_pool);

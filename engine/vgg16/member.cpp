@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/max_pool2x2.h"
+#include "kernels/weighted_sum.h"
 #include "layers/conv2d.h"
 #include "layers/max_pool.h"
 #include "layers/relu.h"
@@ -273,11 +274,11 @@ Result<void> Member::begin_next_request() {
   stages_.clear();
   next_ = 0;
   if (requests_.empty()) return {};
-  const auto [seeds, layer, only_means, rule] = std::move(requests_.back());
+  const auto [seeds, layer, gather, rule] = std::move(requests_.back());
   requests_.pop_back();
   scores_ = seeds.dim(0);
-  only_means_ = only_means && scores_ > 0;
-  by_sums_ = only_means_ && (layer == kBlock5Conv3 || layer == kBlock5Pool);
+  gather_ = scores_ > 0 && layer != kInput ? gather : Gather::kGradients;
+  by_sums_ = gather_ != Gather::kGradients && layer >= kBlock5Conv3;
   rule_ = rule;
   GRADCAM_TRY(gradient_, cut(seeds, kPredictions, share().member));
   map_gradients_.clear();
@@ -291,6 +292,7 @@ Result<void> Member::begin_next_request() {
     if (from < kStripLayers) stages_.push_back({Work::kShareBorder, from});
     stages_.push_back({Work::kBackward, from});
   }
+  if (gather_ == Gather::kWeightedSums) stages_.push_back({Work::kShareMeans, layer});
   stages_.push_back({Work::kSend, layer});
   if (share().member == 0) stages_.push_back({Work::kGather, layer});
   return {};
@@ -301,7 +303,7 @@ Result<void> Member::begin_ablation(GradientRequest request, std::vector<std::si
   if (layer != kBlock5Conv3 && layer != kBlock5Pool) {
     return fail(ErrorCode::kInvalidArgument, "channels are ablated at the end of block 5 only");
   }
-  request.only_means = false;
+  request.gather = Gather::kGradients;
   std::vector<GradientRequest> requests;
   requests.push_back(std::move(request));
   GRADCAM_CHECK_OK(begin_gradients(std::move(requests)));
@@ -376,6 +378,12 @@ std::vector<Member::Expected> Member::expected() const {
       }
       break;
     case Work::kSend:
+      if (gather_ == Gather::kWeightedSums) {
+        expect_means(layer, list);
+        break;
+      }
+      [[fallthrough]];
+    case Work::kShareMeans:
       if (scores_ > 0 && layer + 1 >= kStripLayers && layer != kInput) {
         expect_products(std::min(layer, kLastConv), list);
       }
@@ -425,14 +433,27 @@ void Member::expect_products(std::size_t layer, std::vector<Expected>& list) con
   }
 }
 
+/// The others' contributions to the means of gradients at a layer that is cut into strips.
+void Member::expect_means(std::size_t map_layer, std::vector<Expected>& list) const {
+  if (map_layer >= kStripLayers || !has_part(map_layer, share().member)) return;
+  for (std::size_t member = 0; member < share().members; ++member) {
+    if (member == share().member || !has_part(map_layer, member)) continue;
+    list.push_back({member, scores_ * part_shape(map_layer, member)[2]});
+  }
+}
+
 /// The others' parts of what is gathered at a map layer, as send_gathered gives them.
 void Member::expect_gathered(std::size_t map_layer, std::vector<Expected>& list) const {
   for (std::size_t member = 1; member < share().members; ++member) {
     const Shape shape = part_shape(map_layer, member);
     const std::size_t floats = shape[0] * shape[1] * shape[2];
-    if (floats > 0 && is_divided(map_layer)) list.push_back({member, floats});
-    if (floats > 0 && only_means_) list.push_back({member, scores_ * shape[2]});
-    if (floats > 0 && !only_means_ && scores_ > 0) list.push_back({member, floats, scores_});
+    if (floats > 0 && gather_ == Gather::kWeightedSums) {
+      list.push_back({member, scores_ * shape[0] * shape[1]});
+    } else if (floats > 0) {
+      if (is_divided(map_layer)) list.push_back({member, floats});
+      if (gather_ == Gather::kMeans) list.push_back({member, scores_ * shape[2]});
+      if (gather_ == Gather::kGradients && scores_ > 0) list.push_back({member, floats, scores_});
+    }
     if (!ablated_.empty() && !part(kFc2, member).empty()) {
       list.push_back({member, ablated_.size()});
     }
@@ -505,6 +526,8 @@ Result<void> Member::run_stage(std::span<const Message> received) {
       return share_border(layer, received);
     case Work::kAblate:
       return ablate(layer, received);
+    case Work::kShareMeans:
+      return share_means(layer, received);
     case Work::kSend:
       return send_gathered(layer, received);
     case Work::kGather:
@@ -718,22 +741,24 @@ Result<Tensor> Member::hand_out(const Tensor& product, std::size_t layer) {
   return cut(product, layer - 1, share().member);
 }
 
-/// This member's part of a convolution's output before pooling; valid until asked again.
+/// This member's part of a map layer's output before pooling; valid until asked again.
 Result<std::span<const float>> Member::own_map(std::size_t layer) {
-  if (kEndsBlock[layer] && layer != kBlock5Conv3 && activations_.unpooled[layer].empty()) {
+  const bool is_pool = layer == kBlock5Pool;
+  const bool is_pooled = !is_pool && kEndsBlock[layer];
+  if (is_pooled && layer != kBlock5Conv3 && activations_.unpooled[layer].empty()) {
     GRADCAM_TRY(activations_.unpooled[layer],
                 conv2d_forward_unpooled(*model_.conv_[layer].kernel, activations_.conv[layer - 1],
                                         activations_.workspace));
   }
   const Tensor& map = activations_.map(layer);
-  if (kEndsBlock[layer] || share().members == 1) return map.values();
+  if (is_pooled || share().members == 1) return map.values();
   if (layer < kStripLayers) {
     const std::size_t row = row_floats(map);
     const std::size_t first = 1 - model_.conv_[layer + 1].spec.pad_top;
     const std::size_t rows = strip(share().member, pools_before(layer)).size();
     return map.values().subspan(first * row, rows * row);
   }
-  GRADCAM_TRY(own_map_, cut(map, layer, share().member));
+  GRADCAM_TRY(own_map_, cut(map, is_pool ? kLastConv : layer, share().member));
   return own_map_.values();
 }
 
@@ -770,19 +795,20 @@ Result<void> Member::ablate(std::size_t layer, std::span<const Message> received
 /// part of the activation, if it alone has it; of each gradient; and of an ablation.
 Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Message> received) {
   own_parts_.clear();
-  if (has_part(map_layer, share().member)) {
-    if (by_sums_) {
-      for (const Message& message : received) add(message.values.values(), gradient_);
-    } else if (scores_ > 0 && map_layer != kInput) {
-      GRADCAM_CHECK_OK(enter_map(map_layer, received, false));
-    }
-    if (only_means_) GRADCAM_CHECK_OK(take_means(map_layer));
+  if (!has_part(map_layer, share().member)) {
+    // Nothing of its own.
+  } else if (gather_ == Gather::kWeightedSums) {
+    for (const Message& message : received) add(message.values.values(), gradient_);
+    GRADCAM_TRY(Tensor sums, weighted_sums(map_layer));
+    own_parts_.push_back(std::move(sums));
+  } else {
+    GRADCAM_CHECK_OK(finish_gradients(map_layer, received));
     if (is_divided(map_layer)) {
       GRADCAM_TRY(const auto values, own_map(map_layer));
       GRADCAM_TRY(Tensor copy, Tensor::from({values.size()}, values));
       own_parts_.push_back(std::move(copy));
     }
-    if (only_means_) own_parts_.push_back(std::move(gradient_));
+    if (gather_ == Gather::kMeans) own_parts_.push_back(std::move(gradient_));
     for (Tensor& gradient : map_gradients_) own_parts_.push_back(std::move(gradient));
   }
   if (!ablated_.empty() && !own_part(kFc2).empty()) {
@@ -792,6 +818,16 @@ Result<void> Member::send_gathered(std::size_t map_layer, std::span<const Messag
   if (share().member == 0) return {};
   for (Tensor& part : own_parts_) outbox_.push_back({0, std::move(part)});
   return {};
+}
+
+/// Completes the gradients at this member's part of a layer, or their means.
+Result<void> Member::finish_gradients(std::size_t map_layer, std::span<const Message> received) {
+  if (by_sums_) {
+    for (const Message& message : received) add(message.values.values(), gradient_);
+  } else if (scores_ > 0 && map_layer != kInput) {
+    GRADCAM_CHECK_OK(enter_map(map_layer, received, false));
+  }
+  return gather_ == Gather::kGradients ? Result<void>() : take_means(map_layer);
 }
 
 /// From the gradients, or their sums over positions, to this member's contributions to their means.
@@ -815,20 +851,55 @@ Result<void> Member::take_means(std::size_t map_layer) {
   return {};
 }
 
+/// Of strips, every member contributes to the mean of every channel.
+Result<void> Member::share_means(std::size_t map_layer, std::span<const Message> received) {
+  if (!has_part(map_layer, share().member)) return {};
+  GRADCAM_CHECK_OK(finish_gradients(map_layer, received));
+  if (map_layer >= kStripLayers) return {};
+  for (std::size_t member = 0; member < share().members; ++member) {
+    if (member == share().member || !has_part(map_layer, member)) continue;
+    GRADCAM_CHECK_OK(send(member, gradient_.values()));
+  }
+  return {};
+}
+
+/// The sums of this member's channels at its positions, weighted by the means: [scores, rows,
+/// columns].
+Result<Tensor> Member::weighted_sums(std::size_t map_layer) {
+  const Shape own = part_shape(map_layer, share().member);
+  const std::size_t positions = own[0] * own[1];
+  GRADCAM_TRY(const auto values, own_map(map_layer));
+  GRADCAM_TRY(Tensor result, Tensor::uninitialized({scores_, own[0], own[1]}));
+  std::vector<double> sums(positions);
+  for (std::size_t i = 0; i < scores_; ++i) {
+    gradcam::weighted_sums(values.data(), positions, own[2], gradient_.data() + i * own[2],
+                           sums.data());
+    std::ranges::transform(sums, result.data() + i * positions,
+                           [](double sum) { return static_cast<float>(sum); });
+  }
+  return result;
+}
+
 /// Puts together what all members have of a map layer, or of the input.
 Result<void> Member::gather(std::size_t map_layer, std::span<const Message> received) {
   Gathered gathered;
   const std::size_t side = part_shape(map_layer, 0)[1];
   const std::size_t channels = map_layer == kInput ? part_shape(map_layer, 0)[2]
                                                    : model_.outputs(std::min(map_layer, kLastConv));
+  const bool in_strips = map_layer < kStripLayers;
   const Shape whole = {side, side, channels};
-  if (is_divided(map_layer)) {
+  if (gather_ == Gather::kWeightedSums) {
+    // Of A nothing is wanted.
+  } else if (is_divided(map_layer)) {
     GRADCAM_TRY(gathered.activation, Tensor::uninitialized(whole));
   } else if (map_layer != kInput) {
     GRADCAM_TRY(gathered.activation, activations_.map(map_layer).clone());
   }
   for (std::size_t i = 0; i < scores_; ++i) {
-    GRADCAM_TRY(Tensor gradient, Tensor::zeros(only_means_ ? Shape{1, 1, channels} : whole));
+    const Shape shape = gather_ == Gather::kGradients ? whole
+                        : gather_ == Gather::kMeans   ? Shape{1, 1, channels}
+                                                      : Shape{side, side};
+    GRADCAM_TRY(Tensor gradient, Tensor::zeros(shape));
     gathered.gradients.push_back(std::move(gradient));
   }
   if (!ablated_.empty()) {
@@ -841,16 +912,25 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
       return member == 0 ? (own++)->values() : (next++)->values.values();
     };
     if (has_part(map_layer, member)) {
-      if (is_divided(map_layer)) place(take_next(), map_layer, member, gathered.activation);
-      const std::size_t part_channels = part_shape(map_layer, member)[2];
-      const auto means = only_means_ ? take_next() : std::span<const float>();
+      const bool with_map = gather_ != Gather::kWeightedSums && is_divided(map_layer);
+      if (with_map) place(take_next(), map_layer, member, gathered.activation);
+      std::span<const float> of_all;  // scores, where they come in one message
+      if (gather_ != Gather::kGradients) of_all = take_next();
       for (std::size_t i = 0; i < scores_; ++i) {
-        const auto values =
-            only_means_ ? means.subspan(i * part_channels, part_channels) : take_next();
-        if (only_means_ && map_layer < kStripLayers) {
-          add(values, gathered.gradients[i]);
+        Tensor& gradient = gathered.gradients[i];
+        if (gather_ == Gather::kGradients) {
+          place(take_next(), map_layer, member, gradient);
+          continue;
+        }
+        const std::size_t floats = of_all.size() / scores_;
+        const auto values = of_all.subspan(i * floats, floats);
+        if (gather_ == Gather::kMeans && !in_strips) {
+          place(values, map_layer, member, gradient);
+        } else if (gather_ == Gather::kWeightedSums && in_strips) {
+          const std::size_t row = strip(member, pools_before(map_layer)).begin;
+          std::ranges::copy(values, gradient.data() + row * side);
         } else {
-          place(values, map_layer, member, gathered.gradients[i]);
+          add(values, gradient);
         }
       }
     }

@@ -34,20 +34,27 @@ struct Outlook {
 /// In the place of a map layer: the network's input.
 inline constexpr std::size_t kInput = kMapLayers;
 
+/// What is wanted of gradients at a layer. The means cost next to nothing at block5_conv3 and
+/// block5_pool.
+enum class Gather {
+  kGradients,     ///< of each score, [H, W, C], beside the layer's output A
+  kMeans,         ///< over positions, alpha: [1, 1, C], beside A
+  kWeightedSums,  ///< sum_k alpha_k A_k alone, of which each member adds up its own part: [H, W]
+};
+
 /// What a gradient is wanted for, and where.
 struct GradientRequest {
   /// The gradient of each score at the logits, [scores, classes]; see Vgg16::backward_to_fc1.
   Tensor seeds;
   std::size_t layer = kBlock5Conv3;  ///< a map layer, or kInput
-  /// The means over positions alone, which cost next to nothing at block5_conv3 and block5_pool.
-  bool only_means = false;
+  Gather gather = Gather::kGradients;
   ReluRule rule = ReluRule::kGradient;
 };
 
 /// What member 0 has of a layer once all members have brought their parts together.
 struct Gathered {
   Tensor activation;              ///< a map layer's output before pooling, [H, W, C]
-  std::vector<Tensor> gradients;  ///< of each score, [H, W, C]; of means alone, [1, 1, C]
+  std::vector<Tensor> gradients;  ///< of each score, as Gather says
   Tensor drops;                   ///< of an ablation, see Vgg16::drops_without_channels
 };
 
@@ -123,6 +130,7 @@ class Member {
     kBackward,     // from the gradient at its outputs to that at its inputs
     kShareBorder,  // of a strip: the gradient at its outputs; the rows that others need of it
     kAblate,       // of fc1 and fc2: what changes without each of some channels of block5_pool
+    kShareMeans,   // of the gradients at this member's rows
     kSend,         // this member's part of what is gathered
     kGather,       // at member 0
   };
@@ -181,6 +189,7 @@ class Member {
   void expect_outputs(std::size_t layer, std::vector<Expected>& list) const;
   void expect_border(std::size_t layer, std::vector<Expected>& list) const;
   void expect_products(std::size_t layer, std::vector<Expected>& list) const;
+  void expect_means(std::size_t layer, std::vector<Expected>& list) const;
   void expect_gathered(std::size_t layer, std::vector<Expected>& list) const;
   Result<std::vector<Message>> take(const std::vector<Expected>& list);
 
@@ -201,7 +210,10 @@ class Member {
 
   Result<void> ablate(std::size_t layer, std::span<const Message> received);
 
+  Result<void> finish_gradients(std::size_t map_layer, std::span<const Message> received);
   Result<void> take_means(std::size_t map_layer);
+  Result<void> share_means(std::size_t map_layer, std::span<const Message> received);
+  Result<Tensor> weighted_sums(std::size_t map_layer);
   Result<void> send_gathered(std::size_t layer, std::span<const Message> received);
   Result<void> gather(std::size_t layer, std::span<const Message> received);
 
@@ -222,7 +234,7 @@ class Member {
   // output, added up over the members; of dense layers, or of means alone, in one matrix, [scores,
   // part]; of maps one by one.
   std::size_t scores_ = 0;
-  bool only_means_ = false;
+  Gather gather_ = Gather::kGradients;
   bool by_sums_ = false;  // through fc1, to the means alone
   ReluRule rule_ = ReluRule::kGradient;
   Tensor gradient_;

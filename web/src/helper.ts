@@ -38,6 +38,7 @@ export async function makeHelperApi(
     forward: (run, how) => together(run, () => engine.beginForward(how)),
     explain: (run, classes, how) =>
       together(run, () => engine.beginExplain(classes, how)),
+    evidence: (run, index) => together(run, () => engine.beginEvidence(index)),
     pass: (run, from) => together(run, () => engine.beginPass(from)),
     stop: (run) => member?.stop(run),
     ping: () => {},

@@ -51,6 +51,8 @@ export interface HelperApi {
     classes: readonly number[],
     how: ExplainOptions,
   ): Promise<Outcome<null>>;
+  /** Takes part in gathering what the Grad-CAM map of a class is made of. */
+  evidence(run: number, index: number): Promise<Outcome<null>>;
   /** Takes part in a pass of what the first worker explains or measures. */
   pass(run: number, from: string | null): Promise<Outcome<null>>;
   /** Ends a run, which then fails, or will not begin. */
@@ -257,7 +259,10 @@ export class Team {
   evidence(index: number): Promise<Evidence> {
     return this.withoutLost(true, async () => {
       if (!this.isClassified) await this.classify();
-      await this.explainTogether([index], {});
+      await this.together(
+        () => this.engine.beginEvidence(index),
+        (api, run) => api.evidence(run, index),
+      );
       return this.engine.evidence();
     });
   }
@@ -351,20 +356,13 @@ export class Team {
     // Many forward passes would be for nothing.
     if (classes.length === 0) return { maps: [], milliseconds: 0 };
     const start = performance.now();
-    await this.explainTogether(classes, how);
-    await this.runPasses(report);
-    const maps = this.engine.maps();
-    return { maps, milliseconds: performance.now() - start };
-  }
-
-  private explainTogether(
-    classes: readonly number[],
-    how: ExplainOptions,
-  ): Promise<void> {
-    return this.together(
+    await this.together(
       () => this.engine.beginExplain(classes, how),
       (api, run) => api.explain(run, classes, how),
     );
+    await this.runPasses(report);
+    const maps = this.engine.maps();
+    return { maps, milliseconds: performance.now() - start };
   }
 
   /** Runs the passes that are left of what was begun; in between this worker hears of other things. */
