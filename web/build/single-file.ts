@@ -25,11 +25,15 @@ export function singleFile(): Plugin {
         .replace(/\s*<script type="module"[^>]*><\/script>/, '')
         .replace(/\s*<link rel="stylesheet"[^>]*>/, '');
       // Functions as replacements, because "$" in a replacement string is special.
-      html = html.replace('</head>', () => `<style>${styles}</style>\n</head>`);
+      html = html.replace(
+        '</head>',
+        () => `<style>${asciiStyles(styles)}</style>\n</head>`,
+      );
       html = html.replace(
         '<!-- script -->',
-        () => `<script>${inScript(script)}</script>`,
+        () => `<script>${asciiScript(inScript(script))}</script>`,
       );
+      if (!isAscii(html)) this.error('index.html has a character to escape.');
       page.source = html;
     },
   };
@@ -38,4 +42,26 @@ export function singleFile(): Plugin {
 /** JavaScript that does not end the script element it stands in. */
 function inScript(code: string): string {
   return code.replace(/<\/(script)/gi, '<\\/$1').replace(/<!--/g, '<\\!--');
+}
+
+// One character beyond Latin-1, and browsers hold the whole page, with its model, in two bytes a
+// character.
+
+function isAscii(text: string): boolean {
+  return !/[^\0-\x7f]/.test(text);
+}
+
+function asciiScript(code: string): string {
+  return code.replace(
+    /[^\0-\x7f]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function asciiStyles(css: string): string {
+  return css.replace(
+    /[^\0-\x7f]/gu,
+    (character) =>
+      `\\${character.codePointAt(0)!.toString(16).padStart(6, '0')}`,
+  );
 }
