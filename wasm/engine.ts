@@ -354,16 +354,16 @@ export class Engine {
         ),
       ),
     );
-    for (const [index, tensor] of tensors.entries()) {
-      for (const [begin, end] of pieces(tensor)) {
-        const bytes = await read(begin, end);
-        this.withBytes(bytes, (pointer) =>
-          this.call(
-            wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
-          ),
-        );
-        progress(end / total);
-      }
+    const pieces = tensors.flatMap((tensor, index) =>
+      piecesOf(tensor).map((piece) => ({ ...piece, index })),
+    );
+    for await (const { index, end, bytes } of readAhead(pieces, read)) {
+      this.withBytes(bytes, (pointer) =>
+        this.call(
+          wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
+        ),
+      );
+      progress(end / total);
     }
     return this.call(wasm.gradcam_model_finish(handle));
   }
@@ -903,19 +903,37 @@ function valuesOf({
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** The places of a tensor's pieces; one, without bytes, if the tensor is empty. */
-function* pieces({
-  begin,
-  end,
-  row_bytes: row,
-}: TensorPlace): Generator<[begin: number, end: number]> {
+interface Piece {
+  begin: number;
+  end: number;
+}
+
+/** A tensor's pieces; one, without bytes, if the tensor is empty. */
+function piecesOf({ begin, end, row_bytes: row }: TensorPlace): Piece[] {
   const step = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
+  const pieces: Piece[] = [];
   let from = begin;
   do {
     const to = Math.min(from + step, end);
-    yield [from, to];
+    pieces.push({ begin: from, end: to });
     from = to;
   } while (from < end);
+  return pieces;
+}
+
+/** Reads one piece after another, each while the one before it is being used. */
+async function* readAhead<P extends Piece>(
+  pieces: readonly P[],
+  read: PieceReader['read'],
+): AsyncGenerator<P & { bytes: Uint8Array }> {
+  let coming: Promise<Uint8Array> | undefined;
+  for (const [i, piece] of pieces.entries()) {
+    const bytes = await (coming ?? read(piece.begin, piece.end));
+    const next = pieces[i + 1];
+    coming = next && read(next.begin, next.end);
+    coming?.catch(() => {}); // it is told when its turn comes
+    yield { ...piece, bytes };
+  }
 }
 
 function pieceReader(source: Blob | Uint8Array | PieceReader): PieceReader {
