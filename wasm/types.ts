@@ -1,0 +1,233 @@
+/** What the class `Engine` takes and gives. */
+
+export interface EngineInfo {
+  version: string;
+  /** Which build of the engine this is. */
+  simd: 'simd128' | 'relaxed';
+  /** Ways to run a convolution that are in this build, the preferred one first. */
+  convolutions: string[];
+  /** Names that `heatRgba` and `overlayPng` take. */
+  colormaps: string[];
+  /** How `explain` can be asked to make a map, the default first. */
+  methods: {
+    name: string;
+    /** For people; and a sentence on what the map shows. */
+    title: string;
+    about: string;
+    /** The layers at which it takes many forward passes. */
+    in_passes: string[];
+    /** Whether it looks at a layer; otherwise at the input itself, and the layer is ignored. */
+    has_layer: boolean;
+    /** Whether it takes as long as tens of classifications. */
+    is_slow: boolean;
+    /** Whether it shows edges of the photo, and little of what the network learned. */
+    is_decoration: boolean;
+  }[];
+  /** Layers whose maps `explain` can look at, from the input on. */
+  layers: string[];
+  /** The most engines that can divide a model. */
+  max_members: number;
+}
+
+export interface ModelInfo {
+  architecture: string;
+  labels: string[];
+  classes: number;
+  parameters: number;
+  preprocess: Record<string, unknown>;
+  temperature: number;
+  /** With less probability than this for the best class the answer is "not sure"; 0: not known. */
+  unsure_below: number;
+  /** Tells networks apart, last layers aside; a head file names the one it belongs to. */
+  fingerprint: string;
+  source: string;
+  license: string;
+  layers: {
+    name: string;
+    output: number[];
+    weight: number[];
+    dtype: string;
+    /** How it is computed here. */
+    algorithm: string;
+  }[];
+}
+
+/** A rectangle in the pixels of the upright photo. */
+export interface Rect {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+export interface PhotoInfo {
+  width: number;
+  height: number;
+  format: string;
+  /** The part of the photo that the network sees. */
+  crop: Rect;
+  milliseconds: number;
+}
+
+/** RGBA, 8 bits each, not premultiplied, row by row. */
+export interface Pixels {
+  width: number;
+  height: number;
+  data: Uint8ClampedArray<ArrayBuffer>;
+}
+
+export interface Prediction {
+  label: string;
+  index: number;
+  probability: number;
+  logit: number;
+}
+
+export interface Classification {
+  /** All classes, the most probable first. */
+  predictions: Prediction[];
+  milliseconds: { preprocess: number; forward: number };
+}
+
+/** Where one class found its evidence, over the crop. */
+export interface Heatmap {
+  /** Index of the class. */
+  class: number;
+  /** `empty`: no positive evidence; `non_finite`: the network overflowed. All values are zero. */
+  status: 'ok' | 'empty' | 'non_finite';
+  /** The maximum before it was scaled to 1. */
+  max: number;
+  rows: number;
+  cols: number;
+  /** In [0, 1], row by row. */
+  values: Float32Array<ArrayBuffer>;
+}
+
+export interface ExplainOptions {
+  /** The name of a method of `EngineInfo`; `gradcam` if absent. */
+  method?: string;
+  /** The name of a layer of `EngineInfo`; `block5_conv3` if absent. */
+  layer?: string;
+  /** How many channels Score-CAM tries, the strongest first; 0 for all, 32 if absent. */
+  channels?: number;
+}
+
+/** How far something is that takes many forward passes. */
+export interface PassProgress {
+  done: number;
+  passes: number;
+}
+
+/** The forward passes that are left of something. */
+export interface PassesLeft {
+  passes: number;
+  /** The layer that they begin behind; null if they begin at the input. */
+  from: string | null;
+}
+
+/** Areas under the class's probability, and its course; explain/faithfulness.h has the sources. */
+export interface Curves {
+  /** While the hottest pixels come first into a blurred photo: high is good. */
+  insertion: number;
+  /** While they are replaced by the mean colour: low is good. */
+  deletion: number;
+  /** At equal steps, from none of the pixels to all. */
+  insertion_curve: number[];
+  deletion_curve: number[];
+}
+
+/** Whether a heatmap shows what the network used. */
+export interface Faithfulness extends Curves {
+  /** The class's, of the whole photo. */
+  probability: number;
+  /** The part of it that is lost when the photo is seen through the map; 0 if it grows. */
+  drop: number;
+  increase: boolean;
+  covered: Covered;
+  /** What pixels in random order give: what the map must beat. */
+  random: Curves;
+}
+
+/**
+ * The network without what a map shows: the part of the input that was covered, where the map is at
+ * least one half, and the class's probability then.
+ */
+export interface Covered {
+  area: number;
+  probability: number;
+}
+
+/** What a Grad-CAM map at block5_conv3 was made of. */
+export interface Evidence {
+  rows: number;
+  cols: number;
+  /** How many channels there are. */
+  total: number;
+  /** Those that add most to the map, the strongest first. */
+  channels: {
+    channel: number;
+    /** Its weight in the map. */
+    alpha: number;
+    /** Its part in everything that was added up, from 0 to 1. */
+    share: number;
+    /** Its activations, row by row. */
+    values: Float32Array<ArrayBuffer>;
+  }[];
+}
+
+/** How numbers are stored in a model file. */
+export type Precision = 'f32' | 'f16' | 'int8' | 'int4';
+
+/** What is to be taught, and how it will be tested. */
+export interface Teaching {
+  /** Of a training. */
+  steps: number;
+  /** The first makes the layer, the others leave photos out. */
+  trainings: number;
+  /** Into how many the photos are divided to be left out. */
+  groups: number;
+}
+
+/** How far teaching has come. */
+export interface TeachProgress {
+  done: boolean;
+  /** Of the first training, those that are new: the mean loss of each step. */
+  losses: number[];
+  /** Photos that have been left out so far, and how many of them were recognised. */
+  left_out: number;
+  right: number;
+}
+
+export interface Explanation {
+  maps: Heatmap[];
+  milliseconds: number;
+}
+
+/** Which of how many engines that divide a model this one is, counted from 0. */
+export interface Share {
+  member: number;
+  members: number;
+}
+
+export interface LoadOptions extends Share {
+  /**
+   * Leaves the weights of the convolutions in memory as they are stored, which takes a fraction of
+   * the memory and more time.
+   */
+  lowMemory?: boolean;
+}
+
+/** Whether a member has something to compute, lacks a message of another one, or is done. */
+export type Progress = 'ready' | 'waiting' | 'done';
+
+/** Numbers for another member. */
+export interface MemberMessage {
+  member: number;
+  values: Float32Array<ArrayBuffer>;
+}
+
+/** A file that is read in pieces; a `Blob` is another, where the browser lets it be read. */
+export interface PieceReader {
+  size: number;
+  read(begin: number, end: number): Promise<Uint8Array>;
+}
