@@ -16,6 +16,7 @@
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"
+#include "support/temp.h"
 #include "support/tensor_file.h"
 
 namespace gradcam::testing {
@@ -29,9 +30,7 @@ constexpr std::size_t kPhotos = 8;  // of each class
 class FinetuningTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(::testing::TempDir()) /
-            (std::string("finetuning_") +
-             ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    root_ = temp_path();
     fs::remove_all(root_);
     for (std::size_t c = 0; c < kClasses; ++c) {
       fs::create_directories(root_ / "photos" / label(c));

@@ -12,6 +12,7 @@
 #include "cli/files.h"
 #include "support/compare.h"
 #include "support/result.h"
+#include "support/temp.h"
 #include "support/tensor_file.h"
 
 namespace gradcam::testing {
@@ -26,7 +27,7 @@ class TeamTest : public ::testing::Test {
 
   static Result<std::string> write(const TensorFile& file) {
     GRADCAM_TRY(const auto bytes, file.serialize());
-    std::string path = ::testing::TempDir() + "gradcam_team_test.safetensors";
+    std::string path = temp_path().string() + ".safetensors";
     GRADCAM_CHECK_OK(write_file(path, bytes));
     return path;
   }
