@@ -23,26 +23,37 @@ std::string_view heatmap_status_name(HeatmapStatus status) {
   return "";
 }
 
-float heat_at(const Heatmap& map, double x, double y) {
-  const auto axis = [](double position, std::size_t cells, std::size_t& first,
-                       std::size_t& second) {
+namespace {
+
+/// Where a position, 0..1 from edge to edge, lies between the centres of cells.
+struct Between {
+  std::size_t first;
+  std::size_t second;
+  double fraction;
+
+  Between(double position, std::size_t cells) {
     const double cell = std::clamp(position * static_cast<double>(cells) - 0.5, 0.0,
                                    static_cast<double>(cells - 1));
     first = static_cast<std::size_t>(cell);
     second = std::min(first + 1, cells - 1);
-    return cell - static_cast<double>(first);
-  };
-  std::size_t left = 0;
-  std::size_t right = 0;
-  std::size_t upper = 0;
-  std::size_t lower = 0;
-  const double fx = axis(x, map.cols, left, right);
-  const double fy = axis(y, map.rows, upper, lower);
+    fraction = cell - static_cast<double>(first);
+  }
+};
+
+float interpolate(const Heatmap& map, const Between& x, const Between& y) {
   const auto value = [&](std::size_t row, std::size_t col) {
     return static_cast<double>(map.values[row * map.cols + col]);
   };
-  return static_cast<float>((1 - fy) * ((1 - fx) * value(upper, left) + fx * value(upper, right)) +
-                            fy * ((1 - fx) * value(lower, left) + fx * value(lower, right)));
+  const auto in_row = [&](std::size_t row) {
+    return (1 - x.fraction) * value(row, x.first) + x.fraction * value(row, x.second);
+  };
+  return static_cast<float>((1 - y.fraction) * in_row(y.first) + y.fraction * in_row(y.second));
+}
+
+}  // namespace
+
+float heat_at(const Heatmap& map, double x, double y) {
+  return interpolate(map, Between(x, map.cols), Between(y, map.rows));
 }
 
 std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols) {
@@ -52,10 +63,11 @@ std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t col
   const auto centre = [](std::size_t cell, std::size_t cells) {
     return (static_cast<double>(cell) + 0.5) / static_cast<double>(cells);
   };
+  std::vector<Between> columns;
+  for (std::size_t col = 0; col < cols; ++col) columns.emplace_back(centre(col, cols), map.cols);
   for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t col = 0; col < cols; ++col) {
-      values.push_back(heat_at(map, centre(col, cols), centre(row, rows)));
-    }
+    const Between y(centre(row, rows), map.rows);
+    for (const Between& x : columns) values.push_back(interpolate(map, x, y));
   }
   return values;
 }

@@ -53,7 +53,10 @@ Result<MapPlan> score_cam(const PassContext& context, std::span<const std::size_
     GRADCAM_TRY(Tensor masked, input.clone());
     const std::vector<float> mask =
         enlarge(scaled_channel(context.view.activation, tried[pass]), input.dim(0), input.dim(1));
-    for (std::size_t i = 0; i < masked.size(); ++i) masked.data()[i] *= mask[i / input.dim(2)];
+    float* value = masked.data();
+    for (const float share : mask) {
+      for (std::size_t c = 0; c < input.dim(2); ++c) *value++ *= share;
+    }
     return masked;
   };
   const std::vector<std::size_t> wanted(classes.begin(), classes.end());

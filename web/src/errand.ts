@@ -8,6 +8,9 @@ import type { Photo } from './photo';
 import { hold } from './photo-io';
 import type { Outcome, WorkerApi } from './protocol';
 
+/** How often progress is drawn, in milliseconds: that takes time from the workers. */
+const PROGRESS_INTERVAL = 250;
+
 /**
  * Something that the worker does for a photo and that may take long. A new request ends the one
  * before it.
@@ -34,8 +37,12 @@ export class Errand {
     const own = ++this.last;
     const isWanted = () => own === this.last;
     this.state.value = 'waiting';
+    let drawn = -Infinity;
     const report = proxy((progress: PassProgress) => {
-      if (isWanted()) this.state.value = progress;
+      const now = performance.now();
+      if (!isWanted() || now < drawn + PROGRESS_INTERVAL) return;
+      drawn = now;
+      this.state.value = progress;
     });
     const outcome = await askAbout(
       photo,
