@@ -144,11 +144,12 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
   ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
   ASSERT_OK(model.forward(input, activations));
   const std::array<std::size_t, 3> classes = {2, 0, 1};
-  // FinerCAM's gradients are small differences of nearly equal ones, and Ablation-CAM's weights of
-  // nearly equal logits, each with the rounding of the whole network.
-  constexpr double kTolerance = 2e-3;
+  // FinerCAM's gradients are small differences of nearly equal ones.
+  constexpr double kTolerance = 5e-4;
   // A maximum may be what is left of terms that cancel out, a thousand times as large.
-  constexpr double kOfMaximum = 5e-3;
+  constexpr double kOfMaximum = 2e-3;
+  // Ablation-CAM's weights are differences of logits, each with the rounding of the whole network.
+  constexpr double kOfLogits = 5;
   for (std::size_t count = 1; count <= kMaxMembers; ++count) {
     ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count));
     // What maps take is kept, or computed again.
@@ -168,8 +169,10 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
             EXPECT_EQ(actual[i].rows, expected[i].rows);
             EXPECT_EQ(actual[i].cols, expected[i].cols);
             EXPECT_EQ(actual[i].status, expected[i].status);
-            EXPECT_TRUE(close(actual[i].values, expected[i].values, kTolerance));
-            EXPECT_TRUE(close({&actual[i].maximum, 1}, {&expected[i].maximum, 1}, kOfMaximum));
+            const double more = method.name == "ablationcam" ? kOfLogits : 1;
+            EXPECT_TRUE(close(actual[i].values, expected[i].values, more * kTolerance));
+            EXPECT_TRUE(
+                close({&actual[i].maximum, 1}, {&expected[i].maximum, 1}, more * kOfMaximum));
           }
           if (HasFailure()) return;
           if (takes_passes(method, layer)) {
