@@ -361,6 +361,31 @@ test('a slow map says how far it is, and can be stopped', async () => {
   ).toBe(true);
 });
 
+test('a helper that is lost amid passes costs no map', async () => {
+  let calls = 0;
+  const { team, losses } = await makeTeam(3, (api, index) => {
+    if (index !== 0) return;
+    const { pass } = api;
+    api.pass = (run, from) =>
+      ++calls === 2
+        ? Promise.resolve({
+            ok: false,
+            failure: { code: 'internal', message: 'unreachable executed' },
+          })
+        : pass(run, from);
+  });
+  await team.load(weights);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+  const how = { method: 'scorecam', channels: 3 };
+  const { maps } = await team.explain([3], how);
+  expect(losses).toEqual([[0, 'unreachable executed']]);
+  expect(team.members).toBe(2);
+  const [expected] = (await engineAlone()).explain([3], how).maps;
+  expectClose(maps[0]!.values, expected!.values, 1e-3);
+  await expectSameAnswer(team);
+});
+
 test('a map is measured, beside one that says nothing', async () => {
   const { team } = await makeTeam(2);
   await team.load(weights);
