@@ -155,6 +155,7 @@ export class Engine {
           wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
         ),
       );
+      if (!(source instanceof Uint8Array)) release(bytes);
       progress(end / total);
     }
     return this.call(wasm.gradcam_model_finish(handle));
@@ -740,6 +741,17 @@ function pieceReader(source: Blob | Uint8Array | PieceReader): PieceReader {
     return { size: source.size, read };
   }
   return source;
+}
+
+/**
+ * Gives up the memory of bytes at once. A browser may let many megabytes come together before it
+ * looks for what nobody needs; but what is sent to a port that nobody listens at is gone.
+ */
+function release({ buffer }: Uint8Array): void {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  port1.postMessage(null, [buffer as ArrayBuffer]);
+  port1.close();
 }
 
 function outOfMemory(what: string): EngineError {

@@ -226,7 +226,10 @@ export interface MemberMessage {
   values: Float32Array<ArrayBuffer>;
 }
 
-/** A file that is read in pieces; a `Blob` is another, where the browser lets it be read. */
+/**
+ * A file that is read in pieces, each with memory of its own, which is given up when it has been
+ * used; a `Blob` is another, where the browser lets it be read.
+ */
 export interface PieceReader {
   size: number;
   read(begin: number, end: number): Promise<Uint8Array>;
