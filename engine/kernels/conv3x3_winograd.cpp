@@ -40,8 +40,9 @@ using winograd::kRowFloats;
 constexpr std::size_t kPad = 16;
 
 // Tiles transformed at a time: V and M of a block should stay in the second-level cache, while a
-// panel of U, streamed once per block, should serve many tiles.
-constexpr std::size_t kMaxTiles = 96;
+// panel of U, streamed once per block, should serve many tiles: all those of a 28x28 map, whose U
+// is the largest.
+constexpr std::size_t kMaxTiles = 52;
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
@@ -251,16 +252,20 @@ class WinogradConv3x3 final : public Conv3x3 {
   }
 
   /// M = V U for each of the 36 points. U is streamed once; a panel of it stays in the first-level
-  /// cache while all tiles of the block pass.
+  /// cache while all tiles of the block pass, and the next one is fetched meanwhile.
   void multiply(const Blocking& b, std::size_t count, const float* v, const float* u,
                 std::size_t outputs, float* m) const {
     const std::size_t channels = spec_.in_channels;
+    const float* end = u + kPoints * outputs * channels;
     for (std::size_t point = 0; point < kPoints; ++point) {
       for (std::size_t o = 0; o < outputs; o += kTileColumns) {
+        const float* panel = u + (point * outputs + o) * channels;
+        const float* next = panel + kTileColumns * channels;
         kKernels.multiply_panel({.v = v + point * b.v_point,
                                  .v_block = b.v_block,
                                  .tiles = count,
-                                 .panel = u + (point * outputs + o) * channels,
+                                 .panel = panel,
+                                 .next = next < end ? next : nullptr,
                                  .channels = channels,
                                  .m = m + point * b.m_row + o,
                                  .m_tile = b.m_tile});

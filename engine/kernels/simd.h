@@ -38,6 +38,16 @@ inline U32x4 load(const std::uint32_t* p) {
   return v;
 }
 
+/// Brings the line of p into the caches: in wasm, which has no such instruction, by a load of what
+/// nobody waits for.
+inline void prefetch(const float* p) {
+#if defined(__wasm__)
+  (void)*static_cast<const volatile float*>(p);
+#else
+  __builtin_prefetch(p);
+#endif
+}
+
 inline void store(float* p, F32x4 v) { std::memcpy(p, &v, sizeof v); }
 
 inline void store(std::int32_t* p, I32x4 v) { std::memcpy(p, &v, sizeof v); }

@@ -39,6 +39,7 @@ struct PanelProduct {
   std::size_t v_block;  ///< floats from one block of 64 channels to the next
   std::size_t tiles;
   const float* panel;    ///< [channels][8]
+  const float* next;     ///< the panel that comes after it, or null
   std::size_t channels;  ///< at least 1
   float* m;              ///< eight outputs of the first tile
   std::size_t m_tile;    ///< floats from one tile to the next
