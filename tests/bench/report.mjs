@@ -129,16 +129,17 @@ function layerSection({ build, peak_operations_per_second: peak, layers }) {
   const operations = layers.reduce((sum, layer) => sum + layer.operations, 0);
   const cells = (milliseconds, work) => {
     const rate = work / milliseconds / 1e6;
-    return [ms(milliseconds), rate.toFixed(1), `${Math.round((100 * rate * 1e9) / peak)} %`];
+    const share = peak ? `${Math.round((100 * rate * 1e9) / peak)} %` : '';
+    return [ms(milliseconds), rate.toFixed(1), share];
   };
   const all = { layer: 'all', operations };
   all.milliseconds = Object.fromEntries(algorithms.map((name) => [name, total(name)]));
   return [
     `<h2>Convolutions, ${build}, one thread</h2>`,
     paragraph(
-      `The most that this thread multiplies and adds here: ${(peak / 1e9).toFixed(0)} GFLOP/s.` +
-        ' Shares are of that, with the operations of a direct convolution: Winograd needs fewer,' +
-        ' so it can exceed 100 %.',
+      'The most that one thread multiplies and adds with vectors as long as these: ' +
+        `${peak ? (peak / 1e9).toFixed(0) : 'unknown'} GFLOP/s. Shares are of that, with the` +
+        ' operations of a direct convolution: Winograd needs fewer, so it can exceed 100 %.',
     ),
     htmlTable(
       ['layer', ...algorithms.flatMap((name) => [`${name} ms`, 'GFLOP/s', 'of peak'])],
