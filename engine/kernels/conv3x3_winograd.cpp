@@ -14,7 +14,7 @@
 // elementwise products are 36 independent matrix products. A quarter of the multiplications of
 // the direct method, at a relative error of about 1e-6.
 //
-//   input [H, W, C] -> V [36][k-block][tile][64 + pad] -> M [tile][36][O + pad]
+//   input [H, W, C] -> V [36][k-block][tile][64 + pad] -> M [36][tile][O + pad]
 //     -> output [rows, W, O]
 namespace gradcam {
 namespace winograd {
@@ -112,7 +112,7 @@ class WinogradConv3x3 final : public Conv3x3 {
 
   std::size_t workspace_floats(std::size_t height, std::size_t width) const override {
     const Blocking b = blocking(height, width);
-    std::size_t floats = kPoints * b.v_point + b.tiles * b.m_tile + patch_floats();
+    std::size_t floats = kPoints * (b.v_point + b.m_point) + patch_floats();
     if (weights_) floats += u_floats() + simd::kLanes * row_floats(spec_);
     return floats;
   }
@@ -147,7 +147,7 @@ class WinogradConv3x3 final : public Conv3x3 {
     const Blocking b = blocking(height, width);
     float* v = workspace;
     float* m = v + kPoints * b.v_point;
-    float* patch = m + b.tiles * b.m_tile;
+    float* patch = m + kPoints * b.m_point;
     float* own_u = patch + patch_floats();
     for (std::size_t o = 0; o < padded_outputs(spec_); o += b.outputs) {
       const std::size_t outputs = std::min(b.outputs, padded_outputs(spec_) - o);
@@ -179,8 +179,8 @@ class WinogradConv3x3 final : public Conv3x3 {
     std::size_t v_block;  // floats from one block of 64 channels of V to the next
     std::size_t v_point;  // floats from one of the 36 matrices of V to the next
     std::size_t outputs;  // multiplied at a time: all of them, where U is kept
-    std::size_t m_row;    // floats from one of the 36 rows of a tile of M to the next
     std::size_t m_tile;   // floats from one tile of M to the next
+    std::size_t m_point;  // floats from one of the 36 matrices of M to the next
   };
 
   std::size_t u_offset(std::size_t point, std::size_t o, std::size_t c) const {
@@ -201,8 +201,8 @@ class WinogradConv3x3 final : public Conv3x3 {
     b.v_block = b.tiles * kRowFloats;
     b.v_point = (spec_.in_channels + kDepth - 1) / kDepth * b.v_block + kPad;
     b.outputs = weights_ ? slice_outputs(spec_) : padded_outputs(spec_);
-    b.m_row = b.outputs + kPad;
-    b.m_tile = kPoints * b.m_row;
+    b.m_tile = b.outputs + kPad;
+    b.m_point = b.tiles * b.m_tile + kPad;
     return b;
   }
 
@@ -267,7 +267,7 @@ class WinogradConv3x3 final : public Conv3x3 {
                                  .panel = panel,
                                  .next = next < end ? next : nullptr,
                                  .channels = channels,
-                                 .m = m + point * b.m_row + o,
+                                 .m = m + point * b.m_point + o,
                                  .m_tile = b.m_tile});
       }
     }
@@ -281,7 +281,7 @@ class WinogradConv3x3 final : public Conv3x3 {
     const std::size_t step = pool ? 2 : 1;
     const std::size_t pitch = width / step * pixel;
     kKernels.output_tile({.m = m,
-                          .m_row = b.m_row,
+                          .m_point = b.m_point,
                           .bias = bias_.get() + o,
                           .outputs = std::min(b.outputs, pixel - o),
                           .pixel = pixel,

@@ -47,8 +47,8 @@ struct PanelProduct {
 
 /// A tile of M on its way to the 4x4 outputs, or their 2x2 maxima.
 struct OutputTile {
-  const float* m;     ///< [36][m_row]
-  std::size_t m_row;  ///< floats
+  const float* m;       ///< the tile's row of the first of M's 36 matrices
+  std::size_t m_point;  ///< floats from one of the 36 to the next
   const float* bias;
   std::size_t outputs;  ///< channels
   std::size_t pixel;    ///< floats from one pixel of the output to the next
