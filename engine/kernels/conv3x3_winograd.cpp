@@ -8,13 +8,14 @@
 #include "kernels/simd.h"
 #include "kernels/winograd_kernels.h"
 
-// Winograd's minimal filtering F(4x4, 3x3): Lavin and Gray, "Fast Algorithms for Convolutional
-// Neural Networks", 2015 (arXiv 1509.09308). Every 4x4 tile of the output comes from a 6x6 tile d
-// of the input as A^T [ (G g G^T) * (B^T d B) ] A, where * is elementwise; over channels the
-// elementwise products are 36 independent matrix products. A quarter of the multiplications of
-// the direct method, at a relative error of about 1e-6.
+// Winograd's minimal filtering: Lavin and Gray, "Fast Algorithms for Convolutional Neural
+// Networks", 2015 (arXiv 1509.09308). By F(4x4, 3x3) every 4x4 tile of the output comes from a 6x6
+// tile d of the input as A^T [ (G g G^T) * (B^T d B) ] A, where * is elementwise; over channels the
+// elementwise products are 36 independent matrix products, one for each point. That is a quarter
+// of the multiplications of the direct method, at a relative error of about 2e-6. F(6x6, 3x3) has
+// 64 points, a fifth of the multiplications, and about twice the error.
 //
-//   input [H, W, C] -> V [36][k-block][tile][64 + pad] -> M [36][tile][O + pad]
+//   input [H, W, C] -> V [point][k-block][tile][64 + pad] -> M [point][tile][O + pad]
 //     -> output [rows, W, O]
 namespace gradcam {
 namespace winograd {
@@ -23,7 +24,8 @@ namespace {
 // For any processor, and for every browser.
 #include "kernels/winograd_kernels.inc"
 
-constexpr Kernels kPortable = {weight_tile, input_tile, multiply_panel, output_tile};
+constexpr Kernels kPortableF4 = kernels<4>();
+constexpr Kernels kPortableF6 = kernels<6>();
 
 }  // namespace
 }  // namespace winograd
@@ -32,29 +34,29 @@ namespace {
 
 using winograd::kDepth;
 using winograd::Kernels;
-using winograd::kIn;
-using winograd::kOut;
-using winograd::kPoints;
 using winograd::kRowFloats;
 
 constexpr std::size_t kPad = 16;
 
-// Tiles transformed at a time: V and M of a block should stay in the second-level cache, while a
-// panel of U, streamed once per block, should serve many tiles: all those of a 28x28 map, whose U
-// is the largest.
-constexpr std::size_t kMaxTiles = 52;
+// Points of tiles transformed at a time: V and M of a block should stay in the second-level cache,
+// while a panel of U, streamed once per block, should serve many tiles: all those of a 28x28 map,
+// whose U is the largest.
+constexpr std::size_t kMaxPoints = 52 * 36;
 
 constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
-/// One of the three taps g from G g.
-double tap(const double (&u)[kIn], std::size_t index) {
+std::size_t points(const Kernels& kernels) { return (kernels.side + 2) * (kernels.side + 2); }
+
+/// One of the three taps g from u = G g of `kernels.side` + 2 numbers.
+double tap(const Kernels& kernels, const double* u, std::size_t index) {
+  const bool is_large = kernels.side == 6;
   switch (index) {
     case 0:
-      return 4 * u[0];
+      return (is_large ? 1 : 4) * u[0];
     case 1:
-      return 3 * (u[2] - u[1]);
+      return (is_large ? 2.25 : 3) * (u[2] - u[1]);
     default:
-      return u[5];
+      return u[kernels.side + 1];
   }
 }
 
@@ -63,13 +65,13 @@ std::size_t padded_outputs(const Conv3x3Spec& spec) {
   return round_up(spec.out_channels, kTileColumns);
 }
 
-/// Where the weights are transformed on every run: as many floats of U as are made at a time, those
-/// of 64 outputs of 512 channels.
-constexpr std::size_t kSliceFloats = kPoints * 64 * 512;
+/// Where the weights are transformed on every run: outputs times channels of U that are made at a
+/// time.
+constexpr std::size_t kSliceWeights = std::size_t{64} * 512;
 
 /// Output channels, whole panels, that are transformed and multiplied at a time.
 std::size_t slice_outputs(const Conv3x3Spec& spec) {
-  const std::size_t most = kSliceFloats / (kPoints * spec.in_channels);
+  const std::size_t most = kSliceWeights / spec.in_channels;
   return std::clamp(most / kTileColumns * kTileColumns, kTileColumns, padded_outputs(spec));
 }
 
@@ -78,11 +80,10 @@ std::size_t row_floats(const Conv3x3Spec& spec) {
   return round_up(9 * spec.in_channels + simd::kLanes, kPad);
 }
 
-/// Makes the panels of U, [36][count / 8][C][8], of `count` outputs from `first` on; zero where
+/// Makes the panels of U, [point][count / 8][C][8], of `count` outputs from `first` on; zero where
 /// there is no such output. rows: room for four rows of weights.
-template <const Kernels& kKernels>
-void transform_weights(const Conv3x3Spec& spec, const ExpandRow& weights, std::size_t first,
-                       std::size_t count, float* rows, float* u) {
+void transform_weights(const Kernels& kernels, const Conv3x3Spec& spec, const ExpandRow& weights,
+                       std::size_t first, std::size_t count, float* rows, float* u) {
   const std::size_t channels = spec.in_channels;
   for (std::size_t o = 0; o < count; o += simd::kLanes) {
     winograd::WeightTile tile{
@@ -97,22 +98,28 @@ void transform_weights(const Conv3x3Spec& spec, const ExpandRow& weights, std::s
       std::fill(row + floats, row + row_floats(spec), 0.0f);
       tile.rows[lane] = row;
     }
-    kKernels.weight_tile(tile);
+    kernels.weight_tile(tile);
   }
 }
 
 /// Keeps U, or, with `weights`, the weights as they are stored, of which it makes U in slices on
 /// every run: a quarter of the memory or less.
-template <const Kernels& kKernels>
 class WinogradConv3x3 final : public Conv3x3 {
  public:
-  WinogradConv3x3(const Conv3x3Spec& spec, AlignedArray<float> u, ExpandRow weights,
-                  AlignedArray<float> bias)
-      : Conv3x3(spec), u_(std::move(u)), weights_(std::move(weights)), bias_(std::move(bias)) {}
+  WinogradConv3x3(const Kernels& kernels, const Conv3x3Spec& spec, AlignedArray<float> u,
+                  ExpandRow weights, AlignedArray<float> bias)
+      : Conv3x3(spec),
+        kernels_(kernels),
+        side_(kernels.side),
+        tile_(side_ + 2),
+        points_(points(kernels)),
+        u_(std::move(u)),
+        weights_(std::move(weights)),
+        bias_(std::move(bias)) {}
 
   std::size_t workspace_floats(std::size_t height, std::size_t width) const override {
     const Blocking b = blocking(height, width);
-    std::size_t floats = kPoints * (b.v_point + b.m_point) + patch_floats();
+    std::size_t floats = points_ * (b.v_point + b.m_point) + patch_floats();
     if (weights_) floats += u_floats() + simd::kLanes * row_floats(spec_);
     return floats;
   }
@@ -125,16 +132,18 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
     for (std::size_t o = 0; o < spec_.out_channels; ++o) {
       for (std::size_t c = 0; c < spec_.in_channels; ++c) {
-        double rows[3][kIn];  // the taps along y, still transformed along x
-        for (std::size_t x = 0; x < kIn; ++x) {
-          double column[kIn];
-          for (std::size_t y = 0; y < kIn; ++y) column[y] = double{u_[u_offset(y * kIn + x, o, c)]};
-          for (std::size_t y = 0; y < 3; ++y) rows[y][x] = tap(column, y);
+        double rows[3][kMaxTile];  // the taps along y, still transformed along x
+        for (std::size_t x = 0; x < tile_; ++x) {
+          double column[kMaxTile];
+          for (std::size_t y = 0; y < tile_; ++y) {
+            column[y] = double{u_[u_offset(y * tile_ + x, o, c)]};
+          }
+          for (std::size_t y = 0; y < 3; ++y) rows[y][x] = tap(kernels_, column, y);
         }
         float* kernel = weight + o * 9 * spec_.in_channels + c;
         for (std::size_t y = 0; y < 3; ++y) {
           for (std::size_t x = 0; x < 3; ++x) {
-            kernel[(y * 3 + x) * spec_.in_channels] = static_cast<float>(tap(rows[y], x));
+            kernel[(y * 3 + x) * spec_.in_channels] = static_cast<float>(tap(kernels_, rows[y], x));
           }
         }
       }
@@ -146,13 +155,13 @@ class WinogradConv3x3 final : public Conv3x3 {
                         float* workspace, bool pool) const override {
     const Blocking b = blocking(height, width);
     float* v = workspace;
-    float* m = v + kPoints * b.v_point;
-    float* patch = m + kPoints * b.m_point;
+    float* m = v + points_ * b.v_point;
+    float* patch = m + points_ * b.m_point;
     float* own_u = patch + patch_floats();
     for (std::size_t o = 0; o < padded_outputs(spec_); o += b.outputs) {
       const std::size_t outputs = std::min(b.outputs, padded_outputs(spec_) - o);
       if (weights_) {
-        transform_weights<kKernels>(spec_, weights_, o, outputs, own_u + u_floats(), own_u);
+        transform_weights(kernels_, spec_, weights_, o, outputs, own_u + u_floats(), own_u);
       }
       const float* u = weights_ ? own_u : u_.get();
       for (std::size_t first = 0; first < b.total; first += b.tiles) {
@@ -163,13 +172,15 @@ class WinogradConv3x3 final : public Conv3x3 {
         }
         multiply(b, count, v, u, outputs, m);
         for (std::size_t i = 0; i < count; ++i) {
-          output_tile(b, m + i * b.m_tile, width, (first + i) / b.across * kOut,
-                      (first + i) % b.across * kOut, o, pool, output);
+          output_tile(b, m + i * b.m_tile, width, (first + i) / b.across * side_,
+                      (first + i) % b.across * side_, o, pool, output);
         }
       }
     }
     return {};
   }
+
+  static constexpr std::size_t kMaxTile = 8;
 
   struct Blocking {
     std::size_t rows;     // rows of the output, before pooling
@@ -177,10 +188,10 @@ class WinogradConv3x3 final : public Conv3x3 {
     std::size_t total;    // tiles of the map
     std::size_t tiles;    // tiles transformed at a time
     std::size_t v_block;  // floats from one block of 64 channels of V to the next
-    std::size_t v_point;  // floats from one of the 36 matrices of V to the next
+    std::size_t v_point;  // floats from V of one point to that of the next
     std::size_t outputs;  // multiplied at a time: all of them, where U is kept
     std::size_t m_tile;   // floats from one tile of M to the next
-    std::size_t m_point;  // floats from one of the 36 matrices of M to the next
+    std::size_t m_point;  // floats from M of one point to that of the next
   };
 
   std::size_t u_offset(std::size_t point, std::size_t o, std::size_t c) const {
@@ -188,15 +199,16 @@ class WinogradConv3x3 final : public Conv3x3 {
            c * kTileColumns + o % kTileColumns;
   }
 
-  std::size_t u_floats() const { return kPoints * slice_outputs(spec_) * spec_.in_channels; }
-  std::size_t patch_floats() const { return kPoints * round_up(spec_.in_channels, kPad) + kPad; }
+  std::size_t u_floats() const { return points_ * slice_outputs(spec_) * spec_.in_channels; }
+  std::size_t patch_floats() const { return points_ * round_up(spec_.in_channels, kPad) + kPad; }
 
   Blocking blocking(std::size_t height, std::size_t width) const {
     Blocking b;
     b.rows = spec_.output_rows(height);
-    b.across = (width + kOut - 1) / kOut;
-    b.total = b.across * ((b.rows + kOut - 1) / kOut);
-    const std::size_t blocks = (b.total + kMaxTiles - 1) / kMaxTiles;
+    b.across = (width + side_ - 1) / side_;
+    b.total = b.across * ((b.rows + side_ - 1) / side_);
+    const std::size_t most = kMaxPoints / points_;
+    const std::size_t blocks = (b.total + most - 1) / most;
     b.tiles = (b.total + blocks - 1) / blocks;
     b.v_block = b.tiles * kRowFloats;
     b.v_point = (spec_.in_channels + kDepth - 1) / kDepth * b.v_block + kPad;
@@ -213,18 +225,19 @@ class WinogradConv3x3 final : public Conv3x3 {
     for (std::size_t i = 0; i < count; ++i) {
       // The tile's upper left corner is one pixel up and left of its output: in the padding, or in
       // the row above that a strip brings with it.
-      const std::size_t y = (first + i) / b.across * kOut;
-      const std::size_t x = (first + i) % b.across * kOut;
+      const std::size_t y = (first + i) / b.across * side_;
+      const std::size_t x = (first + i) % b.across * side_;
       const std::size_t top = spec_.pad_top;
-      const bool is_inside = y >= top && x > 0 && y + kIn - top <= height && x + kIn - 1 <= width;
+      const bool is_inside =
+          y >= top && x > 0 && y + tile_ - top <= height && x + tile_ - 1 <= width;
       const float* source = patch;
       if (is_inside) {
         source = input + ((y - top) * width + (x - 1)) * channels;
       } else {
         copy_with_zeros(input, height, width, y, x, patch);
       }
-      kKernels.input_tile({.source = source,
-                           .row = (is_inside ? width : kIn) * channels,
+      kernels_.input_tile({.source = source,
+                           .row = (is_inside ? width : tile_) * channels,
                            .channels = channels,
                            .v = v + i * kRowFloats,
                            .v_point = b.v_point,
@@ -232,12 +245,12 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
   }
 
-  /// The 6x6 tile around output pixel (y, x), zero where it leaves the map.
+  /// The tile of the input for the outputs at (y, x), zero where it leaves the map.
   void copy_with_zeros(const float* input, std::size_t height, std::size_t width, std::size_t y,
                        std::size_t x, float* patch) const {
     const std::size_t channels = spec_.in_channels;
-    for (std::size_t dy = 0; dy < kIn; ++dy) {
-      for (std::size_t dx = 0; dx < kIn; ++dx) {
+    for (std::size_t dy = 0; dy < tile_; ++dy) {
+      for (std::size_t dx = 0; dx < tile_; ++dx) {
         // Unsigned: -1 wraps to a huge coordinate, outside as well.
         const std::size_t iy = y + dy - spec_.pad_top;
         const std::size_t ix = x + dx - 1;
@@ -251,17 +264,17 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
   }
 
-  /// M = V U for each of the 36 points. U is streamed once; a panel of it stays in the first-level
+  /// M = V U for each point. U is streamed once; a panel of it stays in the first-level
   /// cache while all tiles of the block pass, and the next one is fetched meanwhile.
   void multiply(const Blocking& b, std::size_t count, const float* v, const float* u,
                 std::size_t outputs, float* m) const {
     const std::size_t channels = spec_.in_channels;
-    const float* end = u + kPoints * outputs * channels;
-    for (std::size_t point = 0; point < kPoints; ++point) {
+    const float* end = u + points_ * outputs * channels;
+    for (std::size_t point = 0; point < points_; ++point) {
       for (std::size_t o = 0; o < outputs; o += kTileColumns) {
         const float* panel = u + (point * outputs + o) * channels;
         const float* next = panel + kTileColumns * channels;
-        kKernels.multiply_panel({.v = v + point * b.v_point,
+        kernels_.multiply_panel({.v = v + point * b.v_point,
                                  .v_block = b.v_block,
                                  .tiles = count,
                                  .panel = panel,
@@ -273,46 +286,74 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
   }
 
-  /// One tile of M to the 4x4 outputs at (y, x), from channel `o` on, or their 2x2 maxima; what
+  /// One tile of M to the outputs at (y, x), from channel `o` on, or their 2x2 maxima; what
   /// leaves the map is dropped.
   void output_tile(const Blocking& b, const float* m, std::size_t width, std::size_t y,
                    std::size_t x, std::size_t o, bool pool, float* output) const {
     const std::size_t pixel = spec_.out_channels;
     const std::size_t step = pool ? 2 : 1;
     const std::size_t pitch = width / step * pixel;
-    kKernels.output_tile({.m = m,
+    kernels_.output_tile({.m = m,
                           .m_point = b.m_point,
                           .bias = bias_.get() + o,
                           .outputs = std::min(b.outputs, pixel - o),
                           .pixel = pixel,
                           .relu = spec_.relu,
                           .pool = pool,
-                          .rows = std::min(kOut, b.rows - y) / step,
-                          .columns = std::min(kOut, width - x) / step,
+                          .rows = std::min(side_, b.rows - y) / step,
+                          .columns = std::min(side_, width - x) / step,
                           .corner = output + y / step * pitch + x / step * pixel + o,
                           .pitch = pitch});
   }
 
-  AlignedArray<float> u_;     // [36][O / 8][C][8], the transformed weights
+  const Kernels& kernels_;
+  std::size_t side_;          // of a tile of the output
+  std::size_t tile_;          // of one of the input
+  std::size_t points_;        // of a tile, transformed
+  AlignedArray<float> u_;     // [point][O / 8][C][8], the transformed weights
   ExpandRow weights_;         // or those that are not: rows of [3][3][C]
   AlignedArray<float> bias_;  // [O rounded up to 8]
 };
 
-template <const Kernels& kKernels>
-Result<std::unique_ptr<Conv3x3>> make(const Conv3x3Spec& spec, const ExpandRow& weights,
-                                      const float* bias, bool keep_u) {
+/// Larger tiles need fewer multiplications, but more weights, and lose more at the edges of a map:
+/// they pay where the maps are large, as they are where VGG16 has few channels. With very few, the
+/// transforms cost more than the multiplications.
+const Kernels& kernels_for(const Conv3x3Spec& spec, const Kernels& f4, const Kernels& f6) {
+  const bool are_few = spec.in_channels < 64;
+  const bool are_many = spec.out_channels > 128;
+  return are_few || are_many ? f4 : f6;
+}
+
+Result<std::unique_ptr<Conv3x3>> make(const Kernels& kernels, const Conv3x3Spec& spec,
+                                      const ExpandRow& weights, const float* bias, bool keep_u) {
   const std::size_t outputs = padded_outputs(spec);
   GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(outputs));
   std::copy_n(bias, spec.out_channels, biases.get());
   AlignedArray<float> u;
   if (keep_u) {
-    GRADCAM_TRY(u, allocate_array<float>(kPoints * outputs * spec.in_channels));
+    GRADCAM_TRY(u, allocate_array<float>(points(kernels) * outputs * spec.in_channels));
     GRADCAM_TRY(const auto rows, allocate_array<float>(simd::kLanes * row_floats(spec)));
-    transform_weights<kKernels>(spec, weights, 0, outputs, rows.get(), u.get());
+    transform_weights(kernels, spec, weights, 0, outputs, rows.get(), u.get());
   }
-  return std::make_unique<WinogradConv3x3<kKernels>>(
-      spec, std::move(u), keep_u ? ExpandRow() : weights, std::move(biases));
+  return std::make_unique<WinogradConv3x3>(kernels, spec, std::move(u),
+                                           keep_u ? ExpandRow() : weights, std::move(biases));
 }
+
+Result<std::unique_ptr<Conv3x3>> make_portable(const Conv3x3Spec& spec, const ExpandRow& weights,
+                                               const float* bias, bool keep_u) {
+  using winograd::kPortableF4;
+  using winograd::kPortableF6;
+  return make(kernels_for(spec, kPortableF4, kPortableF6), spec, weights, bias, keep_u);
+}
+
+#if defined(__x86_64__)
+Result<std::unique_ptr<Conv3x3>> make_avx2(const Conv3x3Spec& spec, const ExpandRow& weights,
+                                           const float* bias, bool keep_u) {
+  using winograd::kAvx2F4;
+  using winograd::kAvx2F6;
+  return make(kernels_for(spec, kAvx2F4, kAvx2F6), spec, weights, bias, keep_u);
+}
+#endif
 
 /// Rows of weights that lie in memory, for as long as they do.
 ExpandRow rows_of(const Conv3x3Spec& spec, const float* weight) {
@@ -325,23 +366,23 @@ ExpandRow rows_of(const Conv3x3Spec& spec, const float* weight) {
 
 Result<std::unique_ptr<Conv3x3>> make_winograd_conv3x3(const Conv3x3Spec& spec, const float* weight,
                                                        const float* bias) {
-  return make<winograd::kPortable>(spec, rows_of(spec, weight), bias, true);
+  return make_portable(spec, rows_of(spec, weight), bias, true);
 }
 
 #if defined(__x86_64__)
 Result<std::unique_ptr<Conv3x3>> make_winograd_avx2_conv3x3(const Conv3x3Spec& spec,
                                                             const float* weight,
                                                             const float* bias) {
-  return make<winograd::kAvx2>(spec, rows_of(spec, weight), bias, true);
+  return make_avx2(spec, rows_of(spec, weight), bias, true);
 }
 #endif
 
 Result<std::unique_ptr<Conv3x3>> make_lean_conv3x3(const Conv3x3Spec& spec,
                                                    const ExpandRow& weights, const float* bias) {
 #if defined(__x86_64__)
-  if (winograd::has_avx2()) return make<winograd::kAvx2>(spec, weights, bias, false);
+  if (winograd::has_avx2()) return make_avx2(spec, weights, bias, false);
 #endif
-  return make<winograd::kPortable>(spec, weights, bias, false);
+  return make_portable(spec, weights, bias, false);
 }
 
 }  // namespace gradcam

@@ -35,7 +35,8 @@ namespace {
 
 namespace gradcam::winograd {
 
-const Kernels kAvx2 = {weight_tile, input_tile, multiply_panel, output_tile};
+const Kernels kAvx2F4 = kernels<4>();
+const Kernels kAvx2F6 = kernels<6>();
 
 bool has_avx2() {
   __builtin_cpu_init();

@@ -215,22 +215,27 @@ INSTANTIATE_TEST_SUITE_P(Small, ConvSize,
 TEST(Conv3x3, AgreesWithTheDefinitionOnLargerMaps) {
   ConvTester().map(28, 28).channels(3, 33).test();
   ConvTester().map(28, 28).channels(16, 8).test();
-  // More than one block of Winograd's tiles, and a last one that is not full.
+  // More than one block of Winograd's tiles, and a last one that is not full; small tiles for few
+  // channels and for many, large ones in between.
   ConvTester().map(45, 43).channels(5, 9).test();
+  ConvTester().map(45, 43).channels(64, 9).test();
+  ConvTester().map(45, 43).channels(64, 130).test();
+  ConvTester().map(14, 14).channels(130, 130).test();
 }
 
-TEST(Conv3x3, WinogradKeepsItsAccuracyOverManyChannels) {
+/// By every form of Winograd's on a 14x14 map.
+void test_winograd_accuracy(const Conv3x3Spec& spec) {
   constexpr std::size_t kSide = 14;
-  constexpr Conv3x3Spec kSpec{.in_channels = 512, .out_channels = 24};
   Random random(5);
-  ASSERT_OK_AND_ASSIGN(const Tensor x, Tensor::from({kSide, kSide, kSpec.in_channels},
-                                                    random.uniform(kSide * kSide * 512)));
-  const auto weight = random.uniform(kSpec.out_channels * 9 * kSpec.in_channels, 0.03f);
-  const auto bias = random.uniform(kSpec.out_channels);
+  ASSERT_OK_AND_ASSIGN(const Tensor x,
+                       Tensor::from({kSide, kSide, spec.in_channels},
+                                    random.uniform(kSide * kSide * spec.in_channels)));
+  const auto weight = random.uniform(spec.out_channels * 9 * spec.in_channels, 0.03f);
+  const auto bias = random.uniform(spec.out_channels);
   const auto run = [&](ConvAlgorithm algorithm) -> Result<Tensor> {
-    GRADCAM_TRY(const auto conv, make_conv3x3(algorithm, kSpec, weight.data(), bias.data()));
+    GRADCAM_TRY(const auto conv, make_conv3x3(algorithm, spec, weight.data(), bias.data()));
     GRADCAM_TRY(Tensor workspace, Tensor::zeros({conv->workspace_floats(kSide, kSide)}));
-    GRADCAM_TRY(Tensor y, Tensor::zeros({kSide, kSide, kSpec.out_channels}));
+    GRADCAM_TRY(Tensor y, Tensor::zeros({kSide, kSide, spec.out_channels}));
     GRADCAM_CHECK_OK(conv->run(x.data(), kSide, kSide, y.data(), workspace.data()));
     return y;
   };
@@ -241,6 +246,11 @@ TEST(Conv3x3, WinogradKeepsItsAccuracyOverManyChannels) {
     ASSERT_OK_AND_ASSIGN(const Tensor actual, run(algorithm));
     EXPECT_LE(rms_difference(actual.values(), expected.values()), 1e-5 * rms(expected.values()));
   }
+}
+
+TEST(Conv3x3, WinogradKeepsItsAccuracyOverManyChannels) {
+  test_winograd_accuracy({.in_channels = 512, .out_channels = 24});
+  test_winograd_accuracy({.in_channels = 512, .out_channels = 136});
 }
 
 TEST(Conv3x3, RunsAgainOnAnotherSize) {
