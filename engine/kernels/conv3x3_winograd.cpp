@@ -38,6 +38,10 @@ using winograd::kRowFloats;
 
 constexpr std::size_t kPad = 16;
 
+// Floats from a panel of U to the one that is fetched meanwhile: as long before its use as memory
+// takes, and not so long that it has left the first-level cache again.
+constexpr std::size_t kAhead = 8 * kDepth * kTileColumns;
+
 // Points of tiles transformed at a time: V and M of a block should stay in the second-level cache,
 // while a panel of U, streamed once per block, should serve many tiles: all those of a 28x28 map,
 // whose U is the largest.
@@ -47,16 +51,15 @@ constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to -
 
 std::size_t points(const Kernels& kernels) { return (kernels.side + 2) * (kernels.side + 2); }
 
-/// One of the three taps g from u = G g of `kernels.side` + 2 numbers.
-double tap(const Kernels& kernels, const double* u, std::size_t index) {
-  const bool is_large = kernels.side == 6;
+/// One of the three taps g from u = G g, which are side + 2 numbers.
+double tap(std::size_t side, const double* u, std::size_t index) {
   switch (index) {
     case 0:
-      return (is_large ? 1 : 4) * u[0];
+      return side == 6 ? u[0] : 4 * u[0];
     case 1:
-      return (is_large ? 2.25 : 3) * (u[2] - u[1]);
+      return (side == 6 ? 2.25 : 3) * (u[2] - u[1]);
     default:
-      return u[kernels.side + 1];
+      return u[side + 1];
   }
 }
 
@@ -80,17 +83,18 @@ std::size_t row_floats(const Conv3x3Spec& spec) {
   return round_up(9 * spec.in_channels + simd::kLanes, kPad);
 }
 
-/// Makes the panels of U, [point][count / 8][C][8], of `count` outputs from `first` on; zero where
-/// there is no such output. rows: room for four rows of weights.
+/// Makes the panels of U, [point][C / 64][count / 8][64][8], of `count` outputs from `first` on;
+/// zero where there is no such output. rows: room for four rows of weights.
 void transform_weights(const Kernels& kernels, const Conv3x3Spec& spec, const ExpandRow& weights,
                        std::size_t first, std::size_t count, float* rows, float* u) {
   const std::size_t channels = spec.in_channels;
   for (std::size_t o = 0; o < count; o += simd::kLanes) {
-    winograd::WeightTile tile{
-        .rows = {},
-        .channels = channels,
-        .u = u + o / kTileColumns * kTileColumns * channels + o % kTileColumns,
-        .u_point = count * channels};
+    winograd::WeightTile tile{.rows = {},
+                              .channels = channels,
+                              .u = u,
+                              .u_point = count * channels,
+                              .output = o,
+                              .outputs = count};
     for (std::size_t lane = 0; lane < simd::kLanes; ++lane) {
       float* row = rows + lane * row_floats(spec);
       const std::size_t floats = first + o + lane < spec.out_channels ? 9 * channels : 0;
@@ -138,12 +142,12 @@ class WinogradConv3x3 final : public Conv3x3 {
           for (std::size_t y = 0; y < tile_; ++y) {
             column[y] = double{u_[u_offset(y * tile_ + x, o, c)]};
           }
-          for (std::size_t y = 0; y < 3; ++y) rows[y][x] = tap(kernels_, column, y);
+          for (std::size_t y = 0; y < 3; ++y) rows[y][x] = tap(side_, column, y);
         }
         float* kernel = weight + o * 9 * spec_.in_channels + c;
         for (std::size_t y = 0; y < 3; ++y) {
           for (std::size_t x = 0; x < 3; ++x) {
-            kernel[(y * 3 + x) * spec_.in_channels] = static_cast<float>(tap(kernels_, rows[y], x));
+            kernel[(y * 3 + x) * spec_.in_channels] = static_cast<float>(tap(side_, rows[y], x));
           }
         }
       }
@@ -195,8 +199,11 @@ class WinogradConv3x3 final : public Conv3x3 {
   };
 
   std::size_t u_offset(std::size_t point, std::size_t o, std::size_t c) const {
-    return (point * padded_outputs(spec_) + o / kTileColumns * kTileColumns) * spec_.in_channels +
-           c * kTileColumns + o % kTileColumns;
+    const std::size_t outputs = padded_outputs(spec_);
+    const std::size_t block = c / kDepth * kDepth;
+    const std::size_t depth = std::min(kDepth, spec_.in_channels - block);
+    return point * outputs * spec_.in_channels + block * outputs +
+           o / kTileColumns * kTileColumns * depth + (c - block) * kTileColumns + o % kTileColumns;
   }
 
   std::size_t u_floats() const { return points_ * slice_outputs(spec_) * spec_.in_channels; }
@@ -264,24 +271,27 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
   }
 
-  /// M = V U for each point. U is streamed once; a panel of it stays in the first-level
-  /// cache while all tiles of the block pass, and the next one is fetched meanwhile.
+  /// M = V U for each point, 64 channels at a time: so much of V stays in the first-level cache
+  /// while all panels of U pass, which are streamed once.
   void multiply(const Blocking& b, std::size_t count, const float* v, const float* u,
                 std::size_t outputs, float* m) const {
     const std::size_t channels = spec_.in_channels;
     const float* end = u + points_ * outputs * channels;
     for (std::size_t point = 0; point < points_; ++point) {
-      for (std::size_t o = 0; o < outputs; o += kTileColumns) {
-        const float* panel = u + (point * outputs + o) * channels;
-        const float* next = panel + kTileColumns * channels;
-        kernels_.multiply_panel({.v = v + point * b.v_point,
-                                 .v_block = b.v_block,
-                                 .tiles = count,
-                                 .panel = panel,
-                                 .next = next < end ? next : nullptr,
-                                 .channels = channels,
-                                 .m = m + point * b.m_point + o,
-                                 .m_tile = b.m_tile});
+      for (std::size_t c = 0; c < channels; c += kDepth) {
+        const std::size_t depth = std::min(kDepth, channels - c);
+        for (std::size_t o = 0; o < outputs; o += kTileColumns) {
+          kernels_.multiply_panel(
+              {.v = v + point * b.v_point + c / kDepth * b.v_block,
+               .tiles = count,
+               .panel = u,
+               .ahead = u + kAhead + kTileColumns * depth <= end ? u + kAhead : nullptr,
+               .channels = depth,
+               .add = c > 0,
+               .m = m + point * b.m_point + o,
+               .m_tile = b.m_tile});
+          u += kTileColumns * depth;
+        }
       }
     }
   }
@@ -310,7 +320,7 @@ class WinogradConv3x3 final : public Conv3x3 {
   std::size_t side_;          // of a tile of the output
   std::size_t tile_;          // of one of the input
   std::size_t points_;        // of a tile, transformed
-  AlignedArray<float> u_;     // [point][O / 8][C][8], the transformed weights
+  AlignedArray<float> u_;     // [point][C / 64][O / 8][64][8], the transformed weights
   ExpandRow weights_;         // or those that are not: rows of [3][3][C]
   AlignedArray<float> bias_;  // [O rounded up to 8]
 };

@@ -13,12 +13,14 @@ namespace gradcam::winograd {
 inline constexpr std::size_t kDepth = 64;
 inline constexpr std::size_t kRowFloats = kDepth + 4;
 
-/// The weights of four output channels on their way into a panel of U, U = G g G^T.
+/// The weights of four output channels on their way into panels of U, U = G g G^T.
 struct WeightTile {
   const float* rows[4];  ///< [3][3][channels], readable up to 3 floats past the end
   std::size_t channels;
-  float* u;             ///< the four's place in the panel, [channels][8], for the first point
+  float* u;             ///< the first point of U, [block of 64 channels][outputs / 8][channel][8]
   std::size_t u_point;  ///< floats from one point to the next
+  std::size_t output;   ///< the first of the four
+  std::size_t outputs;  ///< of U
 };
 
 /// A tile of the input on its way into V.
@@ -31,14 +33,14 @@ struct InputTile {
   std::size_t v_block;   ///< floats from one block of 64 channels to the next
 };
 
-/// What a point's matrix of V and a panel of that of U make of each other.
+/// What a block of channels of a point's V and a panel of that of U make of each other.
 struct PanelProduct {
-  const float* v;       ///< [tiles][kRowFloats], for every 64 channels once
-  std::size_t v_block;  ///< floats from one block of 64 channels to the next
+  const float* v;  ///< [tiles][kRowFloats]
   std::size_t tiles;
   const float* panel;    ///< [channels][8]
-  const float* next;     ///< the panel that comes after it, or null
-  std::size_t channels;  ///< at least 1
+  const float* ahead;    ///< a panel that comes later, to be fetched meanwhile, or null
+  std::size_t channels;  ///< 1 to 64
+  bool add;              ///< to what is in M already
   float* m;              ///< eight outputs of the first tile
   std::size_t m_tile;    ///< floats from one tile to the next
 };
