@@ -17,6 +17,8 @@
 namespace gradcam::simd {
 
 using F32x4 = float __attribute__((vector_size(16)));
+using F32x2 = float __attribute__((vector_size(8)));
+using F64x2 = double __attribute__((vector_size(16)));
 using I32x4 = std::int32_t __attribute__((vector_size(16)));
 using U32x4 = std::uint32_t __attribute__((vector_size(16)));
 using I16x4 = std::int16_t __attribute__((vector_size(8)));
@@ -30,6 +32,19 @@ inline F32x4 load(const float* p) {
   F32x4 v;
   std::memcpy(&v, p, sizeof v);
   return v;
+}
+
+inline F64x2 load(const double* p) {
+  F64x2 v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+/// Two floats as doubles.
+inline F64x2 load_doubles(const float* p) {
+  F32x2 v;
+  std::memcpy(&v, p, sizeof v);
+  return __builtin_convertvector(v, F64x2);
 }
 
 inline U32x4 load(const std::uint32_t* p) {

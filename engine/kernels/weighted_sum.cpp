@@ -1,6 +1,7 @@
 #include "kernels/weighted_sum.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "kernels/gemm_tile.h"
 #include "kernels/simd.h"
@@ -11,14 +12,18 @@ void weighted_sums(const float* map, std::size_t positions, std::size_t channels
                    const float* weights, double* sums) {
   // Some sums beside each other, as each addition has to wait for the one before it.
   constexpr std::size_t kSums = 8;
+  const std::vector<double> factors(weights, weights + channels);
   for (std::size_t p = 0; p < positions; ++p) {
-    double sum[kSums] = {};
+    simd::F64x2 pairs[kSums / 2] = {};
     std::size_t k = 0;
     for (; k + kSums <= channels; k += kSums) {
-      for (std::size_t i = 0; i < kSums; ++i) sum[i] += double{weights[k + i]} * map[k + i];
+      for (std::size_t i = 0; i < kSums / 2; ++i) {
+        pairs[i] += simd::load(&factors[k + 2 * i]) * simd::load_doubles(map + k + 2 * i);
+      }
     }
-    for (; k < channels; ++k) sum[0] += double{weights[k]} * map[k];
-    sums[p] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    for (; k < channels; ++k) pairs[0][0] += factors[k] * map[k];
+    const simd::F64x2 sum = (pairs[0] + pairs[1]) + (pairs[2] + pairs[3]);
+    sums[p] = sum[0] + sum[1];
     map += channels;
   }
 }
