@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "kernels/gemm_tile.h"
 #include "kernels/packed_matrix.h"
@@ -96,9 +97,15 @@ void multiply_transposed_by_tiles(const PackedMatrix& matrix, const float* y, st
   const std::size_t inputs = matrix.inputs;
   std::fill_n(x, rows * inputs, 0.0f);
   alignas(64) float expanded[kDepth][kColumns];
+  std::vector<float> factors(rows * kDepth);
   for (std::size_t o = 0; o < outputs;) {
     const LiveRows live(y, rows, outputs, o);
     if (live.count == 0) break;
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t k = 0; k < kDepth; ++k) {
+        factors[r * kDepth + k] = k < live.count ? y[r * outputs + live.index[k]] : 0.0f;
+      }
+    }
     for (std::size_t first = 0; first < inputs; first += kColumns) {
       const std::size_t count = std::min(kColumns, inputs - first);
       const float* w[kDepth];
@@ -111,14 +118,8 @@ void multiply_transposed_by_tiles(const PackedMatrix& matrix, const float* y, st
         }
       }
       for_each_tile<kRows>(rows, [&](std::size_t r, std::size_t tile_rows) {
-        float factors[kRows * kDepth] = {};
-        for (std::size_t i = 0; i < tile_rows; ++i) {
-          for (std::size_t k = 0; k < live.count; ++k) {
-            factors[i * kDepth + k] = y[(r + i) * outputs + live.index[k]];
-          }
-        }
         with_tile_rows<kRows>(tile_rows, [&]<std::size_t MR>() {
-          add_rows<MR>(w, count, factors, x + r * inputs + first, inputs);
+          add_rows<MR>(w, count, &factors[r * kDepth], x + r * inputs + first, inputs);
         });
       });
     }
