@@ -15,6 +15,7 @@ namespace {
 /// The last ones are not for every processor.
 constexpr auto kAlgorithms = std::to_array<ConvAlgorithm>({
     ConvAlgorithm::kReference,
+    ConvAlgorithm::kDirect,
 #if defined(GRADCAM_WITH_XNNPACK)
     ConvAlgorithm::kXnnpack,
 #endif
@@ -45,6 +46,8 @@ std::string_view conv_algorithm_name(ConvAlgorithm algorithm) {
   switch (algorithm) {
     case ConvAlgorithm::kReference:
       return "reference";
+    case ConvAlgorithm::kDirect:
+      return "direct";
     case ConvAlgorithm::kXnnpack:
       return "xnnpack";
     case ConvAlgorithm::kWinogradLean:
@@ -77,13 +80,15 @@ Result<ConvAlgorithm> find_conv_algorithm(std::string_view name) {
                                                std::string(name) + "\"; this build has " + known);
 }
 
-ConvAlgorithm default_conv_algorithm([[maybe_unused]] std::size_t in_channels) {
-#if defined(GRADCAM_WITH_XNNPACK) && !defined(__wasm__)
+ConvAlgorithm default_conv_algorithm(std::size_t in_channels) {
   // Below this, Winograd's transforms cost more than its multiplications save.
   constexpr std::size_t kFewChannels = 8;
-  if (in_channels < kFewChannels) return ConvAlgorithm::kXnnpack;
+  if (in_channels >= kFewChannels) return conv_algorithms().back();
+#if defined(GRADCAM_WITH_XNNPACK) && !defined(__wasm__)
+  return ConvAlgorithm::kXnnpack;
+#else
+  return ConvAlgorithm::kDirect;
 #endif
-  return conv_algorithms().back();
 }
 
 Result<std::unique_ptr<Conv3x3>> make_conv3x3(ConvAlgorithm algorithm, const Conv3x3Spec& spec,
@@ -91,6 +96,8 @@ Result<std::unique_ptr<Conv3x3>> make_conv3x3(ConvAlgorithm algorithm, const Con
   switch (algorithm) {
     case ConvAlgorithm::kReference:
       return make_reference_conv3x3(spec, weight, bias);
+    case ConvAlgorithm::kDirect:
+      return make_direct_conv3x3(spec, weight, bias);
     case ConvAlgorithm::kXnnpack:
 #if defined(GRADCAM_WITH_XNNPACK)
       return make_xnnpack_conv3x3(spec, weight, bias);

@@ -70,13 +70,14 @@ class Conv3x3 {
 
 enum class ConvAlgorithm {
   kReference,     ///< plain loops, accumulated in double: what the others are tested against
+  kDirect,        ///< a matrix product with every neighbourhood; in wasm best for few channels
   kXnnpack,       ///< the XNNPACK library, where it is built in; natively best for few channels
   kWinogradLean,  ///< Winograd that transforms its weights on every run: see make_lean_conv3x3
-  kWinograd,      ///< Winograd F(4x4, 3x3) over 4-wide vectors; best everywhere else
+  kWinograd,      ///< Winograd over 4-wide vectors; best everywhere else
   kWinogradAvx2,  ///< the same over 8-wide vectors, where the processor has them
 };
 
-/// "reference", "xnnpack", "winograd_lean", "winograd", "winograd_avx2".
+/// "reference", "direct", "xnnpack", "winograd_lean", "winograd", "winograd_avx2".
 std::string_view conv_algorithm_name(ConvAlgorithm algorithm);
 
 /// The algorithm of that name if this build has it and this processor can run it.

@@ -9,6 +9,8 @@ namespace gradcam {
 
 Result<std::unique_ptr<Conv3x3>> make_reference_conv3x3(const Conv3x3Spec& spec,
                                                         const float* weight, const float* bias);
+Result<std::unique_ptr<Conv3x3>> make_direct_conv3x3(const Conv3x3Spec& spec, const float* weight,
+                                                     const float* bias);
 Result<std::unique_ptr<Conv3x3>> make_winograd_conv3x3(const Conv3x3Spec& spec, const float* weight,
                                                        const float* bias);
 #if defined(__x86_64__)
