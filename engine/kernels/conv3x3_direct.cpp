@@ -16,13 +16,6 @@ namespace {
 
 using simd::F32x4;
 
-constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
-
-/// The output channels of a convolution in whole panels.
-std::size_t padded_outputs(const Conv3x3Spec& spec) {
-  return round_up(spec.out_channels, kTileColumns);
-}
-
 /// Floats from one neighbourhood to the next; they are copied in whole vectors.
 constexpr std::size_t patch_floats(std::size_t channels) {
   return round_up(9 * channels + simd::kLanes - 1, simd::kLanes);
@@ -192,8 +185,9 @@ class DirectConv3x3 final : public Conv3x3 {
 Result<std::unique_ptr<Conv3x3>> make_direct_conv3x3(const Conv3x3Spec& spec, const float* weight,
                                                      const float* bias) {
   const std::size_t depth = 9 * spec.in_channels;
-  GRADCAM_TRY(AlignedArray<float> packed, allocate_array<float>(padded_outputs(spec) * depth));
-  GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(padded_outputs(spec)));
+  GRADCAM_TRY(AlignedArray<float> packed,
+              allocate_array<float>(whole_panels(spec.out_channels) * depth));
+  GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(whole_panels(spec.out_channels)));
   for (std::size_t o = 0; o < spec.out_channels; ++o) {
     float* panel = packed.get() + DirectConv3x3::panel_offset(o, depth);
     for (std::size_t k = 0; k < depth; ++k) panel[k * kTileColumns] = weight[o * depth + k];

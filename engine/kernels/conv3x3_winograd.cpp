@@ -47,8 +47,6 @@ constexpr std::size_t kAhead = 8 * kDepth * kTileColumns;
 // whose U is the largest.
 constexpr std::size_t kMaxPoints = 52 * 36;
 
-constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
-
 std::size_t points(const Kernels& kernels) { return (kernels.side + 2) * (kernels.side + 2); }
 
 /// One of the three taps g from u = G g, which are side + 2 numbers.
@@ -63,11 +61,6 @@ double tap(std::size_t side, const double* u, std::size_t index) {
   }
 }
 
-/// The output channels of a convolution in whole panels.
-std::size_t padded_outputs(const Conv3x3Spec& spec) {
-  return round_up(spec.out_channels, kTileColumns);
-}
-
 /// Where the weights are transformed on every run: outputs times channels of U that are made at a
 /// time.
 constexpr std::size_t kSliceWeights = std::size_t{64} * 512;
@@ -75,7 +68,8 @@ constexpr std::size_t kSliceWeights = std::size_t{64} * 512;
 /// Output channels, whole panels, that are transformed and multiplied at a time.
 std::size_t slice_outputs(const Conv3x3Spec& spec) {
   const std::size_t most = kSliceWeights / spec.in_channels;
-  return std::clamp(most / kTileColumns * kTileColumns, kTileColumns, padded_outputs(spec));
+  return std::clamp(most / kTileColumns * kTileColumns, kTileColumns,
+                    whole_panels(spec.out_channels));
 }
 
 /// Floats of a row of weights, with what may be read past it.
@@ -162,8 +156,8 @@ class WinogradConv3x3 final : public Conv3x3 {
     float* m = v + points_ * b.v_point;
     float* patch = m + points_ * b.m_point;
     float* own_u = patch + patch_floats();
-    for (std::size_t o = 0; o < padded_outputs(spec_); o += b.outputs) {
-      const std::size_t outputs = std::min(b.outputs, padded_outputs(spec_) - o);
+    for (std::size_t o = 0; o < whole_panels(spec_.out_channels); o += b.outputs) {
+      const std::size_t outputs = std::min(b.outputs, whole_panels(spec_.out_channels) - o);
       if (weights_) {
         transform_weights(kernels_, spec_, weights_, o, outputs, own_u + u_floats(), own_u);
       }
@@ -199,7 +193,7 @@ class WinogradConv3x3 final : public Conv3x3 {
   };
 
   std::size_t u_offset(std::size_t point, std::size_t o, std::size_t c) const {
-    const std::size_t outputs = padded_outputs(spec_);
+    const std::size_t outputs = whole_panels(spec_.out_channels);
     const std::size_t block = c / kDepth * kDepth;
     const std::size_t depth = std::min(kDepth, spec_.in_channels - block);
     return point * outputs * spec_.in_channels + block * outputs +
@@ -219,7 +213,7 @@ class WinogradConv3x3 final : public Conv3x3 {
     b.tiles = (b.total + blocks - 1) / blocks;
     b.v_block = b.tiles * kRowFloats;
     b.v_point = (spec_.in_channels + kDepth - 1) / kDepth * b.v_block + kPad;
-    b.outputs = weights_ ? slice_outputs(spec_) : padded_outputs(spec_);
+    b.outputs = weights_ ? slice_outputs(spec_) : whole_panels(spec_.out_channels);
     b.m_tile = b.outputs + kPad;
     b.m_point = b.tiles * b.m_tile + kPad;
     return b;
@@ -336,7 +330,7 @@ const Kernels& kernels_for(const Conv3x3Spec& spec, const Kernels& f4, const Ker
 
 Result<std::unique_ptr<Conv3x3>> make(const Kernels& kernels, const Conv3x3Spec& spec,
                                       const ExpandRow& weights, const float* bias, bool keep_u) {
-  const std::size_t outputs = padded_outputs(spec);
+  const std::size_t outputs = whole_panels(spec.out_channels);
   GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(outputs));
   std::copy_n(bias, spec.out_channels, biases.get());
   AlignedArray<float> u;

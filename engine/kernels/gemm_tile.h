@@ -11,6 +11,12 @@ namespace gradcam {
 /// Columns of a tile, and of a packed panel of B.
 inline constexpr std::size_t kTileColumns = 8;
 
+/// The first multiple of `to` from n on.
+constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
+/// So many columns of B, and those that fill up the last panel.
+constexpr std::size_t whole_panels(std::size_t columns) { return round_up(columns, kTileColumns); }
+
 /// Rows of the largest tile: 12 accumulators where multiply-add is one instruction, 10 where the
 /// product needs a register of its own.
 #if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
