@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/conv3x3_implementations.h"
+#include "kernels/simd.h"
 #include "kernels/winograd_kernels.h"
 
 namespace gradcam {
@@ -33,9 +34,8 @@ Result<std::unique_ptr<Conv3x3>> make_lean_copy(const Conv3x3Spec& spec, const f
   GRADCAM_TRY(Tensor copy,
               Tensor::from({spec.out_channels, row}, {weight, spec.out_channels * row}));
   const auto kept = std::make_shared<const Tensor>(std::move(copy));
-  const auto expand = [kept](std::size_t output, std::span<float> values) {
-    std::ranges::copy(kept->values().subspan(output * values.size(), values.size()),
-                      values.begin());
+  const auto expand = [kept](std::size_t output, std::size_t first, std::span<float> values) {
+    simd::copy(kept->data() + output * kept->dim(1) + first, values.size(), values.data());
   };
   return make_lean_conv3x3(spec, expand, bias);
 }

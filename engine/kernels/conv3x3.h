@@ -28,8 +28,10 @@ struct Conv3x3Spec {
   std::size_t output_rows(std::size_t height) const { return height + pad_top + pad_bottom - 2; }
 };
 
-/// Writes row `output` of a matrix W [outputs, inputs], however it is stored, in float32.
-using ExpandRow = std::function<void(std::size_t output, std::span<float> row)>;
+/// Writes numbers of row `output` of a matrix W [outputs, inputs], however it is stored, in
+/// float32: `values.size()` of them from input `first` on.
+using ExpandRow =
+    std::function<void(std::size_t output, std::size_t first, std::span<float> values)>;
 
 /// One convolution with its weights packed for one implementation. Not changed by running.
 class Conv3x3 {

@@ -61,46 +61,59 @@ double tap(std::size_t side, const double* u, std::size_t index) {
   }
 }
 
-/// Where the weights are transformed on every run: outputs times channels of U that are made at a
-/// time.
-constexpr std::size_t kSliceWeights = std::size_t{64} * 512;
+/// Outputs and channels of U, of all points: [point][channels / 64][outputs / 8][64][8].
+struct Panels {
+  std::size_t outputs;  // whole panels
+  std::size_t channels;
 
-/// Output channels, whole panels, that are transformed and multiplied at a time.
-std::size_t slice_outputs(const Conv3x3Spec& spec) {
-  const std::size_t most = kSliceWeights / spec.in_channels;
-  return std::clamp(most / kTileColumns * kTileColumns, kTileColumns,
-                    whole_panels(spec.out_channels));
+  /// Floats from one point to the next.
+  std::size_t point() const { return outputs * channels + kPad; }
+};
+
+Panels all_panels(const Conv3x3Spec& spec) {
+  return {.outputs = whole_panels(spec.out_channels), .channels = spec.in_channels};
 }
 
-/// Floats of a row of weights, with what may be read past it.
-std::size_t row_floats(const Conv3x3Spec& spec) {
-  return round_up(9 * spec.in_channels + simd::kLanes, kPad);
+/// What is made of U at a time where the weights are transformed on every run: all of it, if it is
+/// small enough to be made once and read from a cache for each block of tiles; or as much as stays
+/// in the second-level cache until it is multiplied with one block, beside that block's V and M.
+Panels panels_at_a_time(const Conv3x3Spec& spec) {
+  constexpr std::size_t kSmall = std::size_t{64} * 512;
+  constexpr std::size_t kOutputs = 32;
+  const Panels all = all_panels(spec);
+  if (all.outputs * all.channels <= kSmall) return all;
+  return {.outputs = std::min(all.outputs, kOutputs), .channels = std::min(all.channels, kDepth)};
 }
 
-/// Makes the panels of U, [point][C / 64][count / 8][64][8], of `count` outputs from `first` on;
-/// zero where there is no such output. rows: room for four rows of weights.
+/// Floats that transform_weights needs: the weights of a panel.
+constexpr std::size_t kWeightFloats = kTileColumns * 9 * winograd::kTapFloats;
+
+/// Makes panels of U from output `first_output` and channel `first_channel` on, zero where there is
+/// no such output.
 void transform_weights(const Kernels& kernels, const Conv3x3Spec& spec, const ExpandRow& weights,
-                       std::size_t first, std::size_t count, float* rows, float* u) {
-  const std::size_t channels = spec.in_channels;
-  for (std::size_t o = 0; o < count; o += simd::kLanes) {
-    winograd::WeightTile tile{.rows = {},
-                              .channels = channels,
-                              .u = u,
-                              .u_point = count * channels,
-                              .output = o,
-                              .outputs = count};
-    for (std::size_t lane = 0; lane < simd::kLanes; ++lane) {
-      float* row = rows + lane * row_floats(spec);
-      const std::size_t floats = first + o + lane < spec.out_channels ? 9 * channels : 0;
-      if (floats > 0) weights(first + o + lane, {row, floats});
-      std::fill(row + floats, row + row_floats(spec), 0.0f);
-      tile.rows[lane] = row;
+                       std::size_t first_output, std::size_t first_channel, const Panels& panels,
+                       float* g, float* u) {
+  for (std::size_t c = 0; c < panels.channels; c += kDepth) {
+    const std::size_t depth = std::min(kDepth, panels.channels - c);
+    for (std::size_t o = 0; o < panels.outputs; o += kTileColumns) {
+      for (std::size_t row = 0; row < kTileColumns * 9; ++row) {
+        const std::size_t output = first_output + o + row / 9;
+        const std::span<float> taps(g + row * winograd::kTapFloats, depth);
+        if (output < spec.out_channels) {
+          weights(output, row % 9 * spec.in_channels + first_channel + c, taps);
+        } else {
+          std::ranges::fill(taps, 0.0f);
+        }
+      }
+      kernels.weight_tile({.g = g,
+                           .channels = depth,
+                           .panel = u + c * panels.outputs + o * depth,
+                           .u_point = panels.point()});
     }
-    kernels.weight_tile(tile);
   }
 }
 
-/// Keeps U, or, with `weights`, the weights as they are stored, of which it makes U in slices on
+/// Keeps U, or, with `weights`, the weights as they are stored, of which it makes U bit by bit on
 /// every run: a quarter of the memory or less.
 class WinogradConv3x3 final : public Conv3x3 {
  public:
@@ -111,6 +124,7 @@ class WinogradConv3x3 final : public Conv3x3 {
         side_(kernels.side),
         tile_(side_ + 2),
         points_(points(kernels)),
+        panels_(weights ? panels_at_a_time(spec) : all_panels(spec)),
         u_(std::move(u)),
         weights_(std::move(weights)),
         bias_(std::move(bias)) {}
@@ -118,14 +132,14 @@ class WinogradConv3x3 final : public Conv3x3 {
   std::size_t workspace_floats(std::size_t height, std::size_t width) const override {
     const Blocking b = blocking(height, width);
     std::size_t floats = points_ * (b.v_point + b.m_point) + patch_floats();
-    if (weights_) floats += u_floats() + simd::kLanes * row_floats(spec_);
+    if (weights_) floats += points_ * panels_.point() + kWeightFloats;
     return floats;
   }
 
   void unpack(float* weight) const override {
     if (weights_) {
       const std::size_t row = 9 * spec_.in_channels;
-      for (std::size_t o = 0; o < spec_.out_channels; ++o) weights_(o, {weight + o * row, row});
+      for (std::size_t o = 0; o < spec_.out_channels; ++o) weights_(o, 0, {weight + o * row, row});
       return;
     }
     for (std::size_t o = 0; o < spec_.out_channels; ++o) {
@@ -156,19 +170,21 @@ class WinogradConv3x3 final : public Conv3x3 {
     float* m = v + points_ * b.v_point;
     float* patch = m + points_ * b.m_point;
     float* own_u = patch + patch_floats();
-    for (std::size_t o = 0; o < whole_panels(spec_.out_channels); o += b.outputs) {
-      const std::size_t outputs = std::min(b.outputs, whole_panels(spec_.out_channels) - o);
-      if (weights_) {
-        transform_weights(kernels_, spec_, weights_, o, outputs, own_u + u_floats(), own_u);
-      }
-      const float* u = weights_ ? own_u : u_.get();
-      for (std::size_t first = 0; first < b.total; first += b.tiles) {
-        const std::size_t count = std::min(b.tiles, b.total - first);
-        // V of the only block serves all slices.
-        if (o == 0 || b.tiles < b.total) {
-          transform_inputs(input, height, width, b, first, count, v, patch);
+    float* g = own_u + points_ * panels_.point();
+    const float* u = weights_ ? own_u : u_.get();
+    const Panels all = all_panels(spec_);
+    const bool is_whole = panels_.point() == all.point();
+    if (weights_ && is_whole) transform_weights(kernels_, spec_, weights_, 0, 0, all, g, own_u);
+    for (std::size_t first = 0; first < b.total; first += b.tiles) {
+      const std::size_t count = std::min(b.tiles, b.total - first);
+      transform_inputs(input, height, width, b, first, count, v, patch);
+      for (std::size_t o = 0; o < all.outputs; o += panels_.outputs) {
+        for (std::size_t c = 0; c < all.channels; c += panels_.channels) {
+          const Panels panels = {.outputs = std::min(panels_.outputs, all.outputs - o),
+                                 .channels = std::min(panels_.channels, all.channels - c)};
+          if (!is_whole) transform_weights(kernels_, spec_, weights_, o, c, panels, g, own_u);
+          multiply(b, count, v, c, panels, u, m);
         }
-        multiply(b, count, v, u, outputs, m);
         for (std::size_t i = 0; i < count; ++i) {
           output_tile(b, m + i * b.m_tile, width, (first + i) / b.across * side_,
                       (first + i) % b.across * side_, o, pool, output);
@@ -187,20 +203,18 @@ class WinogradConv3x3 final : public Conv3x3 {
     std::size_t tiles;    // tiles transformed at a time
     std::size_t v_block;  // floats from one block of 64 channels of V to the next
     std::size_t v_point;  // floats from V of one point to that of the next
-    std::size_t outputs;  // multiplied at a time: all of them, where U is kept
     std::size_t m_tile;   // floats from one tile of M to the next
     std::size_t m_point;  // floats from M of one point to that of the next
   };
 
   std::size_t u_offset(std::size_t point, std::size_t o, std::size_t c) const {
-    const std::size_t outputs = whole_panels(spec_.out_channels);
+    const Panels all = all_panels(spec_);
     const std::size_t block = c / kDepth * kDepth;
-    const std::size_t depth = std::min(kDepth, spec_.in_channels - block);
-    return point * outputs * spec_.in_channels + block * outputs +
-           o / kTileColumns * kTileColumns * depth + (c - block) * kTileColumns + o % kTileColumns;
+    const std::size_t depth = std::min(kDepth, all.channels - block);
+    return point * all.point() + block * all.outputs + o / kTileColumns * kTileColumns * depth +
+           (c - block) * kTileColumns + o % kTileColumns;
   }
 
-  std::size_t u_floats() const { return points_ * slice_outputs(spec_) * spec_.in_channels; }
   std::size_t patch_floats() const { return points_ * round_up(spec_.in_channels, kPad) + kPad; }
 
   Blocking blocking(std::size_t height, std::size_t width) const {
@@ -213,8 +227,7 @@ class WinogradConv3x3 final : public Conv3x3 {
     b.tiles = (b.total + blocks - 1) / blocks;
     b.v_block = b.tiles * kRowFloats;
     b.v_point = (spec_.in_channels + kDepth - 1) / kDepth * b.v_block + kPad;
-    b.outputs = weights_ ? slice_outputs(spec_) : whole_panels(spec_.out_channels);
-    b.m_tile = b.outputs + kPad;
+    b.m_tile = panels_.outputs + kPad;
     b.m_point = b.tiles * b.m_tile + kPad;
     return b;
   }
@@ -265,26 +278,26 @@ class WinogradConv3x3 final : public Conv3x3 {
     }
   }
 
-  /// M = V U for each point, 64 channels at a time: so much of V stays in the first-level cache
-  /// while all panels of U pass, which are streamed once.
-  void multiply(const Blocking& b, std::size_t count, const float* v, const float* u,
-                std::size_t outputs, float* m) const {
-    const std::size_t channels = spec_.in_channels;
-    const float* end = u + points_ * outputs * channels;
+  /// M = V U for each point, over the channels of these panels, from `first` on; 64 at a time: so
+  /// much of V stays in the first-level cache while all panels of U pass, which are streamed once.
+  void multiply(const Blocking& b, std::size_t count, const float* v, std::size_t first,
+                const Panels& panels, const float* u, float* m) const {
+    const float* end = u + points_ * panels.point();
     for (std::size_t point = 0; point < points_; ++point) {
-      for (std::size_t c = 0; c < channels; c += kDepth) {
-        const std::size_t depth = std::min(kDepth, channels - c);
-        for (std::size_t o = 0; o < outputs; o += kTileColumns) {
+      const float* panel = u + point * panels.point();
+      for (std::size_t c = 0; c < panels.channels; c += kDepth) {
+        const std::size_t depth = std::min(kDepth, panels.channels - c);
+        for (std::size_t o = 0; o < panels.outputs; o += kTileColumns) {
           kernels_.multiply_panel(
-              {.v = v + point * b.v_point + c / kDepth * b.v_block,
+              {.v = v + point * b.v_point + (first + c) / kDepth * b.v_block,
                .tiles = count,
-               .panel = u,
-               .ahead = u + kAhead + kTileColumns * depth <= end ? u + kAhead : nullptr,
+               .panel = panel,
+               .ahead = panel + kAhead + kTileColumns * depth <= end ? panel + kAhead : nullptr,
                .channels = depth,
-               .add = c > 0,
+               .add = first + c > 0,
                .m = m + point * b.m_point + o,
                .m_tile = b.m_tile});
-          u += kTileColumns * depth;
+          panel += kTileColumns * depth;
         }
       }
     }
@@ -300,7 +313,7 @@ class WinogradConv3x3 final : public Conv3x3 {
     kernels_.output_tile({.m = m,
                           .m_point = b.m_point,
                           .bias = bias_.get() + o,
-                          .outputs = std::min(b.outputs, pixel - o),
+                          .outputs = std::min(panels_.outputs, pixel - o),
                           .pixel = pixel,
                           .relu = spec_.relu,
                           .pool = pool,
@@ -314,7 +327,8 @@ class WinogradConv3x3 final : public Conv3x3 {
   std::size_t side_;          // of a tile of the output
   std::size_t tile_;          // of one of the input
   std::size_t points_;        // of a tile, transformed
-  AlignedArray<float> u_;     // [point][C / 64][O / 8][64][8], the transformed weights
+  Panels panels_;             // multiplied at a time
+  AlignedArray<float> u_;     // the transformed weights, all panels
   ExpandRow weights_;         // or those that are not: rows of [3][3][C]
   AlignedArray<float> bias_;  // [O rounded up to 8]
 };
@@ -330,14 +344,14 @@ const Kernels& kernels_for(const Conv3x3Spec& spec, const Kernels& f4, const Ker
 
 Result<std::unique_ptr<Conv3x3>> make(const Kernels& kernels, const Conv3x3Spec& spec,
                                       const ExpandRow& weights, const float* bias, bool keep_u) {
-  const std::size_t outputs = whole_panels(spec.out_channels);
-  GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(outputs));
+  const Panels all = all_panels(spec);
+  GRADCAM_TRY(AlignedArray<float> biases, allocate_array<float>(all.outputs));
   std::copy_n(bias, spec.out_channels, biases.get());
   AlignedArray<float> u;
   if (keep_u) {
-    GRADCAM_TRY(u, allocate_array<float>(points(kernels) * outputs * spec.in_channels));
-    GRADCAM_TRY(const auto rows, allocate_array<float>(simd::kLanes * row_floats(spec)));
-    transform_weights(kernels, spec, weights, 0, outputs, rows.get(), u.get());
+    GRADCAM_TRY(u, allocate_array<float>(points(kernels) * all.point()));
+    GRADCAM_TRY(const auto g, allocate_array<float>(kWeightFloats));
+    transform_weights(kernels, spec, weights, 0, 0, all, g.get(), u.get());
   }
   return std::make_unique<WinogradConv3x3>(kernels, spec, std::move(u),
                                            keep_u ? ExpandRow() : weights, std::move(biases));
@@ -361,8 +375,9 @@ Result<std::unique_ptr<Conv3x3>> make_avx2(const Conv3x3Spec& spec, const Expand
 
 /// Rows of weights that lie in memory, for as long as they do.
 ExpandRow rows_of(const Conv3x3Spec& spec, const float* weight) {
-  return [weight, size = 9 * spec.in_channels](std::size_t output, std::span<float> row) {
-    std::copy_n(weight + output * size, size, row.begin());
+  return [weight, size = 9 * spec.in_channels](std::size_t output, std::size_t first,
+                                               std::span<float> values) {
+    simd::copy(weight + output * size + first, values.size(), values.data());
   };
 }
 

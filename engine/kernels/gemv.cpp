@@ -164,16 +164,7 @@ void expand_int4_columns(const PackedMatrix& matrix, std::size_t row, std::size_
                          std::size_t count, float* out) {
   const auto* w = static_cast<const std::uint8_t*>(matrix.values) + row * matrix.inputs / 2;
   const std::size_t groups = (matrix.inputs + matrix.group - 1) / matrix.group;
-  const float* scale = matrix.scale + row * groups;
-  const std::size_t end = first + count;
-  for (std::size_t i = first; i < end;) {
-    const std::size_t next = std::min(end, (i / matrix.group + 1) * matrix.group);
-    const F32x4 factor = simd::splat(scale[i / matrix.group]);
-    for (; i < next; i += kInt4Block, out += kInt4Block) {
-      simd::store(out, simd::load_int4<0>(w + i / 2) * factor);
-      simd::store(out + simd::kLanes, simd::load_int4<1>(w + i / 2) * factor);
-    }
-  }
+  expand_int4(w, matrix.scale + row * groups, matrix.group, first, count, out);
 }
 
 void multiply(const PackedMatrix& matrix, const float* x, std::size_t outputs, float* y) {
@@ -295,28 +286,36 @@ void gemv_transposed_int4(const std::uint8_t* w, const float* scale, std::size_t
   multiply_transposed(int4_matrix(w, scale, group, inputs), y, rows, outputs, x);
 }
 
-void expand_int8(const std::int8_t* row, float scale, std::size_t inputs, float* out) {
+void expand_int8(const std::int8_t* numbers, float scale, std::size_t count, float* out) {
   const F32x4 factor = simd::splat(scale);
   std::size_t i = 0;
-  for (; i + simd::kLanes <= inputs; i += simd::kLanes) {
-    simd::store(out + i, simd::load_int8(row + i) * factor);
+  for (; i + simd::kLanes <= count; i += simd::kLanes) {
+    simd::store(out + i, simd::load_int8(numbers + i) * factor);
   }
   GRADCAM_SHORT_LOOP
-  for (; i < inputs; ++i) out[i] = static_cast<float>(row[i]) * scale;
+  for (; i < count; ++i) out[i] = static_cast<float>(numbers[i]) * scale;
 }
 
-void expand_f16(const Float16* row, std::size_t inputs, float* out) {
+void expand_f16(const Float16* numbers, std::size_t count, float* out) {
   std::size_t i = 0;
-  for (; i + simd::kLanes <= inputs; i += simd::kLanes) {
-    simd::store(out + i, simd::load_float16(row + i));
+  for (; i + simd::kLanes <= count; i += simd::kLanes) {
+    simd::store(out + i, simd::load_float16(numbers + i));
   }
   GRADCAM_SHORT_LOOP
-  for (; i < inputs; ++i) out[i] = f16_to_f32(row[i]);
+  for (; i < count; ++i) out[i] = f16_to_f32(numbers[i]);
 }
 
-void expand_int4(const std::uint8_t* row, const float* scale, std::size_t group, std::size_t inputs,
-                 float* out) {
-  expand_int4_columns(int4_matrix(row, scale, group, inputs), 0, 0, inputs, out);
+void expand_int4(const std::uint8_t* row, const float* scale, std::size_t group, std::size_t first,
+                 std::size_t count, float* out) {
+  const std::size_t end = first + count;
+  for (std::size_t i = first; i < end;) {
+    const std::size_t next = std::min(end, (i / group + 1) * group);
+    const F32x4 factor = simd::splat(scale[i / group]);
+    for (; i < next; i += kInt4Block, out += kInt4Block) {
+      simd::store(out, simd::load_int4<0>(row + i / 2) * factor);
+      simd::store(out + simd::kLanes, simd::load_int4<1>(row + i / 2) * factor);
+    }
+  }
 }
 
 namespace reference {

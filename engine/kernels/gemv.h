@@ -44,11 +44,12 @@ void gemv_transposed_int4(const std::uint8_t* w, const float* scale, std::size_t
                           const float* y, std::size_t rows, std::size_t outputs, std::size_t inputs,
                           float* x);
 
-/// A row of float16, int8 or int4 in float32.
-void expand_int8(const std::int8_t* row, float scale, std::size_t inputs, float* out);
-void expand_f16(const Float16* row, std::size_t inputs, float* out);
-void expand_int4(const std::uint8_t* row, const float* scale, std::size_t group, std::size_t inputs,
-                 float* out);
+/// `count` numbers of a row of float16, int8 or int4 in float32; of int4 those from `first` on,
+/// both multiples of kInt4Block.
+void expand_int8(const std::int8_t* numbers, float scale, std::size_t count, float* out);
+void expand_f16(const Float16* numbers, std::size_t count, float* out);
+void expand_int4(const std::uint8_t* row, const float* scale, std::size_t group, std::size_t first,
+                 std::size_t count, float* out);
 
 namespace reference {
 

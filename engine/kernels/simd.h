@@ -67,6 +67,20 @@ inline void store(float* p, F32x4 v) { std::memcpy(p, &v, sizeof v); }
 
 inline void store(std::int32_t* p, I32x4 v) { std::memcpy(p, &v, sizeof v); }
 
+/// Copies a few dozen floats, by a loop that compilers do not take for memcpy: a call of that costs
+/// browsers more than the copying.
+inline void copy(const float* from, std::size_t count, float* to) {
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    store(to + i, load(from + i));
+    asm volatile("");
+  }
+  for (; i < count; ++i) {
+    to[i] = from[i];
+    asm volatile("");
+  }
+}
+
 inline F32x4 splat(float x) { return F32x4{x, x, x, x}; }
 /// Of words alone: other numbers become floats.
 template <std::same_as<std::uint32_t> Word>

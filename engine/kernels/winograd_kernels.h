@@ -12,15 +12,14 @@ namespace gradcam::winograd {
 // compiler puts into the loads. The pads keep rows of equal index out of one another's cache sets.
 inline constexpr std::size_t kDepth = 64;
 inline constexpr std::size_t kRowFloats = kDepth + 4;
+inline constexpr std::size_t kTapFloats = kDepth + 4;
 
-/// The weights of four output channels on their way into panels of U, U = G g G^T.
+/// Some channels of the weights of eight outputs on their way into a panel of U, U = G g G^T.
 struct WeightTile {
-  const float* rows[4];  ///< [3][3][channels], readable up to 3 floats past the end
-  std::size_t channels;
-  float* u;             ///< the first point of U, [block of 64 channels][outputs / 8][channel][8]
-  std::size_t u_point;  ///< floats from one point to the next
-  std::size_t output;   ///< the first of the four
-  std::size_t outputs;  ///< of U
+  const float* g;        ///< [8 outputs][3][3][kTapFloats]
+  std::size_t channels;  ///< 1 to 64
+  float* panel;          ///< [channels][8], of the first point
+  std::size_t u_point;   ///< floats from one point to the next
 };
 
 /// A tile of the input on its way into V.

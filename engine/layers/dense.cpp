@@ -10,6 +10,7 @@
 
 #include "kernels/gemv.h"
 #include "kernels/sign_changes.h"
+#include "kernels/simd.h"
 #include "kernels/weighted_sum.h"
 #include "tensor/int4.h"
 
@@ -230,24 +231,25 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
   return result;
 }
 
-void Dense::expand_row(std::size_t output, std::span<float> row) const {
-  const std::size_t first = output * inputs();
+void Dense::expand(std::size_t output, std::size_t first, std::span<float> values) const {
+  const std::size_t at = output * inputs() + first;
   if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
-    expand_int8(int8->values.get() + first, int8->scale.data()[output], row.size(), row.data());
+    expand_int8(int8->values.get() + at, int8->scale.data()[output], values.size(), values.data());
   } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
-    expand_int4(int4->values.get() + first / 2, int4->scale.data() + output * int4->scale.dim(1),
-                int4->group, inputs(), row.data());
+    expand_int4(int4->values.get() + output * inputs() / 2,
+                int4->scale.data() + output * int4->scale.dim(1), int4->group, first, values.size(),
+                values.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
-    expand_f16(float16->values.get() + first, inputs(), row.data());
+    expand_f16(float16->values.get() + at, values.size(), values.data());
   } else {
-    std::ranges::copy(std::get<Tensor>(weight_).values().subspan(first, row.size()), row.begin());
+    simd::copy(std::get<Tensor>(weight_).data() + at, values.size(), values.data());
   }
 }
 
 const float* Dense::rows(std::size_t first, std::size_t count, std::span<float> buffer) const {
   if (const auto* plain = std::get_if<Tensor>(&weight_)) return plain->data() + first * inputs();
   for (std::size_t r = 0; r < count; ++r) {
-    expand_row(first + r, buffer.subspan(r * inputs(), inputs()));
+    expand(first + r, 0, buffer.subspan(r * inputs(), inputs()));
   }
   return buffer.data();
 }
@@ -255,7 +257,7 @@ const float* Dense::rows(std::size_t first, std::size_t count, std::span<float> 
 Result<Tensor> Dense::weight() const {
   GRADCAM_TRY(Tensor result, Tensor::zeros({outputs(), inputs()}));
   for (std::size_t o = 0; o < outputs(); ++o) {
-    expand_row(o, result.values().subspan(o * inputs(), inputs()));
+    expand(o, 0, result.values().subspan(o * inputs(), inputs()));
   }
   return result;
 }
@@ -270,7 +272,7 @@ Result<Dense> Dense::summed_over_positions(std::size_t positions) const {
   GRADCAM_TRY(Tensor sums, Tensor::zeros({outputs(), channels}));
   GRADCAM_TRY(Tensor row, Tensor::zeros({inputs()}));
   for (std::size_t o = 0; o < outputs(); ++o) {
-    expand_row(o, row.values());
+    expand(o, 0, row.values());
     float* sum = sums.data() + o * channels;
     const float* value = row.data();
     for (std::size_t p = 0; p < positions; ++p) {

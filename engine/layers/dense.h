@@ -33,8 +33,9 @@ class Dense {
   std::size_t inputs() const { return inputs_; }
   const Tensor& bias() const { return bias_; }
 
-  /// Writes row `output` of the weights in float32, [inputs].
-  void expand_row(std::size_t output, std::span<float> row) const;
+  /// Writes numbers of row `output` of the weights in float32, `values.size()` of them from input
+  /// `first` on, which is in int4 a multiple of kInt4Block, like their count.
+  void expand(std::size_t output, std::size_t first, std::span<float> values) const;
 
   /// The weights as float32, [outputs, inputs]: a copy.
   Result<Tensor> weight() const;

@@ -271,8 +271,8 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
     GRADCAM_TRY(const Tensor bias, pending.bias.clone());
     GRADCAM_TRY(Dense rows, make_dense(layer, std::move(pending)));
     const auto weights = [kept = std::make_shared<const Dense>(std::move(rows))](
-                             std::size_t output, std::span<float> row) {
-      kept->expand_row(output, row);
+                             std::size_t output, std::size_t first, std::span<float> values) {
+      kept->expand(output, first, values);
     };
     GRADCAM_TRY(conv.kernel, make_lean_conv3x3(conv.spec, weights, bias.data()));
     return {};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,6 +46,12 @@ class ConvTester {
     return *this;
   }
 
+  /// By this algorithm alone.
+  ConvTester& only(ConvAlgorithm algorithm) {
+    only_ = algorithm;
+    return *this;
+  }
+
   /// With and without ReLU and pooling, on the whole map and on strips of it, by every algorithm of
   /// this build.
   void test() {
@@ -59,6 +66,7 @@ class ConvTester {
     bias_ = random.uniform(outputs_);
     convolve();
     for (const ConvAlgorithm algorithm : conv_algorithms()) {
+      if (algorithm != only_.value_or(algorithm)) continue;
       SCOPED_TRACE(conv_algorithm_name(algorithm));
       for (const bool relu : {false, true}) {
         for (const bool pool : {false, true}) {
@@ -182,6 +190,7 @@ class ConvTester {
   std::size_t width_ = 1;
   std::size_t inputs_ = 1;
   std::size_t outputs_ = 1;
+  std::optional<ConvAlgorithm> only_;
   std::vector<float> x_;
   std::vector<float> weight_;
   std::vector<float> bias_;
@@ -221,6 +230,11 @@ TEST(Conv3x3, AgreesWithTheDefinitionOnLargerMaps) {
   ConvTester().map(45, 43).channels(64, 9).test();
   ConvTester().map(45, 43).channels(64, 130).test();
   ConvTester().map(14, 14).channels(130, 130).test();
+}
+
+TEST(Conv3x3, AgreesWithTheDefinitionWhereWeightsAreTransformedBitByBit) {
+  // Two blocks of tiles, and outputs and channels that end within a piece.
+  ConvTester().map(29, 30).channels(130, 260).only(ConvAlgorithm::kWinogradLean).test();
 }
 
 /// By every form of Winograd's on a 14x14 map.
