@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/integer_product.h"
 #include "kernels/packed_matrix.h"
 #include "kernels/simd.h"
 #include "tensor/int4.h"
@@ -249,11 +250,15 @@ void gemv_f16(const Float16* w, const float* x, std::size_t outputs, std::size_t
 
 void gemv_int4(const std::uint8_t* w, const float* scale, std::size_t group, const float* x,
                std::size_t outputs, std::size_t inputs, float* y) {
+  if (integer_product_fits(inputs, group)) {
+    return multiply_int4(w, scale, group, x, outputs, inputs, y);
+  }
   multiply(int4_matrix(w, scale, group, inputs), x, outputs, y);
 }
 
 void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t outputs,
           std::size_t inputs, float* y) {
+  if (integer_product_fits(inputs)) return multiply_int8(w, scale, x, outputs, inputs, y);
   dot_all_rows(w, x, outputs, inputs, y);
   GRADCAM_SHORT_LOOP
   for (std::size_t o = 0; o < outputs; ++o) y[o] *= scale[o];

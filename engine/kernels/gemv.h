@@ -15,7 +15,8 @@
 ///             scale[o * groups + i / group] times, groups = inputs / group rounded up.
 ///             inputs and group are multiples of kInt4Block.
 ///
-/// The weights are read once, as they are, which is what these products cost. `reference` holds the
+/// The weights are read once, as they are, which is what these products cost; those of int4 and
+/// int8 are multiplied by whole numbers where that fits (integer_product.h). `reference` holds the
 /// same in plain loops.
 namespace gradcam {
 

@@ -9,6 +9,7 @@
 namespace gradcam::rounded {
 namespace {
 
+using simd::I16x8;
 using simd::I32x4;
 using simd::U32x4;
 
@@ -33,7 +34,9 @@ void multiply(const Product& product) {
 }
 
 struct Pairs {
-  I32x4 operator()(U32x4 x, U32x4 w, I32x4 c) const { return simd::madd_pairs(x, w, c); }
+  I32x4 operator()(U32x4 x, U32x4 w, I32x4 c) const {
+    return simd::madd_pairs(reinterpret_cast<I16x8>(x), reinterpret_cast<I16x8>(w), c);
+  }
 };
 
 #if defined(__wasm_relaxed_simd__)

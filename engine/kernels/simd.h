@@ -23,7 +23,10 @@ using I32x4 = std::int32_t __attribute__((vector_size(16)));
 using U32x4 = std::uint32_t __attribute__((vector_size(16)));
 using I16x4 = std::int16_t __attribute__((vector_size(8)));
 using U16x4 = std::uint16_t __attribute__((vector_size(8)));
+using I16x8 = std::int16_t __attribute__((vector_size(16)));
 using I8x4 = std::int8_t __attribute__((vector_size(4)));
+using I8x8 = std::int8_t __attribute__((vector_size(8)));
+using U8x8 = std::uint8_t __attribute__((vector_size(8)));
 using U8x4 = std::uint8_t __attribute__((vector_size(4)));
 
 inline constexpr int kLanes = 4;
@@ -95,6 +98,24 @@ inline F32x4 load_int8(const std::int8_t* p) {
   return __builtin_convertvector(v, F32x4);
 }
 
+inline I16x8 load(const std::int16_t* p) {
+  I16x8 v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+/// Eight int8 values, or bytes without a sign, as numbers of 16 bits.
+inline I16x8 load_int8_as_int16(const std::int8_t* p) {
+  I8x8 v;
+  std::memcpy(&v, p, sizeof v);
+  return __builtin_convertvector(v, I16x8);
+}
+inline I16x8 load_uint8_as_int16(const std::uint8_t* p) {
+  U8x8 v;
+  std::memcpy(&v, p, sizeof v);
+  return __builtin_convertvector(v, I16x8);
+}
+
 /// Four finite float16 values as floats, subnormals included (tensor/float16.h).
 inline F32x4 load_float16(const std::uint16_t* p) {
   U16x4 v;
@@ -127,20 +148,17 @@ inline F32x4 madd(F32x4 a, F32x4 b, F32x4 c) {
 #endif
 }
 
-/// c plus, of each word of 32 bits, the products of the two numbers of 16 bits in x and in w.
-inline I32x4 madd_pairs(U32x4 x, U32x4 w, I32x4 c) {
-#if defined(__wasm_simd128__) || defined(__SSE2__)
-  using I16x8 = short __attribute__((vector_size(16)));
-  const auto a = reinterpret_cast<I16x8>(x);
-  const auto b = reinterpret_cast<I16x8>(w);
+/// c plus, in each lane, the products of two numbers of x and of w.
+inline I32x4 madd_pairs(I16x8 x, I16x8 w, I32x4 c) {
 #if defined(__wasm_simd128__)
-  return __builtin_wasm_dot_s_i32x4_i16x8(a, b) + c;
+  return __builtin_wasm_dot_s_i32x4_i16x8(x, w) + c;
+#elif defined(__SSE2__)
+  return __builtin_ia32_pmaddwd128(x, w) + c;
 #else
-  return __builtin_ia32_pmaddwd128(a, b) + c;
-#endif
-#else
-  const auto low = [](U32x4 v) { return reinterpret_cast<I32x4>(v << 16) >> 16; };
-  const auto high = [](U32x4 v) { return reinterpret_cast<I32x4>(v) >> 16; };
+  const auto low = [](I16x8 v) {
+    return reinterpret_cast<I32x4>(reinterpret_cast<U32x4>(v) << 16) >> 16;
+  };
+  const auto high = [](I16x8 v) { return reinterpret_cast<I32x4>(v) >> 16; };
   return low(x) * low(w) + high(x) * high(w) + c;
 #endif
 }

@@ -61,7 +61,7 @@ class GemvTester {
     test_transposed();
     // Rows of int4 are whole blocks, and groups need not divide them.
     if (inputs_ % kInt4Block != 0) return;
-    for (const std::size_t group : {kInt4Block, 3 * kInt4Block, 128 * kInt4Block}) {
+    for (const std::size_t group : {kInt4Block, 3 * kInt4Block, 4 * kInt4Block, 128 * kInt4Block}) {
       test_int4(random, group);
     }
   }
@@ -248,6 +248,46 @@ TEST(Gemv, ReadsEveryFiniteFloat16) {
     float x[8];
     gemv_transposed_f16(w.data() + i, &one, 1, 1, 8, x);
     for (std::size_t k = 0; k < 8; ++k) ASSERT_EQ(x[k], f16_to_f32(w[i + k])) << w[i + k];
+  }
+}
+
+/// y of a matrix of one row whose numbers are all `number`, in int8 and in int4.
+std::vector<float> products_of_constant(int number, const std::vector<float>& x) {
+  const std::vector<std::int8_t> int8(x.size(), static_cast<std::int8_t>(number));
+  std::vector<std::uint8_t> int4(x.size() / 2);
+  for (std::size_t i = 0; i < x.size(); ++i) set_int4(int4.data(), i, number);
+  const float scale = 1;
+  std::vector<float> y(2);
+  gemv(int8.data(), &scale, x.data(), 1, x.size(), y.data());
+  gemv_int4(int4.data(), &scale, x.size(), x.data(), 1, x.size(), y.data() + 1);
+  return y;
+}
+
+TEST(Gemv, TakesTheLargestWholeNumbers) {
+  const std::vector<float> x(8192, 3.0f);
+  const std::vector<float> expected(2, 3.0f * 8192 * -8);
+  EXPECT_EQ(products_of_constant(-8, x), expected);
+  const std::vector<std::int8_t> w(x.size(), -128);
+  const float scale = 1;
+  float y = 0;
+  gemv(w.data(), &scale, x.data(), 1, x.size(), &y);
+  EXPECT_EQ(y, 3.0f * 8192 * -128);
+}
+
+TEST(Gemv, TakesVectorsOfAnySize) {
+  for (const float size : {0.0f, 1e-45f, 1e-30f, 1e30f}) {
+    SCOPED_TRACE(size);
+    const std::vector<float> x(64, size);
+    for (const float y : products_of_constant(5, x))
+      EXPECT_NEAR(y, 320 * size, 3e-6f * 320 * size + 1e-40f);
+  }
+}
+
+TEST(Gemv, PassesOnWhatIsNotANumber) {
+  for (const float bad : {kNaN, std::numeric_limits<float>::infinity()}) {
+    std::vector<float> x(64, 1.0f);
+    x[20] = bad;
+    for (const float y : products_of_constant(5, x)) EXPECT_FALSE(std::isfinite(y)) << bad;
   }
 }
 
