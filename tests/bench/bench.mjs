@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from './bundle.mjs';
+import { emptyPageMemory } from './chromium.mjs';
 import { contenders, expected } from './contenders.mjs';
 import { layerTimes } from './layers.mjs';
 import { methodTimes, overForward } from './methods.mjs';
@@ -194,6 +195,7 @@ const layers = await extra('layers', 'Every convolution with every algorithm', (
 
 const report = {
   date: new Date().toISOString(),
+  empty_page_bytes: await emptyPageMemory(),
   machine,
   rounds,
   runs,

@@ -48,3 +48,16 @@ export async function launchChromium() {
     throw error;
   }
 }
+
+/** Bytes of memory that the renderer of an empty page takes at most, or undefined. */
+export async function emptyPageMemory() {
+  try {
+    const { page, memory, close } = await launchChromium();
+    await page.goto('data:text/html,');
+    const { peak } = memory();
+    await close();
+    return peak;
+  } catch {
+    return undefined; // the contenders that need Chromium will say why
+  }
+}

@@ -27,12 +27,21 @@ export const columns = [
 ];
 
 /** What stands under the table. */
-export function remarks({ date, machine, rounds, runs, contenders, skipped }) {
+export function remarks({
+  date,
+  machine,
+  rounds,
+  runs,
+  contenders,
+  skipped,
+  empty_page_bytes: empty,
+}) {
   const versions = contenders.flatMap(({ version, browser }) => [version, browser]);
   return [
     `Milliseconds: median (min-max) of ${rounds} rounds of ${runs} runs; in a round each contender` +
       ' is started anew, alone, and warmed up. Peak: the resident memory of the largest renderer,' +
-      ' or of the process. Errors are relative to PyTorch in float64.',
+      ` or of the process${empty ? `; an empty page takes ${megabytes(empty)} MB` : ''}. Errors are` +
+      ' relative to PyTorch in float64.',
     ...skipped.map(({ title, place, reason }) => `Left out: ${title} (${place}): ${reason}`),
     `${[...new Set(versions.filter(Boolean))].join(', ')}, node ${machine.node}`,
     `${machine.processor}, ${machine.cores} cores, ${megabytes(machine.memory_bytes)} MB, Linux` +
