@@ -349,8 +349,8 @@ Result<std::unique_ptr<Conv3x3>> make(const Kernels& kernels, const Conv3x3Spec&
   std::copy_n(bias, spec.out_channels, biases.get());
   AlignedArray<float> u;
   if (keep_u) {
-    GRADCAM_TRY(u, allocate_array<float>(points(kernels) * all.point()));
-    GRADCAM_TRY(const auto g, allocate_array<float>(kWeightFloats));
+    GRADCAM_TRY(u, allocate_array<float>(points(kernels) * all.point(), false));
+    GRADCAM_TRY(const auto g, allocate_array<float>(kWeightFloats, false));
     transform_weights(kernels, spec, weights, 0, 0, all, g.get(), u.get());
   }
   return std::make_unique<WinogradConv3x3>(kernels, spec, std::move(u),

@@ -138,13 +138,13 @@ Result<void> Vgg16Loader::allocate(std::size_t layer) {
   }
   const std::size_t elements = shape[0] * row_elements(shape);
   if (!keeps(layer) || (format(layer) == WeightFormat::kFloat && !keeps_float16(layer))) {
-    GRADCAM_TRY(pending.weight, Tensor::zeros({shape[0], row_elements(shape)}));
+    GRADCAM_TRY(pending.weight, Tensor::uninitialized({shape[0], row_elements(shape)}));
   } else if (keeps_float16(layer)) {
-    GRADCAM_TRY(pending.weight_float16, allocate_array<Float16>(elements));
+    GRADCAM_TRY(pending.weight_float16, allocate_array<Float16>(elements, false));
   } else if (format(layer) == WeightFormat::kInt8) {
-    GRADCAM_TRY(pending.weight_int8, allocate_array<std::int8_t>(elements));
+    GRADCAM_TRY(pending.weight_int8, allocate_array<std::int8_t>(elements, false));
   } else {
-    GRADCAM_TRY(pending.weight_int4, allocate_array<std::uint8_t>(elements / 2));
+    GRADCAM_TRY(pending.weight_int4, allocate_array<std::uint8_t>(elements / 2, false));
   }
   return {};
 }
@@ -227,18 +227,12 @@ Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DT
     std::ranges::copy(bytes, pending.weight_int4.get() + row * bytes.size());
     return {};
   }
-  if (keeps_float16(layer)) return read_float16_row(layer, row, bytes);
+  if (keeps_float16(layer)) {
+    return read_float16_row(map_, layer, bytes, scratch_float16_,
+                            {pending.weight_float16.get() + row * elements, elements});
+  }
   const auto target = pending.weight.values().subspan(row * elements, elements);
   return read_float_row(map_, layer, dtype, bytes, scratch_, target);
-}
-
-Result<void> Vgg16Loader::read_float16_row(std::size_t layer, std::size_t row,
-                                           std::span<const std::uint8_t> bytes) {
-  row_.resize(bytes.size() / sizeof(Float16));
-  GRADCAM_CHECK_OK(read_float_row(map_, layer, DType::kF16, bytes, scratch_, row_));
-  std::ranges::transform(row_, pending_[layer].weight_float16.get() + row * row_.size(),
-                         f32_to_f16);
-  return {};
 }
 
 Result<void> Vgg16Loader::pack(std::size_t layer) {

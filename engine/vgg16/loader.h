@@ -95,8 +95,6 @@ class Vgg16Loader {
   Result<void> allocate(std::size_t layer);
   Result<void> read_weight_row(std::size_t layer, std::size_t row, DType dtype,
                                std::span<const std::uint8_t> bytes);
-  Result<void> read_float16_row(std::size_t layer, std::size_t row,
-                                std::span<const std::uint8_t> bytes);
   Result<void> pack(std::size_t layer);
   Result<void> pack_conv(std::size_t layer);
   Result<Dense> make_dense(std::size_t layer, Pending pending) const;
@@ -111,8 +109,8 @@ class Vgg16Loader {
   std::vector<std::size_t> rows_;          // by tensor: how many of its wanted rows have come
   std::vector<std::uint64_t> first_rows_;  // by tensor: a fingerprint of its row 0, or 0
   std::array<Pending, kLayerNames.size()> pending_;
-  std::vector<float> scratch_;  // one row as the file lays it out
-  std::vector<float> row_;      // one row on its way to float16
+  std::vector<float> scratch_;            // one row as the file lays it out
+  std::vector<Float16> scratch_float16_;  // the same of a row that stays float16
   std::array<Vgg16::Conv, kConvLayers> conv_;
   std::array<std::optional<Dense>, 3> dense_;
   bool finished_ = false;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace gradcam {
 namespace {
@@ -76,6 +77,19 @@ Result<void> to_float32(DType dtype, std::span<const std::uint8_t> bytes, std::s
       return fail(ErrorCode::kInvalidArgument,
                   std::string(dtype_name(dtype)) + " values cannot be converted to float32");
   }
+}
+
+Result<void> to_float16(std::span<const std::uint8_t> bytes, std::span<Float16> out) {
+  if (bytes.size() == out.size() * sizeof(Float16)) {
+    Float16 largest = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = load_little_endian<std::uint16_t>(bytes.data(), i);
+      largest = std::max(largest, static_cast<Float16>(out[i] & kFloat16Magnitude));
+    }
+    if (largest < kFloat16Infinity) return {};
+  }
+  std::vector<float> values(out.size());
+  return to_float32(DType::kF16, bytes, values);  // says what is wrong
 }
 
 void oihw_to_ohwi(std::span<const float> in, std::size_t outputs, std::size_t inputs,

@@ -18,6 +18,9 @@ namespace gradcam {
 /// kCorruptModel, naming the position, for a value that is not finite as float32.
 Result<void> to_float32(DType dtype, std::span<const std::uint8_t> bytes, std::span<float> out);
 
+/// The same for a tensor of F16 that stays so.
+Result<void> to_float16(std::span<const std::uint8_t> bytes, std::span<Float16> out);
+
 /// Convolution weights from PyTorch's [outputs, inputs, rows, cols] to [outputs, rows, cols,
 /// inputs].
 void oihw_to_ohwi(std::span<const float> in, std::size_t outputs, std::size_t inputs,

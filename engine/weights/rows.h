@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tensor/float16.h"
 #include "weights/names.h"
 
 namespace gradcam {
@@ -18,5 +19,10 @@ std::size_t row_elements(const Shape& shape);
 Result<void> read_float_row(const WeightMap& map, std::size_t layer, DType dtype,
                             std::span<const std::uint8_t> bytes, std::vector<float>& scratch,
                             std::span<float> out);
+
+/// The same for a file's F16 that stays so.
+Result<void> read_float16_row(const WeightMap& map, std::size_t layer,
+                              std::span<const std::uint8_t> bytes, std::vector<Float16>& scratch,
+                              std::span<Float16> out);
 
 }  // namespace gradcam

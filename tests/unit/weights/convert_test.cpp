@@ -93,6 +93,31 @@ TEST(ToFloat32, RefusesOtherTypesAndWrongSizes) {
   EXPECT_EQ(code_of(DType::kF4, 1), "invalid_argument");
 }
 
+TEST(ToFloat16, KeepsEveryFiniteNumberAsItIs) {
+  std::vector<Float16> all;
+  for (std::uint32_t bits = 0; bits <= 0xffff; ++bits) {
+    if ((bits & kFloat16Magnitude) < kFloat16Infinity) all.push_back(static_cast<Float16>(bits));
+  }
+  std::vector<std::uint8_t> bytes = bytes_of(all);
+  bytes.insert(bytes.begin(), 0);  // so that they are not aligned
+  std::vector<Float16> out(all.size());
+  ASSERT_TRUE(to_float16(std::span(bytes).subspan(1), out));
+  EXPECT_EQ(out, all);
+}
+
+TEST(ToFloat16, RefusesWhatToFloat32Refuses) {
+  std::vector<Float16> out(3);
+  const auto message = [&](const std::vector<std::uint8_t>& bytes) {
+    const auto result = to_float16(bytes, out);
+    return result ? "" : result.error().message;
+  };
+  EXPECT_EQ(message(bytes_of<std::uint16_t>({0, 0xfc00, 0})),
+            "the value at position 1 is not a finite float32");
+  EXPECT_EQ(message(bytes_of<std::uint16_t>({0, 0, 0x7e00})),
+            "the value at position 2 is not a number");
+  EXPECT_EQ(message(std::vector<std::uint8_t>(5)), "5 bytes do not hold 3 values of F16");
+}
+
 // The permutations against PyTorch's are in layouts_test.cpp; here, their formulas.
 TEST(Layouts, MoveEveryElementToItsPlace) {
   constexpr std::size_t kO = 2, kI = 3, kH = 4, kW = 5;
