@@ -56,7 +56,7 @@ function elements(id: string, bytes: Buffer): string {
   let html = '';
   for (let at = 0; at < base64.length; at += PIECE) {
     const piece = base64.slice(at, at + PIECE);
-    html += `<script type="text/plain" data-payload="${id}">${piece}</script>`;
+    html += `<script type="text/plain" data-payload="${id}" data-size="${bytes.length}">${piece}</script>`;
   }
   return html;
 }

@@ -7,8 +7,8 @@ import { signal } from '@preact/signals';
 import { proxy, transfer, wrap, type Remote } from 'comlink';
 import { relaxedSimd, simd } from 'wasm-feature-detect';
 import { Engine, type EngineInfo, type ModelInfo } from '../../wasm/engine';
-import { fromBase64 } from './base64';
 import type { Failure, Outcome, WorkerApi } from './protocol';
+import { payload, payloadSize } from './payload';
 import { lowMemory } from './settings';
 import { TaskQueue } from './task-queue';
 import EngineWorker from './worker?worker&inline';
@@ -44,7 +44,7 @@ export const workers = signal<{ count: number; lost: string[] }>({
 const MAX_WORKERS = 8;
 
 const tasks = new TaskQueue();
-let module: WebAssembly.Module;
+let module: Promise<WebAssembly.Module>;
 let worker: Remote<WorkerApi>;
 let helpers: Worker[] = [];
 
@@ -64,22 +64,24 @@ async function start(): Promise<Network> {
     return failed({ code: 'unsupported_browser', message: NO_SIMD });
   }
   const build = (await relaxedSimd()) ? 'engine-relaxed' : 'engine-simd128';
-  const compiling = gunzip(fromBase64(takePayload(build))).then((bytes) =>
-    WebAssembly.compile(bytes),
-  );
+  module = compile(payload(build));
+  // Workers take their time to start.
   worker = wrap<WorkerApi>(new EngineWorker());
-  module = await compiling;
   const ports = hireHelpers(usualWorkers(lowMemory.value));
-  await documentParsed();
+  const compiled = await module;
   const starting = worker.start(
-    module,
-    takePayload('model'),
+    compiled,
+    await payloadSize('model'),
     transfer(ports, ports),
     lowMemory.value,
     proxy(dismiss),
   );
-  const engine = await Engine.create(module);
+  const engine = await Engine.create(compiled);
   painter.value = { engine, info: engine.about() };
+  // The rest of the page is still being parsed.
+  for await (const bytes of payload('model')) {
+    void worker.takeModel(transfer(bytes, [bytes.buffer]));
+  }
   const outcome = await starting;
   return outcome.ok
     ? { state: 'ready', model: outcome.value }
@@ -143,9 +145,15 @@ function hireHelpers(count: number): MessagePort[] {
     helper.onerror = ({ message }) =>
       void worker.lost(index, message || 'it broke down');
     const { port1, port2 } = new MessageChannel();
-    void wrap<WorkerApi>(helper).serve(module, transfer(port1, [port1]));
+    void serve(helper, port1);
     return port2;
   });
+}
+
+async function serve(helper: Worker, port: MessagePort): Promise<void> {
+  const compiled = await module.catch(() => undefined); // `start` says so
+  if (!compiled) return;
+  await wrap<WorkerApi>(helper).serve(compiled, transfer(port, [port]));
 }
 
 /** A helper is of no more use; the others do its part. */
@@ -165,28 +173,19 @@ function internalFailure(error: unknown): Failure {
   return { code: 'internal', message: `something went wrong: ${reason}` };
 }
 
-/** The texts of inert script elements, which are then dropped to free their memory. */
-function takePayload(name: string): string[] {
-  const elements = document.querySelectorAll(`[data-payload="${name}"]`);
-  if (elements.length === 0) throw new Error(`the page lacks its "${name}"`);
-  return Array.from(elements, (element) => {
-    element.remove();
-    return element.textContent!;
-  });
-}
-
-function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
-  const stream = new Blob([bytes]).stream();
-  return new Response(
-    stream.pipeThrough(new DecompressionStream('gzip')),
-  ).arrayBuffer();
-}
-
-function documentParsed(): Promise<void> {
-  if (document.readyState !== 'loading') return Promise.resolve();
-  return new Promise((resolve) =>
-    document.addEventListener('DOMContentLoaded', () => resolve(), {
-      once: true,
-    }),
-  );
+/** The engine, of which the gzipped file comes in pieces. */
+async function compile(
+  pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): Promise<WebAssembly.Module> {
+  const { readable, writable } = new DecompressionStream('gzip');
+  const writer = writable.getWriter();
+  const write = async () => {
+    for await (const piece of pieces) await writer.write(piece);
+    await writer.close();
+  };
+  const [bytes] = await Promise.all([
+    new Response(readable).arrayBuffer(),
+    write(),
+  ]);
+  return WebAssembly.compile(bytes);
 }

@@ -20,14 +20,12 @@ export async function makeHelperApi(
     });
 
   return {
-    join: (share, ports, model, read) =>
+    join: (share, ports, size, read) =>
       outcome(async () => {
         member?.close();
         // Listens before it has loaded: others may have begun by then.
         member = new Member(engine, ports);
-        const source =
-          typeof model === 'number' ? { size: model, read: read! } : model;
-        await engine.loadModel(source, undefined, share);
+        await engine.loadModel({ size, read }, undefined, share);
         return null;
       }),
     useHead: (head) =>

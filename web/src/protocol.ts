@@ -41,17 +41,20 @@ export interface Answer {
  */
 export interface WorkerApi {
   /**
-   * Starts the engine and loads the model that is in the page, as base64 texts. `helpers` lead to
-   * other workers that divide the network with this one; `lowMemory` is `LoadOptions.lowMemory`
-   * of all models; `onLoss` is told which helper is not there any more, and why.
+   * Starts the engine and loads the model that is in the page, of so many bytes, as `takeModel` is
+   * given them. `helpers` lead to other workers that divide the network with this one; `lowMemory`
+   * is `LoadOptions.lowMemory` of all models; `onLoss` is told which helper is not there any more,
+   * and why.
    */
   start(
     module: WebAssembly.Module,
-    model: string[],
+    modelSize: number,
     helpers: MessagePort[],
     lowMemory: boolean,
     onLoss: (index: number, reason: string) => void,
   ): Promise<Outcome<ModelInfo>>;
+  /** The next bytes of the model that is in the page. */
+  takeModel(bytes: Uint8Array): void;
   /** Makes this worker a helper of the one at the other end of the port. */
   serve(module: WebAssembly.Module, port: MessagePort): Promise<void>;
   /** Takes other helpers in the place of those before. */

@@ -27,19 +27,17 @@ import type { Outcome } from './protocol';
 /** Is told how far something is that takes many forward passes. */
 export type Report = (progress: PassProgress) => unknown;
 
-export type ModelSource = Uint8Array<ArrayBuffer> | PieceReader;
-
 /** What a helper does for the first worker; comlink carries it. */
 export interface HelperApi {
   /**
-   * Loads its share of a model, of which it gets the bytes, or the size and a function that reads
-   * it. `ports` lead to the other members, by their number.
+   * Loads its share of a model, of which it gets the size and a function that reads it. `ports`
+   * lead to the other members, by their number.
    */
   join(
     share: LoadOptions,
     ports: (MessagePort | null)[],
-    model: Uint8Array<ArrayBuffer> | number,
-    read?: PieceReader['read'],
+    size: number,
+    read: PieceReader['read'],
   ): Promise<Outcome<null>>;
   /** `Engine.useHead`. */
   useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
@@ -99,7 +97,7 @@ export class Team {
   /** `LoadOptions.lowMemory`, from the next model on. */
   lowMemory = false;
   private member: Member | undefined;
-  private model: ModelSource | undefined;
+  private model: PieceReader | undefined;
   /** A last layer in the place of the model's own. */
   private head: Uint8Array | undefined;
   private isClassified = false;
@@ -137,23 +135,20 @@ export class Team {
    * load another one.
    */
   load(
-    source: ModelSource,
+    model: PieceReader,
     progress?: (part: number) => void,
   ): Promise<ModelInfo> {
-    this.model = source;
+    this.model = model;
     this.head = undefined;
     let unreadable: unknown;
-    if (!(source instanceof Uint8Array)) {
-      const { size, read } = source;
-      const noteFailure = (error: unknown) => {
-        unreadable ??= error;
-        throw error;
-      };
-      source = {
-        size,
-        read: (begin, end) => read(begin, end).catch(noteFailure),
-      };
-    }
+    const noteFailure = (error: unknown) => {
+      unreadable ??= error;
+      throw error;
+    };
+    const source: PieceReader = {
+      size: model.size,
+      read: (begin, end) => model.read(begin, end).catch(noteFailure),
+    };
     return this.withoutLost(false, async () => {
       this.isClassified = false;
       this.member?.close();
@@ -308,16 +303,12 @@ export class Team {
     helper: Helper,
     member: number,
     ports: (MessagePort | null)[],
-    source: ModelSource,
+    source: PieceReader,
   ): Promise<null> {
     const share = this.share(member);
     const others = ports.filter((port) => port !== null);
     return this.ask(helper, (api) => {
       const own = transfer(ports, others);
-      if (source instanceof Uint8Array) {
-        const copy = source.slice();
-        return api.join(share, own, transfer(copy, [copy.buffer]));
-      }
       const read = async (begin: number, end: number) => {
         const bytes = await source.read(begin, end);
         return transfer(bytes, [bytes.buffer as ArrayBuffer]);

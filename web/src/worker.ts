@@ -13,11 +13,11 @@ import {
   type PieceReader,
   type Pixels,
 } from '../../wasm/engine';
-import { fromBase64 } from './base64';
+import { ArrivingFile } from './arriving';
 import { makeHelperApi } from './helper';
 import { outcome as outcomeOf, reasonOf } from './outcome';
 import type { Answer, Outcome, WorkerApi } from './protocol';
-import { makeHelper, Team, type HelperApi, type ModelSource } from './team';
+import { makeHelper, Team, type HelperApi } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
 const PREVIEW_SIDE = 1280;
@@ -33,7 +33,7 @@ const STEPS_AT_ONCE = 15;
 
 let module: WebAssembly.Module;
 let team: Team;
-let ownModel: ModelSource;
+let ownModel: ArrivingFile;
 /** How many classes the model at work has. */
 let classCount = 0;
 /** Brings back what last worked. */
@@ -42,16 +42,18 @@ let comeBack = async () => {};
 let held: { id: number; info: PhotoInfo } | undefined;
 
 const api: WorkerApi = {
-  start: (compiled, texts, helpers, lowMemory, onLoss) =>
+  start: (compiled, modelSize, helpers, lowMemory, onLoss) =>
     outcome(async () => {
       module = compiled;
+      ownModel = new ArrivingFile(modelSize);
       const engine = await Engine.create(module);
       if (helpers.length === 0) engine.warmUp(); // else a helper does it
       team = new Team(engine, reach(helpers), onLoss);
       team.lowMemory = lowMemory;
-      ownModel = fromBase64(texts);
       return load(ownModel);
     }),
+
+  takeModel: (bytes) => ownModel.take(bytes),
 
   serve: async (compiled, port) => {
     expose(await makeHelperApi(compiled), port);
@@ -217,7 +219,7 @@ function reach(ports: readonly MessagePort[]) {
 
 /** Loads a model; if that fails, the one before it stays. */
 async function load(
-  source: ModelSource,
+  source: PieceReader,
   progress?: (part: number) => void,
 ): Promise<ModelInfo> {
   try {

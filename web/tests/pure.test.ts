@@ -1,26 +1,32 @@
 import { describe, expect, test } from 'vitest';
+import { ArrivingFile } from '../src/arriving';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
 import { parseSettings } from '../src/settings';
 
-describe('base64', () => {
-  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) % 256);
+test.each([0, 1, 2, 3, 1000])('base64 of %d bytes', (count) => {
+  const bytes = Uint8Array.from({ length: count }, (_, i) => (i * 7) % 256);
+  const text = Buffer.from(bytes).toString('base64');
+  expect(fromBase64(text)).toEqual(bytes);
+  expect(decodeByAtob(text)).toEqual(bytes);
+});
 
-  test.each([0, 1, 2, 3, 1000])('of %d bytes, both ways', (count) => {
-    const some = bytes.slice(0, count);
-    const text = Buffer.from(some).toString('base64');
-    expect(fromBase64([text])).toEqual(some);
-    expect(fromBase64([text], decodeByAtob)).toEqual(some);
-  });
-
-  test('in pieces', () => {
-    const text = Buffer.from(bytes).toString('base64');
-    const pieces = [text.slice(0, 400), text.slice(400, 404), text.slice(404)];
-    expect(fromBase64(pieces)).toEqual(bytes);
-    expect(fromBase64([])).toEqual(new Uint8Array());
-  });
+test('a file is read as it arrives', async () => {
+  const file = new ArrivingFile(6);
+  const first = file.read(0, 2);
+  const rest = file.read(1, 6);
+  let isRead = false;
+  void rest.then(() => (isRead = true));
+  file.take(Uint8Array.of(0, 1, 2));
+  expect(await first).toEqual(Uint8Array.of(0, 1));
+  expect(isRead).toBe(false);
+  file.take(Uint8Array.of(3, 4, 5));
+  expect(await rest).toEqual(Uint8Array.of(1, 2, 3, 4, 5));
+  // Each reader may do what it likes with what it got.
+  (await rest).fill(0);
+  expect(await file.read(4, 6)).toEqual(Uint8Array.of(4, 5));
 });
 
 test.each([

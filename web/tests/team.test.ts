@@ -8,6 +8,7 @@ import {
   EngineError,
   type Explanation,
   type PassProgress,
+  type PieceReader,
 } from '../../wasm/engine';
 import { makeHelperApi } from '../src/helper';
 import { Stopped } from '../src/member';
@@ -17,6 +18,7 @@ const repository = new URL('../../', import.meta.url);
 
 let module: WebAssembly.Module;
 let weights: Uint8Array<ArrayBuffer>;
+let model: PieceReader;
 let photo: Uint8Array<ArrayBuffer>;
 /** What an engine without helpers says. */
 let alone: { logits: number[]; maps: Explanation };
@@ -24,11 +26,17 @@ let alone: { logits: number[]; maps: Explanation };
 const read = async (path: string) =>
   Uint8Array.from(await readFile(new URL(path, repository)));
 
+const readerOf = (bytes: Uint8Array): PieceReader => ({
+  size: bytes.length,
+  read: async (begin, end) => bytes.slice(begin, end),
+});
+
 beforeAll(async () => {
   module = await WebAssembly.compile(
     await read('build/wasm-simd/wasm/gradcam.wasm'),
   );
   weights = await read('weights/default.safetensors');
+  model = readerOf(weights);
   photo = await read('tests/browser/photos/portrait.jpg');
   const engine = await Engine.create(module);
   await engine.loadModel(weights);
@@ -109,7 +117,7 @@ async function expectSameAnswer(team: Team) {
 test.each([1, 2, 3, 8])('%i members say what one says', async (members) => {
   const { team, losses } = await makeTeam(members);
   const parts: number[] = [];
-  const info = await team.load(weights, (part) => parts.push(part));
+  const info = await team.load(model, (part) => parts.push(part));
   expect(info.labels.length).toBe(15);
   expect(parts.at(-1)).toBeGreaterThan(0.5);
   team.engine.decode(photo);
@@ -151,7 +159,7 @@ test('a helper that crashes is done without, and its part is done again', async 
           })
         : forward(run);
   });
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   await expectSameAnswer(team);
   await expectSameAnswer(team);
@@ -163,7 +171,7 @@ test('a helper that is gone is done without', async () => {
   const { team, losses } = await makeTeam(2, (api) => {
     api.explain = () => new Promise(() => {});
   });
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   const answer = expectSameAnswer(team);
   setTimeout(() => team.lose(0, 'it was closed'), 1000);
@@ -178,7 +186,7 @@ test('a helper that says nothing any more is done without', async () => {
       api.ping = () => new Promise(() => {}) as unknown as void;
     }
   });
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   try {
@@ -197,7 +205,7 @@ test('a helper that says nothing any more is done without', async () => {
 
 test('what is stopped ends, and the next photo is not disturbed', async () => {
   const { team } = await makeTeam(2);
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   const answer = team.lookAt(() => []);
   let passed = 0;
@@ -213,11 +221,13 @@ test('a model that a helper finds to be corrupt is refused', async () => {
   const { team, losses } = await makeTeam(2);
   const broken = weights.slice();
   broken.fill(0xff, broken.length - 4);
-  const error = await team.load(broken).catch((error: unknown) => error);
+  const error = await team
+    .load(readerOf(broken))
+    .catch((error: unknown) => error);
   expect(error).toBeInstanceOf(EngineError);
   expect((error as EngineError).code).toBe('corrupt_model');
   expect(losses).toEqual([]);
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   await expectSameAnswer(team);
 });
@@ -240,11 +250,11 @@ test.each([1, 3])(
   '%d that take less memory give the same answer',
   async (members) => {
     const { team } = await makeTeam(members);
-    await team.load(weights);
+    await team.load(model);
     const usual = team.engine.heapBytes;
     const { team: small } = await makeTeam(members);
     small.lowMemory = true;
-    await small.load(weights);
+    await small.load(model);
     small.engine.decode(photo);
     await expectSameAnswer(small);
     expect(small.engine.heapBytes).toBeLessThan(usual);
@@ -258,10 +268,10 @@ test.each([1, 3])(
 test('a model that does not come in leaves room for the one before it', async () => {
   const { team } = await makeTeam(1);
   team.lowMemory = true;
-  await team.load(weights);
+  await team.load(model);
   const restore = team.restorer();
   const broken = weights.slice(0, weights.length - 4);
-  await expect(team.load(broken)).rejects.toThrow();
+  await expect(team.load(readerOf(broken))).rejects.toThrow();
   await restore();
   team.engine.decode(photo);
   await expectSameAnswer(team);
@@ -278,7 +288,7 @@ async function engineAlone(): Promise<Engine> {
 
 test.each([2, 3])('%i members make maps by every method', async (members) => {
   const { team } = await makeTeam(members);
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   await expectSameAnswer(team);
   const { methods } = team.engine.about();
@@ -304,7 +314,7 @@ test.each([2, 3])('%i members make maps by every method', async (members) => {
 
 test('the evidence of a map adds up', async () => {
   const { team } = await makeTeam(2);
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   await expectSameAnswer(team);
   const { channels, total, rows, cols } = await team.evidence(2);
@@ -334,7 +344,7 @@ function reporter(team: Team, enough = Infinity) {
 
 test('a slow map says how far it is, and can be stopped', async () => {
   const { team } = await makeTeam(2);
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   const how = { method: 'scorecam', channels: 5 };
   const { explanation } = await team.lookAt(
@@ -374,7 +384,7 @@ test('a helper that is lost amid passes costs no map', async () => {
           })
         : pass(run, from);
   });
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   await expectSameAnswer(team);
   const how = { method: 'scorecam', channels: 3 };
@@ -388,7 +398,7 @@ test('a helper that is lost amid passes costs no map', async () => {
 
 test('a map is measured, beside one that says nothing', async () => {
   const { team } = await makeTeam(2);
-  await team.load(weights);
+  await team.load(model);
   team.engine.decode(photo);
   const { classification, explanation } = await team.lookAt(
     ({ predictions }) => [predictions[0]!.index],

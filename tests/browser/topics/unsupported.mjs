@@ -30,4 +30,16 @@ export function unsupported(lab) {
       assert.match(card.alert, /WebAssembly SIMD/);
     });
   });
+
+  test('a page that was cut short says so', async () => {
+    const path = join(scratch(), 'short.html');
+    const whole = readFileSync(page);
+    writeFileSync(path, whole.subarray(0, whole.length - 1_000_001));
+    const { browser } = lab;
+    await openPage(browser, path);
+    const alert = await browser.evaluate(
+      () => document.querySelector('[role=alert]')?.textContent,
+    );
+    assert.match(alert, /cut short and lacks its model/);
+  });
 }

@@ -21,15 +21,14 @@ export function workers(lab) {
     before(async () => {
       expected = await explain(paths);
       await openPage(lab.browser);
-      // Lets the tests get at the workers that the page starts from here on.
+      // Lets the tests get at the workers that the page starts from here on: helpers.
       await lab.browser.evaluate(() => {
         window.startedWorkers = [];
-        const post = Worker.prototype.postMessage;
-        Worker.prototype.postMessage = function (...message) {
-          if (!window.startedWorkers.includes(this)) {
+        window.Worker = class extends Worker {
+          constructor(...given) {
+            super(...given);
             window.startedWorkers.push(this);
           }
-          return post.apply(this, message);
         };
       });
     });
@@ -84,7 +83,6 @@ export function workers(lab) {
       const { browser } = lab;
       await browser.evaluate(() => (window.startedWorkers.length = 0));
       await setWorkers(3);
-      // The page asks a helper once, and the first worker ever after.
       await browser.evaluate(() => window.startedWorkers[0].terminate());
       await showPhotos(browser, paths);
       await answersAreRight();
