@@ -14,6 +14,13 @@
  */
 
 import type { Exports } from './exports';
+import {
+  pieceReader,
+  piecesOf,
+  readAhead,
+  release,
+  type TensorPlace,
+} from './pieces';
 import type {
   Classification,
   EngineInfo,
@@ -55,9 +62,6 @@ export * from './types';
 /** The first bytes of a safetensors file, which tell how long its header is. */
 const HEADER_LENGTH_BYTES = 8;
 
-/** A tensor is handed over in pieces of about this size. */
-const PIECE_BYTES = 4 << 20;
-
 const SCORE_CAM_CHANNELS = 32;
 
 /** The method and the layer where none are named. */
@@ -67,13 +71,6 @@ export const USUAL_LAYER = 'block5_conv3';
 const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'done'];
 
 const WHOLE: Share = { member: 0, members: 1 };
-
-/** A tensor within a safetensors file; its pieces must be whole rows. */
-interface TensorPlace {
-  begin: number;
-  end: number;
-  row_bytes: number;
-}
 
 export class Engine {
   private constructor(
@@ -694,64 +691,6 @@ function valuesOf({
     );
   }
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-interface Piece {
-  begin: number;
-  end: number;
-}
-
-/** A tensor's pieces; one, without bytes, if the tensor is empty. */
-function piecesOf({ begin, end, row_bytes: row }: TensorPlace): Piece[] {
-  const step = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
-  const pieces: Piece[] = [];
-  let from = begin;
-  do {
-    const to = Math.min(from + step, end);
-    pieces.push({ begin: from, end: to });
-    from = to;
-  } while (from < end);
-  return pieces;
-}
-
-/** Reads one piece after another, each while the one before it is being used. */
-async function* readAhead<P extends Piece>(
-  pieces: readonly P[],
-  read: PieceReader['read'],
-): AsyncGenerator<P & { bytes: Uint8Array }> {
-  let coming: Promise<Uint8Array> | undefined;
-  for (const [i, piece] of pieces.entries()) {
-    const bytes = await (coming ?? read(piece.begin, piece.end));
-    const next = pieces[i + 1];
-    coming = next && read(next.begin, next.end);
-    coming?.catch(() => {}); // it is told when its turn comes
-    yield { ...piece, bytes };
-  }
-}
-
-function pieceReader(source: Blob | Uint8Array | PieceReader): PieceReader {
-  if (source instanceof Uint8Array) {
-    const read = async (begin: number, end: number) =>
-      source.subarray(begin, end);
-    return { size: source.length, read };
-  }
-  if (source instanceof Blob) {
-    const read = async (begin: number, end: number) =>
-      new Uint8Array(await source.slice(begin, end).arrayBuffer());
-    return { size: source.size, read };
-  }
-  return source;
-}
-
-/**
- * Gives up the memory of bytes at once. A browser may let many megabytes come together before it
- * looks for what nobody needs; but what is sent to a port that nobody listens at is gone.
- */
-function release({ buffer }: Uint8Array): void {
-  const { port1, port2 } = new MessageChannel();
-  port2.close();
-  port1.postMessage(null, [buffer as ArrayBuffer]);
-  port1.close();
 }
 
 function outOfMemory(what: string): EngineError {

@@ -1,0 +1,74 @@
+/** Model files in pieces, so that they are never in memory as a whole. */
+
+import type { PieceReader } from './types';
+
+/** A tensor is handed over in pieces of about this size. */
+const PIECE_BYTES = 4 << 20;
+
+/** A tensor within a safetensors file; its pieces must be whole rows. */
+export interface TensorPlace {
+  begin: number;
+  end: number;
+  row_bytes: number;
+}
+
+interface Piece {
+  begin: number;
+  end: number;
+}
+
+/** A tensor's pieces; one, without bytes, if the tensor is empty. */
+export function piecesOf({ begin, end, row_bytes: row }: TensorPlace): Piece[] {
+  const step = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
+  const pieces: Piece[] = [];
+  let from = begin;
+  do {
+    const to = Math.min(from + step, end);
+    pieces.push({ begin: from, end: to });
+    from = to;
+  } while (from < end);
+  return pieces;
+}
+
+/** Reads one piece after another, each while the one before it is being used. */
+export async function* readAhead<P extends Piece>(
+  pieces: readonly P[],
+  read: PieceReader['read'],
+): AsyncGenerator<P & { bytes: Uint8Array }> {
+  let coming: Promise<Uint8Array> | undefined;
+  for (const [i, piece] of pieces.entries()) {
+    const bytes = await (coming ?? read(piece.begin, piece.end));
+    const next = pieces[i + 1];
+    coming = next && read(next.begin, next.end);
+    coming?.catch(() => {}); // it is told when its turn comes
+    yield { ...piece, bytes };
+  }
+}
+
+/** How a file is read that is in memory, in the browser's hands, or elsewhere. */
+export function pieceReader(
+  source: Blob | Uint8Array | PieceReader,
+): PieceReader {
+  if (source instanceof Uint8Array) {
+    const read = async (begin: number, end: number) =>
+      source.subarray(begin, end);
+    return { size: source.length, read };
+  }
+  if (source instanceof Blob) {
+    const read = async (begin: number, end: number) =>
+      new Uint8Array(await source.slice(begin, end).arrayBuffer());
+    return { size: source.size, read };
+  }
+  return source;
+}
+
+/**
+ * Gives up the memory of bytes at once. A browser may let many megabytes come together before it
+ * looks for what nobody needs; but what is sent to a port that nobody listens at is gone.
+ */
+export function release({ buffer }: Uint8Array): void {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  port1.postMessage(null, [buffer as ArrayBuffer]);
+  port1.close();
+}
