@@ -62,7 +62,8 @@ export function contenders({ folder, page, program, cores, runs }) {
     start: () => {
       const photos = new Array(runs).fill(photo);
       const model = ['--model', join(folder, 'vgg16.safetensors')];
-      const how = ['--json', '--top', '15', '--workers', String(workers)];
+      // One photo at a time, as the others.
+      const how = ['--json', '--top', '15', '--workers', String(workers), '--threads', '1'];
       return startCommandLine(program, ['explain', ...photos, ...model, ...how]);
     },
   });

@@ -39,9 +39,9 @@ export function remarks({
   const versions = contenders.flatMap(({ version, browser }) => [version, browser]);
   return [
     `Milliseconds: median (min-max) of ${rounds} rounds of ${runs} runs; in a round each contender` +
-      ' is started anew, alone, and warmed up. Peak: the resident memory of the largest renderer,' +
-      ` or of the process${empty ? `; an empty page takes ${megabytes(empty)} MB` : ''}. Errors are` +
-      ' relative to PyTorch in float64.',
+      ' is started anew, alone, and warmed up. Errors are relative to PyTorch in float64.',
+    'Peak: the resident memory of the largest renderer, or of the process. A renderer keeps a copy of' +
+      ` its page's text for those who drive it${empty ? `; with an empty page it takes ${megabytes(empty)} MB` : ''}.`,
     ...skipped.map(({ title, place, reason }) => `Left out: ${title} (${place}): ${reason}`),
     `${[...new Set(versions.filter(Boolean))].join(', ')}, node ${machine.node}`,
     `${machine.processor}, ${machine.cores} cores, ${megabytes(machine.memory_bytes)} MB, Linux` +
