@@ -3,19 +3,25 @@ import { defineConfig } from 'vitest/config';
 import { notices } from './build/notices';
 import { payload } from './build/payload';
 import { singleFile } from './build/single-file';
+import { workerScript } from './build/worker';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+// The oldest with SIMD in WebAssembly, DecompressionStream, and :has() and @container in CSS.
+const target = ['chrome105', 'firefox121', 'safari16.4'];
 
 export default defineConfig({
-  plugins: [notices(root), payload(root), singleFile()],
-  worker: { format: 'iife' },
+  plugins: [
+    notices(root),
+    workerScript(root, target),
+    payload(root),
+    singleFile(),
+  ],
   // Loading the model takes its time where others want the processor too.
   test: { testTimeout: 60_000, hookTimeout: 60_000 },
   build: {
     outDir: `${root}/dist`,
     emptyOutDir: true,
-    // The oldest with SIMD in WebAssembly, DecompressionStream, and :has() and @container in CSS.
-    target: ['chrome105', 'firefox121', 'safari16.4'],
+    target,
     assetsInlineLimit: Infinity,
     cssCodeSplit: false,
     modulePreload: false,

@@ -14,9 +14,9 @@ import {
   painter,
   setLowMemory,
   setWorkers,
-  workers,
 } from './backend';
 import type { ExplainLine } from './explain-line';
+import { workers } from './hiring';
 import { retarget } from './maps';
 import { useFile } from './models';
 import {

@@ -4,11 +4,16 @@ import type { PieceReader } from '../../wasm/engine';
 import { turn } from './member';
 
 export class ArrivingFile implements PieceReader {
-  private readonly bytes: Uint8Array<ArrayBuffer>;
+  private bytes: Uint8Array<ArrayBuffer>;
+  private isGone = false;
   private come = 0;
   private wake: (() => void)[] = [];
 
-  constructor(readonly size: number) {
+  /** @param again reads what has been given away */
+  constructor(
+    readonly size: number,
+    private readonly again: PieceReader['read'],
+  ) {
     this.bytes = new Uint8Array(size);
   }
 
@@ -19,11 +24,17 @@ export class ArrivingFile implements PieceReader {
     for (const wake of this.wake.splice(0)) wake();
   }
 
-  async read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  async read(begin: number, end: number): Promise<Uint8Array> {
     await turn(); // others may want to read too, or have bytes to give
     while (this.come < end) {
       await new Promise<void>((resolve) => this.wake.push(resolve));
     }
-    return this.bytes.slice(begin, end);
+    return this.isGone ? this.again(begin, end) : this.bytes.slice(begin, end);
+  }
+
+  /** Gives the bytes away. */
+  letGo(): Uint8Array<ArrayBuffer> {
+    this.isGone = true;
+    return this.bytes;
   }
 }

@@ -4,14 +4,22 @@
  */
 
 import { signal } from '@preact/signals';
-import { proxy, transfer, wrap, type Remote } from 'comlink';
+import { proxy, transfer, type Remote } from 'comlink';
 import { relaxedSimd, simd } from 'wasm-feature-detect';
-import { Engine, type EngineInfo, type ModelInfo } from '../../wasm/engine';
+import {
+  Engine,
+  type EngineInfo,
+  type ModelInfo,
+  type PieceReader,
+} from '../../wasm/engine';
+import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
+import { release } from '../../wasm/pieces';
 import type { Failure, Outcome, WorkerApi } from './protocol';
 import { payload, payloadSize } from './payload';
+import { lend, readerOfBlob } from './piece-reader';
 import { lowMemory } from './settings';
 import { TaskQueue } from './task-queue';
-import EngineWorker from './worker?worker&inline';
+import { WorkerGone } from './watched-worker';
 
 export type Network =
   | { state: 'starting' }
@@ -34,19 +42,12 @@ const NO_SIMD =
   'this browser is too old to run the network, as it lacks WebAssembly SIMD; ' +
   'Chrome and Edge from 105, Firefox from 121 and Safari from 16.4 on will do';
 
-/** How many workers divide the network among them, and why others do so no more. */
-export const workers = signal<{ count: number; lost: string[] }>({
-  count: 1,
-  lost: [],
-});
-
-/** More would only wait for each other. */
-const MAX_WORKERS = 8;
-
 const tasks = new TaskQueue();
 let module: Promise<WebAssembly.Module>;
-let worker: Remote<WorkerApi>;
-let helpers: Worker[] = [];
+/** The model in this page: as a Blob, which the browser may put elsewhere, where memory matters. */
+let own: Uint8Array<ArrayBuffer> | Blob;
+/** What another first worker would load. */
+let present: { model: PieceReader; head?: Uint8Array };
 
 /** Starts everything; photos may be asked about at once and wait their turn. */
 export function startNetwork(): void {
@@ -66,26 +67,74 @@ async function start(): Promise<Network> {
   const build = (await relaxedSimd()) ? 'engine-relaxed' : 'engine-simd128';
   module = compile(payload(build));
   // Workers take their time to start.
-  worker = wrap<WorkerApi>(new EngineWorker());
-  const ports = hireHelpers(usualWorkers(lowMemory.value));
+  const hired = hire(usualWorkers(lowMemory.value), module, lowMemory.value);
   const compiled = await module;
-  const starting = worker.start(
-    compiled,
-    await payloadSize('model'),
-    transfer(ports, ports),
-    lowMemory.value,
-    proxy(dismiss),
+  await hired;
+  const size = await payloadSize('model');
+  const loading = first.ask<Outcome<ModelInfo>>((worker) =>
+    worker.receiveModel(size, lend(readOwn)),
   );
+  loading.catch(() => {}); // thrown below
   const engine = await Engine.create(compiled);
   painter.value = { engine, info: engine.about() };
   // The rest of the page is still being parsed.
   for await (const bytes of payload('model')) {
-    void worker.takeModel(transfer(bytes, [bytes.buffer]));
+    void first.api.takeModel(transfer(bytes, [bytes.buffer]));
   }
-  const outcome = await starting;
-  return outcome.ok
-    ? { state: 'ready', model: outcome.value }
-    : failed(outcome.failure);
+  const outcome = await loading;
+  if (!outcome.ok) return failed(outcome.failure);
+  own = await first.ask((worker) => worker.returnModel());
+  if (lowMemory.value) shelveOwn();
+  present = { model: ownModel() };
+  return { state: 'ready', model: outcome.value };
+}
+
+/** The model in this page. */
+export function ownModel(): PieceReader {
+  return { size: own instanceof Blob ? own.size : own.length, read: readOwn };
+}
+
+async function readOwn(begin: number, end: number): Promise<Uint8Array> {
+  return own instanceof Blob
+    ? readerOfBlob(own).read(begin, end)
+    : own.slice(begin, end);
+}
+
+function shelveOwn(): void {
+  if (own instanceof Blob) return;
+  const bytes = own;
+  own = new Blob([bytes]);
+  release(bytes);
+}
+
+/** Puts a model in the place of the present one, which stays if that fails. */
+export async function loadModel(
+  model: PieceReader,
+  progress: (part: number) => void,
+): Promise<Outcome<ModelInfo>> {
+  const outcome = await ask((worker) => {
+    shelveOwn();
+    return load(worker, model, progress);
+  });
+  if (outcome.ok) present = { model };
+  return outcome;
+}
+
+function load(
+  worker: Remote<WorkerApi>,
+  { size, read }: PieceReader,
+  progress: (part: number) => void,
+): Promise<Outcome<ModelInfo>> {
+  return worker.loadModel(size, lend(read), proxy(progress));
+}
+
+/** `Engine.useHead`. */
+export async function putHead(
+  head: Uint8Array | undefined,
+): Promise<Outcome<ModelInfo>> {
+  const outcome = await ask((worker) => worker.useHead(head));
+  if (outcome.ok) present = { ...present, head };
+  return outcome;
 }
 
 /** Divides the network among so many workers, 1 to 8, from the next photo on. */
@@ -108,7 +157,8 @@ function usualWorkers(low: boolean): number {
 
 async function divide(count: number, low: boolean): Promise<void> {
   const outcome = await ask((worker) => {
-    const ports = hireHelpers(count);
+    if (low) shelveOwn();
+    const ports = hireHelpers(count, module);
     return worker.setHelpers(transfer(ports, ports), low);
   });
   if (!outcome.ok) throw new Error(outcome.failure.message);
@@ -116,51 +166,50 @@ async function divide(count: number, low: boolean): Promise<void> {
 
 /** Ends looking at a photo that is not wanted any more. */
 export function stopLooking(id: number): void {
-  if (network.value.state === 'ready') void worker.stop(id);
+  if (network.value.state === 'ready') void first.api.stop(id);
 }
 
-/** Asks the worker for something, when it has its turn. */
+/**
+ * Asks the first worker for something, when it has its turn; another one if that one goes: what is
+ * asked must bear being asked twice.
+ */
 export function ask<T>(
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
   priority: 'urgent' | 'patient' = 'urgent',
 ): Promise<Outcome<T>> {
   return tasks.run(async () => {
-    const { value } = network;
-    if (value.state === 'failed') return { ok: false, failure: value.failure };
-    try {
-      return await request(worker);
-    } catch (error) {
-      return { ok: false, failure: internalFailure(error) };
+    for (let isRepeated = false; ; isRepeated = true) {
+      const { value } = network;
+      if (value.state === 'failed') {
+        return { ok: false, failure: value.failure };
+      }
+      try {
+        return await first.ask(request);
+      } catch (error) {
+        const isGone = error instanceof WorkerGone;
+        if (isGone) await replaceFirst(error.message);
+        if (isGone && !isRepeated) continue;
+        return { ok: false, failure: internalFailure(error) };
+      }
     }
   }, priority);
 }
 
-/** Starts helpers for the worker in the place of those before; gives the ports to them. */
-function hireHelpers(count: number): MessagePort[] {
-  for (const helper of helpers) helper.terminate();
-  const members = Math.min(count, MAX_WORKERS);
-  helpers = Array.from({ length: members - 1 }, () => new EngineWorker());
-  workers.value = { count: members, lost: [] };
-  return helpers.map((helper, index) => {
-    helper.onerror = ({ message }) =>
-      void worker.lost(index, message || 'it broke down');
-    const { port1, port2 } = new MessageChannel();
-    void serve(helper, port1);
-    return port2;
-  });
-}
-
-async function serve(helper: Worker, port: MessagePort): Promise<void> {
-  const compiled = await module.catch(() => undefined); // `start` says so
-  if (!compiled) return;
-  await wrap<WorkerApi>(helper).serve(compiled, transfer(port, [port]));
-}
-
-/** A helper is of no more use; the others do its part. */
-function dismiss(index: number, reason: string): void {
-  helpers[index]?.terminate();
+/** Goes on without the first worker: as after the loss of a helper, with one less. */
+async function replaceFirst(reason: string): Promise<void> {
   const { count, lost } = workers.value;
-  workers.value = { count: count - 1, lost: [...lost, reason] };
+  await hire(Math.max(1, count - 1), module, lowMemory.value);
+  workers.value = { ...workers.value, lost: [...lost, reason] };
+  const { model, head } = present;
+  try {
+    const outcome = await first.ask(async (worker) => {
+      const loaded = await load(worker, model, () => {});
+      return loaded.ok && head ? worker.useHead(head) : loaded;
+    });
+    if (!outcome.ok) network.value = failed(outcome.failure);
+  } catch (error) {
+    network.value = failed(internalFailure(error));
+  }
 }
 
 function failed(failure: Failure): Network {

@@ -39,6 +39,5 @@ export async function makeHelperApi(
     evidence: (run, index) => together(run, () => engine.beginEvidence(index)),
     pass: (run, from) => together(run, () => engine.beginPass(from)),
     stop: (run) => member?.stop(run),
-    ping: () => {},
   };
 }

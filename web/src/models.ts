@@ -1,9 +1,16 @@
 /** The models that can be at work: the one in the page, files of this visit, and those kept. */
 
 import { signal } from '@preact/signals';
-import { proxy, transfer } from 'comlink';
+import { proxy } from 'comlink';
 import type { ModelInfo, PieceReader, Precision } from '../../wasm/engine';
-import { ask, modelChange, network } from './backend';
+import {
+  ask,
+  loadModel,
+  modelChange,
+  network,
+  ownModel,
+  putHead,
+} from './backend';
 import {
   CHUNK,
   forgetModel,
@@ -13,6 +20,7 @@ import {
   reasonNotKept,
   type KeptModel,
 } from './model-store';
+import { lend, readerOfBlob } from './piece-reader';
 import type { Failure, Outcome } from './protocol';
 
 export const kept = signal<readonly KeptModel[]>([]);
@@ -48,7 +56,7 @@ export async function useFile(file: File, keeps = true): Promise<boolean> {
   keeping.value = undefined;
   if (await isHead(file)) return useHead(file);
   const wanted = precision.value;
-  const source = readerOfFile(file);
+  const source = readerOfBlob(file);
   if (wanted !== 'as it is') return useConverted(file.name, source, wanted);
   const outcome = await load(source, file.name);
   if (outcome.ok && keeps) void keep(file, outcome.value);
@@ -67,8 +75,8 @@ export async function useKept(model: KeptModel): Promise<boolean> {
 export async function useOwnModel(): Promise<boolean> {
   modelChange.value = { share: 0 };
   remember(undefined);
-  const outcome = await ask((worker) => worker.loadOwnModel());
-  return settle(outcome, undefined).ok;
+  const { ok } = await load(ownModel(), undefined);
+  return ok;
 }
 
 export async function forget({ id }: KeptModel): Promise<void> {
@@ -90,7 +98,7 @@ export async function useHeadBytes(
   const { value } = network;
   const base =
     value.state === 'ready' && !hasHead.value ? value.file : baseFile;
-  const outcome = await ask((worker) => worker.useHead(bytes));
+  const outcome = await putHead(bytes);
   if (outcome.ok) baseFile = base;
   const { ok } = settle(outcome, name);
   if (ok) hasHead.value = true;
@@ -99,7 +107,7 @@ export async function useHeadBytes(
 
 /** Gives the present model its own last layer back. */
 export async function dropHead(): Promise<boolean> {
-  const outcome = await ask((worker) => worker.useHead(undefined));
+  const outcome = await putHead(undefined);
   return settle(outcome, baseFile).ok;
 }
 
@@ -127,20 +135,23 @@ async function useConverted(
   const progress = (share: number) => {
     modelChange.value = { share: share / 2 };
   };
-  const made = await ask((worker) =>
-    worker.convertModel(
+  const made = await ask(async (worker) => {
+    await shelf?.abandon();
+    shelf = undefined;
+    blob = new Blob();
+    return worker.convertModel(
       source.size,
-      proxy(transferring(source)),
+      lend(source.read),
       wanted,
       proxy(write),
       proxy(progress),
-    ),
-  );
+    );
+  });
   if (!made.ok) {
     await shelf?.abandon();
     return settle(made, undefined).ok;
   }
-  const outcome = await load(readerOfFile(blob), name, 0.5);
+  const outcome = await load(readerOfBlob(blob), name, 0.5);
   if (!outcome.ok || reason !== undefined) {
     await shelf?.abandon();
     if (outcome.ok) keeping.value = { notKept: reason! };
@@ -190,15 +201,13 @@ export function precisionOf(model: ModelInfo): string {
 
 async function load(
   source: PieceReader,
-  name: string,
+  name: string | undefined,
   begin = 0,
 ): Promise<Outcome<ModelInfo>> {
   const progress = (share: number) => {
     modelChange.value = { share: begin + (1 - begin) * share };
   };
-  const outcome = await ask((worker) =>
-    worker.loadModel(source.size, proxy(transferring(source)), proxy(progress)),
-  );
+  const outcome = await loadModel(source, progress);
   return settle(outcome, name);
 }
 
@@ -216,21 +225,6 @@ function settle<T>(outcome: Outcome<T>, name: string | undefined): Outcome<T> {
     modelChange.value = { failure: outcome.failure as Failure };
   }
   return outcome;
-}
-
-function transferring({ read }: PieceReader): PieceReader['read'] {
-  return async (begin, end) => {
-    const bytes = await read(begin, end);
-    return transfer(bytes, [bytes.buffer as ArrayBuffer]);
-  };
-}
-
-function readerOfFile(file: Blob): PieceReader {
-  return {
-    size: file.size,
-    read: async (begin, end) =>
-      new Uint8Array(await file.slice(begin, end).arrayBuffer()),
-  };
 }
 
 /** Whether a file says of itself that it is a head. */

@@ -40,21 +40,28 @@ export interface Answer {
  * through functions of the page: on file:// pages, WebKit's workers cannot read a File or a Blob.
  */
 export interface WorkerApi {
+  /** What this worker holds as long as it is there, see lifeline.ts. */
+  lifeline(): Promise<string | undefined>;
   /**
-   * Starts the engine and loads the model that is in the page, of so many bytes, as `takeModel` is
-   * given them. `helpers` lead to other workers that divide the network with this one; `lowMemory`
-   * is `LoadOptions.lowMemory` of all models; `onLoss` is told which helper is not there any more,
-   * and why.
+   * Starts the engine. `helpers` lead to other workers that divide the network with this one;
+   * `lowMemory` is `LoadOptions.lowMemory` of all models; `onLoss` is told which helper is not
+   * there any more, and why.
    */
   start(
     module: WebAssembly.Module,
-    modelSize: number,
     helpers: MessagePort[],
     lowMemory: boolean,
     onLoss: (index: number, reason: string) => void,
+  ): Promise<void>;
+  /** Loads a model of so many bytes as `takeModel` is given them. */
+  receiveModel(
+    size: number,
+    again: (begin: number, end: number) => Promise<Uint8Array>,
   ): Promise<Outcome<ModelInfo>>;
-  /** The next bytes of the model that is in the page. */
+  /** The model's next bytes. */
   takeModel(bytes: Uint8Array): void;
+  /** Gives all of them away, once the model is loaded; they are read by `again` if needed. */
+  returnModel(): Promise<Uint8Array<ArrayBuffer>>;
   /** Makes this worker a helper of the one at the other end of the port. */
   serve(module: WebAssembly.Module, port: MessagePort): Promise<void>;
   /** Takes other helpers in the place of those before. */
@@ -72,8 +79,6 @@ export interface WorkerApi {
     read: (begin: number, end: number) => Promise<Uint8Array>,
     progress: (share: number) => void,
   ): Promise<Outcome<ModelInfo>>;
-  /** Goes back to the model in the page. */
-  loadOwnModel(): Promise<Outcome<ModelInfo>>;
   /** `Engine.useHead`. */
   useHead(head: Uint8Array | undefined): Promise<Outcome<ModelInfo>>;
   /** `Engine.convertModel`. */

@@ -182,12 +182,12 @@ async function train(
   const labels = seen.map(({ label }) => label);
   const views = seen.flatMap(({ views }) => views);
   const width = views[0]!.length;
-  const values = new Float32Array(views.length * width);
-  views.forEach((view, i) => values.set(view, i * width));
   const names = boxes.value.map(({ name }) => name.value.trim());
-  let losses: readonly number[] = [];
-  const outcome = await ask((worker) =>
-    worker.teach(
+  const outcome = await ask((worker) => {
+    const values = new Float32Array(views.length * width);
+    views.forEach((view, i) => values.set(view, i * width));
+    let losses: readonly number[] = [];
+    return worker.teach(
       transfer(values, [values.buffer]),
       labels,
       VIEWS.length,
@@ -204,8 +204,8 @@ async function train(
           right: progress.right,
         };
       }),
-    ),
-  );
+    );
+  });
   if (!outcome.ok) return fail(outcome.failure.message);
   const head = outcome.value;
   const last = lesson.value;

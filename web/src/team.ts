@@ -4,7 +4,7 @@
  * own, and share nothing.
  */
 
-import { proxy, transfer, type Remote } from 'comlink';
+import { transfer, type Remote } from 'comlink';
 import {
   EngineError,
   USUAL_LAYER,
@@ -22,6 +22,7 @@ import {
   type PieceReader,
 } from '../../wasm/engine';
 import { Member, Stopped, turn } from './member';
+import { lend } from './piece-reader';
 import type { Outcome } from './protocol';
 
 /** Is told how far something is that takes many forward passes. */
@@ -55,8 +56,6 @@ export interface HelperApi {
   pass(run: number, from: string | null): Promise<Outcome<null>>;
   /** Ends a run, which then fails, or will not begin. */
   stop(run: number): void;
-  /** Answers, as long as it lives. */
-  ping(): void;
 }
 
 export interface Helper {
@@ -89,9 +88,6 @@ class HelperLost extends Error {
 
 /** The code of what was stopped. */
 export const STOPPED = 'stopped';
-
-/** A helper that answers nothing for so many seconds is gone. */
-const PATIENCE = 10;
 
 export class Team {
   /** `LoadOptions.lowMemory`, from the next model on. */
@@ -309,11 +305,7 @@ export class Team {
     const others = ports.filter((port) => port !== null);
     return this.ask(helper, (api) => {
       const own = transfer(ports, others);
-      const read = async (begin: number, end: number) => {
-        const bytes = await source.read(begin, end);
-        return transfer(bytes, [bytes.buffer as ArrayBuffer]);
-      };
-      return api.join(share, own, source.size, proxy(read));
+      return api.join(share, own, source.size, lend(source.read));
     });
   }
 
@@ -421,24 +413,14 @@ export class Team {
     helper: Helper,
     request: (api: Remote<HelperApi>) => Promise<Outcome<null>>,
   ): Promise<null> {
-    let unanswered = 0;
-    const watch = setInterval(() => {
-      // Counted, not timed: a computer that wakes up has not lost its helpers.
-      if (++unanswered > PATIENCE) helper.lose('it does not answer');
-      void Promise.resolve(helper.api.ping()).then(() => (unanswered = 0));
-    }, 1000);
-    try {
-      const outcome = await Promise.race([request(helper.api), helper.lost]);
-      if (outcome.ok) return outcome.value;
-      const { code, message } = outcome.failure;
-      if (code === STOPPED) throw new Stopped();
-      if (code === 'internal' || code === 'out_of_memory') {
-        throw new HelperLost(helper, message);
-      }
-      throw new EngineError(code, message);
-    } finally {
-      clearInterval(watch);
+    const outcome = await Promise.race([request(helper.api), helper.lost]);
+    if (outcome.ok) return outcome.value;
+    const { code, message } = outcome.failure;
+    if (code === STOPPED) throw new Stopped();
+    if (code === 'internal' || code === 'out_of_memory') {
+      throw new HelperLost(helper, message);
     }
+    throw new EngineError(code, message);
   }
 }
 

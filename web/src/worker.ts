@@ -15,6 +15,7 @@ import {
 } from '../../wasm/engine';
 import { ArrivingFile } from './arriving';
 import { makeHelperApi } from './helper';
+import { holdLifeline } from './lifeline';
 import { outcome as outcomeOf, reasonOf } from './outcome';
 import type { Answer, Outcome, WorkerApi } from './protocol';
 import { makeHelper, Team, type HelperApi } from './team';
@@ -31,9 +32,12 @@ const EXPLAIN_ONE = 1;
 /** Steps of teaching between two words to the page. */
 const STEPS_AT_ONCE = 15;
 
+const lifeline = holdLifeline();
+
 let module: WebAssembly.Module;
 let team: Team;
-let ownModel: ArrivingFile;
+let started: Promise<void>;
+let arriving: ArrivingFile;
 /** How many classes the model at work has. */
 let classCount = 0;
 /** Brings back what last worked. */
@@ -42,18 +46,31 @@ let comeBack = async () => {};
 let held: { id: number; info: PhotoInfo } | undefined;
 
 const api: WorkerApi = {
-  start: (compiled, modelSize, helpers, lowMemory, onLoss) =>
-    outcome(async () => {
+  lifeline: () => lifeline,
+
+  start: (compiled, helpers, lowMemory, onLoss) => {
+    const start = async () => {
       module = compiled;
-      ownModel = new ArrivingFile(modelSize);
       const engine = await Engine.create(module);
       if (helpers.length === 0) engine.warmUp(); // else a helper does it
       team = new Team(engine, reach(helpers), onLoss);
       team.lowMemory = lowMemory;
-      return load(ownModel);
+    };
+    return (started = start());
+  },
+
+  receiveModel: (size, again) =>
+    outcome(async () => {
+      arriving = new ArrivingFile(size, again);
+      return load(arriving);
     }),
 
-  takeModel: (bytes) => ownModel.take(bytes),
+  takeModel: (bytes) => arriving.take(bytes),
+
+  returnModel: async () => {
+    const bytes = arriving.letGo();
+    return transfer(bytes, [bytes.buffer]);
+  },
 
   serve: async (compiled, port) => {
     expose(await makeHelperApi(compiled), port);
@@ -74,8 +91,6 @@ const api: WorkerApi = {
 
   loadModel: (size, read, progress) =>
     outcome(() => load(readerOf(size, read), progress)),
-
-  loadOwnModel: () => outcome(() => load(ownModel)),
 
   useHead: (head) =>
     outcome(async () => {
@@ -222,6 +237,7 @@ async function load(
   source: PieceReader,
   progress?: (part: number) => void,
 ): Promise<ModelInfo> {
+  await started;
   try {
     const info = await team.load(source, progress);
     classCount = info.classes;

@@ -14,7 +14,8 @@ test.each([0, 1, 2, 3, 1000])('base64 of %d bytes', (count) => {
 });
 
 test('a file is read as it arrives', async () => {
-  const file = new ArrivingFile(6);
+  const again = async () => Uint8Array.of(7);
+  const file = new ArrivingFile(6, again);
   const first = file.read(0, 2);
   const rest = file.read(1, 6);
   let isRead = false;
@@ -27,6 +28,8 @@ test('a file is read as it arrives', async () => {
   // Each reader may do what it likes with what it got.
   (await rest).fill(0);
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(4, 5));
+  file.letGo();
+  expect(await file.read(4, 6)).toEqual(Uint8Array.of(7));
 });
 
 test.each([

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { expose, wrap } from 'comlink';
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import {
   Engine,
   EngineError,
@@ -177,30 +177,6 @@ test('a helper that is gone is done without', async () => {
   setTimeout(() => team.lose(0, 'it was closed'), 1000);
   await answer;
   expect(losses).toEqual([[0, 'it was closed']]);
-});
-
-test('a helper that says nothing any more is done without', async () => {
-  const { team, losses } = await makeTeam(3, (api, index) => {
-    if (index === 0) {
-      api.forward = () => new Promise(() => {});
-      api.ping = () => new Promise(() => {}) as unknown as void;
-    }
-  });
-  await team.load(model);
-  team.engine.decode(photo);
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-  try {
-    const answer = expectSameAnswer(team);
-    // Time for the others' answers, which are only as late as this thread is busy.
-    while (losses.length === 0) {
-      vi.advanceTimersByTime(1000);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    await answer;
-  } finally {
-    vi.useRealTimers();
-  }
-  expect(losses).toEqual([[0, 'it does not answer']]);
 });
 
 test('what is stopped ends, and the next photo is not disturbed', async () => {

@@ -21,8 +21,15 @@ export function workers(lab) {
     before(async () => {
       expected = await explain(paths);
       await openPage(lab.browser);
-      // Lets the tests get at the workers that the page starts from here on: helpers.
+      // Lets the tests get at the workers that the page asks, and at those that it starts from here
+      // on: helpers.
       await lab.browser.evaluate(() => {
+        window.askedWorkers = new Set();
+        const { postMessage } = Worker.prototype;
+        Worker.prototype.postMessage = function (...message) {
+          window.askedWorkers.add(this);
+          return postMessage.apply(this, message);
+        };
         window.startedWorkers = [];
         window.Worker = class extends Worker {
           constructor(...given) {
@@ -88,13 +95,62 @@ export function workers(lab) {
       await answersAreRight();
       assert.deepEqual(await team(), {
         count: 2,
-        lost: ['it does not answer'],
+        lost: ['the browser ended it'],
       });
       const facts = await browser.evaluate(
         () => document.querySelector('.facts').textContent,
       );
-      assert.match(facts, /in 2 workers; 1 stopped \(it does not answer\)/);
+      assert.match(facts, /in 2 workers; 1 stopped \(the browser ended it\)/);
     });
+
+    for (const moment of ['before', 'amid']) {
+      test(`the first that dies ${moment} a photo is replaced`, async () => {
+        const { browser } = lab;
+        await browser.evaluate(() => {
+          window.askedWorkers.clear();
+          window.startedWorkers.length = 0;
+        });
+        await setWorkers(2);
+        await clearPage(browser);
+        const files = paths.map(portable);
+        const { wasRunning, errors } = await browser.evaluate(
+          async (files, moment) => {
+            const isFirst = (one) => !window.startedWorkers.includes(one);
+            const first = [...window.askedWorkers].find(isFirst);
+            if (moment === 'before') first.terminate();
+            const lines = window.gradcam.addPhotos(
+              files.map(({ name, base64 }) => {
+                const chars = atob(base64);
+                const bytes = Uint8Array.from(chars, (c) => c.charCodeAt(0));
+                return new File([bytes], name);
+              }),
+            );
+            const running = () =>
+              document.querySelector('article[data-state=running]');
+            while (!running()) {
+              await new Promise((resolve) => setTimeout(resolve, 1));
+            }
+            if (moment === 'amid') first.terminate();
+            const wasRunning = Boolean(running());
+            const errors = (await lines).filter(({ error }) => error);
+            return { wasRunning, errors };
+          },
+          files,
+          moment,
+        );
+        assert.ok(wasRunning);
+        assert.deepEqual(errors, []);
+        await answersAreRight();
+        assert.deepEqual(await team(), {
+          count: 1,
+          lost: ['the browser ended it'],
+        });
+        // What was asked of the workers before can be asked of these.
+        await setWorkers(3);
+        await showPhotos(browser, paths);
+        await answersAreRight();
+      });
+    }
 
     test('a photo that is removed is not finished, and the next one is', async () => {
       const { browser } = lab;

@@ -1,7 +1,8 @@
 import { useSignal } from '@preact/signals';
 import notices from 'virtual:notices';
 import type { ModelInfo } from '../../../wasm/engine';
-import { network, painter, setLowMemory, workers } from '../backend';
+import { network, painter, setLowMemory } from '../backend';
+import { workers } from '../hiring';
 import { breed } from '../describe';
 import type { PhotoResult } from '../photo';
 import { photos } from '../photos';

@@ -1,0 +1,75 @@
+/** The workers: how they are started, and how the page goes on without those that stop. */
+
+import { signal } from '@preact/signals';
+import { proxy, transfer } from 'comlink';
+import { WatchedWorker } from './watched-worker';
+
+/** How many workers divide the network among them, and why others do so no more. */
+export const workers = signal<{ count: number; lost: string[] }>({
+  count: 1,
+  lost: [],
+});
+
+/** More would only wait for each other. */
+export const MAX_WORKERS = 8;
+
+/** The worker that the page asks. */
+export let first: WatchedWorker;
+let helpers: WatchedWorker[] = [];
+
+/** Starts so many workers in the place of those before; they have no model yet. */
+export async function hire(
+  count: number,
+  module: Promise<WebAssembly.Module>,
+  lowMemory: boolean,
+): Promise<void> {
+  first?.dismiss();
+  first = new WatchedWorker();
+  const ports = hireHelpers(count, module);
+  const compiled = await module.catch(() => undefined); // others say so
+  if (!compiled) return;
+  const started = first.api.start(
+    compiled,
+    transfer(ports, ports),
+    lowMemory,
+    proxy(dismiss),
+  );
+  started.catch(() => {}); // whoever asks for more will hear of it
+}
+
+/** Starts helpers for the first worker in the place of those before; gives the ports to them. */
+export function hireHelpers(
+  count: number,
+  module: Promise<WebAssembly.Module>,
+): MessagePort[] {
+  for (const helper of helpers) helper.dismiss();
+  const members = Math.min(count, MAX_WORKERS);
+  helpers = Array.from(
+    { length: members - 1 },
+    (_, index) =>
+      new WatchedWorker((reason) => void first.api.lost(index, reason)),
+  );
+  workers.value = { count: members, lost: [] };
+  return helpers.map((helper) => {
+    const { port1, port2 } = new MessageChannel();
+    void serve(helper, port1, module);
+    return port2;
+  });
+}
+
+async function serve(
+  helper: WatchedWorker,
+  port: MessagePort,
+  module: Promise<WebAssembly.Module>,
+): Promise<void> {
+  const compiled = await module.catch(() => undefined); // others say so
+  if (!compiled) return;
+  await helper.api.serve(compiled, transfer(port, [port]));
+}
+
+/** A helper is of no more use; the others do its part. */
+function dismiss(index: number, reason: string): void {
+  helpers[index]?.dismiss();
+  const { count, lost } = workers.value;
+  workers.value = { count: count - 1, lost: [...lost, reason] };
+}

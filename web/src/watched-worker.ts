@@ -1,0 +1,59 @@
+/** A worker of which the page knows when it has gone. */
+
+import { wrap, type Remote } from 'comlink';
+import script from 'virtual:worker';
+import { endOfLifeline } from './lifeline';
+import type { WorkerApi } from './protocol';
+
+/** Never revoked: WebKit gives workers of a URL that is gone no locks. */
+const url = URL.createObjectURL(
+  new Blob([script], { type: 'text/javascript' }),
+);
+
+/** A worker went while it was asked, or before. */
+export class WorkerGone extends Error {}
+
+export class WatchedWorker {
+  readonly api: Remote<WorkerApi>;
+  private readonly worker = new Worker(url);
+  private end: WorkerGone | undefined;
+  private giveUp: (end: WorkerGone) => void = () => {};
+
+  /** @param onGone is told why, unless it was `dismiss` */
+  constructor(private onGone: (reason: string) => void = () => {}) {
+    this.api = wrap<WorkerApi>(this.worker);
+    this.worker.onerror = ({ message }) =>
+      this.lose(message || 'it broke down');
+    void this.watch();
+  }
+
+  /** Settles as the request does, or rejects with `WorkerGone`. One request at a time. */
+  ask<T>(request: (api: Remote<WorkerApi>) => Promise<T>): Promise<T> {
+    // No Promise.race: the worker's end would keep all answers in memory.
+    return new Promise((resolve, reject) => {
+      this.giveUp = reject;
+      if (this.end) reject(this.end);
+      else request(this.api).then(resolve, reject);
+    });
+  }
+
+  /** Ends it. */
+  dismiss(): void {
+    this.onGone = () => {};
+    this.worker.terminate();
+  }
+
+  private async watch(): Promise<void> {
+    const lifeline = await this.api.lifeline();
+    if (lifeline === undefined) return;
+    await endOfLifeline(lifeline);
+    this.lose('the browser ended it');
+  }
+
+  private lose(reason: string): void {
+    if (this.end) return;
+    this.end = new WorkerGone(reason);
+    this.giveUp(this.end);
+    this.onGone(reason);
+  }
+}
