@@ -40,6 +40,15 @@ def of_view(photos: Path, split: str, view: str | None, folder: Path) -> Path:
     return folder
 
 
+def strangers_to(labels: set[str], photos: Path, folder: Path) -> Path | None:
+    """A folder of the photos whose classes the model does not have; None if there are none."""
+    for strangers in sorted(photos.iterdir()):
+        if strangers.name not in labels:
+            folder.mkdir(exist_ok=True)
+            strangers.rename(folder / strangers.name)
+    return folder if folder.exists() else None
+
+
 def of_kind(masks: Path, kind: str, folder: Path) -> Path | None:
     """A folder whose manifest names the masks of one kind; None if there are none."""
     lines = (masks / "MANIFEST.tsv").read_text().splitlines()
@@ -57,7 +66,8 @@ def percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def tables(whole: dict, views: dict[str, dict], masks: dict[str, dict]) -> str:
+def tables(whole: dict, views: dict[str, dict], masks: dict[str, dict],
+           strangers: dict | None = None) -> str:
     lines = ["| photos | number | top-1 | top-5 | calibration error | sure of | right when sure |",
              "|---|---|---|---|---|---|---|"]
     for name, result in [("all", whole), *views.items()]:
@@ -65,10 +75,10 @@ def tables(whole: dict, views: dict[str, dict], masks: dict[str, dict]) -> str:
             f"| {name} | {result['photos']} | {percent(result['top1'])} | {percent(result['top5'])} "
             f"| {result['ece']:.3f} | {percent(result.get('sure'))} "
             f"| {percent(result.get('top1_sure'))} |")
-    if "others" in whole:
-        others = whole["others"]
-        lines += ["", f"Of {others['photos']} pictures without a dog it is sure of "
-                      f"{percent(others['sure'])}."]
+    for others, what in ((whole.get("others"), "pictures without a dog"),
+                         (strangers, "photos of other breeds")):
+        if others:
+            lines += ["", f"Of {others['photos']} {what} it is sure of {percent(others['sure'])}."]
     if masks:
         lines += ["", "| masks | number | heat's maximum on the dog | heat on the dog |",
                   "|---|---|---|---|"]
@@ -138,6 +148,11 @@ def main() -> None:
         views = {view: evaluate(args.gradcam,
                                 of_view(args.photos, args.split, view, folder / view), args.model)
                  for view in VIEWS}
+        labels = {entry["label"] for entry in whole["per_class"]}
+        strangers = strangers_to(labels, everything, folder / "strangers")
+        if strangers:
+            strangers = evaluate(args.gradcam, everything, args.model, "--others",
+                                 str(strangers))["others"]
         masks = {}
         for name, kind in MASK_KINDS.items() if args.masks else ():
             if chosen := of_kind(args.masks, kind, folder / kind):
@@ -146,7 +161,7 @@ def main() -> None:
                     masks[name] = result
     (args.card.parent / "confusion.svg").write_text(confusion_svg(whole))
     before, rest = text.split(BEGIN, 1)
-    args.card.write_text(before + BEGIN + tables(whole, views, masks) + END + rest.split(END, 1)[1])
+    args.card.write_text(before + BEGIN + tables(whole, views, masks, strangers) + END + rest.split(END, 1)[1])
 
 
 if __name__ == "__main__":

@@ -336,11 +336,21 @@ class Card(unittest.TestCase):
               "confusion": [[1, 2], [0, 0]]}
 
     def test_tables(self) -> None:
-        text = card.tables(self.RESULT, {"full": self.RESULT}, {})
+        text = card.tables(self.RESULT, {"full": self.RESULT}, {}, {"photos": 4, "sure": 0.5})
         self.assertIn("| full | 3 | 50.0 % | 100.0 % | 0.050 | 25.0 % | 100.0 % |", text)
         self.assertIn("Of 8 pictures without a dog it is sure of 12.5 %.", text)
+        self.assertIn("Of 4 photos of other breeds it is sure of 50.0 %.", text)
         self.assertIn("| a_b | 33.3 % of 3 |", text)
         self.assertIn("| c | - |", text)
+
+    def test_strangers_are_of_no_class_of_the_model(self) -> None:
+        with tempfile.TemporaryDirectory() as temporary:
+            photos, strangers = Path(temporary, "photos"), Path(temporary, "strangers")
+            for breed in ("pug", "boxer", "samoyed"):
+                (photos / breed).mkdir(parents=True)
+            self.assertEqual(card.strangers_to({"pug", "samoyed"}, photos, strangers), strangers)
+            self.assertEqual([found.name for found in strangers.iterdir()], ["boxer"])
+            self.assertIsNone(card.strangers_to({"pug", "samoyed"}, photos, photos / "none"))
 
     def test_confusion_is_a_picture(self) -> None:
         root = ElementTree.fromstring(card.confusion_svg(self.RESULT))
