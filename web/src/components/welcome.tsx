@@ -57,6 +57,10 @@ function Breeds() {
             ))}
             {more > 0 && <li>and {more} more</li>}
           </ul>
+          <p>
+            {own ? 'A dog of any other breed' : 'Anything else'} gets one of
+            these names, too.
+          </p>
         </>
       )}
     </section>
