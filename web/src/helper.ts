@@ -1,9 +1,47 @@
-/** What a worker does that helps another one: one member of the network. */
+/** A worker that helps another one, as one member of the network; and how that one reaches it. */
 
-import { Engine } from '../../wasm/engine';
-import { Member } from './member';
-import { outcome } from './outcome';
-import type { HelperApi } from './team';
+import type { Remote } from 'comlink';
+import {
+  Engine,
+  EngineError,
+  type ExplainOptions,
+  type LoadOptions,
+  type PieceReader,
+} from '../../wasm/engine';
+import { Breakable } from './breakable';
+import { Member, Stopped } from './member';
+import { outcome, STOPPED } from './outcome';
+import type { Outcome } from './protocol';
+
+/** What a helper does for the first worker; comlink carries it. */
+export interface HelperApi {
+  /**
+   * Loads its share of a model, of which it gets the size and a function that reads it. `ports`
+   * lead to the other members, by their number.
+   */
+  join(
+    share: LoadOptions,
+    ports: (MessagePort | null)[],
+    size: number,
+    read: PieceReader['read'],
+  ): Promise<Outcome<null>>;
+  /** `Engine.useHead`. */
+  useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
+  /** Takes part in classifying the photo of the first worker. */
+  forward(run: number, how?: ExplainOptions): Promise<Outcome<null>>;
+  /** Takes part in explaining these classes. */
+  explain(
+    run: number,
+    classes: readonly number[],
+    how: ExplainOptions,
+  ): Promise<Outcome<null>>;
+  /** Takes part in gathering what the Grad-CAM map of a class is made of. */
+  evidence(run: number, index: number): Promise<Outcome<null>>;
+  /** Takes part in a pass of what the first worker explains or measures. */
+  pass(run: number, from: string | null): Promise<Outcome<null>>;
+  /** Ends a run, which then fails, or will not begin. */
+  stop(run: number): void;
+}
 
 export async function makeHelperApi(
   module: WebAssembly.Module,
@@ -40,4 +78,48 @@ export async function makeHelperApi(
     pass: (run, from) => together(run, () => engine.beginPass(from)),
     stop: (run) => member?.stop(run),
   };
+}
+
+/** A helper, of whom the first worker is told if it goes. */
+export class Helper {
+  private readonly life = new Breakable();
+
+  /** @param index what the page knows it by */
+  constructor(
+    readonly index: number,
+    private readonly api: Remote<HelperApi>,
+  ) {}
+
+  /** What it answers; throws its refusal, or `HelperLost` if it is of no more use. */
+  async ask(
+    request: (api: Remote<HelperApi>) => Promise<Outcome<null>>,
+  ): Promise<null> {
+    const answer = await this.life.wait(() => request(this.api));
+    if (answer.ok) return answer.value;
+    const { code, message } = answer.failure;
+    if (code === STOPPED) throw new Stopped();
+    if (code === 'internal' || code === 'out_of_memory') {
+      throw new HelperLost(this, message);
+    }
+    throw new EngineError(code, message);
+  }
+
+  /** Ends its part in a run. */
+  stop(run: number): void {
+    void this.api.stop(run);
+  }
+
+  /** It has gone. */
+  lose(reason: string): void {
+    this.life.break(new HelperLost(this, reason));
+  }
+}
+
+export class HelperLost extends Error {
+  constructor(
+    readonly helper: Helper,
+    reason: string,
+  ) {
+    super(reason);
+  }
 }

@@ -1,7 +1,9 @@
 import { EngineError } from '../../wasm/engine';
 import { Stopped } from './member';
 import type { Outcome } from './protocol';
-import { STOPPED } from './team';
+
+/** The code of what was stopped. */
+export const STOPPED = 'stopped';
 
 /**
  * Turns what is thrown into a value.

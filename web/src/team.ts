@@ -6,7 +6,6 @@
 
 import { transfer, type Remote } from 'comlink';
 import {
-  EngineError,
   USUAL_LAYER,
   USUAL_METHOD,
   type Classification,
@@ -21,73 +20,13 @@ import {
   type PassProgress,
   type PieceReader,
 } from '../../wasm/engine';
+import { HelperLost, type Helper, type HelperApi } from './helper';
 import { Member, Stopped, turn } from './member';
 import { lend } from './piece-reader';
 import type { Outcome } from './protocol';
 
 /** Is told how far something is that takes many forward passes. */
 export type Report = (progress: PassProgress) => unknown;
-
-/** What a helper does for the first worker; comlink carries it. */
-export interface HelperApi {
-  /**
-   * Loads its share of a model, of which it gets the size and a function that reads it. `ports`
-   * lead to the other members, by their number.
-   */
-  join(
-    share: LoadOptions,
-    ports: (MessagePort | null)[],
-    size: number,
-    read: PieceReader['read'],
-  ): Promise<Outcome<null>>;
-  /** `Engine.useHead`. */
-  useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
-  /** Takes part in classifying the photo of the first worker. */
-  forward(run: number, how?: ExplainOptions): Promise<Outcome<null>>;
-  /** Takes part in explaining these classes. */
-  explain(
-    run: number,
-    classes: readonly number[],
-    how: ExplainOptions,
-  ): Promise<Outcome<null>>;
-  /** Takes part in gathering what the Grad-CAM map of a class is made of. */
-  evidence(run: number, index: number): Promise<Outcome<null>>;
-  /** Takes part in a pass of what the first worker explains or measures. */
-  pass(run: number, from: string | null): Promise<Outcome<null>>;
-  /** Ends a run, which then fails, or will not begin. */
-  stop(run: number): void;
-}
-
-export interface Helper {
-  /** What the page knows it by. */
-  index: number;
-  api: Remote<HelperApi>;
-  /** Rejects with a `HelperLost` once the helper is known to have gone. */
-  lost: Promise<never>;
-  lose(reason: string): void;
-}
-
-export function makeHelper(index: number, api: Remote<HelperApi>): Helper {
-  let lose = (_reason: string) => {};
-  const lost = new Promise<never>((_, reject) => {
-    lose = (reason) => reject(new HelperLost(helper, reason));
-  });
-  lost.catch(() => {}); // whoever asks the helper something will hear of it
-  const helper: Helper = { index, api, lost, lose };
-  return helper;
-}
-
-class HelperLost extends Error {
-  constructor(
-    readonly helper: Helper,
-    reason: string,
-  ) {
-    super(reason);
-  }
-}
-
-/** The code of what was stopped. */
-export const STOPPED = 'stopped';
 
 export class Team {
   /** `LoadOptions.lowMemory`, from the next model on. */
@@ -183,9 +122,7 @@ export class Team {
       this.isClassified = false;
       this.head = head;
       await allOf(
-        this.helpers.map((helper) =>
-          this.ask(helper, (api) => api.useHead(head)),
-        ),
+        this.helpers.map((helper) => helper.ask((api) => api.useHead(head))),
       );
       return info;
     });
@@ -303,7 +240,7 @@ export class Team {
   ): Promise<null> {
     const share = this.share(member);
     const others = ports.filter((port) => port !== null);
-    return this.ask(helper, (api) => {
+    return helper.ask((api) => {
       const own = transfer(ports, others);
       return api.join(share, own, source.size, lend(source.read));
     });
@@ -373,14 +310,12 @@ export class Team {
     const run = ++this.runs;
     const member = this.member!;
     const parts = [
-      ...this.helpers.map((helper) =>
-        this.ask(helper, (api) => command(api, run)),
-      ),
+      ...this.helpers.map((helper) => helper.ask((api) => command(api, run))),
       member.together(run, begin),
     ];
     const stop = () => {
       member.stop(run);
-      for (const { api } of this.helpers) void api.stop(run);
+      for (const helper of this.helpers) helper.stop(run);
     };
     for (const part of parts) part.catch(stop);
     try {
@@ -406,21 +341,6 @@ export class Team {
         if (reload) await this.reload();
       }
     }
-  }
-
-  /** What a helper answers; throws its refusal, or `HelperLost` if it is of no more use. */
-  private async ask(
-    helper: Helper,
-    request: (api: Remote<HelperApi>) => Promise<Outcome<null>>,
-  ): Promise<null> {
-    const outcome = await Promise.race([request(helper.api), helper.lost]);
-    if (outcome.ok) return outcome.value;
-    const { code, message } = outcome.failure;
-    if (code === STOPPED) throw new Stopped();
-    if (code === 'internal' || code === 'out_of_memory') {
-      throw new HelperLost(helper, message);
-    }
-    throw new EngineError(code, message);
   }
 }
 

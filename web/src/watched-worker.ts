@@ -2,6 +2,7 @@
 
 import { wrap, type Remote } from 'comlink';
 import script from 'virtual:worker';
+import { Breakable } from './breakable';
 import { endOfLifeline } from './lifeline';
 import type { WorkerApi } from './protocol';
 
@@ -16,8 +17,7 @@ export class WorkerGone extends Error {}
 export class WatchedWorker {
   readonly api: Remote<WorkerApi>;
   private readonly worker = new Worker(url);
-  private end: WorkerGone | undefined;
-  private giveUp: (end: WorkerGone) => void = () => {};
+  private readonly life = new Breakable();
 
   /** @param onGone is told why, unless it was `dismiss` */
   constructor(private onGone: (reason: string) => void = () => {}) {
@@ -29,12 +29,7 @@ export class WatchedWorker {
 
   /** Settles as the request does, or rejects with `WorkerGone`. One request at a time. */
   ask<T>(request: (api: Remote<WorkerApi>) => Promise<T>): Promise<T> {
-    // No Promise.race: the worker's end would keep all answers in memory.
-    return new Promise((resolve, reject) => {
-      this.giveUp = reject;
-      if (this.end) reject(this.end);
-      else request(this.api).then(resolve, reject);
-    });
+    return this.life.wait(() => request(this.api));
   }
 
   /** Ends it. */
@@ -51,9 +46,7 @@ export class WatchedWorker {
   }
 
   private lose(reason: string): void {
-    if (this.end) return;
-    this.end = new WorkerGone(reason);
-    this.giveUp(this.end);
+    this.life.break(new WorkerGone(reason));
     this.onGone(reason);
   }
 }

@@ -14,11 +14,11 @@ import {
   type Pixels,
 } from '../../wasm/engine';
 import { ArrivingFile } from './arriving';
-import { makeHelperApi } from './helper';
+import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { holdLifeline } from './lifeline';
 import { outcome as outcomeOf, reasonOf } from './outcome';
 import type { Answer, Outcome, WorkerApi } from './protocol';
-import { makeHelper, Team, type HelperApi } from './team';
+import { Team } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
 const PREVIEW_SIDE = 1280;
@@ -229,7 +229,7 @@ function pixelsOf(bitmap: ImageBitmap): Pixels {
 }
 
 function reach(ports: readonly MessagePort[]) {
-  return ports.map((port, index) => makeHelper(index, wrap<HelperApi>(port)));
+  return ports.map((port, index) => new Helper(index, wrap<HelperApi>(port)));
 }
 
 /** Loads a model; if that fails, the one before it stays. */

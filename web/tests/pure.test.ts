@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ArrivingFile } from '../src/arriving';
+import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
@@ -30,6 +31,21 @@ test('a file is read as it arrives', async () => {
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(4, 5));
   file.letGo();
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(7));
+});
+
+test('waiting is broken off for good', async () => {
+  const life = new Breakable();
+  expect(await life.wait(async () => 1)).toBe(1);
+  const refused = new Error('refused');
+  await expect(life.wait(() => Promise.reject(refused))).rejects.toBe(refused);
+  const gone = new Error('gone');
+  const waiting = life.wait(() => new Promise(() => {}));
+  life.break(gone);
+  life.break(new Error('gone again'));
+  await expect(waiting).rejects.toBe(gone);
+  const task = vi.fn();
+  await expect(life.wait(task)).rejects.toBe(gone);
+  expect(task).not.toHaveBeenCalled();
 });
 
 test.each([

@@ -10,9 +10,9 @@ import {
   type PassProgress,
   type PieceReader,
 } from '../../wasm/engine';
-import { makeHelperApi } from '../src/helper';
+import { Helper, makeHelperApi, type HelperApi } from '../src/helper';
 import { Stopped } from '../src/member';
-import { makeHelper, Team, type Helper, type HelperApi } from '../src/team';
+import { Team } from '../src/team';
 
 const repository = new URL('../../', import.meta.url);
 
@@ -62,7 +62,7 @@ async function hire(
   const api = await makeHelperApi(module);
   spoil(api);
   expose(api, port1);
-  return makeHelper(index, wrap<HelperApi>(port2));
+  return new Helper(index, wrap<HelperApi>(port2));
 }
 
 async function makeTeam(
