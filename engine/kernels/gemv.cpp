@@ -1,6 +1,7 @@
 #include "kernels/gemv.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "kernels/integer_product.h"
 #include "kernels/packed_matrix.h"
@@ -123,6 +124,65 @@ void add_to_all_rows(const Weight* const (&from)[4], Factor factor, std::size_t 
   for (; r < rows; ++r) {
     const float factors[1][4] = {{factor(r, 0), factor(r, 1), factor(r, 2), factor(r, 3)}};
     add_four_rows<1>(from, factors, count, inputs, x + r * inputs);
+  }
+}
+
+/// x[i] += sum over eight rows of W of y[row] W[row, i].
+[[gnu::always_inline]] inline void add_eight_rows(const float* const (&w)[8], const float (&y)[8],
+                                                  std::size_t inputs, float* x) {
+  constexpr std::size_t kVectors = 4;  // a line of the cache
+  constexpr std::size_t kStep = kVectors * simd::kLanes;
+  std::size_t i = 0;
+  for (; i + kStep <= inputs; i += kStep) {
+    F32x4 sums[kVectors];
+    GRADCAM_UNROLLED_LOOP
+    for (std::size_t v = 0; v < kVectors; ++v) sums[v] = simd::load(x + i + v * simd::kLanes);
+    GRADCAM_UNROLLED_LOOP
+    for (std::size_t k = 0; k < 8; ++k) {
+      const F32x4 factor = simd::splat(y[k]);
+      GRADCAM_UNROLLED_LOOP
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        sums[v] = simd::madd(simd::load(w[k] + i + v * simd::kLanes), factor, sums[v]);
+      }
+    }
+    GRADCAM_UNROLLED_LOOP
+    for (std::size_t v = 0; v < kVectors; ++v) simd::store(x + i + v * simd::kLanes, sums[v]);
+  }
+  GRADCAM_SHORT_LOOP
+  for (; i < inputs; ++i) {
+    GRADCAM_SHORT_LOOP
+    for (std::size_t k = 0; k < 8; ++k) x[i] += w[k][i] * y[k];
+  }
+}
+
+/// One row of x: what takes its time is W, of which no more is read than counts.
+void transposed_one(const float* w, const float* y, std::size_t outputs, std::size_t inputs,
+                    float* x) {
+  // Rounding adds up with the length of a sum: short ones are summed.
+  constexpr std::size_t kShort = 512;
+  std::vector<float> sums(inputs);
+  std::fill_n(x, inputs, 0.0f);
+  for (std::size_t o = 0; o < outputs;) {
+    std::ranges::fill(sums, 0.0f);
+    const std::size_t end = std::min(o + kShort, outputs);
+    while (o < end) {
+      const float* rows[8];
+      float factors[8];
+      std::size_t count = 0;
+      for (; o < end && count < 8; ++o) {
+        if (y[o] == 0.0f) continue;
+        rows[count] = w + o * inputs;
+        factors[count++] = y[o];
+      }
+      if (count == 0) break;
+      // The first stands in, times 0, for those that are missing.
+      for (; count < 8; ++count) {
+        rows[count] = rows[0];
+        factors[count] = 0;
+      }
+      add_eight_rows(rows, factors, inputs, sums.data());
+    }
+    for (std::size_t i = 0; i < inputs; ++i) x[i] += sums[i];
   }
 }
 
@@ -266,6 +326,7 @@ void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t 
 
 void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
                      std::size_t inputs, float* x) {
+  if (rows == 1) return transposed_one(w, y, outputs, inputs, x);
   const PackedMatrix matrix = {
       .expand = nullptr, .values = w, .scale = nullptr, .group = 0, .inputs = inputs};
   if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);

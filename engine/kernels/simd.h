@@ -12,6 +12,14 @@
 #define GRADCAM_SHORT_LOOP _Pragma("GCC unroll 1")
 #endif
 
+/// For loops over registers, at most eight, which must be written out even where code is to be
+/// small.
+#if defined(__clang__)
+#define GRADCAM_UNROLLED_LOOP _Pragma("clang loop unroll(full)")
+#else
+#define GRADCAM_UNROLLED_LOOP _Pragma("GCC unroll 8")
+#endif
+
 /// Four floats at a time, as a compiler vector: the same text becomes wasm simd128, relaxed SIMD,
 /// SSE or NEON, so that the code that runs in the browser is the code that the sanitizers see.
 namespace gradcam::simd {

@@ -11,6 +11,7 @@
 #include "kernels/gemv.h"
 #include "kernels/sign_changes.h"
 #include "kernels/simd.h"
+#include "kernels/transpose.h"
 #include "kernels/weighted_sum.h"
 #include "tensor/int4.h"
 
@@ -27,6 +28,16 @@ Result<Dense> Dense::from_float32(Tensor weight, Tensor bias) {
   }
   const std::size_t inputs = weight.dim(1);
   return Dense(std::move(weight), std::move(bias), inputs);
+}
+
+Result<Dense> Dense::from_columns(Tensor weight, Tensor bias) {
+  if (weight.rank() != 2 || weight.dim(1) != bias.size()) {
+    return fail(ErrorCode::kInvalidArgument, "a dense layer cannot have columns of shape " +
+                                                 to_string(weight.shape()) +
+                                                 " and a bias of shape " + to_string(bias.shape()));
+  }
+  const std::size_t inputs = weight.dim(0);
+  return Dense(Columns{std::move(weight)}, std::move(bias), inputs);
 }
 
 Result<Dense> Dense::from_float16(AlignedArray<Float16> weight, Tensor bias, std::size_t inputs) {
@@ -74,6 +85,8 @@ Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
               y.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
     gemv_f16(float16->values.get(), x.data(), outputs(), inputs(), y.data());
+  } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
+    gemv_transposed(columns->values.data(), x.data(), 1, inputs(), outputs(), y.data());
   } else {
     gemv(std::get<Tensor>(weight_).data(), x.data(), outputs(), inputs(), y.data());
   }
@@ -87,6 +100,7 @@ Result<Tensor> Dense::forward_by_channels(const Tensor& x) const {
                                                  " inputs was given a map of shape " +
                                                  to_string(x.shape()));
   }
+  if (const auto* columns = std::get_if<Columns>(&weight_)) return parts_by_channels(*columns, x);
   const std::size_t depth = x.dim(2);
   GRADCAM_TRY(Tensor parts, Tensor::zeros({outputs(), depth + 1}));
   float* out = parts.data();
@@ -103,6 +117,31 @@ Result<Tensor> Dense::forward_by_channels(const Tensor& x) const {
       *out++ = static_cast<float>(
           std::accumulate(own.begin(), own.end(), double{bias_.data()[first + o]}));
     }
+  }
+  return parts;
+}
+
+/// A channel after the other, so that its sums stay in the fastest cache.
+Result<Tensor> Dense::parts_by_channels(const Columns& weight, const Tensor& x) const {
+  const std::size_t depth = x.dim(2);
+  GRADCAM_TRY(Tensor parts, Tensor::zeros({outputs(), depth + 1}));
+  std::vector<float> sums(outputs());
+  std::vector<double> totals(bias_.values().begin(), bias_.values().end());
+  for (std::size_t c = 0; c < depth; ++c) {
+    std::ranges::fill(sums, 0.0f);
+    for (std::size_t i = c; i < inputs(); i += depth) {
+      const float factor = x.data()[i];
+      if (factor == 0) continue;
+      const float* column = weight.values.data() + i * outputs();
+      for (std::size_t o = 0; o < outputs(); ++o) sums[o] += factor * column[o];
+    }
+    for (std::size_t o = 0; o < outputs(); ++o) {
+      parts.data()[o * (depth + 1) + c] = sums[o];
+      totals[o] += double{sums[o]};
+    }
+  }
+  for (std::size_t o = 0; o < outputs(); ++o) {
+    parts.data()[o * (depth + 1) + depth] = static_cast<float>(totals[o]);
   }
   return parts;
 }
@@ -225,10 +264,25 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
                          inputs(), result.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
     gemv_transposed_f16(float16->values.get(), y, rows, outputs(), inputs(), result.data());
+  } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
+    backward(*columns, gradient, result);
   } else {
     gemv_transposed(std::get<Tensor>(weight_).data(), y, rows, outputs(), inputs(), result.data());
   }
   return result;
+}
+
+void Dense::backward(const Columns& weight, const Tensor& gradient, Tensor& result) {
+  constexpr std::size_t kInputs = 16;  // whose columns stay in a cache for all gradients
+  const std::size_t inputs = weight.values.dim(0);
+  const std::size_t outputs = weight.values.dim(1);
+  for (std::size_t first = 0; first < inputs; first += kInputs) {
+    const std::size_t count = std::min(kInputs, inputs - first);
+    for (std::size_t row = 0; row < gradient.dim(0); ++row) {
+      gemv(weight.values.data() + first * outputs, gradient.data() + row * outputs, count, outputs,
+           result.data() + row * inputs + first);
+    }
+  }
 }
 
 void Dense::expand(std::size_t output, std::size_t first, std::span<float> values) const {
@@ -241,6 +295,9 @@ void Dense::expand(std::size_t output, std::size_t first, std::span<float> value
                 values.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
     expand_f16(float16->values.get() + at, values.size(), values.data());
+  } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
+    const float* from = columns->values.data() + first * outputs() + output;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = from[i * outputs()];
   } else {
     simd::copy(std::get<Tensor>(weight_).data() + at, values.size(), values.data());
   }
@@ -255,7 +312,11 @@ const float* Dense::rows(std::size_t first, std::size_t count, std::span<float> 
 }
 
 Result<Tensor> Dense::weight() const {
-  GRADCAM_TRY(Tensor result, Tensor::zeros({outputs(), inputs()}));
+  GRADCAM_TRY(Tensor result, Tensor::uninitialized({outputs(), inputs()}));
+  if (const auto* columns = std::get_if<Columns>(&weight_)) {
+    transpose(columns->values.data(), inputs(), outputs(), outputs(), result.data(), inputs());
+    return result;
+  }
   for (std::size_t o = 0; o < outputs(); ++o) {
     expand(o, 0, result.values().subspan(o * inputs(), inputs()));
   }
@@ -270,13 +331,22 @@ Result<Dense> Dense::summed_over_positions(std::size_t positions) const {
   }
   const std::size_t channels = inputs() / positions;
   GRADCAM_TRY(Tensor sums, Tensor::zeros({outputs(), channels}));
-  GRADCAM_TRY(Tensor row, Tensor::zeros({inputs()}));
-  for (std::size_t o = 0; o < outputs(); ++o) {
-    expand(o, 0, row.values());
-    float* sum = sums.data() + o * channels;
-    const float* value = row.data();
+  if (const auto* columns = std::get_if<Columns>(&weight_)) {
+    std::vector<float> turned(channels * outputs());
+    const float* value = columns->values.data();
     for (std::size_t p = 0; p < positions; ++p) {
-      for (std::size_t c = 0; c < channels; ++c) sum[c] += *value++;
+      for (float& sum : turned) sum += *value++;
+    }
+    transpose(turned.data(), channels, outputs(), outputs(), sums.data(), channels);
+  } else {
+    std::vector<float> row(inputs());
+    for (std::size_t o = 0; o < outputs(); ++o) {
+      expand(o, 0, row);
+      float* sum = sums.data() + o * channels;
+      const float* value = row.data();
+      for (std::size_t p = 0; p < positions; ++p) {
+        for (std::size_t c = 0; c < channels; ++c) sum[c] += *value++;
+      }
     }
   }
   GRADCAM_TRY(Tensor no_bias, Tensor::zeros({outputs()}));

@@ -17,6 +17,10 @@ class Dense {
   /// weight: [outputs, inputs], bias: [outputs].
   static Result<Dense> from_float32(Tensor weight, Tensor bias);
 
+  /// weight: [inputs, outputs], the other way round: of inputs that are zero, as many are after a
+  /// ReLU, `forward` then reads no weights. bias: [outputs].
+  static Result<Dense> from_columns(Tensor weight, Tensor bias);
+
   /// weight: [outputs, inputs] row-major, finite.
   static Result<Dense> from_float16(AlignedArray<Float16> weight, Tensor bias, std::size_t inputs);
 
@@ -65,6 +69,9 @@ class Dense {
   Result<Dense> summed_over_positions(std::size_t positions) const;
 
  private:
+  struct Columns {
+    Tensor values;  // [inputs, outputs]
+  };
   struct Float16Weight {
     AlignedArray<Float16> values;  // [outputs, inputs]
   };
@@ -77,9 +84,12 @@ class Dense {
     Tensor scale;                       // [outputs, groups]
     std::size_t group;
   };
-  using Weight = std::variant<Tensor, Float16Weight, Int8Weight, Int4Weight>;
+  using Weight = std::variant<Tensor, Columns, Float16Weight, Int8Weight, Int4Weight>;
 
   Dense(Weight weight, Tensor bias, std::size_t inputs);
+
+  Result<Tensor> parts_by_channels(const Columns& weight, const Tensor& x) const;
+  static void backward(const Columns& weight, const Tensor& gradient, Tensor& result);
 
   /// `count` rows of the weights from `first` on in float32: where they are, or in `buffer`, which
   /// has room for them.

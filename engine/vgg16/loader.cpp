@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "kernels/transpose.h"
 #include "vgg16/plan.h"
 #include "weights/convert.h"
 #include "weights/fingerprint.h"
@@ -138,7 +139,9 @@ Result<void> Vgg16Loader::allocate(std::size_t layer) {
   }
   const std::size_t elements = shape[0] * row_elements(shape);
   if (!keeps(layer) || (format(layer) == WeightFormat::kFloat && !keeps_float16(layer))) {
-    GRADCAM_TRY(pending.weight, Tensor::uninitialized({shape[0], row_elements(shape)}));
+    Shape weight = {shape[0], row_elements(shape)};
+    if (turns(layer)) std::swap(weight[0], weight[1]);
+    GRADCAM_TRY(pending.weight, Tensor::uninitialized(std::move(weight)));
   } else if (keeps_float16(layer)) {
     GRADCAM_TRY(pending.weight_float16, allocate_array<Float16>(elements, false));
   } else if (format(layer) == WeightFormat::kInt8) {
@@ -159,6 +162,11 @@ ConvAlgorithm Vgg16Loader::algorithm(std::size_t layer) const {
 
 bool Vgg16Loader::keeps_float16(std::size_t layer) const {
   return keeps(layer) && header_.tensors[map_.layers[layer].weight].dtype == DType::kF16;
+}
+
+/// fc1: block5_pool is what a ReLU has left over, and three quarters of all weights are its.
+bool Vgg16Loader::turns(std::size_t layer) const {
+  return layer == kFc1 && format(layer) == WeightFormat::kFloat && !keeps_float16(layer);
 }
 
 Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8_t> bytes) {
@@ -231,8 +239,21 @@ Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DT
     return read_float16_row(map_, layer, bytes, scratch_float16_,
                             {pending.weight_float16.get() + row * elements, elements});
   }
-  const auto target = pending.weight.values().subspan(row * elements, elements);
-  return read_float_row(map_, layer, dtype, bytes, scratch_, target);
+  if (!turns(layer)) {
+    const auto target = pending.weight.values().subspan(row * elements, elements);
+    return read_float_row(map_, layer, dtype, bytes, scratch_, target);
+  }
+  const std::size_t rows = pending.weight.dim(1);
+  const std::size_t pitch = elements + 16;
+  const std::size_t count = row % kTransposedRows + 1;
+  unturned_.resize(kTransposedRows * pitch);
+  const auto target = std::span(unturned_).subspan((count - 1) * pitch, elements);
+  GRADCAM_CHECK_OK(read_float_row(map_, layer, dtype, bytes, scratch_, target));
+  if (count == kTransposedRows || row + 1 == rows) {
+    float* first = pending.weight.data() + (row + 1 - count);
+    transpose(unturned_.data(), count, elements, pitch, first, rows);
+  }
+  return {};
 }
 
 Result<void> Vgg16Loader::pack(std::size_t layer) {
@@ -297,6 +318,9 @@ Result<Dense> Vgg16Loader::make_dense(std::size_t layer, Pending pending) const 
   }
   if (keeps_float16(layer)) {
     return Dense::from_float16(std::move(pending.weight_float16), std::move(pending.bias), inputs);
+  }
+  if (turns(layer)) {
+    return Dense::from_columns(std::move(pending.weight), std::move(pending.bias));
   }
   return Dense::from_float32(std::move(pending.weight), std::move(pending.bias));
 }

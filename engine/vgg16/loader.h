@@ -69,7 +69,7 @@ class Vgg16Loader {
 
   /// A layer on its way from the file to its packed form; allocated when its first row comes.
   struct Pending {
-    Tensor weight;  ///< float32, canonical layout: [O, 3, 3, I] or [O, I]
+    Tensor weight;  ///< float32, canonical layout: [O, 3, 3, I] or [O, I]; or turned, [I, O]
     // or, of a layer that stays as it is:
     AlignedArray<Float16> weight_float16;
     AlignedArray<std::int8_t> weight_int8;
@@ -86,6 +86,8 @@ class Vgg16Loader {
   /// Whether a layer's weights stay in memory as they are stored.
   bool keeps(std::size_t layer) const;
   bool keeps_float16(std::size_t layer) const;
+  /// Whether a layer's weights are turned, for Dense::from_columns.
+  bool turns(std::size_t layer) const;
   ConvAlgorithm algorithm(std::size_t layer) const;
   /// The rows (outputs) of a layer that are loaded.
   Range own(std::size_t layer) const;
@@ -110,6 +112,7 @@ class Vgg16Loader {
   std::vector<std::uint64_t> first_rows_;  // by tensor: a fingerprint of its row 0, or 0
   std::array<Pending, kLayerNames.size()> pending_;
   std::vector<float> scratch_;            // one row as the file lays it out
+  std::vector<float> unturned_;           // some rows of a layer that is turned
   std::vector<Float16> scratch_float16_;  // the same of a row that stays float16
   std::array<Vgg16::Conv, kConvLayers> conv_;
   std::array<std::optional<Dense>, 3> dense_;

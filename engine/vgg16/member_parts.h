@@ -13,12 +13,6 @@
 /// member_messages.cpp, member_forward.cpp, member_backward.cpp and member_gather.cpp.
 namespace gradcam {
 
-/// The last convolution, and the dense layers behind it, by their index in kLayerNames.
-inline constexpr std::size_t kLastConv = kConvLayers - 1;
-inline constexpr std::size_t kFc1 = kConvLayers;
-inline constexpr std::size_t kFc2 = kFc1 + 1;
-inline constexpr std::size_t kPredictions = kFc1 + 2;
-
 /// Max-pools between the input and the input of block4_conv1.
 inline constexpr std::size_t kStripPools = 3;
 

@@ -219,6 +219,43 @@ TEST(Dense, RunsFloat16AsItIs) {
   expect_same(packed, plain, 5);
 }
 
+TEST(Dense, RunsColumnsAsRows) {
+  constexpr std::size_t kOutputs = 37, kInputs = 35;
+  Random random(18);
+  ASSERT_OK_AND_ASSIGN(const Dense plain, random_dense(random, kOutputs, kInputs));
+  ASSERT_OK_AND_ASSIGN(const Tensor rows, plain.weight());
+  ASSERT_OK_AND_ASSIGN(Tensor columns, Tensor::zeros({kInputs, kOutputs}));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    columns.data()[i % kInputs * kOutputs + i / kInputs] = rows.data()[i];
+  }
+  ASSERT_OK_AND_ASSIGN(Tensor bias, plain.bias().clone());
+  ASSERT_OK_AND_ASSIGN(const Dense turned,
+                       Dense::from_columns(std::move(columns), std::move(bias)));
+  EXPECT_EQ(turned.inputs(), kInputs);
+  expect_same(turned, plain, 5);
+
+  ASSERT_OK_AND_ASSIGN(const Tensor again, turned.weight());
+  EXPECT_TRUE(std::ranges::equal(again.values(), rows.values()));
+  std::vector<float> piece(7);
+  turned.expand(3, 5, piece);
+  EXPECT_TRUE(std::ranges::equal(piece, rows.values().subspan(3 * kInputs + 5, 7)));
+
+  // As after a ReLU: about half of the inputs are zero, the others too few or too many for a step.
+  for (const std::size_t live : {0, 1, 8, 17}) {
+    SCOPED_TRACE(live);
+    ASSERT_OK_AND_ASSIGN(Tensor x, Tensor::zeros({5, 1, 7}));
+    for (std::size_t i = 0; i < live; ++i) x.data()[i * 2 + i % 2] = random.uniform(1).front();
+    ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({kOutputs}));
+    ASSERT_OK_AND_ASSIGN(Tensor expected, Tensor::zeros({kOutputs}));
+    ASSERT_OK(turned.forward(x, y));
+    ASSERT_OK(plain.forward(x, expected));
+    EXPECT_TRUE(close(y.values(), expected.values(), 1e-6));
+    ASSERT_OK_AND_ASSIGN(const Tensor parts, turned.forward_by_channels(x));
+    ASSERT_OK_AND_ASSIGN(const Tensor expected_parts, plain.forward_by_channels(x));
+    EXPECT_TRUE(close(parts.values(), expected_parts.values(), 1e-6));
+  }
+}
+
 TEST(Dense, RunsInt4AsItIs) {
   constexpr std::size_t kOutputs = 7, kInputs = 72, kGroup = 32, kGroups = 3;
   Random random(17);
@@ -308,6 +345,11 @@ TEST(Dense, RefusesShapesThatDoNotFit) {
   ASSERT_OK_AND_ASSIGN(Tensor weight, Tensor::zeros({4, 6}));
   ASSERT_OK_AND_ASSIGN(Tensor bias, Tensor::zeros({3}));
   EXPECT_NE(error_message(Dense::from_float32(std::move(weight), std::move(bias)),
+                          ErrorCode::kInvalidArgument),
+            "");
+  ASSERT_OK_AND_ASSIGN(Tensor columns, Tensor::zeros({6, 4}));
+  ASSERT_OK_AND_ASSIGN(Tensor short_bias, Tensor::zeros({3}));
+  EXPECT_NE(error_message(Dense::from_columns(std::move(columns), std::move(short_bias)),
                           ErrorCode::kInvalidArgument),
             "");
   ASSERT_OK_AND_ASSIGN(auto int8, aligned(std::vector<std::int8_t>(24)));
