@@ -13,7 +13,8 @@ namespace gradcam {
 /// What a method needs of the gradient at its layer.
 enum class GradientUse {
   kWhole,
-  kMeans,  ///< over the positions of each channel
+  kFactor,  ///< as a factor of A: nothing where A is zero
+  kMeans,   ///< over the positions of each channel
   kNone,
 };
 

@@ -10,6 +10,6 @@ namespace gradcam {
 /// centred; unlike there, the sign is settled (see `first_component`).
 Result<Heatmap> eigen_grad_cam_map(const LayerView& layer, const Tensor& gradient);
 
-inline constexpr Cam kEigenGradCam = {.map = eigen_grad_cam_map};
+inline constexpr Cam kEigenGradCam = {.map = eigen_grad_cam_map, .gradient = GradientUse::kFactor};
 
 }  // namespace gradcam

@@ -68,6 +68,7 @@ Result<void> begin_together(Member& member, const Method& method,
     } else {
       GRADCAM_TRY(request.seeds, cam.scores(model, member.activations(), classes));
     }
+    request.as_factor = cam.gradient == GradientUse::kFactor;
     if (cam.gradient == GradientUse::kMeans) {
       request.gather = options.principal_component ? Gather::kMeans : Gather::kWeightedSums;
     }

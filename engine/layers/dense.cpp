@@ -124,22 +124,21 @@ Result<Tensor> Dense::forward_by_channels(const Tensor& x) const {
 /// A channel after the other, so that its sums stay in the fastest cache.
 Result<Tensor> Dense::parts_by_channels(const Columns& weight, const Tensor& x) const {
   const std::size_t depth = x.dim(2);
-  GRADCAM_TRY(Tensor parts, Tensor::zeros({outputs(), depth + 1}));
-  std::vector<float> sums(outputs());
+  const std::size_t pitch = outputs() + 16;
+  GRADCAM_TRY(Tensor parts, Tensor::uninitialized({outputs(), depth + 1}));
+  std::vector<float> all_sums(depth * pitch);
   std::vector<double> totals(bias_.values().begin(), bias_.values().end());
   for (std::size_t c = 0; c < depth; ++c) {
-    std::ranges::fill(sums, 0.0f);
+    float* sums = all_sums.data() + c * pitch;
     for (std::size_t i = c; i < inputs(); i += depth) {
       const float factor = x.data()[i];
       if (factor == 0) continue;
       const float* column = weight.values.data() + i * outputs();
       for (std::size_t o = 0; o < outputs(); ++o) sums[o] += factor * column[o];
     }
-    for (std::size_t o = 0; o < outputs(); ++o) {
-      parts.data()[o * (depth + 1) + c] = sums[o];
-      totals[o] += double{sums[o]};
-    }
+    for (std::size_t o = 0; o < outputs(); ++o) totals[o] += double{sums[o]};
   }
+  transpose(all_sums.data(), depth, outputs(), pitch, parts.data(), depth + 1);
   for (std::size_t o = 0; o < outputs(); ++o) {
     parts.data()[o * (depth + 1) + depth] = static_cast<float>(totals[o]);
   }
@@ -265,22 +264,47 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
     gemv_transposed_f16(float16->values.get(), y, rows, outputs(), inputs(), result.data());
   } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
-    backward(*columns, gradient, result);
+    backward(*columns, nullptr, gradient, result);
   } else {
     gemv_transposed(std::get<Tensor>(weight_).data(), y, rows, outputs(), inputs(), result.data());
   }
   return result;
 }
 
-void Dense::backward(const Columns& weight, const Tensor& gradient, Tensor& result) {
-  constexpr std::size_t kInputs = 16;  // whose columns stay in a cache for all gradients
+Result<Tensor> Dense::backward_where(const Tensor& x, const Tensor& gradient) const {
+  const auto* columns = std::get_if<Columns>(&weight_);
+  if (columns == nullptr || x.size() != inputs() || gradient.rank() != 2 ||
+      gradient.dim(1) != outputs()) {
+    return backward(gradient);
+  }
+  GRADCAM_TRY(Tensor result, Tensor::zeros({gradient.dim(0), inputs()}));
+  backward(*columns, x.data(), gradient, result);
+  return result;
+}
+
+/// Four columns at a time, which stay in a cache for all gradients; not those where x, if there is
+/// one, is zero.
+void Dense::backward(const Columns& weight, const float* x, const Tensor& gradient,
+                     Tensor& result) {
   const std::size_t inputs = weight.values.dim(0);
   const std::size_t outputs = weight.values.dim(1);
-  for (std::size_t first = 0; first < inputs; first += kInputs) {
-    const std::size_t count = std::min(kInputs, inputs - first);
+  for (std::size_t i = 0; i < inputs;) {
+    std::size_t live[4];
+    std::size_t count = 0;
+    for (; i < inputs && count < 4; ++i) {
+      if (x == nullptr || x[i] != 0) live[count++] = i;
+    }
+    if (count == 0) return;
+    const float* columns[4];
+    for (std::size_t k = 0; k < 4; ++k) {
+      columns[k] = weight.values.data() + live[std::min(k, count - 1)] * outputs;
+    }
     for (std::size_t row = 0; row < gradient.dim(0); ++row) {
-      gemv(weight.values.data() + first * outputs, gradient.data() + row * outputs, count, outputs,
-           result.data() + row * inputs + first);
+      float products[4];
+      dot_four(columns, gradient.data() + row * outputs, outputs, products);
+      for (std::size_t k = 0; k < count; ++k) {
+        result.data()[row * inputs + live[k]] = products[k];
+      }
     }
   }
 }

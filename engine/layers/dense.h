@@ -63,6 +63,10 @@ class Dense {
   /// the weights serves all n.
   Result<Tensor> backward(const Tensor& gradient) const;
 
+  /// The same where the gradient matters only at inputs x [inputs] that are not zero; elsewhere it
+  /// may be zero. That spares a layer of columns the weights of those inputs.
+  Result<Tensor> backward_where(const Tensor& x, const Tensor& gradient) const;
+
   /// For a layer on a flattened map [positions, channels]: the weights summed over the positions,
   /// as a layer of `channels` inputs without bias. Its backward is the gradient's sum over the
   /// positions, at a fraction of the cost (for fc1 of VGG16, a 49th).
@@ -89,7 +93,8 @@ class Dense {
   Dense(Weight weight, Tensor bias, std::size_t inputs);
 
   Result<Tensor> parts_by_channels(const Columns& weight, const Tensor& x) const;
-  static void backward(const Columns& weight, const Tensor& gradient, Tensor& result);
+  static void backward(const Columns& weight, const float* x, const Tensor& gradient,
+                       Tensor& result);
 
   /// `count` rows of the weights from `first` on in float32: where they are, or in `buffer`, which
   /// has room for them.

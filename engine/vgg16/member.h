@@ -49,6 +49,8 @@ struct GradientRequest {
   std::size_t layer = kBlock5Conv3;  ///< a map layer, or kInput
   Gather gather = Gather::kGradients;
   ReluRule rule = ReluRule::kGradient;
+  /// Of gradients: where the layer's output is zero they do not matter, and may be left out.
+  bool as_factor = false;
 };
 
 /// What member 0 has of a layer once all members have brought their parts together.
@@ -235,7 +237,8 @@ class Member {
   // part]; of maps one by one.
   std::size_t scores_ = 0;
   Gather gather_ = Gather::kGradients;
-  bool by_sums_ = false;  // through fc1, to the means alone
+  bool by_sums_ = false;    // through fc1, to the means alone
+  bool only_live_ = false;  // through fc1, to what is not zero of block5_pool
   ReluRule rule_ = ReluRule::kGradient;
   Tensor gradient_;
   std::vector<Tensor> map_gradients_;

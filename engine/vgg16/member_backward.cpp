@@ -21,7 +21,10 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
     }
   }
   const Dense& weights = layer == kFc1 && by_sums_ ? model_.fc1_sums_ : dense(layer);
-  GRADCAM_TRY(const Tensor product, weights.backward(gradient_));
+  const bool skips = layer == kFc1 && !by_sums_ && only_live_;
+  GRADCAM_TRY(const Tensor product,
+              skips ? weights.backward_where(activations_.block5_pool, gradient_)
+                    : weights.backward(gradient_));
   if (layer != kFc1 || by_sums_) {
     GRADCAM_TRY(gradient_, hand_out(product, layer));
     return {};

@@ -12,8 +12,8 @@ import {
   type ModelInfo,
   type PieceReader,
 } from '../../wasm/engine';
-import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
 import { release } from '../../wasm/pieces';
+import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
 import type { Failure, Outcome, WorkerApi } from './protocol';
 import { payload, payloadSize } from './payload';
 import { lend, readerOfBlob } from './piece-reader';
@@ -100,6 +100,7 @@ async function readOwn(begin: number, end: number): Promise<Uint8Array> {
     : own.slice(begin, end);
 }
 
+/** Leaves the model in this page to the browser, for the time being. */
 function shelveOwn(): void {
   if (own instanceof Blob) return;
   const bytes = own;

@@ -253,6 +253,16 @@ TEST(Dense, RunsColumnsAsRows) {
     ASSERT_OK_AND_ASSIGN(const Tensor parts, turned.forward_by_channels(x));
     ASSERT_OK_AND_ASSIGN(const Tensor expected_parts, plain.forward_by_channels(x));
     EXPECT_TRUE(close(parts.values(), expected_parts.values(), 1e-6));
+
+    ASSERT_OK_AND_ASSIGN(const Tensor gradient,
+                         Tensor::from({2, kOutputs}, random.uniform(2 * kOutputs)));
+    ASSERT_OK_AND_ASSIGN(const Tensor back, turned.backward_where(x, gradient));
+    ASSERT_OK_AND_ASSIGN(Tensor expected_back, plain.backward_where(x, gradient));
+    ASSERT_EQ(back.shape(), expected_back.shape());
+    for (std::size_t i = 0; i < back.size(); ++i) {
+      if (x.data()[i % kInputs] == 0) expected_back.data()[i] = 0;
+    }
+    EXPECT_TRUE(close(back.values(), expected_back.values(), 1e-6));
   }
 }
 
