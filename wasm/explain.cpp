@@ -96,7 +96,7 @@ Result<InPasses> plan_passes(gradcam_engine* engine, const Explaining& explainin
   GRADCAM_TRY(MapPlan plan,
               plan_together(member, engine->input, explaining.method, explaining.classes,
                             explaining.layer, {.channels = explaining.channels}));
-  GRADCAM_TRY(PassRun run, PassRun::begin(std::move(plan.passes), member.model().classes()));
+  GRADCAM_TRY(PassRun run, PassRun::begin(std::move(plan.passes), member.model().logits()));
   const auto outcome = [engine, classes = explaining.classes,
                         maps_of = std::move(plan.outcome)](const Tensor& logits) -> Result<Json> {
     GRADCAM_TRY(const std::vector<Heatmap> maps, maps_of(logits));
@@ -133,7 +133,7 @@ Result<void> measure(gradcam_engine* engine, int32_t class_index, const float* h
   map.values.assign(heatmap, heatmap + map.rows * map.cols);
   GRADCAM_TRY(PassPlan<Trust> plan,
               plan_trust(model, engine->input, static_cast<std::size_t>(class_index), map));
-  GRADCAM_TRY(PassRun run, PassRun::begin(std::move(plan.passes), model.classes()));
+  GRADCAM_TRY(PassRun run, PassRun::begin(std::move(plan.passes), model.logits()));
   const auto outcome = [trust_of = std::move(plan.outcome)](const Tensor& logits) -> Result<Json> {
     GRADCAM_TRY(const Trust trust, trust_of(logits));
     return to_json(trust);

@@ -274,6 +274,7 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
 
   ModelMetadata metadata = base_info.metadata;
   metadata.labels = photos.labels;
+  metadata.others.clear();  // the new last layer was not shown any
   metadata.temperature = report.temperature;
   metadata.unsure_below = ModelMetadata().unsure_below;
   metadata.preprocess = to_json(base_info.preprocess);

@@ -128,7 +128,7 @@ Result<std::vector<Heatmap>> Team::explain_at(std::size_t layer, const Method& m
   GRADCAM_CHECK_OK(run());
   GRADCAM_TRY(const MapPlan plan,
               plan_together(members_.front(), input, method, classes, layer, options));
-  GRADCAM_TRY(PassRun passes, PassRun::begin(plan.passes, model().classes()));
+  GRADCAM_TRY(PassRun passes, PassRun::begin(plan.passes, model().logits()));
   const auto pass = [&](const Tensor& start) -> Result<const Tensor*> {
     is_overwritten_ = true;
     for (Member& member : members_) {

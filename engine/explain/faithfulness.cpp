@@ -149,7 +149,7 @@ class Measurement {
   std::vector<Faithfulness> outcome(const Tensor& logits) const {
     std::vector<double> p;
     for (std::size_t pass = 0; pass < passes(); ++pass) {
-      const auto row = logits.values().subspan(pass * model_.classes(), model_.classes());
+      const auto row = logits.values().subspan(pass * model_.logits(), model_.logits());
       p.push_back(double{model_.probabilities(row)[class_]});
     }
     std::vector<Faithfulness> result;

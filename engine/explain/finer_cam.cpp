@@ -16,7 +16,8 @@ Result<Tensor> finer_scores(const Vgg16& model, const Activations& activations,
   for (std::size_t row = 0; row < classes.size(); ++row) {
     const std::size_t c = classes[row];
     std::vector<double> nearness;
-    for (const float logit : logits) nearness.push_back(-double{std::abs(logit - logits[c])});
+    for (const float logit : logits.first(model.classes()))
+      nearness.push_back(-double{std::abs(logit - logits[c])});
     nearness[c] = -std::numeric_limits<double>::infinity();
     std::vector<std::size_t> others = largest_first(nearness);
     others.pop_back();  // the class itself

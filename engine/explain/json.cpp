@@ -23,6 +23,11 @@ Json to_json(std::span<const Prediction> predictions, const ModelInfo& info) {
   return list;
 }
 
+Json others_to_json(float probability, const ModelInfo& info) {
+  if (info.metadata.others.empty()) return nullptr;
+  return {{"label", info.metadata.others}, {"probability", probability}};
+}
+
 Json to_json(const Heatmap& map) {
   return {{"rows", map.rows},
           {"cols", map.cols},
@@ -43,6 +48,7 @@ Json to_json(const ModelInfo& info) {
   return {{"architecture", "vgg16"},
           {"labels", info.metadata.labels},
           {"classes", info.metadata.labels.size()},
+          {"others", info.metadata.others},
           {"parameters", info.parameters},
           {"preprocess", Json::parse(to_json(info.preprocess), nullptr, false)},
           {"temperature", info.metadata.temperature},

@@ -5,10 +5,10 @@
 
 namespace gradcam {
 
-Result<PassRun> PassRun::begin(Passes passes, std::size_t classes) {
+Result<PassRun> PassRun::begin(Passes passes, std::size_t logits) {
   PassRun run;
   run.passes_ = std::move(passes);
-  GRADCAM_TRY(run.logits_, Tensor::zeros({run.passes_.count, classes}));
+  GRADCAM_TRY(run.logits_, Tensor::zeros({run.passes_.count, logits}));
   return run;
 }
 

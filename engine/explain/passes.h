@@ -39,7 +39,7 @@ using PassProgress = std::function<bool(std::size_t done, std::size_t total)>;
 class PassRun {
  public:
   /// classes: the model's.
-  static Result<PassRun> begin(Passes passes, std::size_t classes);
+  static Result<PassRun> begin(Passes passes, std::size_t logits);
 
   std::size_t left() const { return passes_.count - done_; }
 
@@ -69,7 +69,7 @@ class PassRun {
 template <class Outcome>
 Result<Outcome> carry_out(const PassPlan<Outcome>& plan, const Vgg16& model, Activations& scratch,
                           const PassProgress& progress = nullptr) {
-  GRADCAM_TRY(PassRun run, PassRun::begin(plan.passes, model.classes()));
+  GRADCAM_TRY(PassRun run, PassRun::begin(plan.passes, model.logits()));
   GRADCAM_CHECK_OK(run.run(
       [&](const Tensor& start) -> Result<const Tensor*> {
         GRADCAM_CHECK_OK(run.from() ? model.forward_from(*run.from(), start, scratch)

@@ -64,7 +64,7 @@ Result<void> begin_together(Member& member, const Method& method,
   if (in_passes || cam.map != nullptr) {
     GradientRequest request{.seeds = {}, .layer = layer};
     if (in_passes || cam.gradient == GradientUse::kNone) {
-      GRADCAM_TRY(request.seeds, Tensor::zeros({0, model.classes()}));
+      GRADCAM_TRY(request.seeds, Tensor::zeros({0, model.logits()}));
     } else {
       GRADCAM_TRY(request.seeds, cam.scores(model, member.activations(), classes));
     }

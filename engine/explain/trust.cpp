@@ -38,7 +38,7 @@ Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std:
   };
   const auto outcome = [=, &model](const Tensor& logits) -> Result<Trust> {
     GRADCAM_TRY(const std::vector<Faithfulness> measured, plan.outcome(logits));
-    const auto last = logits.values().last(model.classes());
+    const auto last = logits.values().last(model.logits());
     return Trust{.map = measured.front(),
                  .random_order = measured.back(),
                  .covered = {.area = area, .probability = model.probabilities(last)[class_index]}};

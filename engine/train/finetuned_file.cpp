@@ -41,7 +41,8 @@ Result<FinetunedFile> plan_finetuned_file(const SafetensorsHeader& base,
   for (std::size_t i = 0; i < base.tensors.size(); ++i) {
     TensorInfo info = base.tensors[i];
     TensorSource source{.base = i};
-    bool dropped = false;
+    const auto& others = map.others;  // that the new last layer does not know
+    bool dropped = others && (others->weight == i || others->bias == i || others->scale == i);
     for (std::size_t l = kConvLayers; l < map.layers.size(); ++l) {
       const LayerWeights& layer = map.layers[l];
       const DenseParameters* parameters = find(trained, layer.name);

@@ -32,6 +32,7 @@ Result<Head> parse_head(std::span<const std::uint8_t> file) {
                 "predictions.bias and the architecture vgg16-head");
   }
   header.metadata.erase(architecture);
+  header.metadata.erase("others");  // which a head has not
   Head head;
   head.base = header.metadata["base"];
   GRADCAM_TRY(head.metadata, parse_metadata(header.metadata));

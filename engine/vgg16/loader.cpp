@@ -27,6 +27,9 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
                                               " labels for a last layer of " +
                                               std::to_string(classes) + " outputs");
   }
+  auto& others = info.metadata.others;
+  if (!map.others) others.clear();
+  if (map.others && others.empty()) others = "something else";
   const std::size_t side = map.grid * kTotalStride;
   if (info.metadata.preprocess.empty()) {
     info.preprocess.size = info.preprocess.crop = static_cast<int>(side);
@@ -66,6 +69,7 @@ std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const We
                                 ? "I4"
                                 : std::string(dtype_name(header.tensors[layer.weight].dtype)),
                    .algorithm = "gemv"};
+    if (i == kPredictions) info.weight[0] = info.output[0] = map.logits();
     if (i < kConvLayers) {
       info.output = {side, side, layer.shape[0]};
       info.algorithm = conv_algorithm_name(choose_algorithm(options, layer.shape[3], layer.format));
@@ -92,14 +96,22 @@ Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptio
   loader.targets_.resize(header.tensors.size());
   for (std::size_t i = 0; i < loader.map_.layers.size(); ++i) {
     const LayerWeights& layer = loader.map_.layers[i];
-    loader.targets_[layer.weight] = {i, Part::kWeight};
-    loader.targets_[layer.bias] = {i, Part::kBias};
-    if (layer.scale) loader.targets_[*layer.scale] = {i, Part::kScale};
+    loader.set_targets(i, layer, 0);
     loader.pending_[i].missing = loader.own(i).size() * (layer.scale ? 3 : 2);
-    loader.info_.parameters += layer.shape[0] * (row_elements(layer.shape) + 1);
+    loader.info_.parameters += loader.outputs(i) * (row_elements(layer.shape) + 1);
+  }
+  if (loader.map_.others) {
+    loader.set_targets(kPredictions, *loader.map_.others, loader.map_.layers.back().shape[0]);
   }
   loader.header_ = std::move(header);
   return loader;
+}
+
+void Vgg16Loader::set_targets(std::size_t layer, const LayerWeights& weights, std::size_t first) {
+  const Range rows = {first, first + weights.shape[0]};
+  targets_[weights.weight] = {layer, Part::kWeight, rows};
+  targets_[weights.bias] = {layer, Part::kBias, rows};
+  if (weights.scale) targets_[*weights.scale] = {layer, Part::kScale, rows};
 }
 
 std::size_t Vgg16Loader::row_bytes(std::size_t tensor) const {
@@ -108,17 +120,24 @@ std::size_t Vgg16Loader::row_bytes(std::size_t tensor) const {
 }
 
 FileRange Vgg16Loader::wanted(std::size_t tensor) const {
-  const Range rows = own(targets_[tensor].layer);
+  const Range rows = own_of_tensor(tensor);
   const std::uint64_t begin = header_.data_offset + header_.tensors[tensor].begin;
   const std::uint64_t row = row_bytes(tensor);
   return {begin + rows.begin * row, begin + rows.end * row};
 }
 
 Range Vgg16Loader::own(std::size_t layer) const {
-  const std::size_t outputs = map_.layers[layer].shape[0];
-  if (layer >= kStripLayers) return own_outputs(outputs, options_.share);
+  if (layer >= kStripLayers) return own_outputs(outputs(layer), options_.share);
   const auto side = static_cast<std::size_t>(info_.preprocess.size);
-  return own_rows(side, options_.share).empty() ? Range{} : Range{0, outputs};
+  return own_rows(side, options_.share).empty() ? Range{} : Range{0, outputs(layer)};
+}
+
+Range Vgg16Loader::own_of_tensor(std::size_t tensor) const {
+  const Target& target = targets_[tensor];
+  const Range own = this->own(target.layer);
+  const Range rows = {std::max(own.begin, target.rows.begin), std::min(own.end, target.rows.end)};
+  if (rows.begin >= rows.end) return {};
+  return {rows.begin - target.rows.begin, rows.end - target.rows.begin};
 }
 
 Shape Vgg16Loader::own_shape(std::size_t layer) const {
@@ -177,8 +196,8 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
   const TensorInfo& info = header_.tensors[tensor];
   const std::size_t stride = row_bytes(tensor);
   const std::size_t rows = bytes.size() / stride;
-  const auto [layer, part] = targets_[tensor];
-  const Range own = this->own(layer);
+  const auto [layer, part, rows_of_layer] = targets_[tensor];
+  const Range own = own_of_tensor(tensor);
   if (bytes.size() % stride != 0 || rows > own.size() - rows_[tensor]) {
     return fail(ErrorCode::kInvalidArgument,
                 "tensor " + info.name + " was given " + std::to_string(bytes.size()) +
@@ -193,8 +212,9 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
     first_rows_[tensor] = first_row.value();
   }
   Pending& pending = pending_[layer];
+  const std::size_t first = rows_of_layer.begin + own.begin - this->own(layer).begin;
   for (std::size_t i = 0; i < rows; ++i) {
-    const std::size_t row = rows_[tensor];
+    const std::size_t row = first + rows_[tensor];
     const auto row_bytes = bytes.subspan(i * stride, stride);
     Result<void> status;
     if (part == Part::kWeight) {
@@ -206,7 +226,7 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
     }
     if (!status) {
       return fail(status.error().code, "tensor " + info.name + ", row " +
-                                           std::to_string(own.begin + row) + ": " +
+                                           std::to_string(own.begin + rows_[tensor]) + ": " +
                                            status.error().message);
     }
     ++rows_[tensor];
@@ -351,7 +371,7 @@ std::string Vgg16Loader::fingerprint() const {
 
 Result<Vgg16> Vgg16Loader::finish() {
   for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
-    const std::size_t rows = own(targets_[i].layer).size();
+    const std::size_t rows = own_of_tensor(i).size();
     if (rows_[i] < rows) {
       return fail(ErrorCode::kInvalidArgument, "tensor " + header_.tensors[i].name +
                                                    " is incomplete: " + std::to_string(rows_[i]) +

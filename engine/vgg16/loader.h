@@ -65,6 +65,7 @@ class Vgg16Loader {
   struct Target {
     std::size_t layer;
     Part part;
+    Range rows;  ///< of the layer, that the tensor holds
   };
 
   /// A layer on its way from the file to its packed form; allocated when its first row comes.
@@ -89,8 +90,15 @@ class Vgg16Loader {
   /// Whether a layer's weights are turned, for Dense::from_columns.
   bool turns(std::size_t layer) const;
   ConvAlgorithm algorithm(std::size_t layer) const;
+  /// Sets what the tensors of a layer are, or of a part of its rows.
+  void set_targets(std::size_t layer, const LayerWeights& weights, std::size_t first);
   /// The rows (outputs) of a layer that are loaded.
   Range own(std::size_t layer) const;
+  /// The same of the rows that a tensor holds, counted from its first one.
+  Range own_of_tensor(std::size_t tensor) const;
+  std::size_t outputs(std::size_t layer) const {
+    return layer == kPredictions ? map_.logits() : map_.layers[layer].shape[0];
+  }
   /// The shape of the weights that are loaded.
   Shape own_shape(std::size_t layer) const;
   Conv3x3Spec conv_spec(std::size_t layer) const;

@@ -23,7 +23,7 @@ Result<Member> Member::create(Vgg16 model) {
 Result<void> Member::use_head(const Head* head) {
   GRADCAM_CHECK_OK(model_.use_head(head));
   forget();
-  GRADCAM_TRY(activations_.logits, Tensor::zeros({model_.classes()}));
+  GRADCAM_TRY(activations_.logits, Tensor::zeros({model_.logits()}));
   return {};
 }
 
@@ -197,7 +197,7 @@ Result<void> Member::check_classified() const {
 
 Result<void> Member::check_request(const GradientRequest& request) const {
   const Tensor& seeds = request.seeds;
-  if (seeds.rank() == 2 && seeds.dim(1) == model_.classes() && request.layer <= kInput) return {};
+  if (seeds.rank() == 2 && seeds.dim(1) == model_.logits() && request.layer <= kInput) return {};
   return fail(ErrorCode::kInvalidArgument, "there are no gradients for seeds of shape " +
                                                to_string(seeds.shape()) + " at map layer " +
                                                std::to_string(request.layer));

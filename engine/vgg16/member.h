@@ -44,7 +44,7 @@ enum class Gather {
 
 /// What a gradient is wanted for, and where.
 struct GradientRequest {
-  /// The gradient of each score at the logits, [scores, classes]; see Vgg16::backward_to_fc1.
+  /// The gradient of each score at the logits, [scores, logits]; see Vgg16::backward_to_fc1.
   Tensor seeds;
   std::size_t layer = kBlock5Conv3;  ///< a map layer, or kInput
   Gather gather = Gather::kGradients;

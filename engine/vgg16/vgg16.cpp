@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -122,7 +123,7 @@ Result<Activations> Vgg16::make_activations() const {
               Tensor::zeros({width / 2, width / 2, outputs(kConvLayers - 1)}));
   GRADCAM_TRY(activations.fc1, Tensor::zeros({outputs(kConvLayers)}));
   GRADCAM_TRY(activations.fc2, Tensor::zeros({outputs(kConvLayers + 1)}));
-  GRADCAM_TRY(activations.logits, Tensor::zeros({classes()}));
+  GRADCAM_TRY(activations.logits, Tensor::zeros({logits()}));
   GRADCAM_TRY(activations.workspace, Tensor::zeros({workspace}));
   return activations;
 }
@@ -206,16 +207,23 @@ std::vector<Prediction> Vgg16::predictions(const Activations& activations) const
   const auto logits = activations.logits.values();
   const std::vector<float> p = probabilities(logits);
   std::vector<Prediction> result;
-  result.reserve(logits.size());
-  const std::vector<double> keys(logits.begin(), logits.end());
+  result.reserve(classes());
+  const auto of_classes = logits.first(classes());
+  const std::vector<double> keys(of_classes.begin(), of_classes.end());
   for (const std::size_t i : largest_first(keys)) {
     result.push_back({i, p[i], logits[i]});
   }
   return result;
 }
 
+float Vgg16::others_probability(const Activations& activations) const {
+  const std::vector<float> p = probabilities(activations.logits.values());
+  const auto others = std::span(p).subspan(classes());
+  return std::accumulate(others.begin(), others.end(), 0.0f);
+}
+
 Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
-  GRADCAM_TRY(Tensor seeds, Tensor::zeros({classes.size(), this->classes()}));
+  GRADCAM_TRY(Tensor seeds, Tensor::zeros({classes.size(), logits()}));
   for (std::size_t i = 0; i < classes.size(); ++i) {
     const std::size_t index = classes[i];
     if (index >= this->classes()) {
@@ -223,7 +231,7 @@ Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
                   "class " + std::to_string(index) + " does not exist; the model has " +
                       std::to_string(this->classes()) + " classes, counted from 0");
     }
-    seeds.data()[i * this->classes() + index] = 1;
+    seeds.data()[i * logits() + index] = 1;
   }
   return seeds;
 }

@@ -26,7 +26,7 @@ struct Head;
 /// A layer as a model file has it.
 struct LayerInfo {
   std::string name;       ///< Keras's: "block5_conv3", "fc1", ...
-  Shape weight;           ///< [O, 3, 3, I] or [O, I]
+  Shape weight;           ///< [O, 3, 3, I] or [O, I]; in `predictions`, O counts the others, too
   Shape output;           ///< [H, W, O] before pooling, or [O]
   std::string dtype;      ///< of the weights in the file: "F32", "F16", "I8", "I4", ...
   std::string algorithm;  ///< what runs it: "winograd", "xnnpack", ..., "gemv"
@@ -56,7 +56,7 @@ struct Activations {
   Tensor block5_pool;                    ///< [H / 2, W / 2, C]; read in this order it is `flatten`
   Tensor fc1;                            ///< after ReLU
   Tensor fc2;                            ///< after ReLU
-  Tensor logits;                         ///< [classes], before the softmax
+  Tensor logits;                         ///< [Vgg16::logits()], before the softmax
   Tensor workspace;                      ///< the kernels' scratch memory
 
   /// Outputs before pooling of the convolutions that end a block; empty until `complete` computes
@@ -75,7 +75,7 @@ struct Activations {
 /// A class with what the network thinks of it.
 struct Prediction {
   std::size_t index;
-  float probability;  ///< softmax of logit / temperature
+  float probability;  ///< softmax over all logits / temperature, those without a class too
   float logit;
 };
 
@@ -89,6 +89,9 @@ class Vgg16 {
  public:
   const ModelInfo& info() const { return info_; }
   std::size_t classes() const { return info_.metadata.labels.size(); }
+  /// Outputs of the last layer: the classes, and behind them what has no label of its own (see
+  /// ModelMetadata::others), if the model was trained to know such.
+  std::size_t logits() const { return info_.layers.back().weight[0]; }
   const Share& share() const { return share_; }
 
   const Dense& fc1() const { return fc1_; }
@@ -114,11 +117,15 @@ class Vgg16 {
   /// forward pass does not keep. Costs those convolutions again; nothing for block5.
   Result<void> complete(Activations& activations, std::size_t layer) const;
 
-  /// softmax(logits / temperature).
+  /// softmax(logits / temperature), of as many as `logits()`.
   std::vector<float> probabilities(std::span<const float> logits) const;
 
   /// The classes of the last forward pass, most probable first.
   std::vector<Prediction> predictions(const Activations& activations) const;
+
+  /// How probable it is that the photo of the last forward pass shows none of the classes: the
+  /// share of the logits without a label. 0 for a model that has none.
+  float others_probability(const Activations& activations) const;
 
   /// The first half of the backward pass, for several classes at once: the gradient of each
   /// class's logit at the sum that enters fc1's ReLU, [classes, fc1], back through
@@ -127,7 +134,7 @@ class Vgg16 {
                                  std::span<const std::size_t> classes) const;
 
   /// The same for scores that are any functions of the logits: seeds[., c] is the gradient of a
-  /// score at logit c, [n, classes].
+  /// score at logit c, [n, logits()].
   Result<Tensor> backward_to_fc1(const Activations& activations, const Tensor& seeds,
                                  ReluRule rule = ReluRule::kGradient) const;
 

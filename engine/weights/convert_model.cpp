@@ -36,8 +36,10 @@ bool is_quantized(DType dtype) { return dtype == DType::kI8 || dtype == DType::k
 
 Result<std::vector<TensorInfo>> new_tensors(const WeightMap& map, const ConvertOptions& options) {
   std::vector<TensorInfo> tensors;
-  for (std::size_t i = 0; i < map.layers.size(); ++i) {
-    const LayerWeights& layer = map.layers[i];
+  std::vector<LayerWeights> layers(map.layers.begin(), map.layers.end());
+  if (map.others) layers.push_back(*map.others);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerWeights& layer = layers[i];
     Shape shape = layer.shape;
     if (i == kPredictions && !options.classes.empty()) {
       for (const std::size_t index : options.classes) {
@@ -98,12 +100,13 @@ Result<ModelConverter> ModelConverter::create(SafetensorsHeader file, ConvertOpt
   converter.file_ = std::move(file);
   converter.options_ = std::move(options);
   for (std::size_t layer = 0; layer < kLayerNames.size(); ++layer) converter.plan(layer);
+  if (converter.map_.others) converter.plan(kLayerNames.size());
   return converter;
 }
 
 /// The steps of a layer, in the order of the new file, some megabytes at a time.
 void ModelConverter::plan(std::size_t layer) {
-  const LayerWeights& weights = map_.layers[layer];
+  const LayerWeights& weights = this->weights(layer);
   const Shape& shape = weights.shape;
   const auto add = [&](Step::Part part, std::size_t most) {
     const bool picks = layer == kPredictions && part != Step::Part::kOldScales;
@@ -125,7 +128,7 @@ void ModelConverter::plan(std::size_t layer) {
 }
 
 const TensorInfo& ModelConverter::tensor(const Step& step) const {
-  const LayerWeights& weights = map_.layers[step.layer];
+  const LayerWeights& weights = this->weights(step.layer);
   if (step.part == Step::Part::kOldScales && weights.scale) return file_.tensors[*weights.scale];
   return file_.tensors[step.part == Step::Part::kBias ? weights.bias : weights.weight];
 }
@@ -173,7 +176,7 @@ Result<std::span<const std::uint8_t>> ModelConverter::provide(std::span<const st
 /// One row as float32 in canonical layout, in `row_`.
 Result<void> ModelConverter::decode(std::size_t layer, std::size_t row,
                                     std::span<const std::uint8_t> bytes) {
-  const LayerWeights& weights = map_.layers[layer];
+  const LayerWeights& weights = this->weights(layer);
   row_.resize(row_elements(weights.shape));
   switch (weights.format) {
     case WeightFormat::kFloat:

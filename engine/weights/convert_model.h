@@ -67,7 +67,7 @@ class ModelConverter {
   struct Step {
     enum class Part { kOldScales, kWeight, kBias };
 
-    std::size_t layer;
+    std::size_t layer;  ///< the one behind the last for the others
     Part part;
     std::size_t first;  ///< row
     std::size_t count;
@@ -77,6 +77,9 @@ class ModelConverter {
   ModelConverter() = default;
 
   void plan(std::size_t layer);
+  const LayerWeights& weights(std::size_t layer) const {
+    return layer < map_.layers.size() ? map_.layers[layer] : *map_.others;
+  }
   const TensorInfo& tensor(const Step& step) const;
   Result<void> decode(std::size_t layer, std::size_t row, std::span<const std::uint8_t> bytes);
   Result<void> encode(std::size_t layer);

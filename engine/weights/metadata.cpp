@@ -99,6 +99,7 @@ Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& m
   if (const auto* text = value("unsure_below")) {
     GRADCAM_TRY(model.unsure_below, parse_unsure_below(*text));
   }
+  if (const auto* text = value("others")) model.others = *text;
   if (const auto* text = value("preprocess")) model.preprocess = *text;
   if (const auto* text = value("source")) model.source = *text;
   if (const auto* text = value("license")) model.license = *text;
@@ -112,6 +113,7 @@ std::map<std::string, std::string> serialize_metadata(const ModelMetadata& metad
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
   };
   if (!metadata.labels.empty()) result["labels"] = dump(metadata.labels);
+  if (!metadata.others.empty()) result["others"] = metadata.others;
   if (metadata.temperature != 1) result["temperature"] = dump(metadata.temperature);
   if (metadata.unsure_below != 0) result["unsure_below"] = dump(metadata.unsure_below);
   if (!metadata.preprocess.empty()) result["preprocess"] = metadata.preprocess;

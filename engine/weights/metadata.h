@@ -11,6 +11,8 @@ namespace gradcam {
 /// What a model file says about itself in its `__metadata__`.
 struct ModelMetadata {
   std::vector<std::string> labels;  ///< One per class, in the order of the logits; may be empty.
+  std::string others;               ///< What the file's `others` know (WeightMap): "another breed";
+                                    ///< "" if absent.
   std::string preprocess;           ///< JSON text, "" if absent; read by the image room.
   std::string source;               ///< Where the weights come from, "" if absent.
   std::string license;              ///< Their licence, "" if absent.

@@ -24,6 +24,8 @@ constexpr std::array<std::string_view, 3> kTorchvisionDense = {"classifier.0", "
 constexpr std::array<std::string_view, 3> kTimmDense = {"pre_logits.fc1", "pre_logits.fc2",
                                                         "head.fc"};
 
+constexpr std::string_view kOthersName = "others";
+
 // What the file calls a layer.
 std::string file_name(FileLayout layout, std::size_t layer) {
   if (layout == FileLayout::kKeras) return std::string(kLayerNames[layer]);
@@ -49,6 +51,11 @@ FileNames file_names(FileLayout layout) {
     names.required.push_back(name + ".weight");
     names.required.push_back(name + ".bias");
     if (layout == FileLayout::kKeras) names.optional.push_back(name + ".weight_scale");
+  }
+  if (layout == FileLayout::kKeras) {
+    for (const char* part : {".weight", ".bias", ".weight_scale"}) {
+      names.optional.push_back(std::string(kOthersName) + part);
+    }
   }
   return names;
 }
@@ -223,6 +230,47 @@ Result<void> check_outputs(const SafetensorsHeader& header, const LayerWeights& 
   return {};
 }
 
+// The tensors of a layer that has a weight and a bias, without its shape.
+Result<LayerWeights> find_layer(const SafetensorsHeader& header, const std::string& name,
+                                bool is_conv) {
+  const auto index_of = [&](const TensorInfo* tensor) {
+    return static_cast<std::size_t>(tensor - header.tensors.data());
+  };
+  LayerWeights layer;
+  layer.name = name;
+  layer.weight = index_of(header.find(name + ".weight"));
+  layer.bias = index_of(header.find(name + ".bias"));
+  if (const TensorInfo* scale = header.find(name + ".weight_scale")) {
+    layer.scale = index_of(scale);
+  }
+  layer.format = format_of(header.tensors[layer.weight].dtype);
+  GRADCAM_CHECK_OK(check_dtypes(header, layer, is_conv));
+  return layer;
+}
+
+Result<std::optional<LayerWeights>> map_others(const SafetensorsHeader& header,
+                                               const LayerWeights& predictions) {
+  const std::string name(kOthersName);
+  const TensorInfo* weight = header.find(name + ".weight");
+  const TensorInfo* bias = header.find(name + ".bias");
+  if (weight == nullptr && bias == nullptr && header.find(name + ".weight_scale") == nullptr) {
+    return std::nullopt;
+  }
+  if (weight == nullptr || bias == nullptr) {
+    return fail(ErrorCode::kCorruptModel, "the file lacks " + name +
+                                              (weight == nullptr ? ".weight" : ".bias") +
+                                              ", but has more of the " + name);
+  }
+  GRADCAM_TRY(LayerWeights layer, find_layer(header, name, false));
+  const DType dtype = header.tensors[predictions.weight].dtype;
+  if (weight->dtype != dtype) {
+    return wrong_dtype(*weight, std::string(dtype_name(dtype)) + ", as predictions.weight has it");
+  }
+  GRADCAM_TRY(layer.shape, dense_shape(*weight, false, predictions.shape[1]));
+  GRADCAM_CHECK_OK(check_outputs(header, layer));
+  return layer;
+}
+
 }  // namespace
 
 std::string_view file_layout_name(FileLayout layout) {
@@ -241,25 +289,14 @@ Result<WeightMap> map_names(const SafetensorsHeader& header) {
   WeightMap map;
   GRADCAM_TRY(map.layout, detect_layout(header));
   GRADCAM_CHECK_OK(check_names(header, map.layout));
-  const auto index_of = [&](const TensorInfo* tensor) {
-    return static_cast<std::size_t>(tensor - header.tensors.data());
-  };
 
   constexpr std::size_t kFc1 = kConvLayers;
   std::size_t inputs = 3;
   for (std::size_t i = 0; i < kLayerNames.size(); ++i) {
     LayerWeights& layer = map.layers[i];
-    const std::string name = file_name(map.layout, i);
+    GRADCAM_TRY(layer, find_layer(header, file_name(map.layout, i), i < kFc1));
     layer.name = kLayerNames[i];
-    layer.weight = index_of(header.find(name + ".weight"));
-    layer.bias = index_of(header.find(name + ".bias"));
-    if (const TensorInfo* scale = header.find(name + ".weight_scale")) {
-      layer.scale = index_of(scale);
-    }
-
     const TensorInfo& weight = header.tensors[layer.weight];
-    layer.format = format_of(weight.dtype);
-    GRADCAM_CHECK_OK(check_dtypes(header, layer, i < kFc1));
     if (i < kFc1) {
       GRADCAM_TRY(layer.shape, conv_shape(weight, map.layout, inputs));
     } else if (i == kFc1) {
@@ -273,6 +310,7 @@ Result<WeightMap> map_names(const SafetensorsHeader& header) {
     GRADCAM_CHECK_OK(check_outputs(header, layer));
     inputs = layer.shape.front();
   }
+  GRADCAM_TRY(map.others, map_others(header, map.layers.back()));
   return map;
 }
 

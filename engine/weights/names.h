@@ -54,6 +54,13 @@ struct WeightMap {
   FileLayout layout = FileLayout::kKeras;
   std::size_t grid = 0;  ///< Rows and columns of block5_pool's output: input side / 32.
   std::array<LayerWeights, kLayerNames.size()> layers;
+  /// More outputs behind those of `predictions`, for what is none of its classes: `others.weight`
+  /// [others, fc2] and `others.bias`, in a file with Keras's names that has them. They are stored
+  /// as those of `predictions` are.
+  std::optional<LayerWeights> others;
+
+  /// Outputs of the last layer, others included.
+  std::size_t logits() const { return layers.back().shape[0] + (others ? others->shape[0] : 0); }
 };
 
 /// Finds the parameters of all layers in a file with the names of Keras, torchvision or timm.

@@ -120,8 +120,9 @@ def explain(network: Network, x, layer: str, c: int) -> dict[str, torch.Tensor]:
     }
 
 
-def quick_maps(network: Network, x, layer: str, c: int, temperature=TEMPERATURE):
-    """Those of methods that take a backward pass or two."""
+def quick_maps(network: Network, x, layer: str, c: int, temperature=TEMPERATURE, labels=None):
+    """Those of methods that take a backward pass or two. The first `labels` outputs are classes; all
+    of them by default."""
     maps: dict = {}
     leaf = x.clone().requires_grad_()
     z = network.run(leaf, maps=maps)
@@ -138,7 +139,7 @@ def quick_maps(network: Network, x, layer: str, c: int, temperature=TEMPERATURE)
         "gradcam-tutorial": gradcam_channels(
             a, gradient(F.softmax(z / temperature, dim=0)[c])
         ).mean(0),
-        "finercam": gradcam_channels(a, gradient(finer_score(z, c))).sum(0),
+        "finercam": gradcam_channels(a, gradient(finer_score(z[:labels], c))).sum(0),
         "eigencam": projection(a, centred=False),
         "eigengradcam": projection(g * a, centred=True),
         "gradcam+eigen": projection(gradcam_channels(a, g), centred=True),

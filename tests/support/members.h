@@ -47,7 +47,7 @@ struct Members {
     GRADCAM_CHECK_OK(run());
     GRADCAM_TRY(const MapPlan plan,
                 plan_together(members.front(), input, method, classes, layer, {.channels = 3}));
-    GRADCAM_TRY(PassRun passes, PassRun::begin(plan.passes, members.front().model().classes()));
+    GRADCAM_TRY(PassRun passes, PassRun::begin(plan.passes, members.front().model().logits()));
     const auto pass = [&](const Tensor& start) -> Result<const Tensor*> {
       for (std::size_t i = 0; i < members.size(); ++i) {
         GRADCAM_CHECK_OK(begin_pass(members[i], passes.from(), i == 0 ? &start : nullptr));

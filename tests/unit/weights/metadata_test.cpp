@@ -28,6 +28,7 @@ TEST(Metadata, ReadsAllFields) {
                                      {"license", "Apache-2.0"},
                                      {"temperature", "1.25"},
                                      {"unsure_below", "0.5"},
+                                     {"others", "another breed"},
                                      {"something_else", "ignored"}});
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_THAT(model->labels, ElementsAre("pug", "L\xc3\xb6wchen"));
@@ -36,6 +37,7 @@ TEST(Metadata, ReadsAllFields) {
   EXPECT_EQ(model->license, "Apache-2.0");
   EXPECT_EQ(model->temperature, 1.25f);
   EXPECT_EQ(model->unsure_below, 0.5f);
+  EXPECT_EQ(model->others, "another breed");
 }
 
 TEST(Metadata, FilesOfOthersHaveDefaults) {
@@ -44,6 +46,7 @@ TEST(Metadata, FilesOfOthersHaveDefaults) {
     const auto model = parse_metadata(metadata);
     ASSERT_TRUE(model) << model.error().message;
     EXPECT_THAT(model->labels, IsEmpty());
+    EXPECT_EQ(model->others, "");
     EXPECT_EQ(model->preprocess, "");
     EXPECT_EQ(model->temperature, 1);
     EXPECT_EQ(model->unsure_below, 0);
@@ -53,6 +56,7 @@ TEST(Metadata, FilesOfOthersHaveDefaults) {
 TEST(Metadata, RoundTrips) {
   ModelMetadata model;
   model.labels = {"a \"quoted\" dog", "\xe7\x8a\xac", "pug"};
+  model.others = "no dog";
   model.preprocess = "{}";
   model.source = "somewhere";
   model.license = "CC-BY-4.0";
@@ -61,6 +65,7 @@ TEST(Metadata, RoundTrips) {
   const auto read = parse_metadata(serialize_metadata(model));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->labels, model.labels);
+  EXPECT_EQ(read->others, model.others);
   EXPECT_EQ(read->preprocess, model.preprocess);
   EXPECT_EQ(read->source, model.source);
   EXPECT_EQ(read->license, model.license);
