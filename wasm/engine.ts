@@ -37,7 +37,6 @@ import type {
   PieceReader,
   Pixels,
   Precision,
-  Prediction,
   Progress,
   Share,
   TeachProgress,
@@ -278,8 +277,7 @@ export class Engine {
     const start = performance.now();
     this.runAlone();
     const forward = performance.now() - start;
-    const predictions = this.predictions();
-    return { predictions, milliseconds: { preprocess, forward } };
+    return { ...this.predictions(), milliseconds: { preprocess, forward } };
   }
 
   /**
@@ -493,11 +491,8 @@ export class Engine {
   }
 
   /** When classifying together is done, at any member. */
-  predictions(): Prediction[] {
-    const { predictions } = this.call<{ predictions: Prediction[] }>(
-      this.wasm.gradcam_members_predictions(this.handle),
-    );
-    return predictions;
+  predictions(): Pick<Classification, 'predictions' | 'others'> {
+    return this.call(this.wasm.gradcam_members_predictions(this.handle));
   }
 
   /**

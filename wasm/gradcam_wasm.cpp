@@ -149,10 +149,11 @@ Result<float*> members_receive(gradcam_engine* engine, std::size_t from, std::si
 
 Result<Json> members_predictions(gradcam_engine* engine) {
   GRADCAM_CHECK_OK(check_done(engine));
-  const Member& member = *engine->member;
   engine->classified = true;
-  return Json{{"predictions",
-               to_json(member.model().predictions(member.activations()), member.model().info())}};
+  const Vgg16& model = engine->member->model();
+  const Activations& activations = engine->member->activations();
+  return Json{{"predictions", to_json(model.predictions(activations), model.info())},
+              {"others", others_to_json(model.others_probability(activations), model.info())}};
 }
 
 Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,

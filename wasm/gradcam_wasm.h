@@ -126,7 +126,8 @@ int32_t gradcam_members_send(gradcam_engine* engine);
 /// be put before the next call, or 0 after a failure.
 float* gradcam_members_receive(gradcam_engine* engine, uint32_t from, uint32_t count);
 /// When classifying is done: {"predictions": [{"label": "beagle", "index": 0, "probability": 0.93,
-/// "logit": 8.1}, ... all classes, most probable first]}.
+/// "logit": 8.1}, ... all classes, most probable first], "others": {"label": "another breed",
+/// "probability": 0.05} or null if the model does not know what is none of its classes}.
 int32_t gradcam_members_predictions(gradcam_engine* engine);
 /// When classifying is done: the outputs of fc2, which the last layer takes, at gradcam_data.
 int32_t gradcam_members_features(gradcam_engine* engine);

@@ -33,6 +33,8 @@ export interface ModelInfo {
   architecture: string;
   labels: string[];
   classes: number;
+  /** What a photo shows that shows none of the classes; "" if the model does not know such. */
+  others: string;
   parameters: number;
   preprocess: Record<string, unknown>;
   temperature: number;
@@ -83,9 +85,17 @@ export interface Prediction {
   logit: number;
 }
 
+/** None of the classes. */
+export interface Others {
+  label: string;
+  probability: number;
+}
+
 export interface Classification {
   /** All classes, the most probable first. */
   predictions: Prediction[];
+  /** Null if the model does not know what is none of its classes. */
+  others: Others | null;
   milliseconds: { preprocess: number; forward: number };
 }
 

@@ -151,8 +151,10 @@ struct Totals {
   Evaluation evaluation;
   std::size_t sure = 0;  // photos of which the best class is not below unsure_below
   std::size_t sure_right = 0;
-  std::size_t others = 0;
+  std::size_t taken_for_others = 0;  // photos of which no class is as probable as the others
+  std::size_t others = 0;            // photos that show none of the classes
   std::size_t others_sure = 0;
+  std::size_t others_recognised = 0;
   std::size_t failed = 0;
   std::size_t masks = 0;
   std::size_t pointing = 0;
@@ -161,6 +163,7 @@ struct Totals {
 
 struct Outcome {
   std::vector<Prediction> predictions;
+  float others;  // the probability of none of the classes
   std::optional<MaskAgreement> agreement;
 };
 
@@ -170,7 +173,9 @@ Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
   GRADCAM_TRY(const Image image, decode_image(bytes));
   GRADCAM_TRY(const Tensor input, preprocess(image, model.info().preprocess));
   GRADCAM_CHECK_OK(model.forward(input, activations));
-  Outcome outcome{.predictions = model.predictions(activations), .agreement = std::nullopt};
+  Outcome outcome{.predictions = model.predictions(activations),
+                  .others = model.others_probability(activations),
+                  .agreement = std::nullopt};
   if (photo.label && !photo.mask.empty()) {
     const auto mask_bytes = read_file(photo.mask);
     const auto mask =
@@ -211,12 +216,15 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       }
       const Prediction& best = outcome->predictions.front();
       const bool sure = best.probability >= model.info().metadata.unsure_below;
+      const bool is_other = outcome->others > best.probability;
       if (!photos[i].label) {
         ++totals.others;
         totals.others_sure += sure ? 1 : 0;
+        totals.others_recognised += is_other ? 1 : 0;
         continue;
       }
       totals.evaluation.add(*photos[i].label, outcome->predictions);
+      totals.taken_for_others += is_other ? 1 : 0;
       totals.sure += sure ? 1 : 0;
       totals.sure_right += sure && best.index == *photos[i].label ? 1 : 0;
       if (outcome->agreement) {
@@ -261,9 +269,14 @@ Json to_json(const Totals& totals, const ModelInfo& info) {
     result["sure"] = share(totals.sure, e.photos());
     result["top1_sure"] = share(totals.sure_right, totals.sure);
   }
+  const bool knows_others = !info.metadata.others.empty();
+  if (knows_others) result["taken_for_others"] = share(totals.taken_for_others, e.photos());
   if (totals.others > 0) {
     result["others"] = {{"photos", totals.others},
                         {"sure", share(totals.others_sure, totals.others)}};
+    if (knows_others) {
+      result["others"]["recognised"] = share(totals.others_recognised, totals.others);
+    }
   }
   if (totals.masks > 0) {
     const auto masks = static_cast<double>(totals.masks);
@@ -287,10 +300,17 @@ void print_text(const Json& result) {
     std::printf("sure of %.1f %%, of which %.1f %% are right\n", percent("sure"),
                 percent("top1_sure"));
   }
+  if (result.contains("taken_for_others")) {
+    std::printf("taken for none of the classes: %.1f %%\n", percent("taken_for_others"));
+  }
   if (result.contains("others")) {
-    std::printf("%zu photos of none of the classes: sure of %.1f %%\n",
-                result["others"]["photos"].get<std::size_t>(),
-                result["others"]["sure"].get<double>() * 100);
+    const Json& others = result["others"];
+    std::printf("%zu photos of none of the classes: sure of %.1f %%",
+                others["photos"].get<std::size_t>(), others["sure"].get<double>() * 100);
+    if (others.contains("recognised")) {
+      std::printf(", recognised %.1f %%", others["recognised"].get<double>() * 100);
+    }
+    std::printf("\n");
   }
   const Json& per_class = result["per_class"];
   const Json& confusion = result["confusion"];

@@ -47,6 +47,7 @@ Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& 
                {"width", e.width},
                {"height", e.height},
                {"top", to_json(top, info)},
+               {"others", others_to_json(e.others, info)},
                {"class", info.metadata.labels[e.target]},
                {"method", options.method},
                {"layer", layer_name(options)},
@@ -58,20 +59,28 @@ Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& 
   return line;
 }
 
+/// "  beagle   93.1 %  ██████".
+void print_row(const std::string& label, float probability) {
+  constexpr int kBarCells = 24;
+  std::string bar;
+  for (int cell = 0; cell < static_cast<int>(probability * kBarCells + 0.5f); ++cell) {
+    bar += "█";
+  }
+  std::printf("  %-24s %5.1f %%  %s\n", label.c_str(), static_cast<double>(probability) * 100,
+              bar.c_str());
+}
+
 void print_text(const std::string& photo, const Explanation& e, const ModelInfo& info,
                 const ExplainCommand& options) {
   std::printf("%s (%d x %d)\n", photo.c_str(), e.width, e.height);
-  for (std::size_t i = 0; i < std::min(options.top, e.predictions.size()); ++i) {
-    const Prediction& p = e.predictions[i];
-    constexpr int kBarCells = 24;
-    std::string bar;
-    for (int cell = 0; cell < static_cast<int>(p.probability * kBarCells + 0.5f); ++cell) {
-      bar += "█";
-    }
-    std::printf("  %-24s %5.1f %%  %s\n", info.metadata.labels[p.index].c_str(),
-                static_cast<double>(p.probability) * 100, bar.c_str());
-  }
-  if (!e.predictions.empty() && e.predictions.front().probability < info.metadata.unsure_below) {
+  const std::span<const Prediction> top(e.predictions.data(),
+                                        std::min(options.top, e.predictions.size()));
+  for (const Prediction& p : top) print_row(info.metadata.labels[p.index], p.probability);
+  if (!info.metadata.others.empty()) print_row(info.metadata.others, e.others);
+  const float best = e.predictions.front().probability;
+  if (e.others > best) {
+    std::printf("  probably %s\n", info.metadata.others.c_str());
+  } else if (best < info.metadata.unsure_below) {
     std::printf("  not sure: perhaps none of the breeds that the model knows\n");
   }
   const std::string& label = info.metadata.labels[e.target];

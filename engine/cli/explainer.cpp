@@ -148,6 +148,7 @@ Result<void> Explainer::look_alone(const Tensor& input, Activations& activations
   Stopwatch watch;
   GRADCAM_CHECK_OK(model.forward(input, activations));
   explanation.predictions = model.predictions(activations);
+  explanation.others = model.others_probability(activations);
   explanation.forward_ms = watch.lap();
   explanation.target = target_.value_or(explanation.predictions.front().index);
   GRADCAM_TRY(auto maps,
@@ -162,6 +163,7 @@ Result<void> Explainer::look_together(const Tensor& input, Explanation& explanat
   Stopwatch watch;
   GRADCAM_CHECK_OK(team_.forward(input, outlook(method_, std::ranges::min(how_.layers))));
   explanation.predictions = team_.predictions();
+  explanation.others = team_.others_probability();
   explanation.forward_ms = watch.lap();
   explanation.target = target_.value_or(explanation.predictions.front().index);
   GRADCAM_TRY(auto maps, team_.explain(method_, input, {{explanation.target}}, how_));

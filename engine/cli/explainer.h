@@ -44,6 +44,7 @@ struct Explanation {
   int width = 0;
   int height = 0;
   std::vector<Prediction> predictions;
+  float others = 0;  ///< the probability that it is none of the classes
   std::size_t target = 0;
   Box crop;
   Heatmap heatmap;

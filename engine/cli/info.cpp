@@ -29,6 +29,8 @@ void print_text(const std::string& path, const ModelInfo& info) {
   std::printf("  classes    ");
   for (const std::string& label : info.metadata.labels) std::printf(" %s", label.c_str());
   std::printf("\n");
+  if (!info.metadata.others.empty())
+    std::printf("  or else     %s\n", info.metadata.others.c_str());
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ class Team {
   Result<void> forward(const Tensor& input, const Outlook& outlook = {});
 
   std::vector<Prediction> predictions() const { return model().predictions(activations()); }
+  float others_probability() const { return model().others_probability(activations()); }
 
   /// A map for each of the classes, after a forward pass of the input. Where the maps take further
   /// ones, the activations are not the input's any more.

@@ -205,6 +205,43 @@ class CommandLine(unittest.TestCase):
         self.assertEqual([sum(row) for row in rows], [2, 2, 0])
         self.assertEqual(rows[0], rows[1])
         self.assertEqual(numbers["per_class"][2]["top1"], None)
+        self.assertNotIn("taken_for_others", numbers)
+
+    def test_what_is_none_of_the_classes(self) -> None:
+        """Of two rows that are far above the only one with a label."""
+        content = MODEL.read_bytes()
+        (length,) = struct.unpack_from("<Q", content)
+        header = json.loads(content[8:8 + length])
+        data = bytearray(content[8 + length:])
+        (label, *_) = labels = json.loads(header["__metadata__"]["labels"])
+        header["__metadata__"] |= {"labels": json.dumps([label]), "others": "no lynx"}
+        begin, _ = header["predictions.bias"]["data_offsets"]
+        struct.pack_into(f"<{len(labels)}f", data, begin, -20, *[20] * (len(labels) - 1))
+        for part in ("weight", "bias"):
+            entry = header[f"predictions.{part}"]
+            begin, end = entry["data_offsets"]
+            cut = begin + (end - begin) // len(labels)
+            header[f"others.{part}"] = {**entry, "shape": [len(labels) - 1, *entry["shape"][1:]],
+                                        "data_offsets": [cut, end]}
+            entry |= {"shape": [1, *entry["shape"][1:]], "data_offsets": [begin, cut]}
+        text = json.dumps(header).encode()
+        model = self.folder / "model.safetensors"
+        model.write_bytes(struct.pack("<Q", len(text)) + text + data)
+        photos = self.folder / "photos"
+        (photos / label).mkdir(parents=True)
+        shutil.copy(IMAGES / "scene.png", photos / label)
+
+        line = gradcam("explain", photos, "--model", model, "--json")
+        others = json.loads(line.stdout)["others"]
+        self.assertEqual(others["label"], "no lynx")
+        self.assertGreater(others["probability"], 0.99)
+        self.assertIn("probably no lynx", gradcam("explain", photos, "--model", model).stdout)
+        self.assertIn("no lynx", gradcam("info", model).stdout)
+        numbers = json.loads(gradcam("evaluate", photos, "--model", model, "--json", "--others",
+                                     photos).stdout)
+        self.assertEqual(numbers["taken_for_others"], 1)
+        self.assertEqual(numbers["others"], {"photos": 1, "sure": 1, "recognised": 1})
+        self.assertEqual(numbers["top1"], 1)  # of the classes it is still the first
 
     def test_evaluate_explain(self) -> None:
         labels = self.make_photos()
