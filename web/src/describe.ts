@@ -1,6 +1,11 @@
 /** The words for what the network says. All pure. */
 
-import type { Faithfulness, Heatmap, Prediction } from '../../wasm/engine';
+import type {
+  Faithfulness,
+  Heatmap,
+  Others,
+  Prediction,
+} from '../../wasm/engine';
 
 /** Parts of breed names that English writes with a capital. */
 const PROPER = new Set(
@@ -49,16 +54,28 @@ export function megabytes(bytes: number): string {
 /**
  * The answer in one line.
  * @param predictions sorted, the most probable first
+ * @param others how probable it is that it is none of these, if the model knows that
  * @param unsureBelow of the model's metadata; 0 if it has none
  */
 export function verdict(
   predictions: readonly Prediction[],
+  others: Others | null = null,
   unsureBelow = 0,
 ): string {
-  const [first, second] = predictions;
+  const [first] = predictions;
   if (!first) return 'The model knows no classes.';
   const best = `${breed(first.label)}, ${percent(first.probability)}`;
+  const second =
+    others && others.probability > (predictions[1]?.probability ?? 0)
+      ? others
+      : predictions[1];
   if (!second) return best;
+  if (others && others.probability > first.probability) {
+    return (
+      `Probably ${others.label} (${percent(others.probability)}). ` +
+      `Of those it knows, most like ${breedInText(first.label)}`
+    );
+  }
   if (first.probability < LOST) {
     return `Not sure, perhaps nothing that it knows: ${best}`;
   }

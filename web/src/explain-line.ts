@@ -3,6 +3,7 @@
 import type {
   ExplainOptions,
   Heatmap,
+  Others,
   Prediction,
   Rect,
 } from '../../wasm/engine';
@@ -14,6 +15,7 @@ export interface ExplainedLine {
   width: number;
   height: number;
   top: Prediction[];
+  others: Others | null;
   class: string;
   method: string;
   layer: string;
@@ -38,7 +40,7 @@ export type ExplainLine = ExplainedLine | FailedLine;
 
 export function explainedLine(
   photo: string,
-  { width, height, crop, predictions, milliseconds }: PhotoResult,
+  { width, height, crop, predictions, others, milliseconds }: PhotoResult,
   map: Heatmap,
   { method, layer }: Required<Pick<ExplainOptions, 'method' | 'layer'>>,
 ): ExplainedLine {
@@ -48,6 +50,7 @@ export function explainedLine(
     width,
     height,
     top: predictions,
+    others,
     class: target?.label ?? String(map.class),
     method,
     layer,

@@ -8,7 +8,7 @@ import type { Answer, Failure } from './protocol';
 /** Everything that the page shows of one photo. */
 export interface PhotoResult extends Pick<
   Answer,
-  'predictions' | 'milliseconds'
+  'predictions' | 'others' | 'milliseconds'
 > {
   /** Of the whole, upright photo. */
   width: number;

@@ -6,6 +6,7 @@ import type {
   Faithfulness,
   Heatmap,
   ModelInfo,
+  Others,
   PassProgress,
   PhotoInfo,
   Pixels,
@@ -30,6 +31,8 @@ export interface Answer {
   preview: Pixels;
   /** All classes, the most probable first. */
   predictions: Prediction[];
+  /** Null if the model does not know what is none of its classes. */
+  others: Others | null;
   /** Of every class, or of fewer, or none, where that would take long. */
   maps: Heatmap[];
   milliseconds: { decode: number; forward: number; backward: number };

@@ -262,9 +262,9 @@ export class Team {
       (api, run) => api.forward(run, how),
     );
     const forward = performance.now() - start;
-    const predictions = this.engine.predictions();
+    const found = this.engine.predictions();
     this.isClassified = true;
-    return { predictions, milliseconds: { preprocess, forward } };
+    return { ...found, milliseconds: { preprocess, forward } };
   }
 
   /** After `classify`. */

@@ -190,10 +190,11 @@ async function look(how: ExplainOptions): Promise<Answer> {
         .map(({ index }) => index),
     how,
   );
-  const { predictions, milliseconds } = classification;
+  const { predictions, others, milliseconds } = classification;
   return {
     preview,
     predictions,
+    others,
     maps: explanation.maps,
     milliseconds: {
       // As on the command line, everything before the network.

@@ -62,7 +62,7 @@ describe('verdict', () => {
   test('names two when it is not sure, by the model where it says when', () => {
     const close = predictions(['beagle', 0.51], ['pug', 0.4]);
     expect(verdict(close)).toBe('Beagle, 51\u202f%');
-    expect(verdict(close, 0.6)).toBe(
+    expect(verdict(close, null, 0.6)).toBe(
       'Not sure: Beagle 51\u202f% or pug 40\u202f%',
     );
     expect(verdict(predictions(['beagle', 0.41], ['shih_tzu', 0.1]))).toBe(
@@ -73,6 +73,28 @@ describe('verdict', () => {
   test('believes nothing when all are improbable', () => {
     expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]))).toBe(
       'Not sure, perhaps nothing that it knows: Beagle, 20\u202f%',
+    );
+  });
+
+  test('says what else it may be, where the model knows', () => {
+    const others = (probability: number) => ({
+      label: 'another breed',
+      probability,
+    });
+    const found = predictions(['rhodesian_ridgeback', 0.51], ['pug', 0.04]);
+    expect(verdict(found, others(0.4), 0.6)).toBe(
+      'Not sure: Rhodesian ridgeback 51\u202f% or another breed 40\u202f%',
+    );
+    expect(verdict(found, others(0.01), 0.6)).toBe(
+      'Not sure: Rhodesian ridgeback 51\u202f% or pug 4\u202f%',
+    );
+    expect(verdict(found, others(0.4), 0.5)).toBe(
+      'Rhodesian ridgeback, 51\u202f%',
+    );
+    expect(
+      verdict(predictions(['rhodesian_ridgeback', 0.2]), others(0.8), 0.1),
+    ).toBe(
+      'Probably another breed (80\u202f%). Of those it knows, most like Rhodesian ridgeback',
     );
   });
 

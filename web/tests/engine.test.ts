@@ -77,7 +77,7 @@ describe('an engine with a model', () => {
     engine.setPixels(picture(64, 64));
     const { predictions } = engine.classify();
     engine.warmUp();
-    expect(engine.predictions()).toEqual(predictions);
+    expect(engine.predictions().predictions).toEqual(predictions);
   });
 
   test('classifies, explains and draws', () => {
@@ -85,9 +85,10 @@ describe('an engine with a model', () => {
     expect(photo).toMatchObject({ width: 320, height: 240 });
     expect(photo.crop.width).toBeGreaterThan(0);
 
-    const { predictions } = engine.classify();
+    const { predictions, others } = engine.classify();
     const total = predictions.reduce((sum, p) => sum + p.probability, 0);
-    expect(total).toBeCloseTo(1, 5);
+    expect(others?.label).toBe('another breed');
+    expect(total + others!.probability).toBeCloseTo(1, 5);
 
     const classes = predictions.map(({ index }) => index);
     const { maps } = engine.explain(classes);

@@ -93,6 +93,7 @@ test("an explained photo is the command line's JSON, and no more", () => {
       { label: 'pug', index: 1, probability: 0.75, logit: 2 },
       { label: 'beagle', index: 0, probability: 0.25, logit: 1 },
     ],
+    others: { label: 'another breed', probability: 0.05 },
     milliseconds: { decode: 3, forward: 40, backward: 1 },
   };
   const values = Float32Array.of(0, 0.1, 1 / 3, 1);
@@ -108,6 +109,7 @@ test("an explained photo is the command line's JSON, and no more", () => {
     width: 300,
     height: 200,
     top: result.predictions,
+    others: result.others,
     class: 'beagle',
     method: 'hirescam',
     layer: 'block4_conv3',

@@ -83,6 +83,12 @@ export async function cards(browser) {
           probability: Number(dataset.probability),
         }),
       ),
+      others: [...article.querySelectorAll('tr[data-others]')].map(
+        ({ dataset }) => ({
+          label: dataset.others,
+          probability: Number(dataset.probability),
+        }),
+      ),
     })),
   );
   return new Map(list.map((card) => [card.photo, card]));
@@ -161,6 +167,13 @@ export function assertSameAnswer(actual, expected, what) {
     probabilities(theirs),
     1e-4,
     `${what}: probabilities`,
+  );
+  assert.equal(actual.others?.label, expected.others?.label, what);
+  assertClose(
+    [actual.others?.probability ?? 0],
+    [expected.others?.probability ?? 0],
+    1e-4,
+    `${what}: the probability of none of them`,
   );
   assert.equal(actual.heatmap.rows, expected.heatmap.rows, `${what}: rows`);
   assert.equal(actual.heatmap.cols, expected.heatmap.cols, `${what}: columns`);

@@ -62,6 +62,7 @@ export function results(lab) {
         line.top.map(({ label, probability }) => ({ label, probability })),
         'the table shows the same, in the same order',
       );
+      assert.deepEqual(card.others, [line.others], 'and what else it may be');
       assert.ok(card.image, 'the heatmap has a description');
     }
 

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
-import type { Prediction } from '../../../wasm/engine';
+import { Fragment } from 'preact';
+import type { Others, Prediction } from '../../../wasm/engine';
 import { breed, percent } from '../describe';
 import { retarget } from '../maps';
 import type { Photo } from '../photo';
@@ -12,13 +13,20 @@ const MANY_CLASSES = 64;
 export function BreedTable(props: {
   photo: Photo;
   predictions: readonly Prediction[];
+  others: Others | null;
 }) {
-  const { photo, predictions } = props;
+  const { photo, predictions, others } = props;
   const all = useSignal(false);
   const rows =
     all.value || predictions.length <= MANY_CLASSES
       ? predictions
       : predictions.slice(0, FIRST_ROWS);
+  // In its place among the rows that are always shown, or else behind them all.
+  const before = others
+    ? rows
+        .slice(0, FIRST_ROWS)
+        .findIndex(({ probability }) => probability < others.probability)
+    : -1;
   return (
     <div class="breeds">
       <table>
@@ -34,14 +42,17 @@ export function BreedTable(props: {
         </thead>
         <tbody>
           {rows.map((prediction, rank) => (
-            <BreedRow
-              key={prediction.index}
-              prediction={prediction}
-              chosen={photo.target.value === prediction.index}
-              hidden={!all.value && rank >= FIRST_ROWS}
-              choose={() => retarget(photo, prediction.index)}
-            />
+            <Fragment key={prediction.index}>
+              {others && rank === before && <OthersRow others={others} />}
+              <BreedRow
+                prediction={prediction}
+                chosen={photo.target.value === prediction.index}
+                hidden={!all.value && rank >= FIRST_ROWS}
+                choose={() => retarget(photo, prediction.index)}
+              />
+            </Fragment>
           ))}
+          {others && before < 0 && <OthersRow others={others} />}
         </tbody>
       </table>
       {predictions.length > FIRST_ROWS && (
@@ -77,14 +88,35 @@ function BreedRow(props: {
       onClick={props.choose}
     >
       <th scope="row">
-        <button type="button" aria-pressed={props.chosen}>
+        <button class="cell" type="button" aria-pressed={props.chosen}>
           <span>{breed(label)}</span>
-          <span class="bar" aria-hidden="true">
-            <span style={{ width: `${100 * probability}%` }} />
-          </span>
+          <Bar probability={probability} />
         </button>
       </th>
       <td>{percent(probability)}</td>
     </tr>
+  );
+}
+
+/** What is none of the breeds has no heatmap to choose. */
+function OthersRow({ others: { label, probability } }: { others: Others }) {
+  return (
+    <tr class="others" data-others={label} data-probability={probability}>
+      <th scope="row">
+        <span class="cell">
+          <span>{breed(label)}</span>
+          <Bar probability={probability} />
+        </span>
+      </th>
+      <td>{percent(probability)}</td>
+    </tr>
+  );
+}
+
+function Bar({ probability }: { probability: number }) {
+  return (
+    <span class="bar" aria-hidden="true">
+      <span style={{ width: `${100 * probability}%` }} />
+    </span>
   );
 }

@@ -76,7 +76,9 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
         <Stage result={result} map={map} label={label} bare={bare} />
       )}
       <div class="words">
-        <p class="verdict">{verdict(result.predictions, unsureBelow)}</p>
+        <p class="verdict">
+          {verdict(result.predictions, result.others, unsureBelow)}
+        </p>
         <Where photo={photo} map={map} label={label} />
         {!map && (
           <Pending
@@ -85,7 +87,11 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             again={() => void retarget(photo, target)}
           />
         )}
-        <BreedTable photo={photo} predictions={result.predictions} />
+        <BreedTable
+          photo={photo}
+          predictions={result.predictions}
+          others={result.others}
+        />
         <div class="actions">
           <button
             class="button"

@@ -41,6 +41,7 @@ export function Welcome() {
 function Breeds() {
   const { value } = network;
   const labels = value.state === 'ready' ? value.model.labels : [];
+  const others = value.state === 'ready' ? value.model.others : '';
   const more = labels.length - LISTED_BREEDS;
   // Another model, or a head, may know anything.
   const own = value.state === 'ready' && value.file === undefined;
@@ -58,8 +59,9 @@ function Breeds() {
             {more > 0 && <li>and {more} more</li>}
           </ul>
           <p>
-            {own ? 'A dog of any other breed' : 'Anything else'} gets one of
-            these names, too.
+            {others
+              ? `If a photo shows ${others}, it mostly says so, but not always.`
+              : `${own ? 'A dog of any other breed' : 'Anything else'} gets one of these names, too.`}
           </p>
         </>
       )}
