@@ -116,6 +116,8 @@ Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertComman
       options.classes.push_back(dog.index);
       options.metadata.labels.emplace_back(dog.label);
     }
+    options.others = true;
+    options.metadata.others = "something else";
     classes = kDogs.size();
   }
   if (!command.labels.empty()) {
@@ -195,7 +197,7 @@ void add_convert(CLI::App& app, int& exit_code) {
   command
       ->add_option("--head", options->head,
                    "imagenet-dogs: of ImageNet's 1000 classes, keep the 15 breeds of the default "
-                   "model")
+                   "model; the rest together are \"something else\"")
       ->check(CLI::IsMember({std::string(kImageNetDogs)}));
   command->callback([options, &exit_code] {
     const auto status = run_convert(*options);

@@ -20,6 +20,7 @@ using internal::quote;
 
 constexpr std::size_t kFc1 = kConvLayers;
 constexpr std::size_t kPredictions = kLayerNames.size() - 1;
+constexpr std::size_t kOthers = kLayerNames.size();
 constexpr std::size_t kExactConvLayers = 4;  // blocks 1 and 2
 constexpr std::size_t kChunkBytes = 4 << 20;
 
@@ -34,10 +35,25 @@ DType new_dtype(Precision precision, std::size_t layer, std::size_t inputs) {
 
 bool is_quantized(DType dtype) { return dtype == DType::kI8 || dtype == DType::kU8; }
 
+/// The outputs of `predictions` that become others.
+std::vector<std::size_t> new_others(const WeightMap& map, const ConvertOptions& options) {
+  std::vector<std::size_t> rows;
+  if (!options.others || map.others || options.classes.empty()) return rows;
+  for (std::size_t row = 0; row < map.layers.back().shape[0]; ++row) {
+    if (std::ranges::find(options.classes, row) == options.classes.end()) rows.push_back(row);
+  }
+  return rows;
+}
+
 Result<std::vector<TensorInfo>> new_tensors(const WeightMap& map, const ConvertOptions& options) {
   std::vector<TensorInfo> tensors;
   std::vector<LayerWeights> layers(map.layers.begin(), map.layers.end());
   if (map.others) layers.push_back(*map.others);
+  if (const std::size_t rows = new_others(map, options).size(); rows > 0) {
+    layers.push_back(map.layers.back());
+    layers.back().name = kOthersName;
+    layers.back().shape[0] = rows;
+  }
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const LayerWeights& layer = layers[i];
     Shape shape = layer.shape;
@@ -100,18 +116,28 @@ Result<ModelConverter> ModelConverter::create(SafetensorsHeader file, ConvertOpt
   converter.file_ = std::move(file);
   converter.options_ = std::move(options);
   for (std::size_t layer = 0; layer < kLayerNames.size(); ++layer) converter.plan(layer);
-  if (converter.map_.others) converter.plan(kLayerNames.size());
+  if (converter.map_.others || !new_others(converter.map_, converter.options_).empty()) {
+    converter.plan(kOthers);
+  }
   return converter;
+}
+
+/// What a layer of the new file is made of.
+const LayerWeights& ModelConverter::weights(std::size_t layer) const {
+  if (layer < kOthers) return map_.layers[layer];
+  return map_.others ? *map_.others : map_.layers.back();
 }
 
 /// The steps of a layer, in the order of the new file, some megabytes at a time.
 void ModelConverter::plan(std::size_t layer) {
   const LayerWeights& weights = this->weights(layer);
   const Shape& shape = weights.shape;
+  const std::vector<std::size_t> picked = layer == kPredictions ? options_.classes
+                                          : layer == kOthers    ? new_others(map_, options_)
+                                                                : std::vector<std::size_t>();
   const auto add = [&](Step::Part part, std::size_t most) {
-    const bool picks = layer == kPredictions && part != Step::Part::kOldScales;
-    if (picks && !options_.classes.empty()) {
-      for (const std::size_t index : options_.classes) {
+    if (part != Step::Part::kOldScales && !picked.empty()) {
+      for (const std::size_t index : picked) {
         steps_.push_back({layer, part, index, 1, false});
       }
     } else {

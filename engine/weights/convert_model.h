@@ -32,7 +32,9 @@ struct ConvertOptions {
   Precision precision = Precision::kFloat32;
   std::vector<std::size_t> classes;  ///< The outputs of `predictions` to keep, in their new order;
                                      ///< empty for all.
-  ModelMetadata metadata;            ///< What the new file says of itself.
+  bool others = false;  ///< The outputs that are not kept become `others` (see WeightMap), if the
+                        ///< file has none yet.
+  ModelMetadata metadata;  ///< What the new file says of itself.
 };
 
 /// The tensors of the new file, with Keras's names and layouts whatever those of the old file are.
@@ -77,9 +79,7 @@ class ModelConverter {
   ModelConverter() = default;
 
   void plan(std::size_t layer);
-  const LayerWeights& weights(std::size_t layer) const {
-    return layer < map_.layers.size() ? map_.layers[layer] : *map_.others;
-  }
+  const LayerWeights& weights(std::size_t layer) const;
   const TensorInfo& tensor(const Step& step) const;
   Result<void> decode(std::size_t layer, std::size_t row, std::span<const std::uint8_t> bytes);
   Result<void> encode(std::size_t layer);

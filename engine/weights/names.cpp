@@ -24,8 +24,6 @@ constexpr std::array<std::string_view, 3> kTorchvisionDense = {"classifier.0", "
 constexpr std::array<std::string_view, 3> kTimmDense = {"pre_logits.fc1", "pre_logits.fc2",
                                                         "head.fc"};
 
-constexpr std::string_view kOthersName = "others";
-
 // What the file calls a layer.
 std::string file_name(FileLayout layout, std::size_t layer) {
   if (layout == FileLayout::kKeras) return std::string(kLayerNames[layer]);

@@ -21,6 +21,9 @@ inline constexpr std::array<std::string_view, 16> kLayerNames = {
     "block3_conv3", "block4_conv1", "block4_conv2", "block4_conv3", "block5_conv1", "block5_conv2",
     "block5_conv3", "fc1",          "fc2",          "predictions"};
 
+/// What may stand beside them in a file with these names: see WeightMap::others.
+inline constexpr std::string_view kOthersName = "others";
+
 /// Whose names and layouts a file has.
 enum class FileLayout {
   kKeras,        ///< Canonical: conv [O, 3, 3, I], dense [O, I], fc1 over the HWC flatten.

@@ -231,11 +231,11 @@ class CommandLine(unittest.TestCase):
         (photos / label).mkdir(parents=True)
         shutil.copy(IMAGES / "scene.png", photos / label)
 
-        line = gradcam("explain", photos, "--model", model, "--json")
-        others = json.loads(line.stdout)["others"]
+        explain = ("explain", photos, "--model", model, "--out", self.folder / "maps")
+        others = json.loads(gradcam(*explain, "--json").stdout)["others"]
         self.assertEqual(others["label"], "no lynx")
         self.assertGreater(others["probability"], 0.99)
-        self.assertIn("probably no lynx", gradcam("explain", photos, "--model", model).stdout)
+        self.assertIn("probably no lynx", gradcam(*explain).stdout)
         self.assertIn("no lynx", gradcam("info", model).stdout)
         numbers = json.loads(gradcam("evaluate", photos, "--model", model, "--json", "--others",
                                      photos).stdout)

@@ -103,6 +103,13 @@ class Convert(unittest.TestCase):
             weights = tensors["predictions.weight"][1][row * 18 : (row + 1) * 18]
             self.assertEqual(weights, [float(index)] * 18)
             self.assertEqual(tensors["predictions.bias"][1][row], -index)
+        # The other classes are what it may be else, in their order.
+        kept = {-bias for bias in tensors["predictions.bias"][1]}
+        rest = [index for index in range(1000) if index not in kept]
+        self.assertEqual(len(rest), 985)
+        self.assertEqual(tensors["others.weight"][1][::18], [float(index) for index in rest])
+        self.assertEqual(tensors["others.bias"][1], [-float(index) for index in rest])
+        self.assertEqual(metadata["others"], "something else")
         self.expect_failure(
             self.out, self.folder / "b", "--head", "imagenet-dogs", says=["1000 classes", "has 15"]
         )
@@ -127,6 +134,15 @@ class Convert(unittest.TestCase):
         self.expect_failure(
             model, self.out, "--labels", self.folder / "none", says=["none", "no such file"]
         )
+
+    def test_all_classes_of_imagenet_share_the_softmax(self) -> None:
+        model = self.imagenet_model()
+        for dtype in ("f32", "int8", "int4"):
+            result = self.run_convert(model, self.out, "--head", "imagenet-dogs", "--dtype", dtype)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            info = self.info(self.out)
+            self.assertEqual((info["classes"], info["others"]), (15, "something else"))
+            self.assertEqual(info["layers"][15]["weight"][0], 1000)
 
     def test_labels_for_a_file_whose_own_do_not_fit(self) -> None:
         tensors, metadata = read(FIXTURES / "tiny32.keras.safetensors")
