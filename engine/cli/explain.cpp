@@ -81,7 +81,9 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
   if (e.others > best) {
     std::printf("  probably %s\n", info.metadata.others.c_str());
   } else if (best < info.metadata.unsure_below) {
-    std::printf("  not sure: perhaps none of the breeds that the model knows\n");
+    std::printf("  not sure%s\n", info.metadata.others.empty()
+                                      ? ": perhaps none of the breeds that the model knows"
+                                      : "");
   }
   const std::string& label = info.metadata.labels[e.target];
   if (e.heatmap.status == HeatmapStatus::kEmpty) {
