@@ -71,10 +71,7 @@ export function verdict(
       : predictions[1];
   if (!second) return best;
   if (others && others.probability > first.probability) {
-    return (
-      `Probably ${others.label} (${percent(others.probability)}). ` +
-      `Of those it knows, most like ${breedInText(first.label)}`
-    );
+    return `Probably ${others.label}, ${percent(others.probability)}`;
   }
   if (first.probability < LOST) {
     return `Not sure, perhaps nothing that it knows: ${best}`;
