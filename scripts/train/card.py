@@ -78,7 +78,12 @@ def tables(whole: dict, views: dict[str, dict], masks: dict[str, dict],
     for others, what in ((whole.get("others"), "pictures without a dog"),
                          (strangers, "photos of other breeds")):
         if others:
-            lines += ["", f"Of {others['photos']} {what} it is sure of {percent(others['sure'])}."]
+            told = others.get("recognised")
+            says = f"; of {percent(told)} it says that they show none of its breeds" if told is not None else ""
+            lines += ["", f"Of {others['photos']} {what} it is sure of {percent(others['sure'])}{says}."]
+    if "taken_for_others" in whole:
+        lines += ["", "Of the photos of its own breeds it says so of "
+                      f"{percent(whole['taken_for_others'])}."]
     if masks:
         lines += ["", "| masks | number | heat's maximum on the dog | heat on the dog |",
                   "|---|---|---|---|"]

@@ -37,8 +37,10 @@ def held_out(photos: Photos, labels: list[str], split: str) -> np.ndarray:
     return chosen[[photos.files[i].startswith(split + "/") for i in chosen]]
 
 
-def plain_forward(model: dict[str, np.ndarray]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """VGG16 from tensors of the canonical names: NCHW input to logits, without batch norm."""
+def plain_forward(model: dict[str, np.ndarray], last: str = "predictions",
+                  ) -> Callable[[torch.Tensor], torch.Tensor]:
+    """VGG16 from tensors of the canonical names, without batch norm: NCHW input to the outputs of
+    `last`, which is "predictions" for the logits, with those of `others` behind them, or "fc2"."""
     weights = {name: torch.from_numpy(values.astype(np.float32)) for name, values in model.items()}
 
     def forward(x: torch.Tensor) -> torch.Tensor:
@@ -51,9 +53,20 @@ def plain_forward(model: dict[str, np.ndarray]) -> Callable[[torch.Tensor], torc
         x = x.permute(0, 2, 3, 1).flatten(1)
         for name in ("fc1", "fc2"):
             x = functional.relu(functional.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"]))
-        return functional.linear(x, weights["predictions.weight"], weights["predictions.bias"])
+        if last == "fc2":
+            return x
+        heads = [name for name in ("predictions", "others") if f"{name}.weight" in weights]
+        return torch.cat([functional.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+                          for name in heads], 1)
 
     return forward
+
+
+def log_probabilities(logits: np.ndarray, temperature: float, labels: int) -> np.ndarray:
+    """[N, labels], and a last column for all outputs behind the labels together, if there are any."""
+    p = (torch.from_numpy(logits) / temperature).log_softmax(1)
+    others = [p[:, labels:].logsumexp(1, keepdim=True)] if p.shape[1] > labels else []
+    return torch.cat([p[:, :labels], *others], 1).numpy()
 
 
 def calibration_error(probabilities: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
@@ -80,9 +93,9 @@ def evaluate(args: argparse.Namespace) -> dict:
     truth = np.array([labels.index(photos.breeds[b]) for b in photos.breed[chosen]])
     logits = predict(plain_forward(model), photos, chosen, preprocess["resize"],
                      preprocess["size"], torch.device("cpu"))
-    scaled = torch.from_numpy(logits) / float(metadata.get("temperature", 1))
-    probabilities = scaled.softmax(1).numpy()
-    order = (-logits).argsort(1)
+    temperature = float(metadata.get("temperature", 1))
+    probabilities = np.exp(log_probabilities(logits, temperature, len(labels)))[:, : len(labels)]
+    order = (-probabilities).argsort(1)
     right = order[:, 0] == truth
     confusion = np.zeros((len(labels), len(labels)), int)
     np.add.at(confusion, (truth, order[:, 0]), 1)

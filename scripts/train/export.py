@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -103,12 +104,13 @@ def stored(folded: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """The temperature of the least cross entropy, between 1/4 and 4, and that cross entropy."""
+def fit_temperature(logits: np.ndarray, truth: np.ndarray, labels: int) -> tuple[float, float]:
+    """The temperature of the least cross entropy, between 1/4 and 4, and that cross entropy. truth:
+    a label each, or `labels` for any output behind them."""
 
     def cross_entropy(temperature: float) -> float:
-        scaled = torch.from_numpy(logits / temperature)
-        return float(torch.nn.functional.cross_entropy(scaled, torch.from_numpy(truth)))
+        p = evaluate.log_probabilities(logits, temperature, labels)
+        return float(-p[np.arange(len(truth)), truth].mean())
 
     candidates = np.exp(np.linspace(math.log(0.25), math.log(4), 400)).tolist()
     least, best = min((cross_entropy(t), t) for t in candidates)
@@ -121,6 +123,40 @@ def fit_threshold(probabilities: np.ndarray, right: np.ndarray, wanted: float) -
     share_right = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(share_right >= wanted)
     return float(probabilities[order[enough[-1]]]) if len(enough) else 1.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    loss: float  # cross entropy
+    temperature: float
+    threshold: float  # the least probability of which the model is sure
+
+    def metadata(self) -> dict[str, str]:
+        return {"temperature": f"{self.temperature:.4f}", "unsure_below": f"{self.threshold:.3f}"}
+
+
+def calibrate(model: dict[str, np.ndarray], photos: data.Photos, labels: list[str],
+              chosen: np.ndarray, rule: str, size: int) -> Calibration:
+    """Fits to held-out photos, of the labels' breeds and, where the model has `others`, of those."""
+    number = {label: i for i, label in enumerate(labels)}
+    truth = np.array([number.get(photos.breeds[b], len(labels)) for b in photos.breed[chosen]])
+    known, crop = truth < len(labels), photos.crop_view[chosen]
+    logits = evaluate.predict(evaluate.plain_forward(model), photos, chosen, rule, size,
+                              torch.device("cpu"))
+    temperature, loss = fit_temperature(logits, truth, len(labels))
+    probabilities = np.exp(evaluate.log_probabilities(logits, temperature, len(labels)))
+    best = probabilities[:, : len(labels)].max(1)
+    right = logits[:, : len(labels)].argmax(1) == truth
+    threshold = fit_threshold(best[known], right[known], SURE_MEANS)
+    sure = best >= threshold
+    of_views = {"full": known & ~crop, "crop": known & crop}
+    log(f"held out, {rule}: "
+        + "".join(f"{view} {right[of_view].mean():.3f} of {of_view.sum()}, "
+                  for view, of_view in of_views.items() if of_view.any())
+        + f"cross entropy {loss:.3f} at temperature {temperature:.3f}, "
+        f"sure of {sure[known].mean():.3f} from {threshold:.3f} on"
+        + ("" if known.all() else f", and of {sure[~known].mean():.3f} of {(~known).sum()} others"))
+    return Calibration(loss, temperature, threshold)
 
 
 def export(args: argparse.Namespace) -> None:
@@ -142,26 +178,13 @@ def export(args: argparse.Namespace) -> None:
     result = stored(plain(model, [saved["breeds"].index(label) for label in labels], args.size))
 
     chosen = evaluate.held_out(photos, labels, args.splits[0])
-    truth = np.array([labels.index(photos.breeds[b]) for b in photos.breed[chosen]])
-    forward = evaluate.plain_forward(result)
-    scores = {}
-    for rule in ("squash", "shorter_side"):
-        logits = evaluate.predict(forward, photos, chosen, rule, args.size, torch.device("cpu"))
-        right, crop = logits.argmax(1) == truth, photos.crop_view[chosen]
-        temperature, loss = fit_temperature(logits, truth)
-        best = torch.from_numpy(logits / temperature).softmax(1).numpy().max(1)
-        threshold = fit_threshold(best, right, SURE_MEANS)
-        scores[rule] = (loss, temperature, threshold)
-        log(f"held out, {rule}: full {right[~crop].mean():.3f} of {(~crop).sum()}, "
-            f"crop {right[crop].mean():.3f} of {crop.sum()}, cross entropy {loss:.3f} "
-            f"at temperature {temperature:.3f}, "
-            f"sure of {(best >= threshold).mean():.3f} from {threshold:.3f} on")
-    rule = args.rule or min(scores, key=lambda name: scores[name][0])
+    found = {rule: calibrate(result, photos, labels, chosen, rule, args.size)
+             for rule in ("squash", "shorter_side")}
+    rule = args.rule or min(found, key=lambda name: found[name].loss)
     metadata = {
         "format": "gradcam.cpp/1", "architecture": "vgg16", "labels": json.dumps(labels),
         "preprocess": json.dumps(preprocess(rule, args.size), separators=(",", ":")),
-        "source": SOURCE, "license": LICENSE, "temperature": f"{scores[rule][1]:.4f}",
-        "unsure_below": f"{scores[rule][2]:.3f}",
+        "source": SOURCE, "license": LICENSE, **found[rule].metadata(),
     }
     tensors.write(args.out, result, metadata)
     log(f"wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB, {rule}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import signal
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import data
 import distil
 import evaluate
 import export
+import others
 import tensors
 import train
 import views
@@ -318,7 +320,10 @@ class Export(unittest.TestCase):
         true = rng.normal(0, 2, (4000, 5))
         odds = np.exp(true) / np.exp(true).sum(1, keepdims=True)
         truth = np.array([rng.choice(5, p=p) for p in odds])
-        self.assertAlmostEqual(export.fit_temperature(true * 2.5, truth)[0], 2.5, delta=0.2)
+        self.assertAlmostEqual(export.fit_temperature(true * 2.5, truth, 5)[0], 2.5, delta=0.2)
+        # The last two classes are one to who does not tell them apart.
+        together = export.fit_temperature(true * 2.5, np.minimum(truth, 3), 3)[0]
+        self.assertAlmostEqual(together, 2.5, delta=0.3)
 
     def test_the_threshold_is_where_answers_are_right_often_enough(self) -> None:
         probabilities = np.array([0.2, 0.9, 0.5, 0.8, 0.6])
@@ -326,6 +331,85 @@ class Export(unittest.TestCase):
         self.assertEqual(export.fit_threshold(probabilities, right, 0.9), 0.6)
         self.assertEqual(export.fit_threshold(probabilities, right, 0.75), 0.5)
         self.assertEqual(export.fit_threshold(probabilities, ~right, 0.9), 1.0)
+
+
+class Others(unittest.TestCase):
+    def test_what_has_no_label_is_one_class(self) -> None:
+        logits = np.log([[0.1, 0.2, 0.3, 0.4]])
+        np.testing.assert_allclose(
+            np.exp(evaluate.log_probabilities(logits, 1, 2)), [[0.1, 0.2, 0.7]])
+        np.testing.assert_allclose(
+            np.exp(evaluate.log_probabilities(logits, 1, 4)), [[0.1, 0.2, 0.3, 0.4]])
+
+    def test_rows_for_strangers_take_them_and_leave_the_labels_to_themselves(self) -> None:
+        """Four groups in a plane, of which the labels' rows tell two apart."""
+        rng = np.random.default_rng(4)
+        truth = torch.from_numpy(rng.integers(0, 4, 800))
+        centres = torch.tensor([[4.0, 0], [0, 4], [4, 4], [-4, 1]])
+        features = centres[truth] + torch.from_numpy(rng.normal(0, 0.5, (800, 2))).float()
+        logits = features @ torch.tensor([[2.0, 0], [0, 2]]).T
+        weight, bias = others.fit(features, logits, truth, torch.zeros(2, 2), torch.zeros(2))
+        every = torch.cat([logits, features @ weight.T + bias], 1)
+        self.assertGreater(float((every.argmax(1) == truth).float().mean()), 0.98)
+        # Held fast, they stay where they began.
+        held, _ = others.fit(features, logits, truth, torch.eye(2), torch.zeros(2), strength=1e6)
+        torch.testing.assert_close(held, torch.eye(2), atol=1e-4, rtol=0)
+
+    def test_views_are_half_of_the_labels_breeds_and_none_is_held_out(self) -> None:
+        """Each photo is of one grey, by which its breed is known again."""
+        greys = {"a": 10, "b": 60, "c": 120, "d": 180, "e": 240}
+        breed = np.repeat(np.arange(5), 4)
+        held_out = np.arange(20) % 4 == 0
+        grey = np.where(held_out, 0, [greys["abcde"[b]] for b in breed])
+        pixels = np.repeat(grey, 32 * 32 * 3).astype(np.uint8)
+        photos = data.Photos(Path(), [f"train/{b}.png" for b in breed], list("abcde"), breed,
+                             np.zeros(20, bool), held_out, np.full((20, 2), 32),
+                             np.arange(20) * 32 * 32 * 3, pixels)
+        chosen = []
+        with mock.patch.object(views.RandomViews, "draw", lambda self, chosen_, *_: (
+                chosen.extend(self.canvases[chosen_, 0, 0, 0].tolist()),
+                torch.zeros(len(chosen_), 3, 32, 32))[1]):
+            features, truth = others.draw(lambda x: x.mean((2, 3)), photos, np.array([3, 0, 4, 1]),
+                                          labels=1, size=32, seed=1, count=3000)
+        self.assertEqual(features.shape, (3000, 3))
+        self.assertEqual([greys["daeb"[place]] for place in truth.tolist()], chosen)
+        shares = np.bincount(truth.numpy()) / 3000
+        np.testing.assert_allclose(shares, [1 / 2, 1 / 6, 1 / 6, 1 / 6], atol=0.03)
+
+    def test_a_model_gets_them_and_stays_what_it_is(self) -> None:
+        torch.manual_seed(6)
+        model = Vgg16(TINY, 2).eval()
+        before = export.stored(export.plain(model, [0, 1], 32))
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            make_photos(root / "photos", ["a", "b", "c", "d"], 20)
+            tensors.write(root / "model.safetensors", before,
+                          {"labels": '["b", "a"]', "temperature": "9", "unsure_below": "1",
+                           "preprocess": json.dumps(export.preprocess("squash", 32))})
+            arguments = ["others.py", root / "model.safetensors", "--photos", root / "photos",
+                         "--run", root / "run", "--leave-out", "c", "--name", "a stranger",
+                         "--out", root / "new.safetensors"]
+            with mock.patch.object(sys, "argv", [*map(str, arguments)]), \
+                    mock.patch.object(others, "VIEWS", 96), \
+                    contextlib.redirect_stdout(io.StringIO()):
+                others.main()
+            after, metadata = tensors.read(root / "new.safetensors")
+        self.assertEqual(after["others.weight"].shape, (1, 8))
+        self.assertEqual((after["others.weight"].dtype, after["others.bias"].dtype),
+                         (np.float16, np.float32))
+        for name, values in before.items():
+            np.testing.assert_array_equal(after[name], values)
+        self.assertEqual((metadata["labels"], metadata["others"]), ('["b", "a"]', "a stranger"))
+        self.assertLess(float(metadata["temperature"]), 9)
+
+    def test_rows_begin_where_those_of_a_checkpoint_are(self) -> None:
+        model = Vgg16(TINY, 3)
+        checkpoint = {"breeds": ["x", "y", "z"], "average": model.state_dict()}
+        weight, bias = others.begin(checkpoint, ["z", "x"], 8)
+        torch.testing.assert_close(weight, model.predictions.weight[[2, 0]])
+        torch.testing.assert_close(bias, model.predictions.bias[[2, 0]])
+        weight, bias = others.begin(None, ["z", "x"], 8)
+        self.assertEqual((weight.shape, weight.abs().sum(), bias.shape), ((2, 8), 0, (2,)))
 
 
 class Card(unittest.TestCase):
@@ -336,10 +420,12 @@ class Card(unittest.TestCase):
               "confusion": [[1, 2], [0, 0]]}
 
     def test_tables(self) -> None:
-        text = card.tables(self.RESULT, {"full": self.RESULT}, {}, {"photos": 4, "sure": 0.5})
+        text = card.tables({**self.RESULT, "taken_for_others": 0.03}, {"full": self.RESULT}, {},
+                           {"photos": 4, "sure": 0.5, "recognised": 0.75})
         self.assertIn("| full | 3 | 50.0 % | 100.0 % | 0.050 | 25.0 % | 100.0 % |", text)
         self.assertIn("Of 8 pictures without a dog it is sure of 12.5 %.", text)
-        self.assertIn("Of 4 photos of other breeds it is sure of 50.0 %.", text)
+        self.assertIn("Of 4 photos of other breeds it is sure of 50.0 %; of 75.0 % it says that they show none", text)
+        self.assertIn("Of the photos of its own breeds it says so of 3.0 %.", text)
         self.assertIn("| a_b | 33.3 % of 3 |", text)
         self.assertIn("| c | - |", text)
 

@@ -39,6 +39,10 @@ def default_network() -> tuple[methods.Network, dict[str, str]]:
             rows = weight.reshape(len(weight), side, side, -1)
             weight = rows.transpose(0, 3, 1, 2).reshape(len(weight), -1)
         parameters[name] = (np.ascontiguousarray(weight), found[f"{name}.bias"])
+    # What is none of the classes takes its share of the softmax.
+    parameters["predictions"] = tuple(
+        np.concatenate([values, found[f"others.{part}"]])
+        for values, part in zip(parameters["predictions"], ("weight", "bias")))
     return methods.Network(parameters), metadata
 
 
@@ -64,6 +68,7 @@ class DefaultModel(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.network, metadata = default_network()
         cls.temperature = float(metadata["temperature"])
+        cls.labels = len(json.loads(metadata["labels"]))
         preprocess = json.loads(metadata["preprocess"])
         breeds = sorted(PHOTOS.iterdir())
         cls.photos = []  # a file, the network's input, its best class
@@ -73,7 +78,7 @@ class DefaultModel(unittest.TestCase):
             image.save(file)
             x = network_input(image, preprocess)
             with torch.no_grad():
-                best = int(cls.network.run(x).argmax())
+                best = int(cls.network.run(x)[: cls.labels].argmax())
             cls.photos.append((file, x, best))
 
     def heatmap(self, photo: Path, index: int, *options: object) -> dict:
@@ -99,7 +104,7 @@ class DefaultModel(unittest.TestCase):
     def test_methods_of_one_backward_pass(self) -> None:
         for photo, x, c in self.photos:
             for layer in LAYERS:
-                maps = methods.quick_maps(self.network, x, layer, c, self.temperature)
+                maps = methods.quick_maps(self.network, x, layer, c, self.temperature, self.labels)
                 for name, raw in maps.items():
                     if "+" in name:
                         continue
