@@ -66,11 +66,12 @@ export async function startFromFile({ file, files }) {
 export async function startPage({ file, model, photo, workers, lowMemory = false }) {
   const { page, version, memory, close } = await launchChromium();
   try {
+    if (lowMemory) await page.addInitScript(pretendToBeSmall);
     await page.goto(pathToFileURL(file).href);
     await page.evaluate(() => window.gradcam.ready);
     const start = performance.now();
-    await page.evaluate((count) => window.gradcam.setWorkers(count), workers);
-    if (lowMemory) await page.evaluate(() => window.gradcam.setLowMemory(true));
+    // A page that saves memory has one, and would load its model again.
+    if (!lowMemory) await page.evaluate((count) => window.gradcam.setWorkers(count), workers);
     if (model) await useModel(page, model);
     const milliseconds = performance.now() - start;
     const { engine } = await page.evaluate(() => window.gradcam.about());
@@ -89,6 +90,11 @@ export async function startPage({ file, model, photo, workers, lowMemory = false
     await close();
     throw error;
   }
+}
+
+/** In the page, before all else: a device with so little memory that the page saves it by itself. */
+function pretendToBeSmall() {
+  Object.defineProperty(Navigator.prototype, 'deviceMemory', { get: () => 2 });
 }
 
 /** Gives files of this machine's to the first input for files of a page, as by its dialogue. */
