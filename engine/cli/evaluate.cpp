@@ -151,8 +151,9 @@ struct Totals {
   Evaluation evaluation;
   std::size_t sure = 0;  // photos of which the best class is not below unsure_below
   std::size_t sure_right = 0;
-  std::size_t taken_for_others = 0;  // photos of which no class is as probable as the others
-  std::size_t others = 0;            // photos that show none of the classes
+  std::size_t taken_for_others =
+      0;                   // photos with less than half of the probability for all classes
+  std::size_t others = 0;  // photos that show none of the classes
   std::size_t others_sure = 0;
   std::size_t others_recognised = 0;
   std::size_t failed = 0;
@@ -216,7 +217,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       }
       const Prediction& best = outcome->predictions.front();
       const bool sure = best.probability >= model.info().metadata.unsure_below;
-      const bool is_other = outcome->others > best.probability;
+      const bool is_other = outcome->others > 0.5f;
       if (!photos[i].label) {
         ++totals.others;
         totals.others_sure += sure ? 1 : 0;

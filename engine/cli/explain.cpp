@@ -78,7 +78,7 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
   for (const Prediction& p : top) print_row(info.metadata.labels[p.index], p.probability);
   if (!info.metadata.others.empty()) print_row(info.metadata.others, e.others);
   const float best = e.predictions.front().probability;
-  if (e.others > best) {
+  if (e.others > 0.5f) {  // more than all classes together
     std::printf("  probably %s\n", info.metadata.others.c_str());
   } else if (best < info.metadata.unsure_below) {
     std::printf("  not sure%s\n", info.metadata.others.empty()

@@ -65,20 +65,21 @@ export function verdict(
   const [first] = predictions;
   if (!first) return 'The model knows no classes.';
   const best = `${breed(first.label)}, ${percent(first.probability)}`;
-  const second =
-    others && others.probability > (predictions[1]?.probability ?? 0)
-      ? others
-      : predictions[1];
-  if (!second) return best;
-  if (others && others.probability > first.probability) {
+  // More than all classes together.
+  if (others && others.probability > 0.5) {
     return `Probably ${others.label}, ${percent(others.probability)}`;
   }
+  const [likeliest, second] = [
+    ...predictions.slice(0, 2),
+    ...(others ? [others] : []),
+  ].sort((a, b) => b.probability - a.probability);
+  if (!likeliest || !second) return best;
   if (first.probability < LOST) {
     return `Not sure, perhaps nothing that it knows: ${best}`;
   }
   if (first.probability >= (unsureBelow || SURE)) return best;
   return (
-    `Not sure: ${breed(first.label)} ${percent(first.probability)} ` +
+    `Not sure: ${breed(likeliest.label)} ${percent(likeliest.probability)} ` +
     `or ${breedInText(second.label)} ${percent(second.probability)}`
   );
 }

@@ -92,6 +92,12 @@ describe('verdict', () => {
       'Rhodesian ridgeback, 51\u202f%',
     );
     expect(
+      verdict(predictions(['pug', 0.3], ['beagle', 0.2]), others(0.4), 0.6),
+    ).toBe('Not sure: Another breed 40\u202f% or pug 30\u202f%');
+    expect(
+      verdict(predictions(['pug', 0.1], ['beagle', 0.1]), others(0.4), 0.6),
+    ).toBe('Not sure, perhaps nothing that it knows: Pug, 10\u202f%');
+    expect(
       verdict(predictions(['rhodesian_ridgeback', 0.2]), others(0.8), 0.1),
     ).toBe('Probably another breed, 80\u202f%');
   });
