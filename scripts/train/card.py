@@ -79,7 +79,7 @@ def tables(whole: dict, views: dict[str, dict], masks: dict[str, dict],
                          (strangers, "photos of other breeds")):
         if others:
             told = others.get("recognised")
-            says = f"; of {percent(told)} it says that they show none of its breeds" if told is not None else ""
+            says = f"; of {percent(told)} it says that they show another breed" if told is not None else ""
             lines += ["", f"Of {others['photos']} {what} it is sure of {percent(others['sure'])}{says}."]
     if "taken_for_others" in whole:
         lines += ["", "Of the photos of its own breeds it says so of "

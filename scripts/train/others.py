@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--pretrained", type=Path, help="checkpoint of `pretrain`, to begin from its rows")
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="BREED",
                         help="other breeds not to use, to learn what becomes of such")
-    parser.add_argument("--name", default="another breed or no dog", help="what their photos show (default: %(default)s)")
+    parser.add_argument("--name", default="another breed", help="what their photos show (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     try:

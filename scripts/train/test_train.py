@@ -424,7 +424,7 @@ class Card(unittest.TestCase):
                            {"photos": 4, "sure": 0.5, "recognised": 0.75})
         self.assertIn("| full | 3 | 50.0 % | 100.0 % | 0.050 | 25.0 % | 100.0 % |", text)
         self.assertIn("Of 8 pictures without a dog it is sure of 12.5 %.", text)
-        self.assertIn("Of 4 photos of other breeds it is sure of 50.0 %; of 75.0 % it says that they show none", text)
+        self.assertIn("Of 4 photos of other breeds it is sure of 50.0 %; of 75.0 % it says that they show another", text)
         self.assertIn("Of the photos of its own breeds it says so of 3.0 %.", text)
         self.assertIn("| a_b | 33.3 % of 3 |", text)
         self.assertIn("| c | - |", text)
