@@ -84,6 +84,10 @@ std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const We
 
 Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptions& options) {
   GRADCAM_CHECK_OK(check_share(options.share));
+  if (options.leave_fc1 && options.share.members > 1) {
+    return fail(ErrorCode::kInvalidArgument,
+                "fc1 can be left in the file by a member that is the only one");
+  }
   Vgg16Loader loader;
   loader.options_ = options;
   GRADCAM_TRY(loader.info_.metadata, parse_metadata(header.metadata));
@@ -119,6 +123,17 @@ std::size_t Vgg16Loader::row_bytes(std::size_t tensor) const {
   return row_elements(info.shape) * dtype_size(info.dtype);
 }
 
+std::vector<std::size_t> Vgg16Loader::order() const {
+  std::vector<std::size_t> tensors;
+  for (const bool first : {true, false}) {
+    for (std::size_t i = 0; i < targets_.size(); ++i) {
+      const bool is_first = leaves(targets_[i].layer) && targets_[i].part == Part::kScale;
+      if (is_first == first) tensors.push_back(i);
+    }
+  }
+  return tensors;
+}
+
 FileRange Vgg16Loader::wanted(std::size_t tensor) const {
   const Range rows = own_of_tensor(tensor);
   const std::uint64_t begin = header_.data_offset + header_.tensors[tensor].begin;
@@ -148,25 +163,29 @@ Shape Vgg16Loader::own_shape(std::size_t layer) const {
 
 Result<void> Vgg16Loader::allocate(std::size_t layer) {
   Pending& pending = pending_[layer];
-  if (!pending.bias.empty()) return {};
+  if (!bias(layer).empty()) return {};
   const Shape shape = own_shape(layer);
-  GRADCAM_TRY(pending.bias, Tensor::zeros({shape[0]}));
-  if (const auto& scale = map_.layers[layer].scale) {
-    Shape scales = header_.tensors[*scale].shape;
-    scales[0] = shape[0];
-    GRADCAM_TRY(pending.scale, Tensor::zeros(std::move(scales)));
-  }
-  const std::size_t elements = shape[0] * row_elements(shape);
-  if (!keeps(layer) || (format(layer) == WeightFormat::kFloat && !keeps_float16(layer))) {
+  if (leaves(layer)) {
+    const std::size_t weight = map_.layers[layer].weight;
+    fc1_in_file_ = {.map = map_,
+                    .dtype = dtype(layer),
+                    .weight = wanted(weight),
+                    .row_bytes = row_bytes(weight),
+                    .scale = {},
+                    .bias = {}};
+    GRADCAM_TRY(fc1_sums_, Tensor::zeros({shape[0], shape[1] / (map_.grid * map_.grid)}));
+  } else if (stores(layer)) {
+    GRADCAM_TRY(pending.stored, StoredRows::allocate(map_, layer, dtype(layer), shape[0]));
+  } else {
     Shape weight = {shape[0], row_elements(shape)};
     if (turns(layer)) std::swap(weight[0], weight[1]);
     GRADCAM_TRY(pending.weight, Tensor::uninitialized(std::move(weight)));
-  } else if (keeps_float16(layer)) {
-    GRADCAM_TRY(pending.weight_float16, allocate_array<Float16>(elements, false));
-  } else if (format(layer) == WeightFormat::kInt8) {
-    GRADCAM_TRY(pending.weight_int8, allocate_array<std::int8_t>(elements, false));
-  } else {
-    GRADCAM_TRY(pending.weight_int4, allocate_array<std::uint8_t>(elements / 2, false));
+  }
+  GRADCAM_TRY(bias(layer), Tensor::zeros({shape[0]}));
+  if (const auto& tensor = map_.layers[layer].scale) {
+    Shape scales = header_.tensors[*tensor].shape;
+    scales[0] = shape[0];
+    GRADCAM_TRY(scale(layer), Tensor::zeros(std::move(scales)));
   }
   return {};
 }
@@ -179,13 +198,9 @@ ConvAlgorithm Vgg16Loader::algorithm(std::size_t layer) const {
   return choose_algorithm(options_, map_.layers[layer].shape[3], format(layer));
 }
 
-bool Vgg16Loader::keeps_float16(std::size_t layer) const {
-  return keeps(layer) && header_.tensors[map_.layers[layer].weight].dtype == DType::kF16;
-}
-
 /// fc1: block5_pool is what a ReLU has left over, and three quarters of all weights are its.
 bool Vgg16Loader::turns(std::size_t layer) const {
-  return layer == kFc1 && format(layer) == WeightFormat::kFloat && !keeps_float16(layer);
+  return layer == kFc1 && format(layer) == WeightFormat::kFloat && dtype(layer) != DType::kF16;
 }
 
 Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8_t> bytes) {
@@ -218,9 +233,9 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
     const auto row_bytes = bytes.subspan(i * stride, stride);
     Result<void> status;
     if (part == Part::kWeight) {
-      status = read_weight_row(layer, row, info.dtype, row_bytes);
+      status = read_weight_row(layer, row, row_bytes);
     } else {
-      Tensor& values = part == Part::kBias ? pending.bias : pending.scale;
+      Tensor& values = part == Part::kBias ? bias(layer) : scale(layer);
       const std::size_t elements = row_elements(info.shape);
       status = to_float32(info.dtype, row_bytes, values.values().subspan(row * elements, elements));
     }
@@ -235,40 +250,28 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
   return pending.missing == 0 ? pack(layer) : Result<void>();
 }
 
-Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DType dtype,
+Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row,
                                           std::span<const std::uint8_t> bytes) {
-  const Shape& shape = map_.layers[layer].shape;
-  const std::size_t elements = row_elements(shape);
   Pending& pending = pending_[layer];
+  if (layer == kFc1 && fc1_in_file_) return sum_row(*fc1_in_file_, row, bytes);
+  if (stores(layer)) return pending.stored.read(map_, row, bytes);
+  const std::size_t elements = row_elements(map_.layers[layer].shape);
   if (format(layer) == WeightFormat::kInt8) {
-    if (!keeps(layer)) {
-      std::ranges::transform(bytes, pending.weight.data() + row * elements, [](std::uint8_t b) {
-        return static_cast<float>(std::bit_cast<std::int8_t>(b));
-      });
-    } else {
-      std::ranges::transform(bytes, pending.weight_int8.get() + row * elements,
-                             [](std::uint8_t b) { return std::bit_cast<std::int8_t>(b); });
-    }
+    std::ranges::transform(bytes, pending.weight.data() + row * elements, [](std::uint8_t b) {
+      return static_cast<float>(std::bit_cast<std::int8_t>(b));
+    });
     return {};
-  }
-  if (format(layer) == WeightFormat::kInt4) {
-    std::ranges::copy(bytes, pending.weight_int4.get() + row * bytes.size());
-    return {};
-  }
-  if (keeps_float16(layer)) {
-    return read_float16_row(map_, layer, bytes, scratch_float16_,
-                            {pending.weight_float16.get() + row * elements, elements});
   }
   if (!turns(layer)) {
     const auto target = pending.weight.values().subspan(row * elements, elements);
-    return read_float_row(map_, layer, dtype, bytes, scratch_, target);
+    return read_float_row(map_, layer, dtype(layer), bytes, scratch_, target);
   }
   const std::size_t rows = pending.weight.dim(1);
   const std::size_t pitch = elements + 16;
   const std::size_t count = row % kTransposedRows + 1;
   unturned_.resize(kTransposedRows * pitch);
   const auto target = std::span(unturned_).subspan((count - 1) * pitch, elements);
-  GRADCAM_CHECK_OK(read_float_row(map_, layer, dtype, bytes, scratch_, target));
+  GRADCAM_CHECK_OK(read_float_row(map_, layer, dtype(layer), bytes, scratch_, target));
   if (count == kTransposedRows || row + 1 == rows) {
     float* first = pending.weight.data() + (row + 1 - count);
     transpose(unturned_.data(), count, elements, pitch, first, rows);
@@ -276,10 +279,23 @@ Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row, DT
   return {};
 }
 
-Result<void> Vgg16Loader::pack(std::size_t layer) {
-  if (is_conv(layer)) return pack_conv(layer);
-  GRADCAM_TRY(dense_[layer - kConvLayers], make_dense(layer, std::exchange(pending_[layer], {})));
+/// All that is kept of a row of fc1 that is left in the file.
+Result<void> Vgg16Loader::sum_row(const Fc1InFile& fc1, std::size_t row,
+                                  std::span<const std::uint8_t> bytes) {
+  const auto& scale = map_.layers[kFc1].scale;
+  if (scale && rows_[*scale] < own(kFc1).size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the scales of weights that are left in the file "
+                "must be provided before these");
+  }
+  GRADCAM_TRY(const Dense one, fc1.rows(row, bytes));
+  GRADCAM_TRY(const Dense summed, one.summed_over_positions(map_.grid * map_.grid));
+  summed.expand(0, 0, fc1_sums_.values().subspan(row * summed.inputs(), summed.inputs()));
   return {};
+}
+
+Result<void> Vgg16Loader::pack(std::size_t layer) {
+  return is_conv(layer) ? pack_conv(layer) : pack_dense(layer);
 }
 
 Conv3x3Spec Vgg16Loader::conv_spec(std::size_t layer) const {
@@ -304,7 +320,9 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
   conv.transpose = std::make_unique<Vgg16::Transpose>();
   if (keeps(layer)) {
     GRADCAM_TRY(const Tensor bias, pending.bias.clone());
-    GRADCAM_TRY(Dense rows, make_dense(layer, std::move(pending)));
+    GRADCAM_TRY(
+        Dense rows,
+        std::move(pending.stored).to_dense(std::move(pending.scale), std::move(pending.bias)));
     const auto weights = [kept = std::make_shared<const Dense>(std::move(rows))](
                              std::size_t output, std::size_t first, std::span<float> values) {
       kept->expand(output, first, values);
@@ -325,24 +343,21 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
   return {};
 }
 
-/// A layer's weights in rows, as they are stored.
-Result<Dense> Vgg16Loader::make_dense(std::size_t layer, Pending pending) const {
-  const std::size_t inputs = row_elements(map_.layers[layer].shape);
-  if (format(layer) == WeightFormat::kInt8) {
-    return Dense::from_int8(std::move(pending.weight_int8), std::move(pending.scale),
-                            std::move(pending.bias), inputs);
+Result<void> Vgg16Loader::pack_dense(std::size_t layer) {
+  Pending pending = std::exchange(pending_[layer], {});
+  std::optional<Dense>& dense = dense_[layer - kConvLayers];
+  if (leaves(layer)) {
+    const Shape none = {0, row_elements(map_.layers[layer].shape)};
+    GRADCAM_TRY(Tensor weight, Tensor::zeros(none));
+    GRADCAM_TRY(dense, Dense::from_float32(std::move(weight), {}));
+  } else if (turns(layer)) {
+    GRADCAM_TRY(dense, Dense::from_columns(std::move(pending.weight), std::move(pending.bias)));
+  } else {
+    GRADCAM_TRY(
+        dense,
+        std::move(pending.stored).to_dense(std::move(pending.scale), std::move(pending.bias)));
   }
-  if (format(layer) == WeightFormat::kInt4) {
-    return Dense::from_int4(std::move(pending.weight_int4), std::move(pending.scale), kInt4Group,
-                            std::move(pending.bias), inputs);
-  }
-  if (keeps_float16(layer)) {
-    return Dense::from_float16(std::move(pending.weight_float16), std::move(pending.bias), inputs);
-  }
-  if (turns(layer)) {
-    return Dense::from_columns(std::move(pending.weight), std::move(pending.bias));
-  }
-  return Dense::from_float32(std::move(pending.weight), std::move(pending.bias));
+  return {};
 }
 
 /// A layer of which nothing belongs to the share.
@@ -391,10 +406,15 @@ Result<Vgg16> Vgg16Loader::finish() {
     return fail(ErrorCode::kInvalidArgument,
                 "the loader has given its model away, or lacked memory for it");
   }
-  GRADCAM_TRY(Dense fc1_sums, fc1->summed_over_positions(map_.grid * map_.grid));
+  GRADCAM_TRY(Tensor no_bias, Tensor::zeros({fc1_in_file_ ? outputs(kFc1) : 0}));
+  auto fc1_sums = fc1_in_file_ ? Dense::from_float32(std::move(fc1_sums_), std::move(no_bias))
+                               : fc1->summed_over_positions(map_.grid * map_.grid);
+  if (!fc1_sums) return std::unexpected(fc1_sums.error());
   finished_ = true;
   Vgg16 model(std::move(info_), options_.share, std::move(conv_), *std::move(fc1),
-              std::move(fc1_sums), *std::move(fc2), *std::move(predictions));
+              *std::move(fc1_sums), *std::move(fc2), *std::move(predictions));
+  model.fc1_in_file_ = std::move(fc1_in_file_);
+  model.low_memory_ = options_.low_memory;
   if (options_.head != nullptr) GRADCAM_CHECK_OK(model.use_head(options_.head.get()));
   return model;
 }
@@ -402,7 +422,7 @@ Result<Vgg16> Vgg16Loader::finish() {
 Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options) {
   GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(file, file.size()));
   GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(std::move(header), options));
-  for (std::size_t i = 0; i < loader.header().tensors.size(); ++i) {
+  for (const std::size_t i : loader.order()) {
     const auto [begin, end] = loader.wanted(i);
     GRADCAM_CHECK_OK(loader.provide(
         i, file.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "vgg16/head.h"
+#include "vgg16/stored_rows.h"
 #include "vgg16/vgg16.h"
 #include "weights/names.h"
 #include "weights/safetensors.h"
@@ -20,8 +21,13 @@ struct LoadOptions {
   std::optional<ConvAlgorithm> convolution = {};
   /// Leaves the weights of the convolutions in memory as the file stores them, and expands them
   /// whenever they are needed; a fraction of the memory, for some more time. Weights of 8 bits or
-  /// less are left so in any case.
+  /// less are left so in any case. A Member that is the only one keeps no outputs of convolutions
+  /// then that it has no use for.
   bool low_memory = false;
+  /// Leaves fc1's weights in the file, after they have been read once: of a VGG16, most of it. Only
+  /// a Member that is the only one can run such a model; it asks for rows of them
+  /// (Progress::kReading) whenever it needs them.
+  bool leave_fc1 = false;
   /// Whose part of the weights to load: all of them, or those of one of several members.
   Share share = {};
   /// A last layer, with its labels, instead of the file's: see Vgg16::use_head.
@@ -47,13 +53,17 @@ class Vgg16Loader {
   /// Bytes of a row (an output channel) of a tensor of the file.
   std::size_t row_bytes(std::size_t tensor) const;
 
+  /// The tensors as they are best provided: in the order of the file, except that the scales of
+  /// weights that are left in the file come before these.
+  std::vector<std::size_t> order() const;
+
   /// Where the bytes are that `provide` takes of a tensor: all of it, or the rows of the share,
   /// which may be none.
   FileRange wanted(std::size_t tensor) const;
 
   /// Takes the next of the tensor's wanted bytes: all of them, or any number of whole rows. Tensors
-  /// may come in any order. Values that are not finite are refused; rows before them have been
-  /// taken.
+  /// may come in any order, but for those that `order` has put first. Values that are not finite
+  /// are refused; rows before them have been taken.
   Result<void> provide(std::size_t tensor, std::span<const std::uint8_t> bytes);
 
   /// The model, or the share of it, once every tensor is complete; a loader gives only one.
@@ -70,11 +80,8 @@ class Vgg16Loader {
 
   /// A layer on its way from the file to its packed form; allocated when its first row comes.
   struct Pending {
-    Tensor weight;  ///< float32, canonical layout: [O, 3, 3, I] or [O, I]; or turned, [I, O]
-    // or, of a layer that stays as it is:
-    AlignedArray<Float16> weight_float16;
-    AlignedArray<std::int8_t> weight_int8;
-    AlignedArray<std::uint8_t> weight_int4;
+    Tensor weight;      ///< float32, canonical layout: [O, 3, 3, I] or [O, I]; or turned, [I, O]
+    StoredRows stored;  ///< or, of a layer that stays as it is
     Tensor bias;
     Tensor scale;             ///< [O], or [O, groups] for int4
     std::size_t missing = 0;  ///< wanted rows, of all parts, that have not come
@@ -86,9 +93,19 @@ class Vgg16Loader {
   WeightFormat format(std::size_t layer) const { return map_.layers[layer].format; }
   /// Whether a layer's weights stay in memory as they are stored.
   bool keeps(std::size_t layer) const;
-  bool keeps_float16(std::size_t layer) const;
+  DType dtype(std::size_t layer) const { return header_.tensors[map_.layers[layer].weight].dtype; }
   /// Whether a layer's weights are turned, for Dense::from_columns.
   bool turns(std::size_t layer) const;
+  /// Whether they are left in the file.
+  bool leaves(std::size_t layer) const { return layer == kFc1 && options_.leave_fc1; }
+  /// Whether they stay as StoredRows.
+  bool stores(std::size_t layer) const { return keeps(layer) && !turns(layer) && !leaves(layer); }
+  Tensor& bias(std::size_t layer) {
+    return leaves(layer) && fc1_in_file_ ? fc1_in_file_->bias : pending_[layer].bias;
+  }
+  Tensor& scale(std::size_t layer) {
+    return leaves(layer) && fc1_in_file_ ? fc1_in_file_->scale : pending_[layer].scale;
+  }
   ConvAlgorithm algorithm(std::size_t layer) const;
   /// Sets what the tensors of a layer are, or of a part of its rows.
   void set_targets(std::size_t layer, const LayerWeights& weights, std::size_t first);
@@ -103,11 +120,12 @@ class Vgg16Loader {
   Shape own_shape(std::size_t layer) const;
   Conv3x3Spec conv_spec(std::size_t layer) const;
   Result<void> allocate(std::size_t layer);
-  Result<void> read_weight_row(std::size_t layer, std::size_t row, DType dtype,
+  Result<void> read_weight_row(std::size_t layer, std::size_t row,
                                std::span<const std::uint8_t> bytes);
+  Result<void> sum_row(const Fc1InFile& fc1, std::size_t row, std::span<const std::uint8_t> bytes);
   Result<void> pack(std::size_t layer);
   Result<void> pack_conv(std::size_t layer);
-  Result<Dense> make_dense(std::size_t layer, Pending pending) const;
+  Result<void> pack_dense(std::size_t layer);
   Result<void> pack_nothing(std::size_t layer);
   std::string fingerprint() const;
 
@@ -121,7 +139,8 @@ class Vgg16Loader {
   std::array<Pending, kLayerNames.size()> pending_;
   std::vector<float> scratch_;            // one row as the file lays it out
   std::vector<float> unturned_;           // some rows of a layer that is turned
-  std::vector<Float16> scratch_float16_;  // the same of a row that stays float16
+  std::optional<Fc1InFile> fc1_in_file_;  // if it is left there
+  Tensor fc1_sums_;                       // then: its rows, summed over their positions
   std::array<Vgg16::Conv, kConvLayers> conv_;
   std::array<std::optional<Dense>, 3> dense_;
   bool finished_ = false;

@@ -11,7 +11,7 @@ namespace gradcam {
 
 Result<Member> Member::create(Vgg16 model) {
   Member member(std::move(model));
-  GRADCAM_TRY(member.activations_, member.model_.make_activations());
+  GRADCAM_TRY(member.activations_, member.model_.make_activations(!member.frees_maps()));
   const Range rows = member.strip(member.share().member);
   const Conv3x3Spec& spec = member.model_.conv_.front().spec;
   const std::size_t next_to_it = rows.empty() ? 0 : 2 - spec.pad_top - spec.pad_bottom;
@@ -46,8 +46,39 @@ std::size_t Member::below() const {
   return member;
 }
 
-const Dense& Member::dense(std::size_t layer) const {
-  return layer == kFc1 ? model_.fc1_ : layer == kFc2 ? model_.fc2_ : model_.predictions_;
+/// All of this member's rows of a dense layer, or those of fc1 that were read last.
+Member::Rows Member::rows_at_hand(std::size_t layer) const {
+  if (layer == kFc1 && fc1_rows_) {
+    return {*fc1_rows_, {fc1_rows_done_, fc1_rows_done_ + fc1_rows_->outputs()}};
+  }
+  const Dense& all = layer == kFc1   ? model_.fc1_
+                     : layer == kFc2 ? model_.fc2_
+                                     : model_.predictions_;
+  return {all, own_part(layer)};
+}
+
+/// The fc1 in the file, if the next stage takes the rows of one; or null.
+const Fc1InFile* Member::fc1_to_read() const {
+  if (is_idle() || !model_.fc1_in_file_) return nullptr;
+  const auto [work, layer] = stage();
+  const bool takes_rows =
+      work == Work::kForward || work == Work::kParts || (work == Work::kBackward && !by_sums_);
+  return layer == kFc1 && takes_rows ? &*model_.fc1_in_file_ : nullptr;
+}
+
+/// Allocates the output of a convolution, if it was freed.
+Result<void> Member::make_room(std::size_t conv) {
+  Tensor& y = activations_.conv[conv];
+  if (!y.empty() || !frees_maps()) return {};
+  const std::size_t pools = pools_before(std::min(conv + 1, kLastConv));
+  const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
+  GRADCAM_TRY(y, Tensor::uninitialized({side, side, model_.outputs(conv)}));
+  return {};
+}
+
+/// Frees what a convolution was made of, if nothing else will need it.
+void Member::free_input(std::size_t conv) {
+  if (frees_maps() && conv > 0 && conv - 1 < outlook_.layer) activations_.conv[conv - 1] = {};
 }
 
 /// The shape of a member's part of a map layer's output before pooling, or of the input.
@@ -132,6 +163,9 @@ void Member::forget() {
   is_classified_ = false;
   stages_.clear();
   next_ = 0;
+  fc1_rows_.reset();
+  fc1_rows_done_ = 0;
+  fc1_product_ = {};
 }
 
 Result<void> Member::begin_forward(const Tensor* input, const Outlook& outlook) {
@@ -172,6 +206,7 @@ Result<void> Member::begin_at(std::size_t conv, const Tensor* x, const Outlook& 
     return fail(ErrorCode::kInvalidArgument, "member 0, and no other, takes the input");
   }
   if (x != nullptr) {
+    if (conv > 0) GRADCAM_CHECK_OK(make_room(conv - 1));
     const std::size_t row = row_floats(*x);
     for (std::size_t member = 0; member < share().members; ++member) {
       const Range rows = input_rows(conv, member);
@@ -212,6 +247,22 @@ Result<void> Member::begin_gradients(std::vector<GradientRequest> requests) {
   return begin_next_request();
 }
 
+/// Begins to compute anew the outputs of convolutions that were freed and are needed for gradients
+/// at a map layer.
+Result<void> Member::recall_maps(std::size_t map_layer) {
+  const std::size_t first = map_layer == kInput ? 0 : map_layer;
+  if (!frees_maps() || first >= std::min(outlook_.layer, kLastConv)) return {};
+  if (first_ > 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "there are no gradients there after a part of a forward pass");
+  }
+  outlook_.layer = first;
+  for (std::size_t conv = 0; conv < kConvLayers; ++conv) {
+    stages_.push_back({Work::kForward, conv});
+  }
+  return {};
+}
+
 Result<void> Member::begin_next_request() {
   stages_.clear();
   next_ = 0;
@@ -227,6 +278,7 @@ Result<void> Member::begin_next_request() {
   GRADCAM_TRY(gradient_, cut(seeds, kPredictions, share().member));
   map_gradients_.clear();
   ablated_ = {};
+  GRADCAM_CHECK_OK(recall_maps(layer));
   for (std::size_t from = kPredictions; from >= kFc1 && scores_ > 0; --from) {
     stages_.push_back({Work::kBackward, from});
   }
@@ -252,10 +304,13 @@ Result<void> Member::begin_ablation(GradientRequest request, std::vector<std::si
   requests.push_back(std::move(request));
   GRADCAM_CHECK_OK(begin_gradients(std::move(requests)));
   channels_ = std::move(channels);
-  stages_ = {{Work::kBackward, kPredictions},
-             {Work::kAblate, kFc1},
-             {Work::kAblate, kFc2},
-             {Work::kSend, layer}};
+  stages_.clear();
+  if (!outlook_.ablation) stages_.push_back({Work::kParts, kFc1});
+  outlook_.ablation = true;
+  stages_.push_back({Work::kBackward, kPredictions});
+  stages_.push_back({Work::kAblate, kFc1});
+  stages_.push_back({Work::kAblate, kFc2});
+  stages_.push_back({Work::kSend, layer});
   if (share().member == 0) stages_.push_back({Work::kGather, layer});
   return {};
 }
@@ -269,13 +324,33 @@ Progress Member::progress() const {
     missing[e.member] += e.messages;
     if (missing[e.member] > inbox_[e.member].size()) return Progress::kWaiting;
   }
-  return Progress::kReady;
+  return fc1_to_read() != nullptr && !fc1_rows_ ? Progress::kReading : Progress::kReady;
+}
+
+Member::Unread Member::unread() const {
+  const Fc1InFile* fc1 = fc1_to_read();
+  if (fc1 == nullptr) return {};
+  return {{fc1->weight.begin + fc1_rows_done_ * fc1->row_bytes, fc1->weight.end}, fc1->row_bytes};
+}
+
+Result<void> Member::read(std::span<const std::uint8_t> bytes) {
+  const Fc1InFile* fc1 = fc1_to_read();
+  if (fc1 == nullptr || progress() != Progress::kReading) {
+    return fail(ErrorCode::kInvalidArgument, "no rows of fc1 are to be read");
+  }
+  GRADCAM_TRY(fc1_rows_, fc1->rows(fc1_rows_done_, bytes));
+  return {};
 }
 
 Result<Progress> Member::step() {
   if (const Progress now = progress(); now != Progress::kReady) return now;
   auto received = take(expected());
   Result<void> status = received ? run_stage(*received) : std::unexpected(received.error());
+  if (const auto rows = std::exchange(fc1_rows_, {})) {
+    fc1_rows_done_ += rows->outputs();
+    if (status && fc1_rows_done_ < model_.outputs(kFc1)) return progress();
+    fc1_rows_done_ = 0;
+  }
   ++next_;
   if (status && is_idle()) status = begin_next_request();
   if (!status) {
@@ -308,6 +383,8 @@ Result<void> Member::run_stage(std::span<const Message> received) {
                                  : backward_dense(layer, received);
     case Work::kShareBorder:
       return share_border(layer, received);
+    case Work::kParts:
+      return add_fc1_parts();
     case Work::kAblate:
       return ablate(layer, received);
     case Work::kShareMeans:

@@ -2,12 +2,15 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "tensor/tensor.h"
 #include "vgg16/vgg16.h"
+#include "weights/safetensors.h"
 
 namespace gradcam {
 
@@ -21,6 +24,7 @@ struct Message {
 enum class Progress {
   kReady,    ///< `step` has something to compute
   kWaiting,  ///< it lacks a message of another member
+  kReading,  ///< it lacks rows of fc1, which was left in the file (LoadOptions::leave_fc1)
   kDone,     ///< what was begun is finished
 };
 
@@ -107,6 +111,17 @@ class Member {
   /// Takes a message of another member.
   Result<void> receive(std::size_t from, Tensor values);
 
+  /// While reading: where the rows of fc1 are in the model file that are still to be read for this
+  /// step, the next one first, and how long each of them is.
+  struct Unread {
+    FileRange rows;
+    std::size_t row_bytes;
+  };
+  Unread unread() const;
+
+  /// While reading: takes the bytes of the next of those rows, any number of whole ones.
+  Result<void> read(std::span<const std::uint8_t> bytes);
+
   /// Whether there is something to compute.
   Progress progress() const;
 
@@ -131,6 +146,7 @@ class Member {
     kEnd,          // of the forward pass: all logits are here
     kBackward,     // from the gradient at its outputs to that at its inputs
     kShareBorder,  // of a strip: the gradient at its outputs; the rows that others need of it
+    kParts,        // of fc1: what each channel of block5_pool adds to its outputs
     kAblate,       // of fc1 and fc2: what changes without each of some channels of block5_pool
     kShareMeans,   // of the gradients at this member's rows
     kSend,         // this member's part of what is gathered
@@ -146,6 +162,12 @@ class Member {
     std::size_t messages = 1;  // of so many floats each
   };
 
+  /// Rows of a dense layer, and which of its outputs they give.
+  struct Rows {
+    const Dense& weights;
+    Range outputs;
+  };
+
   explicit Member(Vgg16 model) : model_(std::move(model)) {}
 
   const Share& share() const { return model_.share(); }
@@ -159,7 +181,8 @@ class Member {
   Range strip(std::size_t member, std::size_t pools = 0) const;
   std::size_t above() const;
   std::size_t below() const;
-  const Dense& dense(std::size_t layer) const;
+  Rows rows_at_hand(std::size_t layer) const;
+  const Fc1InFile* fc1_to_read() const;
   const Tensor& output(std::size_t layer) const;
   Tensor& output(std::size_t layer) {
     return const_cast<Tensor&>(std::as_const(*this).output(layer));
@@ -170,6 +193,7 @@ class Member {
   void forget();
   Result<void> check_classified() const;
   Result<void> check_request(const GradientRequest& request) const;
+  Result<void> recall_maps(std::size_t map_layer);
   Result<void> begin_next_request();
   Result<void> begin_at(std::size_t conv, const Tensor* x, const Outlook& outlook);
   const Tensor& strip_input(std::size_t conv) const {
@@ -183,6 +207,10 @@ class Member {
   std::size_t part_floats(std::size_t layer, std::size_t member) const;
   Shape part_shape(std::size_t map_layer, std::size_t member) const;
   bool has_part(std::size_t map_layer, std::size_t member) const;
+  /// Whether outputs of convolutions are freed as soon as nothing will need them.
+  bool frees_maps() const { return model_.low_memory_ && share().members == 1; }
+  Result<void> make_room(std::size_t conv);
+  void free_input(std::size_t conv);
   Result<Tensor> cut(const Tensor& whole, std::size_t layer, std::size_t member) const;
   void place(std::span<const float> values, std::size_t map_layer, std::size_t member,
              Tensor& whole) const;
@@ -200,9 +228,11 @@ class Member {
   Result<void> forward_strip(std::size_t layer);
   Result<void> forward_channels(std::size_t layer);
   Result<void> forward_dense(std::size_t layer);
+  Result<void> add_fc1_parts();
   Result<void> convolve(std::size_t layer, const Tensor& x, float* y);
 
   Result<void> backward_dense(std::size_t layer, std::span<const Message> received);
+  Result<void> add_fc1_product(const Dense& rows, Range outputs);
   Result<void> backward_channels(std::size_t layer, std::span<const Message> received);
   Result<void> share_border(std::size_t layer, std::span<const Message> received);
   Result<void> backward_strip(std::size_t layer, std::span<const Message> received);
@@ -229,8 +259,11 @@ class Member {
   std::size_t next_ = 0;  // of the stages
   bool is_classified_ = false;
   Outlook outlook_;
-  std::size_t first_ = 0;  // the convolution that the forward pass begins with
-  Tensor fc1_parts_;       // this member's outputs of fc1, see Dense::forward_by_channels
+  std::size_t first_ = 0;          // the convolution that the forward pass begins with
+  Tensor fc1_parts_;               // this member's outputs of fc1, see Dense::forward_by_channels
+  std::optional<Dense> fc1_rows_;  // of an fc1 in the file, those that were read last
+  std::size_t fc1_rows_done_ = 0;  // of this stage
+  Tensor fc1_product_;             // of the gradient and those rows of it
 
   // Under way after a forward pass: the gradient of each score at this member's part of a layer's
   // output, added up over the members; of dense layers, or of means alone, in one matrix, [scores,

@@ -9,22 +9,38 @@
 
 namespace gradcam {
 
+/// What the gradient at some outputs of fc1 gives at its inputs, added to what the others gave.
+Result<void> Member::add_fc1_product(const Dense& rows, Range outputs) {
+  GRADCAM_TRY(const Tensor gradient, get_columns(gradient_, outputs));
+  GRADCAM_TRY(Tensor product, rows.backward(gradient));
+  if (!fc1_product_.empty()) add(fc1_product_.values(), product);
+  fc1_product_ = std::move(product);
+  return {};
+}
+
 /// From the gradient at this member's outputs of a layer to its contribution to that at the
 /// layer's inputs. Where only means are wanted of block5_pool, sums over its positions.
 Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> received) {
   for (const Message& message : received) add(message.values.values(), gradient_);
-  if (layer != kPredictions) {
+  if (layer != kPredictions && fc1_rows_done_ == 0) {
     const Range own = own_part(layer);
     const auto outputs = output(layer).values().subspan(own.begin, own.size());
     for (std::size_t row = 0; row < scores_; ++row) {
       relu_backward(outputs, gradient_.values().subspan(row * own.size(), own.size()), rule_);
     }
   }
-  const Dense& weights = layer == kFc1 && by_sums_ ? model_.fc1_sums_ : dense(layer);
+  const auto [rows, outputs] = rows_at_hand(layer);
+  const Dense& weights = layer == kFc1 && by_sums_ ? model_.fc1_sums_ : rows;
   const bool skips = layer == kFc1 && !by_sums_ && only_live_;
-  GRADCAM_TRY(const Tensor product,
-              skips ? weights.backward_where(activations_.block5_pool, gradient_)
-                    : weights.backward(gradient_));
+  Tensor product;
+  if (fc1_rows_) {
+    GRADCAM_CHECK_OK(add_fc1_product(rows, outputs));
+    if (outputs.end < model_.outputs(kFc1)) return {};
+    product = std::exchange(fc1_product_, {});
+  } else {
+    GRADCAM_TRY(product, skips ? weights.backward_where(activations_.block5_pool, gradient_)
+                               : weights.backward(gradient_));
+  }
   if (layer != kFc1 || by_sums_) {
     GRADCAM_TRY(gradient_, hand_out(product, layer));
     return {};
@@ -153,9 +169,6 @@ Result<void> Member::ablate(std::size_t layer, std::span<const Message> received
   };
   if (layer == kFc1) {
     for (const Message& message : received) add(message.values.values(), gradient_);
-    if (fc1_parts_.empty()) {
-      GRADCAM_TRY(fc1_parts_, dense(kFc1).forward_by_channels(activations_.block5_pool));
-    }
     GRADCAM_TRY(const Tensor own, relu_changes(fc1_parts_, channels_));
     GRADCAM_CHECK_OK(send_to_others(own.values()));
     GRADCAM_TRY(ablated_, Tensor::zeros({model_.outputs(kFc1), channels_.size()}));
@@ -163,7 +176,7 @@ Result<void> Member::ablate(std::size_t layer, std::span<const Message> received
     return {};
   }
   for (const auto& [from, values] : received) put(values.values(), from);
-  GRADCAM_TRY(ablated_, dense(kFc2).relu_score_changes(activations_.fc1, ablated_, gradient_));
+  GRADCAM_TRY(ablated_, model_.fc2_.relu_score_changes(activations_.fc1, ablated_, gradient_));
   for (float& drop : ablated_.values()) drop = -drop;
   scores_ = 0;  // their gradient goes no farther
   return {};

@@ -26,6 +26,7 @@ void Member::take_outputs(std::size_t layer, std::span<const Message> received) 
 /// A convolution of blocks 1 to 3, on this member's rows.
 Result<void> Member::forward_strip(std::size_t layer) {
   if (strip(share().member).empty()) return {};
+  GRADCAM_CHECK_OK(make_room(layer));
   const Tensor& x = strip_input(layer);
   Tensor& y = activations_.conv[layer];
   const Vgg16::Conv& conv = model_.conv_[layer];
@@ -36,6 +37,7 @@ Result<void> Member::forward_strip(std::size_t layer) {
   const std::size_t row = row_floats(y);
   const auto own = y.values().subspan(first * row, rows * row);
   GRADCAM_CHECK_OK(convolve(layer, x, own.data()));
+  free_input(layer);
   if (is_last) return send_to_others(own);
   if (next.pad_top == 0) GRADCAM_CHECK_OK(send(above(), own.first(row)));
   if (next.pad_bottom == 0) GRADCAM_CHECK_OK(send(below(), own.last(row)));
@@ -46,6 +48,7 @@ Result<void> Member::forward_strip(std::size_t layer) {
 Result<void> Member::forward_channels(std::size_t layer) {
   const Vgg16::Conv& conv = model_.conv_[layer];
   if (conv.kernel == nullptr) return {};
+  GRADCAM_CHECK_OK(make_room(layer));
   const Tensor& x = activations_.conv[layer - 1];
   Tensor& y = activations_.conv[layer];
   const std::size_t outputs = model_.outputs(layer);
@@ -58,6 +61,7 @@ Result<void> Member::forward_channels(std::size_t layer) {
     GRADCAM_TRY(slice, Tensor::uninitialized({y.dim(0), y.dim(1), own.size()}));
   }
   GRADCAM_CHECK_OK(convolve(layer, x, in_place ? y.data() : slice.data()));
+  free_input(layer);
   if (is_last) {
     GRADCAM_TRY(slice, Tensor::uninitialized({y.dim(0) / 2, y.dim(1) / 2, own.size()}));
     max_pool2x2(y.data(), y.dim(0), y.dim(1), own.size(), slice.data());
@@ -84,21 +88,40 @@ Result<void> Member::convolve(std::size_t layer, const Tensor& x, float* y) {
   return {};
 }
 
-/// The rows of a dense layer that are this member's.
+/// The rows of a dense layer that are this member's, or at hand.
 Result<void> Member::forward_dense(std::size_t layer) {
-  GRADCAM_TRY(Tensor slice, Tensor::zeros({own_part(layer).size()}));
+  const auto [weights, outputs] = rows_at_hand(layer);
+  GRADCAM_TRY(Tensor slice, Tensor::zeros({outputs.size()}));
   if (layer == kFc1 && outlook_.ablation) {
-    GRADCAM_TRY(fc1_parts_, dense(kFc1).forward_by_channels(activations_.block5_pool));
+    GRADCAM_CHECK_OK(add_fc1_parts());
     const std::size_t columns = fc1_parts_.dim(1);
+    const std::size_t first = outputs.begin - own_part(layer).begin;
     for (std::size_t o = 0; o < slice.size(); ++o) {
-      slice.data()[o] = fc1_parts_.data()[(o + 1) * columns - 1];
+      slice.data()[o] = fc1_parts_.data()[(first + o + 1) * columns - 1];
     }
   } else {
-    GRADCAM_CHECK_OK(dense(layer).forward(output(layer - 1), slice));
+    GRADCAM_CHECK_OK(weights.forward(output(layer - 1), slice));
   }
   if (layer != kPredictions) relu_forward(slice.values());
-  set_columns(slice.values(), own_part(layer), model_.outputs(layer), output(layer));
+  set_columns(slice.values(), outputs, model_.outputs(layer), output(layer));
   return send_to_others(slice.values());
+}
+
+/// What each channel of block5_pool adds to this member's outputs of fc1, or to those at hand.
+Result<void> Member::add_fc1_parts() {
+  const auto [weights, outputs] = rows_at_hand(kFc1);
+  GRADCAM_TRY(Tensor parts, weights.forward_by_channels(activations_.block5_pool));
+  const Range own = own_part(kFc1);
+  if (outputs.size() == own.size()) {
+    fc1_parts_ = std::move(parts);
+    return {};
+  }
+  const std::size_t columns = parts.dim(1);
+  if (fc1_parts_.empty()) {
+    GRADCAM_TRY(fc1_parts_, Tensor::uninitialized({own.size(), columns}));
+  }
+  std::ranges::copy(parts.values(), fc1_parts_.data() + (outputs.begin - own.begin) * columns);
+  return {};
 }
 
 }  // namespace gradcam

@@ -64,6 +64,8 @@ std::vector<Member::Expected> Member::expected() const {
         if (member != share().member && floats > 0) list.push_back({member, floats});
       }
       break;
+    case Work::kParts:
+      break;
     case Work::kSend:
       if (gather_ == Gather::kWeightedSums) {
         expect_means(layer, list);

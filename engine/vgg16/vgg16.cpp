@@ -44,6 +44,10 @@ Vgg16::Vgg16(ModelInfo info, Share share, std::array<Conv, kConvLayers> conv, De
       predictions_(std::move(predictions)) {}
 
 Result<void> Vgg16::check_whole() const {
+  if (fc1_in_file_) {
+    return fail(ErrorCode::kInvalidArgument,
+                "fc1's weights are left in the file; only a Member can read them");
+  }
   if (share_.members == 1) return {};
   return fail(ErrorCode::kInvalidArgument, "this is member " + std::to_string(share_.member) +
                                                " of " + std::to_string(share_.members) +
@@ -92,7 +96,8 @@ Result<void> Vgg16::use_head(const Head* head) {
   return {};
 }
 
-Result<Activations> Vgg16::make_activations() const {
+/// with_maps: whether to allocate the outputs of the convolutions.
+Result<Activations> Vgg16::make_activations(bool with_maps) const {
   Activations activations;
   const auto size = static_cast<std::size_t>(info_.preprocess.size);
   std::size_t width = size;
@@ -114,6 +119,7 @@ Result<Activations> Vgg16::make_activations() const {
       width /= 2;
       ++pools;
     }
+    if (!with_maps) continue;
     const bool is_last = i + 1 == kConvLayers;
     GRADCAM_TRY(activations.conv[i],
                 Tensor::zeros({is_last ? width : input_rows(i + 1), width,

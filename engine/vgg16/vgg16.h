@@ -16,6 +16,7 @@
 #include "tensor/tensor.h"
 #include "vgg16/partition.h"
 #include "vgg16/plan.h"
+#include "vgg16/stored_rows.h"
 #include "weights/metadata.h"
 #include "weights/safetensors.h"
 
@@ -83,8 +84,8 @@ struct Prediction {
 /// gradient to go through a convolution packs that convolution's transpose; so one model may serve
 /// several threads, each with activations of its own. Comes from a Vgg16Loader.
 ///
-/// It may hold only a member's share of the weights (see partition.h); then a Member (member.h)
-/// runs it together with the others, and `forward` and the backward functions refuse.
+/// It may hold only a member's share of the weights (see partition.h), or leave some in the file;
+/// then a Member (member.h) runs it, and `forward` and the backward functions refuse.
 class Vgg16 {
  public:
   const ModelInfo& info() const { return info_; }
@@ -104,7 +105,7 @@ class Vgg16 {
   /// members only the first has a fingerprint to check.
   Result<void> use_head(const Head* head);
 
-  Result<Activations> make_activations() const;
+  Result<Activations> make_activations() const { return make_activations(true); }
 
   /// input: [size, size, 3] as `preprocess` gives it.
   Result<void> forward(const Tensor& input, Activations& activations) const;
@@ -196,6 +197,7 @@ class Vgg16 {
   Vgg16(ModelInfo info, Share share, std::array<Conv, kConvLayers> conv, Dense fc1, Dense fc1_sums,
         Dense fc2, Dense predictions);
 
+  Result<Activations> make_activations(bool with_maps) const;
   Result<void> check_whole() const;
   static Result<void> check_finite(const Tensor& logits);
   /// Outputs of a layer (0 to 15), of all members together.
@@ -212,10 +214,12 @@ class Vgg16 {
   Share share_;
   std::array<Conv, kConvLayers> conv_;
   Dense fc1_;
-  Dense fc1_sums_;  // fc1 summed over its positions
+  std::optional<Fc1InFile> fc1_in_file_;  // if it is left there, and has no rows here
+  Dense fc1_sums_;                        // fc1 summed over its positions
   Dense fc2_;
   Dense predictions_;
   std::optional<OwnHead> own_head_;  // if there is another one in its place
+  bool low_memory_ = false;          // see LoadOptions
 };
 
 }  // namespace gradcam

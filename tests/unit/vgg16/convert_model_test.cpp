@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "support/compare.h"
+#include "support/converted.h"
 #include "support/random.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
@@ -26,39 +27,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-using Bytes = std::vector<std::uint8_t>;
-
 constexpr Precision kEveryPrecision[] = {Precision::kFloat32, Precision::kFloat16, Precision::kInt8,
                                          Precision::kInt4};
-
-/// The metadata of a file, as the command line passes it on.
-Result<ConvertOptions> options_for(const SafetensorsHeader& header, Precision precision) {
-  ConvertOptions options{.precision = precision, .classes = {}, .metadata = {}};
-  GRADCAM_TRY(options.metadata, parse_metadata(header.metadata));
-  return options;
-}
-
-Result<Bytes> convert(const Bytes& file, const ConvertOptions& options) {
-  GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
-  Bytes out;
-  GRADCAM_CHECK_OK(convert_model(
-      header, options,
-      [&file](std::uint64_t offset, std::span<std::uint8_t> bytes) -> Result<void> {
-        std::ranges::copy(std::span(file).subspan(offset, bytes.size()), bytes.begin());
-        return {};
-      },
-      [&out](std::span<const std::uint8_t> bytes) -> Result<void> {
-        out.insert(out.end(), bytes.begin(), bytes.end());
-        return {};
-      }));
-  return out;
-}
-
-Result<Bytes> convert(const Bytes& file, Precision precision) {
-  GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
-  GRADCAM_TRY(const ConvertOptions options, options_for(header, precision));
-  return convert(file, options);
-}
 
 Result<Bytes> fixture(const char* name) {
   GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));

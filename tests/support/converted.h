@@ -1,0 +1,44 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "weights/convert_model.h"
+
+namespace gradcam::testing {
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// The metadata of a file, as the command line passes it on.
+inline Result<ConvertOptions> options_for(const SafetensorsHeader& header, Precision precision) {
+  ConvertOptions options{.precision = precision, .classes = {}, .metadata = {}};
+  GRADCAM_TRY(options.metadata, parse_metadata(header.metadata));
+  return options;
+}
+
+inline Result<Bytes> convert(const Bytes& file, const ConvertOptions& options) {
+  GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
+  Bytes out;
+  GRADCAM_CHECK_OK(convert_model(
+      header, options,
+      [&file](std::uint64_t offset, std::span<std::uint8_t> bytes) -> Result<void> {
+        std::ranges::copy(std::span(file).subspan(offset, bytes.size()), bytes.begin());
+        return {};
+      },
+      [&out](std::span<const std::uint8_t> bytes) -> Result<void> {
+        out.insert(out.end(), bytes.begin(), bytes.end());
+        return {};
+      }));
+  return out;
+}
+
+/// A model file in numbers of another precision.
+inline Result<Bytes> convert(const Bytes& file, Precision precision) {
+  GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
+  GRADCAM_TRY(const ConvertOptions options, options_for(header, precision));
+  return convert(file, options);
+}
+
+}  // namespace gradcam::testing
