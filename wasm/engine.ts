@@ -67,7 +67,7 @@ const SCORE_CAM_CHANNELS = 32;
 export const USUAL_METHOD = 'gradcam';
 export const USUAL_LAYER = 'block5_conv3';
 
-const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'done'];
+const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'reading', 'done'];
 
 const WHOLE: Share = { member: 0, members: 1 };
 
@@ -123,14 +123,14 @@ export class Engine {
   async loadModel(
     source: Blob | Uint8Array | PieceReader,
     progress: (part: number) => void = () => {},
-    { member, members, lowMemory }: LoadOptions = WHOLE,
+    { member, members, lowMemory, leaveFc1 }: LoadOptions = WHOLE,
   ): Promise<ModelInfo> {
     const { wasm, handle } = this;
     const { size: total, read } = pieceReader(source);
 
     const header = await this.readHeader(source);
     const { tensors } = this.withBytes(header, (pointer) =>
-      this.call<{ tensors: TensorPlace[] }>(
+      this.call<{ tensors: (TensorPlace & { index: number })[] }>(
         wasm.gradcam_model_begin(
           handle,
           pointer,
@@ -139,20 +139,24 @@ export class Engine {
           member,
           members,
           lowMemory ? 1 : 0,
+          leaveFc1 ? 1 : 0,
         ),
       ),
     );
-    const pieces = tensors.flatMap((tensor, index) =>
-      piecesOf(tensor).map((piece) => ({ ...piece, index })),
+    const pieces = tensors.flatMap((tensor) =>
+      piecesOf(tensor).map((piece) => ({ ...piece, index: tensor.index })),
     );
-    for await (const { index, end, bytes } of readAhead(pieces, read)) {
+    const all = pieces.reduce((sum, { begin, end }) => sum + end - begin, 0);
+    let done = 0;
+    for await (const { index, bytes } of readAhead(pieces, read)) {
       this.withBytes(bytes, (pointer) =>
         this.call(
           wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
         ),
       );
+      done += bytes.length;
       if (!(source instanceof Uint8Array)) release(bytes);
-      progress(end / total);
+      progress(done / all);
     }
     return this.call(wasm.gradcam_model_finish(handle));
   }
@@ -307,7 +311,7 @@ export class Engine {
     if (this.progress() === 'done') return;
     throw new EngineError(
       'invalid_argument',
-      'this engine has only a share of the model',
+      'this engine has only a share of the model, or left some of it in the file',
     );
   }
 
@@ -462,6 +466,20 @@ export class Engine {
   /** Computes one layer at most. */
   step(): void {
     this.call(this.wasm.gradcam_members_step(this.handle));
+  }
+
+  /** While reading: where the rows of fc1 are that are lacking, the next one first. */
+  unread(): TensorPlace {
+    return this.call(this.wasm.gradcam_members_unread(this.handle));
+  }
+
+  /** Takes the next of them, any number of whole ones, to compute with. */
+  takeRows(bytes: Uint8Array): void {
+    this.withBytes(bytes, (pointer) =>
+      this.call(
+        this.wasm.gradcam_members_read(this.handle, pointer, bytes.length),
+      ),
+    );
   }
 
   /**

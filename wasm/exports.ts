@@ -26,6 +26,7 @@ export interface Exports {
     member: number,
     members: number,
     lowMemory: number,
+    leaveFc1: number,
   ): number;
   gradcam_model_tensor(
     engine: number,
@@ -85,6 +86,8 @@ export interface Exports {
   gradcam_members_evidence(engine: number, classIndex: number): number;
   gradcam_members_progress(engine: number): number;
   gradcam_members_step(engine: number): number;
+  gradcam_members_unread(engine: number): number;
+  gradcam_members_read(engine: number, bytes: number, count: number): number;
   gradcam_members_send(engine: number): number;
   gradcam_members_receive(engine: number, from: number, count: number): number;
   gradcam_members_predictions(engine: number): number;

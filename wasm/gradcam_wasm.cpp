@@ -50,9 +50,10 @@ Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> b
   engine->input = {};
   Json tensors = Json::array();
   const SafetensorsHeader& checked = engine->loader->header();
-  for (std::size_t i = 0; i < checked.tensors.size(); ++i) {
+  for (const std::size_t i : engine->loader->order()) {
     const FileRange range = engine->loader->wanted(i);
-    tensors.push_back({{"name", checked.tensors[i].name},
+    tensors.push_back({{"index", i},
+                       {"name", checked.tensors[i].name},
                        {"begin", range.begin},
                        {"end", range.end},
                        {"row_bytes", engine->loader->row_bytes(i)}});
@@ -136,6 +137,17 @@ Result<void> members_step(gradcam_engine* engine) {
   GRADCAM_CHECK_OK(check_model(engine));
   const auto progress = engine->member->step();
   return progress ? Result<void>() : std::unexpected(progress.error());
+}
+
+Result<Json> members_unread(const gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  const auto [rows, row_bytes] = engine->member->unread();
+  return Json{{"begin", rows.begin}, {"end", rows.end}, {"row_bytes", row_bytes}};
+}
+
+Result<void> members_read(gradcam_engine* engine, std::span<const std::uint8_t> bytes) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  return engine->member->read(bytes);
 }
 
 /// Where a message, which the member has already, is still to be written.
@@ -249,9 +261,10 @@ int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes,
 
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
                             double file_bytes, uint32_t member, uint32_t members,
-                            uint32_t low_memory) {
+                            uint32_t low_memory, uint32_t leave_fc1) {
   engine->loader.reset();
-  const LoadOptions options{.low_memory = low_memory != 0, .share = {member, members}};
+  const LoadOptions options{
+      .low_memory = low_memory != 0, .leave_fc1 = leave_fc1 != 0, .share = {member, members}};
   return finish(engine, begin_model(engine, {header, count}, file_bytes, options));
 }
 
@@ -294,6 +307,14 @@ int32_t gradcam_members_progress(const gradcam_engine* engine) {
 
 int32_t gradcam_members_step(gradcam_engine* engine) {
   return finish(engine, plain(members_step(engine)));
+}
+
+int32_t gradcam_members_unread(gradcam_engine* engine) {
+  return finish(engine, members_unread(engine));
+}
+
+int32_t gradcam_members_read(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {
+  return finish(engine, plain(members_read(engine, {bytes, count})));
 }
 
 int32_t gradcam_members_send(gradcam_engine* engine) {

@@ -50,16 +50,19 @@ int32_t gradcam_about(gradcam_engine* engine);
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
 /// First the header: pass the first 8 bytes to learn its length
 /// ({"header_bytes": n}), then those n bytes to start loading:
-/// {"tensors": [{"name": "...", "begin": absolute offset, "end": ..., "row_bytes": ...}, ...]} in
-/// file order. If this engine is only one of several `members` (counted from 0) that divide the
-/// model, these are the rows of its own share; with 1 member it has all of them. With `low_memory`
-/// other than 0 the weights of the convolutions stay as they are stored, which takes longer. A
-/// header that is refused changes nothing; otherwise the previous model goes, to make room.
+/// {"tensors": [{"index": n, "name": "...", "begin": absolute offset, "end": ..., "row_bytes":
+/// ...},
+/// ...]} in the order in which they must come. If this engine is only one of several `members`
+/// (counted from 0) that divide the model, these are the rows of its own share; with 1 member it
+/// has all of them. With `low_memory` other than 0 the weights of the convolutions stay as they are
+/// stored, which takes longer. With `leave_fc1`, for the only member, those of fc1 stay in the
+/// file, to be read when needed. A header that is refused changes nothing; otherwise the previous
+/// model goes, to make room.
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
                                    double file_bytes);
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
                             double file_bytes, uint32_t member, uint32_t members,
-                            uint32_t low_memory);
+                            uint32_t low_memory, uint32_t leave_fc1);
 /// Hands over the next bytes of the tensor with this index: all of them, or any number of whole
 /// rows, so that a tensor of 400 MB need not be in memory twice. They may be freed afterwards.
 int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8_t* bytes,
@@ -115,8 +118,15 @@ int32_t gradcam_members_pass(gradcam_engine* engine, const char* from, uint32_t 
 /// When classifying is done: begins to bring together what a class's Grad-CAM map at block5_conv3
 /// is made of.
 int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index);
-/// 0 if there is something to compute, 1 if a message is lacking, 2 at the end.
+/// 0 if there is something to compute, 1 if a message is lacking, 2 if rows of fc1 are lacking,
+/// which was left in the file, 3 at the end.
 int32_t gradcam_members_progress(const gradcam_engine* engine);
+/// Where the rows that are lacking are in the file, the next one first: {"begin": absolute offset,
+/// "end": ..., "row_bytes": ...}.
+int32_t gradcam_members_unread(gradcam_engine* engine);
+/// Hands over the next of them, any number of whole ones, to be computed with. The bytes may be
+/// freed afterwards.
+int32_t gradcam_members_read(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 /// Computes one layer at most.
 int32_t gradcam_members_step(gradcam_engine* engine);
 /// Whom the next message is for, with its float32 at gradcam_data; -1 if there is none. To be asked

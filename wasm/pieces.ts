@@ -18,8 +18,11 @@ interface Piece {
 }
 
 /** A tensor's pieces; one, without bytes, if the tensor is empty. */
-export function piecesOf({ begin, end, row_bytes: row }: TensorPlace): Piece[] {
-  const step = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
+export function piecesOf(
+  { begin, end, row_bytes: row }: TensorPlace,
+  bytes = PIECE_BYTES,
+): Piece[] {
+  const step = Math.max(1, Math.floor(bytes / row)) * row;
   const pieces: Piece[] = [];
   let from = begin;
   do {
@@ -30,18 +33,23 @@ export function piecesOf({ begin, end, row_bytes: row }: TensorPlace): Piece[] {
   return pieces;
 }
 
-/** Reads one piece after another, each while the one before it is being used. */
+/** Reads one piece after another, the next ones, so many, while a piece is being used. */
 export async function* readAhead<P extends Piece>(
   pieces: readonly P[],
   read: PieceReader['read'],
+  ahead = 1,
 ): AsyncGenerator<P & { bytes: Uint8Array }> {
-  let coming: Promise<Uint8Array> | undefined;
+  const coming: Promise<Uint8Array>[] = [];
   for (const [i, piece] of pieces.entries()) {
-    const bytes = await (coming ?? read(piece.begin, piece.end));
-    const next = pieces[i + 1];
-    coming = next && read(next.begin, next.end);
-    coming?.catch(() => {}); // it is told when its turn comes
-    yield { ...piece, bytes };
+    for (const { begin, end } of pieces.slice(
+      i + coming.length,
+      i + 1 + ahead,
+    )) {
+      const bytes = read(begin, end);
+      bytes.catch(() => {}); // it is told when its turn comes
+      coming.push(bytes);
+    }
+    yield { ...piece, bytes: await coming.shift()! };
   }
 }
 
@@ -66,7 +74,7 @@ export function pieceReader(
  * Gives up the memory of bytes at once. A browser may let many megabytes come together before it
  * looks for what nobody needs; but what is sent to a port that nobody listens at is gone.
  */
-export function release({ buffer }: Uint8Array): void {
+export function release({ buffer }: ArrayBufferView): void {
   const { port1, port2 } = new MessageChannel();
   port2.close();
   port1.postMessage(null, [buffer as ArrayBuffer]);

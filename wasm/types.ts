@@ -225,10 +225,18 @@ export interface LoadOptions extends Share {
    * the memory and more time.
    */
   lowMemory?: boolean;
+  /**
+   * Leaves the weights of fc1 in the file, of a VGG16 most of it: for the only member, whose driver
+   * reads them when they are needed. `classify` and `explain` do not.
+   */
+  leaveFc1?: boolean;
 }
 
-/** Whether a member has something to compute, lacks a message of another one, or is done. */
-export type Progress = 'ready' | 'waiting' | 'done';
+/**
+ * Whether a member has something to compute, lacks a message of another one, or rows of fc1 that
+ * were left in the file, or is done.
+ */
+export type Progress = 'ready' | 'waiting' | 'reading' | 'done';
 
 /** Numbers for another member. */
 export interface MemberMessage {

@@ -1,6 +1,7 @@
 /** Runs one member of the network: lets its engine step, and carries messages to and from it. */
 
-import type { Engine } from '../../wasm/engine';
+import type { Engine, PieceReader } from '../../wasm/engine';
+import { piecesOf, readAhead, release } from '../../wasm/pieces';
 
 /** What was under way is no longer wanted. */
 export class Stopped extends Error {}
@@ -11,6 +12,10 @@ interface Parcel {
   run: number;
   values: Float32Array<ArrayBuffer>;
 }
+
+/** Rows of fc1 that are left in the file are read in pieces of about this size, so many ahead. */
+const ROWS_BYTES = 1 << 20;
+const ROWS_AHEAD = 2;
 
 /** A member keeps as many bytes of buffers at most that it has no use for at present. */
 const MOST_SPARE_BYTES = 8 << 20;
@@ -53,10 +58,14 @@ export class Member {
   private wake = () => {};
   private readonly spare = new SpareBuffers();
 
-  /** @param ports to the others by their number; there is none at this member's own. */
+  /**
+   * @param ports to the others by their number; there is none at this member's own
+   * @param file the model's, if the engine has left some of it there
+   */
   constructor(
     private readonly engine: Engine,
     private readonly ports: readonly (MessagePort | null)[],
+    private readonly file?: PieceReader,
   ) {
     ports.forEach((port, from) => {
       if (!port) return;
@@ -88,12 +97,30 @@ export class Member {
           this.engine.step();
           this.send();
           await turn();
+        } else if (progress === 'reading') {
+          await this.readRows();
         } else {
           await new Promise<void>((resolve) => (this.wake = resolve));
         }
       }
     } finally {
       this.isRunning = false;
+    }
+  }
+
+  /** Reads the rows that the engine lacks, and lets it use them piece by piece. */
+  private async readRows(): Promise<void> {
+    const pieces = piecesOf(this.engine.unread(), ROWS_BYTES);
+    for await (const { bytes } of readAhead(
+      pieces,
+      this.file!.read,
+      ROWS_AHEAD,
+    )) {
+      if (this.failure) return;
+      this.engine.takeRows(bytes);
+      release(bytes);
+      this.engine.step();
+      await turn();
     }
   }
 

@@ -28,11 +28,14 @@ import type { Outcome } from './protocol';
 /** Is told how far something is that takes many forward passes. */
 export type Report = (progress: PassProgress) => unknown;
 
+/** A model; of one that can be read at any time, some may be left where it is. */
+export type ModelSource = PieceReader & { isLasting?: boolean };
+
 export class Team {
   /** `LoadOptions.lowMemory`, from the next model on. */
   lowMemory = false;
   private member: Member | undefined;
-  private model: PieceReader | undefined;
+  private model: ModelSource | undefined;
   /** A last layer in the place of the model's own. */
   private head: Uint8Array | undefined;
   private isClassified = false;
@@ -70,7 +73,7 @@ export class Team {
    * load another one.
    */
   load(
-    model: PieceReader,
+    model: ModelSource,
     progress?: (part: number) => void,
   ): Promise<ModelInfo> {
     this.model = model;
@@ -99,7 +102,7 @@ export class Team {
         // Not the helper's fault, who would only say that it failed.
         throw unreadable ?? error;
       }
-      this.member = new Member(this.engine, ports[0]!);
+      this.member = new Member(this.engine, ports[0]!, model);
       return loading;
     });
   }
@@ -229,7 +232,9 @@ export class Team {
   }
 
   private share(member: number): LoadOptions {
-    return { member, members: this.members, lowMemory: this.lowMemory };
+    const { members, lowMemory } = this;
+    const leaveFc1 = lowMemory && members === 1 && this.model!.isLasting;
+    return { member, members, lowMemory, leaveFc1 };
   }
 
   private join(

@@ -13,12 +13,13 @@ import {
   type PieceReader,
   type Pixels,
 } from '../../wasm/engine';
+import { release } from '../../wasm/pieces';
 import { ArrivingFile } from './arriving';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { holdLifeline } from './lifeline';
 import { outcome as outcomeOf, reasonOf } from './outcome';
 import type { Answer, Outcome, WorkerApi } from './protocol';
-import { Team } from './team';
+import { Team, type ModelSource } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
 const PREVIEW_SIDE = 1280;
@@ -90,7 +91,7 @@ const api: WorkerApi = {
   },
 
   loadModel: (size, read, progress) =>
-    outcome(() => load(readerOf(size, read), progress)),
+    outcome(() => load({ ...readerOf(size, read), isLasting: true }, progress)),
 
   useHead: (head) =>
     outcome(async () => {
@@ -133,10 +134,7 @@ const api: WorkerApi = {
       held = undefined;
       team.forget();
       const start = performance.now();
-      const info =
-        source instanceof ArrayBuffer
-          ? team.engine.decode(new Uint8Array(source))
-          : team.engine.setPixels(pixelsOf(source));
+      const info = take(team.engine, source);
       info.milliseconds = performance.now() - start;
       held = { id, info };
       return info;
@@ -218,6 +216,22 @@ function withOthers(classes: readonly number[]): readonly number[] {
     : [...Array(classCount).keys()];
 }
 
+/** Makes the engine hold a photo, and gives up the memory that it came in. */
+function take(engine: Engine, source: ArrayBuffer | ImageBitmap): PhotoInfo {
+  if (source instanceof ArrayBuffer) {
+    const file = new Uint8Array(source);
+    try {
+      return engine.decode(file);
+    } finally {
+      release(file);
+    }
+  }
+  const pixels = pixelsOf(source);
+  const info = engine.setPixels(pixels);
+  release(pixels.data);
+  return info;
+}
+
 function pixelsOf(bitmap: ImageBitmap): Pixels {
   const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext('2d', {
@@ -226,6 +240,7 @@ function pixelsOf(bitmap: ImageBitmap): Pixels {
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   const { data } = context.getImageData(0, 0, width, height);
+  context.canvas.width = context.canvas.height = 0; // gives up its memory at once
   return { width, height, data: data as Pixels['data'] };
 }
 
@@ -235,7 +250,7 @@ function reach(ports: readonly MessagePort[]) {
 
 /** Loads a model; if that fails, the one before it stays. */
 async function load(
-  source: PieceReader,
+  source: ModelSource,
   progress?: (part: number) => void,
 ): Promise<ModelInfo> {
   await started;

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { expose, wrap } from 'comlink';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   Engine,
   EngineError,
@@ -11,7 +11,7 @@ import {
   type PieceReader,
 } from '../../wasm/engine';
 import { Helper, makeHelperApi, type HelperApi } from '../src/helper';
-import { Stopped } from '../src/member';
+import { Stopped, turn } from '../src/member';
 import { Team } from '../src/team';
 
 const repository = new URL('../../', import.meta.url);
@@ -407,4 +407,66 @@ test('a map is measured, beside one that says nothing', async () => {
   await expect(
     team.measure(explanation.maps[0]!, stopping.report),
   ).rejects.toThrow(Stopped);
+});
+
+describe('of a file that lasts, read by one that takes less memory,', () => {
+  /** The default model with a count of the bytes read, and a way to spoil it. */
+  async function makeFrugal(members = 1) {
+    const { team } = await makeTeam(members);
+    team.lowMemory = true;
+    const file = { bytes: 0, isGone: false };
+    await team.load({
+      size: weights.length,
+      isLasting: true,
+      read: async (begin, end) => {
+        if (file.isGone) throw new EngineError('unreadable_file', 'gone');
+        file.bytes += end - begin;
+        return weights.slice(begin, end);
+      },
+    });
+    file.bytes = 0;
+    team.engine.decode(photo);
+    return { team, file };
+  }
+
+  test('fc1 stays in the file', async () => {
+    const { team, file } = await makeFrugal();
+    await expectSameAnswer(team);
+    const fc1 = file.bytes;
+    expect(fc1).toBeGreaterThan(0);
+    expect(fc1).toBeLessThan(weights.length);
+    await team.explain([3]);
+    expect(file.bytes).toBe(fc1); // these maps take only its sums
+    const how = { method: 'hirescam' };
+    const { team: usual } = await makeTeam(1);
+    await usual.load(model);
+    usual.engine.decode(photo);
+    const expected = await usual.explain([3], how);
+    const actual = await team.explain([3], how);
+    expect(file.bytes).toBe(2 * fc1);
+    expectClose(actual.maps[0]!.values, expected.maps[0]!.values, 1e-3);
+  });
+
+  test('a photo fails when the file is gone, and no other one', async () => {
+    const { team, file } = await makeFrugal();
+    file.isGone = true;
+    await expect(team.lookAt(() => [])).rejects.toThrow('gone');
+    file.isGone = false;
+    await expectSameAnswer(team);
+  });
+
+  test('what is stopped ends amid reading', async () => {
+    const { team, file } = await makeFrugal();
+    const answer = team.lookAt(() => []);
+    while (file.bytes === 0) await turn();
+    team.stop();
+    await expect(answer).rejects.toBeInstanceOf(Stopped);
+    await expectSameAnswer(team);
+  });
+
+  test('members that are several keep their shares of fc1', async () => {
+    const { team, file } = await makeFrugal(2);
+    await expectSameAnswer(team);
+    expect(file.bytes).toBe(0);
+  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
-import { photo } from '../support/files.mjs';
+import { model, photo } from '../support/files.mjs';
 import {
   assertSameAnswer,
   openPage,
@@ -60,6 +60,22 @@ export function memory(lab) {
         workers: 1,
         isChecked: true,
         isBusy: false,
+      });
+      await answersAreRight();
+    });
+
+    test('a model file is read again for each photo, with the same answers', async () => {
+      await lab.browser.evaluate(() => {
+        const input = document.createElement('input');
+        input.type = 'file';
+        input.id = 'model-input';
+        document.body.append(input);
+      });
+      await lab.browser.addFiles('#model-input', [model]);
+      await lab.browser.evaluate(async () => {
+        const input = document.querySelector('#model-input');
+        await window.gradcam.useModel(input.files[0]);
+        input.remove();
       });
       await answersAreRight();
     });

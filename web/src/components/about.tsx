@@ -115,7 +115,8 @@ function MemorySwitch() {
           onChange={({ currentTarget }) => void toggle(currentTarget.checked)}
         />
         Take less memory and more time: a single worker, which keeps the weights
-        as small as the file has them
+        as small as the file has them, and leaves most of a large model in its
+        file
       </label>
       {failure.value && (
         <p class="failure" role="alert">
