@@ -1,6 +1,7 @@
 /** A file that is still on its way: read in pieces that have come already, or will. */
 
 import type { PieceReader } from '../../wasm/engine';
+import { release } from '../../wasm/pieces';
 import { turn } from './member';
 
 export class ArrivingFile implements PieceReader {
@@ -21,6 +22,7 @@ export class ArrivingFile implements PieceReader {
   take(bytes: Uint8Array): void {
     this.bytes.set(bytes, this.come);
     this.come += bytes.length;
+    release(bytes);
     for (const wake of this.wake.splice(0)) wake();
   }
 

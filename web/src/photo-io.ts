@@ -2,6 +2,7 @@
 
 import { transfer, type Remote } from 'comlink';
 import type { PhotoInfo, Pixels } from '../../wasm/engine';
+import { release } from '../../wasm/pieces';
 import type { Outcome, WorkerApi } from './protocol';
 
 const PREVIEW_QUALITY = 0.9;
@@ -36,7 +37,11 @@ export async function encodePreview(pixels: Pixels): Promise<Blob> {
   const { width, height, data } = pixels;
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext('2d')!.putImageData(new ImageData(data, width), 0, 0);
-  return canvas.convertToBlob({ type: 'image/jpeg', quality: PREVIEW_QUALITY });
+  release(data);
+  const quality = PREVIEW_QUALITY;
+  const preview = await canvas.convertToBlob({ type: 'image/jpeg', quality });
+  canvas.width = canvas.height = 0; // gives up its memory at once
+  return preview;
 }
 
 /** The photo upright, if the browser knows its format. */

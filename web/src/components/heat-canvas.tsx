@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
+import { release } from '../../../wasm/pieces';
 import { painter } from '../backend';
 import { colormap } from '../settings';
 
@@ -19,6 +20,7 @@ export function HeatCanvas(props: {
     const { data } = engine.heatRgba(heatmap, colours, width, height);
     const context = canvas.current!.getContext('2d')!;
     context.putImageData(new ImageData(data, width), 0, 0);
+    release(data);
   }, [engine, heatmap, colours, width, height]);
   return (
     <canvas
