@@ -209,6 +209,8 @@ class Member {
   bool has_part(std::size_t map_layer, std::size_t member) const;
   /// Whether outputs of convolutions are freed as soon as nothing will need them.
   bool frees_maps() const { return model_.low_memory_ && share().members == 1; }
+  /// Whether block1_conv1's output, the largest, is never there as a whole.
+  bool has_bands() const { return frees_maps() && first_ == 0 && outlook_.layer > kBlock1Conv2; }
   Result<void> make_room(std::size_t conv);
   void free_input(std::size_t conv);
   Result<Tensor> cut(const Tensor& whole, std::size_t layer, std::size_t member) const;
@@ -226,6 +228,7 @@ class Member {
   Result<void> run_stage(std::span<const Message> received);
   void take_outputs(std::size_t layer, std::span<const Message> received);
   Result<void> forward_strip(std::size_t layer);
+  Result<void> forward_block1_in_bands();
   Result<void> forward_channels(std::size_t layer);
   Result<void> forward_dense(std::size_t layer);
   Result<void> add_fc1_parts();

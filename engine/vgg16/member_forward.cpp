@@ -26,6 +26,8 @@ void Member::take_outputs(std::size_t layer, std::span<const Message> received) 
 /// A convolution of blocks 1 to 3, on this member's rows.
 Result<void> Member::forward_strip(std::size_t layer) {
   if (strip(share().member).empty()) return {};
+  if (has_bands() && layer < kBlock1Conv2) return {};
+  if (has_bands() && layer == kBlock1Conv2) return forward_block1_in_bands();
   GRADCAM_CHECK_OK(make_room(layer));
   const Tensor& x = strip_input(layer);
   Tensor& y = activations_.conv[layer];
@@ -41,6 +43,40 @@ Result<void> Member::forward_strip(std::size_t layer) {
   if (is_last) return send_to_others(own);
   if (next.pad_top == 0) GRADCAM_CHECK_OK(send(above(), own.first(row)));
   if (next.pad_bottom == 0) GRADCAM_CHECK_OK(send(below(), own.last(row)));
+  return {};
+}
+
+/// Both convolutions of block 1, a band of rows after the other.
+Result<void> Member::forward_block1_in_bands() {
+  constexpr std::size_t kRows = 56;  // of the picture
+  // More at either end: a row next to the band, which block1_conv2 needs, and one more for that to
+  // be right; they make up a row after pooling, which is not.
+  constexpr std::size_t kMore = 2;
+  GRADCAM_CHECK_OK(make_room(kBlock1Conv2));
+  Tensor& y = activations_.conv[kBlock1Conv2];
+  const std::size_t height = input_.dim(0);
+  const std::size_t width = input_.dim(1);
+  GRADCAM_TRY(Tensor between, Tensor::uninitialized({kRows + 2 * kMore, width, model_.outputs(0)}));
+  GRADCAM_TRY(Tensor pooled, Tensor::uninitialized({kRows / 2 + kMore, y.dim(1), y.dim(2)}));
+  for (std::size_t first = 0; first < height; first += kRows) {
+    const std::size_t begin = first - std::min(first, kMore);
+    const std::size_t rows = std::min(height, first + kRows + kMore) - begin;
+    const float* x = input_.data() + begin * row_floats(input_);
+    for (std::size_t layer = 0; layer <= kBlock1Conv2; ++layer) {
+      const Conv3x3& kernel = *model_.conv_[layer].kernel;
+      Tensor& workspace = activations_.workspace;
+      const std::size_t floats = kernel.workspace_floats(rows, width);
+      if (workspace.size() < floats) {
+        GRADCAM_TRY(workspace, Tensor::zeros({floats}));
+      }
+      float* out = layer == 0 ? between.data() : pooled.data();
+      GRADCAM_CHECK_OK(kernel.run(x, rows, width, out, workspace.data()));
+      x = out;
+    }
+    const std::size_t row = row_floats(y);
+    std::copy_n(pooled.data() + (first - begin) / 2 * row,
+                std::min(kRows, height - first) / 2 * row, y.data() + first / 2 * row);
+  }
   return {};
 }
 

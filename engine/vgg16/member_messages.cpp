@@ -88,11 +88,11 @@ std::vector<Member::Expected> Member::expected() const {
 /// next to its strip, of the others everything.
 void Member::expect_outputs(std::size_t layer, std::vector<Expected>& list) const {
   if (layer + 1 < kStripLayers) {
-    const std::size_t row = row_floats(activations_.conv[layer]);
     if (strip(share().member).empty()) return;
+    const Tensor& output = activations_.conv[layer];
     const Conv3x3Spec& next = model_.conv_[layer + 1].spec;
-    if (next.pad_top == 0) list.push_back({above(), row});
-    if (next.pad_bottom == 0) list.push_back({below(), row});
+    if (next.pad_top == 0) list.push_back({above(), row_floats(output)});
+    if (next.pad_bottom == 0) list.push_back({below(), row_floats(output)});
     return;
   }
   for (std::size_t member = 0; member < share().members; ++member) {

@@ -28,6 +28,7 @@ inline constexpr std::size_t kTotalStride = 32;
 
 /// The layers whose outputs are maps [H, W, C], after ReLU, and can be explained: the convolutions,
 /// before they are pooled, by their index in `kLayerNames`, and block5_pool.
+inline constexpr std::size_t kBlock1Conv2 = 1;
 inline constexpr std::size_t kBlock5Conv3 = kConvLayers - 1;
 inline constexpr std::size_t kBlock5Pool = kConvLayers;
 inline constexpr std::size_t kMapLayers = kConvLayers + 1;

@@ -42,7 +42,7 @@ export async function startFromFile({ file, files }) {
   const { page, version, memory, close } = await launchChromium();
   try {
     await page.goto(pathToFileURL(file).href);
-    await choose(page, files);
+    await page.choose(files);
     const ask = (task) => page.evaluate((given) => window.ask(given), task);
     return {
       ...(await ask('load')),
@@ -97,17 +97,7 @@ function pretendToBeSmall() {
   Object.defineProperty(Navigator.prototype, 'deviceMemory', { get: () => 2 });
 }
 
-/** Gives files of this machine's to the first input for files of a page, as by its dialogue. */
-async function choose(page, files) {
-  // Playwright itself would send the contents of files to a browser that it is connected to.
-  const session = await page.context().newCDPSession(page);
-  const expression = 'document.querySelector("input[type=file]")';
-  const { result } = await session.send('Runtime.evaluate', { expression });
-  await session.send('DOM.setFileInputFiles', { files, objectId: result.objectId });
-  await session.detach();
-}
-
-/** The same for this project's page, whose own inputs act at once, with `window.chosen`. */
+/** Gives a file to the page as `window.chosen`: its own inputs act at once. */
 async function chooseOne(page, path) {
   await page.evaluate(() => {
     window.chosen?.remove();
@@ -115,7 +105,7 @@ async function chooseOne(page, path) {
     window.chosen.type = 'file';
     document.body.prepend(window.chosen);
   });
-  await choose(page, [path]);
+  await page.choose([path]);
 }
 
 async function useModel(page, model) {

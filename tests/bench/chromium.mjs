@@ -1,6 +1,9 @@
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { DevTools, Page } from './devtools.mjs';
 import { browserMemory } from './memory.mjs';
 
 const flags = [
@@ -10,7 +13,9 @@ const flags = [
   '--disable-gpu',
   '--disable-quic',
   '--disable-sync',
+  '--headless',
   '--no-first-run',
+  '--remote-debugging-pipe',
 ];
 
 /** Chromium's path, or undefined. */
@@ -24,25 +29,32 @@ function findChromium() {
 /**
  * Starts a headless Chromium of its own, so that its memory can be told from the others', with an
  * empty page.
- * @returns {Promise<{ page: import('playwright-core').Page, version: string,
- *   memory: () => import('./memory.mjs').Memory, close: () => Promise<void> }>}
+ * @returns {Promise<{ page: Page, version: string, memory: () => import('./memory.mjs').Memory,
+ *   close: () => Promise<void> }>}
  */
 export async function launchChromium() {
-  const executablePath = findChromium();
-  if (!executablePath) throw new Error('Chromium is not installed (Debian: chromium)');
+  const path = findChromium();
+  if (!path) throw new Error('Chromium is not installed (Debian: chromium)');
   // Chromium refuses to run sandboxed as root, which is what containers run as.
   const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : [];
-  const launched = await chromium.launchServer({ executablePath, args: [...flags, ...sandbox] });
-  const browser = await chromium.connect(launched.wsEndpoint());
+  const profile = mkdtempSync(join(tmpdir(), 'gradcam-bench-'));
+  const started = spawn(path, [...flags, ...sandbox, `--user-data-dir=${profile}`], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+  });
+  const tools = new DevTools(started);
+  const ended = once(started, 'exit');
   const close = async () => {
-    await browser.close();
-    await launched.close();
+    if (started.exitCode === null) {
+      await tools.send('Browser.close').catch(() => {}); // it has ended by itself
+      await ended;
+    }
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(0);
-    const memory = () => browserMemory(launched.process().pid);
-    return { page, version: `Chromium ${browser.version()}`, memory, close };
+    const { product } = await tools.send('Browser.getVersion');
+    const version = product.replace(/^\w+\//, 'Chromium ');
+    const memory = () => browserMemory(started.pid);
+    return { page: await Page.open(tools), version, memory, close };
   } catch (error) {
     await close();
     throw error;
