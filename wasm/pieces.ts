@@ -70,13 +70,18 @@ export function pieceReader(
   return source;
 }
 
+/** A port that nobody listens at, nor ever will. */
+let drain: MessagePort | undefined;
+
 /**
  * Gives up the memory of bytes at once. A browser may let many megabytes come together before it
  * looks for what nobody needs; but what is sent to a port that nobody listens at is gone.
  */
 export function release({ buffer }: ArrayBufferView): void {
-  const { port1, port2 } = new MessageChannel();
-  port2.close();
-  port1.postMessage(null, [buffer as ArrayBuffer]);
-  port1.close();
+  if (!drain) {
+    const { port1, port2 } = new MessageChannel();
+    port2.close();
+    drain = port1;
+  }
+  drain.postMessage(null, [buffer as ArrayBuffer]);
 }

@@ -19,6 +19,7 @@ import { payload, payloadSize } from './payload';
 import { lend, readerOfBlob } from './piece-reader';
 import { lowMemory } from './settings';
 import { TaskQueue } from './task-queue';
+import { tidy } from './tidy';
 import { WorkerGone } from './watched-worker';
 
 export type Network =
@@ -86,6 +87,7 @@ async function start(): Promise<Network> {
   own = await first.ask((worker) => worker.returnModel());
   if (lowMemory.value) shelveOwn();
   present = { model: ownModel() };
+  if (lowMemory.value) tidy();
   return { state: 'ready', model: outcome.value };
 }
 
@@ -185,7 +187,9 @@ export function ask<T>(
         return { ok: false, failure: value.failure };
       }
       try {
-        return await first.ask(request);
+        const outcome = await first.ask(request);
+        if (lowMemory.value) tidy();
+        return outcome;
       } catch (error) {
         const isGone = error instanceof WorkerGone;
         if (isGone) await replaceFirst(error.message);

@@ -19,6 +19,7 @@ import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { holdLifeline } from './lifeline';
 import { outcome as outcomeOf, reasonOf } from './outcome';
 import type { Answer, Outcome, WorkerApi } from './protocol';
+import { tidy } from './tidy';
 import { Team, type ModelSource } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
@@ -189,6 +190,7 @@ async function look(how: ExplainOptions): Promise<Answer> {
     how,
   );
   const { predictions, others, milliseconds } = classification;
+  if (team.lowMemory) tidy();
   return {
     preview,
     predictions,
