@@ -40,8 +40,8 @@ export function remarks({
   return [
     `Milliseconds: median (min-max) of ${rounds} rounds of ${runs} runs; in a round each contender` +
       ' is started anew, alone, and warmed up. Errors are relative to PyTorch in float64.',
-    'Peak: the resident memory of the largest renderer, or of the process. A renderer keeps a copy of' +
-      ` its page's text for those who drive it${empty ? `; with an empty page it takes ${megabytes(empty)} MB` : ''}.`,
+    'Peak: the resident memory of the largest renderer, or of the process.' +
+      (empty ? ` With an empty page a renderer takes ${megabytes(empty)} MB.` : ''),
     ...skipped.map(({ title, place, reason }) => `Left out: ${title} (${place}): ${reason}`),
     `${[...new Set(versions.filter(Boolean))].join(', ')}, node ${machine.node}`,
     `${machine.processor}, ${machine.cores} cores, ${megabytes(machine.memory_bytes)} MB, Linux` +
