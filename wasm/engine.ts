@@ -13,6 +13,7 @@
  * own and stays valid.
  */
 
+import { Bridge, EngineError, outOfMemory } from './bridge';
 import type { Exports } from './exports';
 import {
   pieceReader,
@@ -44,18 +45,7 @@ import type {
 } from './types';
 import { wasiImports } from './wasi';
 
-/** What the engine refuses to do: a code for programs, a sentence for people. */
-export class EngineError extends Error {
-  /** @param code `corrupt_image`, `unsupported_format`, `corrupt_model`, ... as the engine has it. */
-  constructor(
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-    this.name = 'EngineError';
-  }
-}
-
+export { EngineError };
 export * from './types';
 
 /** The first bytes of a safetensors file, which tell how long its header is. */
@@ -72,10 +62,14 @@ const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'reading', 'done'];
 const WHOLE: Share = { member: 0, members: 1 };
 
 export class Engine {
+  private readonly bridge: Bridge;
+
   private constructor(
     private readonly wasm: Exports,
     private readonly handle: number,
-  ) {}
+  ) {
+    this.bridge = new Bridge(wasm, handle);
+  }
 
   /** An engine of its own memory, without a model. */
   static async create(module: WebAssembly.Module): Promise<Engine> {
@@ -108,7 +102,7 @@ export class Engine {
   }
 
   about(): EngineInfo {
-    return this.call(this.wasm.gradcam_about(this.handle));
+    return this.bridge.call(this.wasm.gradcam_about(this.handle));
   }
 
   /**
@@ -129,8 +123,8 @@ export class Engine {
     const { size: total, read } = pieceReader(source);
 
     const header = await this.readHeader(source);
-    const { tensors } = this.withBytes(header, (pointer) =>
-      this.call<{ tensors: (TensorPlace & { index: number })[] }>(
+    const { tensors } = this.bridge.withBytes(header, (pointer) =>
+      this.bridge.call<{ tensors: (TensorPlace & { index: number })[] }>(
         wasm.gradcam_model_begin(
           handle,
           pointer,
@@ -149,8 +143,8 @@ export class Engine {
     const all = pieces.reduce((sum, { begin, end }) => sum + end - begin, 0);
     let done = 0;
     for await (const { index, bytes } of readAhead(pieces, read)) {
-      this.withBytes(bytes, (pointer) =>
-        this.call(
+      this.bridge.withBytes(bytes, (pointer) =>
+        this.bridge.call(
           wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
         ),
       );
@@ -158,7 +152,7 @@ export class Engine {
       if (!(source instanceof Uint8Array)) release(bytes);
       progress(done / all);
     }
-    return this.call(wasm.gradcam_model_finish(handle));
+    return this.bridge.call(wasm.gradcam_model_finish(handle));
   }
 
   /** The header of a safetensors file, once its length has been checked. */
@@ -167,15 +161,17 @@ export class Engine {
   ): Promise<Uint8Array> {
     const { size, read } = pieceReader(source);
     const first = await read(0, HEADER_LENGTH_BYTES);
-    const { header_bytes: headerBytes } = this.withBytes(first, (pointer) =>
-      this.call<{ header_bytes: number }>(
-        this.wasm.gradcam_model_header_bytes(
-          this.handle,
-          pointer,
-          first.length,
-          size,
+    const { header_bytes: headerBytes } = this.bridge.withBytes(
+      first,
+      (pointer) =>
+        this.bridge.call<{ header_bytes: number }>(
+          this.wasm.gradcam_model_header_bytes(
+            this.handle,
+            pointer,
+            first.length,
+            size,
+          ),
         ),
-      ),
     );
     return read(0, headerBytes);
   }
@@ -185,8 +181,8 @@ export class Engine {
    * classified is forgotten; on failure nothing is changed.
    */
   useHead(head?: Uint8Array): ModelInfo {
-    return this.withBytes(head ?? new Uint8Array(), (pointer) =>
-      this.call<ModelInfo>(
+    return this.bridge.withBytes(head ?? new Uint8Array(), (pointer) =>
+      this.bridge.call<ModelInfo>(
         this.wasm.gradcam_model_head(this.handle, pointer, head?.length ?? 0),
       ),
     );
@@ -208,9 +204,9 @@ export class Engine {
     const { size, read } = pieceReader(source);
     const header = await this.readHeader(source);
     type Wanted = { wanted: [number, number] | null };
-    const begun = this.withBytes(header, (pointer) =>
-      this.withText(precision, (name, bytes) =>
-        this.call<{ bytes: number } & Wanted>(
+    const begun = this.bridge.withBytes(header, (pointer) =>
+      this.bridge.withText(precision, (name, bytes) =>
+        this.bridge.call<{ bytes: number } & Wanted>(
           wasm.gradcam_convert_begin(
             handle,
             pointer,
@@ -225,14 +221,14 @@ export class Engine {
     let { wanted } = begun;
     let written = 0;
     for (;;) {
-      const made = this.data();
+      const made = this.bridge.data();
       written += made.length;
       await write(made);
       progress(written / begun.bytes);
       if (!wanted) return;
       const piece = await read(...wanted);
-      ({ wanted } = this.withBytes(piece, (pointer) =>
-        this.call<Wanted>(
+      ({ wanted } = this.bridge.withBytes(piece, (pointer) =>
+        this.bridge.call<Wanted>(
           wasm.gradcam_convert_piece(handle, pointer, piece.length),
         ),
       ));
@@ -242,8 +238,8 @@ export class Engine {
   /** Takes the bytes of an image file as the photo. */
   decode(file: Uint8Array): PhotoInfo {
     return timed(() =>
-      this.withBytes(file, (pointer) =>
-        this.call<Omit<PhotoInfo, 'milliseconds'>>(
+      this.bridge.withBytes(file, (pointer) =>
+        this.bridge.call<Omit<PhotoInfo, 'milliseconds'>>(
           this.wasm.gradcam_photo_decode(this.handle, pointer, file.length),
         ),
       ),
@@ -259,8 +255,8 @@ export class Engine {
       );
     }
     return timed(() =>
-      this.withBytes(data, (pointer) =>
-        this.call<Omit<PhotoInfo, 'milliseconds'>>(
+      this.bridge.withBytes(data, (pointer) =>
+        this.bridge.call<Omit<PhotoInfo, 'milliseconds'>>(
           this.wasm.gradcam_photo_rgba(this.handle, pointer, width, height),
         ),
       ),
@@ -269,10 +265,10 @@ export class Engine {
 
   /** The photo, upright, shrunk so that no side exceeds `maxSide`. */
   preview(maxSide: number): Pixels {
-    const size = this.call<{ width: number; height: number }>(
+    const size = this.bridge.call<{ width: number; height: number }>(
       this.wasm.gradcam_photo_preview(this.handle, maxSide),
     );
-    return { ...size, data: new Uint8ClampedArray(this.data().buffer) };
+    return { ...size, data: new Uint8ClampedArray(this.bridge.data().buffer) };
   }
 
   /** The probabilities of all classes for the photo. */
@@ -329,17 +325,17 @@ export class Engine {
    * block5_conv3 is made of, the same at all members.
    */
   beginEvidence(index: number): void {
-    this.call(this.wasm.gradcam_members_evidence(this.handle, index));
+    this.bridge.call(this.wasm.gradcam_members_evidence(this.handle, index));
   }
 
   /** When that is done, at member 0. */
   evidence(channels = 6): Evidence {
-    const evidence = this.call<
+    const evidence = this.bridge.call<
       Omit<Evidence, 'channels'> & {
         channels: Omit<Evidence['channels'][number], 'values'>[];
       }
     >(this.wasm.gradcam_evidence(this.handle, channels));
-    const values = new Float32Array(this.data().buffer);
+    const values = new Float32Array(this.bridge.data().buffer);
     const cells = evidence.rows * evidence.cols;
     return {
       ...evidence,
@@ -362,9 +358,9 @@ export class Engine {
     view = 0,
   ): { milliseconds: number } {
     return timed(() =>
-      this.withText(method, (name, nameBytes) =>
-        this.withText(layer, (layerName, layerBytes) =>
-          this.call<object>(
+      this.bridge.withText(method, (name, nameBytes) =>
+        this.bridge.withText(layer, (layerName, layerBytes) =>
+          this.bridge.call<object>(
             this.wasm.gradcam_members_forward(
               this.handle,
               view,
@@ -381,8 +377,8 @@ export class Engine {
 
   /** When classifying is done, at any member: what the last layer takes. */
   features(): Float32Array<ArrayBuffer> {
-    this.call(this.wasm.gradcam_members_features(this.handle));
-    return new Float32Array(this.data().buffer);
+    this.bridge.call(this.wasm.gradcam_members_features(this.handle));
+    return new Float32Array(this.bridge.data().buffer);
   }
 
   /**
@@ -396,11 +392,11 @@ export class Engine {
     views: number,
   ): Teaching {
     const { buffer, byteOffset, byteLength } = features;
-    return this.withBytes(
+    return this.bridge.withBytes(
       new Uint8Array(buffer, byteOffset, byteLength),
       (pointer) =>
-        this.withBytes(bytesOf(labels), (labelPointer) =>
-          this.call<Teaching>(
+        this.bridge.withBytes(bytesOf(labels), (labelPointer) =>
+          this.bridge.call<Teaching>(
             this.wasm.gradcam_teach_begin(
               this.handle,
               pointer,
@@ -415,15 +411,17 @@ export class Engine {
 
   /** Trains by so many steps, or until the end. */
   teach(steps: number): TeachProgress {
-    return this.call(this.wasm.gradcam_teach_step(this.handle, steps));
+    return this.bridge.call(this.wasm.gradcam_teach_step(this.handle, steps));
   }
 
   /** After the end: the layer as a head file, with a label for each class. */
   finishTeaching(labels: readonly string[]): Uint8Array<ArrayBuffer> {
-    this.withText(JSON.stringify(labels), (pointer, bytes) =>
-      this.call(this.wasm.gradcam_teach_finish(this.handle, pointer, bytes)),
+    this.bridge.withText(JSON.stringify(labels), (pointer, bytes) =>
+      this.bridge.call(
+        this.wasm.gradcam_teach_finish(this.handle, pointer, bytes),
+      ),
     );
-    return this.data();
+    return this.bridge.data();
   }
 
   /**
@@ -438,10 +436,10 @@ export class Engine {
       channels = SCORE_CAM_CHANNELS,
     }: ExplainOptions = {},
   ): void {
-    this.withBytes(bytesOf(classes), (pointer) =>
-      this.withText(method, (name, nameBytes) =>
-        this.withText(layer, (layerName, layerBytes) =>
-          this.call(
+    this.bridge.withBytes(bytesOf(classes), (pointer) =>
+      this.bridge.withText(method, (name, nameBytes) =>
+        this.bridge.withText(layer, (layerName, layerBytes) =>
+          this.bridge.call(
             this.wasm.gradcam_members_explain(
               this.handle,
               pointer,
@@ -465,18 +463,18 @@ export class Engine {
 
   /** Computes one layer at most. */
   step(): void {
-    this.call(this.wasm.gradcam_members_step(this.handle));
+    this.bridge.call(this.wasm.gradcam_members_step(this.handle));
   }
 
   /** While reading: where the rows of fc1 are that are lacking, the next one first. */
   unread(): TensorPlace {
-    return this.call(this.wasm.gradcam_members_unread(this.handle));
+    return this.bridge.call(this.wasm.gradcam_members_unread(this.handle));
   }
 
   /** Takes the next of them, any number of whole ones, to compute with. */
   takeRows(bytes: Uint8Array): void {
-    this.withBytes(bytes, (pointer) =>
-      this.call(
+    this.bridge.withBytes(bytes, (pointer) =>
+      this.bridge.call(
         this.wasm.gradcam_members_read(this.handle, pointer, bytes.length),
       ),
     );
@@ -493,7 +491,7 @@ export class Engine {
     for (;;) {
       const member = this.wasm.gradcam_members_send(this.handle);
       if (member < 0) return messages;
-      const bytes = this.dataInPlace();
+      const bytes = this.bridge.dataInPlace();
       const values = new Float32Array(room(bytes.length));
       new Uint8Array(values.buffer).set(bytes);
       messages.push({ member, values });
@@ -504,13 +502,13 @@ export class Engine {
   receive(from: number, values: Float32Array): void {
     const { wasm, handle } = this;
     const pointer = wasm.gradcam_members_receive(handle, from, values.length);
-    if (!pointer) this.call(1);
+    if (!pointer) this.bridge.call(1);
     new Float32Array(wasm.memory.buffer).set(values, pointer / 4);
   }
 
   /** When classifying together is done, at any member. */
   predictions(): Pick<Classification, 'predictions' | 'others'> {
-    return this.call(this.wasm.gradcam_members_predictions(this.handle));
+    return this.bridge.call(this.wasm.gradcam_members_predictions(this.handle));
   }
 
   /**
@@ -519,8 +517,8 @@ export class Engine {
    */
   beginMeasure(heatmap: Heatmap): void {
     const { rows, cols } = heatmap;
-    this.withBytes(valuesOf(heatmap), (values) =>
-      this.call(
+    this.bridge.withBytes(valuesOf(heatmap), (values) =>
+      this.bridge.call(
         this.wasm.gradcam_measure(
           this.handle,
           heatmap.class,
@@ -537,7 +535,7 @@ export class Engine {
    * left of it. Whoever wants no more may begin something else.
    */
   passesLeft(): PassesLeft {
-    return this.call(this.wasm.gradcam_passes_left(this.handle));
+    return this.bridge.call(this.wasm.gradcam_passes_left(this.handle));
   }
 
   /**
@@ -545,19 +543,21 @@ export class Engine {
    * @param from as `passesLeft` says at member 0
    */
   beginPass(from: string | null): void {
-    this.withText(from ?? '', (name, bytes) =>
-      this.call(this.wasm.gradcam_members_pass(this.handle, name, bytes)),
+    this.bridge.withText(from ?? '', (name, bytes) =>
+      this.bridge.call(
+        this.wasm.gradcam_members_pass(this.handle, name, bytes),
+      ),
     );
   }
 
   /** What was begun to be explained, when no passes are left. */
   maps(): Heatmap[] {
-    const { rows, cols, maps } = this.call<{
+    const { rows, cols, maps } = this.bridge.call<{
       rows: number;
       cols: number;
       maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
     }>(this.wasm.gradcam_passes_finish(this.handle));
-    const all = new Float32Array(this.data().buffer);
+    const all = new Float32Array(this.bridge.data().buffer);
     const cells = rows * cols;
     return maps.map((map, index) => ({
       ...map,
@@ -569,7 +569,7 @@ export class Engine {
 
   /** What was begun to be measured, when no passes are left. */
   faithfulness(): Faithfulness {
-    return this.call(this.wasm.gradcam_passes_finish(this.handle));
+    return this.bridge.call(this.wasm.gradcam_passes_finish(this.handle));
   }
 
   /**
@@ -583,9 +583,9 @@ export class Engine {
     height: number,
   ): Pixels {
     const { rows, cols } = heatmap;
-    this.withBytes(valuesOf(heatmap), (values) =>
-      this.withText(colormap, (name, nameBytes) =>
-        this.call(
+    this.bridge.withBytes(valuesOf(heatmap), (values) =>
+      this.bridge.withText(colormap, (name, nameBytes) =>
+        this.bridge.call(
           this.wasm.gradcam_heat_rgba(
             this.handle,
             values,
@@ -599,7 +599,11 @@ export class Engine {
         ),
       ),
     );
-    return { width, height, data: new Uint8ClampedArray(this.data().buffer) };
+    return {
+      width,
+      height,
+      data: new Uint8ClampedArray(this.bridge.data().buffer),
+    };
   }
 
   /** A PNG file of the whole photo with the heatmap over it, as the command line writes it. */
@@ -609,9 +613,9 @@ export class Engine {
     alpha: number,
   ): Uint8Array<ArrayBuffer> {
     const { rows, cols } = heatmap;
-    this.withBytes(valuesOf(heatmap), (values) =>
-      this.withText(colormap, (name, nameBytes) =>
-        this.call(
+    this.bridge.withBytes(valuesOf(heatmap), (values) =>
+      this.bridge.withText(colormap, (name, nameBytes) =>
+        this.bridge.call(
           this.wasm.gradcam_overlay_png(
             this.handle,
             values,
@@ -624,60 +628,7 @@ export class Engine {
         ),
       ),
     );
-    return this.data();
-  }
-
-  /** Lends `use` a text, and its length in bytes. */
-  private withText<T>(
-    text: string,
-    use: (pointer: number, bytes: number) => T,
-  ): T {
-    const bytes = new TextEncoder().encode(text);
-    return this.withBytes(bytes, (pointer) => use(pointer, bytes.length));
-  }
-
-  /** Lends `use` a copy of the bytes in the engine's memory. */
-  private withBytes<T>(
-    bytes: Uint8Array | Uint8ClampedArray,
-    use: (pointer: number) => T,
-  ): T {
-    const pointer = this.wasm.gradcam_alloc(Math.max(bytes.length, 1));
-    if (!pointer) throw outOfMemory(`${bytes.length} bytes of input`);
-    new Uint8Array(this.wasm.memory.buffer).set(bytes, pointer);
-    try {
-      const result = use(pointer);
-      this.wasm.gradcam_free(pointer);
-      return result;
-    } catch (error) {
-      // After a trap, unlike after a refusal, the memory must not be touched any more.
-      if (error instanceof EngineError) this.wasm.gradcam_free(pointer);
-      throw error;
-    }
-  }
-
-  /** The message of the call that returned `status`, or the error it tells of. */
-  private call<T>(status: number): T {
-    const pointer = this.wasm.gradcam_message(this.handle);
-    const count = this.wasm.gradcam_message_bytes(this.handle);
-    const text = new TextDecoder().decode(
-      new Uint8Array(this.wasm.memory.buffer, pointer, count),
-    );
-    const message = JSON.parse(text || '{}');
-    if (status !== 0) throw new EngineError(message.code, message.message);
-    return message as T;
-  }
-
-  /** A copy of the bulk result of the last call. */
-  private data(): Uint8Array<ArrayBuffer> {
-    return this.dataInPlace().slice();
-  }
-
-  /** The bulk result of the last call, until the next one. */
-  private dataInPlace(): Uint8Array<ArrayBuffer> {
-    const pointer = this.wasm.gradcam_data(this.handle);
-    const count = this.wasm.gradcam_data_bytes(this.handle);
-    const memory = this.wasm.memory.buffer as ArrayBuffer;
-    return new Uint8Array(memory, pointer, count);
+    return this.bridge.data();
   }
 }
 
@@ -704,11 +655,4 @@ function valuesOf({
     );
   }
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
-
-function outOfMemory(what: string): EngineError {
-  return new EngineError(
-    'out_of_memory',
-    `there is not enough memory for ${what}`,
-  );
 }

@@ -70,8 +70,7 @@ export async function startPage({ file, model, photo, workers, lowMemory = false
     await page.goto(pathToFileURL(file).href);
     await page.evaluate(() => window.gradcam.ready);
     const start = performance.now();
-    // A page that saves memory has one, and would load its model again.
-    if (!lowMemory) await page.evaluate((count) => window.gradcam.setWorkers(count), workers);
+    await page.evaluate((count) => window.gradcam.setWorkers(count), workers);
     if (model) await useModel(page, model);
     const milliseconds = performance.now() - start;
     const { engine } = await page.evaluate(() => window.gradcam.about());

@@ -159,7 +159,10 @@ function usualWorkers(low: boolean): number {
 }
 
 async function divide(count: number, low: boolean): Promise<void> {
-  const outcome = await ask((worker) => {
+  const outcome = await ask(async (worker) => {
+    const { count: present, lost } = workers.value;
+    const isSo = count === present && low === lowMemory.value && !lost.length;
+    if (isSo) return { ok: true, value: null };
     if (low) shelveOwn();
     const ports = hireHelpers(count, module);
     return worker.setHelpers(transfer(ports, ports), low);

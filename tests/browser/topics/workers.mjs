@@ -88,6 +88,7 @@ export function workers(lab) {
 
     test('one that dies is reported, and its part is done by the rest', async () => {
       const { browser } = lab;
+      await setWorkers(1);
       await browser.evaluate(() => (window.startedWorkers.length = 0));
       await setWorkers(3);
       await browser.evaluate(() => window.startedWorkers[0].terminate());
