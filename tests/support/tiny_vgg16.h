@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <string>
 #include <tuple>
@@ -34,6 +35,12 @@ inline constexpr std::array kTinyModels = {
     TinyModel{"tiny_empty.keras", "tiny_empty"},
 };
 
+/// The bytes of such a file.
+inline Result<std::vector<std::uint8_t>> read_tiny(const std::string& name) {
+  GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));
+  return file.serialize();
+}
+
 /// A model after a forward pass on the oracle's input.
 struct TinyRun {
   TensorFile oracle;
@@ -44,8 +51,7 @@ struct TinyRun {
   static Result<TinyRun> forward(const TinyModel& tiny, ConvAlgorithm algorithm) {
     GRADCAM_TRY(TensorFile oracle,
                 TensorFile::read(oracle_fixture(tiny.expected + std::string(".expected"))));
-    GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(tiny.file)));
-    GRADCAM_TRY(const auto bytes, file.serialize());
+    GRADCAM_TRY(const auto bytes, read_tiny(tiny.file));
     GRADCAM_TRY(Vgg16 model, load_vgg16(bytes, {.convolution = algorithm}));
     GRADCAM_TRY(Activations activations, model.make_activations());
     GRADCAM_TRY(const Tensor input, oracle.tensor("input"));

@@ -30,11 +30,6 @@ using ::testing::HasSubstr;
 constexpr Precision kEveryPrecision[] = {Precision::kFloat32, Precision::kFloat16, Precision::kInt8,
                                          Precision::kInt4};
 
-Result<Bytes> fixture(const char* name) {
-  GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));
-  return file.serialize();
-}
-
 /// The logits for an input of random numbers.
 Result<std::vector<float>> logits(const Bytes& file) {
   GRADCAM_TRY(const Vgg16 model, load_vgg16(file, {.convolution = ConvAlgorithm::kReference}));
@@ -78,7 +73,7 @@ Result<Bytes> random_model() {
 TEST(ConvertModel, ToFloat32ChangesNothingButNamesAndLayouts) {
   for (const TinyModel& tiny : kTinyModels) {
     SCOPED_TRACE(tiny.file);
-    ASSERT_OK_AND_ASSIGN(const Bytes file, fixture(tiny.file));
+    ASSERT_OK_AND_ASSIGN(const Bytes file, read_tiny(tiny.file));
     ASSERT_OK_AND_ASSIGN(const Bytes converted, convert(file, Precision::kFloat32));
     ASSERT_OK_AND_ASSIGN(const auto header, parse_safetensors_header(converted, converted.size()));
     EXPECT_EQ(header.tensors.front().name, "block1_conv1.weight");
@@ -89,12 +84,12 @@ TEST(ConvertModel, ToFloat32ChangesNothingButNamesAndLayouts) {
 }
 
 TEST(ConvertModel, EveryLayoutBecomesTheSameFile) {
-  ASSERT_OK_AND_ASSIGN(const Bytes keras, fixture("tiny64.keras"));
+  ASSERT_OK_AND_ASSIGN(const Bytes keras, read_tiny("tiny64.keras"));
   for (const Precision precision : kEveryPrecision) {
     ConvertOptions options{.precision = precision, .classes = {}, .metadata = {}};
     ASSERT_OK_AND_ASSIGN(const Bytes expected, convert(keras, options));
     for (const char* name : {"tiny64.torchvision", "tiny64.timm"}) {
-      ASSERT_OK_AND_ASSIGN(const Bytes file, fixture(name));
+      ASSERT_OK_AND_ASSIGN(const Bytes file, read_tiny(name));
       ASSERT_OK_AND_ASSIGN(const Bytes converted, convert(file, options));
       EXPECT_EQ(converted, expected) << name;
     }
@@ -169,7 +164,7 @@ TEST(ConvertModel, ReadsBackEachWeightWithinItsStep) {
 TEST(ConvertModel, KeepsTheClassesThatAreAskedFor) {
   for (const char* name : {"tiny64.torchvision", "tiny_int8.keras"}) {
     SCOPED_TRACE(name);
-    ASSERT_OK_AND_ASSIGN(const Bytes file, fixture(name));
+    ASSERT_OK_AND_ASSIGN(const Bytes file, read_tiny(name));
     ConvertOptions options;
     options.classes = {3, 0, 2};
     options.metadata.labels = {"d", "a", "c"};

@@ -22,11 +22,6 @@
 namespace gradcam::testing {
 namespace {
 
-Result<Bytes> read_model(const char* name) {
-  GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));
-  return file.serialize();
-}
-
 /// Runs a member as far as it comes with what it has.
 Result<void> step_until_stuck(Member& member) {
   while (member.progress() == Progress::kReady) GRADCAM_CHECK_OK(member.step());
@@ -40,7 +35,7 @@ TEST(Fc1InFile, GivesWhatItGivesInMemory) {
         const TensorFile oracle,
         TensorFile::read(oracle_fixture(std::string(tiny.expected) + ".expected")));
     ASSERT_OK_AND_ASSIGN(const Tensor input, oracle.tensor("input"));
-    ASSERT_OK_AND_ASSIGN(const Bytes original, read_model(tiny.file));
+    ASSERT_OK_AND_ASSIGN(const Bytes original, read_tiny(tiny.file));
     std::vector<Bytes> files;
     files.push_back(original);
     for (const Precision precision : {Precision::kFloat16, Precision::kInt8, Precision::kInt4}) {
@@ -72,7 +67,7 @@ TEST(Fc1InFile, GivesWhatItGivesInMemory) {
 class Fc1InFileOf64 : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(bytes_, read_model("tiny64.keras"));
+    ASSERT_OK_AND_ASSIGN(bytes_, read_tiny("tiny64.keras"));
     ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
                          TensorFile::read(oracle_fixture("tiny64.expected")));
     ASSERT_OK_AND_ASSIGN(input_, oracle.tensor("input"));

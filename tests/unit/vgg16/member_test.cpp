@@ -33,11 +33,6 @@ std::vector<std::size_t> all_classes(const Vgg16& model) {
   return classes;
 }
 
-Result<std::vector<std::uint8_t>> read_model(const std::string& name) {
-  GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));
-  return file.serialize();
-}
-
 /// The fixture with inputs of another size; its fc1 fits sizes up to 31 pixels more.
 Result<std::vector<std::uint8_t>> with_size(const std::string& name, int size) {
   GRADCAM_TRY(TensorFile file, TensorFile::read(oracle_fixture(name)));
@@ -57,7 +52,7 @@ TEST_P(TinyMembers, AgreeWithPyTorchForEveryNumberOfThem) {
   ASSERT_OK_AND_ASSIGN(const Tensor logits, oracle.tensor("logits"));
   ASSERT_OK_AND_ASSIGN(const Tensor maps, oracle.tensor("map"));
   ASSERT_OK_AND_ASSIGN(const Tensor maxima, oracle.tensor("map_maximum"));
-  ASSERT_OK_AND_ASSIGN(const auto bytes, read_model(tiny.file));
+  ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny(tiny.file));
   for (std::size_t count = 1; count <= kMaxMembers; ++count) {
     SCOPED_TRACE(std::to_string(count) + " members");
     ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count, algorithm));
@@ -191,7 +186,7 @@ INSTANTIATE_TEST_SUITE_P(All, MemberMethods, ::testing::Values(32, 41, 64, 71, 9
 class MemberTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(bytes_, read_model("tiny64.keras"));
+    ASSERT_OK_AND_ASSIGN(bytes_, read_tiny("tiny64.keras"));
     ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
                          TensorFile::read(oracle_fixture("tiny64.expected")));
     ASSERT_OK_AND_ASSIGN(input_, oracle.tensor("input"));

@@ -43,11 +43,6 @@ std::size_t heap_in_use() {
 }
 #endif
 
-Result<std::vector<std::uint8_t>> read_tiny(const std::string& name) {
-  GRADCAM_TRY(const TensorFile file, TensorFile::read(oracle_fixture(name)));
-  return file.serialize();
-}
-
 TEST(LowMemory, ChangesNoAnswer) {
   for (const TinyModel& tiny : kTinyModels) {
     SCOPED_TRACE(tiny.file);
