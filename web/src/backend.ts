@@ -87,7 +87,7 @@ async function start(): Promise<Network> {
   own = await first.ask((worker) => worker.returnModel());
   if (lowMemory.value) shelveOwn();
   present = { model: ownModel() };
-  if (lowMemory.value) tidy();
+  tidy(); // the page's texts
   return { state: 'ready', model: outcome.value };
 }
 
