@@ -52,6 +52,7 @@ Result<void> Member::forward_block1_in_bands() {
   // More at either end: a row next to the band, which block1_conv2 needs, and one more for that to
   // be right; they make up a row after pooling, which is not.
   constexpr std::size_t kMore = 2;
+  free_input(kBlock1Conv2);  // of a forward pass that needed it
   GRADCAM_CHECK_OK(make_room(kBlock1Conv2));
   Tensor& y = activations_.conv[kBlock1Conv2];
   const std::size_t height = input_.dim(0);

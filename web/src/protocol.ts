@@ -76,7 +76,10 @@ export interface WorkerApi {
   lost(index: number, reason: string): void;
   /** Ends what is under way for this photo, within one layer or pass; it then fails. */
   stop(id: number): void;
-  /** Loads another model; if that fails the one before stays. */
+  /**
+   * Loads another model; if that fails the one before stays. `read` may be called as long as the
+   * model is at work.
+   */
   loadModel(
     size: number,
     read: (begin: number, end: number) => Promise<Uint8Array>,

@@ -11,6 +11,7 @@
 #include "explain/grad_cam.h"
 #include "explain/together.h"
 #include "support/compare.h"
+#include "support/members.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
@@ -77,6 +78,37 @@ TEST(Memory, WeightsOfFewBitsStayAsTheyAreStored) {
     stored += layer.dtype == "I8" ? 1 : 0;
   }
   EXPECT_GT(stored, 0u);
+}
+
+/// Which outputs of convolutions a member has, from the first to the last.
+std::string maps_of(const Member& member) {
+  std::string maps;
+  for (const Tensor& map : member.activations().conv) maps += map.empty() ? '-' : 'x';
+  return maps;
+}
+
+TEST(LowMemory, AMemberKeepsNoMapsThatItHasNoUseFor) {
+  ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
+                       TensorFile::read(oracle_fixture("tiny64.expected")));
+  ASSERT_OK_AND_ASSIGN(const Tensor input, oracle.tensor("input"));
+  ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny64.keras"));
+  ASSERT_OK_AND_ASSIGN(Members frugal, Members::load_frugal(bytes));
+  const Member& member = frugal.members[0];
+  EXPECT_EQ(maps_of(member), "-------------");
+  ASSERT_OK(frugal.forward(input));
+  EXPECT_EQ(maps_of(member), "------------x");
+  ASSERT_OK(frugal.forward(input, {.layer = 7}));
+  EXPECT_EQ(maps_of(member), "-------xxxxxx");
+  ASSERT_OK(frugal.forward(input, {.layer = 0}));
+  EXPECT_EQ(maps_of(member), "xxxxxxxxxxxxx");
+  // What was not foreseen is computed again, and kept for the next map.
+  ASSERT_OK(frugal.forward(input));
+  const std::array<std::size_t, 1> classes = {0};
+  ASSERT_OK(frugal.explain(input, classes, methods().front(), 9));
+  EXPECT_EQ(maps_of(member), "---------xxxx");
+
+  ASSERT_OK_AND_ASSIGN(Members usual, Members::load(bytes, 1));
+  EXPECT_EQ(maps_of(usual.members[0]), "xxxxxxxxxxxxx");
 }
 
 TEST(LowMemory, SharesOfAModelGiveWhatTheWholeGives) {
