@@ -17,6 +17,7 @@ import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
 import type { Failure, Outcome, WorkerApi } from './protocol';
 import { payload, payloadSize } from './payload';
 import { lend, readerOfBlob } from './piece-reader';
+import { untilAnswered } from './progress';
 import { lowMemory } from './settings';
 import { TaskQueue } from './task-queue';
 import { tidy } from './tidy';
@@ -115,10 +116,12 @@ export async function loadModel(
   model: PieceReader,
   progress: (part: number) => void,
 ): Promise<Outcome<ModelInfo>> {
-  const outcome = await ask((worker) => {
-    shelveOwn();
-    return load(worker, model, progress);
-  });
+  const outcome = await untilAnswered(progress, (report) =>
+    ask((worker) => {
+      shelveOwn();
+      return load(worker, model, report);
+    }),
+  );
   if (outcome.ok) present = { model };
   return outcome;
 }

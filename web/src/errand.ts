@@ -39,8 +39,10 @@ export class Errand {
     this.state.value = 'waiting';
     let drawn = -Infinity;
     const report = proxy((progress: PassProgress) => {
+      // It may come after the answer.
+      if (!isWanted() || this.running !== own) return;
       const now = performance.now();
-      if (!isWanted() || now < drawn + PROGRESS_INTERVAL) return;
+      if (now < drawn + PROGRESS_INTERVAL) return;
       drawn = now;
       this.state.value = progress;
     });

@@ -21,6 +21,7 @@ import {
   type KeptModel,
 } from './model-store';
 import { lend, readerOfBlob } from './piece-reader';
+import { untilAnswered } from './progress';
 import type { Failure, Outcome } from './protocol';
 
 export const kept = signal<readonly KeptModel[]>([]);
@@ -135,18 +136,20 @@ async function useConverted(
   const progress = (share: number) => {
     modelChange.value = { share: share / 2 };
   };
-  const made = await ask(async (worker) => {
-    await shelf?.abandon();
-    shelf = undefined;
-    blob = new Blob();
-    return worker.convertModel(
-      source.size,
-      lend(source.read),
-      wanted,
-      proxy(write),
-      proxy(progress),
-    );
-  });
+  const made = await untilAnswered(progress, (report) =>
+    ask(async (worker) => {
+      await shelf?.abandon();
+      shelf = undefined;
+      blob = new Blob();
+      return worker.convertModel(
+        source.size,
+        lend(source.read),
+        wanted,
+        proxy(write),
+        proxy(report),
+      );
+    }),
+  );
   if (!made.ok) {
     await shelf?.abandon();
     return settle(made, undefined).ok;

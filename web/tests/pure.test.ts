@@ -5,6 +5,7 @@ import { decodeByAtob, fromBase64 } from '../src/base64';
 import { stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
+import { untilAnswered } from '../src/progress';
 import { parseSettings } from '../src/settings';
 
 test.each([0, 1, 2, 3, 1000])('base64 of %d bytes', (count) => {
@@ -31,6 +32,32 @@ test('a file is read as it arrives', async () => {
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(4, 5));
   file.letGo();
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(7));
+});
+
+test('progress that comes after the answer is not reported', async () => {
+  const reported: number[] = [];
+  let late = (_: number) => {};
+  const answer = untilAnswered(
+    (share) => reported.push(share),
+    async (report) => {
+      late = report;
+      report(0.5);
+      return 'answer';
+    },
+  );
+  expect(await answer).toBe('answer');
+  late(1);
+  expect(reported).toEqual([0.5]);
+  const failure = untilAnswered(
+    (share) => reported.push(share),
+    async (report) => {
+      late = report;
+      throw new Error('failed');
+    },
+  );
+  await expect(failure).rejects.toThrow('failed');
+  late(1);
+  expect(reported).toEqual([0.5]);
 });
 
 test('waiting is broken off for good', async () => {
