@@ -15,6 +15,7 @@
 #include "explain/passes.h"
 #include "gradcam_wasm.h"
 #include "image/image.h"
+#include "image/resize.h"
 #include "train/teacher.h"
 #include "vgg16/loader.h"
 #include "vgg16/member.h"
@@ -44,7 +45,8 @@ struct gradcam_engine {
   std::optional<gradcam::ModelConverter> converter;
   std::optional<gradcam::Member> member;
   std::optional<gradcam::Image> photo;
-  gradcam::Tensor input;                   // the network's, of photo, at member 0
+  gradcam::Box crop;                       // the part of photo that the network is shown
+  gradcam::Tensor input;                   // the network's, of crop, at member 0
   bool classified = false;                 // there, the member's activations belong to photo
   std::vector<gradcam::Message> messages;  // to other members, the next one last
   gradcam::Tensor sent;                    // what the last one says, until the next call
@@ -90,6 +92,11 @@ void set_data(gradcam_engine* engine, std::span<const T> values) {
 inline Result<void> check_model(const gradcam_engine* engine) {
   if (engine->member) return {};
   return fail(ErrorCode::kInvalidArgument, "no model is loaded");
+}
+
+inline Result<void> check_photo(const gradcam_engine* engine) {
+  if (engine->photo) return {};
+  return fail(ErrorCode::kInvalidArgument, "no photo is loaded");
 }
 
 inline Result<void> check_heatmap(int32_t rows, int32_t cols) {

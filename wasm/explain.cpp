@@ -1,5 +1,6 @@
 #include "explain/explain.h"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "engine.h"
+#include "explain/closer.h"
 #include "explain/evidence.h"
 #include "explain/together.h"
 #include "explain/trust.h"
@@ -90,6 +92,25 @@ Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
               {"channels", std::move(list)}};
 }
 
+/// A heatmap that was given away once, back again.
+Result<Heatmap> heatmap_of(const float* values, int32_t rows, int32_t cols) {
+  GRADCAM_CHECK_OK(check_heatmap(rows, cols));
+  Heatmap map{
+      .rows = static_cast<std::size_t>(rows), .cols = static_cast<std::size_t>(cols), .values = {}};
+  map.values.assign(values, values + map.rows * map.cols);
+  const auto is_warm = [](float value) { return value > 0; };
+  map.status =
+      std::ranges::any_of(map.values, is_warm) ? HeatmapStatus::kOk : HeatmapStatus::kEmpty;
+  return map;
+}
+
+Result<Json> closer(const gradcam_engine* engine, const float* heatmap, int32_t rows,
+                    int32_t cols) {
+  GRADCAM_CHECK_OK(check_photo(engine));
+  GRADCAM_TRY(const Heatmap map, heatmap_of(heatmap, rows, cols));
+  return to_json(closer_box(map, engine->crop, *engine->photo));
+}
+
 /// When all members are done with what they began to explain: what is left to do.
 Result<InPasses> plan_passes(gradcam_engine* engine, const Explaining& explaining) {
   Member& member = *engine->member;
@@ -125,12 +146,9 @@ Json to_json(const Trust& trust) {
 Result<void> measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
                      int32_t rows, int32_t cols) {
   drop_passes(engine);
-  GRADCAM_CHECK_OK(check_heatmap(rows, cols));
+  GRADCAM_TRY(const Heatmap map, heatmap_of(heatmap, rows, cols));
   GRADCAM_CHECK_OK(check_classified(engine));
   const Vgg16& model = engine->member->model();
-  Heatmap map{
-      .rows = static_cast<std::size_t>(rows), .cols = static_cast<std::size_t>(cols), .values = {}};
-  map.values.assign(heatmap, heatmap + map.rows * map.cols);
   GRADCAM_TRY(PassPlan<Trust> plan,
               plan_trust(model, engine->input, static_cast<std::size_t>(class_index), map));
   GRADCAM_TRY(PassRun run, PassRun::begin(std::move(plan.passes), model.logits()));
@@ -202,6 +220,10 @@ int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index) {
 
 int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels) {
   return finish(engine, evidence(engine, channels));
+}
+
+int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols) {
+  return finish(engine, closer(engine, heatmap, rows, cols));
 }
 
 int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,

@@ -33,11 +33,6 @@ constexpr std::string_view kSimd =
     "none";
 #endif
 
-Result<void> check_photo(const gradcam_engine* engine) {
-  if (engine->photo) return {};
-  return fail(ErrorCode::kInvalidArgument, "no photo is loaded");
-}
-
 Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
                          double file_bytes, const LoadOptions& options) {
   GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
@@ -88,11 +83,25 @@ Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string
   engine->classified = false;
   GRADCAM_TRY(engine->photo, std::move(image));
   const Image& photo = *engine->photo;
-  const Box crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
+  engine->crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
   return Json{{"width", photo.width},
               {"height", photo.height},
               {"format", format},
-              {"crop", to_json(crop)}};
+              {"crop", to_json(engine->crop)}};
+}
+
+Result<Json> crop_photo(gradcam_engine* engine, Box crop) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  GRADCAM_CHECK_OK(check_photo(engine));
+  const Image& photo = *engine->photo;
+  if (crop.width == 0 && crop.height == 0) {
+    crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
+  }
+  GRADCAM_CHECK_OK(check_box(crop, photo));
+  drop_passes(engine);
+  engine->classified = false;
+  engine->crop = crop;
+  return to_json(crop);
 }
 
 Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
@@ -129,7 +138,8 @@ Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::stri
     return engine->member->begin_forward(nullptr, outlook(method, layer));
   }
   GRADCAM_CHECK_OK(check_photo(engine));
-  GRADCAM_TRY(engine->input, preprocess_view(*engine->photo, model_info(engine).preprocess, view));
+  GRADCAM_TRY(engine->input,
+              preprocess_view(*engine->photo, model_info(engine).preprocess, engine->crop, view));
   return engine->member->begin_forward(&engine->input, outlook(method, layer));
 }
 
@@ -184,10 +194,9 @@ Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t r
   GRADCAM_CHECK_OK(check_photo(engine));
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
   GRADCAM_TRY(const Colormap colormap, find_colormap(name));
-  const Image& photo = *engine->photo;
-  const Box crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
-  GRADCAM_TRY(const Image image, overlay(photo, crop, values, rows, cols, colormap, alpha));
+  GRADCAM_TRY(const Image image,
+              overlay(*engine->photo, engine->crop, values, rows, cols, colormap, alpha));
   GRADCAM_TRY(engine->data, encode_png(image));
   return Json{{"width", image.width}, {"height", image.height}};
 }
@@ -289,6 +298,11 @@ int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t 
   }
   const std::size_t bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 4;
   return finish(engine, take_photo(engine, image_from_rgba({rgba, bytes}, width, height), "rgba"));
+}
+
+int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double width,
+                           double height) {
+  return finish(engine, crop_photo(engine, {x, y, width, height}));
 }
 
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {

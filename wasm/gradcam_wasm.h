@@ -92,6 +92,10 @@ int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint3
 /// Takes pixels that a browser decoded (RGBA, upright) in the place of an image file.
 int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
                            int32_t height);
+/// From now on the network is shown this part of the photo, in pixels; of no width and height, the
+/// usual crop again. {"x": .., "y": .., "width": .., "height": ..}. What was classified is
+/// forgotten.
+int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double width, double height);
 /// The photo as RGBA at gradcam_data, shrunk so that no side exceeds max_side:
 /// {"width": w, "height": h}.
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
@@ -146,6 +150,10 @@ int32_t gradcam_members_features(gradcam_engine* engine);
 /// of rows * cols floats, shows what the network used (explain/trust.h), which takes passes.
 int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
                         int32_t rows, int32_t cols);
+
+/// The square around what is warm in a heatmap of rows * cols floats of what the network was shown
+/// last (explain/closer.h), for gradcam_photo_crop: {"x": .., "y": .., "width": .., "height": ..}.
+int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols);
 
 /// At member 0, when all are done with explaining, or with a pass, and before the first one of
 /// measuring: {"passes": how many forward passes are left, often none, "from": the layer that they

@@ -17,6 +17,7 @@
 #include "cli/explain_totals.h"
 #include "cli/files.h"
 #include "cli/progress.h"
+#include "explain/closer.h"
 #include "explain/evaluation.h"
 #include "explain/json.h"
 #include "image/decode.h"
@@ -32,6 +33,7 @@ struct EvaluateOptions {
   std::string head;
   std::string masks;
   std::string others;
+  bool closer = false;
   bool explain = false;
   std::vector<std::string> methods = {"all"};
   ExplanationLimits limits{.slow = 30};
@@ -168,12 +170,23 @@ struct Outcome {
   std::optional<MaskAgreement> agreement;
 };
 
+/// @param closer looks again, as `gradcam explain --closer`
 Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
-                               const LabelledPhoto& photo) {
+                               const LabelledPhoto& photo, bool closer) {
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
   GRADCAM_TRY(const Image image, decode_image(bytes));
-  GRADCAM_TRY(const Tensor input, preprocess(image, model.info().preprocess));
-  GRADCAM_CHECK_OK(model.forward(input, activations));
+  Box crop = crop_box(model.info().preprocess, image.width, image.height);
+  const auto look = [&]() -> Result<void> {
+    GRADCAM_TRY(const Tensor input, preprocess(image, model.info().preprocess, crop));
+    return model.forward(input, activations);
+  };
+  GRADCAM_CHECK_OK(look());
+  if (closer) {
+    const std::size_t best = model.predictions(activations).front().index;
+    GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{best}}));
+    crop = closer_box(maps.front(), crop, image);
+    GRADCAM_CHECK_OK(look());
+  }
   Outcome outcome{.predictions = model.predictions(activations),
                   .others = model.others_probability(activations),
                   .agreement = std::nullopt};
@@ -186,13 +199,13 @@ Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
                   "its mask " + photo.mask.string() + ": " + mask.error().message);
     }
     GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{*photo.label}}));
-    const Box crop = crop_box(model.info().preprocess, image.width, image.height);
     outcome.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, *mask);
   }
   return outcome;
 }
 
-Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>& photos) {
+Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>& photos,
+                            bool closer) {
   Totals totals(model.classes());
   std::mutex mutex;
   std::atomic<std::size_t> next = 0;
@@ -206,7 +219,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       return;
     }
     for (std::size_t i = next++; i < photos.size(); i = next++) {
-      const auto outcome = evaluate_photo(model, *activations, photos[i]);
+      const auto outcome = evaluate_photo(model, *activations, photos[i], closer);
       const std::lock_guard lock(mutex);
       show_progress(++done, photos.size(), "photos");
       if (!outcome) {
@@ -360,7 +373,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
     return evaluate_explanations(*model, path, std::move(photos), methods, options.limits,
                                  some_failed);
   }
-  GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos));
+  GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer));
   some_failed = totals.failed > 0;
   return to_json(totals, model->info());
 }
@@ -381,6 +394,8 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command->add_option("--others", options->others,
                       "Photos of none of the classes, as a folder or folders in it: how often the "
                       "model is sure of them");
+  CLI::Option* closer = command->add_flag(
+      "--closer", options->closer, "Look at each photo again, as gradcam explain --closer does");
   CLI::Option* explain = command->add_flag(
       "--explain", options->explain,
       "Measure the heatmaps instead: whether they show what the network used, see below");
@@ -397,6 +412,7 @@ void add_evaluate(CLI::App& app, int& exit_code) {
                    "With --explain: so many of them for scorecam and occlusion (0: all)")
       ->needs(explain)
       ->capture_default_str();
+  explain->excludes(closer);
   command->add_flag("--json", options->json, "As one line of JSON");
   command->footer(std::string(kExplainEvaluationHelp));
   command->callback([options, &exit_code] {

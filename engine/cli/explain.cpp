@@ -204,6 +204,15 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->delimiter(',')
       ->check(CLI::IsMember({"flip", "eigen"}));
   command
+      ->add_option("--crop", options->crop,
+                   "X,Y,WIDTH,HEIGHT: the part of each photo, in its pixels, that the network is "
+                   "shown (default: as the model's preprocessing has it)")
+      ->delimiter(',')
+      ->expected(4);
+  command->add_flag("--closer", options->closer,
+                    "Look again, at the square around what the first map shows as warm: for dogs "
+                    "that are small in the photo");
+  command
       ->add_option("--channels", options->channels,
                    "How many channels, the strongest first, scorecam tries, a forward pass each; "
                    "a number or all")

@@ -8,6 +8,7 @@
 
 #include "cli/files.h"
 #include "cli/progress.h"
+#include "explain/closer.h"
 #include "explain/together.h"
 #include "image/decode.h"
 #include "image/png.h"
@@ -105,12 +106,13 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
   Stopwatch watch;
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo));
   GRADCAM_TRY(const Image image, decode_image(bytes));
-  GRADCAM_TRY(const Tensor input, preprocess(image, info().preprocess));
   result.width = image.width;
   result.height = image.height;
-  result.crop = crop_box(info().preprocess, image.width, image.height);
   result.decode_ms = watch.lap();
-  GRADCAM_CHECK_OK(look(input, result));
+  GRADCAM_CHECK_OK(look_at(image, crop_of(image), result));
+  if (command_.closer) {
+    GRADCAM_CHECK_OK(look_at(image, closer_box(result.heatmap, result.crop, image), result));
+  }
   if (command_.out.empty()) return result;
   const Heatmap& map = result.heatmap;
   GRADCAM_TRY(const Image painted,
@@ -118,6 +120,22 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
                       static_cast<int>(map.cols), colormap_, command_.alpha));
   GRADCAM_TRY(result.png, encode_png(painted));
   return result;
+}
+
+/// The part of a photo that the network is shown.
+Box Explainer::crop_of(const Image& image) const {
+  const std::vector<double>& crop = command_.crop;
+  if (crop.empty()) return crop_box(info().preprocess, image.width, image.height);
+  return {.x = crop[0], .y = crop[1], .width = crop[2], .height = crop[3]};
+}
+
+/// Looks at a part of a photo; the times are those of the last look, decoding is what precedes it.
+Result<void> Explainer::look_at(const Image& image, const Box& crop, Explanation& explanation) {
+  Stopwatch watch;
+  GRADCAM_TRY(const Tensor input, preprocess(image, info().preprocess, crop));
+  explanation.crop = crop;
+  explanation.decode_ms += watch.lap();
+  return look(input, explanation);
 }
 
 Result<void> Explainer::look(const Tensor& input, Explanation& explanation) {

@@ -29,6 +29,8 @@ struct ExplainCommand {
   std::string method = "gradcam";
   std::vector<std::string> layers = {"block5_conv3"};
   std::vector<std::string> smooth;
+  std::vector<double> crop;  ///< x, y, width, height; empty for the model's own
+  bool closer = false;       ///< looks again, at what was warm
   std::string channels = "32";
   std::string out;
   std::string colormap = std::string(kDefaultColormap);
@@ -81,6 +83,8 @@ class Explainer {
       : command_(command), team_(std::move(team)), method_(method), colormap_(colormap) {}
 
   Result<std::optional<std::size_t>> find_class(const std::string& name) const;
+  Box crop_of(const Image& image) const;
+  Result<void> look_at(const Image& image, const Box& crop, Explanation& explanation);
   Result<void> look(const Tensor& input, Explanation& explanation);
   Result<void> look_alone(const Tensor& input, Activations& activations, Explanation& explanation);
   Result<void> look_together(const Tensor& input, Explanation& explanation);

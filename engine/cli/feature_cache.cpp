@@ -219,8 +219,10 @@ Result<void> FeatureCache::write(std::uint64_t content, std::size_t view,
 
 Result<void> FeatureCache::compute(const Vgg16& model, Activations& activations,
                                    const ClassPhoto& photo) const {
+  const Preprocess& spec = model.info().preprocess;
   const auto prepare = [&](std::size_t view, const Image& image) -> Result<void> {
-    GRADCAM_TRY(const Tensor input, preprocess_view(image, model.info().preprocess, view));
+    const Box crop = crop_box(spec, image.width, image.height);
+    GRADCAM_TRY(const Tensor input, preprocess_view(image, spec, crop, view));
     return model.forward(input, activations);
   };
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));

@@ -125,8 +125,8 @@ Result<Tensor> preprocess(const Image& image, const Preprocess& spec) {
   return preprocess(image, spec, crop_box(spec, image.width, image.height));
 }
 
-Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& part) {
-  GRADCAM_TRY(Tensor input, resize_bilinear(image, part, spec.size, spec.size));
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& crop) {
+  GRADCAM_TRY(Tensor input, resize_bilinear(image, crop, spec.size, spec.size));
   const std::span<float> values = input.values();
   for (std::size_t i = 0; i < values.size(); i += 3) {
     if (spec.bgr) std::swap(values[i], values[i + 2]);

@@ -48,7 +48,7 @@ Box crop_box(const Preprocess& spec, int width, int height);
 /// in one step from `crop_box` by `resize_bilinear`.
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec);
 
-/// The same of another part of the photo, whatever its aspect.
-Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& part);
+/// The same of another part of the photo, whatever its aspect. Errors as `resize_bilinear`.
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& crop);
 
 }  // namespace gradcam

@@ -1,8 +1,10 @@
 #include "image/resize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -71,23 +73,30 @@ void filter_row(const std::vector<float>& sums, int left, const Filter& filter, 
   }
 }
 
-bool is_inside(const Box& box, const Image& image) {
-  // Written so that NaN is outside.
-  return box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 &&
-         box.x + box.width <= image.width && box.y + box.height <= image.height;
+/// "12.5 x 40 at (3, 0)"
+std::string text(const Box& box) {
+  std::array<char, 128> text;
+  std::snprintf(text.data(), text.size(), "%.6g x %.6g at (%.6g, %.6g)", box.width, box.height,
+                box.x, box.y);
+  return text.data();
 }
 
 }  // namespace
 
+Result<void> check_box(const Box& box, const Image& image) {
+  // Written so that NaN is outside.
+  if (box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 &&
+      box.x + box.width <= image.width && box.y + box.height <= image.height) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument,
+              "a part of " + text(box) + " is not inside the picture of " +
+                  std::to_string(image.width) + " x " + std::to_string(image.height) + " pixels");
+}
+
 Result<Tensor> resize_bilinear(const Image& image, const Box& box, int out_width, int out_height) {
   GRADCAM_CHECK_OK(check_image(image));
-  if (!is_inside(box, image)) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the box to resize, " + std::to_string(box.width) + " x " +
-                    std::to_string(box.height) + " at (" + std::to_string(box.x) + ", " +
-                    std::to_string(box.y) + "), is not inside the picture of " +
-                    std::to_string(image.width) + " x " + std::to_string(image.height) + " pixels");
-  }
+  GRADCAM_CHECK_OK(check_box(box, image));
   if (out_width <= 0 || out_height <= 0) {
     return fail(ErrorCode::kInvalidArgument, "cannot resize to " + std::to_string(out_width) +
                                                  " x " + std::to_string(out_height) + " pixels");

@@ -14,6 +14,9 @@ struct Box {
   double height = 0;
 };
 
+/// kInvalidArgument for a box that is empty or reaches outside of the image.
+Result<void> check_box(const Box& box, const Image& image);
+
 /// Resamples the part of `image` under `box` to a tensor [out_height, out_width, 3] of values
 /// 0..255 in RGB order.
 ///
@@ -21,8 +24,7 @@ struct Box {
 /// alias: the arithmetic of Pillow's `Image.resize(size, BILINEAR, box=box)`, without its rounding
 /// to 8 bits between and after the two passes. The result has the same bits on every platform.
 ///
-/// `kInvalidArgument` for an inconsistent image, a box that is empty or reaches outside of the
-/// image, or an empty result.
+/// `kInvalidArgument` for an inconsistent image or an empty result, and as `check_box`.
 Result<Tensor> resize_bilinear(const Image& image, const Box& box, int out_width, int out_height);
 
 /// The whole image resampled by `resize_bilinear` and rounded to 8 bits, for previews.

@@ -20,11 +20,12 @@ void mirror(Tensor& input) {
 
 }  // namespace
 
-Result<Tensor> preprocess_view(const Image& image, const Preprocess& spec, std::size_t view) {
+Result<Tensor> preprocess_view(const Image& image, const Preprocess& spec, const Box& crop,
+                               std::size_t view) {
   if (view >= kMaxViews) {
     return fail(ErrorCode::kInvalidArgument, "a photo has no view " + std::to_string(view));
   }
-  Box box = crop_box(spec, image.width, image.height);
+  Box box = crop;
   bool mirrored = view == 1;
   if (view >= 2) {
     const std::size_t corner = view - 2;  // top left, bottom right, top right, bottom left

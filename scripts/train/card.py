@@ -9,15 +9,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import subprocess
 import tempfile
 from html import escape
 from pathlib import Path
 
+from PIL import Image, ImageFilter
+
 import data
 
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->"
 VIEWS = ("full", "crop")
+SCENES = {1: "as they are", 2: "at half their size", 3: "at a third of their size"}
 MASK_KINDS = {"ground truth": "ground-truth", "coarse polygons": "polygon", "machine-made": "deeplab"}
 
 
@@ -37,6 +41,22 @@ def of_view(photos: Path, split: str, view: str | None, folder: Path) -> Path:
             link = folder / Path(file).relative_to(split)
             link.parent.mkdir(parents=True, exist_ok=True)
             os.symlink((photos / file).resolve(), link)
+    return folder
+
+
+def shrunk(photos: Path, times: int, folder: Path) -> Path:
+    """A folder of the same photos, but a dog has so many times fewer pixels in each direction: each
+    lies somewhere on an enlarged and blurred copy of itself."""
+    for path in sorted(photos.glob("*/*")):
+        photo = Image.open(path).convert("RGB")
+        scene = photo.resize((times * photo.width, times * photo.height))
+        scene = scene.filter(ImageFilter.GaussianBlur(12 * times))
+        place = random.Random(f"{path.parent.name}/{path.name}")
+        scene.paste(photo, (place.randint(0, scene.width - photo.width),
+                            place.randint(0, scene.height - photo.height)))
+        file = folder / path.parent.name / f"{path.stem}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scene.save(file)
     return folder
 
 
@@ -67,7 +87,7 @@ def percent(share: float | None) -> str:
 
 
 def tables(whole: dict, views: dict[str, dict], masks: dict[str, dict],
-           strangers: dict | None = None) -> str:
+           strangers: dict | None = None, scenes: dict[str, tuple[dict, dict]] | None = None) -> str:
     lines = ["| photos | number | top-1 | top-5 | calibration error | sure of | right when sure |",
              "|---|---|---|---|---|---|---|"]
     for name, result in [("all", whole), *views.items()]:
@@ -84,6 +104,12 @@ def tables(whole: dict, views: dict[str, dict], masks: dict[str, dict],
     if "taken_for_others" in whole:
         lines += ["", "Of the photos of its own breeds it says so of "
                       f"{percent(whole['taken_for_others'])}."]
+    if scenes:
+        lines += ["", "| whole scenes | top-1 | sure of | right when sure | looked at closer: top-1 "
+                      "| sure of | right when sure |", "|---|---|---|---|---|---|---|"]
+        for name, looks in scenes.items():
+            cells = [percent(look.get(key)) for look in looks for key in ("top1", "sure", "top1_sure")]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     if masks:
         lines += ["", "| masks | number | heat's maximum on the dog | heat on the dog |",
                   "|---|---|---|---|"]
@@ -153,6 +179,11 @@ def main() -> None:
         views = {view: evaluate(args.gradcam,
                                 of_view(args.photos, args.split, view, folder / view), args.model)
                  for view in VIEWS}
+        scenes = {}
+        for times, name in SCENES.items():
+            photos = shrunk(folder / "full", times, folder / name) if times > 1 else folder / "full"
+            scenes[name] = tuple(evaluate(args.gradcam, photos, args.model, *closer)
+                                 for closer in ((), ("--closer",)))
         labels = {entry["label"] for entry in whole["per_class"]}
         strangers = strangers_to(labels, everything, folder / "strangers")
         if strangers:
@@ -166,7 +197,8 @@ def main() -> None:
                     masks[name] = result
     (args.card.parent / "confusion.svg").write_text(confusion_svg(whole))
     before, rest = text.split(BEGIN, 1)
-    args.card.write_text(before + BEGIN + tables(whole, views, masks, strangers) + END + rest.split(END, 1)[1])
+    args.card.write_text(before + BEGIN + tables(whole, views, masks, strangers, scenes)
+                         + END + rest.split(END, 1)[1])
 
 
 if __name__ == "__main__":

@@ -428,6 +428,26 @@ class Card(unittest.TestCase):
         self.assertIn("Of the photos of its own breeds it says so of 3.0 %.", text)
         self.assertIn("| a_b | 33.3 % of 3 |", text)
         self.assertIn("| c | - |", text)
+        self.assertNotIn("scenes", text)
+
+    def test_scenes_and_closer_looks_at_them(self) -> None:
+        closer = {**self.RESULT, "top1": 0.75}
+        unsure = {**self.RESULT, "sure": 0.0, "top1_sure": None}
+        text = card.tables(self.RESULT, {}, {}, None, {"small": (unsure, closer)})
+        self.assertIn("| small | 50.0 % | 0.0 % | - | 75.0 % | 25.0 % | 100.0 % |", text)
+
+    def test_a_shrunk_scene_has_the_photo_in_it(self) -> None:
+        with tempfile.TemporaryDirectory() as temporary:
+            photos, scenes = Path(temporary, "photos"), Path(temporary, "scenes")
+            (photos / "pug").mkdir(parents=True)
+            photo = np.zeros((20, 30, 3), np.uint8)
+            photo[..., 1] = np.arange(30) * 8
+            Image.fromarray(photo).save(photos / "pug/a.png")
+            card.shrunk(photos, 3, scenes)
+            scene = np.asarray(Image.open(scenes / "pug/a.png"))
+        self.assertEqual(scene.shape, (60, 90, 3))
+        windows = np.lib.stride_tricks.sliding_window_view(scene, photo.shape)[..., 0, :, :, :]
+        self.assertEqual((windows == photo).all(axis=(-3, -2, -1)).sum(), 1)
 
     def test_strangers_are_of_no_class_of_the_model(self) -> None:
         with tempfile.TemporaryDirectory() as temporary:

@@ -107,6 +107,47 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(stems, ["rex", *(f"rex-{i}" for i in range(2, 7))])
         self.assertEqual({path.name for path in (self.folder / "maps").iterdir()}, set(names))
 
+    def test_a_part_of_the_photo(self) -> None:
+        photo = IMAGES / "scene.png"
+
+        def line(*arguments: object) -> dict:
+            result = gradcam("explain", photo, "--model", MODEL, "--json", *arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            parsed = json.loads(result.stdout)
+            del parsed["milliseconds"]
+            return parsed
+
+        whole = line()
+        width, height = whole["width"], whole["height"]
+        part = line("--crop", f"3.5,2,{width / 2},{height / 2}")
+        self.assertEqual(part["crop"], {"x": 3.5, "y": 2, "width": width / 2, "height": height / 2})
+        self.assertNotEqual(part["top"][0]["logit"], whole["top"][0]["logit"])
+        usual = ",".join(str(value) for value in whole["crop"].values())
+        self.assertEqual(line("--crop", usual), whole)
+
+        closer = line("--closer")
+        crop = closer["crop"]
+        self.assertEqual(crop["width"], crop["height"])
+        self.assertLess(crop["width"], whole["crop"]["width"])
+        self.assertEqual(line("--crop", ",".join(str(value) for value in crop.values())), closer)
+
+    def test_a_part_that_a_photo_does_not_have(self) -> None:
+        write_bmp(self.folder / "large.bmp", 90)  # 40 x 40
+        photos = [IMAGES / "scene.png", self.folder / "large.bmp"]  # 40 x 29
+        result = gradcam("explain", *photos, "--model", MODEL, "--json", "--crop", "5,5,30,30")
+        self.assertEqual(result.returncode, 1)
+        scene, large = map(json.loads, result.stdout.splitlines())
+        self.assertIn("30 x 30 at (5, 5)", scene["error"]["message"])
+        self.assertIn("40 x 29 pixels", scene["error"]["message"])
+        self.assertIn("top", large)
+        for wrong in ("0,0,0,10", "nan,0,10,10"):
+            result = gradcam("explain", photos[0], "--model", MODEL, "--crop", wrong)
+            self.assertEqual(result.returncode, 1, wrong)
+            self.assertIn("is not inside", result.stderr)
+        for wrong in ("1,2,3", "1,2,3,4,5", "a,b,c,d"):
+            result = gradcam("explain", photos[0], "--model", MODEL, "--crop", wrong)
+            self.assertEqual(result.returncode, 2, wrong)
+
     def test_bad_usage(self) -> None:
         photo = IMAGES / "baseline.jpg"
         for arguments, said in (

@@ -31,8 +31,9 @@ TEST(PreprocessView, MirrorsThePhoto) {
     }
   }
   const Preprocess spec{.shorter_side = 36, .crop = 32, .size = 32};
-  ASSERT_OK_AND_ASSIGN(const Tensor own, preprocess_view(image, spec, 0));
-  ASSERT_OK_AND_ASSIGN(const Tensor flipped, preprocess_view(image, spec, 1));
+  const Box crop = crop_box(spec, 50, 40);
+  ASSERT_OK_AND_ASSIGN(const Tensor own, preprocess_view(image, spec, crop, 0));
+  ASSERT_OK_AND_ASSIGN(const Tensor flipped, preprocess_view(image, spec, crop, 1));
   ASSERT_OK_AND_ASSIGN(const Tensor expected, preprocess(mirrored, spec));
   ASSERT_OK_AND_ASSIGN(const Tensor expected_own, preprocess(image, spec));
   EXPECT_TRUE(close(flipped.values(), expected.values(), 1e-5));
@@ -42,11 +43,11 @@ TEST(PreprocessView, MirrorsThePhoto) {
 TEST(PreprocessView, CornersAreWhatTheirBoxesShow) {
   ASSERT_OK_AND_ASSIGN(const Image image, random_image(50, 40));
   const Preprocess spec{.resize = ResizeRule::kSquash, .size = 16};
-  const Box boxes[] = {
-      {0, 0, 43.75, 35}, {6.25, 5, 43.75, 35}, {6.25, 0, 43.75, 35}, {0, 5, 43.75, 35}};
+  const Box crop{1, 3, 48, 32};
+  const Box boxes[] = {{1, 3, 42, 28}, {7, 7, 42, 28}, {7, 3, 42, 28}, {1, 7, 42, 28}};
   for (std::size_t corner = 0; corner < 4; ++corner) {
     SCOPED_TRACE(corner);
-    ASSERT_OK_AND_ASSIGN(const Tensor view, preprocess_view(image, spec, 2 + corner));
+    ASSERT_OK_AND_ASSIGN(const Tensor view, preprocess_view(image, spec, crop, 2 + corner));
     ASSERT_OK_AND_ASSIGN(const Tensor box, preprocess(image, spec, boxes[corner]));
     const bool mirrored = corner % 2 == 1;
     for (std::size_t x = 0; x < 16; ++x) {
@@ -55,8 +56,9 @@ TEST(PreprocessView, CornersAreWhatTheirBoxesShow) {
       }
     }
   }
-  EXPECT_NE(error_message(preprocess_view(image, spec, kMaxViews), ErrorCode::kInvalidArgument),
-            "");
+  EXPECT_NE(
+      error_message(preprocess_view(image, spec, crop, kMaxViews), ErrorCode::kInvalidArgument),
+      "");
 }
 
 TEST(FeatureRecord, ComesBackAsItWas) {
