@@ -39,6 +39,7 @@ import type {
   Pixels,
   Precision,
   Progress,
+  Rect,
   Share,
   TeachProgress,
   Teaching,
@@ -60,6 +61,8 @@ export const USUAL_LAYER = 'block5_conv3';
 const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'reading', 'done'];
 
 const WHOLE: Share = { member: 0, members: 1 };
+
+const NOWHERE: Rect = { x: 0, y: 0, width: 0, height: 0 };
 
 export class Engine {
   private readonly bridge: Bridge;
@@ -258,6 +261,33 @@ export class Engine {
       this.bridge.withBytes(data, (pointer) =>
         this.bridge.call<Omit<PhotoInfo, 'milliseconds'>>(
           this.wasm.gradcam_photo_rgba(this.handle, pointer, width, height),
+        ),
+      ),
+    );
+  }
+
+  /**
+   * From now on shows the network this part of the photo, or without one the usual crop again,
+   * which it gives. What was classified is forgotten.
+   */
+  setCrop({ x, y, width, height }: Rect = NOWHERE): Rect {
+    return this.bridge.call(
+      this.wasm.gradcam_photo_crop(this.handle, x, y, width, height),
+    );
+  }
+
+  /**
+   * The square around what is warm in a heatmap of what the network was shown last, to be shown to
+   * it in the place of all that: it knows dogs much better that are not small.
+   */
+  closer(heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>): Rect {
+    return this.bridge.withBytes(valuesOf(heatmap), (values) =>
+      this.bridge.call<Rect>(
+        this.wasm.gradcam_closer(
+          this.handle,
+          values,
+          heatmap.rows,
+          heatmap.cols,
         ),
       ),
     );

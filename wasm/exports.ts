@@ -52,7 +52,20 @@ export interface Exports {
     width: number,
     height: number,
   ): number;
+  gradcam_photo_crop(
+    engine: number,
+    x: number,
+    y: number,
+    width: number,
+    height: number,
+  ): number;
   gradcam_photo_preview(engine: number, maxSide: number): number;
+  gradcam_closer(
+    engine: number,
+    heatmap: number,
+    rows: number,
+    cols: number,
+  ): number;
   gradcam_measure(
     engine: number,
     classIndex: number,

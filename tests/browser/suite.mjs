@@ -4,6 +4,7 @@ import { driverOf, launch } from './drivers/index.mjs';
 import { missingBuild } from './support/files.mjs';
 import { accessibility } from './topics/accessibility.mjs';
 import { badFiles } from './topics/bad-files.mjs';
+import { closer } from './topics/closer.mjs';
 import { downloads } from './topics/downloads.mjs';
 import { heat } from './topics/heat.mjs';
 import { how } from './topics/how.mjs';
@@ -28,6 +29,7 @@ const topics = [
   retarget,
   heat,
   how,
+  closer,
   downloads,
   orientation,
   badFiles,

@@ -7,7 +7,12 @@
  */
 
 import { effect } from '@preact/signals';
-import type { EngineInfo, ExplainOptions, ModelInfo } from '../../wasm/engine';
+import type {
+  EngineInfo,
+  ExplainOptions,
+  ModelInfo,
+  Rect,
+} from '../../wasm/engine';
 import {
   modelChange,
   network,
@@ -15,6 +20,7 @@ import {
   setLowMemory,
   setWorkers,
 } from './backend';
+import { aim, lookCloser } from './closer';
 import type { ExplainLine } from './explain-line';
 import { workers } from './hiring';
 import { retarget } from './maps';
@@ -37,6 +43,13 @@ export interface GradcamApi {
   results(): ExplainLine[];
   /** Makes the heatmap of the photo of this name answer for the class of this label. */
   explain(photo: string, label: string): Promise<ExplainLine>;
+  /**
+   * Shows the network this part of the photo of this name, in its pixels, or without one what it
+   * usually sees.
+   */
+  look(photo: string, part?: Rect): Promise<ExplainLine>;
+  /** Shows it the square around what is warm in the heatmap. */
+  lookCloser(photo: string): Promise<ExplainLine>;
   /** Makes all heatmaps in another way, those of photos on the page too; what is left out stays. */
   setMethod(how: ExplainOptions): Promise<void>;
   /** Takes all photos off the page. */
@@ -78,16 +91,22 @@ export function makeApi(): GradcamApi {
     },
     results,
     async explain(name, label) {
-      const photo = photos.value.find((photo) => photo.name === name);
-      const state = photo?.state.value;
-      if (!photo || state?.name !== 'done') {
-        throw new Error(`There is no finished photo named "${name}".`);
-      }
-      const prediction = state.result.predictions.find(
+      const { photo, result } = finished(name);
+      const prediction = result.predictions.find(
         (prediction) => prediction.label === label,
       );
       if (!prediction) throw new Error(`The model has no class "${label}".`);
       await retarget(photo, prediction.index);
+      return explainLine(photo)!;
+    },
+    async look(name, part) {
+      const { photo } = finished(name);
+      await aim(photo, part && { ...part });
+      return explainLine(photo)!;
+    },
+    async lookCloser(name) {
+      const { photo } = finished(name);
+      await lookCloser(photo);
       return explainLine(photo)!;
     },
     setMethod: remakeMaps,
@@ -111,6 +130,15 @@ export function makeApi(): GradcamApi {
     setWorkers,
     setLowMemory,
   };
+}
+
+function finished(name: string) {
+  const photo = photos.value.find((photo) => photo.name === name);
+  const state = photo?.state.value;
+  if (!photo || state?.name !== 'done') {
+    throw new Error(`There is no finished photo named "${name}".`);
+  }
+  return { photo, result: state.result };
 }
 
 function results(): ExplainLine[] {

@@ -52,11 +52,21 @@ export function megabytes(bytes: number): string {
 }
 
 /**
- * The answer in one line.
+ * Whether the network should be believed.
  * @param predictions sorted, the most probable first
  * @param others how probable it is that it is none of these, if the model knows that
  * @param unsureBelow of the model's metadata; 0 if it has none
  */
+export function isSure(
+  predictions: readonly Prediction[],
+  others: Others | null = null,
+  unsureBelow = 0,
+): boolean {
+  const best = predictions[0]?.probability ?? 0;
+  return !isOther(others) && best >= Math.max(LOST, unsureBelow || SURE);
+}
+
+/** The answer in one line, of what `isSure` takes. */
 export function verdict(
   predictions: readonly Prediction[],
   others: Others | null = null,
@@ -65,23 +75,27 @@ export function verdict(
   const [first] = predictions;
   if (!first) return 'The model knows no classes.';
   const best = `${breed(first.label)}, ${percent(first.probability)}`;
-  // More than all classes together.
-  if (others && others.probability > 0.5) {
+  if (others && isOther(others)) {
     return `Probably ${others.label}, ${percent(others.probability)}`;
   }
   const [likeliest, second] = [
     ...predictions.slice(0, 2),
     ...(others ? [others] : []),
   ].sort((a, b) => b.probability - a.probability);
-  if (!likeliest || !second) return best;
+  if (isSure(predictions, others, unsureBelow) || !likeliest || !second)
+    return best;
   if (first.probability < LOST) {
     return `Not sure, perhaps nothing that it knows: ${best}`;
   }
-  if (first.probability >= (unsureBelow || SURE)) return best;
   return (
     `Not sure: ${breed(likeliest.label)} ${percent(likeliest.probability)} ` +
     `or ${breedInText(second.label)} ${percent(second.probability)}`
   );
+}
+
+/** More than all classes together. */
+function isOther(others: Others | null): boolean {
+  return others !== null && others.probability > 0.5;
 }
 
 /** Where the heatmap is strongest, as the rest of a sentence. */

@@ -79,18 +79,21 @@ export class Errand {
 }
 
 /**
- * Asks about a photo that was looked at before; the engine may hold another one by now.
+ * Asks about a photo that was looked at before, as it was then; the engine may hold another one by
+ * now.
  * @param isWanted whether it still is, when it has its turn
  */
 export function askAbout<T>(
-  { id, file }: Photo,
+  photo: Photo,
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
   isWanted = () => true,
 ): Promise<Outcome<T>> {
   return ask(async (worker) => {
     if (!isWanted()) return UNWANTED;
-    if (!(await worker.holds(id))) {
-      const held = await hold(worker, id, file);
+    if (!(await worker.holds(photo.id))) {
+      const { value } = photo.state;
+      const crop = value.name === 'done' ? value.result.crop : undefined;
+      const held = await hold(worker, photo, crop);
       if (!held.ok) return held;
     }
     return request(worker);

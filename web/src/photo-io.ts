@@ -1,8 +1,9 @@
 /** Getting photos to the worker, and pictures from it. */
 
 import { transfer, type Remote } from 'comlink';
-import type { PhotoInfo, Pixels } from '../../wasm/engine';
+import type { PhotoInfo, Pixels, Rect } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
+import type { Photo } from './photo';
 import type { Outcome, WorkerApi } from './protocol';
 
 const PREVIEW_QUALITY = 0.9;
@@ -10,11 +11,12 @@ const PREVIEW_QUALITY = 0.9;
 /**
  * Makes the engine hold this photo: by its own decoder, or by the browser's where it has none
  * (WebP, AVIF, HEIC, ...).
+ * @param crop the part of it that the network is shown, if it is not the usual one
  */
 export async function hold(
   worker: Remote<WorkerApi>,
-  id: number,
-  file: File,
+  { id, file }: Pick<Photo, 'id' | 'file'>,
+  crop?: Rect,
 ): Promise<Outcome<PhotoInfo>> {
   let bytes: ArrayBuffer;
   try {
@@ -24,12 +26,12 @@ export async function hold(
       'the file cannot be read; it may be a folder, or have been moved or changed';
     return { ok: false, failure: { code: 'unreadable_file', message } };
   }
-  const outcome = await worker.hold(id, transfer(bytes, [bytes]));
+  const outcome = await worker.hold(id, transfer(bytes, [bytes]), crop);
   if (outcome.ok || outcome.failure.code !== 'unsupported_format') {
     return outcome;
   }
   const bitmap = await browserDecode(file);
-  return bitmap ? worker.hold(id, transfer(bitmap, [bitmap])) : outcome;
+  return bitmap ? worker.hold(id, transfer(bitmap, [bitmap]), crop) : outcome;
 }
 
 /** A JPEG file for an image element, which the browser may drop from memory off the screen. */

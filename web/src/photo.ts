@@ -30,6 +30,8 @@ export interface Photo {
   readonly name: string;
   readonly file: File;
   readonly state: Signal<PhotoState>;
+  /** The part of it that the network is to be shown, if someone has chosen one. */
+  readonly crop: Signal<Rect | undefined>;
   /** Index of the class that the heatmap answers for. */
   readonly target: Signal<number>;
   /** The heatmaps at hand, by class, all made in the way of the settings. */
@@ -69,6 +71,7 @@ export function makePhoto(file: File, state: PhotoState): Photo {
     name: file.name || 'pasted photo',
     file,
     state: signal(state),
+    crop: signal(undefined),
     target: signal(-1),
     maps: signal(new Map()),
     evidence: signal(new Map()),

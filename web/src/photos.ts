@@ -24,6 +24,7 @@ import {
   type PhotoState,
 } from './photo';
 import { encodePreview, hold } from './photo-io';
+import type { Answer } from './protocol';
 import { channels, colormap, layer, method, opacity } from './settings';
 
 export const photos = signal<readonly Photo[]>([]);
@@ -87,7 +88,8 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
   await Promise.all(done.map(explainAnew));
 }
 
-async function explainAnew(photo: Photo): Promise<void> {
+/** Makes the maps that are to be seen and lacking. */
+export async function explainAnew(photo: Photo): Promise<void> {
   await retarget(photo, photo.target.value);
   const { value: rival } = photo.rival;
   if (rival) await compare(photo, rival.target, rival.method);
@@ -148,30 +150,45 @@ async function look(photo: Photo): Promise<void> {
   const outcome = await ask(async (worker) => {
     if (!photos.value.includes(photo)) return REMOVED;
     photo.state.value = { name: 'running' };
-    const held = await hold(worker, photo.id, photo.file);
+    const held = await hold(worker, photo);
     if (!held.ok) return held;
-    const answer = await worker.look(how);
+    const pixels = await worker.preview();
+    if (!pixels.ok) return pixels;
+    const answer = await worker.look(how, photo.crop.value);
     if (!answer.ok) return answer;
-    const { width, height, crop } = held.value;
-    const { maps, ...rest } = answer.value;
-    const preview = await encodePreview(rest.preview);
-    const result: PhotoResult = { ...rest, width, height, crop, preview };
-    return { ok: true, value: { result, maps } };
+    const { width, height } = held.value;
+    const preview = await encodePreview(pixels.value);
+    return { ok: true, value: { ...answer.value, width, height, preview } };
   }, 'patient');
   if (!outcome.ok) {
     photo.state.value = { name: 'failed', failure: outcome.failure };
     return;
   }
-  const { result, maps } = outcome.value;
+  batch(() => {
+    photo.rival.value = undefined;
+    show(photo, outcome.value, how);
+  });
+  await explainAnew(photo);
+}
+
+/**
+ * Shows what the network says; maps may be lacking.
+ * @param how they were to be made when it was asked
+ */
+export function show(
+  photo: Photo,
+  { maps, ...result }: PhotoResult & Pick<Answer, 'maps'>,
+  how: Required<ExplainOptions>,
+  target = result.predictions[0]?.index ?? -1,
+): void {
   batch(() => {
     photo.maps.value = isPresent(how) ? withMaps(new Map(), maps) : new Map();
     photo.evidence.value = new Map();
-    photo.rival.value = undefined;
-    photo.target.value = result.predictions[0]?.index ?? -1;
+    const { value: rival } = photo.rival;
+    photo.rival.value = rival && { ...rival, map: undefined };
+    photo.target.value = target;
     photo.state.value = { name: 'done', result };
   });
-  const { value: target } = photo.target;
-  if (!photo.maps.value.has(target)) await retarget(photo, target);
 }
 
 const REMOVED = {

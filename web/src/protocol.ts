@@ -12,6 +12,7 @@ import type {
   Pixels,
   Precision,
   Prediction,
+  Rect,
   Teaching,
   TeachProgress,
 } from '../../wasm/engine';
@@ -27,8 +28,8 @@ export type Outcome<T> =
 
 /** What the network has to say about a photo. */
 export interface Answer {
-  /** The photo as the engine decoded it, made smaller for the screen. */
-  preview: Pixels;
+  /** The part of the photo that the network saw. */
+  crop: Rect;
   /** All classes, the most probable first. */
   predictions: Prediction[];
   /** Null if the model does not know what is none of its classes. */
@@ -109,13 +110,21 @@ export interface WorkerApi {
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
   /** Whether the photo with this id is the one that the engine holds. */
   holds(id: number): boolean;
-  /** Makes the engine hold a photo: an image file, or what the browser made of one. */
+  /**
+   * Makes the engine hold a photo: an image file, or what the browser made of one; `crop` is the
+   * part of it that the network is shown, if it is not the usual one.
+   */
   hold(
     id: number,
     source: ArrayBuffer | ImageBitmap,
+    crop?: Rect,
   ): Promise<Outcome<PhotoInfo>>;
-  /** Classifies and explains the photo held. */
-  look(how: ExplainOptions): Promise<Outcome<Answer>>;
+  /** The photo held as the engine decoded it, made smaller for the screen. */
+  preview(): Promise<Outcome<Pixels>>;
+  /** Classifies and explains this part of the photo held, or the usual one. */
+  look(how: ExplainOptions, crop?: Rect): Promise<Outcome<Answer>>;
+  /** `Engine.closer`. */
+  closer(heatmap: Heatmap): Promise<Outcome<Rect>>;
   /** The heatmaps of further classes for the photo held, and of others that come with them. */
   explain(
     classes: number[],

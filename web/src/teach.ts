@@ -166,7 +166,7 @@ async function featuresOf(
   const known = features.get(file)?.get(fingerprint);
   if (known) return { ok: true, value: known };
   const outcome = await ask(async (worker) => {
-    const held = await hold(worker, nextPhotoId--, file);
+    const held = await hold(worker, { id: nextPhotoId--, file });
     return held.ok ? worker.features(VIEWS) : held;
   });
   if (outcome.ok) {

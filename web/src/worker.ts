@@ -12,6 +12,7 @@ import {
   type PhotoInfo,
   type PieceReader,
   type Pixels,
+  type Rect,
 } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
 import { ArrivingFile } from './arriving';
@@ -130,23 +131,30 @@ const api: WorkerApi = {
 
   holds: (id) => held?.id === id,
 
-  hold: (id, source) =>
+  hold: (id, source, crop) =>
     outcome(async () => {
       held = undefined;
       team.forget();
       const start = performance.now();
       const info = take(team.engine, source);
+      if (crop) info.crop = team.engine.setCrop(crop);
       info.milliseconds = performance.now() - start;
       held = { id, info };
       return info;
     }),
 
-  look: async (how) => {
-    const answer = await outcome(() => look(how));
-    return answer.ok
-      ? transfer(answer, [answer.value.preview.data.buffer])
-      : answer;
+  preview: async () => {
+    const preview = await outcome(async () =>
+      team.engine.preview(PREVIEW_SIDE),
+    );
+    return preview.ok
+      ? transfer(preview, [preview.value.data.buffer])
+      : preview;
   },
+
+  look: (how, crop) => outcome(() => look(how, crop)),
+
+  closer: (heatmap) => outcome(async () => team.engine.closer(heatmap)),
 
   explain: (classes, how, report) =>
     outcome(async () => {
@@ -179,9 +187,10 @@ function readerOf(size: number, read: PieceReader['read']): PieceReader {
   };
 }
 
-async function look(how: ExplainOptions): Promise<Answer> {
+async function look(how: ExplainOptions, part?: Rect): Promise<Answer> {
   const { milliseconds: decode } = held!.info;
-  const preview = team.engine.preview(PREVIEW_SIDE);
+  team.forget();
+  const crop = team.engine.setCrop(part);
   const { classification, explanation } = await team.lookAt(
     ({ predictions }) =>
       predictions
@@ -192,7 +201,7 @@ async function look(how: ExplainOptions): Promise<Answer> {
   const { predictions, others, milliseconds } = classification;
   if (team.lowMemory) tidy();
   return {
-    preview,
+    crop,
     predictions,
     others,
     maps: explanation.maps,

@@ -3,6 +3,7 @@ import {
   breed,
   breedInText,
   heatmapLabel,
+  isSure,
   overlap,
   percent,
   progress,
@@ -18,6 +19,11 @@ const map = (rows: number, cols: number, hot: [number, number][]) => {
   const status = hot.length > 0 ? ('ok' as const) : ('empty' as const);
   return { class: 0, status, max: 2, rows, cols, values };
 };
+
+const others = (probability: number) => ({
+  label: 'another breed',
+  probability,
+});
 
 const predictions = (...pairs: [string, number][]) =>
   pairs.map(([label, probability], index) => ({
@@ -77,10 +83,6 @@ describe('verdict', () => {
   });
 
   test('says what else it may be, where the model knows', () => {
-    const others = (probability: number) => ({
-      label: 'another breed',
-      probability,
-    });
     const found = predictions(['rhodesian_ridgeback', 0.51], ['pug', 0.04]);
     expect(verdict(found, others(0.4), 0.6)).toBe(
       'Not sure: Rhodesian ridgeback 51\u202f% or another breed 40\u202f%',
@@ -100,6 +102,17 @@ describe('verdict', () => {
     expect(
       verdict(predictions(['rhodesian_ridgeback', 0.2]), others(0.8), 0.1),
     ).toBe('Probably another breed, 80\u202f%');
+  });
+
+  test('is to be believed from the model’s threshold on, if it is no other breed', () => {
+    const found = predictions(['beagle', 0.55], ['pug', 0.1]);
+    expect(isSure(found)).toBe(true);
+    expect(isSure(found, null, 0.55)).toBe(true);
+    expect(isSure(found, null, 0.6)).toBe(false);
+    expect(isSure(found, others(0.4))).toBe(true);
+    expect(isSure(predictions(['beagle', 0.3]), others(0.6), 0.26)).toBe(false);
+    expect(isSure(predictions(['beagle', 0.2]), null, 0.1)).toBe(false);
+    expect(isSure([])).toBe(false);
   });
 
   test('copes with one class and with none', () => {

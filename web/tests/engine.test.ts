@@ -107,6 +107,41 @@ describe('an engine with a model', () => {
     expect(engine.decode(png)).toMatchObject({ format: 'png', width: 320 });
   });
 
+  test('sees the part of a photo that it is shown', () => {
+    const original = picture(320, 240);
+    const { crop: usual } = engine.setPixels(original);
+    const whole = engine.classify().predictions;
+    const part = { x: 40, y: 30, width: 160, height: 160 };
+    expect(engine.setCrop(part)).toEqual(part);
+    expect(errorOf(() => engine.explain([0])).code).toBe('invalid_argument');
+    const ofPart = engine.classify().predictions;
+    expect(ofPart).not.toEqual(whole);
+
+    for (const wrong of [
+      { ...part, x: 170 },
+      { ...part, y: -1 },
+      { ...part, width: 0 },
+      { ...part, height: NaN },
+    ]) {
+      expect(errorOf(() => engine.setCrop(wrong)).message).toContain('inside');
+    }
+    // It is as it was.
+    expect(engine.classify().predictions).toEqual(ofPart);
+    const [map] = engine.explain([ofPart[0]!.index]).maps;
+    const closer = engine.closer(map!);
+    expect(closer.width).toBe(closer.height);
+    expect(closer.width).toBeLessThanOrEqual(160);
+    expect(closer.x).toBeGreaterThanOrEqual(40);
+    const nowhere = { rows: 1, cols: 2, values: Float32Array.of(0, 0) };
+    expect(engine.closer(nowhere)).toEqual(part);
+
+    expect(engine.setCrop()).toEqual(usual);
+    expect(engine.classify().predictions).toEqual(whole);
+    engine.setCrop(part);
+    expect(engine.setPixels(original).crop).toEqual(usual);
+    expect(engine.classify().predictions).toEqual(whole);
+  });
+
   test('gives previews that keep the shape and small photos as they are', () => {
     const original = picture(300, 100);
     engine.setPixels(original);

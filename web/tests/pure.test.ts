@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { ArrivingFile } from '../src/arriving';
 import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
+import { moved, resized, scaled } from '../src/crop';
 import { stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
@@ -154,4 +155,48 @@ test("an explained photo is the command line's JSON, and no more", () => {
     '[0,0.100000001,0.333333343,1]',
   );
   expect(Float32Array.from(line.heatmap.values)).toEqual(values);
+});
+
+describe('the square that the network is shown', () => {
+  const photo = { width: 400, height: 300 };
+  const crop = { x: 100, y: 100, width: 120, height: 120 };
+  const square = (x: number, y: number, side: number) => ({
+    x,
+    y,
+    width: side,
+    height: side,
+  });
+
+  test('is moved, as far as the photo goes, by whole pixels', () => {
+    expect(moved(crop, 10.4, -20.6, photo)).toEqual(square(110, 79, 120));
+    expect(moved(crop, -500, 500, photo)).toEqual(square(0, 180, 120));
+  });
+
+  test.each([
+    ['se', 30, 10, square(100, 100, 140)],
+    ['nw', -30, -10, square(80, 80, 140)],
+    ['ne', 20, -20, square(100, 80, 140)],
+    ['sw', -20, 20, square(80, 100, 140)],
+    ['se', 1000, 1000, square(100, 100, 200)],
+    ['nw', -1000, -1000, square(0, 0, 220)],
+    ['se', -1000, -1000, square(100, 100, 32)],
+    ['nw', 1000, 1000, square(188, 188, 32)],
+  ] as const)('dragged at %s by %d, %d', (corner, dx, dy, expected) => {
+    expect(resized(crop, corner, dx, dy, photo)).toEqual(expected);
+  });
+
+  test('is made larger and smaller about its middle', () => {
+    expect(scaled(crop, 0.5, photo)).toEqual(square(130, 130, 60));
+    expect(scaled(crop, 1.5, photo)).toEqual(square(70, 70, 180));
+    expect(scaled(crop, 10, photo)).toEqual(square(10, 0, 300));
+    expect(scaled(crop, 0.01, photo)).toEqual(square(144, 144, 32));
+  });
+
+  test('is all of a photo that is smaller still', () => {
+    const tiny = { width: 10, height: 20 };
+    expect(scaled(square(0, 5, 10), 0.5, tiny)).toEqual(square(0, 5, 10));
+    expect(resized(square(0, 5, 10), 'se', -5, -5, tiny)).toEqual(
+      square(0, 5, 10),
+    );
+  });
 });

@@ -82,6 +82,7 @@ function writeDownloadFolder(home) {
 }
 
 const keyCodes = {
+  ArrowDown: Key.ARROW_DOWN,
   ArrowLeft: Key.ARROW_LEFT,
   ArrowRight: Key.ARROW_RIGHT,
   Enter: Key.ENTER,
@@ -147,7 +148,7 @@ export const launch = ({ dark }) =>
       addFiles: (selector, paths) =>
         session.findElement(By.css(selector)).sendKeys(paths.join('\n')),
       async press(key) {
-        const codes = key.split('+').map((name) => keyCodes[name]);
+        const codes = key.split('+').map((name) => keyCodes[name] ?? name);
         const actions = session.actions();
         for (const code of codes) actions.keyDown(code);
         for (const code of codes.reverse()) actions.keyUp(code);

@@ -40,7 +40,8 @@ export function About() {
           <p>
             The maps are added up by importance, and what speaks for the breed
             is kept. That is the heatmap: warm where the evidence was. The
-            method is called Grad-CAM.
+            method is called Grad-CAM. <i>Look closer</i> shows the network what
+            is warm alone; small dogs are known much better that way.
           </p>
         </li>
       </ol>

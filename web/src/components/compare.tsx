@@ -25,7 +25,13 @@ export function Comparison(props: {
   return (
     <div class="comparison">
       <div>
-        <Stage result={result} map={map} label={label} bare={bare} />
+        <Stage
+          photo={photo}
+          result={result}
+          map={map}
+          label={label}
+          bare={bare}
+        />
         <p class="made">
           <strong>{breed(label)}</strong>
           <span>by {title}</span>
@@ -33,6 +39,7 @@ export function Comparison(props: {
       </div>
       <div>
         <Stage
+          photo={photo}
           result={result}
           map={rival.map}
           label={labelOf(result, rival.target)}

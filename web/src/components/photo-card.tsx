@@ -2,12 +2,13 @@ import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { network, painter } from '../backend';
-import { breedInText, sentence, verdict, where } from '../describe';
+import { breedInText, isSure, sentence, verdict, where } from '../describe';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { removePhoto, saveNumbers, savePicture } from '../photos';
 import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
+import { CloserButton } from './closer';
 import { CompareButton, Comparison } from './compare';
 import { HowMade } from './how-made';
 import { Icon } from './icon';
@@ -68,16 +69,23 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const map = photo.maps.value.get(target);
   const { value } = network;
   const unsureBelow = value.state === 'ready' ? value.model.unsure_below : 0;
+  const { predictions, others } = result;
   return (
     <div class="answer" data-compared={photo.rival.value !== undefined}>
       {photo.rival.value ? (
         <Comparison photo={photo} result={result} map={map} bare={bare} />
       ) : (
-        <Stage result={result} map={map} label={label} bare={bare} />
+        <Stage
+          photo={photo}
+          result={result}
+          map={map}
+          label={label}
+          bare={bare}
+        />
       )}
       <div class="words">
-        <p class="verdict">
-          {verdict(result.predictions, result.others, unsureBelow)}
+        <p class="verdict" aria-live="polite">
+          {verdict(predictions, others, unsureBelow)}
         </p>
         <Where photo={photo} map={map} label={label} />
         {!map && (
@@ -87,11 +95,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             again={() => void retarget(photo, target)}
           />
         )}
-        <BreedTable
-          photo={photo}
-          predictions={result.predictions}
-          others={result.others}
-        />
+        <BreedTable photo={photo} predictions={predictions} others={others} />
         <div class="actions">
           <button
             class="button"
@@ -104,6 +108,11 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             <Icon name="eye" />
             Heat
           </button>
+          <CloserButton
+            photo={photo}
+            map={map}
+            isWise={!isSure(predictions, others, unsureBelow)}
+          />
           <CompareButton photo={photo} result={result} />
           <button
             class="button"

@@ -1,28 +1,34 @@
 import { useSignal, type Signal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { heatmapLabel } from '../describe';
-import type { PhotoResult } from '../photo';
+import type { Photo, PhotoResult } from '../photo';
 import { opacity } from '../settings';
+import { CropFrame } from './closer';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';
+import { placeOf, share } from './place';
 
 /** Pixels of the heatmap's longer side: it is smooth, the browser may enlarge it. */
 const HEAT_SIDE = 256;
 
 /** The photo, the square that the network saw, and the heat over it. */
 export function Stage(props: {
+  photo: Photo;
   result: PhotoResult;
   map: Heatmap | undefined;
   label: string;
   /** Shows the photo without the heat. */
   bare: Signal<boolean>;
 }) {
-  const { result, map, label, bare } = props;
+  const { photo, result, map, label, bare } = props;
+  const seen = useRef<HTMLDivElement>(null);
   const held = useSignal(false);
   const pointed = useSignal<Cell | undefined>(undefined);
   const { width, height, crop, preview } = result;
   const url = useObjectUrl(preview);
   const whole = crop.width >= width && crop.height >= height;
+  const isChosen = photo.crop.value !== undefined;
   const scale = HEAT_SIDE / Math.max(crop.width, crop.height);
   const hold = (down: boolean) => () => {
     held.value = down;
@@ -37,7 +43,17 @@ export function Stage(props: {
       onPointerCancel={hold(false)}
       onPointerLeave={hold(false)}
     >
-      <div class="picture">
+      <div
+        class="picture"
+        onPointerMove={(event) => {
+          const isHeld = event.buttons > 0;
+          pointed.value =
+            isHeld || !map ? undefined : cellUnder(event, seen.current!, map);
+        }}
+        onPointerLeave={() => {
+          pointed.value = undefined;
+        }}
+      >
         <img class="unseen" src={url} alt="" draggable={false} />
         <img
           src={url}
@@ -46,18 +62,13 @@ export function Stage(props: {
           style={{ clipPath: insetTo(crop, width, height) }}
         />
         <div
+          ref={seen}
           class="seen"
-          data-whole={whole}
-          style={cropStyle(crop, width, height)}
+          data-outlined={!whole && !isChosen}
+          style={placeOf(crop, width, height)}
         >
           <div
             style={{ opacity: bare.value || held.value ? 0 : opacity.value }}
-            onPointerMove={(event) => {
-              pointed.value = map && cellUnder(event, map);
-            }}
-            onPointerLeave={() => {
-              pointed.value = undefined;
-            }}
           >
             {map && (
               <HeatCanvas
@@ -80,18 +91,28 @@ export function Stage(props: {
               {pointed.value.heat.toFixed(2)}
             </output>
           )}
-          <p>
-            {whole
-              ? 'the network saw the whole photo'
-              : 'the network saw this square'}
-          </p>
+          {!isChosen && (
+            <p class="caption">
+              {whole
+                ? 'the network saw the whole photo'
+                : 'the network saw this square'}
+            </p>
+          )}
         </div>
+        {isChosen && (
+          <>
+            <CropFrame photo={photo} result={result} />
+            <p class="caption">
+              drag the square that the network sees, or its corners
+            </p>
+          </>
+        )}
       </div>
     </figure>
   );
 }
 
-/** A cell of the heatmap: where in the square, from 0 to 1, and its number. */
+/** A cell of the heatmap: where in what the network saw, from 0 to 1, and its number. */
 interface Cell {
   x: number;
   y: number;
@@ -99,28 +120,16 @@ interface Cell {
 }
 
 function cellUnder(
-  { clientX, clientY, currentTarget }: PointerEvent,
+  { clientX, clientY }: PointerEvent,
+  seen: Element,
   { rows, cols, values }: Heatmap,
-): Cell {
-  const box = (currentTarget as Element).getBoundingClientRect();
-  const x = clamped((clientX - box.left) / box.width);
-  const y = clamped((clientY - box.top) / box.height);
-  const row = Math.min(rows - 1, Math.floor(y * rows));
-  const col = Math.min(cols - 1, Math.floor(x * cols));
-  return { x, y, heat: values[row * cols + col]! };
-}
-
-const clamped = (value: number) => Math.min(1, Math.max(0, value));
-
-const share = (part: number, whole: number) => `${(100 * part) / whole}%`;
-
-function cropStyle({ x, y, ...size }: Rect, width: number, height: number) {
-  return {
-    left: share(x, width),
-    top: share(y, height),
-    width: share(size.width, width),
-    height: share(size.height, height),
-  };
+): Cell | undefined {
+  const box = seen.getBoundingClientRect();
+  const x = (clientX - box.left) / box.width;
+  const y = (clientY - box.top) / box.height;
+  const heat = values[Math.floor(y * rows) * cols + Math.floor(x * cols)];
+  const isInside = x >= 0 && x < 1 && y >= 0 && y < 1;
+  return isInside ? { x, y, heat: heat! } : undefined;
 }
 
 /** Cuts everything but the crop away. */

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { explain } from '../support/cli.mjs';
+import { photo } from '../support/files.mjs';
+import {
+  assertSameAnswer,
+  chooseBreed,
+  openPage,
+  resultLines,
+  showPhotos,
+  waitFor,
+} from '../support/page.mjs';
+
+const NAME = 'landscape.jpg';
+
+/** The network is shown a part of a photo. */
+export function closer(lab) {
+  describe('looking closer', () => {
+    const path = photo(NAME);
+    before(() => showPhotos(lab.browser, [path, photo('square.jpg')]));
+    after(() => openPage(lab.browser));
+
+    const evaluate = (fn, ...args) => lab.browser.evaluate(fn, ...args);
+    const lineNow = async () => (await resultLines(lab.browser)).get(NAME);
+    const click = (words) =>
+      evaluate(
+        (name, words) => {
+          const article = document.querySelector(`[data-photo="${name}"]`);
+          const buttons = [...article.querySelectorAll('.actions button')];
+          buttons.find((b) => b.textContent.includes(words)).click();
+        },
+        NAME,
+        words,
+      );
+    /** Waits until the network has seen what the frame is around. */
+    const seen = (what) =>
+      waitFor(lab.browser, what, () => {
+        const place = (selector) =>
+          document.querySelector(selector)?.getAttribute('style');
+        return (
+          place('.crop-frame') !== undefined &&
+          place('.crop-frame') === place('article:has(.crop-frame) .seen')
+        );
+      });
+    const asOnTheCommandLine = async (what, ...options) => {
+      const line = await lineNow();
+      const { x, y, width, height } = line.crop;
+      const crop = [x, y, width, height].join();
+      const [expected] = await explain([path], '--crop', crop, ...options);
+      assertSameAnswer(line, expected, what);
+      return line;
+    };
+
+    test('at what is warm, as gradcam explain --closer', async () => {
+      await click('Look closer');
+      await seen('a closer look');
+      const [expected] = await explain([path], '--closer');
+      assertSameAnswer(await lineNow(), expected, 'closer');
+    });
+
+    test('keys move the square and change its size', async () => {
+      const before = await lineNow();
+      await evaluate(() => document.querySelector('.crop-frame').focus());
+      for (const key of ['ArrowRight', 'ArrowDown', '-']) {
+        await lab.browser.press(key);
+      }
+      await seen('the square in its new place');
+      const after = await asOnTheCommandLine('after keys');
+      assert.ok(after.crop.width < before.crop.width, 'it is smaller');
+      assert.equal(after.crop.width, after.crop.height, 'it is a square');
+      assert.ok(after.crop.x > before.crop.x, 'it is further to the right');
+      assert.match(
+        await evaluate(() => document.activeElement.className),
+        /crop-frame/,
+        'the focus stays',
+      );
+    });
+
+    test('it is dragged, and so are its corners, and the answer follows', async () => {
+      const before = await lineNow();
+      // As fast as a mouse reports it: not every place is looked at, but the last one is.
+      const drag = (selector, dx, dy) =>
+        evaluate(
+          async (selector, dx, dy) => {
+            const frame = document.querySelector('.crop-frame');
+            const target = document.querySelector(selector);
+            // A pointer that does not exist cannot be captured.
+            frame.setPointerCapture = () => {};
+            const { left, top, width, height } = target.getBoundingClientRect();
+            const [x, y] = [left + width / 2, top + height / 2];
+            const point = (type, part) =>
+              target.dispatchEvent(
+                new PointerEvent(type, {
+                  bubbles: true,
+                  button: 0,
+                  clientX: x + dx * part,
+                  clientY: y + dy * part,
+                }),
+              );
+            point('pointerdown', 0);
+            for (let step = 1; step <= 20; ++step) {
+              point('pointermove', step / 20);
+              await new Promise((resolve) => setTimeout(resolve, 4));
+            }
+            point('pointerup', 1);
+            point('pointermove', 0); // without a button, for nothing
+          },
+          selector,
+          dx,
+          dy,
+        );
+      await drag('.crop-frame', -40, -10);
+      await seen('the square where it was dragged to');
+      const moved = await asOnTheCommandLine('after dragging');
+      assert.ok(moved.crop.x < before.crop.x, 'it is further to the left');
+      assert.equal(moved.crop.width, before.crop.width);
+      await drag('.crop-frame [data-corner=se]', 30, 30);
+      await seen('the square in its new size');
+      const larger = await asOnTheCommandLine('after dragging a corner');
+      assert.ok(larger.crop.width > moved.crop.width, 'it is larger');
+      assert.equal(larger.crop.x, moved.crop.x, 'the other corner stays');
+    });
+
+    test('other maps are of the part, too, when another photo came between', async () => {
+      const { crop } = await lineNow();
+      await evaluate(async (how) => window.gradcam.setMethod(how), {
+        method: 'layercam',
+      });
+      const { top } = await lineNow();
+      await chooseBreed(lab.browser, path, top[2].label);
+      const line = await asOnTheCommandLine(
+        'LayerCAM of another breed',
+        ...['--method', 'layercam', '--class', top[2].label],
+      );
+      assert.deepEqual(line.crop, crop);
+      const [other] = await explain(
+        [photo('square.jpg')],
+        '--method',
+        'layercam',
+      );
+      const lines = await resultLines(lab.browser);
+      assertSameAnswer(lines.get('square.jpg'), other, 'the other photo');
+      await evaluate(async (how) => window.gradcam.setMethod(how), {
+        method: 'gradcam',
+      });
+    });
+
+    test('the breed that was chosen stays chosen', async () => {
+      const { class: chosen, crop } = await lineNow();
+      const part = { x: 0, y: 0, width: crop.width, height: crop.height };
+      const line = await evaluate(
+        (name, part) => window.gradcam.look(name, part),
+        NAME,
+        part,
+      );
+      assert.equal(line.class, chosen);
+      await asOnTheCommandLine('by the API', '--class', chosen);
+      await assert.rejects(
+        evaluate(
+          (name) =>
+            window.gradcam
+              .look('none.jpg')
+              .catch((error) => Promise.reject(String(error))),
+          NAME,
+        ),
+        /no finished photo named/,
+      );
+    });
+
+    test('Escape shows everything again', async () => {
+      const [whole] = await explain([path]);
+      await evaluate(() => document.querySelector('.crop-frame').focus());
+      await lab.browser.press('Escape');
+      await waitFor(
+        lab.browser,
+        'the whole photo',
+        (name, crop) => {
+          const lines = window.gradcam.results();
+          const line = lines.find((line) => line.photo === name);
+          return (
+            !document.querySelector('.crop-frame') &&
+            JSON.stringify(line?.crop) === crop
+          );
+        },
+        NAME,
+        JSON.stringify(whole.crop),
+      );
+      await chooseBreed(lab.browser, path, whole.class);
+      assertSameAnswer(await lineNow(), whole, 'everything again');
+    });
+  });
+}

@@ -1,0 +1,104 @@
+import { useRef } from 'preact/hooks';
+import type { Heatmap, Rect } from '../../../wasm/engine';
+import { aim, lookCloser } from '../closer';
+import { CORNERS, moved, resized, scaled, type Corner } from '../crop';
+import type { Photo, PhotoResult } from '../photo';
+import { Icon } from './icon';
+import { placeOf } from './place';
+
+/**
+ * Shows the network only what it looked at, or everything again.
+ * @param props.isWise whether it would help
+ */
+export function CloserButton(props: {
+  photo: Photo;
+  map: Heatmap | undefined;
+  isWise: boolean;
+}) {
+  const { photo, map, isWise } = props;
+  const isChosen = photo.crop.value !== undefined;
+  return (
+    <button
+      class={isWise && !isChosen ? 'button primary' : 'button'}
+      type="button"
+      title={
+        isChosen
+          ? 'Show the network all that it usually sees'
+          : 'Show the network only the part of the photo that it looked at'
+      }
+      disabled={!isChosen && !map}
+      onClick={() =>
+        void (isChosen ? aim(photo, undefined) : lookCloser(photo))
+      }
+    >
+      <Icon name={isChosen ? 'wider' : 'closer'} />
+      {isChosen ? 'See it all' : 'Look closer'}
+    </button>
+  );
+}
+
+/** Of its side, what a key moves the frame by; and what it makes it longer or shorter by. */
+const STEP = 0.1;
+
+/** The square that someone has chosen to show the network: to be moved, and made larger or smaller. */
+export function CropFrame(props: { photo: Photo; result: PhotoResult }) {
+  const { photo, result } = props;
+  const crop = photo.crop.value!;
+  /** Where the pointer that drags it leads. */
+  const drag = useRef<((to: PointerEvent) => Rect) | undefined>(undefined);
+  const onPointerDown = (event: PointerEvent) => {
+    if (event.button !== 0) return;
+    event.stopPropagation(); // to hold the photo is something else
+    const frame = event.currentTarget as HTMLElement;
+    frame.setPointerCapture(event.pointerId);
+    const { clientX, clientY } = event;
+    const scale = result.width / frame.parentElement!.clientWidth;
+    const { corner } = (event.target as HTMLElement).dataset;
+    drag.current = (to) => {
+      const dx = (to.clientX - clientX) * scale;
+      const dy = (to.clientY - clientY) * scale;
+      return corner
+        ? resized(crop, corner as Corner, dx, dy, result)
+        : moved(crop, dx, dy, result);
+    };
+  };
+  const onPointerMove = (event: PointerEvent) => {
+    if (drag.current) void aim(photo, drag.current(event));
+  };
+  const letGo = () => {
+    drag.current = undefined;
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = STEP * crop.width;
+    const next = {
+      ArrowLeft: () => moved(crop, -step, 0, result),
+      ArrowRight: () => moved(crop, step, 0, result),
+      ArrowUp: () => moved(crop, 0, -step, result),
+      ArrowDown: () => moved(crop, 0, step, result),
+      '+': () => scaled(crop, 1 + STEP, result),
+      '-': () => scaled(crop, 1 - STEP, result),
+      Escape: () => undefined,
+    }[event.key];
+    if (!next || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    void aim(photo, next());
+  };
+  return (
+    <div
+      class="crop-frame"
+      role="application"
+      tabIndex={0}
+      aria-label={`The part of ${photo.name} that the network sees: arrow keys move it, plus and minus change its size, Escape shows everything`}
+      style={placeOf(crop, result.width, result.height)}
+      onPointerDown={onPointerDown}
+      onPointerMove={onPointerMove}
+      onPointerUp={letGo}
+      onPointerCancel={letGo}
+      onKeyDown={onKeyDown}
+    >
+      {CORNERS.map((corner) => (
+        <span key={corner} data-corner={corner} />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * Moving the square of a photo that the network is shown, and changing its size. All pure; what
+ * they give is in whole pixels, and in the photo.
+ */
+
+import type { Rect } from '../../wasm/engine';
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export const CORNERS = ['nw', 'ne', 'sw', 'se'] as const;
+export type Corner = (typeof CORNERS)[number];
+
+/** A square of fewer pixels shows nothing. */
+const SMALLEST = 32;
+
+export function moved(crop: Rect, dx: number, dy: number, photo: Size): Rect {
+  return {
+    ...crop,
+    x: between(0, crop.x + dx, photo.width - crop.width),
+    y: between(0, crop.y + dy, photo.height - crop.height),
+  };
+}
+
+/** With one corner dragged, while the opposite one stays where it is. */
+export function resized(
+  crop: Rect,
+  corner: Corner,
+  dx: number,
+  dy: number,
+  photo: Size,
+): Rect {
+  const isRight = corner.endsWith('e');
+  const isLower = corner.startsWith('s');
+  const x = isRight ? crop.x : crop.x + crop.width;
+  const y = isLower ? crop.y : crop.y + crop.height;
+  const grown = ((isRight ? dx : -dx) + (isLower ? dy : -dy)) / 2;
+  const side = sideOf(
+    crop.width + grown,
+    Math.min(isRight ? photo.width - x : x, isLower ? photo.height - y : y),
+  );
+  return {
+    x: isRight ? x : x - side,
+    y: isLower ? y : y - side,
+    width: side,
+    height: side,
+  };
+}
+
+/** With sides so many times as long, about the same middle. */
+export function scaled(crop: Rect, factor: number, photo: Size): Rect {
+  const side = sideOf(crop.width * factor, Math.min(photo.width, photo.height));
+  const square = { x: crop.x, y: crop.y, width: side, height: side };
+  return moved(
+    square,
+    (crop.width - side) / 2,
+    (crop.height - side) / 2,
+    photo,
+  );
+}
+
+function sideOf(wanted: number, most: number): number {
+  return between(Math.min(SMALLEST, most), wanted, most);
+}
+
+function between(least: number, value: number, most: number): number {
+  return Math.min(most, Math.max(least, Math.round(value)));
+}
