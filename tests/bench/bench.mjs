@@ -47,7 +47,17 @@ const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
 
 /** What is known of a contender, round after round. */
 function newRecord({ id, title, place, exact }) {
-  return { id, title, place, exact, load: [], first: [], times: {}, answers: {}, memory: [] };
+  return {
+    id,
+    title,
+    place,
+    exact,
+    load: [],
+    first: [],
+    times: {},
+    answers: {},
+    memory: [],
+  };
 }
 
 async function askOnce(record, handle, task, counts) {
@@ -66,7 +76,8 @@ async function visit(contender, record) {
     for (const task of contender.tasks) {
       for (let run = -WARM_UPS; run < runs; ++run) {
         const milliseconds = await askOnce(record, handle, task, run >= 0);
-        if (run === -WARM_UPS && task === contender.tasks[0]) record.first.push(milliseconds);
+        if (run === -WARM_UPS && task === contender.tasks[0])
+          record.first.push(milliseconds);
       }
     }
     record.load.push(handle.milliseconds);
@@ -91,9 +102,12 @@ async function race(all) {
       try {
         await visit(contender, records[index]);
         const times = Object.entries(records[index].times).map(
-          ([task, values]) => `${task} ${Math.round(spread(values.slice(-runs)).median)} ms`,
+          ([task, values]) =>
+            `${task} ${Math.round(spread(values.slice(-runs)).median)} ms`,
         );
-        say(`  ${id}: ${times.join(', ')}; loaded in ${seconds(records[index].load.at(-1))}`);
+        say(
+          `  ${id}: ${times.join(', ')}; loaded in ${seconds(records[index].load.at(-1))}`,
+        );
       } catch (error) {
         const reason = String(error.message).split('\n')[0];
         skipped.set(id, { id, title, place, reason });
@@ -114,12 +128,16 @@ function check(answers, truth) {
   const maps = [];
   for (const answer of Object.values(answers)) {
     if (answer.logits) logits.push(relativeError(answer.logits, truth.logits));
-    if (answer.map) maps.push(relativeError(normalised(answer.map), truth.maps[top]));
+    if (answer.map)
+      maps.push(relativeError(normalised(answer.map), truth.maps[top]));
     for (const [index, map] of (answer.maps ?? []).entries()) {
       maps.push(relativeError(map, truth.maps[index]));
     }
   }
-  return { logits: Math.max(...logits), map: maps.length ? Math.max(...maps) : undefined };
+  return {
+    logits: Math.max(...logits),
+    map: maps.length ? Math.max(...maps) : undefined,
+  };
 }
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
@@ -128,18 +146,29 @@ const isModel = (path) => /\.(safetensors|onnx)$/.test(path);
 function describe(record, truth) {
   const { answers, times, memory, load, first, downloads, ...rest } = record;
   const files = Object.entries(downloads);
-  const largest = (key) => Math.max(...memory.map((found) => found[key] ?? 0)) || undefined;
+  const largest = (key) =>
+    Math.max(...memory.map((found) => found[key] ?? 0)) || undefined;
   return {
     ...rest,
     load_ms: spread(load),
     first_ms: spread(first),
-    times_ms: Object.fromEntries(Object.entries(times).map(([task, ms]) => [task, spread(ms)])),
+    times_ms: Object.fromEntries(
+      Object.entries(times).map(([task, ms]) => [task, spread(ms)]),
+    ),
     samples_ms: times,
     error: check(answers, truth),
-    memory_bytes: { peak: largest('peak'), now: largest('now'), all: largest('all') },
+    memory_bytes: {
+      peak: largest('peak'),
+      now: largest('now'),
+      all: largest('all'),
+    },
     download_bytes: {
-      code: sum(files.filter(([path]) => !isModel(path)).map(([, bytes]) => bytes)),
-      model: sum(files.filter(([path]) => isModel(path)).map(([, bytes]) => bytes)),
+      code: sum(
+        files.filter(([path]) => !isModel(path)).map(([, bytes]) => bytes),
+      ),
+      model: sum(
+        files.filter(([path]) => isModel(path)).map(([, bytes]) => bytes),
+      ),
     },
   };
 }
@@ -151,7 +180,12 @@ async function extra(id, title, measure) {
   try {
     return await measure();
   } catch (error) {
-    skipped.push({ id, title, place: 'here', reason: String(error.message).split('\n')[0] });
+    skipped.push({
+      id,
+      title,
+      place: 'here',
+      reason: String(error.message).split('\n')[0],
+    });
     return undefined;
   }
 }
@@ -181,16 +215,24 @@ const given = {
   cores: Math.min(cores, 8),
   runs: WARM_UPS + runs,
 };
-const { records, skipped } = await race(contenders(given).filter(({ id }) => wants(id)));
+const { records, skipped } = await race(
+  contenders(given).filter(({ id }) => wants(id)),
+);
 const rows = records.map((record) => describe(record, truth));
-const series = await extra('series', 'The page with more workers and more photos', () =>
-  ownSeries({ ...given, say }),
+const series = await extra(
+  'series',
+  'The page with more workers and more photos',
+  () => ownSeries({ ...given, say }),
 );
-const methods = await extra('methods', 'Every method over the forward pass', () =>
-  methodTimes({ ...given, say }),
+const methods = await extra(
+  'methods',
+  'Every method over the forward pass',
+  () => methodTimes({ ...given, say }),
 );
-const layers = await extra('layers', 'Every convolution with every algorithm', () =>
-  layerTimes(project, runs),
+const layers = await extra(
+  'layers',
+  'Every convolution with every algorithm',
+  () => layerTimes(project, runs),
 );
 
 const report = {
@@ -207,9 +249,14 @@ const report = {
   methods,
   layers,
 };
-writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+writeFileSync(
+  join(folder, 'report.json'),
+  `${JSON.stringify(report, null, 2)}\n`,
+);
 writeFileSync(join(folder, 'report.html'), reportPage(report));
-say(`\n${table(report)}\n\n${join(folder, 'report.html')} has it with plots, report.json every figure`);
+say(
+  `\n${table(report)}\n\n${join(folder, 'report.html')} has it with plots, report.json every figure`,
+);
 
 const wrong = rows.filter(isWrong);
 for (const { title, place } of wrong) {

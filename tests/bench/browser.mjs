@@ -10,7 +10,12 @@ import { serve } from './server.mjs';
  * @param {{ script: string, name: string, folders: string[], isolated?: boolean }} contender
  *   `name` is the worker's; `isolated` has the page served so that it may share memory
  */
-export async function startInChromium({ script, name, folders, isolated = false }) {
+export async function startInChromium({
+  script,
+  name,
+  folders,
+  isolated = false,
+}) {
   const server = await serve(folders, isolated);
   const { page, version, memory, close } = await launchChromium();
   const end = async () => {
@@ -18,7 +23,9 @@ export async function startInChromium({ script, name, folders, isolated = false 
     server.close();
   };
   try {
-    await page.goto(`${server.url}page.html?${new URLSearchParams({ script, name })}`);
+    await page.goto(
+      `${server.url}page.html?${new URLSearchParams({ script, name })}`,
+    );
     const ask = (task) => page.evaluate((given) => window.ask(given), task);
     return {
       ...(await ask('load')),
@@ -63,7 +70,13 @@ export async function startFromFile({ file, files }) {
  * @param {{ file: string, model?: string, photo: string, workers: number, lowMemory?: boolean }}
  *   contender without a model, it keeps its own
  */
-export async function startPage({ file, model, photo, workers, lowMemory = false }) {
+export async function startPage({
+  file,
+  model,
+  photo,
+  workers,
+  lowMemory = false,
+}) {
   const { page, version, memory, close } = await launchChromium();
   try {
     if (lowMemory) await page.addInitScript(pretendToBeSmall);
@@ -123,4 +136,7 @@ async function lookAt(page) {
   return answerOf(line);
 }
 
-const sizes = (files) => Object.fromEntries(files.map((file) => [basename(file), statSync(file).size]));
+const sizes = (files) =>
+  Object.fromEntries(
+    files.map((file) => [basename(file), statSync(file).size]),
+  );

@@ -17,10 +17,19 @@ const runtimes = {
   'ort/ort-wasm-simd-threaded.wasm': `${ort}.wasm`,
 };
 for (const file of ['tfjs-backend-wasm-simd.wasm', 'tfjs-backend-wasm.wasm']) {
-  runtimes[`tfjs/${file}`] = join(packages, '@tensorflow/tfjs-backend-wasm/dist', file);
+  runtimes[`tfjs/${file}`] = join(
+    packages,
+    '@tensorflow/tfjs-backend-wasm/dist',
+    file,
+  );
 }
 
-const options = { bundle: true, minify: true, target: 'es2022', logLevel: 'error' };
+const options = {
+  bundle: true,
+  minify: true,
+  target: 'es2022',
+  logLevel: 'error',
+};
 const script = (name) => join(here, 'contenders', `${name}.ts`);
 
 /** Makes the folder from which the pages of the browser's contenders are served. */

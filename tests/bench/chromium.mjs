@@ -38,9 +38,13 @@ export async function launchChromium() {
   // Chromium refuses to run sandboxed as root, which is what containers run as.
   const sandbox = process.getuid() === 0 ? ['--no-sandbox'] : [];
   const profile = mkdtempSync(join(tmpdir(), 'gradcam-bench-'));
-  const started = spawn(path, [...flags, ...sandbox, `--user-data-dir=${profile}`], {
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
-  });
+  const started = spawn(
+    path,
+    [...flags, ...sandbox, `--user-data-dir=${profile}`],
+    {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    },
+  );
   const tools = new DevTools(started);
   const ended = once(started, 'exit');
   const close = async () => {

@@ -50,7 +50,12 @@ export function contenders({ folder, page, program, cores, runs }) {
     exact: true,
     start: () => {
       const script = join(here, 'contenders/pytorch.py');
-      return startProcess('/usr/bin/python3', [script, folder, String(threads), how]);
+      return startProcess('/usr/bin/python3', [
+        script,
+        folder,
+        String(threads),
+        how,
+      ]);
     },
   });
   const native = (id, workers) => ({
@@ -63,8 +68,21 @@ export function contenders({ folder, page, program, cores, runs }) {
       const photos = new Array(runs).fill(photo);
       const model = ['--model', join(folder, 'vgg16.safetensors')];
       // One photo at a time, as the others.
-      const how = ['--json', '--top', '15', '--workers', String(workers), '--threads', '1'];
-      return startCommandLine(program, ['explain', ...photos, ...model, ...how]);
+      const how = [
+        '--json',
+        '--top',
+        '15',
+        '--workers',
+        String(workers),
+        '--threads',
+        '1',
+      ];
+      return startCommandLine(program, [
+        'explain',
+        ...photos,
+        ...model,
+        ...how,
+      ]);
     },
   });
   return [
@@ -80,10 +98,21 @@ export function contenders({ folder, page, program, cores, runs }) {
     ownPage('page_all', 'vgg16.safetensors', cores, all, true),
     ownPage('page_int8', 'vgg16.int8.safetensors', cores, all, false),
     ownPage('page_int4', 'vgg16.int4.safetensors', cores, all, false),
-    ownPage('page_low_int4', 'vgg16.int4.safetensors', 1, '1 worker, low memory', false),
+    ownPage(
+      'page_low_int4',
+      'vgg16.int4.safetensors',
+      1,
+      '1 worker, low memory',
+      false,
+    ),
     ortweb('ortweb', 'vgg16_gradcam', 1, 'http, 1 thread'),
     ortweb('ortweb_forward', 'vgg16', 1, 'http, 1 thread'),
-    ortweb('ortweb_threads', 'vgg16_gradcam', cores, `http with COOP/COEP, ${cores} threads`),
+    ortweb(
+      'ortweb_threads',
+      'vgg16_gradcam',
+      cores,
+      `http with COOP/COEP, ${cores} threads`,
+    ),
     {
       id: 'ortweb_file',
       title: 'onnxruntime-web, embedded by hand',
@@ -93,11 +122,19 @@ export function contenders({ folder, page, program, cores, runs }) {
       start: () =>
         startFromFile({
           file: join(folder, 'www/onnxruntime-web-file.html'),
-          files: [join(folder, 'vgg16_gradcam.onnx'), join(folder, 'input.f32')],
+          files: [
+            join(folder, 'vgg16_gradcam.onnx'),
+            join(folder, 'input.f32'),
+          ],
         }),
     },
     ortweb('ortweb_int8', 'vgg16_int8', 1, 'http, 1 thread'),
-    ortweb('ortweb_int8_threads', 'vgg16_int8', cores, `http with COOP/COEP, ${cores} threads`),
+    ortweb(
+      'ortweb_int8_threads',
+      'vgg16_int8',
+      cores,
+      `http with COOP/COEP, ${cores} threads`,
+    ),
     {
       id: 'tfjs',
       title: 'TensorFlow.js',
@@ -119,7 +156,11 @@ export function contenders({ folder, page, program, cores, runs }) {
       exact: true,
       start: () => {
         const script = join(here, 'contenders/onnxruntime-node.mjs');
-        return startProcess(process.execPath, [script, folder, String(threads)]);
+        return startProcess(process.execPath, [
+          script,
+          folder,
+          String(threads),
+        ]);
       },
     })),
   ];

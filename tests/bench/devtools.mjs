@@ -17,7 +17,7 @@ export class DevTools {
     input.on('error', () => {}); // the process has ended, see below
     const parts = [];
     output.on('data', (data) => {
-      for (let from = 0; ; ) {
+      for (let from = 0; ;) {
         const end = data.indexOf(0, from);
         parts.push(data.subarray(from, end < 0 ? undefined : end));
         if (end < 0) return;
@@ -33,7 +33,9 @@ export class DevTools {
     const id = ++this.#id;
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve, reject });
-      this.#end.write(`${JSON.stringify({ id, method, params, sessionId: session })}\0`);
+      this.#end.write(
+        `${JSON.stringify({ id, method, params, sessionId: session })}\0`,
+      );
     });
   }
 
@@ -51,7 +53,8 @@ export class DevTools {
 
   #take(message) {
     const { id, method, result, error } = message;
-    if (method === 'Inspector.targetCrashed') this.#fail('the page has crashed');
+    if (method === 'Inspector.targetCrashed')
+      this.#fail('the page has crashed');
     for (const listener of [...this.#listeners]) listener(message);
     const asked = this.#asked.get(id);
     this.#asked.delete(id);
@@ -77,7 +80,9 @@ export class Page {
 
   /** An empty page in a tab of its own. */
   static async open(tools) {
-    const { targetId } = await tools.send('Target.createTarget', { url: 'about:blank' });
+    const { targetId } = await tools.send('Target.createTarget', {
+      url: 'about:blank',
+    });
     const attach = { targetId, flatten: true };
     const { sessionId } = await tools.send('Target.attachToTarget', attach);
     const page = new Page(tools, sessionId);
@@ -97,7 +102,10 @@ export class Page {
   async evaluate(task, argument = null) {
     const expression = `(${task})(${JSON.stringify(argument)})`;
     const how = { expression, awaitPromise: true, returnByValue: true };
-    const { result, exceptionDetails } = await this.#send('Runtime.evaluate', how);
+    const { result, exceptionDetails } = await this.#send(
+      'Runtime.evaluate',
+      how,
+    );
     if (!exceptionDetails) return result.value;
     const { exception, text } = exceptionDetails;
     throw new Error(exception?.description ?? text);
@@ -105,14 +113,19 @@ export class Page {
 
   /** Runs a function in whatever is opened from now on, before all else. */
   async addInitScript(task) {
-    await this.#send('Page.addScriptToEvaluateOnNewDocument', { source: `(${task})()` });
+    await this.#send('Page.addScriptToEvaluateOnNewDocument', {
+      source: `(${task})()`,
+    });
   }
 
   /** Gives files of this machine to the first input for files, as by its dialogue. */
   async choose(files) {
     const expression = 'document.querySelector("input[type=file]")';
     const { result } = await this.#send('Runtime.evaluate', { expression });
-    await this.#send('DOM.setFileInputFiles', { files, objectId: result.objectId });
+    await this.#send('DOM.setFileInputFiles', {
+      files,
+      objectId: result.objectId,
+    });
   }
 
   #send(method, params) {

@@ -19,10 +19,14 @@ export async function layerTimes(project, runs) {
   let peaks;
   for (const [build, folder, flags] of builds) {
     const program = join(project, 'build', folder, 'tests/layers');
-    const command = folder === 'native' ? [program] : [process.execPath, ...flags, program];
+    const command =
+      folder === 'native' ? [program] : [process.execPath, ...flags, program];
     const [file, ...args] = [...command, String(runs)];
     const { stdout } = await promisify(execFile)(file, args);
-    const [first, ...layers] = stdout.trim().split('\n').map((line) => JSON.parse(line));
+    const [first, ...layers] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     peaks ??= first.peak_operations_per_second ?? {};
     const peak = folder === 'native' ? peaks.widest : peaks.vectors_of_4;
     found.push({ build, peak_operations_per_second: peak, layers });

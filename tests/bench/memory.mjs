@@ -15,7 +15,9 @@ export function peakMemory(process) {
 /** @returns {Memory} of the processes that descend from `root` */
 export function browserMemory(root) {
   const parents = new Map();
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+  for (const entry of readdirSync('/proc').filter((name) =>
+    /^\d+$/.test(name),
+  )) {
     const status = readProcess(entry, 'stat');
     // The name, in parentheses, may contain anything.
     const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
@@ -27,7 +29,9 @@ export function browserMemory(root) {
   };
   const found = { peak: 0, now: 0, all: 0 };
   for (const process of [...parents.keys()].filter(descends)) {
-    found.all += bytesIn(process, 'smaps_rollup', 'Pss') || bytesIn(process, 'status', 'VmRSS');
+    found.all +=
+      bytesIn(process, 'smaps_rollup', 'Pss') ||
+      bytesIn(process, 'status', 'VmRSS');
     if (!readProcess(process, 'cmdline').includes('--type=renderer')) continue;
     found.peak = Math.max(found.peak, peakMemory(process));
     found.now += bytesIn(process, 'status', 'VmRSS');
@@ -37,7 +41,9 @@ export function browserMemory(root) {
 
 /** A number of kilobytes in a file of /proc, as bytes. */
 function bytesIn(process, file, key) {
-  const found = new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readProcess(process, file));
+  const found = new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(
+    readProcess(process, file),
+  );
   return 1024 * Number(found?.[1] ?? 0);
 }
 

@@ -33,7 +33,10 @@ const titleOf = ({ method, layer }) =>
 export const columns = [
   ['map', titleOf],
   ['ms', ({ milliseconds: { median } }) => median.toFixed(0)],
-  ['range', ({ milliseconds: { min, max } }) => `(${min.toFixed(0)}-${max.toFixed(0)})`],
+  [
+    'range',
+    ({ milliseconds: { min, max } }) => `(${min.toFixed(0)}-${max.toFixed(0)})`,
+  ],
   ['over forward', ({ over_forward: ratio }) => ratio.toFixed(3)],
   ['aim', ({ aim }) => (aim ? `<= ${aim}` : '')],
 ];
@@ -69,7 +72,9 @@ export async function methodTimes({ folder, page, program, cores, say }) {
 
 /** @returns {Record<string, number>} of the page */
 export function overForward([{ maps }]) {
-  return Object.fromEntries(maps.map((map) => [titleOf(map), map.over_forward]));
+  return Object.fromEntries(
+    maps.map((map) => [titleOf(map), map.over_forward]),
+  );
 }
 
 /** Every map some times, then all again, so that what disturbs the machine disturbs them alike. */
@@ -84,9 +89,14 @@ async function measure(ask, rounds) {
     ...map,
     milliseconds: spread(runs[index].map(({ milliseconds }) => milliseconds)),
     // Each over a forward pass of the same moment.
-    over_forward: spread(runs[index].map((run) => run.milliseconds / run.forward)).median,
+    over_forward: spread(
+      runs[index].map((run) => run.milliseconds / run.forward),
+    ).median,
   }));
-  return { forward: spread(runs.flat().map(({ forward }) => forward)), maps: timed };
+  return {
+    forward: spread(runs.flat().map(({ forward }) => forward)),
+    maps: timed,
+  };
 }
 
 /** Before each run comes the forward pass of a photo with Grad-CAM, as the page is at its fastest. */
@@ -96,7 +106,10 @@ async function askPage(handle, map, runs) {
     await setMethod(handle.page, MAPS[0]);
     const { forward } = await handle.ask();
     if (map.method === 'scorecam') {
-      answers.push({ milliseconds: forward + (await passesOf(handle, map)), forward });
+      answers.push({
+        milliseconds: forward + (await passesOf(handle, map)),
+        forward,
+      });
       continue;
     }
     await setMethod(handle.page, map);
@@ -122,8 +135,19 @@ const passesOf = ({ page }, map) =>
     return passed;
   }, howOf(map));
 
-async function askProgram({ program, photo, model, cores }, { method, layer }, runs) {
-  const how = ['--method', method, '--layer', layer, '--channels', String(CHANNELS)];
+async function askProgram(
+  { program, photo, model, cores },
+  { method, layer },
+  runs,
+) {
+  const how = [
+    '--method',
+    method,
+    '--layer',
+    layer,
+    '--channels',
+    String(CHANNELS),
+  ];
   const photos = new Array(runs).fill(photo);
   const handle = await startCommandLine(program, [
     'explain',

@@ -7,8 +7,13 @@ const escape = (text) =>
 function ticks(largest) {
   const rough = (largest || 1) / 4;
   const magnitude = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].find((factor) => factor * magnitude >= rough) * magnitude;
-  return Array.from({ length: Math.ceil(largest / step) + 1 }, (_, index) => index * step);
+  const step =
+    [1, 2, 2.5, 5, 10].find((factor) => factor * magnitude >= rough) *
+    magnitude;
+  return Array.from(
+    { length: Math.ceil(largest / step) + 1 },
+    (_, index) => index * step,
+  );
 }
 
 const short = (value) => String(Number(value.toPrecision(3)));
@@ -38,8 +43,12 @@ export function bars(rows, unit) {
  */
 export function lines(lines, xTitle, yTitle) {
   const [left, top, width, height] = [70, 24, 560, 240];
-  const xs = ticks(Math.max(...lines.flatMap(({ points }) => points.map(([x]) => x))));
-  const ys = ticks(Math.max(...lines.flatMap(({ points }) => points.map(([, y]) => y))));
+  const xs = ticks(
+    Math.max(...lines.flatMap(({ points }) => points.map(([x]) => x))),
+  );
+  const ys = ticks(
+    Math.max(...lines.flatMap(({ points }) => points.map(([, y]) => y))),
+  );
   const x = (value) => left + (value / xs.at(-1)) * width;
   const y = (value) => top + height - (value / ys.at(-1)) * height;
   const grid = [
@@ -54,7 +63,9 @@ export function lines(lines, xTitle, yTitle) {
   ];
   const drawn = lines.map(({ title, points }, index) => {
     const path = points.map(([px, py]) => `${x(px)},${y(py)}`).join(' ');
-    const dots = points.map(([px, py]) => `<circle cx="${x(px)}" cy="${y(py)}" r="3"/>`).join('');
+    const dots = points
+      .map(([px, py]) => `<circle cx="${x(px)}" cy="${y(py)}" r="3"/>`)
+      .join('');
     return `<g class="line line-${index}"><polyline points="${path}"/>${dots}
 <text x="${left + width + 12}" y="${y(points.at(-1)[1]) + 4}">${escape(title)}</text></g>`;
   });
@@ -68,7 +79,8 @@ ${grid.join('\n')}${drawn.join('\n')}
 export function htmlTable(head, rows) {
   const cell = (tag, text) =>
     `<${tag}${/^[\d(<>]/.test(text) ? ' class="number"' : ''}>${escape(text)}</${tag}>`;
-  const line = (tag) => (cells) => `<tr>${cells.map((text) => cell(tag, String(text))).join('')}</tr>`;
+  const line = (tag) => (cells) =>
+    `<tr>${cells.map((text) => cell(tag, String(text))).join('')}</tr>`;
   return `<div class="wide"><table><thead>${line('th')(head)}</thead>
 <tbody>${rows.map(line('td')).join('\n')}</tbody></table></div>`;
 }

@@ -16,11 +16,15 @@ export async function startProcess(command, args) {
   });
   const failed = new Promise((_, reject) => {
     child.on('error', reject);
-    child.on('close', () => reject(new Error(complaints.trim() || `${command} has ended`)));
+    child.on('close', () =>
+      reject(new Error(complaints.trim() || `${command} has ended`)),
+    );
   });
   // Only whoever waits for an answer cares.
   failed.catch(() => {});
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout })[
+    Symbol.asyncIterator
+  ]();
   const answer = async () => {
     const { value, done } = await Promise.race([lines.next(), failed]);
     return done ? failed : JSON.parse(value);
@@ -48,7 +52,9 @@ export async function startProcess(command, args) {
 export async function startCommandLine(program, args) {
   const started = performance.now();
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout })[
+    Symbol.asyncIterator
+  ]();
   let peak = 0;
   const read = async () => {
     const { value, done } = await lines.next();

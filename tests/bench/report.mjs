@@ -27,16 +27,25 @@ svg text { fill: var(--ink); }
 /** The report as a page, with tables and plots. */
 export function reportPage(report) {
   const { contenders, ratios, series, methods, layers } = report;
-  const heads = columns.map(([title], index) => ['contender', 'where'][index] ?? title);
+  const heads = columns.map(
+    ([title], index) => ['contender', 'where'][index] ?? title,
+  );
   const sections = [
     '<h1>gradcam.cpp beside its peers</h1>',
-    paragraph('One VGG16 of 15 classes with generated weights and one photo, for all.'),
+    paragraph(
+      'One VGG16 of 15 classes with generated weights and one photo, for all.',
+    ),
     '<h2>A photo classified and explained</h2>',
     bars(contenders.flatMap(timeBar), 'ms'),
-    htmlTable(heads, contenders.map((row) => columns.map(([, cell]) => cell(row)))),
+    htmlTable(
+      heads,
+      contenders.map((row) => columns.map(([, cell]) => cell(row))),
+    ),
     ...remarks(report).map(paragraph),
     '<h2>Ratios</h2>',
-    paragraph('Our time over theirs: lower is better, where it does not say otherwise.'),
+    paragraph(
+      'Our time over theirs: lower is better, where it does not say otherwise.',
+    ),
     htmlTable(
       ['ratio', 'measured', 'aim', 'of what'],
       Object.entries(ratios).map(([key, value]) => {
@@ -45,7 +54,10 @@ export function reportPage(report) {
       }),
     ),
     '<h2>Peak memory</h2>',
-    bars(contenders.filter(({ memory_bytes: { peak } }) => peak).map(memoryBar), 'MB'),
+    bars(
+      contenders.filter(({ memory_bytes: { peak } }) => peak).map(memoryBar),
+      'MB',
+    ),
     ...(series ? seriesSections(series) : []),
     ...(methods ?? []).flatMap(methodSection),
     ...(layers ?? []).flatMap(layerSection),
@@ -65,19 +77,31 @@ const isOwn = ({ title }) => title.startsWith('gradcam');
 function timeBar(row) {
   const { gradcam_classes: all, gradcam } = row.times_ms;
   const times = all ?? gradcam;
-  return times ? [{ title: `${row.title}, ${row.place}`, own: isOwn(row), ...times }] : [];
+  return times
+    ? [{ title: `${row.title}, ${row.place}`, own: isOwn(row), ...times }]
+    : [];
 }
 
 function memoryBar(row) {
   const megabytes = row.memory_bytes.peak / MEBIBYTE;
   const title = `${row.title}, ${row.place}`;
-  return { title, own: isOwn(row), median: megabytes, min: megabytes, max: megabytes };
+  return {
+    title,
+    own: isOwn(row),
+    median: megabytes,
+    min: megabytes,
+    max: megabytes,
+  };
 }
 
 function seriesSections({ workers, photos, memory }) {
-  const byWorkers = workers.map(({ workers, milliseconds }) => [workers, milliseconds.median]);
+  const byWorkers = workers.map(({ workers, milliseconds }) => [
+    workers,
+    milliseconds.median,
+  ]);
   const ideal = byWorkers.map(([count]) => [count, byWorkers[0][1] / count]);
-  const bytes = (key) => memory.map((found) => [found.photos, found[key] / MEBIBYTE]);
+  const bytes = (key) =>
+    memory.map((found) => [found.photos, found[key] / MEBIBYTE]);
   return [
     '<h2>Cost against the number of workers</h2>',
     lines(
@@ -90,7 +114,12 @@ function seriesSections({ workers, photos, memory }) {
     ),
     '<h2>Cost against the number of photos</h2>',
     lines(
-      [{ title: 'measured', points: photos.map((at) => [at.photos, at.milliseconds]) }],
+      [
+        {
+          title: 'measured',
+          points: photos.map((at) => [at.photos, at.milliseconds]),
+        },
+      ],
       'photos dropped at once',
       "ms until all are shown, the page's own model",
     ),
@@ -133,7 +162,9 @@ function layerSection({ build, peak_operations_per_second: peak, layers }) {
     return [ms(milliseconds), rate.toFixed(1), share];
   };
   const all = { layer: 'all', operations };
-  all.milliseconds = Object.fromEntries(algorithms.map((name) => [name, total(name)]));
+  all.milliseconds = Object.fromEntries(
+    algorithms.map((name) => [name, total(name)]),
+  );
   return [
     `<h2>Convolutions, ${build}, one thread</h2>`,
     paragraph(
@@ -142,10 +173,15 @@ function layerSection({ build, peak_operations_per_second: peak, layers }) {
         ' operations of a direct convolution: Winograd needs fewer, so it can exceed 100 %.',
     ),
     htmlTable(
-      ['layer', ...algorithms.flatMap((name) => [`${name} ms`, 'GFLOP/s', 'of peak'])],
+      [
+        'layer',
+        ...algorithms.flatMap((name) => [`${name} ms`, 'GFLOP/s', 'of peak']),
+      ],
       [...layers, all].map((layer) => [
         layer.layer,
-        ...algorithms.flatMap((name) => cells(layer.milliseconds[name], layer.operations)),
+        ...algorithms.flatMap((name) =>
+          cells(layer.milliseconds[name], layer.operations),
+        ),
       ]),
     ),
   ];

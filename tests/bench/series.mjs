@@ -11,10 +11,13 @@ const AT_ONCE = 25;
 export async function ownSeries({ folder, page, cores, say }) {
   const photo = join(folder, 'photo.png');
   const model = join(folder, 'vgg16.safetensors');
-  const start = (given) => startPage({ file: page, photo, workers: cores, ...given });
+  const start = (given) =>
+    startPage({ file: page, photo, workers: cores, ...given });
 
   say('  VGG16 with 1, 2, ... workers');
-  const workers = await use(await start({ model }), (handle) => byWorkers(handle, cores));
+  const workers = await use(await start({ model }), (handle) =>
+    byWorkers(handle, cores),
+  );
   say(`  ${PHOTOS.join(', ')} photos with the model that the page brings`);
   const photos = await use(await start({}), byPhotos);
   say(`  its memory over ${MANY} photos in a row`);
@@ -34,7 +37,10 @@ async function use(handle, work) {
 async function byWorkers(handle, cores) {
   const found = [];
   for (let workers = 1; workers <= Math.min(8, 2 * cores); ++workers) {
-    await handle.page.evaluate((count) => window.gradcam.setWorkers(count), workers);
+    await handle.page.evaluate(
+      (count) => window.gradcam.setWorkers(count),
+      workers,
+    );
     const times = [];
     for (let run = -1; run < RUNS; ++run) {
       const { milliseconds } = await handle.ask();

@@ -6,9 +6,11 @@ const MEBIBYTE = 1024 * 1024;
 export const ms = (value) => value.toFixed(value < 10 ? 2 : 0);
 export const megabytes = (bytes) =>
   (bytes / MEBIBYTE).toFixed(bytes < 10 * MEBIBYTE ? 1 : 0);
-const scientific = (value) => (value === undefined ? '' : value.toExponential(0));
+const scientific = (value) =>
+  value === undefined ? '' : value.toExponential(0);
 const size = (bytes) => (bytes ? megabytes(bytes) : '');
-const time = (times) => (times ? `${ms(times.median)} (${ms(times.min)}-${ms(times.max)})` : '');
+const time = (times) =>
+  times ? `${ms(times.median)} (${ms(times.min)}-${ms(times.max)})` : '';
 
 /** Title of a column and what it says of a contender. */
 export const columns = [
@@ -36,13 +38,20 @@ export function remarks({
   skipped,
   empty_page_bytes: empty,
 }) {
-  const versions = contenders.flatMap(({ version, browser }) => [version, browser]);
+  const versions = contenders.flatMap(({ version, browser }) => [
+    version,
+    browser,
+  ]);
   return [
     `Milliseconds: median (min-max) of ${rounds} rounds of ${runs} runs; in a round each contender` +
       ' is started anew, alone, and warmed up. Errors are relative to PyTorch in float64.',
     'Peak: the resident memory of the largest renderer, or of the process.' +
-      (empty ? ` With an empty page a renderer takes ${megabytes(empty)} MB.` : ''),
-    ...skipped.map(({ title, place, reason }) => `Left out: ${title} (${place}): ${reason}`),
+      (empty
+        ? ` With an empty page a renderer takes ${megabytes(empty)} MB.`
+        : ''),
+    ...skipped.map(
+      ({ title, place, reason }) => `Left out: ${title} (${place}): ${reason}`,
+    ),
     `${[...new Set(versions.filter(Boolean))].join(', ')}, node ${machine.node}`,
     `${machine.processor}, ${machine.cores} cores, ${megabytes(machine.memory_bytes)} MB, Linux` +
       ` ${machine.kernel}; load before the run ${machine.load_before.toFixed(1)}; ${date}`,
@@ -51,7 +60,9 @@ export function remarks({
 
 /** The report as text. */
 export function table(report) {
-  const cells = report.contenders.map((row) => columns.map(([, cell]) => cell(row)));
+  const cells = report.contenders.map((row) =>
+    columns.map(([, cell]) => cell(row)),
+  );
   const ratios = Object.entries(report.ratios).map(([key, value]) => {
     const [text, aim] = ratioTexts[key];
     return [key, value.toFixed(3), text, aim && `aim ${aim}`];
@@ -78,7 +89,9 @@ function methodLines({ place, forward, maps }) {
 /** Lines of cells under each other; those after the first `left` to the right, if numbers. */
 function aligned(lines, left) {
   if (lines.length === 0) return [];
-  const widths = lines[0].map((_, index) => Math.max(...lines.map((line) => line[index].length)));
+  const widths = lines[0].map((_, index) =>
+    Math.max(...lines.map((line) => line[index].length)),
+  );
   const isText = (text) => !/^[\d(]/.test(text);
   return lines.map((line) =>
     line

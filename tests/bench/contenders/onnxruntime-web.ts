@@ -13,7 +13,9 @@ serve({
   async load() {
     ort.env.wasm.numThreads = Number(threads);
     if (Number(threads) > 1 && !self.crossOriginIsolated) {
-      throw new Error('this page may not share memory, so there are no threads');
+      throw new Error(
+        'this page may not share memory, so there are no threads',
+      );
     }
     ort.env.wasm.wasmPaths = new URL('ort/', self.location.href).href;
     const model = await fetchBytes(`${graph}.onnx`);
