@@ -146,8 +146,10 @@ export function curvesVerdict({
   deletion,
   random,
 }: Pick<Faithfulness, 'insertion' | 'deletion' | 'random'>): string {
-  const climbs = insertion > random.insertion;
-  const falls = deletion < random.deletion;
+  // As the areas are shown: a difference that cannot be seen is none.
+  const shown = (area: number) => Math.round(100 * area);
+  const climbs = shown(insertion) > shown(random.insertion);
+  const falls = shown(deletion) < shown(random.deletion);
   if (climbs && falls) {
     return 'The map beats chance both ways: what it calls warm is what the network uses.';
   }

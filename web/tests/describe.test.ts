@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import {
   breed,
   breedInText,
+  curvesVerdict,
   heatmapLabel,
   isSure,
   overlap,
@@ -192,4 +193,23 @@ test('two maps overlap where both are warm, whatever their sizes', () => {
   const lowerLeft = map(2, 2, [[1, 0]]);
   expect(overlap(left, lowerLeft)).toBe(0.5);
   expect(overlap(lowerLeft, left)).toBe(0.5);
+});
+
+describe('what the curves of a map say', () => {
+  const random = { insertion: 0.4, deletion: 0.2 };
+  test.each([
+    [0.7, 0.1, /beats chance both ways/],
+    [0.3, 0.3, /no better than chance/],
+    [0.7, 0.2, /when parts are shown, but not/],
+    [0.4, 0.1, /when parts are taken away, but not/],
+    // Shown as 0.40 and 0.20, as those of random order.
+    [0.404, 0.196, /no better than chance/],
+  ])('areas %d and %d', (insertion, deletion, expected) => {
+    const found = {
+      insertion,
+      deletion,
+      random: { ...random, insertion_curve: [], deletion_curve: [] },
+    };
+    expect(curvesVerdict(found)).toMatch(expected);
+  });
 });
