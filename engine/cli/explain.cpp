@@ -81,9 +81,10 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
   if (e.others > 0.5f) {  // more than all classes together
     std::printf("  probably %s\n", info.metadata.others.c_str());
   } else if (best < info.metadata.unsure_below) {
-    std::printf("  not sure%s\n", info.metadata.others.empty()
-                                      ? ": perhaps none of the breeds that the model knows"
-                                      : "");
+    std::printf(
+        "  not sure%s%s\n",
+        info.metadata.others.empty() ? ": perhaps none of the breeds that the model knows" : "",
+        options.closer ? "" : "; --closer looks again, at what was warm");
   }
   const std::string& label = info.metadata.labels[e.target];
   if (e.heatmap.status == HeatmapStatus::kEmpty) {

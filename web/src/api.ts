@@ -21,6 +21,7 @@ import {
   setWorkers,
 } from './backend';
 import { aim, lookCloser } from './closer';
+import { isInside } from './crop';
 import type { ExplainLine } from './explain-line';
 import { workers } from './hiring';
 import { retarget } from './maps';
@@ -45,7 +46,7 @@ export interface GradcamApi {
   explain(photo: string, label: string): Promise<ExplainLine>;
   /**
    * Shows the network this part of the photo of this name, in its pixels, or without one what it
-   * usually sees.
+   * usually sees. Rejects if the photo has no such part.
    */
   look(photo: string, part?: Rect): Promise<ExplainLine>;
   /** Shows it the square around what is warm in the heatmap. */
@@ -100,7 +101,13 @@ export function makeApi(): GradcamApi {
       return explainLine(photo)!;
     },
     async look(name, part) {
-      const { photo } = finished(name);
+      const { photo, result } = finished(name);
+      if (part && !isInside(part, result)) {
+        const { x, y, width, height } = part;
+        throw new Error(
+          `A part of ${width} x ${height} at (${x}, ${y}) is not inside the photo of ${result.width} x ${result.height} pixels.`,
+        );
+      }
       await aim(photo, part && { ...part });
       return explainLine(photo)!;
     },

@@ -16,6 +16,18 @@ export type Corner = (typeof CORNERS)[number];
 /** A square of fewer pixels shows nothing. */
 const SMALLEST = 32;
 
+export function isInside(crop: Rect, photo: Size): boolean {
+  const { x, y, width, height } = crop;
+  return (
+    x >= 0 &&
+    y >= 0 &&
+    width > 0 &&
+    height > 0 &&
+    x + width <= photo.width &&
+    y + height <= photo.height
+  );
+}
+
 export function moved(crop: Rect, dx: number, dy: number, photo: Size): Rect {
   return {
     ...crop,

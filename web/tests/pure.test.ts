@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { ArrivingFile } from '../src/arriving';
 import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
-import { moved, resized, scaled } from '../src/crop';
+import { isInside, moved, resized, scaled } from '../src/crop';
 import { stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
@@ -165,6 +165,17 @@ describe('the square that the network is shown', () => {
     y,
     width: side,
     height: side,
+  });
+
+  test.each([
+    [square(0, 0, 300), true],
+    [square(100, 0, 300), true],
+    [square(101, 0, 300), false],
+    [square(0, -1, 300), false],
+    [square(0, 0, 0), false],
+    [square(NaN, 0, 10), false],
+  ])('is inside or not: %o', (part, expected) => {
+    expect(isInside(part, photo)).toBe(expected);
   });
 
   test('is moved, as far as the photo goes, by whole pixels', () => {

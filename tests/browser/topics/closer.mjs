@@ -155,16 +155,17 @@ export function closer(lab) {
       );
       assert.equal(line.class, chosen);
       await asOnTheCommandLine('by the API', '--class', chosen);
-      await assert.rejects(
+      const reason = (...args) =>
         evaluate(
-          (name) =>
-            window.gradcam
-              .look('none.jpg')
-              .catch((error) => Promise.reject(String(error))),
-          NAME,
-        ),
-        /no finished photo named/,
+          (...args) => window.gradcam.look(...args).catch(String),
+          ...args,
+        );
+      assert.match(await reason('none.jpg'), /no finished photo named/);
+      assert.match(
+        await reason(NAME, { ...part, x: 600 }),
+        /at \(600, 0\) is not inside the photo of 640 x 427 pixels/,
       );
+      assert.deepEqual((await lineNow()).crop, part, 'it is as it was');
     });
 
     test('Escape shows everything again', async () => {
