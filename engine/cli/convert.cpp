@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -12,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/progress.h"
 #include "image/preprocess.h"
 #include "weights/convert_model.h"
 
@@ -126,15 +125,6 @@ Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertComman
   return options;
 }
 
-void show_progress(std::uint64_t done, std::uint64_t total) {
-  if (isatty(STDERR_FILENO) == 0) return;
-  constexpr std::size_t kCells = 40;
-  const auto cells = static_cast<std::size_t>(done * kCells / total);
-  std::fprintf(stderr, "\r[%s%s] %.0f of %.0f MB%s", std::string(cells, '#').c_str(),
-               std::string(kCells - cells, ' ').c_str(), static_cast<double>(done) / 1e6,
-               static_cast<double>(total) / 1e6, done == total ? "\n" : "");
-}
-
 /// Returns the size of the new file.
 Result<std::uint64_t> convert(ModelFile& in, const ConvertCommand& command) {
   auto options = plan(in.header(), command);
@@ -154,7 +144,7 @@ Result<std::uint64_t> convert(ModelFile& in, const ConvertCommand& command) {
         writing = out.write(bytes);
         if (written == 0) header = bytes.size();
         written += bytes.size();
-        if (writing && written > header) show_progress(written - header, data);
+        if (writing && written > header) show_progress(written - header, data, "MB", 1e6);
         return writing;
       });
   if (!writing) return std::unexpected(writing.error());

@@ -7,13 +7,13 @@
 
 namespace gradcam {
 
-void show_progress(std::size_t done, std::size_t total, const char* unit) {
+void show_progress(std::uint64_t done, std::uint64_t total, const char* unit, double unit_size) {
   if (isatty(STDERR_FILENO) == 0) return;
   constexpr std::size_t kCells = 40;
-  const std::size_t cells = done * kCells / total;
-  std::fprintf(stderr, "\r[%s%s] %zu of %zu %s%s", std::string(cells, '#').c_str(),
-               std::string(kCells - cells, ' ').c_str(), done, total, unit,
-               done == total ? "\n" : "");
+  const auto cells = static_cast<std::size_t>(done * kCells / total);
+  std::fprintf(stderr, "\r[%s%s] %.0f of %.0f %s%s", std::string(cells, '#').c_str(),
+               std::string(kCells - cells, ' ').c_str(), static_cast<double>(done) / unit_size,
+               static_cast<double>(total) / unit_size, unit, done == total ? "\n" : "");
 }
 
 }  // namespace gradcam
