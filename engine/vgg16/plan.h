@@ -17,12 +17,6 @@ namespace gradcam {
 inline constexpr std::array<bool, kConvLayers> kEndsBlock = {
     false, true, false, true, false, false, true, false, false, true, false, false, true};
 
-/// The last convolution, and the dense layers behind it, by their index in kLayerNames.
-inline constexpr std::size_t kLastConv = kConvLayers - 1;
-inline constexpr std::size_t kFc1 = kConvLayers;
-inline constexpr std::size_t kFc2 = kFc1 + 1;
-inline constexpr std::size_t kPredictions = kFc1 + 2;
-
 /// A side of the input in pixels over a side of the last max-pool's output.
 inline constexpr std::size_t kTotalStride = 32;
 

@@ -18,8 +18,6 @@ namespace {
 
 using internal::quote;
 
-constexpr std::size_t kFc1 = kConvLayers;
-constexpr std::size_t kPredictions = kLayerNames.size() - 1;
 constexpr std::size_t kOthers = kLayerNames.size();
 constexpr std::size_t kExactConvLayers = 4;  // blocks 1 and 2
 constexpr std::size_t kChunkBytes = 4 << 20;

@@ -288,7 +288,6 @@ Result<WeightMap> map_names(const SafetensorsHeader& header) {
   GRADCAM_TRY(map.layout, detect_layout(header));
   GRADCAM_CHECK_OK(check_names(header, map.layout));
 
-  constexpr std::size_t kFc1 = kConvLayers;
   std::size_t inputs = 3;
   for (std::size_t i = 0; i < kLayerNames.size(); ++i) {
     LayerWeights& layer = map.layers[i];
@@ -302,7 +301,7 @@ Result<WeightMap> map_names(const SafetensorsHeader& header) {
       layer.shape = std::move(fc1.first);
       map.grid = fc1.second;
     } else {
-      const bool as_convolution = map.layout == FileLayout::kTimm && i == kFc1 + 1;
+      const bool as_convolution = map.layout == FileLayout::kTimm && i == kFc2;
       GRADCAM_TRY(layer.shape, dense_shape(weight, as_convolution, inputs));
     }
     GRADCAM_CHECK_OK(check_outputs(header, layer));

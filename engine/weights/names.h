@@ -21,6 +21,12 @@ inline constexpr std::array<std::string_view, 16> kLayerNames = {
     "block3_conv3", "block4_conv1", "block4_conv2", "block4_conv3", "block5_conv1", "block5_conv2",
     "block5_conv3", "fc1",          "fc2",          "predictions"};
 
+/// The last convolution, and the dense layers behind it, by their index in kLayerNames.
+inline constexpr std::size_t kLastConv = kConvLayers - 1;
+inline constexpr std::size_t kFc1 = kConvLayers;
+inline constexpr std::size_t kFc2 = kFc1 + 1;
+inline constexpr std::size_t kPredictions = kFc1 + 2;
+
 /// What may stand beside them in a file with these names: see WeightMap::others.
 inline constexpr std::string_view kOthersName = "others";
 
