@@ -6,6 +6,8 @@
 #include <limits>
 #include <ostream>
 
+#include "support/values.h"
+
 namespace gradcam {
 
 bool operator==(const Box& a, const Box& b) {
@@ -88,7 +90,6 @@ TEST(Closer, WithoutHeatIsAroundAllOfTheCrop) {
 }
 
 TEST(Closer, BearsAnyNumbers) {
-  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
   const Image image = photo(50, 30);
   for (const float value : {kNaN, -1.0f, 0.0f, std::numeric_limits<float>::infinity()}) {
     SCOPED_TRACE(value);

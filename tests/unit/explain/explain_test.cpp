@@ -12,6 +12,7 @@
 
 #include "explain/channels.h"
 #include "support/compare.h"
+#include "support/heatmaps.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
@@ -280,14 +281,6 @@ TEST(FirstComponent, HasTheSignOfTheSum) {
     const auto scores = first_component(tensor, true);
     EXPECT_EQ(scores[3] > scores[0], sign > 0);
   }
-}
-
-Heatmap map_of(std::size_t rows, std::size_t cols, std::vector<float> values) {
-  return {.rows = rows,
-          .cols = cols,
-          .values = std::move(values),
-          .maximum = 1,
-          .status = HeatmapStatus::kOk};
 }
 
 TEST(Fuse, AveragesAtTheLargestSize) {

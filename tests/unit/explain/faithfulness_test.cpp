@@ -12,16 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "support/heatmaps.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
 
 namespace gradcam::testing {
 namespace {
-
-Heatmap map_of(std::size_t rows, std::size_t cols, std::vector<float> values) {
-  return {.rows = rows, .cols = cols, .values = std::move(values), .maximum = 1};
-}
 
 TEST(RankCorrelation, IsSpearmans) {
   const Heatmap up = map_of(1, 4, {0, 0.1f, 0.5f, 1});

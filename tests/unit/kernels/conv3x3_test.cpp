@@ -13,13 +13,12 @@
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"
+#include "support/values.h"
 #include "tensor/tensor.h"
 
 namespace gradcam::testing {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kCanary = 12345.5f;
 constexpr std::size_t kTailFloats = kTailBytes / sizeof(float);
 
 void fill_tail(Tensor& tensor, float value) {
@@ -197,15 +196,15 @@ class ConvTester {
   std::vector<float> y_;
 };
 
-constexpr std::size_t kInputs[] = {1, 3, 4, 5, 7, 8, 16, 63, 64, 65, 130};
-constexpr std::size_t kOutputs[] = {1, 3, 8, 9, 12, 33};
+constexpr std::size_t kInputCounts[] = {1, 3, 4, 5, 7, 8, 16, 63, 64, 65, 130};
+constexpr std::size_t kOutputCounts[] = {1, 3, 8, 9, 12, 33};
 
 class ConvSize : public ::testing::TestWithParam<std::pair<std::size_t, std::size_t>> {};
 
 TEST_P(ConvSize, AgreesWithTheDefinitionForAllChannels) {
   const auto [height, width] = GetParam();
-  for (const std::size_t inputs : kInputs) {
-    for (const std::size_t outputs : kOutputs) {
+  for (const std::size_t inputs : kInputCounts) {
+    for (const std::size_t outputs : kOutputCounts) {
       ConvTester().map(height, width).channels(inputs, outputs).test();
       if (HasFailure()) return;
     }

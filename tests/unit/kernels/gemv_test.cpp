@@ -11,13 +11,12 @@
 
 #include "support/compare.h"
 #include "support/random.h"
+#include "support/values.h"
 #include "tensor/int4.h"
 
 namespace gradcam::testing {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kCanary = 12345.5f;
 constexpr double kTolerance = 3e-6;  // 25088 float products, in an order that builds differ in
 
 /// Multiplies with one matrix in every format, forward and transposed, and compares with the

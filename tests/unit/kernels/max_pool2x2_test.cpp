@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "support/random.h"
+#include "support/values.h"
 
 namespace gradcam::testing {
 namespace {
 
 TEST(MaxPool2x2, TakesTheMaximumOfEveryWindowAndDropsOddEdges) {
-  constexpr float kCanary = 12345.5f;
   Random random(3);
   for (const std::size_t height : {1, 2, 3, 6}) {
     for (const std::size_t width : {1, 2, 5, 8}) {
@@ -41,7 +41,6 @@ TEST(MaxPool2x2, TakesTheMaximumOfEveryWindowAndDropsOddEdges) {
 }
 
 TEST(MaxPool2x2, GivesTheGradientToTheFirstMaximumOfEveryWindow) {
-  constexpr float kCanary = 12345.5f;
   Random random(4);
   for (const std::size_t height : {1, 2, 3, 6}) {
     for (const std::size_t width : {1, 2, 5, 8}) {

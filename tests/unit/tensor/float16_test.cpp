@@ -8,17 +8,18 @@
 #include <limits>
 #include <random>
 
+#include "support/values.h"
+
 namespace gradcam {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 // What binary16 means by IEEE 754: sign, exponent with bias 15, ten bits of fraction.
 double meaning(std::uint16_t half) {
   const int exponent = half >> 10 & 31;
   const int fraction = half & 1023;
-  const double magnitude = exponent == 31  ? (fraction == 0 ? kInfinity : kNan)
+  const double magnitude = exponent == 31  ? (fraction == 0 ? kInfinity : testing::kNaN)
                            : exponent == 0 ? std::ldexp(fraction, -24)
                                            : std::ldexp(1024 + fraction, exponent - 25);
   return (half & 0x8000) != 0 ? -magnitude : magnitude;
@@ -75,7 +76,7 @@ TEST(Float16, RoundsToTheNearestAndTiesToEven) {
   EXPECT_EQ(f32_to_f16(-kInfinity), 0xfc00);
   EXPECT_EQ(f32_to_f16(std::numeric_limits<float>::max()), 0x7c00);
   EXPECT_EQ(f32_to_f16(std::numeric_limits<float>::denorm_min()), 0);
-  EXPECT_TRUE(std::isnan(f16_to_f32(f32_to_f16(kNan))));
+  EXPECT_TRUE(std::isnan(f16_to_f32(f32_to_f16(testing::kNaN))));
   EXPECT_TRUE(std::isnan(f16_to_f32(f32_to_f16(std::bit_cast<float>(0x7f800001u)))));
 }
 

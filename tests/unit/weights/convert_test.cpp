@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "support/values.h"
+
 namespace gradcam {
 namespace {
 
@@ -17,7 +19,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 template <class T>
 std::vector<std::uint8_t> bytes_of(const std::vector<T>& values) {
@@ -59,18 +60,18 @@ TEST(ToFloat32, NamesTheFirstValueThatIsNotFinite) {
   const auto error_at = [](std::size_t position, float value) {
     std::vector<float> values(10'000, -1);
     values[position] = value;
-    values.back() = kNan;
+    values.back() = testing::kNaN;
     std::vector<float> out(values.size());
     const auto result = to_float32(DType::kF32, bytes_of(values), out);
     EXPECT_FALSE(result);
     EXPECT_EQ(result.error().code, ErrorCode::kCorruptModel);
     return result.error().message;
   };
-  EXPECT_EQ(error_at(0, kNan), "the value at position 0 is not a number");
-  EXPECT_EQ(error_at(4095, -kNan), "the value at position 4095 is not a number");
+  EXPECT_EQ(error_at(0, testing::kNaN), "the value at position 0 is not a number");
+  EXPECT_EQ(error_at(4095, -testing::kNaN), "the value at position 4095 is not a number");
   EXPECT_EQ(error_at(4096, kInfinity), "the value at position 4096 is not a finite float32");
   EXPECT_EQ(error_at(8191, -kInfinity), "the value at position 8191 is not a finite float32");
-  EXPECT_EQ(error_at(9999, kNan), "the value at position 9999 is not a number");
+  EXPECT_EQ(error_at(9999, testing::kNaN), "the value at position 9999 is not a number");
 
   std::vector<float> out(2);
   EXPECT_FALSE(to_float32(DType::kF64, bytes_of<double>({0, 1e39}), out));
