@@ -8,6 +8,7 @@
 #include <numeric>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "explain/explain.h"
@@ -145,35 +146,42 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
   constexpr double kOfMaximum = 2e-3;
   // Ablation-CAM's weights are differences of logits, each with the rounding of the whole network.
   constexpr double kOfLogits = 5;
+  struct Expected {
+    const Method& method;
+    std::size_t layer;
+    std::vector<Heatmap> maps;
+  };
+  std::vector<Expected> all_expected;
+  for (const Method& method : methods()) {
+    for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
+      if (!method.has_layer && layer != kBlock5Conv3) continue;
+      ASSERT_OK_AND_ASSIGN(auto maps, explain(model, input, activations, classes, method,
+                                              {.layers = {layer}, .channels = 3}));
+      all_expected.push_back({method, layer, std::move(maps)});
+    }
+  }
   for (std::size_t count = 0; count <= kMaxMembers; ++count) {
     ASSERT_OK_AND_ASSIGN(Members all,
                          count == 0 ? Members::load_frugal(bytes) : Members::load(bytes, count));
     // What maps take is kept, or computed again.
     for (const Outlook& outlook : {Outlook{}, Outlook{.layer = 0, .ablation = true}}) {
       ASSERT_OK(all.forward(input, outlook));
-      for (const Method& method : methods()) {
-        for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
-          if (!method.has_layer && layer != kBlock5Conv3) continue;
-          SCOPED_TRACE(std::string(method.name) + " at " + std::string(map_layer_name(layer)) +
-                       ", " + (count == 0 ? "saving memory" : std::to_string(count) + " members"));
-          ASSERT_OK_AND_ASSIGN(const auto expected,
-                               explain(model, input, activations, classes, method,
-                                       {.layers = {layer}, .channels = 3}));
-          ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(input, classes, method, layer));
-          ASSERT_EQ(actual.size(), expected.size());
-          for (std::size_t i = 0; i < classes.size(); ++i) {
-            EXPECT_EQ(actual[i].rows, expected[i].rows);
-            EXPECT_EQ(actual[i].cols, expected[i].cols);
-            EXPECT_EQ(actual[i].status, expected[i].status);
-            const double more = method.name == "ablationcam" ? kOfLogits : 1;
-            EXPECT_TRUE(close(actual[i].values, expected[i].values, more * kTolerance));
-            EXPECT_TRUE(
-                close({&actual[i].maximum, 1}, {&expected[i].maximum, 1}, more * kOfMaximum));
-          }
-          if (HasFailure()) return;
-          if (takes_passes(method, layer)) {
-            ASSERT_OK(all.forward(input, outlook));
-          }
+      for (const auto& [method, layer, expected] : all_expected) {
+        SCOPED_TRACE(std::string(method.name) + " at " + std::string(map_layer_name(layer)) + ", " +
+                     (count == 0 ? "saving memory" : std::to_string(count) + " members"));
+        ASSERT_OK_AND_ASSIGN(const auto actual, all.explain(input, classes, method, layer));
+        ASSERT_EQ(actual.size(), expected.size());
+        for (std::size_t i = 0; i < classes.size(); ++i) {
+          EXPECT_EQ(actual[i].rows, expected[i].rows);
+          EXPECT_EQ(actual[i].cols, expected[i].cols);
+          EXPECT_EQ(actual[i].status, expected[i].status);
+          const double more = method.name == "ablationcam" ? kOfLogits : 1;
+          EXPECT_TRUE(close(actual[i].values, expected[i].values, more * kTolerance));
+          EXPECT_TRUE(close({&actual[i].maximum, 1}, {&expected[i].maximum, 1}, more * kOfMaximum));
+        }
+        if (HasFailure()) return;
+        if (takes_passes(method, layer)) {
+          ASSERT_OK(all.forward(input, outlook));
         }
       }
     }
