@@ -41,6 +41,15 @@ if(GRADCAM_CLANG_TIDY)
   set(CMAKE_CXX_CLANG_TIDY ${CLANG_TIDY} --quiet)
 endif()
 
+# Most of a test and of the command line runs once: compiling it faster is worth more than running
+# it faster. The optimizer takes long over sanitizers' checks.
+add_library(gradcam_runs_once INTERFACE)
+if(GRADCAM_SANITIZE)
+  target_compile_options(gradcam_runs_once INTERFACE -O0)
+else()
+  target_compile_options(gradcam_runs_once INTERFACE -O1)
+endif()
+
 if(GRADCAM_SANITIZE)
   add_compile_options(-fsanitize=${GRADCAM_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer -g1)

@@ -164,15 +164,15 @@ struct Totals {
   double heat_inside = 0;
 };
 
-struct Outcome {
+struct Answer {
   std::vector<Prediction> predictions;
   float others;  // the probability of none of the classes
   std::optional<MaskAgreement> agreement;
 };
 
 /// @param closer looks again, as `gradcam explain --closer`
-Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
-                               const LabelledPhoto& photo, bool closer) {
+Result<Answer> evaluate_photo(const Vgg16& model, Activations& activations,
+                              const LabelledPhoto& photo, bool closer) {
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
   GRADCAM_TRY(const Image image, decode_image(bytes));
   Box crop = crop_box(model.info().preprocess, image.width, image.height);
@@ -187,9 +187,9 @@ Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
     crop = closer_box(maps.front(), crop, image);
     GRADCAM_CHECK_OK(look());
   }
-  Outcome outcome{.predictions = model.predictions(activations),
-                  .others = model.others_probability(activations),
-                  .agreement = std::nullopt};
+  Answer answer{.predictions = model.predictions(activations),
+                .others = model.others_probability(activations),
+                .agreement = std::nullopt};
   if (photo.label && !photo.mask.empty()) {
     const auto mask_bytes = read_file(photo.mask);
     const auto mask =
@@ -199,9 +199,9 @@ Result<Outcome> evaluate_photo(const Vgg16& model, Activations& activations,
                   "its mask " + photo.mask.string() + ": " + mask.error().message);
     }
     GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{*photo.label}}));
-    outcome.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, *mask);
+    answer.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, *mask);
   }
-  return outcome;
+  return answer;
 }
 
 Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>& photos,

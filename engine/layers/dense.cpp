@@ -405,9 +405,9 @@ Result<void> dense_forward(const Tensor& weight, const Tensor& bias, const Tenso
   GRADCAM_CHECK_OK(check_part(first, count, std::min(weight.dim(0), bias.size())));
   const std::size_t inputs = weight.dim(1);
   const std::size_t outputs = weight.dim(0);
-  constexpr std::size_t kRows = 4;  // of the weights, which stay in the cache for all samples
-  for (std::size_t o = first; o < first + count; o += kRows) {
-    const std::size_t rows = std::min(kRows, first + count - o);
+  constexpr std::size_t kAtOnce = 4;  // of the weights, which stay in the cache for all samples
+  for (std::size_t o = first; o < first + count; o += kAtOnce) {
+    const std::size_t rows = std::min(kAtOnce, first + count - o);
     for (std::size_t sample = 0; sample < x.dim(0); ++sample) {
       float* out = y.data() + sample * outputs + o;
       gemv(weight.data() + o * inputs, x.data() + sample * inputs, rows, inputs, out);

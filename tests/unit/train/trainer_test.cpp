@@ -15,7 +15,7 @@
 namespace gradcam::testing {
 namespace {
 
-constexpr std::size_t kWidth = 6;
+constexpr std::size_t kFeatures = 6;
 constexpr std::size_t kClasses = 3;
 
 /// Photos of which each class has its own direction, with noise; view 1 has more of it.
@@ -36,7 +36,7 @@ Result<Trainer> make_trainer(const TrainOptions& options, std::size_t photos = 5
   Dataset dataset = make_dataset(photos);
   GRADCAM_CHECK_OK(split_dataset(dataset, 0.2, options.seed));
   std::vector<DenseParameters> layers(1);
-  GRADCAM_TRY(layers[0], new_head(8, kWidth, options.seed + 1));
+  GRADCAM_TRY(layers[0], new_head(8, kFeatures, options.seed + 1));
   layers[0].name = "fc2";
   GRADCAM_TRY(DenseParameters head, new_head(kClasses, 8, options.seed));
   layers.push_back(std::move(head));
