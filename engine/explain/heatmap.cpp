@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "image/between.h"
+
 namespace gradcam {
 namespace {
 
@@ -25,48 +27,34 @@ std::string_view heatmap_status_name(HeatmapStatus status) {
 
 namespace {
 
-/// Where a position, 0..1 from edge to edge, lies between the centres of cells.
-struct Between {
-  std::size_t first;
-  std::size_t second;
-  double fraction;
-
-  Between(double position, std::size_t cells) {
-    const double cell = std::clamp(position * static_cast<double>(cells) - 0.5, 0.0,
-                                   static_cast<double>(cells - 1));
-    first = static_cast<std::size_t>(cell);
-    second = std::min(first + 1, cells - 1);
-    fraction = cell - static_cast<double>(first);
-  }
-};
-
 float interpolate(const Heatmap& map, const Between& x, const Between& y) {
-  const auto value = [&](std::size_t row, std::size_t col) {
-    return static_cast<double>(map.values[row * map.cols + col]);
-  };
   const auto in_row = [&](std::size_t row) {
-    return (1 - x.fraction) * value(row, x.first) + x.fraction * value(row, x.second);
+    const float* values = &map.values[row * map.cols];
+    return values[x.low] + (values[x.high] - values[x.low]) * x.fraction;
   };
-  return static_cast<float>((1 - y.fraction) * in_row(y.first) + y.fraction * in_row(y.second));
+  const float above = in_row(y.low);
+  return above + (in_row(y.high) - above) * y.fraction;
 }
 
 }  // namespace
 
 float heat_at(const Heatmap& map, double x, double y) {
-  return interpolate(map, Between(x, map.cols), Between(y, map.rows));
+  return interpolate(map, Between(x * static_cast<double>(map.cols), map.cols),
+                     Between(y * static_cast<double>(map.rows), map.rows));
 }
 
 std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols) {
   if (rows == map.rows && cols == map.cols) return map.values;
   std::vector<float> values;
   values.reserve(rows * cols);
-  const auto centre = [](std::size_t cell, std::size_t cells) {
-    return (static_cast<double>(cell) + 0.5) / static_cast<double>(cells);
+  const auto between = [](std::size_t cell, std::size_t cells, std::size_t cells_of_map) {
+    const double centre = (static_cast<double>(cell) + 0.5) / static_cast<double>(cells);
+    return Between(centre * static_cast<double>(cells_of_map), cells_of_map);
   };
   std::vector<Between> columns;
-  for (std::size_t col = 0; col < cols; ++col) columns.emplace_back(centre(col, cols), map.cols);
+  for (std::size_t col = 0; col < cols; ++col) columns.push_back(between(col, cols, map.cols));
   for (std::size_t row = 0; row < rows; ++row) {
-    const Between y(centre(row, rows), map.rows);
+    const Between y = between(row, rows, map.rows);
     for (const Between& x : columns) values.push_back(interpolate(map, x, y));
   }
   return values;

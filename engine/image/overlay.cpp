@@ -5,33 +5,22 @@
 #include <cstddef>
 #include <string>
 
+#include "image/between.h"
+
 namespace gradcam {
 namespace {
-
-/// Where a coordinate falls on an axis of cells: between the centres of `low` and `high`.
-struct Between {
-  std::size_t low;
-  std::size_t high;
-  float fraction;
-};
-
-/// `position` is in cells, cell i covering [i, i + 1); beyond the outermost centres the edge holds.
-Between between_centres(double position, int cells) {
-  const double centred = std::clamp(position - 0.5, 0.0, static_cast<double>(cells - 1));
-  const auto low = static_cast<std::size_t>(centred);
-  const std::size_t high = std::min(low + 1, static_cast<std::size_t>(cells - 1));
-  return {low, high, static_cast<float>(centred - static_cast<double>(low))};
-}
 
 /// A heatmap enlarged bilinearly, read row by row.
 class HeatRows {
  public:
   HeatRows(std::span<const float> heatmap, int rows, int cols)
-      : heatmap_(heatmap), rows_(rows), row_(static_cast<std::size_t>(cols)) {}
+      : heatmap_(heatmap),
+        rows_(static_cast<std::size_t>(rows)),
+        row_(static_cast<std::size_t>(cols)) {}
 
   /// Moves to a row, in cells from the top.
   void select(double row) {
-    const Between y = between_centres(row, rows_);
+    const Between y(row, rows_);
     for (std::size_t x = 0; x < row_.size(); ++x) {
       const float above = clean(heatmap_[y.low * row_.size() + x]);
       const float below = clean(heatmap_[y.high * row_.size() + x]);
@@ -47,7 +36,7 @@ class HeatRows {
   static float clean(float heat) { return heat > 0 ? std::min(heat, 1.0f) : 0.0f; }
 
   std::span<const float> heatmap_;
-  int rows_;
+  std::size_t rows_;
   std::vector<float> row_;
 };
 
@@ -83,7 +72,7 @@ std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, int rows, in
   std::vector<Between> columns;
   columns.reserve(static_cast<std::size_t>(width));
   for (int x = 0; x < width; ++x) {
-    columns.push_back(between_centres((x + 0.5) * cols / width, cols));
+    columns.emplace_back((x + 0.5) * cols / width, static_cast<std::size_t>(cols));
   }
   std::vector<std::uint8_t> rgba(static_cast<std::size_t>(bytes));
   std::uint8_t* out = rgba.data();
@@ -126,7 +115,8 @@ Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float
   for (int x = 0; x < photo.width; ++x) {
     const double across = (x + 0.5 - crop.x) / crop.width;
     if (across < 0) first_inside = x + 1;
-    if (across >= 0 && across < 1) columns.push_back(between_centres(across * cols, cols));
+    if (across >= 0 && across < 1)
+      columns.emplace_back(across * cols, static_cast<std::size_t>(cols));
   }
   const int end_inside = first_inside + static_cast<int>(columns.size());
 

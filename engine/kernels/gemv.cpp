@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/integer_product.h"
+#include "kernels/live_rows.h"
 #include "kernels/packed_matrix.h"
 #include "kernels/simd.h"
 #include "tensor/int4.h"
@@ -81,29 +82,6 @@ __attribute__((noinline)) void add_four_rows(const Weight* const (&w)[4], const 
     }
   }
 }
-
-/// Four rows of W, or as many as there are, that someone needs: after a ReLU about half are dead
-/// for every class.
-struct LiveRows {
-  std::size_t index[4] = {};
-  std::size_t count = 0;
-
-  /// The next from row `o` on, which moves behind them.
-  LiveRows(const float* y, std::size_t rows, std::size_t outputs, std::size_t& o) {
-    for (; o < outputs && count < 4; ++o) {
-      GRADCAM_SHORT_LOOP
-      for (std::size_t r = 0; r < rows; ++r) {
-        if (y[r * outputs + o] != 0.0f) {
-          index[count++] = o;
-          break;
-        }
-      }
-    }
-  }
-
-  /// The last of them stands in, times 0, for those that are missing.
-  std::size_t at(std::size_t k) const { return index[std::min(k, count - 1)]; }
-};
 
 /// Adds the products of four rows of W to `count` columns of every row of x, from column x[0] on.
 /// factor(r, k) is what row k counts in row r.
@@ -191,7 +169,7 @@ void transposed(const Weight* w, const float* scale, const float* y, std::size_t
                 std::size_t outputs, std::size_t inputs, float* x) {
   std::fill_n(x, rows * inputs, 0.0f);
   for (std::size_t o = 0; o < outputs;) {
-    const LiveRows live(y, rows, outputs, o);
+    const LiveRows<4> live(y, rows, outputs, o);
     if (live.count == 0) break;
     const Weight* from[4];
     for (std::size_t k = 0; k < 4; ++k) from[k] = w + live.at(k) * inputs;
@@ -254,7 +232,7 @@ void multiply_transposed(const PackedMatrix& matrix, const float* y, std::size_t
   const std::size_t inputs = matrix.inputs;
   std::fill_n(x, rows * inputs, 0.0f);
   for (std::size_t o = 0; o < outputs;) {
-    const LiveRows live(y, rows, outputs, o);
+    const LiveRows<4> live(y, rows, outputs, o);
     if (live.count == 0) break;
     const auto factor = [&](std::size_t r, std::size_t k) {
       return k < live.count ? y[r * outputs + live.index[k]] : 0.0f;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/gemm_tile.h"
+#include "kernels/live_rows.h"
 #include "kernels/packed_matrix.h"
 #include "kernels/simd.h"
 
@@ -13,7 +14,7 @@ using simd::F32x4;
 
 // Rows of W at a time: each adds to a tile of x that stays in registers, and eight rows that lie a
 // power of two apart still fit into the first-level cache beside each other.
-constexpr std::size_t kDepth = 8;
+constexpr std::size_t kWeightRows = 8;
 // Columns that are expanded at a time, where W is not float32 already.
 constexpr std::size_t kColumns = 256;
 // Rows of x in a tile: ten registers, and a few for what they are made of.
@@ -22,7 +23,7 @@ constexpr std::size_t kRows = 5;
 /// x[r, .] += sum over k of factors[r, k] w[k][.], for some vectors of columns and MR rows of x,
 /// which are `pitch` apart.
 template <std::size_t MR, std::size_t Vectors>
-inline __attribute__((always_inline)) void add_tile(const float* const (&w)[kDepth],
+inline __attribute__((always_inline)) void add_tile(const float* const (&w)[kWeightRows],
                                                     std::size_t column, const float* factors,
                                                     float* x, std::size_t pitch) {
   F32x4 acc[MR][Vectors];
@@ -32,9 +33,9 @@ inline __attribute__((always_inline)) void add_tile(const float* const (&w)[kDep
     }
   }
   GRADCAM_SHORT_LOOP
-  for (std::size_t k = 0; k < kDepth; ++k) {
+  for (std::size_t k = 0; k < kWeightRows; ++k) {
     for (std::size_t r = 0; r < MR; ++r) {
-      const F32x4 factor = simd::splat(factors[r * kDepth + k]);
+      const F32x4 factor = simd::splat(factors[r * kWeightRows + k]);
       for (std::size_t v = 0; v < Vectors; ++v) {
         acc[r][v] = simd::madd(factor, simd::load(w[k] + column + v * simd::kLanes), acc[r][v]);
       }
@@ -50,7 +51,7 @@ inline __attribute__((always_inline)) void add_tile(const float* const (&w)[kDep
 /// The same for `count` columns. As with few rows of x, whole vectors may be fused and the last
 /// columns are not, so that the number of rows changes no bit.
 template <std::size_t MR>
-__attribute__((noinline)) void add_rows(const float* const (&w)[kDepth], std::size_t count,
+__attribute__((noinline)) void add_rows(const float* const (&w)[kWeightRows], std::size_t count,
                                         const float* factors, float* x, std::size_t pitch) {
   std::size_t c = 0;
   for (; c + 2 * simd::kLanes <= count; c += 2 * simd::kLanes) {
@@ -65,30 +66,11 @@ __attribute__((noinline)) void add_rows(const float* const (&w)[kDepth], std::si
     GRADCAM_SHORT_LOOP
     for (std::size_t r = 0; r < MR; ++r) {
       GRADCAM_SHORT_LOOP
-      for (std::size_t k = 0; k < kDepth; ++k)
-        x[r * pitch + c] += w[k][c] * factors[r * kDepth + k];
+      for (std::size_t k = 0; k < kWeightRows; ++k)
+        x[r * pitch + c] += w[k][c] * factors[r * kWeightRows + k];
     }
   }
 }
-
-/// Up to kDepth rows of W that someone needs.
-struct LiveRows {
-  std::size_t index[kDepth] = {};
-  std::size_t count = 0;
-
-  /// The next from row `o` on, which moves behind them.
-  LiveRows(const float* y, std::size_t rows, std::size_t outputs, std::size_t& o) {
-    for (; o < outputs && count < kDepth; ++o) {
-      bool is_needed = false;
-      GRADCAM_SHORT_LOOP
-      for (std::size_t r = 0; r < rows && !is_needed; ++r) is_needed = y[r * outputs + o] != 0.0f;
-      if (is_needed) index[count++] = o;
-    }
-  }
-
-  /// The last of them stands in, times 0, for those that are missing.
-  std::size_t at(std::size_t k) const { return index[std::min(k, count - 1)]; }
-};
 
 }  // namespace
 
@@ -96,20 +78,20 @@ void multiply_transposed_by_tiles(const PackedMatrix& matrix, const float* y, st
                                   std::size_t outputs, float* x) {
   const std::size_t inputs = matrix.inputs;
   std::fill_n(x, rows * inputs, 0.0f);
-  alignas(64) float expanded[kDepth][kColumns];
-  std::vector<float> factors(rows * kDepth);
+  alignas(64) float expanded[kWeightRows][kColumns];
+  std::vector<float> factors(rows * kWeightRows);
   for (std::size_t o = 0; o < outputs;) {
-    const LiveRows live(y, rows, outputs, o);
+    const LiveRows<kWeightRows> live(y, rows, outputs, o);
     if (live.count == 0) break;
     for (std::size_t r = 0; r < rows; ++r) {
-      for (std::size_t k = 0; k < kDepth; ++k) {
-        factors[r * kDepth + k] = k < live.count ? y[r * outputs + live.index[k]] : 0.0f;
+      for (std::size_t k = 0; k < kWeightRows; ++k) {
+        factors[r * kWeightRows + k] = k < live.count ? y[r * outputs + live.index[k]] : 0.0f;
       }
     }
     for (std::size_t first = 0; first < inputs; first += kColumns) {
       const std::size_t count = std::min(kColumns, inputs - first);
-      const float* w[kDepth];
-      for (std::size_t k = 0; k < kDepth; ++k) {
+      const float* w[kWeightRows];
+      for (std::size_t k = 0; k < kWeightRows; ++k) {
         if (matrix.expand == nullptr) {
           w[k] = static_cast<const float*>(matrix.values) + live.at(k) * inputs + first;
         } else {
@@ -119,7 +101,7 @@ void multiply_transposed_by_tiles(const PackedMatrix& matrix, const float* y, st
       }
       for_each_tile<kRows>(rows, [&](std::size_t r, std::size_t tile_rows) {
         with_tile_rows<kRows>(tile_rows, [&]<std::size_t MR>() {
-          add_rows<MR>(w, count, &factors[r * kDepth], x + r * inputs + first, inputs);
+          add_rows<MR>(w, count, &factors[r * kWeightRows], x + r * inputs + first, inputs);
         });
       });
     }

@@ -9,7 +9,7 @@
 namespace gradcam {
 namespace {
 
-constexpr const char* kArchitecture = "vgg16-head";
+constexpr const char* kHeadArchitecture = "vgg16-head";
 constexpr const char* kWeight = "predictions.weight";
 constexpr const char* kBias = "predictions.bias";
 
@@ -25,7 +25,7 @@ Result<Head> parse_head(std::span<const std::uint8_t> file) {
   const auto architecture = header.metadata.find("architecture");
   const TensorInfo* weight = header.find(kWeight);
   const TensorInfo* bias = header.find(kBias);
-  if (architecture == header.metadata.end() || architecture->second != kArchitecture ||
+  if (architecture == header.metadata.end() || architecture->second != kHeadArchitecture ||
       weight == nullptr || bias == nullptr || header.tensors.size() != 2) {
     return fail(ErrorCode::kCorruptModel,
                 "this is no head file, which has the tensors predictions.weight and "
@@ -63,7 +63,7 @@ Result<std::vector<std::uint8_t>> serialize_head(const Head& head) {
     return fail(ErrorCode::kInvalidArgument, "the head's weight, bias and labels do not fit");
   }
   auto metadata = serialize_metadata(head.metadata);
-  metadata["architecture"] = kArchitecture;
+  metadata["architecture"] = kHeadArchitecture;
   metadata["base"] = head.base;
   std::vector<TensorInfo> tensors = {{.name = kWeight, .shape = head.weight.shape()},
                                      {.name = kBias, .shape = head.bias.shape()}};
