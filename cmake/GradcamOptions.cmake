@@ -36,11 +36,6 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
-if(GRADCAM_CLANG_TIDY)
-  find_program(CLANG_TIDY NAMES clang-tidy-19 clang-tidy REQUIRED)
-  set(CMAKE_CXX_CLANG_TIDY ${CLANG_TIDY} --quiet)
-endif()
-
 # Most of a test and of the command line runs once: compiling it faster is worth more than running
 # it faster. The optimizer takes long over sanitizers' checks.
 add_library(gradcam_runs_once INTERFACE)
