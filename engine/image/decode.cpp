@@ -11,6 +11,23 @@
 #include "image/container.h"
 #include "image/sniff.h"
 
+namespace {
+
+/// What a buffer that the decoder enlarges as it goes may take: a small PNG may unpack to
+/// gigabytes.
+struct Growth {
+  std::size_t limit = 0;
+  bool exceeded = false;
+};
+thread_local Growth growth;
+
+void* grow(void* pointer, std::size_t size) {
+  growth.exceeded |= size > growth.limit;
+  return growth.exceeded ? nullptr : std::realloc(pointer, size);
+}
+
+}  // namespace
+
 // The only place that includes stb_image. Its functions are static, so that a program that embeds
 // this library may have its own copy; its assertions are off, since no input may abort.
 #define STB_IMAGE_IMPLEMENTATION
@@ -18,7 +35,7 @@
 #define STBI_ASSERT(condition) ((void)0)
 // Zeroed memory: what a damaged file leaves unset must not depend on what was there before.
 #define STBI_MALLOC(size) std::calloc(1, size)
-#define STBI_REALLOC(pointer, size) std::realloc(pointer, size)
+#define STBI_REALLOC(pointer, size) grow(pointer, size)
 #define STBI_FREE(pointer) std::free(pointer)
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
@@ -108,6 +125,10 @@ Result<Image> upright_image(const std::uint8_t* pixels, int width, int height, i
 }
 
 std::unexpected<Error> decoder_error() {
+  if (growth.exceeded) {
+    return fail(ErrorCode::kCorruptImage,
+                "the picture's data are damaged (they unpack to more than its pixels)");
+  }
   const char* reason = stbi_failure_reason();
   const std::string_view found = reason == nullptr ? "unknown reason" : reason;
   if (found == "outofmem") {
@@ -128,6 +149,7 @@ Result<Image> decode_pixels(std::span<const std::uint8_t> bytes,
                             const internal::Container& container) {
   // The decoder allocates what it reads in the header itself: it must have read the same.
   const int size = static_cast<int>(bytes.size());
+  growth = {.limit = SIZE_MAX};
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_memory(bytes.data(), size, &width, &height, &channels) == 0) {
     return decoder_error();
@@ -136,6 +158,14 @@ Result<Image> decode_pixels(std::span<const std::uint8_t> bytes,
   if (width != container.width || std::abs(std::int64_t{height}) != container.height) {
     return fail(ErrorCode::kCorruptImage, "the picture's headers contradict each other");
   }
+  // Twice the file as it is put together, or twice the pixels with a byte more for each of the
+  // rows, since both buffers double.
+  const std::uint64_t channel_bytes = stbi_is_16_bit_from_memory(bytes.data(), size) ? 2 : 1;
+  const std::uint64_t row = static_cast<std::uint64_t>(width) * 4 * channel_bytes + 8;
+  const std::uint64_t unpacked = row * static_cast<std::uint64_t>(container.height);
+  constexpr std::uint64_t kSlack = 1 << 16;
+  growth = {.limit = static_cast<std::size_t>(std::min<std::uint64_t>(
+                2 * std::max<std::uint64_t>(unpacked, bytes.size()) + kSlack, SIZE_MAX))};
   const std::unique_ptr<stbi_uc, FreePixels> pixels(
       stbi_load_from_memory(bytes.data(), size, &width, &height, &channels, 0));
   if (pixels == nullptr) return decoder_error();
