@@ -69,6 +69,11 @@ std::string list(const std::array<float, 3>& values) {
 }  // namespace
 
 Result<Preprocess> parse_preprocess(std::string_view text) {
+  // The parser compares every key with all before it, and takes a zero byte for the end.
+  constexpr std::size_t kMaxText = 16 << 10;
+  if (text.size() > kMaxText || text.find('\0') != std::string_view::npos) {
+    return fail(ErrorCode::kInvalidArgument, "preprocess: not a JSON object of at most 16 KiB");
+  }
   const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
   if (!json.is_object()) {
     return fail(ErrorCode::kInvalidArgument, "preprocess: not a JSON object");

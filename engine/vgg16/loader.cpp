@@ -35,7 +35,9 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
     info.preprocess.size = info.preprocess.crop = static_cast<int>(side);
     info.preprocess.shorter_side = static_cast<int>(side * 256 / 224);
   } else {
-    GRADCAM_TRY(info.preprocess, parse_preprocess(info.metadata.preprocess));
+    const auto preprocess = parse_preprocess(info.metadata.preprocess);
+    if (!preprocess) return fail(ErrorCode::kCorruptModel, preprocess.error().message);
+    info.preprocess = *preprocess;
   }
   if (static_cast<std::size_t>(info.preprocess.size) / kTotalStride != map.grid) {
     return fail(ErrorCode::kCorruptModel,

@@ -1,5 +1,6 @@
 #include "weights/metadata.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -30,6 +31,9 @@ json parse_value(const std::string& text) {
 }
 
 Result<std::vector<std::string>> parse_labels(const std::string& text) {
+  if (text.size() > kMaxJsonText) {
+    return fail(ErrorCode::kCorruptModel, "the model's labels take more than 1 MiB");
+  }
   json array = parse_value(text);
   if (!array.is_array()) {
     return fail(ErrorCode::kCorruptModel,
@@ -104,6 +108,17 @@ Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& m
   if (const auto* text = value("source")) model.source = *text;
   if (const auto* text = value("license")) model.license = *text;
   return model;
+}
+
+Result<void> check_labels(const std::vector<std::string>& labels) {
+  ModelMetadata written;
+  written.labels = labels;
+  const auto read = parse_metadata(serialize_metadata(written));
+  if (!read) return fail(ErrorCode::kInvalidArgument, read.error().message);
+  // What is not UTF-8 is replaced when it is written.
+  const auto replaced = std::ranges::mismatch(labels, read->labels).in2;
+  if (replaced == read->labels.end()) return {};
+  return fail(ErrorCode::kInvalidArgument, "the label " + quote(*replaced) + " is not UTF-8 text");
 }
 
 std::map<std::string, std::string> serialize_metadata(const ModelMetadata& metadata) {

@@ -29,7 +29,11 @@ struct ModelMetadata {
 /// number, or `unsure_below` not one between 0 and 1.
 Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& metadata);
 
-/// The inverse: what to write into a file's header. Fields at their defaults are left out.
+/// Whether a file may have these labels, one after the other: kInvalidArgument if they would not be
+/// read as they were written.
+Result<void> check_labels(const std::vector<std::string>& labels);
+
+/// The inverse of parse_metadata: what to write into a file's header. Fields at their defaults are left out.
 std::map<std::string, std::string> serialize_metadata(const ModelMetadata& metadata);
 
 }  // namespace gradcam

@@ -162,6 +162,16 @@ TEST(PreprocessJson, NamesTheKeyThatIsWrong) {
   }
 }
 
+TEST(PreprocessJson, RefusesMoreTextThanAnyRuleHas) {
+  const std::string text = to_json(Preprocess());
+  const std::string padded = text + std::string(16 << 10, ' ');
+  for (const std::string& wrong : {padded, text + std::string(1, '\0')}) {
+    const auto parsed = parse_preprocess(wrong);
+    ASSERT_FALSE(parsed.has_value());
+    EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
+  }
+}
+
 TEST(PreprocessJson, IgnoresUnknownKeysAndRefusesOtherText) {
   auto json = nlohmann::json::parse(kTorchvision);
   json["interpolation"] = "bilinear";

@@ -101,7 +101,19 @@ TEST(Metadata, RefusesBadLabels) {
   EXPECT_THAT(labels_error(std::string(500'000, '[')), HasSubstr(not_an_array));
   EXPECT_THAT(labels_error(std::string(500'000, '[') + std::string(500'000, ']')),
               HasSubstr("label 0 is not"));
-  EXPECT_THAT(labels_error("[\"pug\"]" + std::string(1 << 20, ' ')), HasSubstr(not_an_array));
+  EXPECT_THAT(labels_error("[\"pug\"]" + std::string(1 << 20, ' ')), HasSubstr("more than 1 MiB"));
+}
+
+TEST(Metadata, LabelsMustComeBackAsTheyAre) {
+  EXPECT_TRUE(check_labels({"pug", "K\u00f6ter"}).has_value());
+  const auto error = [](const std::vector<std::string>& labels) {
+    const auto status = check_labels(labels);
+    return status ? std::string() : status.error().message;
+  };
+  EXPECT_THAT(error({"pug", "K\xf6ter"}), HasSubstr("is not UTF-8"));
+  EXPECT_THAT(error({"caf\xe8", "caf\xe9"}), HasSubstr("occurs twice"));
+  EXPECT_THAT(error({"pug", ""}), HasSubstr("label 1 is not a non-empty string"));
+  EXPECT_THAT(error({std::string(1 << 20, 'a')}), HasSubstr("more than 1 MiB"));
 }
 
 TEST(Metadata, RefusesBadTemperatures) {
