@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tensor/error.h"
+
 /// The subcommands of `gradcam`. Each adds itself to the program; the one that is called leaves
 /// its outcome in `exit_code`: kOk, or kSomeFailed if an input failed.
 namespace gradcam {
@@ -9,6 +11,13 @@ namespace gradcam {
 inline constexpr int kOk = 0;
 inline constexpr int kSomeFailed = 1;
 inline constexpr int kBadUsage = 2;
+
+/// Says on standard error why a command did nothing. Returns kBadUsage where it was called wrongly,
+/// else kSomeFailed.
+int report_failure(const Error& error);
+
+/// Whether everything that was written to standard output went out: the disk may be full.
+bool output_has_arrived();
 
 void add_explain(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);

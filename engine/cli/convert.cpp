@@ -63,7 +63,10 @@ Result<std::vector<std::string>> read_labels(const std::string& path, std::size_
   const auto bytes = read_file(path);
   if (!bytes) return with_name(path, bytes.error());
   std::vector<std::string> labels(1);
-  for (const std::uint8_t byte : *bytes) {
+  constexpr std::array<std::uint8_t, 3> kByteOrderMark = {0xEF, 0xBB, 0xBF};
+  const bool has_mark = bytes->size() >= kByteOrderMark.size() &&
+                        std::equal(kByteOrderMark.begin(), kByteOrderMark.end(), bytes->begin());
+  for (const std::uint8_t byte : std::span(*bytes).subspan(has_mark ? kByteOrderMark.size() : 0)) {
     if (byte == '\n') {
       labels.emplace_back();
     } else if (byte != '\r') {
@@ -121,6 +124,9 @@ Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertComman
   }
   if (!command.labels.empty()) {
     GRADCAM_TRY(options.metadata.labels, read_labels(command.labels, classes));
+    if (const auto status = check_labels(options.metadata.labels); !status) {
+      return with_name(command.labels, status.error());
+    }
   }
   return options;
 }
@@ -192,7 +198,7 @@ void add_convert(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] {
     const auto status = run_convert(*options);
     if (status) return;
-    std::cerr << "gradcam: " << status.error().message << std::endl;
+    report_failure(status.error());
     exit_code = kSomeFailed;
   });
 }

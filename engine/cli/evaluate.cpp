@@ -17,6 +17,7 @@
 #include "cli/explain_totals.h"
 #include "cli/files.h"
 #include "cli/progress.h"
+#include "cli/threads.h"
 #include "explain/closer.h"
 #include "explain/evaluation.h"
 #include "explain/json.h"
@@ -101,9 +102,9 @@ class MaskFinder {
 };
 
 /// The photos of a folder that has a folder for each class. Folders that are no class of the model
-/// are named and left out.
+/// are named and left out; some_failed: set if one of a class cannot be read or has no photos.
 Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const ModelInfo& info,
-                                                   const MaskFinder& masks) {
+                                                   const MaskFinder& masks, bool& some_failed) {
   std::error_code error;
   std::vector<LabelledPhoto> photos;
   const auto& labels = info.metadata.labels;
@@ -112,17 +113,20 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
     if (!it->is_directory(ignored)) continue;
     const std::string name = it->path().filename().string();
     const auto label = std::ranges::find(labels, name);
-    const auto found = list_photos(it->path());
     if (label == labels.end()) {
       std::cerr << "gradcam: " << it->path().string() << ": left out, \"" << name
                 << "\" is no class of the model" << std::endl;
-    } else if (!found) {
-      std::cerr << "gradcam: " << it->path().string() << ": " << found.error().message << std::endl;
-    } else {
-      for (const fs::path& photo : *found) {
-        photos.push_back(
-            {photo, static_cast<std::size_t>(label - labels.begin()), masks.find(photo)});
-      }
+      continue;
+    }
+    std::vector<fs::path> found;
+    if (const auto status = list_photos(it->path(), found); !status) {
+      std::cerr << "gradcam: " << it->path().string() << ": " << status.error().message
+                << std::endl;
+      some_failed = true;
+    }
+    for (const fs::path& photo : found) {
+      photos.push_back(
+          {photo, static_cast<std::size_t>(label - labels.begin()), masks.find(photo)});
     }
   }
   if (error) {
@@ -139,10 +143,12 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
 
 /// The photos of a folder, and of the folders in it, as photos of none of the classes.
 Result<std::vector<LabelledPhoto>> other_photos(const fs::path& folder) {
-  const auto found = list_photos(folder);
-  if (!found) return fail(found.error().code, folder.string() + ": " + found.error().message);
+  std::vector<fs::path> found;
+  if (const auto status = list_photos(folder, found); !status) {
+    return fail(status.error().code, folder.string() + ": " + status.error().message);
+  }
   std::vector<LabelledPhoto> photos;
-  for (const fs::path& photo : *found) photos.push_back({photo, std::nullopt, {}});
+  for (const fs::path& photo : found) photos.push_back({photo, std::nullopt, {}});
   return photos;
 }
 
@@ -211,15 +217,16 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
   std::atomic<std::size_t> next = 0;
   std::size_t done = 0;
   std::optional<Error> fatal;
-  const auto work = [&] {
+  const auto work = [&](std::size_t) {
     auto activations = model.make_activations();
-    if (!activations) {
+    if (!activations) {  // without this thread it takes longer
       const std::lock_guard lock(mutex);
       fatal = activations.error();
       return;
     }
     for (std::size_t i = next++; i < photos.size(); i = next++) {
-      const auto outcome = evaluate_photo(model, *activations, photos[i], closer);
+      const auto outcome =
+          within_memory([&] { return evaluate_photo(model, *activations, photos[i], closer); });
       const std::lock_guard lock(mutex);
       show_progress(++done, photos.size(), "photos");
       if (!outcome) {
@@ -248,12 +255,9 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       }
     }
   };
-  std::vector<std::thread> threads;
-  for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
-    threads.emplace_back(work);
-  }
-  for (std::thread& thread : threads) thread.join();
-  if (fatal) return std::unexpected(*fatal);
+  const std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
+  run_in_threads(threads, threads, work);
+  if (fatal && done < photos.size()) return std::unexpected(*fatal);
   return totals;
 }
 
@@ -358,7 +362,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   auto model = load_model(path, load);
   if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
   GRADCAM_TRY(const MaskFinder masks, MaskFinder::create(options.masks));
-  GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks));
+  GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks, some_failed));
   if (!options.others.empty()) {
     GRADCAM_TRY(const auto others, other_photos(options.others));
     photos.insert(photos.end(), others.begin(), others.end());
@@ -374,7 +378,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
                                  some_failed);
   }
   GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer));
-  some_failed = totals.failed > 0;
+  some_failed |= totals.failed > 0;
   return to_json(totals, model->info());
 }
 
@@ -418,14 +422,12 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] {
     bool some_failed = false;
     if (const auto methods = find_methods(options->methods); !methods) {
-      std::cerr << "gradcam: " << methods.error().message << std::endl;
-      exit_code = kBadUsage;
+      exit_code = report_failure(methods.error());
       return;
     }
     const auto result = run_evaluate(*options, some_failed);
     if (!result) {
-      std::cerr << "gradcam: " << result.error().message << std::endl;
-      exit_code = kSomeFailed;
+      exit_code = report_failure(result.error());
       return;
     }
     if (options->json) {

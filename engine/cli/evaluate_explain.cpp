@@ -12,6 +12,7 @@
 #include "cli/files.h"
 #include "cli/in_order.h"
 #include "cli/progress.h"
+#include "cli/threads.h"
 #include "explain/evaluation.h"
 #include "explain/explain.h"
 #include "explain/faithfulness.h"
@@ -245,7 +246,8 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
       queue.push([&, i]() -> Outcome {
         const LabelledPhoto& photo = photos[i * photos.size() / limit];
         const bool with_slow = is_among(i, limit, slow);
-        return {photo, with_slow, measure_photo(model, photo, i, with_slow, methods)};
+        const auto measure = [&] { return measure_photo(model, photo, i, with_slow, methods); };
+        return {photo, with_slow, within_memory(measure)};
       });
     }
   }

@@ -13,6 +13,7 @@
 #include "cli/explainer.h"
 #include "cli/files.h"
 #include "cli/in_order.h"
+#include "cli/threads.h"
 #include "explain/json.h"
 
 namespace gradcam {
@@ -120,12 +121,15 @@ std::size_t threads(const ExplainCommand& options) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+/// A list takes one argument, with commas in it: by itself it would take the photos that come after
+/// it, too.
+CLI::Option* with_commas(CLI::Option* list) {
+  return list->delimiter(',')->expected(1)->take_all()->allow_extra_args(false);
+}
+
 int run_explain(const ExplainCommand& options) {
   auto explainer = Explainer::create(options);
-  if (!explainer) {
-    std::cerr << "gradcam: " << explainer.error().message << std::endl;
-    return explainer.error().code == ErrorCode::kInvalidArgument ? kBadUsage : kSomeFailed;
-  }
+  if (!explainer) return report_failure(explainer.error());
   int exit_code = kOk;
   const auto deliver = [&](Outcome outcome) {
     auto& [photo, explanation] = outcome;
@@ -148,14 +152,16 @@ int run_explain(const ExplainCommand& options) {
   {
     InOrder<Outcome> outcomes(threads(options), deliver);
     const auto explain_all = [&](const std::string& input) {
-      const auto photos = list_photos(input);
-      if (!photos) {
-        outcomes.push(
-            [input, error = photos.error()] { return Outcome{input, std::unexpected(error)}; });
-        return;
+      std::vector<fs::path> photos;
+      const auto status = list_photos(input, photos);
+      for (const fs::path& photo : photos) {
+        outcomes.push([&explainer, photo] {
+          return Outcome{photo, within_memory([&] { return explainer->explain(photo); })};
+        });
       }
-      for (const fs::path& photo : *photos) {
-        outcomes.push([&explainer, photo] { return Outcome{photo, explainer->explain(photo)}; });
+      if (!status) {
+        outcomes.push(
+            [input, error = status.error()] { return Outcome{input, std::unexpected(error)}; });
       }
     };
     for (const std::string& input : options.inputs) {
@@ -192,24 +198,20 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
   command->add_option("--method", options->method, "How the map is made, see below")
       ->capture_default_str();
-  command
-      ->add_option("--layer", options->layers,
-                   "Whose activations the map weighs: block1_conv1 ... block5_conv3, block5_pool; "
-                   "of several, separated by commas, the maps are averaged")
-      ->delimiter(',')
+  with_commas(
+      command->add_option("--layer", options->layers,
+                          "Whose activations the map weighs: block1_conv1 ... block5_conv3, "
+                          "block5_pool; of several, separated by commas, the maps are averaged"))
       ->capture_default_str();
-  command
-      ->add_option("--smooth", options->smooth,
-                   "flip: the mean over six views (mirrored, and times 0.9 and 1.1); eigen: the "
-                   "first principal component over the channels; or flip,eigen")
-      ->delimiter(',')
+  with_commas(
+      command->add_option("--smooth", options->smooth,
+                          "flip: the mean over six views (mirrored, and times 0.9 and 1.1); eigen: "
+                          "the first principal component over the channels; or flip,eigen"))
       ->check(CLI::IsMember({"flip", "eigen"}));
-  command
-      ->add_option("--crop", options->crop,
-                   "X,Y,WIDTH,HEIGHT: the part of each photo, in its pixels, that the network is "
-                   "shown (default: as the model's preprocessing has it)")
-      ->delimiter(',')
-      ->expected(4);
+  with_commas(command->add_option(
+      "--crop", options->crop,
+      "X,Y,WIDTH,HEIGHT: the part of each photo, in its pixels, that the network is shown "
+      "(default: as the model's preprocessing has it)"));
   command->add_flag("--closer", options->closer,
                     "Look again, at the square around what the first map shows as warm: for dogs "
                     "that are small in the photo");
@@ -242,6 +244,9 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_flag("--json", options->json, "One line of JSON for each photo");
   command->footer(method_list());
   command->callback([options, &exit_code] {
+    if (!options->crop.empty() && options->crop.size() != 4) {
+      throw CLI::ValidationError("--crop", "four numbers are expected, X,Y,WIDTH,HEIGHT");
+    }
     if (options->out.empty() && !options->json) options->out = ".";
     exit_code = run_explain(*options);
   });

@@ -214,8 +214,9 @@ Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
   std::ranges::replace_if(label, [](char c) { return c == '/' || c == '\\' || c == ' '; }, '_');
   const std::string stem = photo.stem().string();
   std::string name = stem + "." + label + ".png";
-  for (int copy = 2; !written_.insert(name).second; ++copy) {
-    name = stem + "-" + std::to_string(copy) + "." + label + ".png";
+  int& copy = copies_.try_emplace(name, 1).first->second;
+  while (!written_.insert(name).second) {
+    name = stem + "-" + std::to_string(++copy) + "." + label + ".png";
   }
   std::error_code error;
   fs::create_directories(command_.out, error);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -97,6 +98,7 @@ class Explainer {
   Colormap colormap_;
   std::optional<std::size_t> target_;
   std::set<std::string> written_;
+  std::map<std::string, int> copies_;  // the last number of a name
   std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
 };
 

@@ -16,6 +16,7 @@
 
 #include "cli/files.h"
 #include "cli/progress.h"
+#include "cli/threads.h"
 #include "image/decode.h"
 #include "train/feature_record.h"
 #include "train/views.h"
@@ -90,36 +91,22 @@ std::string class_names(const ClassPhotos& photos, const std::vector<std::size_t
 
 }  // namespace
 
-void run_in_threads(std::size_t threads, std::size_t count,
-                    const std::function<void(std::size_t)>& task) {
-  std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
-    for (std::size_t i = next++; i < count; i = next++) task(i);
-  };
-  std::vector<std::jthread> others;
-  try {
-    while (others.size() + 1 < std::min(threads, count)) others.emplace_back(work);
-  } catch (const std::system_error&) {  // the system has no more; those there are do the work
-  }
-  work();
-}
-
 Result<ClassPhotos> find_class_photos(const fs::path& folder, std::size_t threads) {
   GRADCAM_TRY(const std::vector<fs::path> folders, class_folders(folder));
   ClassPhotos result;
   for (const fs::path& path : folders) {
-    const auto found = list_photos(path);
-    if (!found) {
-      return fail(found.error().code, path.string() + ": " + found.error().message);
+    std::vector<fs::path> found;
+    if (const auto status = list_photos(path, found); !status) {
+      return fail(status.error().code, path.string() + ": " + status.error().message);
     }
-    for (const fs::path& photo : *found) {
+    for (const fs::path& photo : found) {
       result.photos.push_back({.path = photo, .label = result.labels.size(), .content = 0});
     }
     result.labels.push_back(path.filename().string());
   }
   std::vector<std::optional<Error>> errors(result.photos.size());
   run_in_threads(threads, result.photos.size(), [&](std::size_t i) {
-    const auto bytes = read_file(result.photos[i].path);
+    const auto bytes = within_memory([&] { return read_file(result.photos[i].path); });
     if (!bytes) {
       errors[i] = bytes.error();
       return;
@@ -273,7 +260,9 @@ Result<FeatureCache::Outcome> FeatureCache::fill(const Vgg16& model, ClassPhotos
       }
       Result<void> status;
       if (!cached && !activations) status = std::unexpected(activations.error());
-      if (!cached && activations) status = compute(model, *activations, photo);
+      if (!cached && activations) {
+        status = within_memory([&] { return compute(model, *activations, photo); });
+      }
       const std::lock_guard lock(mutex);
       show_progress(++done, count, "photos seen by the frozen layers");
       ++(cached ? outcome.cached : outcome.computed);

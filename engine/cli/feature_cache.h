@@ -12,10 +12,6 @@
 
 namespace gradcam {
 
-/// Calls task(0) to task(count - 1) in up to `threads` threads and returns when all are done.
-void run_in_threads(std::size_t threads, std::size_t count,
-                    const std::function<void(std::size_t)>& task);
-
 /// A photo with the class whose folder it is in.
 struct ClassPhoto {
   std::filesystem::path path;

@@ -54,11 +54,19 @@ bool has_photo_extension(const fs::path& path) {
 
 Result<std::vector<std::uint8_t>> read_file(const fs::path& path) {
   GRADCAM_TRY(std::ifstream file, open_file(path));
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{2} << 30;
+  const auto too_large = [] { return unreadable("it is larger than 2 GiB"); };
   std::vector<std::uint8_t> bytes;
+  std::error_code unknown;
+  if (const std::uint64_t size = fs::file_size(path, unknown); !unknown) {  // no pipe
+    if (size > kMaxBytes) return too_large();
+    bytes.reserve(static_cast<std::size_t>(size));
+  }
   std::array<char, 1 << 16> buffer;
   do {
     file.read(buffer.data(), buffer.size());
     bytes.insert(bytes.end(), buffer.begin(), buffer.begin() + file.gcount());
+    if (bytes.size() > kMaxBytes) return too_large();
   } while (file);
   if (file.bad()) return unreadable("it failed while it was being read");
   return bytes;
@@ -71,7 +79,10 @@ Result<void> write_file(const fs::path& path, std::span<const std::uint8_t> byte
              static_cast<std::streamsize>(bytes.size()));
   file.close();
   if (!file) {
-    return unreadable(path.string() + " cannot be written: " + std::strerror(errno));
+    const std::string reason = std::strerror(errno);
+    std::error_code error;
+    if (fs::is_regular_file(path, error)) fs::remove(path, error);
+    return unreadable(path.string() + " cannot be written: " + reason);
   }
   return {};
 }
@@ -115,13 +126,20 @@ Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
                       folder.string() + " has only " + std::to_string(space.available >> 20) +
                       " MiB left");
   }
-  fs::path partial = path;
-  partial += ".partial-" + std::to_string(getpid());
-  errno = 0;
-  file.file_.reset(std::fopen(partial.c_str(), "wbx"));
-  if (file.file_ == nullptr) return file.failed(" cannot be written: ");
-  file.partial_ = std::move(partial);
-  return file;
+  // A program that was killed may have left one, and had the same number.
+  constexpr int kMostLeft = 100;
+  for (int number = getpid(), last = number + kMostLeft; number < last; ++number) {
+    fs::path partial = path;
+    partial += ".partial-" + std::to_string(number);
+    errno = 0;
+    file.file_.reset(std::fopen(partial.c_str(), "wbx"));
+    if (file.file_ != nullptr) {
+      file.partial_ = std::move(partial);
+      return file;
+    }
+    if (errno != EEXIST) break;
+  }
+  return file.failed(" cannot be written: ");
 }
 
 NewFile::~NewFile() {
@@ -186,20 +204,23 @@ fs::path default_model() {
   return {};
 }
 
-Result<std::vector<fs::path>> list_photos(const fs::path& path) {
+Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
   std::error_code error;
-  if (!fs::is_directory(path, error)) return std::vector<fs::path>{path};
-  std::vector<fs::path> photos;
+  if (!fs::is_directory(path, error)) {
+    photos.push_back(path);
+    return {};
+  }
+  const auto first = static_cast<std::ptrdiff_t>(photos.size());
   const auto options = fs::directory_options::skip_permission_denied;
   for (fs::recursive_directory_iterator it(path, options, error), end; !error && it != end;
        it.increment(error)) {
     std::error_code ignored;
     if (it->is_regular_file(ignored) && has_photo_extension(it->path())) photos.push_back(*it);
   }
+  std::sort(photos.begin() + first, photos.end());
   if (error) return unreadable("the folder cannot be read: " + error.message());
-  if (photos.empty()) return unreadable("the folder has no photos in it");
-  std::ranges::sort(photos);
-  return photos;
+  if (photos.begin() + first == photos.end()) return unreadable("the folder has no photos in it");
+  return {};
 }
 
 }  // namespace gradcam

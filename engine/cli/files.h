@@ -13,9 +13,10 @@
 /// What the library leaves to its callers: reading and writing files.
 namespace gradcam {
 
-/// A file's bytes. The error names the fault, not the file.
+/// A file's bytes, of which there may be 2 GiB. The error names the fault, not the file.
 Result<std::vector<std::uint8_t>> read_file(const std::filesystem::path& path);
 
+/// Writes a small file; of one that does not fit, nothing is left.
 Result<void> write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 
 /// A safetensors file whose header has been read and checked, and whose data is read where it is
@@ -36,7 +37,8 @@ class ModelFile {
 };
 
 /// A file that is there as a whole or not at all: it is written beside its place, under another
-/// name, and put there by `commit`. What has not been committed is removed. Errors name the file.
+/// name, and put there by `commit`. What has not been committed is removed, unless the program is
+/// killed. Errors name the file.
 class NewFile {
  public:
   /// An error, too, if the folder has not `size` bytes left.
@@ -71,8 +73,10 @@ Result<std::shared_ptr<const Head>> load_head(const std::filesystem::path& path)
 /// folder it was installed to; empty if there is none.
 std::filesystem::path default_model();
 
-/// The photos that an argument stands for: the file itself, or those in a folder and the folders
-/// below it, sorted by path. Files in folders count as photos by their extension.
-Result<std::vector<std::filesystem::path>> list_photos(const std::filesystem::path& path);
+/// Appends the photos that an argument stands for: the file itself, or those in a folder and the
+/// folders below it, sorted by path. Files in folders count as photos by their extension. Those
+/// that were found are there even if it fails.
+Result<void> list_photos(const std::filesystem::path& path,
+                         std::vector<std::filesystem::path>& photos);
 
 }  // namespace gradcam

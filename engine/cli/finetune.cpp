@@ -11,12 +11,14 @@ namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;
 
-/// The first Ctrl-C asks the training to stop, a second ends the program as usual.
+/// The first Ctrl-C, or a scheduler's SIGTERM, asks the training to stop, a second ends the program
+/// as usual.
 void catch_interrupt() {
   struct sigaction action = {};
   action.sa_handler = [](int) { g_interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
 }  // namespace
@@ -89,9 +91,7 @@ void add_finetune(CLI::App& app, int& exit_code) {
     catch_interrupt();
     const auto report = finetune(*options, [] { return g_interrupted != 0; });
     if (!report) {
-      std::cout.flush();
-      std::cerr << "gradcam: " << report.error().message << std::endl;
-      exit_code = report.error().code == ErrorCode::kInvalidArgument ? kBadUsage : kSomeFailed;
+      exit_code = report_failure(report.error());
     } else if (report->interrupted || report->skipped > 0) {
       exit_code = kSomeFailed;
     }

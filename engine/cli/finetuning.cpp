@@ -13,6 +13,7 @@
 #include "cli/feature_cache.h"
 #include "cli/files.h"
 #include "cli/progress.h"
+#include "cli/threads.h"
 #include "train/curves.h"
 #include "train/finetuned_file.h"
 #include "weights/fingerprint.h"
@@ -69,6 +70,13 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
   plan.cache = options.cache.empty() ? default_feature_cache() : fs::path(options.cache);
   if (plan.cache.empty()) {
     return fail(ErrorCode::kInvalidArgument, "name a folder for features with --cache");
+  }
+  if (plan.curves == options.out) {
+    return fail(ErrorCode::kInvalidArgument,
+                options.out +
+                    " would be overwritten by the picture of the curves; name the model "
+                    "otherwise, as in " +
+                    plan.curves.replace_extension(".safetensors").string());
   }
   std::error_code error;
   if (fs::equivalent(options.model, options.out, error)) {
@@ -253,6 +261,7 @@ void print_confusion(const Tensor& logits, std::span<const std::size_t> truths,
 
 Result<ClassPhotos> find_photos(const FinetuneOptions& options, const Plan& plan) {
   GRADCAM_TRY(ClassPhotos photos, find_class_photos(options.folder, plan.threads));
+  GRADCAM_CHECK_OK(check_labels(photos.labels));
   GRADCAM_CHECK_OK(check_class_sizes(photos));
   std::printf("%zu photos of %zu classes", photos.photos.size(), photos.labels.size());
   if (photos.duplicates > 0) std::printf(", %zu duplicates left out", photos.duplicates);
@@ -315,7 +324,8 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
     return fail(base_file.error().code, options.model + ": " + base_file.error().message);
   }
   // Now, not after the training, is the time to find out that it cannot be written.
-  GRADCAM_TRY(NewFile out, NewFile::create(options.out, base_file->size()));
+  const std::uint64_t about = options.head_only ? 0 : base_file->size();
+  GRADCAM_TRY(NewFile out, NewFile::create(options.out, about));
   auto base = load_model(options.model);
   if (!base) return fail(base.error().code, options.model + ": " + base.error().message);
   const ModelInfo base_info = base->info();

@@ -19,5 +19,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? gradcam::kOk : gradcam::kBadUsage;
   }
+  if (!gradcam::output_has_arrived()) {
+    exit_code = gradcam::report_failure(
+        {gradcam::ErrorCode::kUnreadableFile, "what was found cannot be written to the output"});
+  }
   return exit_code;
 }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 
 GRADCAM = sys.argv.pop(1)
@@ -130,6 +131,45 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(crop["width"], crop["height"])
         self.assertLess(crop["width"], whole["crop"]["width"])
         self.assertEqual(line("--crop", ",".join(str(value) for value in crop.values())), closer)
+
+    def test_lists_leave_the_photos_alone(self) -> None:
+        photos = [IMAGES / "scene.png", IMAGES / "baseline.jpg"]
+        for arguments in (("--layer", "block4_conv3,block5_conv3"), ("--smooth", "flip,eigen"),
+                          ("--crop", "1,2,20,20")):
+            result = gradcam("explain", "--json", "--model", MODEL, *arguments, *photos)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), arguments)
+            self.assertEqual([json.loads(line)["photo"] for line in result.stdout.splitlines()],
+                             [str(photo) for photo in photos])
+
+    def test_output_that_does_not_arrive_is_a_failure(self) -> None:
+        full = Path("/dev/full")
+        if not full.exists():
+            self.skipTest("this system has no /dev/full")
+        for arguments in (("info", MODEL), ("info", MODEL, "--json"),
+                          ("explain", IMAGES / "scene.png", "--model", MODEL, "--json")):
+            with full.open("w") as output:
+                result = subprocess.run([GRADCAM, *map(str, arguments)], stdout=output,
+                                        stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+            self.assertEqual(result.returncode, 1, arguments)
+            self.assertIn("cannot be written", result.stderr)
+
+    def test_photos_that_are_too_much(self) -> None:
+        with (self.folder / "a.jpg").open("wb") as large:
+            large.truncate(3 << 30)
+        def chunk(name: bytes, data: bytes) -> bytes:
+            return struct.pack(">I", len(data)) + name + data + struct.pack(
+                ">I", zlib.crc32(name + data))
+        (self.folder / "b.png").write_bytes(
+            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(bytes(64 << 20))) + chunk(b"IEND", b""))
+        shutil.copy(IMAGES / "scene.png", self.folder / "c.png")
+        result = gradcam("explain", self.folder, "--model", MODEL, "--json")
+        self.assertEqual(result.returncode, 1)
+        large, bomb, scene = map(json.loads, result.stdout.splitlines())
+        self.assertIn("2 GiB", large["error"]["message"])
+        self.assertEqual(bomb["error"]["code"], "corrupt_image")
+        self.assertIn("unpack", bomb["error"]["message"])
+        self.assertIn("top", scene)
 
     def test_a_part_that_a_photo_does_not_have(self) -> None:
         write_bmp(self.folder / "large.bmp", 90)  # 40 x 40

@@ -122,6 +122,15 @@ class Convert(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.info(self.out)["labels"], ["dackel", "spitz", "köter"])
         self.out.unlink()
+        labels.write_bytes(b"\xef\xbb\xbfdackel\nspitz\npudel\n")  # as some editors begin a text
+        result = self.run_convert(model, self.out, "--labels", labels)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.info(self.out)["labels"], ["dackel", "spitz", "pudel"])
+        self.out.unlink()
+        labels.write_bytes(b"k\xf6ter\nspitz\npudel\n")
+        self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", "not UTF-8"])
+        labels.write_text("a\nb\n" + "c" * (1 << 20))
+        self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", "1 MiB"])
         for text, fault in {
             "a\nb\n": ["2 lines", "3 classes"],
             "a\nb\nc\nd\n": ["4 lines", "3 classes"],

@@ -1,0 +1,25 @@
+#include "cli/threads.h"
+
+#include <algorithm>
+#include <atomic>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace gradcam {
+
+void run_in_threads(std::size_t threads, std::size_t count,
+                    const std::function<void(std::size_t)>& task) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < count; i = next++) task(i);
+  };
+  std::vector<std::jthread> others;
+  try {
+    while (others.size() + 1 < std::min(threads, count)) others.emplace_back(work);
+  } catch (const std::system_error&) {  // the system has no more; those there are do the work
+  }
+  work();
+}
+
+}  // namespace gradcam

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <new>
+
+#include "tensor/error.h"
+
+namespace gradcam {
+
+/// Calls task(0) to task(count - 1) in up to `threads` threads, or in as many as the system has,
+/// and returns when all are done.
+void run_in_threads(std::size_t threads, std::size_t count,
+                    const std::function<void(std::size_t)>& task);
+
+/// What a task returns, a Result; an error, too, where the standard library throws that there is no
+/// more memory. For what is done photo by photo: one that is too much does not end the others.
+template <class Task>
+auto within_memory(const Task& task) -> decltype(task()) {
+  try {
+    return task();
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kOutOfMemory, "there is not enough memory for it");
+  }
+}
+
+}  // namespace gradcam

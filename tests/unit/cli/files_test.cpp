@@ -1,0 +1,75 @@
+#include "cli/files.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "support/result.h"
+
+namespace gradcam::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FilesTest : public ::testing::Test {
+ protected:
+  FilesTest()
+      : folder_(fs::temp_directory_path() / ("gradcam_files_test_" + std::to_string(getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~FilesTest() override { fs::remove_all(folder_); }
+
+  std::size_t files() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  const std::vector<std::uint8_t> bytes_ = {1, 2, 3};
+  fs::path folder_;
+};
+
+TEST_F(FilesTest, ANewFileIsThereAsAWholeOrNotAtAll) {
+  const fs::path path = folder_ / "model";
+  {
+    ASSERT_OK_AND_ASSIGN(NewFile file, NewFile::create(path, bytes_.size()));
+    ASSERT_OK(file.write(bytes_));
+    EXPECT_FALSE(fs::exists(path));
+  }
+  EXPECT_EQ(files(), 0u);
+  ASSERT_OK_AND_ASSIGN(NewFile file, NewFile::create(path, bytes_.size()));
+  ASSERT_OK(file.write(bytes_));
+  ASSERT_OK(file.commit());
+  ASSERT_OK_AND_ASSIGN(const auto read, read_file(path));
+  EXPECT_EQ(read, bytes_);
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(FilesTest, WhatAKilledProgramLeftIsNotInTheWay) {
+  const fs::path path = folder_ / "model";
+  ASSERT_OK(write_file(path.string() + ".partial-" + std::to_string(getpid()), bytes_));
+  ASSERT_OK_AND_ASSIGN(NewFile file, NewFile::create(path, bytes_.size()));
+  ASSERT_OK(file.write(bytes_));
+  ASSERT_OK(file.commit());
+  EXPECT_TRUE(fs::exists(path));
+}
+
+TEST_F(FilesTest, PhotosOfAFolderAreAppendedInOrder) {
+  for (const char* name : {"b.jpg", "a.PNG", "notes.txt"}) {
+    ASSERT_OK(write_file(folder_ / name, bytes_));
+  }
+  std::vector<fs::path> photos = {"z.jpg"};
+  ASSERT_OK(list_photos(folder_, photos));
+  EXPECT_EQ(photos, (std::vector<fs::path>{"z.jpg", folder_ / "a.PNG", folder_ / "b.jpg"}));
+  ASSERT_OK(list_photos("one.jpg", photos));
+  EXPECT_EQ(photos.back(), "one.jpg");
+  fs::create_directory(folder_ / "empty");
+  EXPECT_NE(error_message(list_photos(folder_ / "empty", photos), ErrorCode::kUnreadableFile), "");
+  EXPECT_EQ(photos.size(), 4u);
+}
+
+}  // namespace
+}  // namespace gradcam::testing
