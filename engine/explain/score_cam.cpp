@@ -24,7 +24,9 @@ std::vector<std::size_t> strongest_channels(const Tensor& map, std::size_t count
   const auto positions = static_cast<double>(map.dim(0) * map.dim(1));
   std::vector<double> variances(channels);
   for (std::size_t k = 0; k < channels; ++k) {
-    variances[k] = squares[k] - sums[k] * sums[k] / positions;
+    const double variance = squares[k] - sums[k] * sums[k] / positions;
+    // Of channels that overflowed nothing is known.
+    variances[k] = std::isfinite(variance) ? variance : 0;
   }
   std::vector<std::size_t> order = largest_first(variances);
   if (count > 0) order.resize(std::min(count, channels));

@@ -53,7 +53,7 @@ class ReferenceConv3x3 final : public Conv3x3 {
       }
     }
     const auto result = static_cast<float>(sum);
-    return spec_.relu ? std::max(0.0f, result) : result;
+    return spec_.relu ? std::max(result, 0.0f) : result;
   }
 
   Tensor weight_;

@@ -180,6 +180,7 @@ inline I32x4 madd_bytes(U32x4 x, U32x4 w, I32x4 c) {
 }
 #endif
 
+/// a where one of the two is NaN.
 inline F32x4 max(F32x4 a, F32x4 b) {
 #if defined(__wasm_simd128__)
   return __builtin_wasm_pmax_f32x4(a, b);
@@ -197,7 +198,8 @@ inline bool all(I32x4 v) {
 #endif
 }
 
-inline F32x4 relu(F32x4 v) { return max(F32x4{}, v); }
+/// NaN stays NaN: an overflow must not look like an answer.
+inline F32x4 relu(F32x4 v) { return max(v, F32x4{}); }
 
 /// Turns four rows of four into four columns.
 inline void transpose(F32x4& a, F32x4& b, F32x4& c, F32x4& d) {

@@ -8,7 +8,7 @@
 namespace gradcam {
 
 void relu_forward(std::span<float> values) {
-  for (float& value : values) value = std::max(0.0f, value);
+  for (float& value : values) value = std::max(value, 0.0f);
 }
 
 void relu_backward(std::span<const float> output, std::span<float> gradient, ReluRule rule) {

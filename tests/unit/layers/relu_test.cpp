@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <vector>
 
+#include "kernels/simd.h"
 #include "support/finite_differences.h"
 #include "support/random.h"
 #include "support/result.h"
@@ -23,6 +26,20 @@ TEST(Relu, AgreesWithPyTorchAtZeroAndItsNeighbours) {
   EXPECT_TRUE(std::ranges::equal(y.values(), expected.values()));
   relu_backward(y.values(), gradient.values());
   EXPECT_TRUE(std::ranges::equal(gradient.values(), x_gradient.values()));
+}
+
+TEST(Relu, KeepsWhatIsNoNumber) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> values = {nan, -1, 2};
+  relu_forward(values);
+  EXPECT_TRUE(std::isnan(values[0]));
+  EXPECT_EQ(values[1], 0);
+  EXPECT_EQ(values[2], 2);
+  const simd::F32x4 given = {nan, -1, 2, nan};
+  const simd::F32x4 lanes = simd::relu(given);
+  EXPECT_TRUE(std::isnan(lanes[0]) && std::isnan(lanes[3]));
+  EXPECT_EQ(lanes[1], 0);
+  EXPECT_EQ(lanes[2], 2);
 }
 
 TEST(Relu, BackwardIsTheSlopeOfForward) {
