@@ -29,7 +29,7 @@ Result<StoredRows> StoredRows::allocate(const WeightMap& map, std::size_t layer,
   stored.dtype_ = dtype;
   stored.inputs_ = row_elements(map.layers[layer].shape);
   stored.format_ = map.layers[layer].format;
-  const std::size_t elements = rows * stored.inputs_;
+  GRADCAM_TRY(const std::size_t elements, element_count({rows, stored.inputs_}));
   if (stored.format_ == WeightFormat::kInt8) {
     GRADCAM_TRY(stored.weight_, allocate_array<std::int8_t>(elements, false));
   } else if (stored.format_ == WeightFormat::kInt4) {
