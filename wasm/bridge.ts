@@ -14,6 +14,11 @@ export class EngineError extends Error {
   }
 }
 
+/** A pointer or size as WebAssembly returns it: from 2 GiB on it looks negative to JavaScript. */
+export function unsigned(value: number): number {
+  return value >>> 0;
+}
+
 export class Bridge {
   /** @param handle the engine that is called */
   constructor(
@@ -32,7 +37,9 @@ export class Bridge {
     bytes: Uint8Array | Uint8ClampedArray,
     use: (pointer: number) => T,
   ): T {
-    const pointer = this.wasm.gradcam_alloc(Math.max(bytes.length, 1));
+    const pointer = unsigned(
+      this.wasm.gradcam_alloc(Math.max(bytes.length, 1)),
+    );
     if (!pointer) throw outOfMemory(`${bytes.length} bytes of input`);
     new Uint8Array(this.wasm.memory.buffer).set(bytes, pointer);
     try {
@@ -48,7 +55,7 @@ export class Bridge {
 
   /** The message of the call that returned `status`, or the error it tells of. */
   call<T>(status: number): T {
-    const pointer = this.wasm.gradcam_message(this.handle);
+    const pointer = unsigned(this.wasm.gradcam_message(this.handle));
     const count = this.wasm.gradcam_message_bytes(this.handle);
     const text = new TextDecoder().decode(
       new Uint8Array(this.wasm.memory.buffer, pointer, count),
@@ -65,8 +72,8 @@ export class Bridge {
 
   /** The bulk result of the last call, until the next one. */
   dataInPlace(): Uint8Array<ArrayBuffer> {
-    const pointer = this.wasm.gradcam_data(this.handle);
-    const count = this.wasm.gradcam_data_bytes(this.handle);
+    const pointer = unsigned(this.wasm.gradcam_data(this.handle));
+    const count = unsigned(this.wasm.gradcam_data_bytes(this.handle));
     const memory = this.wasm.memory.buffer as ArrayBuffer;
     return new Uint8Array(memory, pointer, count);
   }

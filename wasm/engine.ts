@@ -13,7 +13,7 @@
  * own and stays valid.
  */
 
-import { Bridge, EngineError, outOfMemory } from './bridge';
+import { Bridge, EngineError, outOfMemory, unsigned } from './bridge';
 import type { Exports } from './exports';
 import {
   pieceReader,
@@ -531,7 +531,9 @@ export class Engine {
   /** Takes what the member `from` has sent; its messages must come in their order. */
   receive(from: number, values: Float32Array): void {
     const { wasm, handle } = this;
-    const pointer = wasm.gradcam_members_receive(handle, from, values.length);
+    const pointer = unsigned(
+      wasm.gradcam_members_receive(handle, from, values.length),
+    );
     if (!pointer) this.bridge.call(1);
     new Float32Array(wasm.memory.buffer).set(values, pointer / 4);
   }
