@@ -277,10 +277,13 @@ export class Engine {
   }
 
   /**
-   * The square around what is warm in a heatmap of what the network was shown last, to be shown to
-   * it in the place of all that: it knows dogs much better that are not small.
+   * The square around what is warm in a heatmap of a part of the photo, to be shown to the network
+   * in the place of all that: it knows dogs much better that are not small.
    */
-  closer(heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>): Rect {
+  closer(
+    heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
+    { x, y, width, height }: Rect,
+  ): Rect {
     return this.bridge.withBytes(valuesOf(heatmap), (values) =>
       this.bridge.call<Rect>(
         this.wasm.gradcam_closer(
@@ -288,6 +291,10 @@ export class Engine {
           values,
           heatmap.rows,
           heatmap.cols,
+          x,
+          y,
+          width,
+          height,
         ),
       ),
     );
@@ -638,9 +645,13 @@ export class Engine {
     };
   }
 
-  /** A PNG file of the whole photo with the heatmap over it, as the command line writes it. */
+  /**
+   * A PNG file of the whole photo with a heatmap of a part of it over it, as the command line
+   * writes it.
+   */
   overlayPng(
     heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
+    { x, y, width, height }: Rect,
     colormap: string,
     alpha: number,
   ): Uint8Array<ArrayBuffer> {
@@ -653,6 +664,10 @@ export class Engine {
             values,
             rows,
             cols,
+            x,
+            y,
+            width,
+            height,
             name,
             nameBytes,
             alpha,

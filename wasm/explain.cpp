@@ -104,11 +104,11 @@ Result<Heatmap> heatmap_of(const float* values, int32_t rows, int32_t cols) {
   return map;
 }
 
-Result<Json> closer(const gradcam_engine* engine, const float* heatmap, int32_t rows,
-                    int32_t cols) {
+Result<Json> closer(const gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
+                    const Box& crop) {
   GRADCAM_CHECK_OK(check_photo(engine));
   GRADCAM_TRY(const Heatmap map, heatmap_of(heatmap, rows, cols));
-  return to_json(closer_box(map, engine->crop, *engine->photo));
+  return to_json(closer_box(map, crop, *engine->photo));
 }
 
 /// When all members are done with what they began to explain: what is left to do.
@@ -222,8 +222,9 @@ int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels) {
   return finish(engine, evidence(engine, channels));
 }
 
-int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols) {
-  return finish(engine, closer(engine, heatmap, rows, cols));
+int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
+                       double x, double y, double width, double height) {
+  return finish(engine, closer(engine, heatmap, rows, cols, {x, y, width, height}));
 }
 
 int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,

@@ -65,6 +65,10 @@ export interface Exports {
     heatmap: number,
     rows: number,
     cols: number,
+    x: number,
+    y: number,
+    width: number,
+    height: number,
   ): number;
   gradcam_measure(
     engine: number,
@@ -132,6 +136,10 @@ export interface Exports {
     heatmap: number,
     rows: number,
     cols: number,
+    x: number,
+    y: number,
+    width: number,
+    height: number,
     colormap: number,
     colormapBytes: number,
     alpha: number,

@@ -189,14 +189,14 @@ Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t r
 }
 
 Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
-                         std::string_view name, float alpha) {
+                         const Box& crop, std::string_view name, float alpha) {
   GRADCAM_CHECK_OK(check_model(engine));
   GRADCAM_CHECK_OK(check_photo(engine));
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
   GRADCAM_TRY(const Colormap colormap, find_colormap(name));
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   GRADCAM_TRY(const Image image,
-              overlay(*engine->photo, engine->crop, values, rows, cols, colormap, alpha));
+              overlay(*engine->photo, crop, values, rows, cols, colormap, alpha));
   GRADCAM_TRY(engine->data, encode_png(image));
   return Json{{"width", image.width}, {"height", image.height}};
 }
@@ -362,10 +362,10 @@ int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t 
 }
 
 int32_t gradcam_overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows,
-                            int32_t cols, const char* colormap, uint32_t colormap_bytes,
-                            float alpha) {
-  return finish(engine,
-                overlay_png(engine, heatmap, rows, cols, {colormap, colormap_bytes}, alpha));
+                            int32_t cols, double x, double y, double width, double height,
+                            const char* colormap, uint32_t colormap_bytes, float alpha) {
+  return finish(engine, overlay_png(engine, heatmap, rows, cols, {x, y, width, height},
+                                    {colormap, colormap_bytes}, alpha));
 }
 
 }  // extern "C"

@@ -151,9 +151,10 @@ int32_t gradcam_members_features(gradcam_engine* engine);
 int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
                         int32_t rows, int32_t cols);
 
-/// The square around what is warm in a heatmap of rows * cols floats of what the network was shown
-/// last (explain/closer.h), for gradcam_photo_crop: {"x": .., "y": .., "width": .., "height": ..}.
-int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols);
+/// The square around what is warm in a heatmap of rows * cols floats of this part of the photo
+/// (explain/closer.h), for gradcam_photo_crop: {"x": .., "y": .., "width": .., "height": ..}.
+int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
+                       double x, double y, double width, double height);
 
 /// At member 0, when all are done with explaining, or with a pass, and before the first one of
 /// measuring: {"passes": how many forward passes are left, often none, "from": the layer that they
@@ -193,9 +194,10 @@ int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t 
                           int32_t width, int32_t height, const char* colormap,
                           uint32_t colormap_bytes);
 
-/// The photo with the heatmap over it as PNG bytes at gradcam_data, as `gradcam explain` writes.
+/// The photo with a heatmap of this part of it over it, as PNG bytes at gradcam_data, as
+/// `gradcam explain` writes.
 int32_t gradcam_overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows,
-                            int32_t cols, const char* colormap, uint32_t colormap_bytes,
-                            float alpha);
+                            int32_t cols, double x, double y, double width, double height,
+                            const char* colormap, uint32_t colormap_bytes, float alpha);
 
 }  // extern "C"

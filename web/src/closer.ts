@@ -21,9 +21,11 @@ export function aim(photo: Photo, crop: Rect | undefined): Promise<void> {
 
 /** Shows the network the square around what is warm in the map at hand. */
 export async function lookCloser(photo: Photo): Promise<void> {
+  const { value: state } = photo.state;
   const map = photo.maps.value.get(photo.target.value);
-  if (!map) return;
-  const outcome = await askAbout(photo, (worker) => worker.closer(map));
+  if (state.name !== 'done' || !map) return;
+  const { crop } = state.result;
+  const outcome = await askAbout(photo, (worker) => worker.closer(map, crop));
   if (outcome.ok) await aim(photo, outcome.value);
   else photo.state.value = { name: 'failed', failure: outcome.failure };
 }

@@ -131,8 +131,9 @@ export async function savePicture(photo: Photo): Promise<void> {
   const state = photo.state.value;
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return;
+  const { crop } = state.result;
   const outcome = await askAbout(photo, (worker) =>
-    worker.overlayPng(map, colormap.value, opacity.value),
+    worker.overlayPng(map, crop, colormap.value, opacity.value),
   );
   if (outcome.ok) {
     const label = labelOf(state.result, map.class);

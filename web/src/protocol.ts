@@ -124,7 +124,7 @@ export interface WorkerApi {
   /** Classifies and explains this part of the photo held, or the usual one. */
   look(how: ExplainOptions, crop?: Rect): Promise<Outcome<Answer>>;
   /** `Engine.closer`. */
-  closer(heatmap: Heatmap): Promise<Outcome<Rect>>;
+  closer(heatmap: Heatmap, crop: Rect): Promise<Outcome<Rect>>;
   /** The heatmaps of further classes for the photo held, and of others that come with them. */
   explain(
     classes: number[],
@@ -138,9 +138,10 @@ export interface WorkerApi {
   ): Promise<Outcome<Faithfulness>>;
   /** What the Grad-CAM map of a class of the photo held was made of. */
   evidence(index: number): Promise<Outcome<Evidence>>;
-  /** The whole photo held with a heatmap over it, as a PNG file. */
+  /** The whole photo held with a heatmap of a part of it over it, as a PNG file. */
   overlayPng(
     heatmap: Heatmap,
+    crop: Rect,
     colormap: string,
     alpha: number,
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;

@@ -154,7 +154,8 @@ const api: WorkerApi = {
 
   look: (how, crop) => outcome(() => look(how, crop)),
 
-  closer: (heatmap) => outcome(async () => team.engine.closer(heatmap)),
+  closer: (heatmap, crop) =>
+    outcome(async () => team.engine.closer(heatmap, crop)),
 
   explain: (classes, how, report) =>
     outcome(async () => {
@@ -166,9 +167,9 @@ const api: WorkerApi = {
 
   evidence: (index) => outcome(() => team.evidence(index)),
 
-  overlayPng: async (heatmap, colormap, alpha) => {
+  overlayPng: async (heatmap, crop, colormap, alpha) => {
     const png = await outcome(async () =>
-      team.engine.overlayPng(heatmap, colormap, alpha),
+      team.engine.overlayPng(heatmap, crop, colormap, alpha),
     );
     return png.ok ? transfer(png, [png.value.buffer]) : png;
   },

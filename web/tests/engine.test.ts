@@ -101,7 +101,7 @@ describe('an engine with a model', () => {
     const heat = engine.heatRgba(maps[0]!, 'turbo', 64, 48);
     expect(heat.data.length).toBe(64 * 48 * 4);
 
-    const png = engine.overlayPng(maps[0]!, 'turbo', 0.5);
+    const png = engine.overlayPng(maps[0]!, photo.crop, 'turbo', 0.5);
     expect([...png.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
     // The engine reads what it wrote.
     expect(engine.decode(png)).toMatchObject({ format: 'png', width: 320 });
@@ -128,12 +128,18 @@ describe('an engine with a model', () => {
     // It is as it was.
     expect(engine.classify().predictions).toEqual(ofPart);
     const [map] = engine.explain([ofPart[0]!.index]).maps;
-    const closer = engine.closer(map!);
+    const closer = engine.closer(map!, part);
     expect(closer.width).toBe(closer.height);
     expect(closer.width).toBeLessThanOrEqual(160);
     expect(closer.x).toBeGreaterThanOrEqual(40);
     const nowhere = { rows: 1, cols: 2, values: Float32Array.of(0, 0) };
-    expect(engine.closer(nowhere)).toEqual(part);
+    expect(engine.closer(nowhere, part)).toEqual(part);
+
+    // A picture has the map where it was made, whatever the network is shown by now.
+    const saved = engine.overlayPng(map!, part, 'turbo', 0.5);
+    engine.setCrop();
+    expect(engine.overlayPng(map!, part, 'turbo', 0.5)).toEqual(saved);
+    expect(engine.overlayPng(map!, usual, 'turbo', 0.5)).not.toEqual(saved);
 
     expect(engine.setCrop()).toEqual(usual);
     expect(engine.classify().predictions).toEqual(whole);
