@@ -197,7 +197,7 @@ Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t r
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   GRADCAM_TRY(const Image image,
               overlay(*engine->photo, crop, values, rows, cols, colormap, alpha));
-  GRADCAM_TRY(engine->data, encode_png(image));
+  GRADCAM_TRY(engine->data, encode_png(image, kOverlaySoftware));
   return Json{{"width", image.width}, {"height", image.height}};
 }
 

@@ -118,7 +118,7 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
   GRADCAM_TRY(const Image painted,
               overlay(image, result.crop, map.values, static_cast<int>(map.rows),
                       static_cast<int>(map.cols), colormap_, command_.alpha));
-  GRADCAM_TRY(result.png, encode_png(painted));
+  GRADCAM_TRY(result.png, encode_png(painted, kOverlaySoftware));
   return result;
 }
 

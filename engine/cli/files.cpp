@@ -13,6 +13,9 @@
 #include <system_error>
 #include <utility>
 
+#include "image/overlay.h"
+#include "image/png.h"
+
 namespace gradcam {
 namespace {
 
@@ -48,6 +51,14 @@ bool has_photo_extension(const fs::path& path) {
   std::ranges::transform(extension, extension.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return std::ranges::find(kExtensions, extension) != kExtensions.end();
+}
+
+/// Whether a file is an overlay that was written here, perhaps into a folder of photos.
+bool is_overlay(const fs::path& path) {
+  std::array<std::uint8_t, 256> start = {};
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(start.data()), start.size());
+  return png_software(start) == kOverlaySoftware;
 }
 
 }  // namespace
@@ -215,7 +226,8 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
   for (fs::recursive_directory_iterator it(path, options, error), end; !error && it != end;
        it.increment(error)) {
     std::error_code ignored;
-    if (it->is_regular_file(ignored) && has_photo_extension(it->path())) photos.push_back(*it);
+    if (!it->is_regular_file(ignored) || !has_photo_extension(it->path())) continue;
+    if (!is_overlay(it->path())) photos.push_back(*it);
   }
   std::sort(photos.begin() + first, photos.end());
   if (error) return unreadable("the folder cannot be read: " + error.message());

@@ -74,8 +74,8 @@ Result<std::shared_ptr<const Head>> load_head(const std::filesystem::path& path)
 std::filesystem::path default_model();
 
 /// Appends the photos that an argument stands for: the file itself, or those in a folder and the
-/// folders below it, sorted by path. Files in folders count as photos by their extension. Those
-/// that were found are there even if it fails.
+/// folders below it, sorted by path. Files in folders count as photos by their extension, but for
+/// the overlays that `gradcam explain` writes. Those that were found are there even if it fails.
 Result<void> list_photos(const std::filesystem::path& path,
                          std::vector<std::filesystem::path>& photos);
 

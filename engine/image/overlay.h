@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "image/colormap.h"
@@ -26,6 +27,9 @@ Rgb unseen(Rgb pixel);
 /// Empty if a side is not positive, `heatmap` does not hold rows * cols values, or memory is out.
 std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, int rows, int cols, int width,
                                     int height, Colormap colormap);
+
+/// The software that an overlay's PNG file names, by which it is known for what it is.
+inline constexpr std::string_view kOverlaySoftware = "gradcam.cpp, heatmap over a photo";
 
 /// The photo with the heat blended in over `crop` (photo pixels): a pixel whose centre lies inside
 /// the crop takes the weight alpha * heat_opacity(heat) of the heat's colour, the heat being read

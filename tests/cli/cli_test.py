@@ -96,6 +96,16 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(line.get("class"), other.get("class"))
             self.assertEqual(line["photo"], other["photo"])
 
+    def test_overlays_among_photos_are_no_photos(self) -> None:
+        shutil.copy(IMAGES / "scene.png", self.folder)
+        for _ in range(2):
+            result = gradcam("explain", self.folder, "--model", MODEL, "--json", "--out",
+                             self.folder)
+            (line,) = map(json.loads, result.stdout.splitlines())
+            self.assertEqual(Path(line["photo"]).name, "scene.png")
+        result = gradcam("explain", line["overlay"], "--model", MODEL, "--json")  # but if named
+        self.assertEqual(result.returncode, 0)
+
     def test_overlays_of_one_name_are_numbered_in_the_order_of_the_photos(self) -> None:
         for i in range(6):
             (self.folder / f"p/{i}").mkdir(parents=True)

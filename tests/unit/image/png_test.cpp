@@ -22,6 +22,22 @@ TEST(EncodePng, ReadsBackTheSame) {
   }
 }
 
+TEST(EncodePng, SaysWhatItWasMadeBy) {
+  const Image image = decoded_fixture("scene.png");
+  const auto png = encode_png(image, "a test");
+  ASSERT_TRUE(png.has_value());
+  EXPECT_EQ(png_software(*png), "a test");
+  EXPECT_EQ(png_software(std::span(*png).first(100)), "a test");
+  const auto again = decode_image(*png);
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(again->rgb, image.rgb);
+
+  EXPECT_EQ(png_software(*encode_png(image)), "");
+  for (std::size_t size = 0; size < 56; ++size) {
+    EXPECT_NE(png_software(std::span(*png).first(size)), "a test");
+  }
+}
+
 TEST(EncodePng, RefusesInconsistentImages) {
   EXPECT_EQ(encode_png(Image{}).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(encode_png(Image{.width = 2, .height = 2, .rgb = {1, 2, 3}}).error().code,
