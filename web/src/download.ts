@@ -9,6 +9,17 @@ export function download(content: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+/** "rex.png", or "rex-2.png" and so on if that is among those that are used, to which it is added. */
+export function numbered(name: string, used: Set<string>): string {
+  const base = stem(name);
+  let free = name;
+  for (let copy = 2; used.has(free.toLowerCase()); ++copy) {
+    free = `${base}-${copy}${name.slice(base.length)}`;
+  }
+  used.add(free.toLowerCase());
+  return free;
+}
+
 /** "holiday/rex.photo.jpg" without folder and ending: "rex.photo". */
 export function stem(name: string): string {
   const base = name.slice(name.lastIndexOf('/') + 1);

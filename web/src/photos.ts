@@ -24,7 +24,7 @@ import {
   type PhotoState,
 } from './photo';
 import { encodePreview, hold } from './photo-io';
-import type { Answer } from './protocol';
+import type { Answer, Outcome } from './protocol';
 import { channels, colormap, layer, method, opacity } from './settings';
 
 export const photos = signal<readonly Photo[]>([]);
@@ -126,21 +126,34 @@ export function saveNumbers(photo: Photo): void {
   download(blob, `${stem(photo.name)}.json`);
 }
 
-/** Saves the picture that the command line would write with the settings of the page. */
-export async function savePicture(photo: Photo): Promise<void> {
+/**
+ * The picture that the command line would write with the settings of the page, and its name;
+ * undefined while there is no map.
+ */
+export async function pictureOf(
+  photo: Photo,
+): Promise<
+  Outcome<{ name: string; png: Uint8Array<ArrayBuffer> }> | undefined
+> {
   const state = photo.state.value;
   const map = photo.maps.value.get(photo.target.value);
-  if (state.name !== 'done' || !map) return;
+  if (state.name !== 'done' || !map) return undefined;
   const { crop } = state.result;
   const outcome = await askAbout(photo, (worker) =>
     worker.overlayPng(map, crop, colormap.value, opacity.value),
   );
-  if (outcome.ok) {
-    const label = labelOf(state.result, map.class);
-    const png = new Blob([outcome.value], { type: 'image/png' });
-    download(png, `${stem(photo.name)}.${label}.png`);
-  } else {
-    photo.state.value = { name: 'failed', failure: outcome.failure };
+  if (!outcome.ok) return outcome;
+  const name = `${stem(photo.name)}.${labelOf(state.result, map.class)}.png`;
+  return { ok: true, value: { name, png: outcome.value } };
+}
+
+export async function savePicture(photo: Photo): Promise<void> {
+  const picture = await pictureOf(photo);
+  if (picture?.ok) {
+    const { name, png } = picture.value;
+    download(new Blob([png], { type: 'image/png' }), name);
+  } else if (picture) {
+    photo.state.value = { name: 'failed', failure: picture.failure };
   }
 }
 

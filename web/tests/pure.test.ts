@@ -3,8 +3,9 @@ import { ArrivingFile } from '../src/arriving';
 import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { isInside, moved, resized, scaled } from '../src/crop';
-import { stem } from '../src/download';
-import { explainedLine } from '../src/explain-line';
+import { csv } from '../src/csv';
+import { numbered, stem } from '../src/download';
+import { explainedLine, type ExplainLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
 import { untilAnswered } from '../src/progress';
 import { parseSettings } from '../src/settings';
@@ -33,6 +34,43 @@ test('a file is read as it arrives', async () => {
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(4, 5));
   file.letGo();
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(7));
+});
+
+test('names of files are used once', () => {
+  const used = new Set<string>();
+  const names = ['a.pug.png', 'b.png', 'A.pug.png', 'a.pug.png', 'a.pug-2.png'];
+  expect(names.map((name) => numbered(name, used))).toEqual([
+    'a.pug.png',
+    'b.png',
+    'A.pug-2.png',
+    'a.pug-3.png',
+    'a.pug-2-2.png',
+  ]);
+});
+
+test('a table for spreadsheets has no formulas and quotes what it must', () => {
+  const line = (photo: string, ...labels: string[]) =>
+    ({
+      photo,
+      top: labels.map((label, index) => ({
+        label,
+        index,
+        probability: 0.75 / (index + 1),
+        logit: 0,
+      })),
+    }) as unknown as ExplainLine;
+  const table = csv([
+    line('a, "b".jpg', 'german_shepherd', 'pug', 'beagle'),
+    line('=1+1.jpg', 'pug'),
+    { photo: 'köter.jpg', error: { code: 'corrupt_image', message: 'cut' } },
+  ]);
+  expect(table.split('\r\n')).toEqual([
+    '\uFEFFphoto,breed,probability,second breed,its probability',
+    '"a, ""b"".jpg",German shepherd,0.7500,Pug,0.3750',
+    "'=1+1.jpg,Pug,0.7500",
+    'köter.jpg,cut',
+    '',
+  ]);
 });
 
 test('progress that comes after the answer is not reported', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,12 +38,32 @@ export function downloads(lab) {
       assert.deepEqual(JSON.parse(saved.toString()), line);
     });
 
+    test('all of it is in one zip file', async () => {
+      const line = (await resultLines(lab.browser)).get('landscape.jpg');
+      const picture = await download(/picture/i, `landscape.${line.class}.png`);
+      const zip = await download(/save all/i, 'gradcam.zip');
+      assert.equal(zip.subarray(0, 2).toString(), 'PK');
+      assert.ok(zip.includes(picture), 'the picture is not in it as it is');
+      const [numbers] = /^.*(\{"photo":"landscape\.jpg".*)$/m
+        .exec(zip.toString())
+        .slice(1);
+      assert.deepEqual(JSON.parse(numbers), line);
+      assert.match(zip.toString(), /landscape\.jpg,\w[\w ]*,0\.\d{4},/);
+      const names = ['results.csv', 'results.jsonl'];
+      for (const name of [`landscape.${line.class}.png`, ...names]) {
+        assert.ok(zip.includes(name), name);
+      }
+    });
+
     /** Clicks the button of this name and waits for the file. */
     async function download(button, name) {
+      rmSync(join(lab.browser.downloads, name), { force: true });
       await lab.browser.evaluate((source) => {
         const named = ({ textContent }) =>
           new RegExp(source, 'i').test(textContent);
-        [...document.querySelectorAll('article button')].find(named).click();
+        [...document.querySelectorAll('article button, .toolbar button')]
+          .find(named)
+          .click();
       }, button.source);
       const path = join(lab.browser.downloads, name);
       let size = -1;

@@ -1,6 +1,7 @@
 import { painter } from '../backend';
 import { percent } from '../describe';
-import { remakeMaps, removeAll } from '../photos';
+import { explainLine, photos, remakeMaps, removeAll } from '../photos';
+import { saveAll, saving } from '../save-all';
 import {
   channels,
   colormap,
@@ -63,12 +64,31 @@ export function Toolbar() {
         <HeatCanvas heatmap={RAMP} width={256} height={1} />
         <span>more</span>
       </p>
+      <SaveAll />
       <button class="button quiet" type="button" onClick={removeAll}>
         <Icon name="cross" />
         Clear all
       </button>
       <HowPicker />
     </section>
+  );
+}
+
+/** Hands over the pictures and numbers of all photos, which may take a while. */
+function SaveAll() {
+  if (!photos.value.some(explainLine)) return null;
+  const { value } = saving;
+  return (
+    <button
+      class="button quiet"
+      type="button"
+      aria-disabled={!!value}
+      title="The pictures, a table of the breeds and the numbers, in one zip file"
+      onClick={() => void saveAll()}
+    >
+      <Icon name="save" />
+      {value ? `Saving ${value.done + 1} of ${value.total}` : 'Save all'}
+    </button>
   );
 }
 
