@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
+import { reasonOf } from './outcome';
 import { WatchedWorker } from './watched-worker';
 
 /** How many workers divide the network among them, and why others do so no more. */
@@ -47,7 +48,10 @@ export function hireHelpers(
   helpers = Array.from(
     { length: members - 1 },
     (_, index) =>
-      new WatchedWorker((reason) => void first.api.lost(index, reason)),
+      new WatchedWorker((reason) => {
+        const told = first.api.lost(index, reason);
+        told.catch(() => {}); // then there is no team to tell
+      }),
   );
   workers.value = { count: members, lost: [] };
   return helpers.map((helper) => {
@@ -64,7 +68,12 @@ async function serve(
 ): Promise<void> {
   const compiled = await module.catch(() => undefined); // others say so
   if (!compiled) return;
-  await helper.api.serve(compiled, transfer(port, [port]));
+  try {
+    await helper.api.serve(compiled, transfer(port, [port]));
+  } catch (error) {
+    // It lives on, but nobody listens at the other end of the port.
+    helper.lose(reasonOf(error));
+  }
 }
 
 /** A helper is of no more use; the others do its part. */

@@ -74,7 +74,7 @@ export interface WorkerApi {
     lowMemory: boolean,
   ): Promise<Outcome<null>>;
   /** A helper is known to have gone. */
-  lost(index: number, reason: string): void;
+  lost(index: number, reason: string): Promise<void>;
   /** Ends what is under way for this photo, within one layer or pass; it then fails. */
   stop(id: number): void;
   /**

@@ -45,7 +45,8 @@ export class WatchedWorker {
     this.lose('the browser ended it');
   }
 
-  private lose(reason: string): void {
+  /** It is of no more use. */
+  lose(reason: string): void {
     this.life.break(new WorkerGone(reason));
     this.onGone(reason);
   }

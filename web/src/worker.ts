@@ -39,7 +39,10 @@ const lifeline = holdLifeline();
 
 let module: WebAssembly.Module;
 let team: Team;
-let started: Promise<void>;
+/** Is told that the start is under way, which may be after the first news of helpers. */
+let begin: (starting: Promise<void>) => void;
+const started = new Promise<void>((resolve) => (begin = resolve));
+started.catch(() => {}); // whoever waits for it will hear of it
 let arriving: ArrivingFile;
 /** How many classes the model at work has. */
 let classCount = 0;
@@ -59,7 +62,8 @@ const api: WorkerApi = {
       team = new Team(engine, reach(helpers), onLoss);
       team.lowMemory = lowMemory;
     };
-    return (started = start());
+    begin(start());
+    return started;
   },
 
   receiveModel: (size, again) =>
@@ -86,7 +90,10 @@ const api: WorkerApi = {
       return null;
     }),
 
-  lost: (index, reason) => team.lose(index, reason),
+  lost: async (index, reason) => {
+    await started; // there is no team before
+    team.lose(index, reason);
+  },
 
   stop: (id) => {
     if (held?.id === id) team.stop();

@@ -1,6 +1,5 @@
 /** The network divided among several engines, here all in one thread. */
 
-import { readFile } from 'node:fs/promises';
 import { expose, wrap } from 'comlink';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -13,8 +12,7 @@ import {
 import { Helper, makeHelperApi, type HelperApi } from '../src/helper';
 import { Stopped, turn } from '../src/member';
 import { Team } from '../src/team';
-
-const repository = new URL('../../', import.meta.url);
+import { compileEngine, read, readerOf } from './threads';
 
 let module: WebAssembly.Module;
 let weights: Uint8Array<ArrayBuffer>;
@@ -23,18 +21,8 @@ let photo: Uint8Array<ArrayBuffer>;
 /** What an engine without helpers says. */
 let alone: { logits: number[]; maps: Explanation };
 
-const read = async (path: string) =>
-  Uint8Array.from(await readFile(new URL(path, repository)));
-
-const readerOf = (bytes: Uint8Array): PieceReader => ({
-  size: bytes.length,
-  read: async (begin, end) => bytes.slice(begin, end),
-});
-
 beforeAll(async () => {
-  module = await WebAssembly.compile(
-    await read('build/wasm-simd/wasm/gradcam.wasm'),
-  );
+  module = await compileEngine();
   weights = await read('weights/default.safetensors');
   model = readerOf(weights);
   photo = await read('tests/browser/photos/portrait.jpg');

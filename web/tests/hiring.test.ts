@@ -1,0 +1,52 @@
+/** How the page and its first worker learn of helpers that are of no use. */
+
+import { proxy, transfer } from 'comlink';
+import { afterEach, expect, test, vi } from 'vitest';
+import { hire } from '../src/hiring';
+import { lend } from '../src/piece-reader';
+import {
+  compileEngine,
+  fakeWorkers,
+  read,
+  readerOf,
+  startWorker,
+} from './threads';
+
+vi.mock('virtual:worker', () => ({ default: '' }));
+
+afterEach(() => vi.unstubAllGlobals());
+
+test('a helper that fails at its start is reported as lost', async () => {
+  const lost = vi.fn();
+  const fail = () => Promise.reject(new Error('out of memory'));
+  const helper = { serve: fail };
+  fakeWorkers([{ lost, start: async () => {} }, helper, { serve: vi.fn() }]);
+  await hire(3, compileEngine(), false);
+  await vi.waitFor(() => expect(lost).toHaveBeenCalled());
+  expect(lost.mock.calls).toEqual([[0, 'out of memory']]);
+});
+
+test('a helper that is lost before there is a team is not waited for', async () => {
+  const worker = await startWorker();
+  const losses: [number, string][] = [];
+  // The news can be here before the engine is, and even before the start.
+  const told = worker.lost(0, 'the browser ended it');
+  const { port1 } = new MessageChannel(); // nobody serves the other end
+  void worker.start(
+    await compileEngine(),
+    transfer([port1], [port1]),
+    false,
+    proxy((...loss: [number, string]) => losses.push(loss)),
+  );
+  await told;
+  const { size, read: readModel } = readerOf(
+    await read('weights/default.safetensors'),
+  );
+  const loaded = await worker.loadModel(
+    size,
+    lend(readModel),
+    proxy(() => {}),
+  );
+  expect(loaded.ok).toBe(true);
+  await vi.waitFor(() => expect(losses).toEqual([[0, 'the browser ended it']]));
+});
