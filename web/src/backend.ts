@@ -25,7 +25,18 @@ import { WorkerGone } from './watched-worker';
 
 export type Network =
   | { state: 'starting' }
-  | { state: 'ready'; model: ModelInfo; file?: string }
+  | {
+      state: 'ready';
+      model: ModelInfo;
+      /** Its name, if it is not the model in the page; that of the head if there is one on it. */
+      file?: string;
+      /** What it is known by in the storage, if it is read from there. */
+      kept?: number;
+      /** Whether a head is in the place of the model's own last layer. */
+      hasHead?: boolean;
+      /** Why it is at work in the place of another one. */
+      insteadOf?: Failure;
+    }
   | { state: 'failed'; failure: Failure };
 
 export const network = signal<Network>({ state: 'starting' });
@@ -35,7 +46,7 @@ export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(
   undefined,
 );
 
-/** Another model on its way in, or why it did not come in. */
+/** Another model on its way in, or why it did not come in, or why the one before had to go. */
 export const modelChange = signal<
   { share: number } | { failure: Failure } | undefined
 >(undefined);
@@ -50,6 +61,7 @@ let module: Promise<WebAssembly.Module>;
 let own: Uint8Array<ArrayBuffer> | Blob;
 /** What another first worker would load. */
 let present: { model: PieceReader; head?: Uint8Array };
+let onFallBack = () => {};
 
 /** Starts everything; photos may be asked about at once and wait their turn. */
 export function startNetwork(): void {
@@ -111,7 +123,7 @@ function shelveOwn(): void {
   release(bytes);
 }
 
-/** Puts a model in the place of the present one, which stays if that fails. */
+/** Puts a model in the place of the present one; if that fails, that one stays, or else our own. */
 export async function loadModel(
   model: PieceReader,
   progress: (part: number) => void,
@@ -154,7 +166,6 @@ export async function setWorkers(count: number): Promise<void> {
 /** Makes the network take less memory and more time, in one worker, or the other way round. */
 export async function setLowMemory(on: boolean): Promise<void> {
   await divide(usualWorkers(on), on);
-  lowMemory.value = on;
 }
 
 function usualWorkers(low: boolean): number {
@@ -162,14 +173,19 @@ function usualWorkers(low: boolean): number {
 }
 
 async function divide(count: number, low: boolean): Promise<void> {
+  let isDivided = false;
   const outcome = await ask(async (worker) => {
     const { count: present, lost } = workers.value;
     const isSo = count === present && low === lowMemory.value && !lost.length;
     if (isSo) return { ok: true, value: null };
     if (low) shelveOwn();
     const ports = hireHelpers(count, module);
-    return worker.setHelpers(transfer(ports, ports), low);
+    const divided = await worker.setHelpers(transfer(ports, ports), low);
+    isDivided = true;
+    return divided;
   });
+  // Even if the model was lost at that and another one has been divided.
+  if (isDivided && network.value.state === 'ready') lowMemory.value = low;
   if (!outcome.ok) throw new Error(outcome.failure.message);
 }
 
@@ -194,6 +210,9 @@ export function ask<T>(
       }
       try {
         const outcome = await first.ask(request);
+        if (!outcome.ok && !(await first.ask((worker) => worker.hasModel()))) {
+          await fallBack(outcome.failure);
+        }
         if (lowMemory.value) tidy();
         return outcome;
       } catch (error) {
@@ -217,7 +236,34 @@ async function replaceFirst(reason: string): Promise<void> {
       const loaded = await load(worker, model, () => {});
       return loaded.ok && head ? worker.useHead(head) : loaded;
     });
-    if (!outcome.ok) network.value = failed(outcome.failure);
+    if (!outcome.ok) await fallBack(outcome.failure);
+  } catch (error) {
+    network.value = failed(internalFailure(error));
+  }
+}
+
+/** Lets someone know when the model in this page had to take the place of another one. */
+export function whenFallenBack(listener: () => void): void {
+  onFallBack = listener;
+}
+
+/** No model is at work, and the one before cannot be read again: the one in this page can. */
+async function fallBack(failure: Failure): Promise<void> {
+  const { value } = network;
+  const isOther = value.state === 'ready' && value.file !== undefined;
+  present = { model: ownModel() };
+  try {
+    const outcome = await first.ask((worker) =>
+      load(worker, present.model, () => {}),
+    );
+    if (!outcome.ok) {
+      network.value = failed(outcome.failure);
+    } else if (isOther) {
+      const model = outcome.value;
+      network.value = { state: 'ready', model, insteadOf: failure };
+      modelChange.value = { failure };
+      setTimeout(onFallBack); // whoever asked hears of it before
+    }
   } catch (error) {
     network.value = failed(internalFailure(error));
   }

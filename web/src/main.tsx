@@ -12,7 +12,7 @@ import './styles/teach.css';
 
 import { render } from 'preact';
 import { makeApi } from './api';
-import { startNetwork } from './backend';
+import { startNetwork, whenFallenBack } from './backend';
 import { App } from './components/app';
 import { resumeModel } from './models';
 import { changeModel } from './photos';
@@ -21,5 +21,6 @@ import { rememberSettings } from './settings';
 render(<App />, document.getElementById('app')!);
 rememberSettings();
 startNetwork();
+whenFallenBack(() => void changeModel(async () => true));
 void changeModel(resumeModel);
 window.gradcam = makeApi();

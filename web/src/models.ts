@@ -1,6 +1,6 @@
 /** The models that can be at work: the one in the page, files of this visit, and those kept. */
 
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { proxy } from 'comlink';
 import type { ModelInfo, PieceReader, Precision } from '../../wasm/engine';
 import {
@@ -35,7 +35,9 @@ export const keeping = signal<
 export const precision = signal<Precision | 'as it is'>('as it is');
 
 /** Whether a head is in the place of the model's own last layer. */
-export const hasHead = signal(false);
+export const hasHead = computed(() => ready()?.hasHead === true);
+/** The id of the kept model at work, if it is one: it is read again and again. */
+export const keptAtWork = computed(() => ready()?.kept);
 /** The file of the model under it; none if that is the one in the page. */
 let baseFile: string | undefined;
 
@@ -43,6 +45,11 @@ let baseFile: string | undefined;
 const LAST = 'gradcam.model';
 /** Heads are small; a larger file is not looked into. */
 const MAX_HEAD = 64 << 20;
+
+function ready() {
+  const { value } = network;
+  return value.state === 'ready' ? value : undefined;
+}
 
 /** Lists what is kept, and goes on with the model that was last at work. */
 export async function resumeModel(): Promise<boolean> {
@@ -67,7 +74,8 @@ export async function useFile(file: File, keeps = true): Promise<boolean> {
 /** Loads a model that is kept. */
 export async function useKept(model: KeptModel): Promise<boolean> {
   modelChange.value = { share: 0 };
-  const { ok } = await load(readerOfKept(model), model.name);
+  const { id, name } = model;
+  const { ok } = await load(readerOfKept(model), name, { kept: id });
   if (ok) remember(model.id);
   return ok;
 }
@@ -80,7 +88,9 @@ export async function useOwnModel(): Promise<boolean> {
   return ok;
 }
 
+/** Removes a model from the storage, unless it is at work. */
 export async function forget({ id }: KeptModel): Promise<void> {
+  if (id === keptAtWork.value) return;
   if (remembered() === String(id)) remember(undefined);
   await forgetModel(id);
   kept.value = await keptModels();
@@ -96,20 +106,15 @@ export async function useHeadBytes(
   bytes: Uint8Array,
   name: string,
 ): Promise<boolean> {
-  const { value } = network;
-  const base =
-    value.state === 'ready' && !hasHead.value ? value.file : baseFile;
   const outcome = await putHead(bytes);
-  if (outcome.ok) baseFile = base;
-  const { ok } = settle(outcome, name);
-  if (ok) hasHead.value = true;
-  return ok;
+  if (outcome.ok && !hasHead.value) baseFile = ready()?.file;
+  return settle(outcome, name, { kept: keptAtWork.value, hasHead: true }).ok;
 }
 
 /** Gives the present model its own last layer back. */
 export async function dropHead(): Promise<boolean> {
   const outcome = await putHead(undefined);
-  return settle(outcome, baseFile).ok;
+  return settle(outcome, baseFile, { kept: keptAtWork.value }).ok;
 }
 
 /** Makes the numbers smaller into the storage, or, without one, into a Blob for this visit. */
@@ -154,7 +159,7 @@ async function useConverted(
     await shelf?.abandon();
     return settle(made, undefined).ok;
   }
-  const outcome = await load(readerOfBlob(blob), name, 0.5);
+  const outcome = await load(readerOfBlob(blob), name, { begin: 0.5 });
   if (!outcome.ok || reason !== undefined) {
     await shelf?.abandon();
     if (outcome.ok) keeping.value = { notKept: reason! };
@@ -205,29 +210,42 @@ export function precisionOf(model: ModelInfo): string {
 async function load(
   source: PieceReader,
   name: string | undefined,
-  begin = 0,
+  { begin = 0, kept }: { begin?: number; kept?: number } = {},
 ): Promise<Outcome<ModelInfo>> {
   const progress = (share: number) => {
     modelChange.value = { share: begin + (1 - begin) * share };
   };
   const outcome = await loadModel(source, progress);
-  return settle(outcome, name);
+  return settle(outcome, name, { kept });
 }
 
 /** Shows how the change of the model went. */
-function settle<T>(outcome: Outcome<T>, name: string | undefined): Outcome<T> {
+function settle<T>(
+  outcome: Outcome<T>,
+  name: string | undefined,
+  more: { kept?: number; hasHead?: boolean } = {},
+): Outcome<T> {
   if (outcome.ok) {
-    hasHead.value = false;
     modelChange.value = undefined;
     network.value = {
       state: 'ready',
       model: outcome.value as ModelInfo,
       file: name,
+      ...more,
     };
   } else {
-    modelChange.value = { failure: outcome.failure as Failure };
+    modelChange.value = { failure: outcome.failure };
   }
   return outcome;
+}
+
+/** Which model is at work after a change that failed like this, as a sentence. */
+export function whatStays(failure: Failure): string {
+  const present = ready();
+  if (!present) return '';
+  return present.insteadOf === failure
+    ? 'The model in this page is used instead.'
+    : 'The model before stays in use.';
 }
 
 /** Whether a file says of itself that it is a head. */

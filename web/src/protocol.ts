@@ -68,18 +68,23 @@ export interface WorkerApi {
   returnModel(): Promise<Uint8Array<ArrayBuffer>>;
   /** Makes this worker a helper of the one at the other end of the port. */
   serve(module: WebAssembly.Module, port: MessagePort): Promise<void>;
-  /** Takes other helpers in the place of those before. */
+  /** Takes other helpers in the place of those before; the model is read anew. */
   setHelpers(
     helpers: MessagePort[],
     lowMemory: boolean,
   ): Promise<Outcome<null>>;
   /** A helper is known to have gone. */
   lost(index: number, reason: string): Promise<void>;
+  /**
+   * Whether a model is at work. After a failure it may be that none is: when the one before has to
+   * be read again, its file may be gone.
+   */
+  hasModel(): boolean;
   /** Ends what is under way for this photo, within one layer or pass; it then fails. */
   stop(id: number): void;
   /**
-   * Loads another model; if that fails the one before stays. `read` may be called as long as the
-   * model is at work.
+   * Loads another model; if that fails the one before stays, see `hasModel`. `read` may be called
+   * as long as the model is at work.
    */
   loadModel(
     size: number,

@@ -34,6 +34,11 @@ export type ModelSource = PieceReader & { isLasting?: boolean };
 export class Team {
   /** `LoadOptions.lowMemory`, from the next model on. */
   lowMemory = false;
+  /**
+   * Whether all members have the present model and the head on it, and what was left in its file
+   * could be read; else load another one.
+   */
+  hasModel = false;
   private member: Member | undefined;
   private model: ModelSource | undefined;
   /** A last layer in the place of the model's own. */
@@ -78,6 +83,7 @@ export class Team {
   ): Promise<ModelInfo> {
     this.model = model;
     this.head = undefined;
+    this.hasModel = false;
     let unreadable: unknown;
     const noteFailure = (error: unknown) => {
       unreadable ??= error;
@@ -102,7 +108,8 @@ export class Team {
         // Not the helper's fault, who would only say that it failed.
         throw unreadable ?? error;
       }
-      this.member = new Member(this.engine, ports[0]!, model);
+      this.member = new Member(this.engine, ports[0]!, this.watched(model));
+      this.hasModel = true;
       return loading;
     });
   }
@@ -111,9 +118,7 @@ export class Team {
   restorer(): () => Promise<void> {
     const { model, head } = this;
     return async () => {
-      if (!model) return;
-      await this.load(model);
-      if (head) await this.useHead(head);
+      if (model) await this.loadWith(model, head);
     };
   }
 
@@ -124,9 +129,11 @@ export class Team {
       const info = this.engine.useHead(head);
       this.isClassified = false;
       this.head = head;
+      this.hasModel = false;
       await allOf(
         this.helpers.map((helper) => helper.ask((api) => api.useHead(head))),
       );
+      this.hasModel = true;
       return info;
     });
   }
@@ -226,9 +233,29 @@ export class Team {
 
   /** Loads the present model, and the head on it. */
   async reload(): Promise<void> {
-    const { head } = this;
-    await this.load(this.model!);
-    if (head) await this.useHead(head);
+    await this.loadWith(this.model!, this.head);
+  }
+
+  private async loadWith(
+    model: ModelSource,
+    head: Uint8Array | undefined,
+  ): Promise<void> {
+    await this.load(model);
+    if (!head) return;
+    this.hasModel = false;
+    await this.useHead(head);
+  }
+
+  /** A model's file; once it cannot be read, the model is of no more use. */
+  private watched(model: ModelSource): PieceReader {
+    const noteFailure = (error: unknown) => {
+      if (this.model === model) this.hasModel = false;
+      throw error;
+    };
+    return {
+      size: model.size,
+      read: (begin, end) => model.read(begin, end).catch(noteFailure),
+    };
   }
 
   private share(member: number): LoadOptions {

@@ -95,6 +95,8 @@ const api: WorkerApi = {
     team.lose(index, reason);
   },
 
+  hasModel: () => team !== undefined && team.hasModel,
+
   stop: (id) => {
     if (held?.id === id) team.stop();
   },
@@ -267,7 +269,7 @@ function reach(ports: readonly MessagePort[]) {
   return ports.map((port, index) => new Helper(index, wrap<HelperApi>(port)));
 }
 
-/** Loads a model; if that fails, the one before it stays. */
+/** Loads a model; if that fails, the one before it stays, as far as it can be read again. */
 async function load(
   source: ModelSource,
   progress?: (part: number) => void,
@@ -280,8 +282,8 @@ async function load(
     held = undefined;
     return info;
   } catch (error) {
-    // Some members may have the new one already.
-    await comeBack();
+    // Some members may have the new one already. If its file is gone the page sees to it.
+    await comeBack().catch(() => {});
     throw error;
   }
 }
@@ -296,6 +298,7 @@ async function restart(cause: unknown): Promise<string> {
   held = undefined;
   const reason = reasonOf(cause);
   try {
+    team.hasModel = false;
     team.engine = await Engine.create(module);
     await comeBack();
     return `the engine failed at this and was started anew (${reason})`;

@@ -1,6 +1,6 @@
 /** How the page and its first worker learn of helpers that are of no use. */
 
-import { proxy, transfer } from 'comlink';
+import { proxy, transfer, wrap } from 'comlink';
 import { afterEach, expect, test, vi } from 'vitest';
 import { hire } from '../src/hiring';
 import { lend } from '../src/piece-reader';
@@ -9,8 +9,10 @@ import {
   fakeWorkers,
   read,
   readerOf,
-  startWorker,
+  script,
+  workerScript,
 } from './threads';
+import type { WorkerApi } from '../src/protocol';
 
 vi.mock('virtual:worker', () => ({ default: '' }));
 
@@ -19,15 +21,18 @@ afterEach(() => vi.unstubAllGlobals());
 test('a helper that fails at its start is reported as lost', async () => {
   const lost = vi.fn();
   const fail = () => Promise.reject(new Error('out of memory'));
-  const helper = { serve: fail };
-  fakeWorkers([{ lost, start: async () => {} }, helper, { serve: vi.fn() }]);
+  fakeWorkers([
+    script({ lost, start: async () => {} }),
+    script({ serve: fail }),
+    script({ serve: async () => {} }),
+  ]);
   await hire(3, compileEngine(), false);
   await vi.waitFor(() => expect(lost).toHaveBeenCalled());
   expect(lost.mock.calls).toEqual([[0, 'out of memory']]);
 });
 
 test('a helper that is lost before there is a team is not waited for', async () => {
-  const worker = await startWorker();
+  const worker = wrap<WorkerApi>(await workerScript());
   const losses: [number, string][] = [];
   // The news can be here before the engine is, and even before the start.
   const told = worker.lost(0, 'the browser ended it');

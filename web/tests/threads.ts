@@ -1,7 +1,7 @@
 /** Stand-ins for the threads of the page, all in one. */
 
 import { readFile } from 'node:fs/promises';
-import { expose, wrap, type Remote } from 'comlink';
+import { expose } from 'comlink';
 import { vi } from 'vitest';
 import type { PieceReader } from '../../wasm/engine';
 import type { WorkerApi } from '../src/protocol';
@@ -19,16 +19,12 @@ export const readerOf = (bytes: Uint8Array): PieceReader => ({
 export const compileEngine = async () =>
   WebAssembly.compile(await read('build/wasm-simd/wasm/gradcam.wasm'));
 
-/** `Worker`s that the page starts from here on: each has the next of these objects as its script. */
-export function fakeWorkers(scripts: Partial<WorkerApi>[]): void {
+/** `Worker`s that the page starts from here on: behind each is the next of these scripts. */
+export function fakeWorkers(scripts: MessagePort[]): void {
   class FakeWorker {
-    private readonly port: MessagePort;
+    private readonly port = scripts.shift()!;
     onerror: ((event: { message: string }) => void) | null = null;
     constructor() {
-      const { port1, port2 } = new MessageChannel();
-      const lifeline = async () => undefined;
-      expose({ lifeline, ...scripts.shift() }, port2);
-      this.port = port1;
       this.port.start();
     }
     postMessage(message: unknown, transfer: Transferable[] = []) {
@@ -49,8 +45,15 @@ export function fakeWorkers(scripts: Partial<WorkerApi>[]): void {
   vi.stubGlobal('Worker', FakeWorker);
 }
 
-/** The worker's own script, started in this thread, as the page reaches it. */
-export async function startWorker(): Promise<Remote<WorkerApi>> {
+/** A script that does no more than this. */
+export function script(api: Partial<WorkerApi>): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  expose({ lifeline: async () => undefined, ...api }, port1);
+  return port2;
+}
+
+/** The script of the page's workers, once at a time. */
+export async function workerScript(): Promise<MessagePort> {
   const { port1, port2 } = new MessageChannel();
   vi.stubGlobal('navigator', {}); // without locks
   vi.stubGlobal('addEventListener', port1.addEventListener.bind(port1));
@@ -58,5 +61,5 @@ export async function startWorker(): Promise<Remote<WorkerApi>> {
   port1.start();
   vi.resetModules();
   await import('../src/worker');
-  return wrap<WorkerApi>(port2);
+  return port2;
 }

@@ -92,6 +92,15 @@ export function otherModel(lab) {
       const { top } = (await resultLines(lab.browser)).get('square.jpg');
       assert.equal(top[0].label, expected.top[0].label);
       assert.notEqual(top[0].logit, expected.top[0].logit, 'other numbers');
+      const entries = await lab.browser.evaluate(() =>
+        [...document.querySelectorAll('.kept li')].map(
+          ({ textContent }) => textContent,
+        ),
+      );
+      const inUse = entries.filter((text) => /I8.*In use\./.test(text));
+      const forgettable = entries.filter((text) => /Forget$/.test(text));
+      assert.equal(inUse.length, 1, 'what is at work is said');
+      assert.equal(forgettable.length, entries.length - 1);
     });
 
     test('the one in the page is a click away, and what is kept can be forgotten', async () => {

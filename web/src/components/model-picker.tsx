@@ -4,10 +4,12 @@ import {
   forget,
   keeping,
   kept,
+  keptAtWork,
   precision,
   useFile,
   useKept,
   useOwnModel,
+  whatStays,
 } from '../models';
 import { changeModel } from '../photos';
 
@@ -57,15 +59,16 @@ export function ModelPicker() {
       </p>
       {change && 'failure' in change && (
         <p class="failure" role="alert">
-          {sentence(change.failure.message)} The model before stays in use.
+          {sentence(change.failure.message)} {whatStays(change.failure)}
         </p>
       )}
-      <Kept disabled={disabled} />
+      <Kept disabled={disabled} loading={loading} />
     </section>
   );
 }
 
-function Kept({ disabled }: { disabled: boolean }) {
+function Kept(props: { disabled: boolean; loading: boolean }) {
+  const { disabled, loading } = props;
   const state = keeping.value;
   return (
     <>
@@ -92,14 +95,19 @@ function Kept({ disabled }: { disabled: boolean }) {
               >
                 Use
               </button>
-              <button
-                class="link-button"
-                type="button"
-                aria-label={`Forget ${model.name}, ${model.precision}`}
-                onClick={() => void forget(model)}
-              >
-                Forget
-              </button>
+              {model.id === keptAtWork.value ? (
+                <span>In use. Change to another model to forget it.</span>
+              ) : (
+                <button
+                  class="link-button"
+                  type="button"
+                  disabled={loading}
+                  aria-label={`Forget ${model.name}, ${model.precision}`}
+                  onClick={() => void forget(model)}
+                >
+                  Forget
+                </button>
+              )}
             </li>
           ))}
         </ul>

@@ -1,0 +1,166 @@
+/** The page's models, with everything from the page to the engine, in one thread. */
+
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { Failure } from '../src/protocol';
+import { resetStorage } from './fake-idb';
+import { fakeWorkers, read, workerScript } from './threads';
+
+vi.mock('virtual:worker', () => ({ default: '' }));
+vi.mock('idb', () => import('./fake-idb'));
+
+const files = new Map<string, Uint8Array<ArrayBuffer>>();
+vi.mock('../src/payload', () => ({
+  payloadSize: async (name: string) => files.get(name)!.length,
+  payload: async function* (name: string) {
+    yield files.get(name)!.slice();
+  },
+}));
+
+let weights: Uint8Array<ArrayBuffer>;
+let photo: File;
+beforeAll(async () => {
+  weights = await read('weights/default.safetensors');
+  files.set('model', weights);
+  const engine = gzipSync(await read('build/wasm-simd/wasm/gradcam.wasm'));
+  files.set('engine-simd128', Uint8Array.from(engine));
+  files.set('engine-relaxed', Uint8Array.from(engine));
+  photo = new File([await read('tests/browser/photos/portrait.jpg')], 'a.jpg');
+});
+
+/** The page's modules, once its network is ready. */
+type Page = Awaited<ReturnType<typeof openPage>>;
+async function openPage() {
+  fakeWorkers([await workerScript()]);
+  const backend = await import('../src/backend');
+  const models = await import('../src/models');
+  const io = await import('../src/photo-io');
+  const fallen = vi.fn();
+  backend.startNetwork();
+  backend.whenFallenBack(fallen);
+  await vi.waitFor(
+    () => expect(backend.network.value.state).toBe('ready'),
+    10_000,
+  );
+  return { ...backend, ...models, ...io, fallen };
+}
+
+let page: Page;
+beforeEach(async () => {
+  resetStorage();
+  page = await openPage();
+});
+afterEach(() => vi.unstubAllGlobals());
+
+/** A model file that can go. */
+class Passing extends File {
+  isGone = false;
+  override slice(begin?: number, end?: number): Blob {
+    if (this.isGone) throw new Error('it has gone');
+    return super.slice(begin, end);
+  }
+}
+
+/** Has the network look at a photo; what it says of it. */
+async function look(): Promise<string> {
+  const answer = await page.ask(async (worker) => {
+    const held = await page.hold(worker, { id: 1, file: photo });
+    return held.ok ? worker.look({}) : held;
+  });
+  return answer.ok
+    ? answer.value.predictions[0]!.label
+    : answer.failure.message;
+}
+
+/** Why the last change of the model failed. */
+function failure(): Failure {
+  return (page.modelChange.value as { failure: Failure }).failure;
+}
+
+test.each([true, false])(
+  'without the file of the model at work, the one in the page is used when less memory is: %s',
+  async (on) => {
+    const expected = await look();
+    const file = new Passing([weights], 'other.safetensors');
+    await page.setLowMemory(!on);
+    expect(await page.useFile(file, false)).toBe(true);
+    file.isGone = true;
+    await expect(page.setLowMemory(on)).rejects.toThrow(/cannot be read/);
+    expect(page.network.value).toMatchObject({ state: 'ready' });
+    expect(page.network.value).not.toHaveProperty('file');
+    expect(failure().message).toMatch(/cannot be read/);
+    expect(page.whatStays(failure())).toBe(
+      'The model in this page is used instead.',
+    );
+    expect(await look()).toBe(expected);
+    await vi.waitFor(() => expect(page.fallen).toHaveBeenCalledTimes(1));
+    await page.setLowMemory(!on);
+    expect(await look()).toBe(expected);
+  },
+);
+
+test('where a photo takes a file that is gone, the next one is shown to the model in the page', async () => {
+  const expected = await look();
+  const file = new Passing([weights], 'other.safetensors');
+  await page.setLowMemory(true);
+  expect(await page.useFile(file, false)).toBe(true);
+  expect(await look()).toBe(expected);
+  file.isGone = true;
+  expect(await look()).toMatch(/cannot be read/);
+  expect(page.network.value).not.toHaveProperty('file');
+  expect(page.whatStays(failure())).toMatch(/in this page/);
+  expect(await look()).toBe(expected);
+  await vi.waitFor(() => expect(page.fallen).toHaveBeenCalledTimes(1));
+});
+
+test('after a corrupt file, the one in the page is used if the one before is gone', async () => {
+  const broken = weights.slice();
+  broken.fill(0xff, broken.length - 4);
+  const file = new Passing([weights], 'other.safetensors');
+  const drop = () => page.useFile(new File([broken], 'broken.safetensors'));
+  expect(await page.useFile(file, false)).toBe(true);
+  expect(await drop()).toBe(false);
+  expect(failure().code).toBe('corrupt_model');
+  expect(page.network.value).toMatchObject({ file: 'other.safetensors' });
+  expect(page.whatStays(failure())).toBe('The model before stays in use.');
+
+  file.isGone = true;
+  expect(await drop()).toBe(false);
+  expect(failure().code).toBe('corrupt_model');
+  expect(page.network.value).not.toHaveProperty('file');
+  expect(page.whatStays(failure())).toMatch(/in this page/);
+  expect(await look()).not.toMatch(/model/);
+});
+
+test('a network that no model can be read for has failed', async () => {
+  const file = new Passing([weights], 'other.safetensors');
+  expect(await page.useFile(file, false)).toBe(true);
+  file.isGone = true;
+  const { arrayBuffer } = Blob.prototype;
+  Blob.prototype.arrayBuffer = () => Promise.reject(new Error('full'));
+  await expect(page.setLowMemory(true)).rejects.toThrow();
+  Blob.prototype.arrayBuffer = arrayBuffer;
+  const { value } = page.network;
+  expect(value.state === 'failed' && value.failure.message).toMatch(
+    /cannot be read/,
+  );
+  expect(page.whatStays({ code: '', message: '' })).toBe('');
+});
+
+test('the kept model at work cannot be forgotten', async () => {
+  const file = new File([weights], 'mine.safetensors');
+  expect(await page.useFile(file)).toBe(true);
+  await vi.waitFor(() => expect(page.kept.value.length).toBe(1));
+  const [model] = page.kept.value;
+  // What was dropped is read from the file.
+  expect(page.keptAtWork.value).toBe(undefined);
+  expect(await page.useKept(model!)).toBe(true);
+  expect(page.keptAtWork.value).toBe(model!.id);
+  await page.forget(model!);
+  expect(page.kept.value).toEqual([model]);
+  await page.setLowMemory(true);
+  expect(await look()).not.toMatch(/cannot be read/);
+  expect(await page.useOwnModel()).toBe(true);
+  await page.forget(model!);
+  expect(page.kept.value).toEqual([]);
+});
