@@ -101,12 +101,20 @@ export interface WorkerApi {
     write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
     progress: (share: number) => void,
   ): Promise<Outcome<null>>;
-  /** What the last layer takes, of some views of the photo held. */
+  /**
+   * What the last layer takes, of some views of the photo held; refused with `model_changed` if
+   * another model than the one of this fingerprint is at work.
+   */
   features(
+    fingerprint: string,
     views: readonly number[],
   ): Promise<Outcome<Float32Array<ArrayBuffer>[]>>;
-  /** Teaches a last layer; gives its head file, and how it did without each photo. */
+  /**
+   * Teaches a last layer; gives its head file, and how it did without each photo. `fingerprint` is
+   * that of the model that the features are of.
+   */
   teach(
+    fingerprint: string,
     features: Float32Array<ArrayBuffer>,
     labels: readonly number[],
     views: number,

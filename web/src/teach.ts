@@ -1,8 +1,9 @@
 /** Teaching the network other classes: named boxes of photos, and the last layer made of them. */
 
-import { signal, type Signal } from '@preact/signals';
+import { computed, signal, type Signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { ask, network } from './backend';
+import { sentence } from './describe';
 import { useHeadBytes } from './models';
 import { hold } from './photo-io';
 import { changeModel } from './photos';
@@ -41,6 +42,10 @@ export const boxes = signal<readonly Box[]>([
   makeBox("The neighbour's"),
 ]);
 export const lesson = signal<Lesson>({ state: 'idle' });
+/** Whether a lesson is under way; another model would break it off. */
+export const isTeaching = computed(
+  () => lesson.value.state === 'looking' || lesson.value.state === 'training',
+);
 /** What was left out of the boxes, and why. */
 export const remarks = signal<readonly string[]>([]);
 
@@ -126,10 +131,11 @@ export function presentObstacle(): string | undefined {
 export async function teach(): Promise<void> {
   const { value } = network;
   if (value.state !== 'ready' || presentObstacle()) return;
+  const { fingerprint } = value.model;
   try {
-    const seen = await look(value.model.fingerprint);
+    const seen = await look(fingerprint);
     if (!seen) return;
-    await train(seen);
+    await train(fingerprint, seen);
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error));
   }
@@ -149,6 +155,9 @@ async function look(
     const outcome = await featuresOf(file, fingerprint);
     if (outcome.ok) {
       seen.push({ label, views: outcome.value });
+    } else if (outcome.failure.code === 'model_changed') {
+      fail(sentence(outcome.failure.message));
+      return undefined;
     } else {
       remark(`${file.name} is skipped: ${outcome.failure.message}.`);
       takeOut(box, file);
@@ -167,7 +176,7 @@ async function featuresOf(
   if (known) return { ok: true, value: known };
   const outcome = await ask(async (worker) => {
     const held = await hold(worker, { id: nextPhotoId--, file });
-    return held.ok ? worker.features(VIEWS) : held;
+    return held.ok ? worker.features(fingerprint, VIEWS) : held;
   });
   if (outcome.ok) {
     const all = features.get(file) ?? new Map<string, Float32Array[]>();
@@ -177,6 +186,7 @@ async function featuresOf(
 }
 
 async function train(
+  fingerprint: string,
   seen: readonly { label: number; views: Float32Array[] }[],
 ): Promise<void> {
   const labels = seen.map(({ label }) => label);
@@ -188,6 +198,7 @@ async function train(
     views.forEach((view, i) => values.set(view, i * width));
     let losses: readonly number[] = [];
     return worker.teach(
+      fingerprint,
       transfer(values, [values.buffer]),
       labels,
       VIEWS.length,
@@ -206,7 +217,7 @@ async function train(
       }),
     );
   });
-  if (!outcome.ok) return fail(outcome.failure.message);
+  if (!outcome.ok) return fail(sentence(outcome.failure.message));
   const head = outcome.value;
   const last = lesson.value;
   if (last.state === 'training') {

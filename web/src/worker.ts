@@ -44,8 +44,8 @@ let begin: (starting: Promise<void>) => void;
 const started = new Promise<void>((resolve) => (begin = resolve));
 started.catch(() => {}); // whoever waits for it will hear of it
 let arriving: ArrivingFile;
-/** How many classes the model at work has. */
-let classCount = 0;
+/** The model at work. */
+let model: ModelInfo | undefined;
 /** Brings back what last worked. */
 let comeBack = async () => {};
 /** The photo that the engine holds. */
@@ -108,7 +108,7 @@ const api: WorkerApi = {
     outcome(async () => {
       held = undefined;
       const info = await team.useHead(head);
-      classCount = info.classes;
+      model = info;
       comeBack = team.restorer();
       return info;
     }),
@@ -124,10 +124,15 @@ const api: WorkerApi = {
       return null;
     }),
 
-  features: (views) => outcome(() => team.features(views)),
-
-  teach: (features, labels, views, names, progress) =>
+  features: (fingerprint, views) =>
     outcome(async () => {
+      checkModel(fingerprint);
+      return team.features(views);
+    }),
+
+  teach: (fingerprint, features, labels, views, names, progress) =>
+    outcome(async () => {
+      checkModel(fingerprint);
       const { engine } = team;
       const teaching = engine.beginTeaching(features, labels, views);
       for (;;) {
@@ -197,6 +202,15 @@ function readerOf(size: number, read: PieceReader['read']): PieceReader {
   };
 }
 
+/** Teaching takes many requests, and another model may come in between. */
+function checkModel(fingerprint: string): void {
+  if (fingerprint === model?.fingerprint) return;
+  throw new EngineError(
+    'model_changed',
+    'the model was changed while it was being taught; train again to teach the present one',
+  );
+}
+
 async function look(how: ExplainOptions, part?: Rect): Promise<Answer> {
   const { milliseconds: decode } = held!.info;
   team.forget();
@@ -232,9 +246,8 @@ function howMany(classes: number, how: ExplainOptions): number {
 
 /** For the maps of all classes passes take no longer than for those of one. */
 function withOthers(classes: readonly number[]): readonly number[] {
-  return classCount > EXPLAIN_ALL_CLASSES
-    ? classes
-    : [...Array(classCount).keys()];
+  const all = model!.classes;
+  return all > EXPLAIN_ALL_CLASSES ? classes : [...Array(all).keys()];
 }
 
 /** Makes the engine hold a photo, and gives up the memory that it came in. */
@@ -277,7 +290,7 @@ async function load(
   await started;
   try {
     const info = await team.load(source, progress);
-    classCount = info.classes;
+    model = info;
     comeBack = team.restorer();
     held = undefined;
     return info;

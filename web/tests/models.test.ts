@@ -1,53 +1,19 @@
 /** The page's models, with everything from the page to the engine, in one thread. */
 
-import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { Failure } from '../src/protocol';
-import { resetStorage } from './fake-idb';
-import { fakeWorkers, read, workerScript } from './threads';
-
-vi.mock('virtual:worker', () => ({ default: '' }));
-vi.mock('idb', () => import('./fake-idb'));
-
-const files = new Map<string, Uint8Array<ArrayBuffer>>();
-vi.mock('../src/payload', () => ({
-  payloadSize: async (name: string) => files.get(name)!.length,
-  payload: async function* (name: string) {
-    yield files.get(name)!.slice();
-  },
-}));
+import { openPage, type Page } from './page';
+import { read } from './threads';
 
 let weights: Uint8Array<ArrayBuffer>;
 let photo: File;
 beforeAll(async () => {
   weights = await read('weights/default.safetensors');
-  files.set('model', weights);
-  const engine = gzipSync(await read('build/wasm-simd/wasm/gradcam.wasm'));
-  files.set('engine-simd128', Uint8Array.from(engine));
-  files.set('engine-relaxed', Uint8Array.from(engine));
   photo = new File([await read('tests/browser/photos/portrait.jpg')], 'a.jpg');
 });
 
-/** The page's modules, once its network is ready. */
-type Page = Awaited<ReturnType<typeof openPage>>;
-async function openPage() {
-  fakeWorkers([await workerScript()]);
-  const backend = await import('../src/backend');
-  const models = await import('../src/models');
-  const io = await import('../src/photo-io');
-  const fallen = vi.fn();
-  backend.startNetwork();
-  backend.whenFallenBack(fallen);
-  await vi.waitFor(
-    () => expect(backend.network.value.state).toBe('ready'),
-    10_000,
-  );
-  return { ...backend, ...models, ...io, fallen };
-}
-
 let page: Page;
 beforeEach(async () => {
-  resetStorage();
   page = await openPage();
 });
 afterEach(() => vi.unstubAllGlobals());

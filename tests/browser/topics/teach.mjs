@@ -82,6 +82,15 @@ export function teaching(lab) {
       assert.ok(await canTrain());
       const start = Date.now();
       await click('Train');
+      await waitFor(
+        lab.browser,
+        'the way to other models to be closed',
+        () =>
+          document.querySelector('.model-picker button').disabled &&
+          /being taught/.test(
+            document.querySelector('.model-picker').textContent,
+          ),
+      );
       await waitFor(lab.browser, 'the end', () =>
         document.querySelector('.lesson[data-state=taught]'),
       );

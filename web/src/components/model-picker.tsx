@@ -12,13 +12,14 @@ import {
   whatStays,
 } from '../models';
 import { changeModel } from '../photos';
+import { isTeaching } from '../teach';
 
 /** Lets another weights file take the place of the model in the page. */
 export function ModelPicker() {
   const { value } = network;
   const change = modelChange.value;
   const loading = change !== undefined && 'share' in change;
-  const disabled = loading || value.state !== 'ready';
+  const disabled = loading || isTeaching.value || value.state !== 'ready';
   return (
     <section class="model-picker" aria-label="Other models">
       <div class="model-ways">
@@ -55,7 +56,9 @@ export function ModelPicker() {
       <p role="status">
         {loading
           ? `Loading, ${percent(change.share)}`
-          : 'A VGG16 as a .safetensors file, with any number of classes, or a head file for the present one. It can be dropped on the page, too.'}
+          : isTeaching.value
+            ? 'It is being taught. Other models can be used after that.'
+            : 'A VGG16 as a .safetensors file, with any number of classes, or a head file for the present one. It can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
         <p class="failure" role="alert">

@@ -7,6 +7,7 @@ import { changeModel } from '../photos';
 import {
   addBox,
   boxes,
+  isTeaching,
   lesson,
   presentObstacle,
   putIn,
@@ -23,7 +24,7 @@ import { useObjectUrl } from './object-url';
 /** Where the network learns other classes from a few photos. */
 export function Teach() {
   const { value } = lesson;
-  const busy = value.state === 'looking' || value.state === 'training';
+  const busy = isTeaching.value;
   const reason = presentObstacle();
   return (
     <details class="about teach">

@@ -1,0 +1,42 @@
+/** The page without what is to be seen of it, with one worker, all in one thread. */
+
+import { gzipSync } from 'node:zlib';
+import { expect, vi } from 'vitest';
+import { resetStorage } from './fake-idb';
+import { fakeWorkers, read, workerScript } from './threads';
+
+vi.mock('virtual:worker', () => ({ default: '' }));
+vi.mock('idb', () => import('./fake-idb'));
+vi.mock('../src/payload', () => ({
+  payloadSize: async (name: string) => (await file(name)).length,
+  payload: async function* (name: string) {
+    yield await file(name);
+  },
+}));
+
+/** A file in the page. */
+async function file(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (name === 'model') return read('weights/default.safetensors');
+  const engine = await read('build/wasm-simd/wasm/gradcam.wasm');
+  return Uint8Array.from(gzipSync(engine));
+}
+
+/** Opens the page with an empty storage; its modules, once the network is ready. */
+export async function openPage() {
+  resetStorage();
+  fakeWorkers([await workerScript()]);
+  const backend = await import('../src/backend');
+  const models = await import('../src/models');
+  const teach = await import('../src/teach');
+  const { hold } = await import('../src/photo-io');
+  const fallen = vi.fn();
+  backend.startNetwork();
+  backend.whenFallenBack(fallen);
+  await vi.waitFor(
+    () => expect(backend.network.value.state).toBe('ready'),
+    10_000,
+  );
+  return { ...backend, ...models, ...teach, hold, fallen };
+}
+
+export type Page = Awaited<ReturnType<typeof openPage>>;
