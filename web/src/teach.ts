@@ -4,10 +4,12 @@ import { computed, signal, type Signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { ask, network } from './backend';
 import { sentence } from './describe';
+import type { Intake } from './intake';
 import { useHeadBytes } from './models';
 import { hold } from './photo-io';
 import { changeModel } from './photos';
-import type { Outcome } from './protocol';
+import type { Failure } from './protocol';
+import { TaskQueue } from './task-queue';
 
 export interface Box {
   readonly id: number;
@@ -29,6 +31,19 @@ export type Lesson =
       head?: Uint8Array<ArrayBuffer>;
     }
   | { state: 'failed'; reason: string };
+
+/** What the layers before the last make of a photo, or why not, and whether that is its own fault. */
+type Features =
+  | { ok: true; value: Float32Array[] }
+  | { ok: false; failure: Failure; isOfPhoto: boolean };
+
+/** What can be wrong with a photo itself, whatever is asked of it. */
+const FAULTS_OF_PHOTOS = new Set([
+  'unsupported_format',
+  'corrupt_image',
+  'image_too_large',
+  'unreadable_file',
+]);
 
 /** Of each photo: itself and its mirror image. */
 const VIEWS = [0, 1];
@@ -68,18 +83,28 @@ export function takeOut(box: Box, file: File): void {
   box.photos.value = box.photos.value.filter((other) => other !== file);
 }
 
-/** Puts photos into a box, but none that is in one already. */
-export async function putIn(box: Box, files: readonly File[]): Promise<void> {
-  for (const file of files) {
-    const twin = await findTwin(file);
-    if (twin) {
-      remark(
-        `${file.name} is left out of "${box.name.value}": the same photo is in "${twin.name.value}".`,
-      );
-    } else {
-      box.photos.value = [...box.photos.value, file];
+/** One after the other: else neither of two quick drops sees what the other one brings. */
+const putting = new TaskQueue();
+
+/** Puts photos into a box, but none that is in one already; says what else was refused. */
+export function putIn(
+  box: Box,
+  files: readonly File[],
+  refused: Intake['refused'] = [],
+): Promise<void> {
+  const leaveOut = (name: string, reason: string) =>
+    remark(`${name} is left out of "${box.name.value}": ${reason}.`);
+  return putting.run(async () => {
+    for (const { name, failure } of refused) leaveOut(name, failure.message);
+    for (const file of files) {
+      const twin = await findTwin(file);
+      if (twin) {
+        leaveOut(file.name, `the same photo is in "${twin.name.value}"`);
+      } else {
+        box.photos.value = [...box.photos.value, file];
+      }
     }
-  }
+  });
 }
 
 async function findTwin(file: File): Promise<Box | undefined> {
@@ -155,12 +180,12 @@ async function look(
     const outcome = await featuresOf(file, fingerprint);
     if (outcome.ok) {
       seen.push({ label, views: outcome.value });
-    } else if (outcome.failure.code === 'model_changed') {
-      fail(sentence(outcome.failure.message));
-      return undefined;
-    } else {
+    } else if (outcome.isOfPhoto) {
       remark(`${file.name} is skipped: ${outcome.failure.message}.`);
       takeOut(box, file);
+    } else {
+      fail(reasonToStop(file, outcome.failure));
+      return undefined;
     }
   }
   const reason = presentObstacle();
@@ -168,21 +193,28 @@ async function look(
   return reason ? undefined : seen;
 }
 
-async function featuresOf(
-  file: File,
-  fingerprint: string,
-): Promise<Outcome<Float32Array[]>> {
+function reasonToStop({ name }: File, { code, message }: Failure): string {
+  if (code === 'model_changed') return sentence(message);
+  return `It stopped at ${name}: ${message}. The photo stays in its box.`;
+}
+
+async function featuresOf(file: File, fingerprint: string): Promise<Features> {
   const known = features.get(file)?.get(fingerprint);
   if (known) return { ok: true, value: known };
-  const outcome = await ask(async (worker) => {
+  let isHeld = false;
+  const outcome = await ask<Float32Array[]>(async (worker) => {
     const held = await hold(worker, { id: nextPhotoId--, file });
+    isHeld = held.ok;
     return held.ok ? worker.features(fingerprint, VIEWS) : held;
   });
   if (outcome.ok) {
     const all = features.get(file) ?? new Map<string, Float32Array[]>();
     features.set(file, all.set(fingerprint, outcome.value));
+    return outcome;
   }
-  return outcome;
+  // Once the photo is held, what cannot be read is the model.
+  const isOfPhoto = !isHeld && FAULTS_OF_PHOTOS.has(outcome.failure.code);
+  return { ...outcome, isOfPhoto };
 }
 
 async function train(
@@ -231,5 +263,6 @@ function fail(reason: string): void {
 }
 
 function remark(text: string): void {
+  if (remarks.value.includes(text)) return;
   remarks.value = [...remarks.value, text];
 }

@@ -65,3 +65,56 @@ test('a model that comes in between looking and training ends the lesson, too', 
     reason: expect.stringMatching(/^The model was changed/),
   });
 });
+
+test('a photo is taken out of its box for its own faults only', async () => {
+  const [, box] = page.boxes.value;
+  const text = new File(['This is no picture.'], 'notes.jpg');
+  await page.putIn(box!, [text]);
+  const { Engine, EngineError } = await import('../../wasm/engine');
+  for (const [error, reason] of [
+    [new RangeError('unreachable'), /^It stopped at landscape.jpg: .*anew/],
+    [new EngineError('out_of_memory', 'no room'), /landscape.jpg: no room\./],
+    // As of a model file that is read for each photo.
+    [new EngineError('unreadable_file', 'moved'), /landscape.jpg: moved\./],
+  ] as const) {
+    const spy = vi.spyOn(Engine.prototype, 'features');
+    spy.mockImplementationOnce(() => {
+      throw error;
+    });
+    await page.teach();
+    expect(page.lesson.value).toMatchObject({
+      state: 'failed',
+      reason: expect.stringMatching(reason),
+    });
+    expect(counts()).toEqual([2, 3]);
+    expect(page.remarks.value).toEqual([]);
+  }
+  await page.teach();
+  expect(page.lesson.value.state).toBe('taught');
+  expect(counts()).toEqual([2, 2]);
+  expect(page.remarks.value).toEqual([
+    expect.stringMatching(/^notes.jpg is skipped: .*text/),
+  ]);
+});
+
+test('two quick drops of the same photo put it into one box', async () => {
+  const [mine, other] = page.boxes.value;
+  const one = await photo('lossless.webp');
+  const same = await photo('lossless.webp');
+  await Promise.all([page.putIn(mine!, [one]), page.putIn(other!, [same])]);
+  expect(counts()).toEqual([3, 2]);
+  expect(page.remarks.value).toEqual([
+    `lossless.webp is left out of "The neighbour's": the same photo is in "My dog".`,
+  ]);
+});
+
+test('what a box refuses is said', async () => {
+  const message = 'this is a folder without pictures in it';
+  const failure = { code: 'unreadable_file', message };
+  const refused = [{ name: 'notes', failure }];
+  await page.putIn(page.boxes.value[0]!, [], refused);
+  await page.putIn(page.boxes.value[0]!, [], refused);
+  expect(page.remarks.value).toEqual([
+    'notes is left out of "My dog": this is a folder without pictures in it.',
+  ]);
+});

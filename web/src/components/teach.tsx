@@ -85,7 +85,8 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
       onDrop={async (event) => {
         event.preventDefault();
         if (!event.dataTransfer || disabled) return;
-        await putIn(box, (await take(event.dataTransfer)).files);
+        const { files, refused } = await take(event.dataTransfer);
+        await putIn(box, files, refused);
       }}
     >
       <legend class="visually-hidden">{box.name.value}</legend>
