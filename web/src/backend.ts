@@ -138,6 +138,11 @@ export async function loadModel(
   return outcome;
 }
 
+/** Whether this is the model that was loaded last, with or without a head on it. */
+export function isAtWork(model: PieceReader): boolean {
+  return present.model === model;
+}
+
 function load(
   worker: Remote<WorkerApi>,
   { size, read }: PieceReader,

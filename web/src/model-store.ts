@@ -93,12 +93,20 @@ export class NewModel {
     private readonly end: () => void,
   ) {}
 
-  /** Waits for the one before. Removes what earlier visits have left unfinished, too. */
+  /**
+   * Waits for the one before, in other tabs, too, where the browser lets them wait for each other.
+   * Removes what earlier visits have left unfinished.
+   */
   static async begin(): Promise<NewModel> {
     const before = NewModel.last;
-    let end = () => {};
-    NewModel.last = new Promise((resolve) => (end = resolve));
+    let endHere = () => {};
+    NewModel.last = new Promise((resolve) => (endHere = resolve));
     await before;
+    const endInTabs = await lockTabs();
+    const end = () => {
+      endInTabs();
+      endHere();
+    };
     try {
       return await NewModel.create(end);
     } catch (error) {
@@ -116,7 +124,8 @@ export class NewModel {
       free = id + 1;
     }
     await deleteBetween(db, free, Infinity);
-    return new NewModel(db, free, end);
+    // Never that of one which was forgotten: another tab may still read it, piece by piece.
+    return new NewModel(db, Math.max(free, Date.now()), end);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -129,14 +138,22 @@ export class NewModel {
     }
   }
 
-  /** Keeps it from now on, in the place of one of the same name and precision. */
-  async finish(name: string, precision: string): Promise<KeptModel> {
+  /**
+   * Keeps it from now on, in the place of one of the same name and precision.
+   * @param atWork one that stays, as it is read again and again
+   */
+  async finish(
+    name: string,
+    precision: string,
+    atWork?: number,
+  ): Promise<KeptModel> {
     const size = this.chunks * CHUNK + this.filled;
     if (this.filled > 0) await this.flush();
     const kept: KeptModel = { id: this.id, name, size, precision };
     const others = await this.db.getAll('models');
     await this.db.put('models', kept);
     for (const other of others) {
+      if (other.id === atWork) continue;
       if (other.name === name && other.precision === precision) {
         await forgetModel(other.id);
       }
@@ -155,6 +172,16 @@ export class NewModel {
     await this.db.put('chunks', chunk, [this.id, this.chunks++]);
     this.filled = 0;
   }
+}
+
+/** Keeps other tabs from storing a file until told to end. */
+function lockTabs(): Promise<() => void> {
+  const { locks } = navigator as Partial<Navigator>;
+  if (!locks) return Promise.resolve(() => {});
+  return new Promise((resolve) => {
+    const held = () => new Promise<void>((end) => resolve(end));
+    locks.request(`${NAME}.store`, held).catch(() => resolve(() => {}));
+  });
 }
 
 /** Chunks of files that are not kept, with ids from `from` to below `to`. */

@@ -5,6 +5,7 @@ import { proxy } from 'comlink';
 import type { ModelInfo, PieceReader, Precision } from '../../wasm/engine';
 import {
   ask,
+  isAtWork,
   loadModel,
   modelChange,
   network,
@@ -67,7 +68,7 @@ export async function useFile(file: File, keeps = true): Promise<boolean> {
   const source = readerOfBlob(file);
   if (wanted !== 'as it is') return useConverted(file.name, source, wanted);
   const outcome = await load(source, file.name);
-  if (outcome.ok && keeps) void keep(file, outcome.value);
+  if (outcome.ok && keeps) void keep(file, source, outcome.value);
   return outcome.ok;
 }
 
@@ -83,8 +84,8 @@ export async function useKept(model: KeptModel): Promise<boolean> {
 /** Goes back to the model in the page. */
 export async function useOwnModel(): Promise<boolean> {
   modelChange.value = { share: 0 };
-  remember(undefined);
   const { ok } = await load(ownModel(), undefined);
+  if (ok) remember(undefined);
   return ok;
 }
 
@@ -159,41 +160,53 @@ async function useConverted(
     await shelf?.abandon();
     return settle(made, undefined).ok;
   }
-  const outcome = await load(readerOfBlob(blob), name, { begin: 0.5 });
+  const converted = readerOfBlob(blob);
+  const outcome = await load(converted, name, { begin: 0.5 });
   if (!outcome.ok || reason !== undefined) {
     await shelf?.abandon();
     if (outcome.ok) keeping.value = { notKept: reason! };
     return outcome.ok;
   }
-  await finish(shelf!, name, outcome.value);
+  await finish(shelf!, name, converted, outcome.value);
   return true;
 }
 
 /** Stores a file that is at work already, a chunk at a time. */
-async function keep(file: File, model: ModelInfo): Promise<void> {
+async function keep(
+  file: File,
+  source: PieceReader,
+  model: ModelInfo,
+): Promise<void> {
   let shelf: NewModel | undefined;
   try {
+    keeping.value = { share: 0 }; // another one may have to be finished before
     shelf = await NewModel.begin();
     for (let at = 0; at < file.size; at += CHUNK) {
       keeping.value = { share: at / file.size };
       const piece = await file.slice(at, at + CHUNK).arrayBuffer();
       await shelf.write(new Uint8Array(piece));
     }
-    await finish(shelf, file.name, model);
+    await finish(shelf, file.name, source, model);
   } catch (error) {
     await shelf?.abandon();
     keeping.value = { notKept: reasonNotKept(error) };
   }
 }
 
+/** Keeps a file that has been stored, for the next visit, too, if it is still at work. */
 async function finish(
   shelf: NewModel,
   name: string,
+  source: PieceReader,
   model: ModelInfo,
 ): Promise<void> {
   try {
-    const { id } = await shelf.finish(name, precisionOf(model));
-    remember(id);
+    const { id } = await shelf.finish(
+      name,
+      precisionOf(model),
+      keptAtWork.value,
+    );
+    if (isAtWork(source)) remember(id);
     keeping.value = undefined;
     kept.value = await keptModels();
   } catch (error) {

@@ -9,8 +9,13 @@ interface Range {
   upperOpen: boolean;
 }
 
-const stores = { models: new Map<string, unknown>(), chunks: new Map() };
-type Store = keyof typeof stores;
+type Store = 'models' | 'chunks';
+
+/** One for all tabs, each of which has modules of its own. */
+const shared = globalThis as {
+  stores?: Record<Store, Map<string, unknown>>;
+};
+const stores = (shared.stores ??= { models: new Map(), chunks: new Map() });
 
 function compare(a: Key, b: Key): number {
   const [one, two] = [[a].flat(), [b].flat()];

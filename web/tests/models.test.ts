@@ -18,12 +18,16 @@ beforeEach(async () => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-/** A model file that can go. */
+/** A model file that can go, or take its time. */
 class Passing extends File {
   isGone = false;
+  wait = Promise.resolve();
   override slice(begin?: number, end?: number): Blob {
     if (this.isGone) throw new Error('it has gone');
-    return super.slice(begin, end);
+    const part = super.slice(begin, end);
+    const read = part.arrayBuffer.bind(part);
+    part.arrayBuffer = () => this.wait.then(read);
+    return part;
   }
 }
 
@@ -129,4 +133,44 @@ test('the kept model at work cannot be forgotten', async () => {
   expect(await page.useOwnModel()).toBe(true);
   await page.forget(model!);
   expect(page.kept.value).toEqual([]);
+});
+
+/** Drops a file, of which no more is stored until told. */
+async function dropSlowly(name: string): Promise<() => void> {
+  const file = new Passing([weights], name);
+  expect(await page.useFile(file)).toBe(true);
+  let goOn = () => {};
+  file.wait = new Promise((resolve) => (goOn = resolve));
+  return goOn;
+}
+
+const remembered = () => localStorage.getItem('gradcam.model');
+const isKept = (count: number) =>
+  vi.waitFor(() => expect(page.kept.value.length).toBe(count), 10_000);
+
+test('the next visit opens with a file that was kept if it was still at work by then', async () => {
+  (await dropSlowly('one.safetensors'))();
+  await isKept(1);
+  const [one] = page.kept.value;
+  expect(remembered()).toBe(String(one!.id));
+
+  const goOn = await dropSlowly('two.safetensors');
+  expect(await page.useOwnModel()).toBe(true);
+  goOn();
+  await isKept(2);
+  expect(remembered()).toBe(null);
+});
+
+test('a file that is kept does not replace one of its name that is at work', async () => {
+  (await dropSlowly('one.safetensors'))();
+  await isKept(1);
+  const [before] = page.kept.value;
+  const goOn = await dropSlowly('one.safetensors');
+  expect(await page.useKept(before!)).toBe(true);
+  goOn();
+  await isKept(2);
+  expect(page.kept.value).toContainEqual(before);
+  expect(remembered()).toBe(String(before!.id));
+  await page.setLowMemory(true); // reads it again
+  expect(page.keptAtWork.value).toBe(before!.id);
 });

@@ -24,6 +24,12 @@ async function file(name: string): Promise<Uint8Array<ArrayBuffer>> {
 /** Opens the page with an empty storage; its modules, once the network is ready. */
 export async function openPage() {
   resetStorage();
+  const local = new Map<string, string>();
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => local.get(key) ?? null,
+    setItem: (key: string, text: string) => local.set(key, text),
+    removeItem: (key: string) => local.delete(key),
+  });
   fakeWorkers([await workerScript()]);
   const backend = await import('../src/backend');
   const models = await import('../src/models');
