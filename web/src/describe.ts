@@ -198,7 +198,20 @@ export function leftOutVerdict(
 
 /** What an error says, as a sentence of its own. */
 export function sentence(message: string): string {
-  return `${capitalised(message.replace(/[.\s]+$/, ''))}.`;
+  return `${capitalised(withoutStop(message))}.`;
+}
+
+/** The same, within a sentence. */
+export function withoutStop(message: string): string {
+  return message.replace(/[.\s]+$/, '');
+}
+
+/** What is said of dropped model files of which only the first is taken; nothing if there is one. */
+export function modelsLeftOut(names: readonly string[]): string {
+  const [first, ...others] = names;
+  if (others.length === 0) return '';
+  const verb = others.length === 1 ? 'is' : 'are';
+  return `One model can be at work at a time: ${first} is taken, ${others.join(', ')} ${verb} left out.`;
 }
 
 /** Of what is warm (at least half of the strongest) in either map, the share that is so in both. */

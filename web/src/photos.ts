@@ -2,7 +2,7 @@
 
 import { batch, computed, signal } from '@preact/signals';
 import type { ExplainOptions } from '../../wasm/engine';
-import { ask, stopLooking } from './backend';
+import { ask, modelChange, stopLooking } from './backend';
 import { progress } from './describe';
 import { download, stem } from './download';
 import { askAbout } from './errand';
@@ -99,7 +99,14 @@ export async function explainAnew(photo: Photo): Promise<void> {
 export async function changeModel(
   change: () => Promise<boolean>,
 ): Promise<void> {
-  if (!(await change())) return;
+  try {
+    if (!(await change())) return;
+  } catch (error) {
+    // As of a file that has been moved since it was chosen.
+    const message = error instanceof Error ? error.message : String(error);
+    modelChange.value = { failure: { code: 'unreadable_file', message } };
+    return;
+  }
   const seen = photos.value.filter(
     ({ file, state: { value } }) =>
       value.name === 'done' || (value.name === 'failed' && file.size > 0),

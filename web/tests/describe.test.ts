@@ -5,6 +5,7 @@ import {
   curvesVerdict,
   heatmapLabel,
   isSure,
+  modelsLeftOut,
   overlap,
   percent,
   progress,
@@ -212,4 +213,11 @@ describe('what the curves of a map say', () => {
     };
     expect(curvesVerdict(found)).toMatch(expected);
   });
+});
+
+test('model files that are left out', () => {
+  expect(modelsLeftOut([])).toBe('');
+  expect(modelsLeftOut(['a'])).toBe('');
+  expect(modelsLeftOut(['a', 'b'])).toMatch(/a is taken, b is left out\.$/);
+  expect(modelsLeftOut(['a', 'b', 'c'])).toMatch(/, b, c are left out\.$/);
 });

@@ -41,22 +41,31 @@ export function otherModel(lab) {
         'square.jpg',
       );
 
-    test('a broken one is refused with a reason, and the one before stays', async () => {
+    test('a broken one is refused with a reason that everyone sees, and the one before stays', async () => {
       const broken = join(folder, 'broken.safetensors');
       writeFileSync(broken, readFileSync(model).subarray(0, 100_000));
       await choose(broken);
       await waitFor(lab.browser, 'the reason', () =>
-        document.querySelector('.model-picker [role=alert]'),
+        document.querySelector('.news [role=alert]'),
       );
-      const reason = await lab.browser.evaluate(
-        () => document.querySelector('[role=alert]').textContent,
-      );
+      const { reason, isShown } = await lab.browser.evaluate(() => {
+        const alert = document.querySelector('[role=alert]');
+        return { reason: alert.textContent, isShown: alert.checkVisibility() };
+      });
       assert.match(reason, /\d+/, 'says what was found and expected');
+      assert.match(reason, /At work is the model in this page\./);
+      assert.ok(isShown, 'with everything folded');
       await check();
+      await dismiss();
     });
 
     test('a whole one takes its place and looks at the photos again', async () => {
       await choose(model);
+      await waitFor(lab.browser, 'the header to tell how far it is', () =>
+        /Loading a model, \d+/.test(
+          document.querySelector('.header').textContent,
+        ),
+      );
       await waitFor(
         lab.browser,
         'the new model at work',
@@ -124,6 +133,57 @@ export function otherModel(lab) {
       );
     });
 
+    test('a kept one that cannot be read at the start is told of', async () => {
+      await choosePrecision('int8');
+      await choose(model);
+      await waitFor(lab.browser, 'it to be kept', () =>
+        document.querySelector('.kept li'),
+      );
+      await lab.browser.evaluate(
+        () =>
+          new Promise((resolve, reject) => {
+            const request = indexedDB.open('gradcam');
+            request.onerror = reject;
+            request.onsuccess = () => {
+              const db = request.result;
+              const change = db.transaction('chunks', 'readwrite');
+              change.objectStore('chunks').clear();
+              change.oncomplete = () => resolve(db.close());
+              change.onerror = reject;
+            };
+          }),
+      );
+      await openPage(lab.browser);
+      await waitFor(lab.browser, 'the reason', () =>
+        /could not be loaded: .* cannot be read.* At work is the model in this page/.test(
+          document.querySelector('.news [role=alert]')?.textContent,
+        ),
+      );
+      await dismiss();
+      await click(/^forget$/i);
+    });
+
+    test('of several that are dropped, those left out are named', async () => {
+      const said = await lab.browser.evaluate(async () => {
+        const transfer = new DataTransfer();
+        for (const name of ['a.safetensors', 'b.safetensors']) {
+          transfer.items.add(new File(['none'], name));
+        }
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        Object.defineProperty(event, 'dataTransfer', { value: transfer });
+        document.body.dispatchEvent(event);
+        const news = document.querySelector('.news [role=status]');
+        while (!news.textContent) await new Promise(requestAnimationFrame);
+        return news.textContent;
+      });
+      assert.match(said, /a\.safetensors is taken, b\.safetensors is left out/);
+      await waitFor(lab.browser, 'the reason why the first is none', () =>
+        document.querySelector('.news [role=alert]'),
+      );
+      await dismiss();
+      await dismiss();
+    });
+
     test('one that cannot be kept works for this visit', async () => {
       await lab.browser.evaluate(() => {
         IDBObjectStore.prototype.put = () => {
@@ -135,7 +195,7 @@ export function otherModel(lab) {
         await choose(model);
         await waitFor(lab.browser, 'the reason', () =>
           /could not be kept.*not enough room/.test(
-            document.querySelector('.keeping')?.textContent,
+            document.querySelector('.news [role=status]').textContent,
           ),
         );
         await showPhotos(lab.browser, [path]);
@@ -151,6 +211,13 @@ export function otherModel(lab) {
         select.value = value;
         select.dispatchEvent(new Event('change', { bubbles: true }));
       }, value);
+
+    /** Dismisses the first of the news. */
+    const dismiss = () =>
+      lab.browser.evaluate(async () => {
+        document.querySelector('.news button').click();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      });
 
     const click = (words) =>
       lab.browser.evaluate(async (source) => {

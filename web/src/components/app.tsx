@@ -5,6 +5,7 @@ import { photos } from '../photos';
 import { About } from './about';
 import { DropVeil } from './drop-veil';
 import { Header } from './header';
+import { News } from './news';
 import { PhotoGrid } from './photo-grid';
 import { PhotoInput, acceptPaste } from './photo-input';
 import { Teach } from './teach';
@@ -19,6 +20,7 @@ export function App() {
     <>
       <Header />
       <main>
+        <News />
         <PhotoInput />
         {value.state === 'failed' && (
           <p class="page-alert" role="alert">

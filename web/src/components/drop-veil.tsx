@@ -1,6 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
+import { modelsLeftOut } from '../describe';
 import { take } from '../intake';
 import { useFile } from '../models';
+import { notice } from '../news';
 import { addPhotos, changeModel } from '../photos';
 
 const MODEL_NAME = /\.safetensors$/i;
@@ -34,7 +36,9 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     event.preventDefault();
     if (overBox(event)) return;
     const { files, refused } = await take(event.dataTransfer);
-    const model = files.find(({ name }) => MODEL_NAME.test(name));
+    const models = files.filter(({ name }) => MODEL_NAME.test(name));
+    const [model] = models;
+    notice.value = modelsLeftOut(models.map(({ name }) => name));
     if (model) void changeModel(() => useFile(model));
     const photos = files.filter((file) => !MODEL_NAME.test(file.name));
     await addPhotos({ files: photos, refused });

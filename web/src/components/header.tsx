@@ -1,9 +1,15 @@
-import { network } from '../backend';
+import { modelChange, network } from '../backend';
+import { percent } from '../describe';
 import { counts, progressText } from '../photos';
 
 export function Header() {
   const { total, done, failed } = counts.value;
-  const share = total === 0 ? 0 : (done + failed) / total;
+  const share = total === 0 ? 1 : (done + failed) / total;
+  const loading = loadingShare();
+  const text =
+    loading === undefined
+      ? progressText.value || networkText()
+      : `Loading a model, ${percent(loading)}`;
   // The welcome of the empty page has a heading of its own.
   const Brand = total === 0 ? 'p' : 'h1';
   return (
@@ -13,11 +19,16 @@ export function Header() {
         gradcam
       </Brand>
       <div class="status">
-        <p role="status">{progressText.value || networkText()}</p>
-        {total > 0 && share < 1 && (
-          <progress value={share} aria-label="Photos done" />
+        <p>{text}</p>
+        {loading !== undefined ? (
+          <progress value={loading} aria-label="Model loaded" />
+        ) : (
+          share < 1 && <progress value={share} aria-label="Photos done" />
         )}
       </div>
+      <p class="visually-hidden" role="status">
+        {loading === undefined ? text : 'Loading a model…'}
+      </p>
     </header>
   );
 }
@@ -31,4 +42,14 @@ function networkText(): string {
     case 'failed':
       return 'Not available';
   }
+}
+
+/** How much of another model is there, if one is on its way in. */
+function loadingShare(): number | undefined {
+  const change = modelChange.value;
+  const isLoading = change !== undefined && 'share' in change;
+  // One that was kept is asked for before the network has started.
+  return isLoading && network.value.state === 'ready'
+    ? change.share
+    : undefined;
 }

@@ -61,7 +61,7 @@ export function ModelPicker() {
             : 'A VGG16 as a .safetensors file, with any number of classes, or a head file for the present one. It can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
-        <p class="failure" role="alert">
+        <p class="failure">
           {sentence(change.failure.message)} {whatStays(change.failure)}
         </p>
       )}

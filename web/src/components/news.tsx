@@ -1,0 +1,62 @@
+import type { ComponentChildren } from 'preact';
+import { modelChange, network } from '../backend';
+import { withoutStop } from '../describe';
+import { keeping } from '../models';
+import { notice } from '../news';
+import { Icon } from './icon';
+
+/** What one should hear of wherever one is: why a model did not come in, what was left out. */
+export function News() {
+  const change = modelChange.value;
+  const state = keeping.value;
+  return (
+    <div class="news">
+      {change && 'failure' in change && (
+        <div class="page-alert" role="alert">
+          <Line dismiss={() => (modelChange.value = undefined)}>
+            Another model could not be loaded:{' '}
+            {withoutStop(change.failure.message)}. At work is {modelAtWork()}.
+          </Line>
+        </div>
+      )}
+      {/* Always there: what comes together with its region is not announced everywhere. */}
+      <div role="status">
+        {state && 'notKept' in state && (
+          <div class="page-notice">
+            <Line dismiss={() => (keeping.value = undefined)}>
+              The model works for this visit, but could not be kept for the
+              next: {state.notKept}.
+            </Line>
+          </div>
+        )}
+        {notice.value && (
+          <div class="page-notice">
+            <Line dismiss={() => (notice.value = '')}>{notice}</Line>
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function Line(props: { dismiss: () => void; children: ComponentChildren }) {
+  return (
+    <>
+      <p>{props.children}</p>
+      <button
+        class="icon-button"
+        type="button"
+        aria-label="Dismiss"
+        onClick={props.dismiss}
+      >
+        <Icon name="cross" />
+      </button>
+    </>
+  );
+}
+
+function modelAtWork(): string {
+  const { value } = network;
+  const file = value.state === 'ready' ? value.file : undefined;
+  return file ?? 'the model in this page';
+}
