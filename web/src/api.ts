@@ -26,6 +26,7 @@ import type { ExplainLine } from './explain-line';
 import { workers } from './hiring';
 import { retarget } from './maps';
 import { useFile } from './models';
+import type { Photo } from './photo';
 import {
   addPhotos,
   changeModel,
@@ -109,12 +110,12 @@ export function makeApi(): GradcamApi {
         );
       }
       await aim(photo, part && { ...part });
-      return explainLine(photo)!;
+      return lineAfter(photo);
     },
     async lookCloser(name) {
       const { photo } = finished(name);
       await lookCloser(photo);
-      return explainLine(photo)!;
+      return lineAfter(photo);
     },
     setMethod: remakeMaps,
     clear: removeAll,
@@ -146,6 +147,13 @@ function finished(name: string) {
     throw new Error(`There is no finished photo named "${name}".`);
   }
   return { photo, result: state.result };
+}
+
+/** The line of a photo that was to be looked at again, unless that did not work. */
+function lineAfter(photo: Photo): ExplainLine {
+  const { value: trouble } = photo.trouble;
+  if (trouble) throw new Error(trouble.failure.message);
+  return explainLine(photo)!;
 }
 
 function results(): ExplainLine[] {

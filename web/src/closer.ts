@@ -5,6 +5,7 @@ import { askAbout } from './errand';
 import { present, stopErrands } from './maps';
 import type { Photo } from './photo';
 import { explainAnew, photos, show } from './photos';
+import type { Failure } from './protocol';
 
 const aiming = new Map<Photo, Promise<void>>();
 
@@ -13,8 +14,9 @@ const aiming = new Map<Photo, Promise<void>>();
  * again while the first call is under way: what is skipped then is never the last one.
  */
 export function aim(photo: Photo, crop: Rect | undefined): Promise<void> {
+  const { value: seen } = photo.crop;
   photo.crop.value = crop;
-  const underWay = aiming.get(photo) ?? follow(photo);
+  const underWay = aiming.get(photo) ?? follow(photo, seen);
   aiming.set(photo, underWay);
   return underWay;
 }
@@ -24,17 +26,34 @@ export async function lookCloser(photo: Photo): Promise<void> {
   const { value: state } = photo.state;
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return;
+  photo.trouble.value = undefined;
   const { crop } = state.result;
   const outcome = await askAbout(photo, (worker) => worker.closer(map, crop));
-  if (outcome.ok) await aim(photo, outcome.value);
-  else photo.state.value = { name: 'failed', failure: outcome.failure };
+  if (outcome.ok) {
+    await aim(photo, outcome.value);
+  } else {
+    const again = () => lookCloser(photo);
+    photo.trouble.value = { failure: outcome.failure, again };
+  }
 }
 
-async function follow(photo: Photo): Promise<void> {
+/** @param seen what the network was shown last */
+async function follow(photo: Photo, seen: Rect | undefined): Promise<void> {
+  photo.trouble.value = undefined;
   try {
     for (;;) {
       const { value: crop } = photo.crop;
-      if (!(await lookAgain(photo, crop))) return;
+      const outcome = await lookAgain(photo, crop);
+      if (outcome === 'gone') return;
+      if (outcome !== 'looked') {
+        const { value: wanted } = photo.crop;
+        const again = () => aim(photo, wanted);
+        // The frame goes back to what the answer on the page is about.
+        photo.crop.value = seen;
+        photo.trouble.value = { failure: outcome, again };
+        return;
+      }
+      seen = crop;
       if (photo.crop.value === crop) break;
     }
   } finally {
@@ -43,11 +62,11 @@ async function follow(photo: Photo): Promise<void> {
   await explainAnew(photo);
 }
 
-/** Whether the network looked: not if the photo has gone, or waits for another model. */
+/** Whether the network looked, or why not; the photo may have gone, or wait for another model. */
 async function lookAgain(
   photo: Photo,
   crop: Rect | undefined,
-): Promise<boolean> {
+): Promise<'looked' | 'gone' | Failure> {
   const isThere = () => photos.value.includes(photo);
   const how = present();
   stopErrands(photo);
@@ -57,14 +76,11 @@ async function lookAgain(
     isThere,
   );
   const { value: state } = photo.state;
-  if (!isThere() || state.name !== 'done') return false;
-  if (!outcome.ok) {
-    photo.state.value = { name: 'failed', failure: outcome.failure };
-    return false;
-  }
+  if (!isThere() || state.name !== 'done') return 'gone';
+  if (!outcome.ok) return outcome.failure;
   const { value: target } = photo.target;
   const isBest = state.result.predictions[0]?.index === target;
   const result = { ...state.result, ...outcome.value };
   show(photo, result, how, isBest ? undefined : target);
-  return true;
+  return 'looked';
 }

@@ -6,7 +6,7 @@ import type { PassProgress } from '../../wasm/engine';
 import { ask, stopLooking } from './backend';
 import type { Photo } from './photo';
 import { hold } from './photo-io';
-import type { Outcome, WorkerApi } from './protocol';
+import type { Failure, Outcome, WorkerApi } from './protocol';
 
 /** How often progress is drawn, in milliseconds: that takes time from the workers. */
 const PROGRESS_INTERVAL = 250;
@@ -16,16 +16,16 @@ const PROGRESS_INTERVAL = 250;
  * before it.
  */
 export class Errand {
-  /** How far the worker is, where that can be told. */
-  readonly state = signal<'idle' | 'waiting' | 'stopped' | PassProgress>(
-    'idle',
-  );
+  /** How far the worker is, where that can be told, or why there is no answer. */
+  readonly state = signal<
+    'idle' | 'waiting' | 'stopped' | PassProgress | { failure: Failure }
+  >('idle');
   private last = 0;
   private running = 0;
 
   constructor(private readonly photoId: number) {}
 
-  /** The worker's answer, or nothing if it was stopped. A refusal makes the photo a failed one. */
+  /** The worker's answer, or nothing if it was stopped or refused, which the state tells. */
   async run<T>(
     photo: Photo,
     request: (
@@ -56,12 +56,17 @@ export class Errand {
     );
     if (this.running === own) this.running = 0;
     if (isWanted()) {
-      this.state.value = 'idle';
-      if (!outcome.ok) {
-        photo.state.value = { name: 'failed', failure: outcome.failure };
-      }
+      this.state.value = outcome.ok ? 'idle' : { failure: outcome.failure };
     }
     return outcome.ok ? outcome.value : undefined;
+  }
+
+  /** Why there is no answer, if one was refused. */
+  get failure(): Failure | undefined {
+    const { value } = this.state;
+    return typeof value === 'object' && 'failure' in value
+      ? value.failure
+      : undefined;
   }
 
   /** Ends what is under way or waits. */

@@ -1,7 +1,6 @@
 /** Making heatmaps of a photo that was looked at: of other classes, in other ways, and what for. */
 
 import type { ExplainOptions, Heatmap } from '../../wasm/engine';
-import { askAbout } from './errand';
 import type { Photo, Rival } from './photo';
 import { channels, layer, method } from './settings';
 
@@ -67,15 +66,11 @@ export function stopErrands(photo: Photo): void {
 /** Finds out what the Grad-CAM map of a class was made of. */
 export async function askEvidence(photo: Photo, index: number): Promise<void> {
   if (photo.evidence.value.has(index)) return;
-  const outcome = await askAbout(photo, (worker) => worker.evidence(index));
-  if (outcome.ok) {
-    photo.evidence.value = new Map([
-      ...photo.evidence.value,
-      [index, outcome.value],
-    ]);
-  } else {
-    photo.state.value = { name: 'failed', failure: outcome.failure };
-  }
+  const found = await photo.tracing.run(photo, (worker) =>
+    worker.evidence(index),
+  );
+  if (!found) return;
+  photo.evidence.value = new Map([...photo.evidence.value, [index, found]]);
 }
 
 /** How heatmaps are made at present. */

@@ -38,6 +38,7 @@ export interface Photo {
   readonly maps: Signal<ReadonlyMap<number, Heatmap>>;
   /** What Grad-CAM maps were made of, by class, as far as someone asked. */
   readonly evidence: Signal<ReadonlyMap<number, Evidence>>;
+  readonly tracing: Errand;
   /** Makes the map of the target. */
   readonly making: Errand;
   /** A second map beside the first, if there is one. */
@@ -46,6 +47,14 @@ export interface Photo {
   /** What the last map that someone asked about is worth. */
   readonly trust: Signal<Trust | undefined>;
   readonly measuring: Errand;
+  /** What else was asked of the finished photo last, and did not work. */
+  readonly trouble: Signal<Trouble | undefined>;
+}
+
+/** Why something did not work that leaves the answer as it is, and how to try it again. */
+export interface Trouble {
+  readonly failure: Failure;
+  readonly again: () => Promise<void>;
 }
 
 /** A map, and whether it shows what the network used. */
@@ -75,11 +84,13 @@ export function makePhoto(file: File, state: PhotoState): Photo {
     target: signal(-1),
     maps: signal(new Map()),
     evidence: signal(new Map()),
+    tracing: new Errand(id),
     making: new Errand(id),
     rival: signal(undefined),
     makingRival: new Errand(id),
     trust: signal(undefined),
     measuring: new Errand(id),
+    trouble: signal(undefined),
   };
 }
 

@@ -107,10 +107,10 @@ export async function changeModel(
     modelChange.value = { failure: { code: 'unreadable_file', message } };
     return;
   }
-  const seen = photos.value.filter(
-    ({ file, state: { value } }) =>
-      value.name === 'done' || (value.name === 'failed' && file.size > 0),
-  );
+  const seen = photos.value.filter((photo) => {
+    const { name } = photo.state.value;
+    return name === 'done' || (name === 'failed' && canTryAgain(photo));
+  });
   for (const photo of seen) photo.state.value = { name: 'queued' };
   await Promise.all(seen.map(look));
 }
@@ -121,10 +121,11 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
   if (state.name === 'failed') {
     return { photo: photo.name, error: state.failure };
   }
+  if (state.name !== 'done') return undefined;
   const map = photo.maps.value.get(photo.target.value);
-  return state.name === 'done' && map
-    ? explainedLine(photo.name, state.result, map, present())
-    : undefined;
+  if (map) return explainedLine(photo.name, state.result, map, present());
+  const { failure } = photo.making;
+  return failure && { photo: photo.name, error: failure };
 }
 
 export function saveNumbers(photo: Photo): void {
@@ -155,13 +156,26 @@ export async function pictureOf(
 }
 
 export async function savePicture(photo: Photo): Promise<void> {
+  photo.trouble.value = undefined;
   const picture = await pictureOf(photo);
   if (picture?.ok) {
     const { name, png } = picture.value;
     download(new Blob([png], { type: 'image/png' }), name);
   } else if (picture) {
-    photo.state.value = { name: 'failed', failure: picture.failure };
+    const again = () => savePicture(photo);
+    photo.trouble.value = { failure: picture.failure, again };
   }
+}
+
+/** Looks at a photo that failed once more. */
+export async function tryAgain(photo: Photo): Promise<void> {
+  photo.state.value = { name: 'queued' };
+  await look(photo);
+}
+
+/** Whether it may help to look at a photo that failed once more: not at a folder, or nothing. */
+export function canTryAgain({ file }: Photo): boolean {
+  return file.size > 0;
 }
 
 /** Looks at a queued photo when it has its turn, unless it was removed by then. */
@@ -208,6 +222,7 @@ export function show(
     const { value: rival } = photo.rival;
     photo.rival.value = rival && { ...rival, map: undefined };
     photo.target.value = target;
+    photo.trouble.value = undefined;
     photo.state.value = { name: 'done', result };
   });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
@@ -9,8 +9,10 @@ import {
   assertSameAnswer,
   cards,
   finished,
+  portable,
   resultLines,
   showPhotos,
+  waitFor,
 } from '../support/page.mjs';
 
 /** What cannot be read is refused with a reason, and nothing else suffers. */
@@ -88,6 +90,113 @@ export function badFiles(lab) {
           (await resultLines(lab.browser)).get('small.avif').width,
           96,
         );
+    });
+
+    test('one that could not be read for a moment is tried again', async () => {
+      const { browser } = lab;
+      const state = await browser.evaluate(
+        async ({ name, base64 }) => {
+          const chars = atob(base64);
+          const bytes = Uint8Array.from(chars, (c) => c.charCodeAt(0));
+          const file = new File([bytes], name);
+          let tries = 0;
+          file.arrayBuffer = async () => {
+            if (tries++ === 0) throw new Error('not now');
+            return bytes.buffer.slice();
+          };
+          await window.gradcam.addPhotos([file]);
+          const card = document.querySelector('[data-photo="flaky.jpg"]');
+          const before = card.dataset.state;
+          const named = (b) => b.textContent === 'Try again';
+          [...card.querySelectorAll('button')].find(named).click();
+          return before;
+        },
+        { ...portable(photo('square.jpg')), name: 'flaky.jpg' },
+      );
+      assert.equal(state, 'failed');
+      await waitFor(browser, 'the answer', () =>
+        document.querySelector('[data-photo="flaky.jpg"][data-state=done]'),
+      );
+    });
+
+    describe('one that is moved once it is done', () => {
+      const path = make('moved.jpg', jpeg);
+      const away = join(folder, 'away.jpg');
+      const evaluate = (fn, ...args) => lab.browser.evaluate(fn, ...args);
+      const click = (words) =>
+        evaluate((words) => {
+          const card = document.querySelector('[data-photo="moved.jpg"]');
+          const buttons = [...card.querySelectorAll('button')];
+          buttons.find((b) => b.textContent.includes(words)).click();
+        }, words);
+      const trouble = (where) =>
+        waitFor(
+          lab.browser,
+          'the trouble to be told',
+          (where) =>
+            /cannot be read.*Try again/.test(
+              document.querySelector(`[data-photo="moved.jpg"] ${where}`)
+                ?.textContent,
+            ),
+          where,
+        );
+      const noTrouble = () =>
+        waitFor(
+          lab.browser,
+          'no trouble',
+          () => !document.querySelector('.trouble'),
+        );
+      before(async () => {
+        // The engine holds the other one in the end.
+        await showPhotos(lab.browser, [path, good[0]]);
+        renameSync(path, away);
+      });
+
+      test('keeps its answer when its picture cannot be saved', async () => {
+        await click('Picture');
+        await trouble('.words .trouble[role=alert]');
+        const card = (await cards(lab.browser)).get('moved.jpg');
+        assert.equal(card.state, 'done');
+        assert.ok(card.image, 'the map is there');
+        assert.equal(card.rows.length, 15);
+      });
+
+      test('and when it cannot be looked at closer', async () => {
+        await click('Look closer');
+        await trouble('.words .trouble');
+        assert.equal(
+          await evaluate(() => document.querySelector('.crop-frame')),
+          null,
+        );
+      });
+
+      test('and when it cannot be told what its map was made of, or is worth', async () => {
+        await evaluate(() => {
+          const card = document.querySelector('[data-photo="moved.jpg"]');
+          for (const part of card.querySelectorAll('details')) part.open = true;
+        });
+        await trouble('.how:not(.trust) .trouble');
+        await trouble('.trust .trouble');
+      });
+
+      test('all works once it is back', async () => {
+        renameSync(away, path);
+        // The closer look comes last: it makes another map, of which all is asked anew.
+        for (const place of ['.how:not(.trust)', '.trust', '.words']) {
+          await evaluate(
+            (place) =>
+              document.querySelector(`${place} .trouble button`).click(),
+            place,
+          );
+        }
+        await noTrouble();
+        await waitFor(lab.browser, 'the closer look', () =>
+          document.querySelector('.crop-frame'),
+        );
+        await waitFor(lab.browser, 'the channels', () =>
+          document.querySelector('.channels'),
+        );
+      });
     });
 
     test('the page takes further photos', async () => {

@@ -6,6 +6,7 @@ import { askEvidence } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';
+import { Trouble } from './trouble';
 
 /** The map of one photo for one breed, taken apart: channels, weights, sum. */
 export function HowMade(props: { photo: Photo; result: PhotoResult }) {
@@ -26,7 +27,16 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
     >
       <summary>How this map was made</summary>
       {!evidence ? (
-        <p>Looking at the channels…</p>
+        <p>
+          {photo.tracing.failure ? (
+            <Trouble
+              failure={photo.tracing.failure}
+              again={() => void askEvidence(photo, target)}
+            />
+          ) : (
+            'Looking at the channels…'
+          )}
+        </p>
       ) : (
         <ol>
           <li>

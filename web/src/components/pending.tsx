@@ -1,4 +1,5 @@
 import type { Errand } from '../errand';
+import { Trouble } from './trouble';
 
 /** How far an errand is, and a way to end it or to begin again; nothing if there is none. */
 export function Pending(props: {
@@ -10,6 +11,9 @@ export function Pending(props: {
   const { errand, name, again } = props;
   const { value: state } = errand.state;
   if (state === 'idle') return null;
+  if (typeof state === 'object' && 'failure' in state) {
+    return <Trouble failure={state.failure} again={again} />;
+  }
   if (state === 'stopped') {
     return (
       <span class="pending">

@@ -5,7 +5,13 @@ import { network, painter } from '../backend';
 import { breedInText, isSure, sentence, verdict, where } from '../describe';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
-import { removePhoto, saveNumbers, savePicture } from '../photos';
+import {
+  canTryAgain,
+  removePhoto,
+  saveNumbers,
+  savePicture,
+  tryAgain,
+} from '../photos';
 import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
@@ -14,6 +20,7 @@ import { HowMade } from './how-made';
 import { Icon } from './icon';
 import { Pending } from './pending';
 import { Stage } from './stage';
+import { Trouble } from './trouble';
 import { TrustPanel } from './trust';
 
 export function PhotoCard({ photo }: { photo: Photo }) {
@@ -51,7 +58,17 @@ export function PhotoCard({ photo }: { photo: Photo }) {
       ) : state.name === 'failed' ? (
         <p class="failure" role="alert">
           <Icon name="warning" />
-          {sentence(state.failure.message)}
+          <span>{sentence(state.failure.message)}</span>
+          {canTryAgain(photo) && (
+            <button
+              class="button"
+              type="button"
+              aria-label={`Try again: ${photo.name}`}
+              onClick={() => void tryAgain(photo)}
+            >
+              Try again
+            </button>
+          )}
         </p>
       ) : (
         <p class="waiting">
@@ -70,6 +87,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const { value } = network;
   const unsureBelow = value.state === 'ready' ? value.model.unsure_below : 0;
   const { predictions, others } = result;
+  const { value: trouble } = photo.trouble;
   return (
     <div class="answer" data-compared={photo.rival.value !== undefined}>
       {photo.rival.value ? (
@@ -135,6 +153,12 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             Numbers
           </button>
         </div>
+        {trouble && (
+          <Trouble
+            failure={trouble.failure}
+            again={() => void trouble.again()}
+          />
+        )}
       </div>
     </div>
   );
@@ -154,7 +178,7 @@ function Where(props: {
   if (!map) {
     return (
       <p class="where">
-        {photo.making.state.value === 'stopped' ? (
+        {photo.making.state.value === 'stopped' || photo.making.failure ? (
           <>There is no map for {breed} yet.</>
         ) : (
           <>Looking for {breed}…</>

@@ -41,7 +41,8 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
         />
       ) : (
         <p>
-          Asking the network again, with parts of the photo taken away…{' '}
+          {!photo.measuring.failure &&
+            'Asking the network again, with parts of the photo taken away… '}
           {map && (
             <Pending
               errand={photo.measuring}
