@@ -80,12 +80,19 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
     method.value = how.method;
     layer.value = how.layer;
     channels.value = how.channels;
-    for (const photo of photos.value) photo.maps.value = new Map();
+    for (const photo of photos.value) leaveMaps(photo);
   });
   const done = photos.value.filter(
     ({ state: { value } }) => value.name === 'done',
   );
   await Promise.all(done.map(explainAnew));
+}
+
+/** Takes all maps of a photo away, the one to compare with too: that is made like the others. */
+function leaveMaps(photo: Photo): void {
+  photo.maps.value = new Map();
+  const { value: rival } = photo.rival;
+  photo.rival.value = rival && { ...rival, map: undefined };
 }
 
 /** Makes the maps that are to be seen and lacking. */
@@ -217,10 +224,9 @@ export function show(
   target = result.predictions[0]?.index ?? -1,
 ): void {
   batch(() => {
-    photo.maps.value = isPresent(how) ? withMaps(new Map(), maps) : new Map();
+    leaveMaps(photo);
+    if (isPresent(how)) photo.maps.value = withMaps(new Map(), maps);
     photo.evidence.value = new Map();
-    const { value: rival } = photo.rival;
-    photo.rival.value = rival && { ...rival, map: undefined };
     photo.target.value = target;
     photo.trouble.value = undefined;
     photo.state.value = { name: 'done', result };

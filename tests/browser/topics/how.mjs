@@ -122,6 +122,26 @@ export function how(lab) {
       const [byOther] = await explain([path], ...how);
       await pick('Method', 'layercam');
       await shows(byOther, 'by LayerCAM');
+      // At another layer neither map is of the layer before, not even for a moment.
+      const agreements = await browser.evaluate(async () => {
+        const place = document.querySelector('.agreement');
+        const said = [place.innerText];
+        const observer = new MutationObserver(() => said.push(place.innerText));
+        observer.observe(place, {
+          childList: true,
+          characterData: true,
+          subtree: true,
+        });
+        await window.gradcam.setMethod({ layer: 'block4_conv3' });
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        observer.disconnect();
+        return said.map((text) => /warm/.test(text));
+      });
+      const changes = agreements.filter((is, i) => is !== agreements[i - 1]);
+      assert.deepEqual(changes, [true, false, true]);
+      await browser.evaluate(() =>
+        window.gradcam.setMethod({ layer: 'block5_conv3' }),
+      );
       const [line] = (await resultLines(browser)).values();
       assert.equal(line.class, top[0].label, 'the first map is as it was');
       assert.equal(line.method, 'gradcam');

@@ -191,5 +191,5 @@ function times(milliseconds: PhotoResult['milliseconds']): string {
   const { decode, forward, backward } = milliseconds;
   const ms = (value: number) =>
     `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ms`;
-  return `decoding ${ms(decode)}, network ${ms(forward)}, heatmaps of all breeds ${ms(backward)}`;
+  return `decoding ${ms(decode)}, network ${ms(forward)}, heatmaps ${ms(backward)}`;
 }

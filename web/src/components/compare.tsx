@@ -73,6 +73,8 @@ export function Comparison(props: {
       <p class="agreement">
         {rival.map ? (
           agreement(map, rival.map)
+        ) : photo.makingRival.state.value === 'idle' ? (
+          'Looking…'
         ) : (
           <Pending
             errand={photo.makingRival}
