@@ -172,6 +172,11 @@ export function closer(lab) {
       const [whole] = await explain([path]);
       await evaluate(() => document.querySelector('.crop-frame').focus());
       await lab.browser.press('Escape');
+      assert.match(
+        await evaluate(() => document.activeElement.textContent),
+        /Look closer|See it all/,
+        'what has brought the frame has the focus',
+      );
       await waitFor(
         lab.browser,
         'the whole photo',
@@ -185,6 +190,10 @@ export function closer(lab) {
         },
         NAME,
         JSON.stringify(whole.crop),
+      );
+      assert.match(
+        await evaluate(() => document.activeElement.textContent),
+        /Look closer/,
       );
       await chooseBreed(lab.browser, path, whole.class);
       assertSameAnswer(await lineNow(), whole, 'everything again');

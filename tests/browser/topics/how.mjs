@@ -174,7 +174,22 @@ export function how(lab) {
       await waitFor(browser, 'the progress', () =>
         /\d+ of 196/.test(document.querySelector('.pending')?.innerText),
       );
-      await clickIn('.pending', 'Stop');
+      await browser.evaluate(() =>
+        document.querySelector('.pending button').focus(),
+      );
+      const active = () =>
+        browser.evaluate(() => document.activeElement.textContent);
+      for (const next of ['Go on', 'Stop', 'Go on']) {
+        await browser.press('Enter');
+        await waitFor(
+          browser,
+          next,
+          (next) =>
+            document.querySelector('.pending button')?.textContent === next,
+          next,
+        );
+        assert.equal(await active(), next, 'it keeps the focus');
+      }
       await waitFor(browser, 'the end', () =>
         /Stopped/.test(document.querySelector('.pending')?.innerText),
       );
@@ -185,6 +200,11 @@ export function how(lab) {
       const line = await lineOf('gradcam', 'block5_conv3');
       assertSameAnswer(line, (await explain([path]))[0], 'after stopping');
       assert.equal(await text('.pending'), '');
+      assert.notEqual(
+        await browser.evaluate(() => document.activeElement.tagName),
+        'BODY',
+        'the focus goes to what is next',
+      );
     });
 
     test('a decoration is called one', async () => {

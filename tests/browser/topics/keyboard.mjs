@@ -135,6 +135,28 @@ export function keyboard(lab) {
       });
     });
 
+    test('what is removed gives the focus to what comes next', async () => {
+      await showPhotos(
+        lab.browser,
+        ['landscape.jpg', 'square.jpg', 'portrait.jpg'].map(photo),
+      );
+      const active = () =>
+        evaluate(
+          () => document.activeElement.ariaLabel ?? document.activeElement.id,
+        );
+      await evaluate(() =>
+        document.querySelector('[aria-label="Remove square.jpg"]').focus(),
+      );
+      for (const next of [
+        'Remove portrait.jpg',
+        'Remove landscape.jpg',
+        'photo-input',
+      ]) {
+        await press('Enter');
+        assert.equal(await active(), next);
+      }
+    });
+
     /** From the start of the page with Tab until the focus has left the last control. */
     async function roundTrip() {
       const controls = await evaluate(numberControls);

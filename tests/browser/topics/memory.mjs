@@ -28,7 +28,7 @@ export function memory(lab) {
       lab.browser.evaluate(() => ({
         workers: window.gradcam.about().workers.count,
         isChecked: document.querySelector('.memory input').checked,
-        isBusy: document.querySelector('.memory input').disabled,
+        isBusy: document.querySelector('.memory input').ariaDisabled === 'true',
       }));
 
     async function answersAreRight() {
@@ -44,12 +44,13 @@ export function memory(lab) {
       await lab.browser.evaluate(() => {
         const box = document.querySelector('.memory input');
         box.closest('details').open = true;
+        box.focus();
         box.click();
       });
       await waitFor(
         lab.browser,
         'the network to be ready',
-        () => !document.querySelector('.memory input').disabled,
+        () => document.querySelector('.memory input').ariaDisabled !== 'true',
       );
     };
 
@@ -61,6 +62,12 @@ export function memory(lab) {
         isChecked: true,
         isBusy: false,
       });
+      assert.ok(
+        await lab.browser.evaluate(() =>
+          document.activeElement.matches('.memory input'),
+        ),
+        'it keeps the focus',
+      );
       await answersAreRight();
     });
 

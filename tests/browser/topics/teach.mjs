@@ -51,12 +51,22 @@ export function teaching(lab) {
       }, words);
     const canTrain = () =>
       lab.browser.evaluate(
-        () => !document.querySelector('.teach .primary').disabled,
+        () => document.querySelector('.teach .primary').ariaDisabled !== 'true',
       );
 
     test('says what is missing', async () => {
       assert.match(await text(), /"My dog" has no photo/);
       await put(1, dogs);
+      await photosIn(1, 3);
+      const next = await lab.browser.evaluate(async () => {
+        const button = document.querySelector('.box li button');
+        button.focus();
+        button.click();
+        while (button.isConnected) await new Promise(requestAnimationFrame);
+        return document.activeElement.ariaLabel;
+      });
+      assert.equal(next, 'Take portrait.jpg out');
+      await put(1, [dogs[0]]);
       await photosIn(1, 3);
       await put(2, [noise[0]]);
       await photosIn(2, 1);
@@ -86,7 +96,7 @@ export function teaching(lab) {
         lab.browser,
         'the way to other models to be closed',
         () =>
-          document.querySelector('.model-picker button').disabled &&
+          document.querySelector('.model-picker [aria-disabled=true]') &&
           /being taught/.test(
             document.querySelector('.model-picker').textContent,
           ),

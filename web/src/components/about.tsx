@@ -96,6 +96,7 @@ function Facts() {
 function MemorySwitch() {
   const isBusy = useSignal(false);
   const failure = useSignal('');
+  const isOff = network.value.state !== 'ready' || isBusy.value;
   const toggle = async (on: boolean) => {
     isBusy.value = true;
     failure.value = '';
@@ -112,7 +113,11 @@ function MemorySwitch() {
         <input
           type="checkbox"
           checked={lowMemory.value}
-          disabled={network.value.state !== 'ready' || isBusy.value}
+          aria-disabled={isOff}
+          onClick={(event) => {
+            // Disabled, it would lose the focus whenever it is used.
+            if (isOff) event.preventDefault();
+          }}
           onChange={({ currentTarget }) => void toggle(currentTarget.checked)}
         />
         Take less memory and more time: a single worker, which keeps the weights

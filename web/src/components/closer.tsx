@@ -17,8 +17,11 @@ export function CloserButton(props: {
 }) {
   const { photo, map, isWise } = props;
   const isChosen = photo.crop.value !== undefined;
+  // Of what is disabled the focus is taken away, and its own click may do that here.
+  const isOff = !isChosen && !map;
   return (
     <button
+      data-closer
       class={isWise && !isChosen ? 'button primary' : 'button'}
       type="button"
       title={
@@ -26,10 +29,11 @@ export function CloserButton(props: {
           ? 'Show the network all that it usually sees'
           : 'Show the network only the part of the photo that it looked at'
       }
-      disabled={!isChosen && !map}
-      onClick={() =>
-        void (isChosen ? aim(photo, undefined) : lookCloser(photo))
-      }
+      aria-disabled={isOff}
+      onClick={() => {
+        if (isOff) return;
+        void (isChosen ? aim(photo, undefined) : lookCloser(photo));
+      }}
     >
       <Icon name={isChosen ? 'wider' : 'closer'} />
       {isChosen ? 'See it all' : 'Look closer'}
@@ -81,6 +85,7 @@ export function CropFrame(props: { photo: Photo; result: PhotoResult }) {
     }[event.key];
     if (!next || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
+    if (event.key === 'Escape') leaveFrame(event.currentTarget as Element);
     void aim(photo, next());
   };
   return (
@@ -101,4 +106,10 @@ export function CropFrame(props: { photo: Photo; result: PhotoResult }) {
       ))}
     </div>
   );
+}
+
+/** Takes the focus to what brought the frame, before that goes. */
+function leaveFrame(frame: Element): void {
+  const card = frame.closest('article');
+  card?.querySelector<HTMLElement>('[data-closer]')?.focus();
 }

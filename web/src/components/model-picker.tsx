@@ -20,10 +20,19 @@ export function ModelPicker() {
   const change = modelChange.value;
   const loading = change !== undefined && 'share' in change;
   const disabled = loading || isTeaching.value || value.state !== 'ready';
+  // With aria-disabled they keep the focus when they are used.
+  const use = (change: () => Promise<boolean>) => {
+    if (!disabled) void changeModel(change);
+  };
   return (
     <section class="model-picker" aria-label="Other models">
       <div class="model-ways">
-        <button class="button" type="button" disabled={disabled} onClick={pick}>
+        <button
+          class="button"
+          type="button"
+          aria-disabled={disabled}
+          onClick={() => !disabled && pick()}
+        >
           Use another model…
         </button>
         <label class="field">
@@ -45,8 +54,8 @@ export function ModelPicker() {
           <button
             class="button"
             type="button"
-            disabled={disabled}
-            onClick={() => void changeModel(useOwnModel)}
+            aria-disabled={disabled}
+            onClick={() => use(useOwnModel)}
           >
             Back to the model in this page
           </button>
@@ -65,13 +74,17 @@ export function ModelPicker() {
           {sentence(change.failure.message)} {whatStays(change.failure)}
         </p>
       )}
-      <Kept disabled={disabled} loading={loading} />
+      <Kept disabled={disabled} loading={loading} use={use} />
     </section>
   );
 }
 
-function Kept(props: { disabled: boolean; loading: boolean }) {
-  const { disabled, loading } = props;
+function Kept(props: {
+  disabled: boolean;
+  loading: boolean;
+  use: (change: () => Promise<boolean>) => void;
+}) {
+  const { disabled, loading, use } = props;
   const state = keeping.value;
   return (
     <>
@@ -92,9 +105,9 @@ function Kept(props: { disabled: boolean; loading: boolean }) {
               <button
                 class="link-button"
                 type="button"
-                disabled={disabled}
+                aria-disabled={disabled}
                 aria-label={`Use ${model.name}, ${model.precision}`}
-                onClick={() => void changeModel(() => useKept(model))}
+                onClick={() => use(() => useKept(model))}
               >
                 Use
               </button>

@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import type { Errand } from '../errand';
 import { Trouble } from './trouble';
 
@@ -10,38 +11,39 @@ export function Pending(props: {
 }) {
   const { errand, name, again } = props;
   const { value: state } = errand.state;
+  // What may be there in a moment needs no button yet; but one that is there stays, for its focus.
+  const hasButton = useRef(false);
+  if (state !== 'waiting') hasButton.current = state !== 'idle';
   if (state === 'idle') return null;
   if (typeof state === 'object' && 'failure' in state) {
     return <Trouble failure={state.failure} again={again} />;
   }
-  if (state === 'stopped') {
-    return (
-      <span class="pending">
-        Stopped.
-        <button class="button" type="button" onClick={again}>
-          Go on
-        </button>
-      </span>
-    );
-  }
-  const share = state === 'waiting' ? undefined : state.done / state.passes;
+  const isStopped = state === 'stopped';
+  const passes = typeof state === 'object' ? state : undefined;
   return (
     <span class="pending">
-      <progress value={share} aria-label={`Making ${name}`} />
-      {state !== 'waiting' && (
-        <>
-          <span>
-            {state.done} of {state.passes}
-          </span>
-          <button
-            class="button"
-            type="button"
-            aria-label={`Stop making ${name}`}
-            onClick={() => errand.stop()}
-          >
-            Stop
-          </button>
-        </>
+      {isStopped ? (
+        'Stopped.'
+      ) : (
+        <progress
+          value={passes && passes.done / passes.passes}
+          aria-label={`Making ${name}`}
+        />
+      )}
+      {passes && (
+        <span>
+          {passes.done} of {passes.passes}
+        </span>
+      )}
+      {hasButton.current && (
+        <button
+          class="button"
+          type="button"
+          aria-label={isStopped ? undefined : `Stop making ${name}`}
+          onClick={() => (isStopped ? again() : errand.stop())}
+        >
+          {isStopped ? 'Go on' : 'Stop'}
+        </button>
       )}
     </span>
   );

@@ -1,23 +1,18 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { keepFocus } from '../focus';
 import { take } from '../intake';
-import { addPhotos, photos } from '../photos';
+import { addPhotos } from '../photos';
 
 const INPUT_ID = 'photo-input';
 
 /** The way in for mouse and keyboard; always there, so that it keeps the focus. */
 export function PhotoInput() {
   const input = useRef<HTMLInputElement>(null);
-  const count = photos.value.length;
-  const countBefore = useRef(count);
-  useEffect(() => {
-    // A photo that is removed takes the focus with it.
-    const lost = document.activeElement === document.body;
-    if (lost && count < countBefore.current) {
-      input.current!.focus({ preventScroll: true });
-    }
-    countBefore.current = count;
-  }, [count]);
+  useEffect(
+    () => keepFocus(document.getElementById('app')!, () => input.current!),
+    [],
+  );
   return (
     <input
       ref={input}

@@ -26,6 +26,7 @@ export function Teach() {
   const { value } = lesson;
   const busy = isTeaching.value;
   const reason = presentObstacle();
+  const isOff = busy || reason !== undefined || network.value.state !== 'ready';
   return (
     <details class="about teach">
       <summary>Teach it</summary>
@@ -46,10 +47,11 @@ export function Teach() {
         <button
           class="button primary"
           type="button"
-          disabled={
-            busy || reason !== undefined || network.value.state !== 'ready'
-          }
-          onClick={() => void teach()}
+          aria-disabled={isOff}
+          onClick={() => {
+            // Disabled, it would lose the focus whenever it is used.
+            if (!isOff) void teach();
+          }}
         >
           Train
         </button>

@@ -1,0 +1,84 @@
+/**
+ * Keeps the focus where one is when the control that has it leaves the page: it goes to what comes
+ * next to it. Browsers would take it to the top, from where a keyboard has a long way back.
+ */
+
+const CONTROLS =
+  'a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), summary, [tabindex="0"]';
+
+/** An element around the control, or that itself, with its neighbours. */
+interface Step {
+  element: Element;
+  parent: Element | null;
+  neighbours: (Element | null)[];
+}
+
+/** @param last takes the focus when all that was around is gone */
+export function keepFocus(root: Element, last: () => HTMLElement): () => void {
+  /** From the control that has the focus outwards; empty if none has. */
+  let path: Step[] = [];
+  const onFocusIn = ({ target }: FocusEvent) => {
+    path = pathOf(target as Element, root);
+  };
+  const onFocusOut = ({ target }: FocusEvent) => {
+    // Some browsers tell so of what is removed as well, just before it is.
+    queueMicrotask(() => {
+      const left = target as Element;
+      if (left.isConnected && path[0]?.element === left) path = [];
+    });
+  };
+  const observer = new MutationObserver(() => {
+    const [control] = path;
+    if (!control || control.element.isConnected) return;
+    const heir = heirOf(path);
+    path = [];
+    if (document.activeElement !== document.body) return;
+    if (heir) heir.focus();
+    else last().focus({ preventScroll: true });
+  });
+  root.addEventListener('focusin', onFocusIn as EventListener);
+  root.addEventListener('focusout', onFocusOut as EventListener);
+  observer.observe(root, { childList: true, subtree: true });
+  return () => {
+    root.removeEventListener('focusin', onFocusIn as EventListener);
+    root.removeEventListener('focusout', onFocusOut as EventListener);
+    observer.disconnect();
+  };
+}
+
+function pathOf(control: Element, root: Element): Step[] {
+  const path: Step[] = [];
+  for (
+    let element: Element | null = control;
+    element && element !== root;
+    element = element.parentElement
+  ) {
+    path.push({
+      element,
+      parent: element.parentElement,
+      neighbours: [element.nextElementSibling, element.previousElementSibling],
+    });
+  }
+  return path;
+}
+
+/** The control next to what is gone: after it or else before it; none if a whole view is gone. */
+function heirOf(path: readonly Step[]): HTMLElement | undefined {
+  for (const { parent, neighbours } of path) {
+    if (!parent?.isConnected) continue;
+    if (parent.tagName === 'MAIN') return undefined;
+    for (const neighbour of neighbours) {
+      const control = neighbour?.isConnected && firstControl(neighbour);
+      if (control) return control;
+    }
+  }
+  return undefined;
+}
+
+function firstControl(element: Element): HTMLElement | undefined {
+  const all = [element, ...element.querySelectorAll(CONTROLS)];
+  return all.find(
+    (each): each is HTMLElement =>
+      each.matches(CONTROLS) && each.getClientRects().length > 0,
+  );
+}
