@@ -13,6 +13,22 @@ export interface Intake {
 const PICTURE_NAME =
   /\.(avif|bmp|gif|heic|heif|jfif|jpe?g|jxl|png|p[bgnp]m|psd|tga|tiff?|webp)$/i;
 
+/** What is said of an address or a text. */
+export const NO_FILE =
+  'This is no file. Save the picture first, then drop the file.';
+
+export function bringsFiles(transfer: DataTransfer | null): boolean {
+  return transfer !== null && transfer.types.includes('Files');
+}
+
+/** Whether text that is dropped or pasted there is for it. */
+export function isTextField(target: EventTarget | null): boolean {
+  return (
+    target instanceof Element &&
+    target.closest('input[type="text"], textarea') !== null
+  );
+}
+
 /** Takes the files of a transfer; must be called within its event, or they are gone. */
 export async function take(transfer: DataTransfer): Promise<Intake> {
   const items = Array.from(transfer.items)

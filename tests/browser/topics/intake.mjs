@@ -61,6 +61,65 @@ export function intake(lab) {
       await check();
     });
 
+    /** In the page: an event that brings text, and a picture of it if there is one. */
+    const bringText = (kind, selector, picture) =>
+      lab.browser.evaluate(
+        async (kind, selector, picture) => {
+          const transfer = new DataTransfer();
+          transfer.setData('text/plain', 'https://example.org/dog.jpg');
+          if (picture) {
+            const bytes = Uint8Array.from(atob(picture), (c) =>
+              c.charCodeAt(0),
+            );
+            const file = new File([bytes], 'image.png', { type: 'image/png' });
+            transfer.items.add(file);
+          }
+          const event = new Event(kind, { bubbles: true, cancelable: true });
+          const property = kind === 'paste' ? 'clipboardData' : 'dataTransfer';
+          Object.defineProperty(event, property, { value: transfer });
+          const handled = !document
+            .querySelector(selector)
+            .dispatchEvent(event);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          return {
+            handled,
+            said: document.querySelector('.news').textContent,
+            photos: document.querySelectorAll('article').length,
+          };
+        },
+        kind,
+        selector,
+        picture,
+      );
+
+    test('what is no file stays out, and the page stays', async () => {
+      await clearPage(lab.browser);
+      const over = await bringText('dragover', 'main');
+      assert.ok(over.handled, 'or the browser would leave the page');
+      for (const kind of ['drop', 'paste']) {
+        const { handled, said, photos } = await bringText(kind, 'main');
+        assert.ok(handled, kind);
+        assert.match(said, /no file. Save the picture first/, kind);
+        assert.equal(photos, 0);
+      }
+    });
+
+    test('text is for text fields, a picture of it or not', async () => {
+      await lab.browser.evaluate(() =>
+        document.querySelector('.news button').click(),
+      );
+      const picture = portable(photo('lossless.png')).base64;
+      const field = '.box input[type=text]';
+      const nothing = { handled: false, said: '', photos: 0 };
+      assert.deepEqual(await bringText('dragover', field), nothing);
+      assert.deepEqual(await bringText('drop', field), nothing);
+      assert.deepEqual(await bringText('paste', field), nothing);
+      assert.deepEqual(await bringText('paste', field, picture), nothing);
+      const { photos } = await bringText('paste', 'main', picture);
+      assert.equal(photos, 1, 'elsewhere it is a photo');
+      await finished(lab.browser, 1);
+    });
+
     async function check() {
       await finished(lab.browser, 1);
       assertSameAnswer(

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { modelsLeftOut } from '../describe';
-import { take } from '../intake';
+import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
 import { useFile } from '../models';
 import { notice } from '../news';
 import { addPhotos, changeModel } from '../photos';
@@ -20,10 +20,12 @@ export function DropVeil() {
 
 function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
   const onDragOver = (event: DragEvent) => {
-    if (!event.dataTransfer?.types.includes('Files')) return;
-    // Without this the browser would leave the page and open the photo.
+    const hasFiles = bringsFiles(event.dataTransfer);
+    if (!hasFiles && isTextField(event.target)) return;
+    // Without this the browser would leave the page, and all that is on it, for the photo or link.
     event.preventDefault();
-    event.dataTransfer.dropEffect = 'copy';
+    if (!hasFiles) return;
+    event.dataTransfer!.dropEffect = 'copy';
     setHovering(!overBox(event));
   };
   const onDragLeave = (event: DragEvent) => {
@@ -32,10 +34,12 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
   };
   const onDrop = async (event: DragEvent) => {
     setHovering(false);
-    if (!event.dataTransfer?.types.includes('Files')) return;
+    const hasFiles = bringsFiles(event.dataTransfer);
+    if (!hasFiles && isTextField(event.target)) return;
     event.preventDefault();
-    if (overBox(event)) return;
-    const { files, refused } = await take(event.dataTransfer);
+    notice.value = hasFiles ? '' : NO_FILE;
+    if (!hasFiles || overBox(event)) return;
+    const { files, refused } = await take(event.dataTransfer!);
     const models = files.filter(({ name }) => MODEL_NAME.test(name));
     const [model] = models;
     notice.value = modelsLeftOut(models.map(({ name }) => name));

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { keepFocus } from '../focus';
-import { take } from '../intake';
+import { isTextField, NO_FILE, take } from '../intake';
+import { notice } from '../news';
 import { addPhotos } from '../photos';
 
 const INPUT_ID = 'photo-input';
@@ -46,9 +47,15 @@ export function PhotoPicker(props: {
 /** Takes in what is pasted anywhere; returns how to stop. */
 export function acceptPaste(): () => void {
   const onPaste = async (event: ClipboardEvent) => {
-    if (!event.clipboardData?.files.length) return;
+    const { clipboardData: data, target } = event;
+    if (!data || data.types.length === 0) return;
+    const hasFiles = data.files.length > 0;
+    const hasText = data.types.includes('text/plain');
+    // Text of Word or Excel brings a picture of itself.
+    if (isTextField(target) && (hasText || !hasFiles)) return;
     event.preventDefault();
-    await addPhotos(await take(event.clipboardData));
+    notice.value = hasFiles ? '' : NO_FILE;
+    if (hasFiles) await addPhotos(await take(data));
   };
   document.addEventListener('paste', onPaste);
   return () => document.removeEventListener('paste', onPaste);

@@ -1,7 +1,7 @@
 import { network } from '../backend';
 import { leftOutVerdict } from '../describe';
 import { download } from '../download';
-import { take } from '../intake';
+import { bringsFiles, take } from '../intake';
 import { dropHead, hasHead } from '../models';
 import { changeModel } from '../photos';
 import {
@@ -83,8 +83,11 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
       class="box"
       data-drop
       disabled={disabled}
-      onDragOver={(event) => event.preventDefault()}
+      onDragOver={(event) => {
+        if (bringsFiles(event.dataTransfer)) event.preventDefault();
+      }}
       onDrop={async (event) => {
+        if (!bringsFiles(event.dataTransfer)) return; // its name takes text
         event.preventDefault();
         if (!event.dataTransfer || disabled) return;
         const { files, refused } = await take(event.dataTransfer);
