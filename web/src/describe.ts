@@ -171,6 +171,18 @@ export function progress(
   return failed === 0 ? done : `${done}, ${failed} failed`;
 }
 
+/** What is announced of that: where it begins and ends, not every step; nothing without photos. */
+export function progressAnnounced(
+  total: number,
+  finished: number,
+  failed: number,
+): string {
+  if (total === 0) return '';
+  return finished < total
+    ? 'Looking at photos…'
+    : progress(total, finished, failed);
+}
+
 /**
  * How well photos that were left out were recognised, and how much that number is worth: with the
  * 95 % interval of Wilson (1927) for the rate behind it.

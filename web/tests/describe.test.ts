@@ -9,6 +9,7 @@ import {
   overlap,
   percent,
   progress,
+  progressAnnounced,
   sentence,
   verdict,
   where,
@@ -220,4 +221,13 @@ test('model files that are left out', () => {
   expect(modelsLeftOut(['a'])).toBe('');
   expect(modelsLeftOut(['a', 'b'])).toMatch(/a is taken, b is left out\.$/);
   expect(modelsLeftOut(['a', 'b', 'c'])).toMatch(/, b, c are left out\.$/);
+});
+
+test('progress is announced where it begins and ends', () => {
+  const said = [0, 1, 50, 99, 100].map((n) => progressAnnounced(100, n, 1));
+  expect([...new Set(said)]).toEqual([
+    'Looking at photos…',
+    '100 of 100 done, 1 failed',
+  ]);
+  expect(progressAnnounced(0, 0, 0)).toBe('');
 });

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launch } from '../drivers/index.mjs';
-import { photo, scratch } from '../support/files.mjs';
+import { model, photo, scratch } from '../support/files.mjs';
 import { clearPage, openPage, showPhotos, waitFor } from '../support/page.mjs';
 
 const axeSource = readFileSync(
@@ -27,8 +27,43 @@ function violations(browser) {
   });
 }
 
+/** What live regions say while photos are looked at and another model is loaded, in order. */
+async function announcements(lab) {
+  await openPage(lab.browser);
+  await lab.browser.evaluate(() => {
+    window.said = [];
+    for (const region of document.querySelectorAll('[role=status]')) {
+      const hear = () =>
+        region.textContent && window.said.push(region.textContent);
+      const what = { childList: true, characterData: true, subtree: true };
+      new MutationObserver(hear).observe(region, what);
+    }
+    const input = document.createElement('input');
+    input.type = 'file';
+    input.id = 'model-input';
+    document.body.append(input);
+  });
+  const names = ['landscape.jpg', 'portrait.jpg', 'square.jpg'];
+  await showPhotos(lab.browser, names.map(photo));
+  await lab.browser.addFiles('#model-input', [model]);
+  await lab.browser.evaluate(() =>
+    window.gradcam.useModel(document.querySelector('#model-input').files[0]),
+  );
+  const said = await lab.browser.evaluate(() => window.said);
+  await openPage(lab.browser);
+  return said;
+}
+
 /** Everybody can use the page, by the rules of axe-core. */
 export function accessibility(lab) {
+  test('only what begins or ends is announced', async () => {
+    const said = await announcements(lab);
+    assert.deepEqual(
+      [...new Set(said)],
+      ['Looking at photos…', '3 of 3 done', 'Loading a model…'],
+    );
+    assert.ok(said.length <= 6, said.join());
+  });
   for (const theme of ['light', 'dark']) {
     describe(`axe-core, ${theme}`, () => {
       const folder = scratch();

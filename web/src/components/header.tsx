@@ -1,5 +1,5 @@
 import { modelChange, network } from '../backend';
-import { percent } from '../describe';
+import { percent, progressAnnounced } from '../describe';
 import { counts, progressText } from '../photos';
 
 export function Header() {
@@ -26,8 +26,11 @@ export function Header() {
           share < 1 && <progress value={share} aria-label="Photos done" />
         )}
       </div>
+      {/* Numbers that change all the time are no news. */}
       <p class="visually-hidden" role="status">
-        {loading === undefined ? text : 'Loading a model…'}
+        {loading === undefined
+          ? progressAnnounced(total, done + failed, failed) || networkText()
+          : 'Loading a model…'}
       </p>
     </header>
   );

@@ -62,7 +62,7 @@ export function ModelPicker() {
         )}
       </div>
       {loading && <progress value={change.share} aria-label="Model loaded" />}
-      <p role="status">
+      <p>
         {loading
           ? `Loading, ${percent(change.share)}`
           : isTeaching.value

@@ -73,6 +73,9 @@ export function Teach() {
         </p>
       ))}
       <Progress value={value} />
+      <p class="visually-hidden" role="status">
+        {announced(value)}
+      </p>
     </details>
   );
 }
@@ -164,7 +167,7 @@ function Progress({ value }: { value: Lesson }) {
   }
   if (value.state === 'looking') {
     return (
-      <p role="status">
+      <p>
         Looking at photo {value.done + 1} of {value.total}…
       </p>
     );
@@ -173,7 +176,7 @@ function Progress({ value }: { value: Lesson }) {
   return (
     <div class="lesson" data-state={value.state}>
       <Curve losses={losses} steps={steps} />
-      <p role="status">
+      <p>
         {value.state === 'taught'
           ? leftOutVerdict(right, photos, boxes.value.length)
           : losses.length < steps
@@ -192,6 +195,21 @@ function Progress({ value }: { value: Lesson }) {
       )}
     </div>
   );
+}
+
+/** Where a lesson begins and ends, not every step; failures are alerts. */
+function announced(value: Lesson): string {
+  switch (value.state) {
+    case 'idle':
+    case 'failed':
+      return '';
+    case 'looking':
+      return 'Looking at the photos…';
+    case 'training':
+      return 'Training…';
+    case 'taught':
+      return leftOutVerdict(value.right, value.photos, boxes.value.length);
+  }
 }
 
 /** The loss, step by step. */
