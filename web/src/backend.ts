@@ -19,7 +19,7 @@ import { payload, payloadSize } from './payload';
 import { lend, readerOfBlob } from './piece-reader';
 import { untilAnswered } from './progress';
 import { lowMemory } from './settings';
-import { TaskQueue } from './task-queue';
+import { TaskQueue, type Priority } from './task-queue';
 import { tidy } from './tidy';
 import { WorkerGone } from './watched-worker';
 
@@ -205,7 +205,7 @@ export function stopLooking(id: number): void {
  */
 export function ask<T>(
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
-  priority: 'urgent' | 'patient' = 'urgent',
+  priority: Priority = 'urgent',
 ): Promise<Outcome<T>> {
   return tasks.run(async () => {
     for (let isRepeated = false; ; isRepeated = true) {

@@ -59,7 +59,7 @@ async function follow(photo: Photo, seen: Rect | undefined): Promise<void> {
   } finally {
     aiming.delete(photo);
   }
-  await explainAnew(photo);
+  await explainAnew(photo, 'urgent');
 }
 
 /** Whether the network looked, or why not; the photo may have gone, or wait for another model. */

@@ -7,6 +7,7 @@ import { ask, stopLooking } from './backend';
 import type { Photo } from './photo';
 import { hold } from './photo-io';
 import type { Failure, Outcome, WorkerApi } from './protocol';
+import type { Priority } from './task-queue';
 
 /** How often progress is drawn, in milliseconds: that takes time from the workers. */
 const PROGRESS_INTERVAL = 250;
@@ -32,6 +33,7 @@ export class Errand {
       worker: Remote<WorkerApi>,
       report: (progress: PassProgress) => void,
     ) => Promise<Outcome<T>>,
+    priority?: Priority,
   ): Promise<T | undefined> {
     this.reset();
     const own = ++this.last;
@@ -53,6 +55,7 @@ export class Errand {
         return request(worker, report);
       },
       isWanted,
+      priority,
     );
     if (this.running === own) this.running = 0;
     if (isWanted()) {
@@ -92,6 +95,7 @@ export function askAbout<T>(
   photo: Photo,
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
   isWanted = () => true,
+  priority: Priority = 'urgent',
 ): Promise<Outcome<T>> {
   return ask(async (worker) => {
     if (!isWanted()) return UNWANTED;
@@ -102,7 +106,7 @@ export function askAbout<T>(
       if (!held.ok) return held;
     }
     return request(worker);
-  }, 'urgent');
+  }, priority);
 }
 
 const UNWANTED = {

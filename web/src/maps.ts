@@ -3,17 +3,24 @@
 import type { ExplainOptions, Heatmap } from '../../wasm/engine';
 import type { Photo, Rival } from './photo';
 import { channels, layer, method } from './settings';
+import type { Priority } from './task-queue';
 
 /** Makes the heatmap answer for another class. */
-export async function retarget(photo: Photo, index: number): Promise<void> {
+export async function retarget(
+  photo: Photo,
+  index: number,
+  priority?: Priority,
+): Promise<void> {
   photo.target.value = index;
   if (photo.maps.value.has(index)) {
     photo.making.reset();
     return;
   }
   const how = present();
-  const maps = await photo.making.run(photo, (worker, report) =>
-    worker.explain([index], how, report),
+  const maps = await photo.making.run(
+    photo,
+    (worker, report) => worker.explain([index], how, report),
+    priority,
   );
   if (maps && isPresent(how)) {
     photo.maps.value = withMaps(photo.maps.value, maps);
@@ -25,6 +32,7 @@ export async function compare(
   photo: Photo,
   target: number,
   by: string,
+  priority?: Priority,
 ): Promise<void> {
   const known = by === method.value ? photo.maps.value.get(target) : undefined;
   const rival: Rival = { target, method: by, map: known };
@@ -34,8 +42,10 @@ export async function compare(
     return;
   }
   const how = { ...present(), method: by };
-  const maps = await photo.makingRival.run(photo, (worker, report) =>
-    worker.explain([target], how, report),
+  const maps = await photo.makingRival.run(
+    photo,
+    (worker, report) => worker.explain([target], how, report),
+    priority,
   );
   if (maps && photo.rival.value === rival) {
     const map = maps.find((each) => each.class === target);

@@ -26,6 +26,7 @@ import {
 import { encodePreview, hold } from './photo-io';
 import type { Answer, Outcome } from './protocol';
 import { channels, colormap, layer, method, opacity } from './settings';
+import type { Priority } from './task-queue';
 
 export const photos = signal<readonly Photo[]>([]);
 
@@ -85,7 +86,7 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
   const done = photos.value.filter(
     ({ state: { value } }) => value.name === 'done',
   );
-  await Promise.all(done.map(explainAnew));
+  await Promise.all(done.map((photo) => explainAnew(photo)));
 }
 
 /** Takes all maps of a photo away, the one to compare with too: that is made like the others. */
@@ -95,11 +96,14 @@ function leaveMaps(photo: Photo): void {
   photo.rival.value = rival && { ...rival, map: undefined };
 }
 
-/** Makes the maps that are to be seen and lacking. */
-export async function explainAnew(photo: Photo): Promise<void> {
-  await retarget(photo, photo.target.value);
+/** Makes the maps that are to be seen and lacking; nobody may be waiting for just these. */
+export async function explainAnew(
+  photo: Photo,
+  priority: Priority = 'leisurely',
+): Promise<void> {
+  await retarget(photo, photo.target.value, priority);
   const { value: rival } = photo.rival;
-  if (rival) await compare(photo, rival.target, rival.method);
+  if (rival) await compare(photo, rival.target, rival.method, priority);
 }
 
 /** Looks at every photo anew, once another model has taken its place. */

@@ -1,16 +1,20 @@
+/** What was clicked on, before photos that have not been seen yet, before what is made anew. */
+const PRIORITIES = ['urgent', 'patient', 'leisurely'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
 /** Runs asynchronous tasks one after another; urgent ones before patient ones. */
 export class TaskQueue {
-  private readonly urgent: (() => Promise<void>)[] = [];
-  private readonly patient: (() => Promise<void>)[] = [];
+  private readonly waiting: Record<Priority, (() => Promise<void>)[]> = {
+    urgent: [],
+    patient: [],
+    leisurely: [],
+  };
   private running = false;
 
   /** Settles as the task does, once it has had its turn. */
-  run<T>(
-    task: () => Promise<T>,
-    priority: 'urgent' | 'patient' = 'patient',
-  ): Promise<T> {
+  run<T>(task: () => Promise<T>, priority: Priority = 'patient'): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this[priority].push(() => task().then(resolve, reject));
+      this.waiting[priority].push(() => task().then(resolve, reject));
       void this.drain();
     });
   }
@@ -18,11 +22,12 @@ export class TaskQueue {
   private async drain(): Promise<void> {
     if (this.running) return;
     this.running = true;
-    for (;;) {
-      const next = this.urgent.shift() ?? this.patient.shift();
-      if (!next) break;
-      await next();
-    }
+    for (let next = this.next(); next; next = this.next()) await next();
     this.running = false;
+  }
+
+  private next(): (() => Promise<void>) | undefined {
+    const first = PRIORITIES.find((each) => this.waiting[each].length > 0);
+    return first && this.waiting[first].shift();
   }
 }

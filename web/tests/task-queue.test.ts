@@ -34,12 +34,13 @@ test('lets an urgent task overtake those that wait, not the one that runs', asyn
   const first = makeTask(log, 'first');
   const running = queue.run(first.task);
   const rest = [
+    queue.run(async () => log.push('leisurely'), 'leisurely'),
     queue.run(async () => log.push('patient')),
     queue.run(async () => log.push('urgent'), 'urgent'),
   ];
   first.finish();
   await Promise.all([running, ...rest]);
-  expect(log).toEqual(['first', 'urgent', 'patient']);
+  expect(log).toEqual(['first', 'urgent', 'patient', 'leisurely']);
 });
 
 test('goes on after a task has failed', async () => {
