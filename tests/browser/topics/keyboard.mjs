@@ -135,6 +135,39 @@ export function keyboard(lab) {
       });
     });
 
+    test('the toolbar covers nothing that has the focus', async () => {
+      await showPhotos(
+        lab.browser,
+        ['landscape.jpg', 'square.jpg', 'portrait.jpg'].map(photo),
+      );
+      for (const isOpen of [false, true]) {
+        for (const width of [1280, 700]) {
+          await lab.browser.resize(width, 500);
+          await evaluate((isOpen) => {
+            document.querySelector('.how-picker').open = isOpen;
+            document.querySelector('.about:last-of-type summary').focus();
+          }, isOpen);
+          // Upwards through all cards.
+          for (let i = 0; i < 40; ++i) {
+            await press('Shift+Tab');
+            const covered = await evaluate(() => {
+              const { activeElement: control } = document;
+              const toolbar = document.querySelector('.toolbar');
+              if (!control.closest('article')) return '';
+              const { bottom } = toolbar.getBoundingClientRect();
+              const { top } = control.getBoundingClientRect();
+              return top < bottom && bottom > 0 ? control.outerHTML : '';
+            });
+            assert.equal(covered, '', `${width}, ${isOpen}`);
+          }
+        }
+      }
+      await evaluate(() => {
+        document.querySelector('.how-picker').open = false;
+      });
+      await lab.browser.resize(1280, 720);
+    });
+
     test('what is removed gives the focus to what comes next', async () => {
       await showPhotos(
         lab.browser,

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { painter } from '../backend';
 import { percent } from '../describe';
 import { explainLine, photos, remakeMaps, removeAll } from '../photos';
@@ -24,8 +25,10 @@ const RAMP = {
 
 /** What holds for all photos. */
 export function Toolbar() {
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => tellHeight(section.current!), []);
   return (
-    <section class="toolbar" aria-label="Photos and heatmaps">
+    <section ref={section} class="toolbar" aria-label="Photos and heatmaps">
       <PhotoPicker class="button primary">
         <Icon name="plus" />
         Add photos
@@ -90,6 +93,24 @@ function SaveAll() {
       {value ? `Saving ${value.done + 1} of ${value.total}` : 'Save all'}
     </button>
   );
+}
+
+/** Keeps --toolbar at how much of the screen's top it covers; returns how to stop. */
+function tellHeight(toolbar: HTMLElement): () => void {
+  const { style } = document.documentElement;
+  const observer = new ResizeObserver(() => {
+    const { position, top } = getComputedStyle(toolbar);
+    const height = toolbar.offsetHeight + parseFloat(top);
+    style.setProperty(
+      '--toolbar',
+      position === 'sticky' ? `${height}px` : '0px',
+    );
+  });
+  observer.observe(toolbar);
+  return () => {
+    observer.disconnect();
+    style.removeProperty('--toolbar');
+  };
 }
 
 /** By which method, and at which layer, heatmaps are made. */
