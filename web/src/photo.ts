@@ -29,6 +29,8 @@ export interface Photo {
   readonly id: number;
   readonly name: string;
   readonly file: File;
+  /** Or else it is something that was refused, such as a folder. */
+  readonly isFile: boolean;
   readonly state: Signal<PhotoState>;
   /** The part of it that the network is to be shown, if someone has chosen one. */
   readonly crop: Signal<Rect | undefined>;
@@ -79,6 +81,7 @@ export function makePhoto(file: File, state: PhotoState): Photo {
     id,
     name: file.name || 'pasted photo',
     file,
+    isFile: state.name !== 'failed',
     state: signal(state),
     crop: signal(undefined),
     target: signal(-1),

@@ -120,7 +120,7 @@ export async function changeModel(
   }
   const seen = photos.value.filter((photo) => {
     const { name } = photo.state.value;
-    return name === 'done' || (name === 'failed' && canTryAgain(photo));
+    return name === 'done' || (name === 'failed' && photo.isFile);
   });
   for (const photo of seen) photo.state.value = { name: 'queued' };
   await Promise.all(seen.map(look));
@@ -182,11 +182,6 @@ export async function savePicture(photo: Photo): Promise<void> {
 export async function tryAgain(photo: Photo): Promise<void> {
   photo.state.value = { name: 'queued' };
   await look(photo);
-}
-
-/** Whether it may help to look at a photo that failed once more: not at a folder, or nothing. */
-export function canTryAgain({ file }: Photo): boolean {
-  return file.size > 0;
 }
 
 /** Looks at a queued photo when it has its turn, unless it was removed by then. */

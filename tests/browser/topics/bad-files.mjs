@@ -119,6 +119,41 @@ export function badFiles(lab) {
       );
     });
 
+    test('one that is gone for a moment is tried again', async () => {
+      const { browser } = lab;
+      const [path, away] = [make('gone.jpg', jpeg), join(folder, 'gone')];
+      await browser.evaluate(() => {
+        // What the browser chooses is read only once the file has gone.
+        const { arrayBuffer } = Blob.prototype;
+        const gone = new Promise((resolve) => (window.go = resolve));
+        File.prototype.arrayBuffer = async function () {
+          await gone;
+          delete File.prototype.arrayBuffer;
+          return arrayBuffer.call(this);
+        };
+      });
+      await browser.addFiles(PHOTO_INPUT, [path]);
+      renameSync(path, away);
+      await browser.evaluate(() => window.go());
+      const state = (state) =>
+        waitFor(
+          browser,
+          state,
+          (state) =>
+            document.querySelector('[data-photo="gone.jpg"]')?.dataset.state ===
+            state,
+          state,
+        );
+      await state('failed');
+      renameSync(away, path);
+      await browser.evaluate(() =>
+        document
+          .querySelector('[data-photo="gone.jpg"] .failure button')
+          .click(),
+      );
+      await state('done');
+    });
+
     describe('one that is moved once it is done', () => {
       const path = make('moved.jpg', jpeg);
       const away = join(folder, 'away.jpg');

@@ -5,13 +5,7 @@ import { network, painter } from '../backend';
 import { breedInText, isSure, sentence, verdict, where } from '../describe';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
-import {
-  canTryAgain,
-  removePhoto,
-  saveNumbers,
-  savePicture,
-  tryAgain,
-} from '../photos';
+import { removePhoto, saveNumbers, savePicture, tryAgain } from '../photos';
 import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
@@ -59,7 +53,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
         <p class="failure" role="alert">
           <Icon name="warning" />
           <span>{sentence(state.failure.message)}</span>
-          {canTryAgain(photo) && (
+          {photo.isFile && (
             <button
               class="button"
               type="button"
