@@ -9,6 +9,7 @@ import './styles/compare.css';
 import './styles/trust.css';
 import './styles/about.css';
 import './styles/teach.css';
+import './styles/print.css';
 
 import { render } from 'preact';
 import { makeApi } from './api';
