@@ -15,8 +15,8 @@ namespace gradcam {
 /// @param software what the file says that it was made by, for `png_software`; ASCII
 Result<std::vector<std::uint8_t>> encode_png(const Image& image, std::string_view software = {});
 
-/// What a PNG file that `encode_png` has written was made by, from its first bytes, of which 256 are
-/// enough; empty for any other file.
+/// What a PNG file that `encode_png` has written was made by, from its first bytes, of which 256
+/// are enough; empty for any other file.
 std::string_view png_software(std::span<const std::uint8_t> bytes);
 
 }  // namespace gradcam

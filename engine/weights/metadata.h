@@ -33,7 +33,8 @@ Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& m
 /// read as they were written.
 Result<void> check_labels(const std::vector<std::string>& labels);
 
-/// The inverse of parse_metadata: what to write into a file's header. Fields at their defaults are left out.
+/// The inverse of parse_metadata: what to write into a file's header. Fields at their defaults are
+/// left out.
 std::map<std::string, std::string> serialize_metadata(const ModelMetadata& metadata);
 
 }  // namespace gradcam
