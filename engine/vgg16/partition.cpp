@@ -5,12 +5,14 @@
 namespace gradcam {
 namespace {
 
-/// Cuts `count` into as equal parts as there are members, in multiples of `unit`; what is left over
-/// goes to the last.
+/// Cuts `count`, at least one unit, into as equal parts as there are members, in multiples of
+/// `unit`; what is left over goes to the last who has some. The first always has some: by its part
+/// it tells models apart.
 Range part(std::size_t count, std::size_t unit, const Share& share) {
   const std::size_t units = count / unit;
   const auto cut = [&](std::size_t member) {
-    return member == share.members ? count : units * member / share.members * unit;
+    const std::size_t before = (units * member + share.members - 1) / share.members;
+    return before == units ? count : before * unit;
   };
   return {cut(share.member), cut(share.member + 1)};
 }

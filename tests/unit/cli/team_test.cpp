@@ -41,10 +41,12 @@ TEST_F(TeamTest, AgreesWithPyTorchForEveryNumberOfWorkers) {
   ASSERT_OK_AND_ASSIGN(const Tensor maps, oracle_.tensor("map"));
   const std::array<std::size_t, 3> classes = {14, 0, 7};
   for (const char* file : {"tiny64.keras", "tiny64.torchvision"}) {
+    ASSERT_OK_AND_ASSIGN(const Vgg16 alone, load_model(oracle_fixture(file)));
     for (std::size_t workers = 1; workers <= kMaxMembers; ++workers) {
       SCOPED_TRACE(std::string(file) + ", " + std::to_string(workers) + " workers");
       ASSERT_OK_AND_ASSIGN(Team team, Team::load(oracle_fixture(file), workers));
       EXPECT_EQ(team.workers(), workers);
+      EXPECT_EQ(team.model().info().fingerprint, alone.info().fingerprint);
       for (int run = 0; run < 3; ++run) {
         ASSERT_OK(team.forward(input_));
         EXPECT_TRUE(close(team.activations().logits.values(), logits.values()));
