@@ -13,10 +13,9 @@ constexpr float kWarm = 0.2f;
 /// Rows and columns of the maps that such boxes are known to be good for: those of block5.
 constexpr std::size_t kMostCells = 14;
 
-/// A finer map in cells of its means, as its warm pixels need not be connected.
-Heatmap coarse(const Heatmap& map) {
-  const std::size_t step = (std::max(map.rows, map.cols) + kMostCells - 1) / kMostCells;
-  if (step == 1) return map;
+/// A map in cells of its means over step x step pixels, at the right and the bottom over those
+/// there are.
+Heatmap coarse(const Heatmap& map, std::size_t step) {
   Heatmap means{.rows = (map.rows + step - 1) / step,
                 .cols = (map.cols + step - 1) / step,
                 .values = {},
@@ -36,7 +35,7 @@ Heatmap coarse(const Heatmap& map) {
   return means;
 }
 
-/// Cells of a map: rows and columns from the first to before the last.
+/// Pixels of a map: rows and columns from the first to before the last.
 struct Cells {
   std::size_t top;
   std::size_t bottom;
@@ -44,8 +43,11 @@ struct Cells {
   std::size_t right;
 };
 
-/// The bounds of the cells that are warm and connected with the maximum.
-Cells warm_cells(const Heatmap& map) {
+/// The bounds of what is warm and connected with the maximum. Of finer maps than those of block5
+/// warm pixels need not be connected, but their means are.
+Cells warm_cells(const Heatmap& fine) {
+  const std::size_t step = (std::max(fine.rows, fine.cols) + kMostCells - 1) / kMostCells;
+  const Heatmap map = coarse(fine, step);
   const auto peak =
       static_cast<std::size_t>(std::ranges::max_element(map.values) - map.values.begin());
   Cells warm{.top = map.rows, .bottom = 0, .left = map.cols, .right = 0};
@@ -72,7 +74,10 @@ Cells warm_cells(const Heatmap& map) {
     if (col > 0) visit(cell - 1);
     if (col + 1 < map.cols) visit(cell + 1);
   }
-  return warm;
+  return {.top = warm.top * step,
+          .bottom = std::min(warm.bottom * step, fine.rows),
+          .left = warm.left * step,
+          .right = std::min(warm.right * step, fine.cols)};
 }
 
 /// Where a length of whole pixels, centred on the middle of a part if it can be, begins.
@@ -85,10 +90,9 @@ double begin_of(double begin, double length, double side, int photo) {
 Box closer_box(const Heatmap& map, const Box& crop, const Image& photo) {
   Box warm = crop;
   if (map.status == HeatmapStatus::kOk) {
-    const Heatmap means = coarse(map);
-    const Cells cells = warm_cells(means);
-    const double height = crop.height / static_cast<double>(means.rows);
-    const double width = crop.width / static_cast<double>(means.cols);
+    const Cells cells = warm_cells(map);
+    const double height = crop.height / static_cast<double>(map.rows);
+    const double width = crop.width / static_cast<double>(map.cols);
     warm = {.x = crop.x + width * static_cast<double>(cells.left),
             .y = crop.y + height * static_cast<double>(cells.top),
             .width = width * static_cast<double>(cells.right - cells.left),

@@ -83,6 +83,16 @@ TEST(Closer, TakesFineMapsInCellsOfTheirMeans) {
   EXPECT_EQ(closer_box(fine, {0, 0, 56, 56}, photo(56, 56)), (Box{12, 24, 24, 24}));
 }
 
+TEST(Closer, TakesWhatIsLeftOverAtTheEdgesForWhatItIs) {
+  // 15 pixels make seven cells of two and one of one.
+  Heatmap fine{.rows = 15, .cols = 15, .values = {}, .maximum = 1, .status = HeatmapStatus::kOk};
+  fine.values.resize(fine.rows * fine.cols);
+  for (std::size_t y = 12; y < 15; ++y) {
+    for (std::size_t x = 10; x < 12; ++x) fine.values[y * 15 + x] = 1;
+  }
+  EXPECT_EQ(closer_box(fine, {0, 0, 150, 150}, photo(150, 150)), (Box{95, 120, 30, 30}));
+}
+
 TEST(Closer, WithoutHeatIsAroundAllOfTheCrop) {
   Heatmap empty = map(std::vector<float>(16));
   empty.status = HeatmapStatus::kEmpty;
