@@ -17,6 +17,9 @@ enum class ResizeRule {
   kSquash,       ///< The whole photo to `size` x `size`, whatever its aspect.
 };
 
+/// Of every side in a Preprocess, in pixels.
+inline constexpr int kMaxPreprocessSide = 4096;
+
 /// What a network expects of its input. The defaults are torchvision's for ImageNet.
 struct Preprocess {
   ResizeRule resize = ResizeRule::kShorterSide;
@@ -34,7 +37,8 @@ struct Preprocess {
 /// "scale":0.00392156862745098,"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]}`;
 /// `"resize":"squash"` goes without shorter_side and crop. Unknown keys are ignored.
 /// `kInvalidArgument`, naming the key, for a missing key or a value of the wrong type or range:
-/// sides are 1..4096, crop is at most shorter_side, scale and std are above 0, all are finite.
+/// sides are 1..kMaxPreprocessSide, crop is at most shorter_side, scale and std are above 0, all
+/// are finite.
 Result<Preprocess> parse_preprocess(std::string_view json);
 
 /// The same JSON, with the shortest decimals that read back as the same floats.

@@ -14,21 +14,19 @@
 namespace gradcam {
 namespace {
 
-constexpr int kMaxSide = 4096;
-
 std::unexpected<Error> bad_value(std::string_view key, std::string_view expected) {
   return fail(ErrorCode::kInvalidArgument,
               "preprocess: \"" + std::string(key) + "\" must be " + std::string(expected));
 }
 
-/// A side in pixels, 1..kMaxSide.
+/// A side in pixels, 1..kMaxPreprocessSide.
 Result<int> read_side(const nlohmann::ordered_json& json, const char* key) {
   const auto found = json.find(key);
   if (found != json.end() && found->is_number_integer()) {
     const auto value = found->get<std::int64_t>();
-    if (value >= 1 && value <= kMaxSide) return static_cast<int>(value);
+    if (value >= 1 && value <= kMaxPreprocessSide) return static_cast<int>(value);
   }
-  return bad_value(key, "a whole number from 1 to " + std::to_string(kMaxSide));
+  return bad_value(key, "a whole number from 1 to " + std::to_string(kMaxPreprocessSide));
 }
 
 /// A number that is finite as a float, NaN for anything else.

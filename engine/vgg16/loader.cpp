@@ -32,8 +32,15 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
   if (map.others && others.empty()) others = "something else";
   const std::size_t side = map.grid * kTotalStride;
   if (info.metadata.preprocess.empty()) {
+    const std::size_t shorter_side = side * 256 / 224;
+    if (shorter_side > kMaxPreprocessSide) {
+      return fail(ErrorCode::kCorruptModel, "fc1 is made for inputs of " + std::to_string(side) +
+                                                " pixels, out of photos of " +
+                                                std::to_string(shorter_side) + "; the most is " +
+                                                std::to_string(kMaxPreprocessSide));
+    }
     info.preprocess.size = info.preprocess.crop = static_cast<int>(side);
-    info.preprocess.shorter_side = static_cast<int>(side * 256 / 224);
+    info.preprocess.shorter_side = static_cast<int>(shorter_side);
   } else {
     const auto preprocess = parse_preprocess(info.metadata.preprocess);
     if (!preprocess) return fail(ErrorCode::kCorruptModel, preprocess.error().message);

@@ -30,6 +30,14 @@ json parse_value(const std::string& text) {
   return json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 
+/// What names classes goes to terminals and into file names.
+Result<void> check_printable(const char* what, const std::string& name) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::ranges::none_of(name, is_control)) return {};
+  return fail(ErrorCode::kCorruptModel, "the model's " + std::string(what) + " " + quote(name) +
+                                            " has a control character in it");
+}
+
 Result<std::vector<std::string>> parse_labels(const std::string& text) {
   if (text.size() > kMaxJsonText) {
     return fail(ErrorCode::kCorruptModel, "the model's labels take more than 1 MiB");
@@ -48,6 +56,7 @@ Result<std::vector<std::string>> parse_labels(const std::string& text) {
                                                 " is not a non-empty string");
     }
     labels.push_back(std::move(element.get_ref<std::string&>()));
+    GRADCAM_CHECK_OK(check_printable("label", labels.back()));
     if (!seen.insert(labels.back()).second) {
       return fail(ErrorCode::kCorruptModel,
                   "the model's label " + quote(labels.back()) + " occurs twice");
@@ -103,7 +112,10 @@ Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& m
   if (const auto* text = value("unsure_below")) {
     GRADCAM_TRY(model.unsure_below, parse_unsure_below(*text));
   }
-  if (const auto* text = value("others")) model.others = *text;
+  if (const auto* text = value("others")) {
+    GRADCAM_CHECK_OK(check_printable("name for what is none of the classes,", *text));
+    model.others = *text;
+  }
   if (const auto* text = value("preprocess")) model.preprocess = *text;
   if (const auto* text = value("source")) model.source = *text;
   if (const auto* text = value("license")) model.license = *text;

@@ -76,6 +76,13 @@ TEST(Metadata, RoundTrips) {
                                                   ::testing::Pair("format", "gradcam.cpp/1")));
 }
 
+TEST(Metadata, RefusesNamesWithControlCharacters) {
+  for (const char* name : {"a\\u001b[2J", "a\\u0000b", "a\\nb", "a\x7f"}) {
+    EXPECT_THAT(error_of({{"labels", "[\"" + std::string(name) + "\"]"}}), HasSubstr("control"));
+  }
+  EXPECT_THAT(error_of({{"others", "no\tdog"}}), HasSubstr("control"));
+}
+
 TEST(Metadata, RefusesOtherVersionsAndArchitectures) {
   EXPECT_THAT(error_of({{"format", "gradcam.cpp/2"}}),
               HasSubstr("\"gradcam.cpp/2\"; this version reads gradcam.cpp/1"));
