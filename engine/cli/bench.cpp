@@ -86,14 +86,10 @@ Result<Json> bench_algorithm(const std::filesystem::path& path,
 }
 
 int run_bench(const BenchOptions& options) {
-  const std::filesystem::path path =
-      options.model.empty() ? default_model() : std::filesystem::path(options.model);
-  if (path.empty()) {
-    std::cerr << "gradcam: name a model with --model" << std::endl;
-    return kBadUsage;
-  }
+  const auto path = find_model(options.model);
+  if (!path) return report_failure(path.error());
   if (!options.json) {
-    std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n", path.c_str(),
+    std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n", path->c_str(),
                 options.workers, options.workers == 1 ? "worker" : "workers", options.repeat);
     std::printf("  %-12s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
                 "Grad-CAM, classes");
@@ -104,9 +100,9 @@ int run_bench(const BenchOptions& options) {
     if (algorithm != ConvAlgorithm::kReference) algorithms.push_back(algorithm);
   }
   for (const auto& algorithm : algorithms) {
-    const auto result = bench_algorithm(path, algorithm, options.workers, options.repeat);
+    const auto result = bench_algorithm(*path, algorithm, options.workers, options.repeat);
     if (!result) {
-      std::cerr << "gradcam: " << path.string() << ": " << result.error().message << std::endl;
+      std::cerr << "gradcam: " << path->string() << ": " << result.error().message << std::endl;
       return kSomeFailed;
     }
     if (options.json) {

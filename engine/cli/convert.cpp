@@ -197,9 +197,7 @@ void add_convert(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({std::string(kImageNetDogs)}));
   command->callback([options, &exit_code] {
     const auto status = run_convert(*options);
-    if (status) return;
-    report_failure(status.error());
-    exit_code = kSomeFailed;
+    if (!status) exit_code = report_failure(status.error());
   });
 }
 

@@ -94,6 +94,7 @@ class MaskFinder {
     std::vector<std::string> fields;
     std::istringstream stream(line);
     for (std::string field; std::getline(stream, field, '\t');) fields.push_back(field);
+    if (!fields.empty() && fields.back().ends_with('\r')) fields.back().pop_back();
     return fields;
   }
 
@@ -197,15 +198,9 @@ Result<Answer> evaluate_photo(const Vgg16& model, Activations& activations,
                 .others = model.others_probability(activations),
                 .agreement = std::nullopt};
   if (photo.label && !photo.mask.empty()) {
-    const auto mask_bytes = read_file(photo.mask);
-    const auto mask =
-        mask_bytes ? decode_image(*mask_bytes) : Result<Image>(std::unexpected(mask_bytes.error()));
-    if (!mask) {
-      return fail(mask.error().code,
-                  "its mask " + photo.mask.string() + ": " + mask.error().message);
-    }
+    GRADCAM_TRY(const Image mask, read_mask(photo.mask));
     GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{*photo.label}}));
-    answer.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, *mask);
+    answer.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, mask);
   }
   return answer;
 }
@@ -318,7 +313,7 @@ void print_text(const Json& result) {
     std::printf("sure of %.1f %%, of which %.1f %% are right\n", percent("sure"),
                 percent("top1_sure"));
   }
-  if (result.contains("taken_for_others")) {
+  if (result.contains("taken_for_others") && result["taken_for_others"].is_number()) {
     std::printf("taken for none of the classes: %.1f %%\n", percent("taken_for_others"));
   }
   if (result.contains("others")) {
@@ -356,13 +351,17 @@ void print_text(const Json& result) {
 }
 
 Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
-  const fs::path path = options.model.empty() ? default_model() : fs::path(options.model);
+  GRADCAM_TRY(const fs::path path, find_model(options.model));
   LoadOptions load;
   GRADCAM_TRY(load.head, load_head(options.head));
   auto model = load_model(path, load);
   if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
   GRADCAM_TRY(const MaskFinder masks, MaskFinder::create(options.masks));
   GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks, some_failed));
+  const auto has_mask = [](const LabelledPhoto& photo) { return !photo.mask.empty(); };
+  if (!options.masks.empty() && std::ranges::none_of(photos, has_mask)) {
+    return fail(ErrorCode::kInvalidArgument, options.masks + " has a mask for none of the photos");
+  }
   if (!options.others.empty()) {
     GRADCAM_TRY(const auto others, other_photos(options.others));
     photos.insert(photos.end(), others.begin(), others.end());

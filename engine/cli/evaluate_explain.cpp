@@ -57,13 +57,6 @@ struct PhotoMeasures {
   std::vector<Heatmap> maps;
 };
 
-Result<Image> read_mask(const std::filesystem::path& path) {
-  const auto bytes = read_file(path);
-  auto mask = bytes ? decode_image(*bytes) : Result<Image>(std::unexpected(bytes.error()));
-  if (mask) return mask;
-  return fail(mask.error().code, "its mask " + path.string() + ": " + mask.error().message);
-}
-
 /// Whether the i-th of n is one of `some`, which are spread evenly.
 bool is_among(std::size_t i, std::size_t n, std::size_t some) {
   return (i + 1) * some / n > i * some / n;
@@ -183,6 +176,13 @@ Result<void> randomise(const std::filesystem::path& model_path,
 }
 
 }  // namespace
+
+Result<Image> read_mask(const std::filesystem::path& path) {
+  const auto bytes = read_file(path);
+  auto mask = bytes ? decode_image(*bytes) : Result<Image>(std::unexpected(bytes.error()));
+  if (mask) return mask;
+  return fail(mask.error().code, "its mask " + path.string() + ": " + mask.error().message);
+}
 
 Result<std::vector<Method>> find_methods(const std::vector<std::string>& names) {
   std::vector<Method> found;

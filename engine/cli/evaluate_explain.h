@@ -9,6 +9,7 @@
 
 #include "explain/json.h"
 #include "explain/methods.h"
+#include "image/image.h"
 
 namespace gradcam {
 
@@ -17,6 +18,9 @@ struct LabelledPhoto {
   std::optional<std::size_t> label;  // nothing: a photo of none of the classes
   std::filesystem::path mask;        // empty if there is none
 };
+
+/// The picture that shows where the dog is in a photo. The error names the file.
+Result<Image> read_mask(const std::filesystem::path& path);
 
 /// What --help says of `evaluate --explain`.
 extern const std::string_view kExplainEvaluationHelp;

@@ -80,10 +80,7 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
 }  // namespace
 
 Result<Explainer> Explainer::create(const ExplainCommand& command) {
-  const fs::path path = command.model.empty() ? default_model() : fs::path(command.model);
-  if (path.empty()) {
-    return fail(ErrorCode::kInvalidArgument, "name a model with --model");
-  }
+  GRADCAM_TRY(const fs::path path, find_model(command.model));
   LoadOptions load;
   if (!command.convolution.empty()) {
     GRADCAM_TRY(load.convolution, find_conv_algorithm(command.convolution));
@@ -211,7 +208,9 @@ Result<std::optional<std::size_t>> Explainer::find_class(const std::string& name
 Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
   if (explanation.png.empty()) return {};
   std::string label = info().metadata.labels[explanation.target];
-  std::ranges::replace_if(label, [](char c) { return c == '/' || c == '\\' || c == ' '; }, '_');
+  // What cannot be in a file's name everywhere.
+  constexpr std::string_view kUnfit = " /\\:*?\"<>|";
+  std::ranges::replace_if(label, [&](char c) { return kUnfit.contains(c); }, '_');
   const std::string stem = photo.stem().string();
   std::string name = stem + "." + label + ".png";
   int& copy = copies_.try_emplace(name, 1).first->second;

@@ -124,13 +124,23 @@ std::unexpected<Error> NewFile::failed(const char* what) const {
 }
 
 Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
-  NewFile file;
-  file.path_ = path;
   std::error_code error;
-  if (fs::is_directory(path, error)) {
+  const fs::file_status present = fs::status(path, error);
+  if (fs::is_directory(present)) {
     return unreadable(path.string() + " is a folder, where a file is to be written");
   }
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (fs::exists(present) && !fs::is_regular_file(present)) {
+    return unreadable(path.string() + " is no regular file, which could be replaced as a whole");
+  }
+  NewFile file;
+  file.path_ = path;
+  // A link stays, and what it points to is replaced, or made. They may go round in circles.
+  constexpr int kMostLinks = 40;
+  for (int links = 0; links < kMostLinks && fs::is_symlink(file.path_, error); ++links) {
+    file.path_ = file.path_.parent_path() / fs::read_symlink(file.path_, error);
+  }
+  const fs::path parent = file.path_.parent_path();
+  const fs::path folder = parent.empty() ? fs::path(".") : parent;
   const fs::space_info space = fs::space(folder, error);
   if (!error && space.available < size) {
     return unreadable(path.string() + " needs " + std::to_string(size >> 20) + " MiB, but " +
@@ -140,7 +150,7 @@ Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
   // A program that was killed may have left one, and had the same number.
   constexpr int kMostLeft = 100;
   for (int number = getpid(), last = number + kMostLeft; number < last; ++number) {
-    fs::path partial = path;
+    fs::path partial = file.path_;
     partial += ".partial-" + std::to_string(number);
     errno = 0;
     file.file_.reset(std::fopen(partial.c_str(), "wbx"));
@@ -202,17 +212,17 @@ Result<std::shared_ptr<const Head>> load_head(const fs::path& path) {
   return std::make_shared<const Head>(*std::move(head));
 }
 
-fs::path default_model() {
+Result<fs::path> find_model(const std::string& name) {
+  if (!name.empty()) return name;
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (error) return {};
   // build/native/gradcam and prefix/bin/gradcam
   const fs::path folder = program.parent_path();
   for (const fs::path& candidate : {folder / "../../weights/default.safetensors",
                                     folder / "../share/gradcam/default.safetensors"}) {
     if (fs::exists(candidate, error)) return candidate.lexically_normal();
   }
-  return {};
+  return fail(ErrorCode::kInvalidArgument, "name a model with --model");
 }
 
 Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
@@ -221,16 +231,27 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
     photos.push_back(path);
     return {};
   }
+  const auto may_open = [](const fs::path& folder) {
+    return access(folder.c_str(), R_OK | X_OK) == 0;
+  };
+  if (!may_open(path))
+    return unreadable(std::string("the folder cannot be read: ") + std::strerror(errno));
   const auto first = static_cast<std::ptrdiff_t>(photos.size());
+  std::string closed;
   const auto options = fs::directory_options::skip_permission_denied;
   for (fs::recursive_directory_iterator it(path, options, error), end; !error && it != end;
        it.increment(error)) {
     std::error_code ignored;
-    if (!it->is_regular_file(ignored) || !has_photo_extension(it->path())) continue;
-    if (!is_overlay(it->path())) photos.push_back(*it);
+    const fs::path& found = it->path();
+    if (fs::is_directory(it->symlink_status(ignored))) {
+      if (!may_open(found)) closed = found.string() + ", a folder in it, cannot be read";
+    } else if (it->is_regular_file(ignored) && has_photo_extension(found) && !is_overlay(found)) {
+      photos.push_back(found);
+    }
   }
   std::sort(photos.begin() + first, photos.end());
   if (error) return unreadable("the folder cannot be read: " + error.message());
+  if (!closed.empty()) return unreadable(closed);
   if (photos.begin() + first == photos.end()) return unreadable("the folder has no photos in it");
   return {};
 }

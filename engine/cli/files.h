@@ -69,9 +69,10 @@ Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& o
 /// Reads a head file; an empty path gives none. The error names the file.
 Result<std::shared_ptr<const Head>> load_head(const std::filesystem::path& path);
 
-/// The model that comes with the program: beside the build tree it was built in, or in the share
-/// folder it was installed to; empty if there is none.
-std::filesystem::path default_model();
+/// The model file of this name, or, if it is empty, the one that comes with the program: beside the
+/// build tree it was built in, or in the share folder it was installed to. kInvalidArgument if
+/// there is none.
+Result<std::filesystem::path> find_model(const std::string& name);
 
 /// Appends the photos that an argument stands for: the file itself, or those in a folder and the
 /// folders below it, sorted by path. Files in folders count as photos by their extension, but for

@@ -87,12 +87,17 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command->footer(
       "The result does not depend on the number of threads. Next to it, an .svg shows the curves.");
   command->callback([options, &exit_code] {
-    if (options->model.empty()) options->model = default_model().string();
+    const auto model = find_model(options->model);
+    if (!model) {
+      exit_code = report_failure(model.error());
+      return;
+    }
+    options->model = model->string();
     catch_interrupt();
     const auto report = finetune(*options, [] { return g_interrupted != 0; });
     if (!report) {
       exit_code = report_failure(report.error());
-    } else if (report->interrupted || report->skipped > 0) {
+    } else if (report->interrupted || report->skipped > 0 || !report->has_curves) {
       exit_code = kSomeFailed;
     }
   });

@@ -270,9 +270,25 @@ Result<ClassPhotos> find_photos(const FinetuneOptions& options, const Plan& plan
   return photos;
 }
 
+/// About how many bytes the new model's file takes: fc1 and fc2 are float32 once they are trained.
+Result<std::uint64_t> size_of_result(const ModelFile& base, const FinetuneOptions& options,
+                                     const Plan& plan) {
+  if (options.head_only) return 0;
+  std::uint64_t size = base.size();
+  if (!plan.whole_classifier) return size;
+  GRADCAM_TRY(const WeightMap map, map_names(base.header()));
+  for (const std::size_t layer : {kFc1, kFc2}) {
+    const LayerWeights& weights = map.layers[layer];
+    const TensorInfo& stored = base.header().tensors[weights.weight];
+    GRADCAM_TRY(const std::size_t count, element_count(weights.shape));
+    size += count * sizeof(float) - (stored.end - stored.begin);
+  }
+  return size;
+}
+
 Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
                           const ModelInfo& base_info, const ClassPhotos& photos, ModelFile& base,
-                          Trainer& trainer, NewFile& out, FinetuneReport& report) {
+                          Trainer& trainer, NewFile out, FinetuneReport& report) {
   GRADCAM_TRY(Classifier * classifier, trainer.finish());
   GRADCAM_TRY(const Tensor logits, trainer.validation_logits());
   std::vector<std::size_t> truths;
@@ -293,10 +309,12 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
   const std::vector<DenseParameters*> parameters = classifier->parameters();
   if (options.head_only) {
     metadata.preprocess.clear();  // it is the base's
-    Head head{.base = base_info.fingerprint,
-              .metadata = std::move(metadata),
-              .weight = std::move(parameters.back()->weight),
-              .bias = std::move(parameters.back()->bias)};
+    GRADCAM_TRY(Tensor weight, parameters.back()->weight.clone());
+    GRADCAM_TRY(Tensor bias, parameters.back()->bias.clone());
+    const Head head{.base = base_info.fingerprint,
+                    .metadata = std::move(metadata),
+                    .weight = std::move(weight),
+                    .bias = std::move(bias)};
     GRADCAM_TRY(const std::vector<std::uint8_t> bytes, serialize_head(head));
     GRADCAM_CHECK_OK(out.write(bytes));
     GRADCAM_CHECK_OK(out.commit());
@@ -306,8 +324,10 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
     GRADCAM_CHECK_OK(write_model(base, file, out));
   }
   const std::string svg = draw_curves(report.epochs, report.best_epoch);
-  GRADCAM_CHECK_OK(
-      write_file(plan.curves, {reinterpret_cast<const std::uint8_t*>(svg.data()), svg.size()}));
+  const auto curves =
+      write_file(plan.curves, {reinterpret_cast<const std::uint8_t*>(svg.data()), svg.size()});
+  report.has_curves = curves.has_value();
+  if (!curves) std::cerr << "gradcam: " << curves.error().message << std::endl;
   std::error_code ignored;
   fs::remove(plan.checkpoint, ignored);
   print_confusion(logits, truths, photos.labels);
@@ -324,8 +344,8 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
     return fail(base_file.error().code, options.model + ": " + base_file.error().message);
   }
   // Now, not after the training, is the time to find out that it cannot be written.
-  const std::uint64_t about = options.head_only ? 0 : base_file->size();
-  GRADCAM_TRY(NewFile out, NewFile::create(options.out, about));
+  GRADCAM_TRY(const std::uint64_t size, size_of_result(*base_file, options, plan));
+  GRADCAM_TRY(NewFile out, NewFile::create(options.out, size));
   auto base = load_model(options.model);
   if (!base) return fail(base.error().code, options.model + ": " + base.error().message);
   const ModelInfo base_info = base->info();
@@ -390,15 +410,21 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
     return report;
   }
   const double seconds = seconds_since(start);
-  GRADCAM_CHECK_OK(
-      write_result(options, plan, base_info, photos, *base_file, trainer, out, report));
+  if (const auto written = write_result(options, plan, base_info, photos, *base_file, trainer,
+                                        std::move(out), report);
+      !written) {
+    GRADCAM_CHECK_OK(write_checkpoint(plan.checkpoint, trainer, identity));
+    return fail(written.error().code, written.error().message + "; " + plan.checkpoint.string() +
+                                          " has all that was learnt, and the same command with "
+                                          "--resume writes the model");
+  }
   const Epoch& best = report.epochs[report.best_epoch];
   std::printf(
       "\nbest epoch %zu of %zu: %.1f %% of the validation photos right, loss %.4f; temperature "
-      "%.3f\ntrained in %.1f s; wrote %s and %s\n",
+      "%.3f\ntrained in %.1f s; wrote %s%s\n",
       report.best_epoch + 1, report.epochs.size(), best.validation_accuracy * 100,
       best.validation_loss, double{report.temperature}, seconds, options.out.c_str(),
-      plan.curves.c_str());
+      report.has_curves ? (" and " + plan.curves.string()).c_str() : "");
   return report;
 }
 

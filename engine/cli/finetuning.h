@@ -37,13 +37,15 @@ struct FinetuneOptions {
 struct FinetuneReport {
   std::size_t skipped = 0;   ///< photos left out because they could not be read
   bool interrupted = false;  ///< then there is no model, but perhaps a checkpoint
+  bool has_curves = false;   ///< whether their picture could be written
   std::vector<Epoch> epochs;
   std::size_t best_epoch = 0;
   float temperature = 1;
 };
 
 /// Trains new last layers and writes the model, its curves (<out>.svg) and, if interrupted between
-/// two steps, <out>.checkpoint. Says on standard output and standard error what it does.
+/// two steps or if the model cannot be written, <out>.checkpoint. Says on standard output and
+/// standard error what it does.
 Result<FinetuneReport> finetune(const FinetuneOptions& options,
                                 const std::function<bool()>& interrupted);
 

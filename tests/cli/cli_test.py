@@ -334,6 +334,11 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(numbers["others"], {"photos": 1, "sure": 1, "recognised": 1})
         self.assertEqual(numbers["top1"], 1)  # of the classes it is still the first
 
+        (photos / label / "scene.png").write_text("no picture")
+        result = gradcam("evaluate", photos, "--model", model)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("0 photos", result.stdout)
+
     def test_evaluate_explain(self) -> None:
         labels = self.make_photos()
         arguments = ("evaluate", self.folder / "photos", "--model", MODEL, "--explain", "--json")
@@ -377,6 +382,14 @@ class CommandLine(unittest.TestCase):
         self.assertIn("there are gradcam, ", result.stderr)
         for wrong in (("--limit", 3), ("--explain", "--limit", "x")):
             self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
+
+    def test_evaluate_refuses_masks_of_other_photos(self) -> None:
+        self.make_photos()
+        (self.folder / "masks").mkdir()
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--masks",
+                         self.folder / "masks")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("none of the photos", result.stderr)
 
     def test_evaluate_without_photos(self) -> None:
         for folder in (self.folder, self.folder / "missing"):

@@ -55,10 +55,10 @@ class Convert(unittest.TestCase):
         command = [GRADCAM, "convert", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
-    def expect_failure(self, *arguments: object, says: list[str]) -> None:
+    def expect_failure(self, *arguments: object, says: list[str], status: int = 1) -> None:
         before = sorted(self.folder.iterdir())
         result = self.run_convert(*arguments)
-        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(result.returncode, status, result.stderr)
         self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
         for text in says:
             self.assertIn(text, result.stderr)
@@ -111,7 +111,8 @@ class Convert(unittest.TestCase):
         self.assertEqual(tensors["others.bias"][1], [-float(index) for index in rest])
         self.assertEqual(metadata["others"], "something else")
         self.expect_failure(
-            self.out, self.folder / "b", "--head", "imagenet-dogs", says=["1000 classes", "has 15"]
+            self.out, self.folder / "b", "--head", "imagenet-dogs", says=["1000 classes", "has 15"],
+            status=2,
         )
 
     def test_labels(self) -> None:
@@ -128,9 +129,9 @@ class Convert(unittest.TestCase):
         self.assertEqual(self.info(self.out)["labels"], ["dackel", "spitz", "pudel"])
         self.out.unlink()
         labels.write_bytes(b"k\xf6ter\nspitz\npudel\n")
-        self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", "not UTF-8"])
+        self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", "not UTF-8"], status=2)
         labels.write_text("a\nb\n" + "c" * (1 << 20))
-        self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", "1 MiB"])
+        self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", "1 MiB"], status=2)
         for text, fault in {
             "a\nb\n": ["2 lines", "3 classes"],
             "a\nb\nc\nd\n": ["4 lines", "3 classes"],
@@ -139,7 +140,7 @@ class Convert(unittest.TestCase):
             "": ["0 lines"],
         }.items():
             labels.write_text(text)
-            self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", *fault])
+            self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", *fault], status=2)
         self.expect_failure(
             model, self.out, "--labels", self.folder / "none", says=["none", "no such file"]
         )
@@ -170,7 +171,7 @@ class Convert(unittest.TestCase):
         link.symlink_to(model)
         before = model.read_bytes()
         for name in (model, link, self.folder / "." / "model.safetensors"):
-            self.expect_failure(model, name, says=["choose another name"])
+            self.expect_failure(model, name, says=["choose another name"], status=2)
         self.assertEqual(model.read_bytes(), before)
 
     def test_what_cannot_be_read_or_written(self) -> None:

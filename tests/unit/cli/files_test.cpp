@@ -1,6 +1,7 @@
 #include "cli/files.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +56,41 @@ TEST_F(FilesTest, WhatAKilledProgramLeftIsNotInTheWay) {
   ASSERT_OK(file.write(bytes_));
   ASSERT_OK(file.commit());
   EXPECT_TRUE(fs::exists(path));
+}
+
+TEST_F(FilesTest, ANewFileTakesThePlaceOfWhatALinkPointsTo) {
+  fs::create_directory(folder_ / "there");
+  const fs::path target = folder_ / "there" / "model";
+  const fs::path link = folder_ / "link";
+  fs::create_symlink(target, link);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_OK_AND_ASSIGN(NewFile file, NewFile::create(link, bytes_.size()));
+    ASSERT_OK(file.write(bytes_));
+    ASSERT_OK(file.commit());
+    EXPECT_TRUE(fs::is_symlink(link));
+    ASSERT_OK_AND_ASSIGN(const auto read, read_file(target));
+    EXPECT_EQ(read, bytes_);
+  }
+}
+
+TEST_F(FilesTest, ANewFileDoesNotTakeThePlaceOfADevice) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_NE(error_message(NewFile::create(pipe, 0), ErrorCode::kUnreadableFile).find("regular"),
+            std::string::npos);
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(FilesTest, AFolderThatMayNotBeOpenedIsNamedAndTheOthersAreListed) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may open every folder";
+  for (const char* name : {"a", "closed"}) fs::create_directory(folder_ / name);
+  ASSERT_OK(write_file(folder_ / "a" / "a.jpg", bytes_));
+  fs::permissions(folder_ / "closed", fs::perms::none);
+  std::vector<fs::path> photos;
+  EXPECT_NE(error_message(list_photos(folder_, photos), ErrorCode::kUnreadableFile).find("closed"),
+            std::string::npos);
+  EXPECT_EQ(photos, (std::vector<fs::path>{folder_ / "a" / "a.jpg"}));
+  fs::permissions(folder_ / "closed", fs::perms::owner_all);
 }
 
 TEST_F(FilesTest, PhotosOfAFolderAreAppendedInOrder) {

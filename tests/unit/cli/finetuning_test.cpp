@@ -166,6 +166,35 @@ TEST_F(FinetuningTest, InterruptedAndResumedEqualsUninterrupted) {
   }
 }
 
+TEST_F(FinetuningTest, WhatWasLearntIsKeptIfTheModelCannotBeWritten) {
+  ASSERT_OK(run(options("whole")));
+  for (const bool head_only : {false, true}) {
+    FinetuneOptions blocked = options("blocked");
+    blocked.head_only = head_only;
+    // While it trains the place is taken by a folder.
+    const auto block = [&] {
+      fs::create_directory(blocked.out);
+      return false;
+    };
+    EXPECT_NE(error_message(finetune(blocked, block), ErrorCode::kUnreadableFile).find("--resume"),
+              std::string::npos);
+    fs::remove(blocked.out);
+    blocked.resume = true;
+    ASSERT_OK(run(blocked));
+    if (!head_only) EXPECT_EQ(bytes("blocked"), bytes("whole"));
+    EXPECT_FALSE(fs::exists(blocked.out + ".checkpoint"));
+    fs::remove(blocked.out);
+  }
+}
+
+TEST_F(FinetuningTest, AModelWithoutItsPictureIsAModel) {
+  fs::create_directory(root_ / "new.svg");
+  ASSERT_OK_AND_ASSIGN(const FinetuneReport report, run(options("new.safetensors")));
+  EXPECT_FALSE(report.has_curves);
+  ASSERT_OK(load_model(root_ / "new.safetensors"));
+  EXPECT_FALSE(fs::exists(root_ / "new.safetensors.checkpoint"));
+}
+
 TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {
   const std::size_t asked_by_features = kClasses * kPhotos + 1;
   FinetuneOptions resume = options("new");
