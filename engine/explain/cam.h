@@ -32,8 +32,8 @@ struct Cam {
 
   GradientUse gradient = GradientUse::kWhole;
 
-  /// Where the means alpha are enough: the same from sum_k alpha_k A_k, [H, W], over so many
-  /// channels, which members add up without bringing A together.
+  /// Not null where the means alpha are enough: the same map from sum_k alpha_k A_k, [H, W], over
+  /// so many channels, which members add up without bringing A together.
   Heatmap (*map_of_sum)(const Tensor& sum, std::size_t channels) = nullptr;
 
   /// What Y is, for each of the classes: [classes, classes of the model], after a forward pass.

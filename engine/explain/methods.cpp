@@ -102,6 +102,11 @@ constexpr auto kMethods = std::to_array<Method>({
      .is_decoration = true},
 });
 
+// Members that divide a model bring no more of it together.
+static_assert(std::ranges::all_of(kMethods, [](const Method& method) {
+  return method.cam.gradient != GradientUse::kMeans || method.cam.map_of_sum != nullptr;
+}));
+
 }  // namespace
 
 bool takes_passes(const Method& method, std::size_t layer) {

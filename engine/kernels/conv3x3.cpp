@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "kernels/conv3x3_implementations.h"
 #include "kernels/simd.h"
@@ -12,20 +13,6 @@
 
 namespace gradcam {
 namespace {
-
-/// The last ones are not for every processor.
-constexpr auto kAlgorithms = std::to_array<ConvAlgorithm>({
-    ConvAlgorithm::kReference,
-    ConvAlgorithm::kDirect,
-#if defined(GRADCAM_WITH_XNNPACK)
-    ConvAlgorithm::kXnnpack,
-#endif
-    ConvAlgorithm::kWinogradLean,
-    ConvAlgorithm::kWinograd,
-#if defined(__x86_64__)
-    ConvAlgorithm::kWinogradAvx2,
-#endif
-});
 
 /// With a copy of the weights.
 Result<std::unique_ptr<Conv3x3>> make_lean_copy(const Conv3x3Spec& spec, const float* weight,
@@ -40,32 +27,62 @@ Result<std::unique_ptr<Conv3x3>> make_lean_copy(const Conv3x3Spec& spec, const f
   return make_lean_conv3x3(spec, expand, bias);
 }
 
+using Make = Result<std::unique_ptr<Conv3x3>>(const Conv3x3Spec& spec, const float* weight,
+                                              const float* bias);
+
+struct Implementation {
+  ConvAlgorithm algorithm;
+  std::string_view name;
+  Make* make;                             ///< null where this build has none
+  bool (*runs_on_processor)() = nullptr;  ///< null: on each that this build is for
+};
+
+#if defined(GRADCAM_WITH_XNNPACK)
+constexpr Make* kMakeXnnpack = make_xnnpack_conv3x3;
+#else
+constexpr Make* kMakeXnnpack = nullptr;
+#endif
+#if defined(__x86_64__)
+constexpr Make* kMakeAvx2 = make_winograd_avx2_conv3x3;
+constexpr auto kHasAvx2 = winograd::has_avx2;
+#else
+constexpr Make* kMakeAvx2 = nullptr;
+constexpr bool (*kHasAvx2)() = nullptr;
+#endif
+
+/// As they are listed, the simplest first.
+constexpr auto kImplementations = std::to_array<Implementation>({
+    {ConvAlgorithm::kReference, "reference", make_reference_conv3x3},
+    {ConvAlgorithm::kDirect, "direct", make_direct_conv3x3},
+    {ConvAlgorithm::kXnnpack, "xnnpack", kMakeXnnpack},
+    {ConvAlgorithm::kWinogradLean, "winograd_lean", make_lean_copy},
+    {ConvAlgorithm::kWinograd, "winograd", make_winograd_conv3x3},
+    {ConvAlgorithm::kWinogradAvx2, "winograd_avx2", kMakeAvx2, kHasAvx2},
+});
+
+const Implementation& implementation_of(ConvAlgorithm algorithm) {
+  return *std::ranges::find(kImplementations, algorithm, &Implementation::algorithm);
+}
+
+bool runs_here(ConvAlgorithm algorithm) {
+  return std::ranges::find(conv_algorithms(), algorithm) != conv_algorithms().end();
+}
+
 }  // namespace
 
 std::string_view conv_algorithm_name(ConvAlgorithm algorithm) {
-  switch (algorithm) {
-    case ConvAlgorithm::kReference:
-      return "reference";
-    case ConvAlgorithm::kDirect:
-      return "direct";
-    case ConvAlgorithm::kXnnpack:
-      return "xnnpack";
-    case ConvAlgorithm::kWinogradLean:
-      return "winograd_lean";
-    case ConvAlgorithm::kWinograd:
-      return "winograd";
-    case ConvAlgorithm::kWinogradAvx2:
-      return "winograd_avx2";
-  }
-  return "";
+  return implementation_of(algorithm).name;
 }
 
 std::span<const ConvAlgorithm> conv_algorithms() {
-  const std::span<const ConvAlgorithm> all = kAlgorithms;
-#if defined(__x86_64__)
-  static const bool has_avx2 = winograd::has_avx2();
-  if (!has_avx2) return all.first(all.size() - 1);
-#endif
+  static const std::vector<ConvAlgorithm> all = [] {
+    std::vector<ConvAlgorithm> found;
+    for (const auto& [algorithm, name, make, runs_on_processor] : kImplementations) {
+      const bool runs = runs_on_processor == nullptr || runs_on_processor();
+      if (make != nullptr && runs) found.push_back(algorithm);
+    }
+    return found;
+  }();
   return all;
 }
 
@@ -83,42 +100,22 @@ Result<ConvAlgorithm> find_conv_algorithm(std::string_view name) {
 ConvAlgorithm default_conv_algorithm(std::size_t in_channels) {
   // Below this, Winograd's transforms cost more than its multiplications save.
   constexpr std::size_t kFewChannels = 8;
-  if (in_channels >= kFewChannels) return conv_algorithms().back();
-#if defined(GRADCAM_WITH_XNNPACK) && !defined(__wasm__)
-  return ConvAlgorithm::kXnnpack;
-#else
-  return ConvAlgorithm::kDirect;
+  if (in_channels >= kFewChannels) {
+    return runs_here(ConvAlgorithm::kWinogradAvx2) ? ConvAlgorithm::kWinogradAvx2
+                                                   : ConvAlgorithm::kWinograd;
+  }
+#if !defined(__wasm__)
+  if (runs_here(ConvAlgorithm::kXnnpack)) return ConvAlgorithm::kXnnpack;
 #endif
+  return ConvAlgorithm::kDirect;
 }
 
 Result<std::unique_ptr<Conv3x3>> make_conv3x3(ConvAlgorithm algorithm, const Conv3x3Spec& spec,
                                               const float* weight, const float* bias) {
-  switch (algorithm) {
-    case ConvAlgorithm::kReference:
-      return make_reference_conv3x3(spec, weight, bias);
-    case ConvAlgorithm::kDirect:
-      return make_direct_conv3x3(spec, weight, bias);
-    case ConvAlgorithm::kXnnpack:
-#if defined(GRADCAM_WITH_XNNPACK)
-      return make_xnnpack_conv3x3(spec, weight, bias);
-#else
-      break;
-#endif
-    case ConvAlgorithm::kWinogradLean:
-      return make_lean_copy(spec, weight, bias);
-    case ConvAlgorithm::kWinograd:
-      return make_winograd_conv3x3(spec, weight, bias);
-    case ConvAlgorithm::kWinogradAvx2:
-#if defined(__x86_64__)
-      if (algorithm == conv_algorithms().back()) {
-        return make_winograd_avx2_conv3x3(spec, weight, bias);
-      }
-#endif
-      break;
-  }
-  return fail(ErrorCode::kInvalidArgument, "the convolution algorithm " +
-                                               std::string(conv_algorithm_name(algorithm)) +
-                                               " does not run here");
+  const Implementation& found = implementation_of(algorithm);
+  if (runs_here(algorithm)) return found.make(spec, weight, bias);
+  return fail(ErrorCode::kInvalidArgument,
+              "the convolution algorithm " + std::string(found.name) + " does not run here");
 }
 
 }  // namespace gradcam
