@@ -28,7 +28,7 @@ import type {
   Evidence,
   ExplainOptions,
   Explanation,
-  Faithfulness,
+  Trust,
   Heatmap,
   LoadOptions,
   MemberMessage,
@@ -52,11 +52,10 @@ export * from './types';
 /** The first bytes of a safetensors file, which tell how long its header is. */
 const HEADER_LENGTH_BYTES = 8;
 
-const SCORE_CAM_CHANNELS = 32;
-
-/** The method and the layer where none are named. */
+/** The method and the layer where none are named, and how many channels Score-CAM tries. */
 export const USUAL_METHOD = 'gradcam';
 export const USUAL_LAYER = 'block5_conv3';
+export const USUAL_CHANNELS = 32;
 
 const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'reading', 'done'];
 
@@ -333,10 +332,10 @@ export class Engine {
   }
 
   /** Finds out whether a heatmap of the photo last classified shows what the network used. */
-  measure(heatmap: Heatmap): Faithfulness {
+  measure(heatmap: Heatmap): Trust {
     this.beginMeasure(heatmap);
     this.runPassesAlone();
-    return this.faithfulness();
+    return this.trust();
   }
 
   private runAlone(): void {
@@ -470,7 +469,7 @@ export class Engine {
     {
       method = USUAL_METHOD,
       layer = USUAL_LAYER,
-      channels = SCORE_CAM_CHANNELS,
+      channels = USUAL_CHANNELS,
     }: ExplainOptions = {},
   ): void {
     this.bridge.withBytes(bytesOf(classes), (pointer) =>
@@ -594,7 +593,7 @@ export class Engine {
     const { rows, cols, maps } = this.bridge.call<{
       rows: number;
       cols: number;
-      maps: Pick<Heatmap, 'class' | 'status' | 'max'>[];
+      maps: Pick<Heatmap, 'class' | 'status' | 'maximum'>[];
     }>(this.wasm.gradcam_passes_finish(this.handle));
     const all = new Float32Array(this.bridge.data().buffer);
     const cells = rows * cols;
@@ -607,7 +606,7 @@ export class Engine {
   }
 
   /** What was begun to be measured, when no passes are left. */
-  faithfulness(): Faithfulness {
+  trust(): Trust {
     return this.bridge.call(this.wasm.gradcam_passes_finish(this.handle));
   }
 

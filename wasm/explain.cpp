@@ -30,7 +30,7 @@ Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
   for (std::size_t i = 0; i < maps.size(); ++i) {
     list.push_back({{"class", classes[i]},
                     {"status", heatmap_status_name(maps[i].status)},
-                    {"max", maps[i].maximum}});
+                    {"maximum", maps[i].maximum}});
     values.insert(values.end(), maps[i].values.begin(), maps[i].values.end());
   }
   set_data(engine, std::span<const float>(values));

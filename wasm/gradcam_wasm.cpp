@@ -230,10 +230,6 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine) {
 }
 
 int32_t gradcam_about(gradcam_engine* engine) {
-  Json convolutions = Json::array();
-  for (const ConvAlgorithm algorithm : conv_algorithms()) {
-    convolutions.push_back(conv_algorithm_name(algorithm));
-  }
   Json all_methods = Json::array();
   for (const Method& method : methods()) {
     Json in_passes = Json::array();
@@ -252,7 +248,6 @@ int32_t gradcam_about(gradcam_engine* engine) {
   for (std::size_t layer = 0; layer < kMapLayers; ++layer) layers.push_back(map_layer_name(layer));
   return finish(engine, Json{{"version", GRADCAM_VERSION},
                              {"simd", kSimd},
-                             {"convolutions", std::move(convolutions)},
                              {"colormaps", colormap_names()},
                              {"methods", std::move(all_methods)},
                              {"layers", std::move(layers)},

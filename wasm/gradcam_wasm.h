@@ -1,8 +1,7 @@
 #pragma once
 
-/// The boundary between the engine and JavaScript: a handful of C functions over plain buffers,
-/// listed in exports.txt and wrapped by the class `Engine` in engine.ts, which is what the page
-/// uses. Rules:
+/// The boundary between the engine and JavaScript: C functions over plain buffers, wrapped by the
+/// class `Engine` in engine.ts, which is what the page uses. Rules:
 ///  - Pointers are offsets into the module's memory. Input buffers come from `gradcam_alloc`.
 ///  - `int32_t` results are 0 for success and 1 for failure. After either, `gradcam_message`
 ///    holds one JSON text: the result's description, or {"code": "...", "message": "..."}.
@@ -38,13 +37,12 @@ uint32_t gradcam_message_bytes(const gradcam_engine* engine);
 const void* gradcam_data(const gradcam_engine* engine);
 uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
-/// {"version": "...", "simd": "simd128" | "relaxed", "convolutions": ["winograd", ...],
-/// "colormaps": [...], "methods": [{"name": "gradcam", "title": "Grad-CAM", "about": "...",
-/// "in_passes": [layers at which it takes many forward passes], "has_layer": true, "is_slow":
-/// false, "is_decoration": false}, ...], "layers": ["block1_conv1", ..., "block5_conv3",
-/// "block5_pool"], "max_members": the most engines that can divide a model}. A method without a
-/// layer looks at the input itself; a slow one takes as long as tens of classifications; a
-/// decoration shows edges, little of what was learned.
+/// {"version": "...", "simd": "simd128" | "relaxed", "colormaps": [...], "methods": [{"name":
+/// "gradcam", "title": "Grad-CAM", "about": "...", "in_passes": [layers at which it takes many
+/// forward passes], "has_layer": true, "is_slow": false, "is_decoration": false}, ...], "layers":
+/// ["block1_conv1", ..., "block5_conv3", "block5_pool"], "max_members": the most engines that can
+/// divide a model}. A method without a layer looks at the input itself; a slow one takes as long as
+/// tens of classifications; a decoration shows edges, little of what was learned.
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
@@ -69,7 +67,7 @@ int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8
                              uint32_t count);
 /// Ends loading: {"architecture": "vgg16", "labels": [...], "classes": 15, "parameters": n,
 /// "preprocess": {...}, "source": "...", "license": "...", "layers": [{"name": "block1_conv1",
-/// "output": [224, 224, 64], "dtype": "F16"}, ...]}.
+/// "output": [224, 224, 64], "dtype": "F16"}, ...], ...}, all of which is `ModelInfo` in types.ts.
 int32_t gradcam_model_finish(gradcam_engine* engine);
 
 /// Puts the last layer in a head file (vgg16/head.h) in the place of the model's own, which 0 bytes
@@ -161,18 +159,18 @@ int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t row
 /// begin behind, null if at the input}. Whoever wants no more of them may begin something else.
 int32_t gradcam_passes_left(gradcam_engine* engine);
 /// When none is left, the outcome. Of explaining: float32 [count, rows, cols] in [0, 1] at
-/// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty",
-/// "max": raw maximum}, ...]}. Of measuring: {"probability": the class's, "drop": 0.1, "increase":
-/// false, "insertion": area, "deletion": area, "insertion_curve": [from none to all of the pixels],
-/// "deletion_curve": [...], "covered": {"area": what was covered of the input where the map is at
-/// least one half, "probability": of the class then}, "random": {the areas and curves of pixels in
-/// random order}}.
+/// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty" |
+/// "non_finite", "maximum": of the raw map}, ...]}. Of measuring: {"probability": the class's,
+/// "drop": 0.1, "increase": false, "insertion": area, "deletion": area, "insertion_curve": [from
+/// none to all of the pixels], "deletion_curve": [...], "covered": {"area": what was covered of the
+/// input where the map is at least one half, "probability": of the class then}, "random": {the
+/// areas and curves of pixels in random order}}.
 int32_t gradcam_passes_finish(gradcam_engine* engine);
 
-/// When that is done, at member 0: {"rows": 14, "cols": 14, "total": how many channels there are,
-/// "channels": [{"channel": k, "alpha": its weight, "share": its part in everything that was added
-/// up}, ... at most `channels`, the strongest first]}. The activations of those channels are
-/// float32 [channels, rows, cols] at gradcam_data.
+/// When gradcam_members_evidence is done, at member 0: {"rows": 14, "cols": 14, "total": how many
+/// channels there are, "channels": [{"channel": k, "alpha": its weight, "share": its part in
+/// everything that was added up}, ... at most `channels`, the strongest first]}. The activations of
+/// those channels are float32 [channels, rows, cols] at gradcam_data.
 int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels);
 
 /// Begins to train a last layer for the model (train/teacher.h) on features of photos, float32
@@ -183,7 +181,7 @@ int32_t gradcam_teach_begin(gradcam_engine* engine, const float* features, const
                             uint32_t photos, uint32_t views);
 /// Trains by some steps, as many as are left at most: {"done": whether that was all, "losses": of
 /// the first training, one a step, as far as they are new, "left_out": photos that have been left
-/// out, "right": how many of them were recognised}.
+/// out, "mistakes": of those, [[photo, class that it was taken for], ...]}.
 int32_t gradcam_teach_step(gradcam_engine* engine, uint32_t steps);
 /// Ends it: a head file with these labels, a JSON array, at gradcam_data.
 int32_t gradcam_teach_finish(gradcam_engine* engine, const char* labels, uint32_t label_bytes);

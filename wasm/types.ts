@@ -4,8 +4,6 @@ export interface EngineInfo {
   version: string;
   /** Which build of the engine this is. */
   simd: 'simd128' | 'relaxed';
-  /** Ways to run a convolution that are in this build, the preferred one first. */
-  convolutions: string[];
   /** Names that `heatRgba` and `overlayPng` take. */
   colormaps: string[];
   /** How `explain` can be asked to make a map, the default first. */
@@ -106,7 +104,7 @@ export interface Heatmap {
   /** `empty`: no positive evidence; `non_finite`: the network overflowed. All values are zero. */
   status: 'ok' | 'empty' | 'non_finite';
   /** The maximum before it was scaled to 1. */
-  max: number;
+  maximum: number;
   rows: number;
   cols: number;
   /** In [0, 1], row by row. */
@@ -147,7 +145,7 @@ export interface Curves {
 }
 
 /** Whether a heatmap shows what the network used. */
-export interface Faithfulness extends Curves {
+export interface Trust extends Curves {
   /** The class's, of the whole photo. */
   probability: number;
   /** The part of it that is lost when the photo is seen through the map; 0 if it grows. */
@@ -203,9 +201,10 @@ export interface TeachProgress {
   done: boolean;
   /** Of the first training, those that are new: the mean loss of each step. */
   losses: number[];
-  /** Photos that have been left out so far, and how many of them were recognised. */
+  /** How many photos have been left out so far. */
   left_out: number;
-  right: number;
+  /** Of those: a photo, by its number, and the class that it was taken for. */
+  mistakes: [photo: number, takenFor: number][];
 }
 
 export interface Explanation {

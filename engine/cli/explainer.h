@@ -32,7 +32,7 @@ struct ExplainCommand {
   std::vector<std::string> smooth;
   std::vector<double> crop;  ///< x, y, width, height; empty for the model's own
   bool closer = false;       ///< looks again, at what was warm
-  std::string channels = "32";
+  std::string channels = std::to_string(kUsualChannels);
   std::string out;
   std::string colormap = std::string(kDefaultColormap);
   std::string convolution;

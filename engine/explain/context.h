@@ -24,6 +24,9 @@ struct ExplainContext {
   LayerView view() const { return {activation(), principal_component}; }
 };
 
+/// How many channels Score-CAM tries unless it is told.
+inline constexpr std::size_t kUsualChannels = 32;
+
 /// What a method of many forward passes looks at, after the first one.
 struct PassContext {
   const Vgg16& model;             ///< or a member's share of it
@@ -31,7 +34,7 @@ struct PassContext {
   std::span<const float> logits;  ///< of that input
   LayerView view;                 ///< of the layer
   std::size_t layer = kBlock5Conv3;
-  std::size_t channels = 32;  ///< Score-CAM's; 0 for all
+  std::size_t channels = kUsualChannels;  ///< Score-CAM's; 0 for all
 };
 
 }  // namespace gradcam

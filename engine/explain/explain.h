@@ -18,7 +18,7 @@ struct ExplainOptions {
   /// The first principal component of what the channels contribute instead of their sum, as
   /// pytorch-grad-cam's eigen_smooth.
   bool principal_component = false;
-  std::size_t channels = 32;  ///< that Score-CAM tries; 0 for all
+  std::size_t channels = kUsualChannels;  ///< that Score-CAM tries; 0 for all
   PassProgress progress = nullptr;
 };
 

@@ -159,7 +159,7 @@ Result<void> Teacher::end_training() {
     std::ranges::copy(row, left_out_logits_.data() + photo * classes_);
     ++left_out_.done;
     const auto best = static_cast<std::size_t>(std::ranges::max_element(row) - row.begin());
-    if (best == labels_[photo]) ++left_out_.right;
+    if (best != labels_[photo]) left_out_.mistakes.push_back({photo, best});
   }
   ++training_;
   return finished() ? Result<void>() : begin_training();

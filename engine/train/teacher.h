@@ -18,11 +18,19 @@ struct Lesson {
   std::uint64_t seed = 1;           ///< of which photos are left out together, if there are many
 };
 
+/// A photo that was not recognised, and the class that it was taken for.
+struct Mistake {
+  std::size_t photo = 0;
+  std::size_t taken_for = 0;
+};
+
 /// How well photos were told apart by heads that had not been trained on them.
 struct LeftOut {
-  std::size_t groups = 0;  ///< as many as photos if they are left out one by one
-  std::size_t done = 0;    ///< photos that have been left out
-  std::size_t right = 0;   ///< of those
+  std::size_t groups = 0;         ///< as many as photos if they are left out one by one
+  std::size_t done = 0;           ///< photos that have been left out
+  std::vector<Mistake> mistakes;  ///< among those
+
+  std::size_t right() const { return done - mistakes.size(); }
 };
 
 /// Trains a last layer on so few photos that none can be spared to validate by: on all of them, for

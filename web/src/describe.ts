@@ -1,11 +1,6 @@
 /** The words for what the network says. All pure. */
 
-import type {
-  Faithfulness,
-  Heatmap,
-  Others,
-  Prediction,
-} from '../../wasm/engine';
+import type { Trust, Heatmap, Others, Prediction } from '../../wasm/engine';
 
 /** Parts of breed names that English writes with a capital. */
 const PROPER = new Set(
@@ -145,7 +140,7 @@ export function curvesVerdict({
   insertion,
   deletion,
   random,
-}: Pick<Faithfulness, 'insertion' | 'deletion' | 'random'>): string {
+}: Pick<Trust, 'insertion' | 'deletion' | 'random'>): string {
   // As the areas are shown: a difference that cannot be seen is none.
   const shown = (area: number) => Math.round(100 * area);
   const climbs = shown(insertion) > shown(random.insertion);
@@ -169,6 +164,18 @@ export function progress(
 ): string {
   const done = `${finished} of ${total} done`;
   return failed === 0 ? done : `${done}, ${failed} failed`;
+}
+
+/** What became of all photos on the page. */
+export function tookOff(count: number): string {
+  const what = count === 1 ? 'The photo was' : `${count} photos were`;
+  return `${what} taken off the page.`;
+}
+
+/** Whose pictures could not be saved with the rest. */
+export function lackingPictures(first: string, more: number): string {
+  const rest = more > 0 ? ` and of ${more} more` : '';
+  return `All is saved but the picture of ${first}${rest}: the photo can no longer be read.`;
 }
 
 /** What is announced of that: where it begins and ends, not every step; nothing without photos. */

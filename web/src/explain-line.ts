@@ -59,7 +59,7 @@ export function explainedLine(
       rows: map.rows,
       cols: map.cols,
       status: map.status,
-      maximum: shortest(map.max),
+      maximum: shortest(map.maximum),
       values: Array.from(map.values, shortest),
     },
     milliseconds,

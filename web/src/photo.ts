@@ -1,7 +1,7 @@
 /** One photo on the page. */
 
 import { signal, type Signal } from '@preact/signals';
-import type { Evidence, Faithfulness, Heatmap, Rect } from '../../wasm/engine';
+import type { Evidence, Heatmap, Rect, Trust } from '../../wasm/engine';
 import { Errand } from './errand';
 import type { Answer, Failure } from './protocol';
 
@@ -47,7 +47,7 @@ export interface Photo {
   readonly rival: Signal<Rival | undefined>;
   readonly makingRival: Errand;
   /** What the last map that someone asked about is worth. */
-  readonly trust: Signal<Trust | undefined>;
+  readonly trust: Signal<MapTrust | undefined>;
   readonly measuring: Errand;
   /** What else was asked of the finished photo last, and did not work. */
   readonly trouble: Signal<Trouble | undefined>;
@@ -60,9 +60,9 @@ export interface Trouble {
 }
 
 /** A map, and whether it shows what the network used. */
-export interface Trust {
+export interface MapTrust {
   readonly map: Heatmap;
-  readonly found: Faithfulness;
+  readonly found: Trust;
 }
 
 /** A map to compare with: of another class, or by another method, at the layer of the settings. */

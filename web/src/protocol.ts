@@ -3,7 +3,7 @@
 import type {
   Evidence,
   ExplainOptions,
-  Faithfulness,
+  Trust,
   Heatmap,
   ModelInfo,
   Others,
@@ -148,7 +148,7 @@ export interface WorkerApi {
   measure(
     heatmap: Heatmap,
     report: (progress: PassProgress) => void,
-  ): Promise<Outcome<Faithfulness>>;
+  ): Promise<Outcome<Trust>>;
   /** What the Grad-CAM map of a class of the photo held was made of. */
   evidence(index: number): Promise<Outcome<Evidence>>;
   /** The whole photo held with a heatmap of a part of it over it, as a PNG file. */

@@ -1,11 +1,9 @@
 /** How heatmaps are drawn, on every photo alike; remembered where the browser allows it. */
 
 import { effect, signal } from '@preact/signals';
+import { USUAL_CHANNELS, USUAL_LAYER, USUAL_METHOD } from '../../wasm/engine';
 
 const KEY = 'gradcam.settings';
-
-/** As many as the command line tries. */
-export const SOME_CHANNELS = 32;
 
 /** The command line's; and whether the network takes less memory and more time, as on a phone. */
 const DEFAULTS = { opacity: 0.5, colormap: 'turbo', lowMemory: isSmall() };
@@ -18,10 +16,10 @@ export const colormap = signal(stored.colormap);
 export const lowMemory = signal(stored.lowMemory);
 
 /** How heatmaps are made; not remembered, so that the page always opens with the plain one. */
-export const method = signal('gradcam');
-export const layer = signal('block5_conv3');
+export const method = signal(USUAL_METHOD);
+export const layer = signal(USUAL_LAYER);
 /** How many channels Score-CAM tries; 0 for all. */
-export const channels = signal(SOME_CHANNELS);
+export const channels = signal(USUAL_CHANNELS);
 
 /** Writes the settings down whenever one changes. */
 export function rememberSettings(): void {

@@ -6,7 +6,7 @@ import { ask, network } from './backend';
 import { sentence } from './describe';
 import type { Intake } from './intake';
 import { useHeadBytes } from './models';
-import { hold } from './photo-io';
+import { FAULTS_OF_CONTENTS, hold } from './photo-io';
 import { changeModel } from './photos';
 import type { Failure } from './protocol';
 import { TaskQueue } from './task-queue';
@@ -17,19 +17,23 @@ export interface Box {
   readonly photos: Signal<readonly File[]>;
 }
 
+export interface Trained {
+  state: 'training' | 'taught';
+  losses: readonly number[];
+  steps: number;
+  photos: number;
+  classes: number;
+  groups: number;
+  leftOut: number;
+  /** Of those left out, photos that were not recognised, and what they were taken for. */
+  mistakes: ReadonlyMap<File, string>;
+  head?: Uint8Array<ArrayBuffer>;
+}
+
 export type Lesson =
   | { state: 'idle' }
   | { state: 'looking'; done: number; total: number }
-  | {
-      state: 'training' | 'taught';
-      losses: readonly number[];
-      steps: number;
-      photos: number;
-      groups: number;
-      leftOut: number;
-      right: number;
-      head?: Uint8Array<ArrayBuffer>;
-    }
+  | Trained
   | { state: 'failed'; reason: string };
 
 /** What the layers before the last make of a photo, or why not, and whether that is its own fault. */
@@ -37,13 +41,15 @@ type Features =
   | { ok: true; value: Float32Array[] }
   | { ok: false; failure: Failure; isOfPhoto: boolean };
 
+/** What the layers before the last make of a photo and its mirror image, and of which class it is. */
+interface Seen {
+  file: File;
+  label: number;
+  views: Float32Array[];
+}
+
 /** What can be wrong with a photo itself, whatever is asked of it. */
-const FAULTS_OF_PHOTOS = new Set([
-  'unsupported_format',
-  'corrupt_image',
-  'image_too_large',
-  'unreadable_file',
-]);
+const FAULTS_OF_PHOTOS = new Set([...FAULTS_OF_CONTENTS, 'unreadable_file']);
 
 /** Of each photo: itself and its mirror image. */
 const VIEWS = [0, 1];
@@ -167,19 +173,17 @@ export async function teach(): Promise<void> {
 }
 
 /** The features of all photos, without those that cannot be read; undefined if too few are left. */
-async function look(
-  fingerprint: string,
-): Promise<{ label: number; views: Float32Array[] }[] | undefined> {
+async function look(fingerprint: string): Promise<Seen[] | undefined> {
   remarks.value = [];
   const all = boxes.value.flatMap((box, label) =>
     box.photos.value.map((file) => ({ box, label, file })),
   );
-  const seen = [];
+  const seen: Seen[] = [];
   for (const [done, { box, label, file }] of all.entries()) {
     lesson.value = { state: 'looking', done, total: all.length };
     const outcome = await featuresOf(file, fingerprint);
     if (outcome.ok) {
-      seen.push({ label, views: outcome.value });
+      seen.push({ file, label, views: outcome.value });
     } else if (outcome.isOfPhoto) {
       remark(`${file.name} is skipped: ${outcome.failure.message}.`);
       takeOut(box, file);
@@ -219,7 +223,7 @@ async function featuresOf(file: File, fingerprint: string): Promise<Features> {
 
 async function train(
   fingerprint: string,
-  seen: readonly { label: number; views: Float32Array[] }[],
+  seen: readonly Seen[],
 ): Promise<void> {
   const labels = seen.map(({ label }) => label);
   const views = seen.flatMap(({ views }) => views);
@@ -242,9 +246,15 @@ async function train(
           losses,
           steps,
           photos: seen.length,
+          classes: names.length,
           groups,
           leftOut: progress.left_out,
-          right: progress.right,
+          mistakes: new Map(
+            progress.mistakes.map(([photo, takenFor]) => [
+              seen[photo]!.file,
+              names[takenFor]!,
+            ]),
+          ),
         };
       }),
     );

@@ -14,7 +14,7 @@ import {
   type ExplainOptions,
   type LoadOptions,
   type Explanation,
-  type Faithfulness,
+  type Trust,
   type Heatmap,
   type ModelInfo,
   type PassProgress,
@@ -183,13 +183,13 @@ export class Team {
   }
 
   /** Whether a heatmap of the photo that the engine holds shows what the network used. */
-  measure(heatmap: Heatmap, report?: Report): Promise<Faithfulness> {
+  measure(heatmap: Heatmap, report?: Report): Promise<Trust> {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
       if (!this.isClassified) await this.classify();
       this.engine.beginMeasure(heatmap);
       await this.runPasses(report);
-      return this.engine.faithfulness();
+      return this.engine.trust();
     });
   }
 

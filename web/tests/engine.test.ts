@@ -22,7 +22,7 @@ beforeAll(async () => {
 const EMPTY = {
   class: 0,
   status: 'empty' as const,
-  max: 0,
+  maximum: 0,
   rows: 1,
   cols: 1,
 };

@@ -3,7 +3,7 @@ import { ArrivingFile } from '../src/arriving';
 import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { isInside, moved, resized, scaled } from '../src/crop';
-import { csv } from '../src/csv';
+import { csv, type TableRow } from '../src/csv';
 import { numbered, stem } from '../src/download';
 import { explainedLine, type ExplainLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
@@ -60,15 +60,23 @@ test('a table for spreadsheets has no formulas and quotes what it must', () => {
       })),
     }) as unknown as ExplainLine;
   const table = csv([
-    line('a, "b".jpg', 'german_shepherd', 'pug', 'beagle'),
-    line('=1+1.jpg', 'pug'),
-    { photo: 'köter.jpg', error: { code: 'corrupt_image', message: 'cut' } },
-  ]);
+    {
+      line: line('a, "b".jpg', 'german_shepherd', 'pug', 'beagle'),
+      picture: 'a, "b".pug.png',
+    },
+    { line: { ...line('=1+1.jpg', 'pug'), others: { probability: 0.25 } } },
+    {
+      line: {
+        photo: 'köter.jpg',
+        error: { code: 'corrupt_image', message: 'cut' },
+      },
+    },
+  ] as TableRow[]);
   expect(table.split('\r\n')).toEqual([
-    '\uFEFFphoto,breed,probability,second breed,its probability',
-    '"a, ""b"".jpg",German shepherd,0.7500,Pug,0.3750',
-    "'=1+1.jpg,Pug,0.7500",
-    'köter.jpg,cut',
+    '\uFEFFphoto,picture,breed,probability,second breed,its probability,none of these,error',
+    '"a, ""b"".jpg","a, ""b"".pug.png",German shepherd,0.7500,Pug,0.3750,,',
+    "'=1+1.jpg,,Pug,0.7500,,,0.2500,",
+    'köter.jpg,,,,,,,cut',
     '',
   ]);
 });
@@ -163,7 +171,13 @@ test("an explained photo is the command line's JSON, and no more", () => {
     milliseconds: { decode: 3, forward: 40, backward: 1 },
   };
   const values = Float32Array.of(0, 0.1, 1 / 3, 1);
-  const heatmap = { class: 0, status: 'ok' as const, max: 9, rows: 2, cols: 2 };
+  const heatmap = {
+    class: 0,
+    status: 'ok' as const,
+    maximum: 9,
+    rows: 2,
+    cols: 2,
+  };
   const line = explainedLine(
     'a.jpg',
     result,

@@ -270,7 +270,7 @@ test.each([2, 3])('%i members make maps by every method', async (members) => {
     engine.classify();
     const expected = engine.explain([2], how).maps[0]!;
     expect(maps[0]!.status).toBe(expected.status);
-    expect(maps[0]!.max / expected.max).toBeCloseTo(1, 3);
+    expect(maps[0]!.maximum / expected.maximum).toBeCloseTo(1, 3);
     expectClose(maps[0]!.values, expected.values, 1e-3);
     expect(team.members).toBe(members);
   }

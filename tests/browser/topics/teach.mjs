@@ -107,9 +107,18 @@ export function teaching(lab) {
       t.diagnostic(`${lab.engine}: ${Date.now() - start} ms for 6 photos`);
       const said = await text();
       assert.match(said, /broken.jpg is skipped: .*text/i);
-      assert.match(said, /Left out of the training, \d of 6 photos/);
+      const [, right] = /Left out of the training, (\d) of 6 photos/.exec(said);
       assert.match(said, /luck|too few/);
       await photosIn(2, 3);
+      const mistakes = await lab.browser.evaluate(() =>
+        [...document.querySelectorAll('.mistake')].map(
+          ({ textContent }) => textContent,
+        ),
+      );
+      assert.equal(mistakes.length, 6 - Number(right));
+      for (const mistake of mistakes) {
+        assert.match(mistake, /^taken for (My dog|The neighbour's)$/);
+      }
     });
 
     test('the page and the command line answer alike with the head that it saves', async () => {

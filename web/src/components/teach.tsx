@@ -17,6 +17,7 @@ import {
   teach,
   type Box,
   type Lesson,
+  type Trained,
 } from '../teach';
 import { Icon } from './icon';
 import { useObjectUrl } from './object-url';
@@ -81,6 +82,8 @@ export function Teach() {
 }
 
 function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
+  const mistakes =
+    'mistakes' in lesson.value ? lesson.value.mistakes : undefined;
   return (
     <fieldset
       class="box"
@@ -122,6 +125,9 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
         {box.photos.value.map((file) => (
           <li key={file}>
             <Thumbnail file={file} />
+            {mistakes?.has(file) && (
+              <span class="mistake">taken for {mistakes.get(file)}</span>
+            )}
             <button
               type="button"
               aria-label={`Take ${file.name} out`}
@@ -172,13 +178,13 @@ function Progress({ value }: { value: Lesson }) {
       </p>
     );
   }
-  const { losses, steps, photos, leftOut, right, head } = value;
+  const { losses, steps, photos, leftOut, head } = value;
   return (
     <div class="lesson" data-state={value.state}>
       <Curve losses={losses} steps={steps} />
       <p>
         {value.state === 'taught'
-          ? leftOutVerdict(right, photos, boxes.value.length)
+          ? verdictOf(value)
           : losses.length < steps
             ? `Training, step ${losses.length} of ${steps}…`
             : `Testing without each photo: ${leftOut} of ${photos}…`}
@@ -208,8 +214,12 @@ function announced(value: Lesson): string {
     case 'training':
       return 'Training…';
     case 'taught':
-      return leftOutVerdict(value.right, value.photos, boxes.value.length);
+      return verdictOf(value);
   }
+}
+
+function verdictOf({ mistakes, photos, classes }: Trained): string {
+  return leftOutVerdict(photos - mistakes.size, photos, classes);
 }
 
 /** The loss, step by step. */

@@ -1,16 +1,10 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { USUAL_CHANNELS } from '../../../wasm/engine';
 import { painter } from '../backend';
 import { percent } from '../describe';
 import { explainLine, photos, remakeMaps, removeAll } from '../photos';
 import { saveAll, saving } from '../save-all';
-import {
-  channels,
-  colormap,
-  layer,
-  method,
-  opacity,
-  SOME_CHANNELS,
-} from '../settings';
+import { channels, colormap, layer, method, opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';
@@ -164,11 +158,11 @@ function HowPicker() {
             checked={channels.value === 0}
             onChange={({ currentTarget }) =>
               void remakeMaps({
-                channels: currentTarget.checked ? 0 : SOME_CHANNELS,
+                channels: currentTarget.checked ? 0 : USUAL_CHANNELS,
               })
             }
           />
-          <span>All channels, not the {SOME_CHANNELS} strongest</span>
+          <span>All channels, not the {USUAL_CHANNELS} strongest</span>
         </label>
       )}
       {chosen && <p>{chosen.about}</p>}

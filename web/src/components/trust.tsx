@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { Curves, Faithfulness } from '../../../wasm/engine';
+import type { Curves, Trust } from '../../../wasm/engine';
 import {
   breedInText,
   coveredVerdict,
@@ -56,7 +56,7 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
   );
 }
 
-function Findings({ found, breed }: { found: Faithfulness; breed: string }) {
+function Findings({ found, breed }: { found: Trust; breed: string }) {
   const { probability, covered, drop, increase, random } = found;
   return (
     <ol>
