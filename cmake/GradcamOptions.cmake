@@ -11,6 +11,10 @@ endif()
 # multiplication and an addition may be fused where the target can.
 target_compile_options(gradcam_options INTERFACE -ffp-contract=fast)
 
+# For what computes with vectors; all else is the same in both builds for WebAssembly, so that the
+# compiler's cache has it for the second.
+set(relaxed_simd $<$<BOOL:${GRADCAM_RELAXED_SIMD}>:-mrelaxed-simd>)
+
 # The engine needs neither exceptions nor RTTI; in wasm they would cost size.
 if(EMSCRIPTEN)
   target_compile_options(gradcam_options INTERFACE -fno-exceptions -fno-rtti)
@@ -24,7 +28,9 @@ if(PROJECT_IS_TOP_LEVEL)
 
   find_program(CCACHE ccache)
   if(CCACHE)
-    # The base folder lets other clones find what this one compiled.
+    # The base folder and paths in messages that begin at it let other clones find what this one
+    # compiled.
+    target_compile_options(gradcam_options INTERFACE -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
     set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1)
     if(EMSCRIPTEN)
       # The name em++ does not tell ccache what kind of compiler it is.

@@ -43,12 +43,8 @@ set(CMAKE_AR ${emscripten_bin}/emar CACHE FILEPATH "Archiver")
 set(CMAKE_RANLIB ${emscripten_bin}/emranlib CACHE FILEPATH "Archive indexer")
 set(CMAKE_EXECUTABLE_SUFFIX .js)
 
-set(simd_flags -msimd128)
-if(GRADCAM_RELAXED_SIMD)
-  string(APPEND simd_flags " -mrelaxed-simd")
-endif()
-set(CMAKE_C_FLAGS_INIT "${simd_flags}")
-set(CMAKE_CXX_FLAGS_INIT "${simd_flags}")
+set(CMAKE_C_FLAGS_INIT -msimd128)
+set(CMAKE_CXX_FLAGS_INIT -msimd128)
 
 # The host's libraries and packages are of no use here; header-only ones are named explicitly.
 set(CMAKE_FIND_ROOT_PATH ${emscripten_bin})

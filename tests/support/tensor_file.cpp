@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "support/data_path.h"
+
 namespace gradcam::testing {
 namespace {
 
@@ -23,7 +25,7 @@ Result<const TensorFile::Entry*> find_of_type(const TensorFile& file, std::strin
 }  // namespace
 
 std::string oracle_fixture(std::string_view name) {
-  return std::string(GRADCAM_TEST_DATA "/oracle/fixtures/") + std::string(name) + ".safetensors";
+  return data_path("oracle/fixtures/").append(name) + ".safetensors";
 }
 
 Result<TensorFile> TensorFile::read(const std::string& path) {

@@ -6,7 +6,7 @@
 
 #include "image_fixtures.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 namespace {
 
 TEST(Colormap, HasMatplotlibsColours) {
@@ -40,4 +40,4 @@ TEST(Colormap, ListsTheNamesWhenAskedForAnother) {
 }
 
 }  // namespace
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

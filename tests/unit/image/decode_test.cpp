@@ -4,7 +4,7 @@
 
 #include "image_fixtures.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 namespace {
 
 TEST(Decode, GivesThePixelsThatPillowAndTheSourceHave) {
@@ -88,4 +88,4 @@ TEST(ImageFromRgba, RefusesSizesThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

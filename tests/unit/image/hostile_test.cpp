@@ -6,7 +6,7 @@
 #include "image/decode.h"
 #include "image_fixtures.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 namespace {
 
 using namespace std::string_view_literals;
@@ -208,4 +208,4 @@ TEST(HostileImage, ChecksBmpHeaders) {
 }
 
 }  // namespace
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

@@ -11,12 +11,13 @@
 #include <vector>
 
 #include "image/decode.h"
+#include "support/data_path.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 
 /// A file of tests/fixtures/images, which tests/fixtures/make_images.py writes.
 inline std::vector<std::uint8_t> fixture(const std::string& name) {
-  std::ifstream file(std::string(GRADCAM_TEST_DATA) + "/fixtures/images/" + name, std::ios::binary);
+  std::ifstream file(data_path("fixtures/images/" + name), std::ios::binary);
   EXPECT_TRUE(file.is_open()) << name;
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -59,4 +60,4 @@ inline Difference difference(const std::vector<std::uint8_t>& a,
   return result;
 }
 
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

@@ -8,7 +8,7 @@
 
 #include "image_fixtures.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 namespace {
 
 Colormap turbo() { return *find_colormap("turbo"); }
@@ -178,4 +178,4 @@ TEST(Overlay, RefusesArgumentsThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

@@ -4,7 +4,7 @@
 
 #include "image_fixtures.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 namespace {
 
 TEST(EncodePng, ReadsBackTheSame) {
@@ -45,4 +45,4 @@ TEST(EncodePng, RefusesInconsistentImages) {
 }
 
 }  // namespace
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

@@ -4,7 +4,7 @@
 
 #include "image_fixtures.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 namespace {
 
 constexpr std::string_view kTorchvision =
@@ -182,4 +182,4 @@ TEST(PreprocessJson, IgnoresUnknownKeysAndRefusesOtherText) {
 }
 
 }  // namespace
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

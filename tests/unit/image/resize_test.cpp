@@ -7,7 +7,7 @@
 
 #include "image_fixtures.h"
 
-namespace gradcam::test {
+namespace gradcam::testing {
 namespace {
 
 Box box_of(const nlohmann::json& json) { return {json[0], json[1], json[2], json[3]}; }
@@ -74,4 +74,4 @@ TEST(Resize, RefusesBoxesAndSizesThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace gradcam::test
+}  // namespace gradcam::testing

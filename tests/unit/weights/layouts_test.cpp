@@ -8,11 +8,12 @@
 #include <iterator>
 #include <string>
 
+#include "support/data_path.h"
 #include "weights/convert.h"
 #include "weights/metadata.h"
 #include "weights/names.h"
 
-namespace gradcam {
+namespace gradcam::testing {
 namespace {
 
 using ::testing::ElementsAre;
@@ -56,7 +57,7 @@ void make_canonical(Layer& layer, const WeightMap& map) {
 }
 
 Result<File> read_file(const std::string& name) {
-  std::ifstream stream(GRADCAM_TEST_DATA "/fixtures/weights/" + name, std::ios::binary);
+  std::ifstream stream(data_path("fixtures/weights/" + name), std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   const std::vector<std::uint8_t> bytes(text.begin(), text.end());
   File file;
@@ -113,4 +114,4 @@ TEST(ForeignMetadata, IsNotMistakenForOurs) {
 }
 
 }  // namespace
-}  // namespace gradcam
+}  // namespace gradcam::testing
