@@ -46,9 +46,9 @@ export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(
   undefined,
 );
 
-/** Another model on its way in, or why it did not come in, or why the one before had to go. */
+/** Another model on its way in, or why it, of which file, did not come in or had to go. */
 export const modelChange = signal<
-  { share: number } | { failure: Failure } | undefined
+  { share: number } | { failure: Failure; file?: string } | undefined
 >(undefined);
 
 const NO_SIMD =
@@ -255,7 +255,7 @@ export function whenFallenBack(listener: () => void): void {
 /** No model is at work, and the one before cannot be read again: the one in this page can. */
 async function fallBack(failure: Failure): Promise<void> {
   const { value } = network;
-  const isOther = value.state === 'ready' && value.file !== undefined;
+  const file = value.state === 'ready' ? value.file : undefined;
   present = { model: ownModel() };
   try {
     const outcome = await first.ask((worker) =>
@@ -263,10 +263,10 @@ async function fallBack(failure: Failure): Promise<void> {
     );
     if (!outcome.ok) {
       network.value = failed(outcome.failure);
-    } else if (isOther) {
+    } else if (file !== undefined) {
       const model = outcome.value;
       network.value = { state: 'ready', model, insteadOf: failure };
-      modelChange.value = { failure };
+      modelChange.value = { failure, file };
       setTimeout(onFallBack); // whoever asked hears of it before
     }
   } catch (error) {

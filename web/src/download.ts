@@ -20,6 +20,11 @@ export function numbered(name: string, used: Set<string>): string {
   return free;
 }
 
+/** A class in a file's name: without what cannot be in one everywhere. */
+export function fit(label: string): string {
+  return label.replace(/[ /\\:*?"<>|]/g, '_');
+}
+
 /** "holiday/rex.photo.jpg" without folder and ending: "rex.photo". */
 export function stem(name: string): string {
   const base = name.slice(name.lastIndexOf('/') + 1);

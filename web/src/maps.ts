@@ -68,7 +68,8 @@ export async function measure(photo: Photo, map: Heatmap): Promise<void> {
 
 /** Ends whatever is done for a photo. */
 export function stopErrands(photo: Photo): void {
-  for (const errand of [photo.making, photo.makingRival, photo.measuring]) {
+  const { making, makingRival, measuring, tracing } = photo;
+  for (const errand of [making, makingRival, measuring, tracing]) {
     errand.reset();
   }
 }

@@ -34,6 +34,8 @@ function open(): Promise<IDBPDatabase<Schema>> {
       db.createObjectStore('models', { keyPath: 'id' });
       db.createObjectStore('chunks');
     },
+    // As iOS does with pages in the background.
+    terminated: () => (database = undefined),
   });
   database.catch(() => (database = undefined));
   return database;

@@ -66,7 +66,9 @@ export async function useFile(file: File, keeps = true): Promise<boolean> {
   if (await isHead(file)) return useHead(file);
   const wanted = precision.value;
   const source = readerOfBlob(file);
-  if (wanted !== 'as it is') return useConverted(file.name, source, wanted);
+  if (wanted !== 'as it is') {
+    return useConverted(file.name, source, wanted, keeps);
+  }
   const outcome = await load(source, file.name);
   if (outcome.ok && keeps) void keep(file, source, outcome.value);
   return outcome.ok;
@@ -112,8 +114,9 @@ export async function useHeadBytes(
   return settle(outcome, name, { kept: keptAtWork.value, hasHead: true }).ok;
 }
 
-/** Gives the present model its own last layer back. */
+/** Gives the present model its own last layer back; false if it has that already. */
 export async function dropHead(): Promise<boolean> {
+  if (!hasHead.value) return false;
   const outcome = await putHead(undefined);
   return settle(outcome, baseFile, { kept: keptAtWork.value }).ok;
 }
@@ -123,6 +126,7 @@ async function useConverted(
   name: string,
   source: PieceReader,
   wanted: Precision,
+  keeps: boolean,
 ): Promise<boolean> {
   let shelf: NewModel | undefined;
   let blob = new Blob();
@@ -130,7 +134,7 @@ async function useConverted(
   const write = async (bytes: Uint8Array<ArrayBuffer>) => {
     blob = new Blob([blob, bytes]);
     try {
-      if (reason === undefined) {
+      if (keeps && reason === undefined) {
         shelf ??= await NewModel.begin();
         await shelf.write(bytes);
       }
@@ -158,17 +162,17 @@ async function useConverted(
   );
   if (!made.ok) {
     await shelf?.abandon();
-    return settle(made, undefined).ok;
+    return settle(made, name).ok;
   }
   const converted = readerOfBlob(blob);
   const outcome = await load(converted, name, { begin: 0.5 });
-  if (!outcome.ok || reason !== undefined) {
-    await shelf?.abandon();
-    if (outcome.ok) keeping.value = { notKept: reason! };
-    return outcome.ok;
+  if (outcome.ok && shelf && reason === undefined) {
+    await finish(shelf, name, converted, outcome.value);
+    return true;
   }
-  await finish(shelf!, name, converted, outcome.value);
-  return true;
+  await shelf?.abandon();
+  if (outcome.ok && reason !== undefined) keeping.value = { notKept: reason };
+  return outcome.ok;
 }
 
 /** Stores a file that is at work already, a chunk at a time. */
@@ -247,7 +251,7 @@ function settle<T>(
       ...more,
     };
   } else {
-    modelChange.value = { failure: outcome.failure };
+    modelChange.value = { failure: outcome.failure, file: name };
   }
   return outcome;
 }

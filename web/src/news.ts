@@ -2,4 +2,15 @@
 
 import { signal } from '@preact/signals';
 
-export const notice = signal('');
+export interface Notice {
+  text: string;
+  /** What can be done about it, once. */
+  offer?: { label: string; take: () => void };
+}
+
+export const notice = signal<Notice | undefined>(undefined);
+
+/** Says this in the place of what was said before; nothing if it is empty. */
+export function say(text: string, offer?: Notice['offer']): void {
+  notice.value = text ? { text, offer } : undefined;
+}

@@ -8,6 +8,13 @@ import type { Outcome, WorkerApi } from './protocol';
 
 const PREVIEW_QUALITY = 0.9;
 
+/** What is wrong with the contents of a file, however often it is read. */
+export const FAULTS_OF_CONTENTS: ReadonlySet<string> = new Set([
+  'unsupported_format',
+  'corrupt_image',
+  'image_too_large',
+]);
+
 /**
  * Makes the engine hold this photo: by its own decoder, or by the browser's where it has none
  * (WebP, AVIF, HEIC, ...).

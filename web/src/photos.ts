@@ -2,9 +2,9 @@
 
 import { batch, computed, signal } from '@preact/signals';
 import type { ExplainOptions } from '../../wasm/engine';
-import { ask, modelChange, stopLooking } from './backend';
-import { progress } from './describe';
-import { download, stem } from './download';
+import { ask, modelChange, network, stopLooking } from './backend';
+import { progress, tookOff } from './describe';
+import { download, fit, stem } from './download';
 import { askAbout } from './errand';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
@@ -16,6 +16,7 @@ import {
   stopErrands,
   withMaps,
 } from './maps';
+import { say } from './news';
 import {
   labelOf,
   makePhoto,
@@ -26,7 +27,7 @@ import {
 import { encodePreview, hold } from './photo-io';
 import type { Answer, Outcome } from './protocol';
 import { channels, colormap, layer, method, opacity } from './settings';
-import type { Priority } from './task-queue';
+import { TaskQueue, type Priority } from './task-queue';
 
 export const photos = signal<readonly Photo[]>([]);
 
@@ -68,6 +69,39 @@ export function removeAll(): void {
   for (const photo of removed) leave(photo);
 }
 
+/** The same, and offers to put them back. */
+export function clearAll(): void {
+  const model = network.value;
+  const how = present();
+  const cleared = photos.value.map((photo) => ({
+    photo,
+    isUnderWay: ['queued', 'running'].includes(photo.state.value.name),
+  }));
+  removeAll();
+  say(tookOff(cleared.length), {
+    label: 'Put back',
+    take: () => {
+      const back = cleared.map(({ photo, isUnderWay }) =>
+        // Whoever was about to look at that one finds it gone.
+        isUnderWay ? makePhoto(photo.file, { name: 'queued' }) : photo,
+      );
+      if (network.value !== model) queueAgain(back);
+      if (!isPresent(how)) back.forEach(leaveMaps);
+      void putBack(back);
+    },
+  });
+}
+
+async function putBack(back: readonly Photo[]): Promise<void> {
+  photos.value = [...back, ...photos.value];
+  const inState = (name: PhotoState['name']) =>
+    back.filter(({ state }) => state.value.name === name);
+  await Promise.all([
+    ...inState('queued').map(look),
+    ...inState('done').map((photo) => explainAnew(photo)),
+  ]);
+}
+
 function leave(photo: Photo): void {
   stopErrands(photo);
   stopLooking(photo.id);
@@ -103,27 +137,37 @@ export async function explainAnew(
 ): Promise<void> {
   await retarget(photo, photo.target.value, priority);
   const { value: rival } = photo.rival;
-  if (rival) await compare(photo, rival.target, rival.method, priority);
+  const isThere = photos.value.includes(photo);
+  if (rival && isThere)
+    await compare(photo, rival.target, rival.method, priority);
 }
+
+/** One after the other: each puts its model in the place of the one that it finds. */
+const changes = new TaskQueue();
 
 /** Looks at every photo anew, once another model has taken its place. */
 export async function changeModel(
   change: () => Promise<boolean>,
 ): Promise<void> {
   try {
-    if (!(await change())) return;
+    if (!(await changes.run(change))) return;
   } catch (error) {
     // As of a file that has been moved since it was chosen.
     const message = error instanceof Error ? error.message : String(error);
     modelChange.value = { failure: { code: 'unreadable_file', message } };
     return;
   }
-  const seen = photos.value.filter((photo) => {
+  await Promise.all(queueAgain(photos.value).map(look));
+}
+
+/** Makes photos wait that can be looked at once more; returns which. */
+function queueAgain(all: readonly Photo[]): Photo[] {
+  const seen = all.filter((photo) => {
     const { name } = photo.state.value;
     return name === 'done' || (name === 'failed' && photo.isFile);
   });
   for (const photo of seen) photo.state.value = { name: 'queued' };
-  await Promise.all(seen.map(look));
+  return seen;
 }
 
 /** The photo as the command line's JSON; undefined while it waits. */
@@ -162,7 +206,8 @@ export async function pictureOf(
     worker.overlayPng(map, crop, colormap.value, opacity.value),
   );
   if (!outcome.ok) return outcome;
-  const name = `${stem(photo.name)}.${labelOf(state.result, map.class)}.png`;
+  const label = fit(labelOf(state.result, map.class));
+  const name = `${stem(photo.name)}.${label}.png`;
   return { ok: true, value: { name, png: outcome.value } };
 }
 

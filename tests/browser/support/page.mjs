@@ -38,15 +38,20 @@ export function finished(browser, count) {
 
 /** Makes the page as empty as it was when it was opened, which takes less time than opening it. */
 export async function clearPage(browser) {
-  await browser.evaluate(() => {
+  const isThere = await browser.evaluate(() => {
     const clear = (button) => /clear all/i.test(button.textContent);
-    [...document.querySelectorAll('button')].find(clear)?.click();
+    const button = [...document.querySelectorAll('button')].find(clear);
+    button?.click();
+    return Boolean(button);
   });
-  await waitFor(
-    browser,
-    'an empty page',
-    () => !document.querySelector('article'),
-  );
+  if (!isThere) return;
+  await waitFor(browser, 'an empty page, and no word of it', () => {
+    const button = document.querySelector(
+      '.news [role=status] button[aria-label=Dismiss]',
+    );
+    button?.click();
+    return !button && !document.querySelector('article');
+  });
 }
 
 /** Chooses photos in the file input of the page, in place of those there; waits for the results. */

@@ -40,14 +40,14 @@ async function announcements(lab) {
     }
     const input = document.createElement('input');
     input.type = 'file';
-    input.id = 'model-input';
+    input.id = 'given-model';
     document.body.append(input);
   });
   const names = ['landscape.jpg', 'portrait.jpg', 'square.jpg'];
   await showPhotos(lab.browser, names.map(photo));
-  await lab.browser.addFiles('#model-input', [model]);
+  await lab.browser.addFiles('#given-model', [model]);
   await lab.browser.evaluate(() =>
-    window.gradcam.useModel(document.querySelector('#model-input').files[0]),
+    window.gradcam.useModel(document.querySelector('#given-model').files[0]),
   );
   const said = await lab.browser.evaluate(() => window.said);
   await openPage(lab.browser);

@@ -55,6 +55,7 @@ export function badFiles(lab) {
         const card = (await cards(lab.browser)).get(basename(path));
         assert.equal(card.state, 'failed');
         assert.match(card.alert, says);
+        assert.doesNotMatch(card.alert, /try again/i);
         const { error } = (await resultLines(lab.browser)).get(basename(path));
         assert.equal(
           error.code,

@@ -97,13 +97,13 @@ export function heat(lab) {
       writeFileSync(file, cropping(readFileSync(model)));
       await browser.evaluate(() => {
         const input = document.createElement('input');
-        Object.assign(input, { type: 'file', id: 'model-input' });
+        Object.assign(input, { type: 'file', id: 'given-model' });
         document.body.append(input);
       });
-      await browser.addFiles('#model-input', [file]);
+      await browser.addFiles('#given-model', [file]);
       await browser.evaluate(() =>
         window.gradcam.useModel(
-          document.querySelector('#model-input').files[0],
+          document.querySelector('#given-model').files[0],
         ),
       );
       const { image, canvas } = await browser.evaluate(places, 'landscape.jpg');

@@ -6,8 +6,10 @@ import {
   assertSameAnswer,
   clearPage,
   finished,
+  PHOTO_INPUT,
   portable,
   resultLines,
+  waitFor,
 } from '../support/page.mjs';
 
 /** In the page: an event with a file in it, as a paste or a drop brings one. */
@@ -118,6 +120,52 @@ export function intake(lab) {
       const { photos } = await bringText('paste', 'main', picture);
       assert.equal(photos, 1, 'elsewhere it is a photo');
       await finished(lab.browser, 1);
+    });
+
+    test('what was cleared can be put back, finished or not', async () => {
+      const { browser } = lab;
+      const press = (words) =>
+        browser.evaluate((words) => {
+          const buttons = [...document.querySelectorAll('button')];
+          buttons.find((b) => b.textContent.includes(words)).click();
+        }, words);
+      await clearPage(browser);
+      await browser.addFiles(PHOTO_INPUT, [path]);
+      await finished(browser, 1);
+      const before = await resultLines(browser);
+      await browser.addFiles(PHOTO_INPUT, [photo('square.jpg')]);
+      await press('Clear all');
+      await waitFor(browser, 'an offer', () =>
+        /^2 photos were taken off the page/.test(
+          document.querySelector('.news [role=status]').textContent,
+        ),
+      );
+      assert.equal((await resultLines(browser)).size, 0);
+      await press('Put back');
+      await finished(browser, 2);
+      const after = await resultLines(browser);
+      assert.deepEqual([...after.keys()], ['portrait.jpg', 'square.jpg']);
+      assert.deepEqual(after.get('portrait.jpg'), before.get('portrait.jpg'));
+      assert.ok(after.get('square.jpg').top);
+
+      await press('Clear all');
+      const select = (method) =>
+        browser.evaluate(
+          (method) => window.gradcam.setMethod({ method }),
+          method,
+        );
+      await select('hirescam');
+      await press('Put back');
+      await waitFor(
+        browser,
+        'maps of the other method',
+        () =>
+          window.gradcam
+            .results()
+            .filter(({ method }) => method?.startsWith('hirescam')).length ===
+          2,
+      );
+      await select('gradcam');
     });
 
     async function check() {

@@ -75,12 +75,12 @@ export function memory(lab) {
       await lab.browser.evaluate(() => {
         const input = document.createElement('input');
         input.type = 'file';
-        input.id = 'model-input';
+        input.id = 'given-model';
         document.body.append(input);
       });
-      await lab.browser.addFiles('#model-input', [model]);
+      await lab.browser.addFiles('#given-model', [model]);
       await lab.browser.evaluate(async () => {
-        const input = document.querySelector('#model-input');
+        const input = document.querySelector('#given-model');
         await window.gradcam.useModel(input.files[0]);
         input.remove();
       });

@@ -12,16 +12,17 @@ import {
   waitFor,
 } from '../support/page.mjs';
 
-/** In the page: clicks the button for another model, with its file dialog put into the page. */
-function openModelDialog() {
+/** In the page: presses the button; returns which input would open its dialog. */
+function pressForDialog() {
   const { click } = HTMLInputElement.prototype;
+  let id = '';
   HTMLInputElement.prototype.click = function () {
-    this.id = 'model-input';
-    document.body.append(this);
+    id = this.id;
   };
   const named = ({ textContent }) => /another model/i.test(textContent);
   [...document.querySelectorAll('button')].find(named).click();
   HTMLInputElement.prototype.click = click;
+  return id;
 }
 
 /** Another weights file in the place of the one in the page. */
@@ -155,7 +156,7 @@ export function otherModel(lab) {
       );
       await openPage(lab.browser);
       await waitFor(lab.browser, 'the reason', () =>
-        /could not be loaded: .* cannot be read.* At work is the model in this page/.test(
+        /^\S+\.safetensors could not be loaded: .* cannot be read.* At work is the model in this page/.test(
           document.querySelector('.news [role=alert]')?.textContent,
         ),
       );
@@ -228,11 +229,8 @@ export function otherModel(lab) {
       }, words.source);
 
     async function choose(file) {
-      await lab.browser.evaluate(openModelDialog);
-      await lab.browser.addFiles('#model-input', [file]);
-      await lab.browser.evaluate(() =>
-        document.querySelector('#model-input').remove(),
-      );
+      const input = await lab.browser.evaluate(pressForDialog);
+      await lab.browser.addFiles(`#${input}`, [file]);
     }
   });
 }

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { modelsLeftOut } from '../describe';
 import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
 import { useFile } from '../models';
-import { notice } from '../news';
+import { say } from '../news';
 import { addPhotos, changeModel } from '../photos';
 
 const MODEL_NAME = /\.safetensors$/i;
@@ -37,12 +37,12 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     const hasFiles = bringsFiles(event.dataTransfer);
     if (!hasFiles && isTextField(event.target)) return;
     event.preventDefault();
-    notice.value = hasFiles ? '' : NO_FILE;
+    say(hasFiles ? '' : NO_FILE);
     if (!hasFiles || overBox(event)) return;
     const { files, refused } = await take(event.dataTransfer!);
     const models = files.filter(({ name }) => MODEL_NAME.test(name));
     const [model] = models;
-    notice.value = modelsLeftOut(models.map(({ name }) => name));
+    say(modelsLeftOut(models.map(({ name }) => name)));
     if (model) void changeModel(() => useFile(model));
     const photos = files.filter((file) => !MODEL_NAME.test(file.name));
     await addPhotos({ files: photos, refused });

@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
 import { megabytes, percent, sentence } from '../describe';
 import {
@@ -16,6 +17,7 @@ import { isTeaching } from '../teach';
 
 /** Lets another weights file take the place of the model in the page. */
 export function ModelPicker() {
+  const input = useRef<HTMLInputElement>(null);
   const { value } = network;
   const change = modelChange.value;
   const loading = change !== undefined && 'share' in change;
@@ -26,12 +28,25 @@ export function ModelPicker() {
   };
   return (
     <section class="model-picker" aria-label="Other models">
+      <input
+        ref={input}
+        id="model-input"
+        hidden
+        type="file"
+        accept=".safetensors"
+        onChange={({ currentTarget }) => {
+          const file = currentTarget.files?.[0];
+          // So that choosing the same file again counts as a change.
+          currentTarget.value = '';
+          if (file) void changeModel(() => useFile(file));
+        }}
+      />
       <div class="model-ways">
         <button
           class="button"
           type="button"
           aria-disabled={disabled}
-          onClick={() => !disabled && pick()}
+          onClick={() => !disabled && input.current!.click()}
         >
           Use another model…
         </button>
@@ -130,15 +145,4 @@ function Kept(props: {
       )}
     </>
   );
-}
-
-function pick(): void {
-  const input = document.createElement('input');
-  input.type = 'file';
-  input.accept = '.safetensors';
-  input.onchange = () => {
-    const file = input.files?.[0];
-    if (file) void changeModel(() => useFile(file));
-  };
-  input.click();
 }

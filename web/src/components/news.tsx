@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { modelChange, network } from '../backend';
 import { withoutStop } from '../describe';
 import { keeping } from '../models';
-import { notice } from '../news';
+import { notice, type Notice } from '../news';
 import { Icon } from './icon';
 
 /** What one should hear of wherever one is: why a model did not come in, what was left out. */
@@ -14,7 +14,7 @@ export function News() {
       {change && 'failure' in change && (
         <div class="page-alert" role="alert">
           <Line dismiss={() => (modelChange.value = undefined)}>
-            Another model could not be loaded:{' '}
+            {change.file ?? 'Another model'} could not be loaded:{' '}
             {withoutStop(change.failure.message)}. At work is {modelAtWork()}.
           </Line>
         </div>
@@ -31,7 +31,12 @@ export function News() {
         )}
         {notice.value && (
           <div class="page-notice">
-            <Line dismiss={() => (notice.value = '')}>{notice}</Line>
+            <Line
+              dismiss={() => (notice.value = undefined)}
+              offer={notice.value.offer}
+            >
+              {notice.value.text}
+            </Line>
           </div>
         )}
       </div>
@@ -39,15 +44,32 @@ export function News() {
   );
 }
 
-function Line(props: { dismiss: () => void; children: ComponentChildren }) {
+function Line(props: {
+  dismiss: () => void;
+  offer?: Notice['offer'];
+  children: ComponentChildren;
+}) {
+  const { dismiss, offer, children } = props;
   return (
     <>
-      <p>{props.children}</p>
+      <p>{children}</p>
+      {offer && (
+        <button
+          class="button"
+          type="button"
+          onClick={() => {
+            dismiss();
+            offer.take();
+          }}
+        >
+          {offer.label}
+        </button>
+      )}
       <button
         class="icon-button"
         type="button"
         aria-label="Dismiss"
-        onClick={props.dismiss}
+        onClick={dismiss}
       >
         <Icon name="cross" />
       </button>

@@ -5,6 +5,7 @@ import { network, painter } from '../backend';
 import { breedInText, isSure, sentence, verdict, where } from '../describe';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
+import { FAULTS_OF_CONTENTS } from '../photo-io';
 import { removePhoto, saveNumbers, savePicture, tryAgain } from '../photos';
 import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
@@ -53,7 +54,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
         <p class="failure" role="alert">
           <Icon name="warning" />
           <span>{sentence(state.failure.message)}</span>
-          {photo.isFile && (
+          {photo.isFile && !FAULTS_OF_CONTENTS.has(state.failure.code) && (
             <button
               class="button"
               type="button"

@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { keepFocus } from '../focus';
 import { isTextField, NO_FILE, take } from '../intake';
-import { notice } from '../news';
+import { say } from '../news';
 import { addPhotos } from '../photos';
 
 const INPUT_ID = 'photo-input';
@@ -54,7 +54,7 @@ export function acceptPaste(): () => void {
     // Text of Word or Excel brings a picture of itself.
     if (isTextField(target) && (hasText || !hasFiles)) return;
     event.preventDefault();
-    notice.value = hasFiles ? '' : NO_FILE;
+    say(hasFiles ? '' : NO_FILE);
     if (hasFiles) await addPhotos(await take(data));
   };
   document.addEventListener('paste', onPaste);

@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_CHANNELS } from '../../../wasm/engine';
 import { painter } from '../backend';
 import { percent } from '../describe';
-import { explainLine, photos, remakeMaps, removeAll } from '../photos';
+import { clearAll, explainLine, photos, remakeMaps } from '../photos';
 import { saveAll, saving } from '../save-all';
 import { channels, colormap, layer, method, opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
@@ -62,7 +62,7 @@ export function Toolbar() {
         <span>more</span>
       </p>
       <SaveAll />
-      <button class="button quiet" type="button" onClick={removeAll}>
+      <button class="button quiet" type="button" onClick={clearAll}>
         <Icon name="cross" />
         Clear all
       </button>
