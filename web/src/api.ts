@@ -6,7 +6,7 @@
  *     await gradcam.explain('rex.jpg', 'pug');
  */
 
-import { effect } from '@preact/signals';
+import { effect, untracked } from '@preact/signals';
 import type {
   EngineInfo,
   ExplainOptions,
@@ -52,7 +52,10 @@ export interface GradcamApi {
   look(photo: string, part?: Rect): Promise<ExplainLine>;
   /** Shows it the square around what is warm in the heatmap. */
   lookCloser(photo: string): Promise<ExplainLine>;
-  /** Makes all heatmaps in another way, those of photos on the page too; what is left out stays. */
+  /**
+   * Makes all heatmaps in another way, those of photos on the page too; what is left out stays.
+   * Rejects names that `about().engine` does not list.
+   */
   setMethod(how: ExplainOptions): Promise<void>;
   /** Takes all photos off the page. */
   clear(): void;
@@ -99,7 +102,9 @@ export function makeApi(): GradcamApi {
       );
       if (!prediction) throw new Error(`The model has no class "${label}".`);
       await retarget(photo, prediction.index);
-      return explainLine(photo)!;
+      const line = explainLine(photo);
+      if (!line) throw new Error('Something else was asked of it meanwhile.');
+      return line;
     },
     async look(name, part) {
       const { photo, result } = finished(name);
@@ -117,7 +122,10 @@ export function makeApi(): GradcamApi {
       await lookCloser(photo);
       return lineAfter(photo);
     },
-    setMethod: remakeMaps,
+    async setMethod(how) {
+      check(how);
+      await remakeMaps(how);
+    },
     clear: removeAll,
     async useModel(file) {
       await changeModel(() => useFile(file, false));
@@ -126,7 +134,18 @@ export function makeApi(): GradcamApi {
         throw new Error(change.failure.message);
       }
     },
-    onResults: (listener) => effect(() => listener(results())),
+    onResults: (listener) =>
+      effect(() => {
+        const lines = results();
+        // Nothing that it reads or throws is ours.
+        untracked(() => {
+          try {
+            listener(lines);
+          } catch (error) {
+            reportError(error);
+          }
+        });
+      }),
     about() {
       const { value } = network;
       return {
@@ -138,6 +157,26 @@ export function makeApi(): GradcamApi {
     setWorkers,
     setLowMemory,
   };
+}
+
+/** Throws unless maps can be made in this way. */
+function check({ method, layer, channels }: ExplainOptions): void {
+  const info = painter.value?.info;
+  const isKnown = (name: string | undefined, known: readonly string[] = []) =>
+    name === undefined || known.includes(name);
+  const methods = info?.methods.map(({ name }) => name);
+  if (!isKnown(method, methods)) {
+    throw new Error(`There is no method "${method}".`);
+  }
+  if (!isKnown(layer, info?.layers)) {
+    throw new Error(`There is no layer "${layer}".`);
+  }
+  if (
+    channels !== undefined &&
+    !(Number.isInteger(channels) && channels >= 0)
+  ) {
+    throw new Error(`There cannot be ${channels} channels.`);
+  }
 }
 
 function finished(name: string) {

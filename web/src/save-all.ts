@@ -2,9 +2,12 @@
 
 import { signal } from '@preact/signals';
 import { Zip, ZipPassThrough } from 'fflate';
-import { csv } from './csv';
+import { csv, type TableRow } from './csv';
+import { lackingPictures } from './describe';
 import { download, numbered } from './download';
-import type { ExplainLine } from './explain-line';
+import { say } from './news';
+import { reasonOf } from './outcome';
+import type { Photo } from './photo';
 import { explainLine, photos, pictureOf } from './photos';
 
 /** How many pictures are painted, and how many are not; undefined while nothing is being saved. */
@@ -12,40 +15,68 @@ export const saving = signal<{ done: number; total: number } | undefined>(
   undefined,
 );
 
+/** A zip file has room for 4 GiB; what no longer fits goes into another one. */
+const MOST_BYTES = 4_000_000_000;
+
 /** Saves the pictures of all photos that are done, a table of the breeds, and the numbers. */
 export async function saveAll(): Promise<void> {
   if (saving.value) return;
   const finished = photos.value.filter((photo) => explainLine(photo));
-  const archive = new Archive();
-  const lines: ExplainLine[] = [];
-  const used = new Set<string>();
+  saving.value = { done: 0, total: finished.length };
   try {
-    for (const [done, photo] of finished.entries()) {
-      saving.value = { done, total: finished.length };
-      const picture = await pictureOf(photo);
-      if (picture?.ok) {
-        const { name, png } = picture.value;
-        archive.add(numbered(name, used), png);
-      }
-      // A picture that cannot be painted, as of a file that has gone, does not take its numbers.
-      const line = explainLine(photo);
-      if (line) lines.push(line);
-    }
-    const text = new TextEncoder();
-    archive.add('results.csv', text.encode(csv(lines)));
-    const numbers = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-    archive.add('results.jsonl', text.encode(numbers));
-    download(archive.end(), 'gradcam.zip');
+    await save(finished);
+  } catch (error) {
+    say(`What is on the page could not be saved: ${reasonOf(error)}.`);
   } finally {
     saving.value = undefined;
   }
 }
 
+async function save(finished: readonly Photo[]): Promise<void> {
+  let archive = new Archive();
+  let full = 0;
+  const table: TableRow[] = [];
+  const used = new Set<string>();
+  const lacking: string[] = [];
+  for (const [done, photo] of finished.entries()) {
+    if (!photos.value.includes(photo)) continue;
+    saving.value = { done, total: finished.length };
+    const painted = await pictureOf(photo);
+    // One that cannot be painted, as of a file that has gone, does not take its numbers.
+    const line = explainLine(photo);
+    if (!line || !photos.value.includes(photo)) continue;
+    let picture: string | undefined;
+    if (painted?.ok) {
+      const { name, png } = painted.value;
+      if (archive.bytes + png.length > MOST_BYTES) {
+        download(archive.end(), `gradcam-${++full}.zip`);
+        archive = new Archive();
+      }
+      picture = numbered(name, used);
+      archive.add(picture, png);
+    } else if (painted) {
+      lacking.push(photo.name);
+    }
+    table.push({ line, picture });
+  }
+  if (table.length === 0) return;
+  const text = new TextEncoder();
+  archive.add('results.csv', text.encode(csv(table)));
+  const numbers = table.map(({ line }) => `${JSON.stringify(line)}\n`).join('');
+  archive.add('results.jsonl', text.encode(numbers));
+  const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
+  download(archive.end(), name);
+  const [first, ...more] = lacking;
+  if (first !== undefined) say(lackingPictures(first, more.length));
+}
+
 /** A zip file in the making. What was added is kept in blobs, which browsers put on disk. */
 class Archive {
+  bytes = 0;
   private parts: Blob[] = [];
   private readonly zip = new Zip((error, bytes) => {
     if (error) throw error;
+    this.bytes += bytes.length;
     this.parts.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
   });
 

@@ -48,7 +48,10 @@ export function downloads(lab) {
         .exec(zip.toString())
         .slice(1);
       assert.deepEqual(JSON.parse(numbers), line);
-      assert.match(zip.toString(), /landscape\.jpg,\w[\w ]*,0\.\d{4},/);
+      assert.match(
+        zip.toString(),
+        /landscape\.jpg,landscape\.\w+\.png,\w[\w ]*,0\.\d{4},/,
+      );
       const names = ['results.csv', 'results.jsonl'];
       for (const name of [`landscape.${line.class}.png`, ...names]) {
         assert.ok(zip.includes(name), name);

@@ -6,8 +6,8 @@ import { workers } from '../hiring';
 import { breed } from '../describe';
 import type { PhotoResult } from '../photo';
 import { photos } from '../photos';
-
 import { lowMemory } from '../settings';
+import { Layers } from './layers';
 import { ModelPicker } from './model-picker';
 
 const LICENSE = 'Apache License 2.0';
@@ -47,6 +47,9 @@ export function About() {
       </ol>
       <h3>What is at work</h3>
       <Facts />
+      {network.value.state === 'ready' && (
+        <Layers model={network.value.model} />
+      )}
       <MemorySwitch />
       <ModelPicker />
       <details class="notices">

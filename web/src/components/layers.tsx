@@ -1,0 +1,37 @@
+import type { ModelInfo } from '../../../wasm/engine';
+
+const TIMES = ' × ';
+
+/** The network's layers, from the photo to the answer. */
+export function Layers({ model }: { model: ModelInfo }) {
+  return (
+    <details class="layers">
+      <summary>Its {model.layers.length} layers with weights</summary>
+      {/* It may have to be scrolled on a phone. */}
+      <div class="table" tabIndex={0} role="group" aria-label="Layers">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Layer</th>
+              <th scope="col">Weights</th>
+              <th scope="col">Gives</th>
+              <th scope="col">Stored as</th>
+              <th scope="col">Run by</th>
+            </tr>
+          </thead>
+          <tbody>
+            {model.layers.map(({ name, weight, output, dtype, algorithm }) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td>{weight.join(TIMES)}</td>
+                <td>{output.join(TIMES)}</td>
+                <td>{dtype}</td>
+                <td>{algorithm}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
