@@ -24,7 +24,7 @@ export function workerScript(
           target,
           write: false,
           rollupOptions: {
-            input: join(root, 'web/src/worker.ts'),
+            input: join(root, 'web/src/worker/worker.ts'),
             output: { format: 'iife' },
           },
         },

@@ -1,8 +1,10 @@
 import { EngineError } from '../../wasm/engine';
-import { Stopped } from './member';
 import type { Outcome } from './protocol';
 
-/** The code of what was stopped. */
+/** What was under way is no longer wanted. */
+export class Stopped extends Error {}
+
+/** The code of that. */
 export const STOPPED = 'stopped';
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { ArrivingFile } from '../src/arriving';
+import { ArrivingFile } from '../src/worker/arriving';
 import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { isInside, moved, resized, scaled } from '../src/crop';

@@ -9,9 +9,10 @@ import {
   type PassProgress,
   type PieceReader,
 } from '../../wasm/engine';
-import { Helper, makeHelperApi, type HelperApi } from '../src/helper';
-import { Stopped, turn } from '../src/member';
-import { Team } from '../src/team';
+import { Stopped } from '../src/outcome';
+import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
+import { turn } from '../src/worker/member';
+import { Team } from '../src/worker/team';
 import { compileEngine, read, readerOf } from './threads';
 
 let module: WebAssembly.Module;

@@ -60,6 +60,6 @@ export async function workerScript(): Promise<MessagePort> {
   vi.stubGlobal('postMessage', port1.postMessage.bind(port1));
   port1.start();
   vi.resetModules();
-  await import('../src/worker');
+  await import('../src/worker/worker');
   return port2;
 }

@@ -19,11 +19,12 @@ import {
   type ModelInfo,
   type PassProgress,
   type PieceReader,
-} from '../../wasm/engine';
+} from '../../../wasm/engine';
+import { Stopped } from '../outcome';
+import { lend } from '../piece-reader';
+import type { Outcome } from '../protocol';
 import { HelperLost, type Helper, type HelperApi } from './helper';
-import { Member, Stopped, turn } from './member';
-import { lend } from './piece-reader';
-import type { Outcome } from './protocol';
+import { Member, turn } from './member';
 
 /** Is told how far something is that takes many forward passes. */
 export type Report = (progress: PassProgress) => unknown;

@@ -7,11 +7,11 @@ import {
   type ExplainOptions,
   type LoadOptions,
   type PieceReader,
-} from '../../wasm/engine';
-import { Breakable } from './breakable';
-import { Member, Stopped } from './member';
-import { outcome, STOPPED } from './outcome';
-import type { Outcome } from './protocol';
+} from '../../../wasm/engine';
+import { Breakable } from '../breakable';
+import { outcome, STOPPED, Stopped } from '../outcome';
+import type { Outcome } from '../protocol';
+import { Member } from './member';
 
 /** What a helper does for the first worker; comlink carries it. */
 export interface HelperApi {

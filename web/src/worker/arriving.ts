@@ -1,7 +1,7 @@
 /** A file that is still on its way: read in pieces that have come already, or will. */
 
-import type { PieceReader } from '../../wasm/engine';
-import { release } from '../../wasm/pieces';
+import type { PieceReader } from '../../../wasm/engine';
+import { release } from '../../../wasm/pieces';
 import { turn } from './member';
 
 export class ArrivingFile implements PieceReader {

@@ -1,10 +1,8 @@
 /** Runs one member of the network: lets its engine step, and carries messages to and from it. */
 
-import type { Engine, PieceReader } from '../../wasm/engine';
-import { piecesOf, readAhead, release } from '../../wasm/pieces';
-
-/** What was under way is no longer wanted. */
-export class Stopped extends Error {}
+import type { Engine, PieceReader } from '../../../wasm/engine';
+import { piecesOf, readAhead, release } from '../../../wasm/pieces';
+import { Stopped } from '../outcome';
 
 /** A message on its way between members. */
 interface Parcel {

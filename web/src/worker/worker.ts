@@ -13,14 +13,14 @@ import {
   type PieceReader,
   type Pixels,
   type Rect,
-} from '../../wasm/engine';
-import { release } from '../../wasm/pieces';
+} from '../../../wasm/engine';
+import { release } from '../../../wasm/pieces';
+import { holdLifeline } from '../lifeline';
+import { outcome as outcomeOf, reasonOf } from '../outcome';
+import type { Answer, Outcome, WorkerApi } from '../protocol';
+import { tidy } from '../tidy';
 import { ArrivingFile } from './arriving';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
-import { holdLifeline } from './lifeline';
-import { outcome as outcomeOf, reasonOf } from './outcome';
-import type { Answer, Outcome, WorkerApi } from './protocol';
-import { tidy } from './tidy';
 import { Team, type ModelSource } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
