@@ -162,13 +162,11 @@ export function makeApi(): GradcamApi {
 /** Throws unless maps can be made in this way. */
 function check({ method, layer, channels }: ExplainOptions): void {
   const info = painter.value?.info;
-  const isKnown = (name: string | undefined, known: readonly string[] = []) =>
-    name === undefined || known.includes(name);
-  const methods = info?.methods.map(({ name }) => name);
-  if (!isKnown(method, methods)) {
+  if (!info) throw new Error('The engine has not started yet.');
+  if (method && !info.methods.some(({ name }) => name === method)) {
     throw new Error(`There is no method "${method}".`);
   }
-  if (!isKnown(layer, info?.layers)) {
+  if (layer && !info.layers.includes(layer)) {
     throw new Error(`There is no layer "${layer}".`);
   }
   if (
