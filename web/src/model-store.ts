@@ -34,17 +34,29 @@ function open(): Promise<IDBPDatabase<Schema>> {
       db.createObjectStore('models', { keyPath: 'id' });
       db.createObjectStore('chunks');
     },
-    // As iOS does with pages in the background.
-    terminated: () => (database = undefined),
   });
   database.catch(() => (database = undefined));
   return database;
 }
 
+/** Asks the storage; once more if the connection is lost, as iOS ends those of hidden pages. */
+async function ask<T>(
+  question: (db: IDBPDatabase<Schema>) => Promise<T>,
+): Promise<T> {
+  const db = await open();
+  try {
+    return await question(db);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    database = undefined;
+    return question(await open());
+  }
+}
+
 /** The files that are kept, the oldest first; none where there is no storage. */
 export async function keptModels(): Promise<KeptModel[]> {
   try {
-    return await (await open()).getAll('models');
+    return await ask((db) => db.getAll('models'));
   } catch {
     return [];
   }
@@ -55,11 +67,10 @@ export function readerOfKept({ id, size }: KeptModel): PieceReader {
   return {
     size,
     async read(begin, end) {
-      const db = await open();
       const bytes = new Uint8Array(end - begin);
       for (let at = begin; at < end;) {
         const number = Math.floor(at / CHUNK);
-        const chunk = await db.get('chunks', [id, number]);
+        const chunk = await ask((db) => db.get('chunks', [id, number]));
         if (!chunk) throw new Error('a piece of the file is gone');
         const from = at - number * CHUNK;
         const part = new Uint8Array(chunk, from).subarray(0, end - at);
@@ -73,9 +84,10 @@ export function readerOfKept({ id, size }: KeptModel): PieceReader {
 }
 
 export async function forgetModel(id: number): Promise<void> {
-  const db = await open();
-  await db.delete('models', id);
-  await db.delete('chunks', IDBKeyRange.bound([id], [id, Infinity]));
+  await ask(async (db) => {
+    await db.delete('models', id);
+    await db.delete('chunks', IDBKeyRange.bound([id], [id, Infinity]));
+  });
 }
 
 /**

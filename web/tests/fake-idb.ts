@@ -14,8 +14,11 @@ type Store = 'models' | 'chunks';
 /** One for all tabs, each of which has modules of its own. */
 const shared = globalThis as {
   stores?: Record<Store, Map<string, unknown>>;
+  /** How many connections there have been, and how many of those are lost. */
+  connections?: { opened: number; lost: number };
 };
 const stores = (shared.stores ??= { models: new Map(), chunks: new Map() });
+const connections = (shared.connections ??= { opened: 0, lost: 0 });
 
 function compare(a: Key, b: Key): number {
   const [one, two] = [[a].flat(), [b].flat()];
@@ -54,7 +57,22 @@ const database = {
   },
 };
 
-export const openDB = async () => database;
+export const openDB = async () => {
+  const number = ++connections.opened;
+  return new Proxy(database, {
+    get: (target, name: keyof typeof database) =>
+      number > connections.lost || !(name in target)
+        ? target[name]
+        : async () => {
+            throw new DOMException('the connection is lost', 'UnknownError');
+          },
+  });
+};
+
+/** Ends all connections that there are, without a word, as WebKit does. */
+export function loseConnections(): void {
+  connections.lost = connections.opened;
+}
 
 /** Makes the storage empty. */
 export function resetStorage(): void {

@@ -1,7 +1,7 @@
 /** Models stored by several tabs of the same browser. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { resetStorage } from './fake-idb';
+import { loseConnections, resetStorage } from './fake-idb';
 
 vi.mock('idb', () => import('./fake-idb'));
 
@@ -52,4 +52,18 @@ test('a file that could not be stored lets the next one in; no id is used twice'
   await new Promise((resolve) => setTimeout(resolve, 5));
   const second = await (await NewModel.begin()).finish('a', 'F32');
   expect(second.id).not.toBe(first.id);
+});
+
+test('a connection that is lost is opened anew', async () => {
+  const { NewModel, forgetModel, keptModels, readerOfKept } = await openTab();
+  const shelf = await NewModel.begin();
+  await shelf.write(Uint8Array.of(7));
+  const model = await shelf.finish('a', 'F32');
+  loseConnections();
+  expect(await keptModels()).toEqual([model]);
+  loseConnections();
+  expect(await readerOfKept(model).read(0, 1)).toEqual(Uint8Array.of(7));
+  loseConnections();
+  await forgetModel(model.id);
+  expect(await keptModels()).toEqual([]);
 });
