@@ -3,7 +3,7 @@
  * a model, that only colours heatmaps, so that a click is answered in the same frame.
  */
 
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { proxy, transfer, type Remote } from 'comlink';
 import { relaxedSimd, simd } from 'wasm-feature-detect';
 import {
@@ -40,6 +40,12 @@ export type Network =
   | { state: 'failed'; failure: Failure };
 
 export const network = signal<Network>({ state: 'starting' });
+
+/** With less probability than this the model at work is not sure; 0 if it does not say. */
+export const unsureBelow = computed(() => {
+  const { value } = network;
+  return value.state === 'ready' ? value.model.unsure_below : 0;
+});
 
 /** Colours heatmaps; undefined until the engine is compiled. */
 export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(

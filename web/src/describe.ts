@@ -89,7 +89,7 @@ export function verdict(
 }
 
 /** More than all classes together. */
-function isOther(others: Others | null): boolean {
+export function isOther(others: Others | null): boolean {
   return others !== null && others.probability > 0.5;
 }
 
@@ -265,6 +265,6 @@ function third(cell: number, cells: number): 0 | 1 | 2 {
   return place < 1 / 3 ? 0 : place < 2 / 3 ? 1 : 2;
 }
 
-function capitalised(text: string): string {
+export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

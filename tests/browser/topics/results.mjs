@@ -6,9 +6,12 @@ import { fixture, photo, realPhotos } from '../support/files.mjs';
 import {
   assertSameAnswer,
   cards,
+  finished,
+  PHOTO_INPUT,
   portable,
   resultLines,
   showPhotos,
+  waitFor,
 } from '../support/page.mjs';
 
 const pictures = [
@@ -92,6 +95,50 @@ export function results(lab) {
       assert.equal(outcome.counts.at(-1), paths.length + 1);
       assert.equal(outcome.model.classes, outcome.line.top.length);
       assert.ok(['simd128', 'relaxed'].includes(outcome.engine.simd));
+    });
+
+    test('many photos can be seen by what they show', async () => {
+      const { browser } = lab;
+      const groups = () =>
+        browser.evaluate(() =>
+          [...document.querySelectorAll('.groups button')].map((button) => ({
+            count: Number(button.querySelector('.count').textContent),
+            isChosen: button.ariaPressed === 'true',
+          })),
+        );
+      const choose = (index) =>
+        browser.evaluate(
+          (index) => document.querySelectorAll('.groups button')[index].click(),
+          index,
+        );
+      const seen = (count) =>
+        waitFor(
+          browser,
+          `${count} photos to be seen`,
+          (count) => document.querySelectorAll('article').length === count,
+          count,
+        );
+      const names = ['landscape.jpg', 'portrait.jpg', 'square.jpg'];
+      await showPhotos(browser, names.map(photo));
+      assert.deepEqual(await groups(), [], 'few are seen at a glance');
+      await browser.addFiles(PHOTO_INPUT, [fixture('huge.png')]);
+      await finished(browser, 4);
+      const found = await groups();
+      const all = found.reduce((sum, { count }) => sum + count, 0);
+      assert.equal(all, 4);
+      assert.equal(found.at(-1).count, 1, 'the one that failed comes last');
+      await choose(found.length - 1);
+      await seen(1);
+      assert.ok((await groups()).at(-1).isChosen);
+      await choose(found.length - 1);
+      await seen(4);
+      await choose(0);
+      await seen(found[0].count);
+      await browser.evaluate(() =>
+        document.querySelector('[aria-label^=Remove]').click(),
+      );
+      await seen(3);
+      assert.deepEqual(await groups(), []);
     });
   });
 }

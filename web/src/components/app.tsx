@@ -1,9 +1,11 @@
 import { useEffect } from 'preact/hooks';
 import { network } from '../backend';
 import { sentence } from '../describe';
+import { shown } from '../groups';
 import { photos } from '../photos';
 import { About } from './about';
 import { DropVeil } from './drop-veil';
+import { Groups } from './groups';
 import { Header } from './header';
 import { News } from './news';
 import { PhotoGrid } from './photo-grid';
@@ -32,7 +34,8 @@ export function App() {
         ) : (
           <>
             <Toolbar />
-            <PhotoGrid photos={all} />
+            <Groups />
+            <PhotoGrid photos={shown.value} />
           </>
         )}
         <Teach />

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
-import { network, painter } from '../backend';
+import { painter, unsureBelow } from '../backend';
 import { breedInText, isSure, sentence, verdict, where } from '../describe';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
@@ -79,8 +79,6 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const target = photo.target.value;
   const label = labelOf(result, target);
   const map = photo.maps.value.get(target);
-  const { value } = network;
-  const unsureBelow = value.state === 'ready' ? value.model.unsure_below : 0;
   const { predictions, others } = result;
   const { value: trouble } = photo.trouble;
   return (
@@ -98,7 +96,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
       )}
       <div class="words">
         <p class="verdict" aria-live="polite">
-          {verdict(predictions, others, unsureBelow)}
+          {verdict(predictions, others, unsureBelow.value)}
         </p>
         <Where photo={photo} map={map} label={label} />
         {!map && (
@@ -124,7 +122,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           <CloserButton
             photo={photo}
             map={map}
-            isWise={!isSure(predictions, others, unsureBelow)}
+            isWise={!isSure(predictions, others, unsureBelow.value)}
           />
           <CompareButton photo={photo} result={result} />
           <button
