@@ -18,20 +18,12 @@
 #include "image/decode.h"
 #include "image/overlay.h"
 #include "image/png.h"
+#include "kernels/instruction_set.h"
 #include "train/views.h"
 
 using namespace gradcam;
 
 namespace {
-
-constexpr std::string_view kSimd =
-#if defined(__wasm_relaxed_simd__)
-    "relaxed";
-#elif defined(__wasm_simd128__)
-    "simd128";
-#else
-    "none";
-#endif
 
 Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
                          double file_bytes, const LoadOptions& options) {
@@ -247,7 +239,7 @@ int32_t gradcam_about(gradcam_engine* engine) {
   Json layers = Json::array();
   for (std::size_t layer = 0; layer < kMapLayers; ++layer) layers.push_back(map_layer_name(layer));
   return finish(engine, Json{{"version", GRADCAM_VERSION},
-                             {"simd", kSimd},
+                             {"simd", instruction_set()},
                              {"colormaps", colormap_names()},
                              {"methods", std::move(all_methods)},
                              {"layers", std::move(layers)},

@@ -51,9 +51,9 @@ void run_products() {
   std::array<float, kOutputs> product;
   for (int i = 0; i < kProducts; ++i) {
     gemv(weights.data(), x.data(), kOutputs, kInputs, product.data());
-    gemv_f16(halves, x.data(), kOutputs, kInputs, product.data());
+    gemv(halves, x.data(), kOutputs, kInputs, product.data());
     gemv(int8, scale.data(), x.data(), kOutputs, kInputs, product.data());
-    gemv_int4(bytes, scale.data(), kInt4Block, x.data(), kOutputs, kInputs, product.data());
+    gemv(bytes, scale.data(), kInt4Block, x.data(), kOutputs, kInputs, product.data());
     for (const std::size_t rows : {std::size_t{1}, kClasses}) {
       gemv_transposed(weights.data(), y.data(), rows, kOutputs, kInputs, x.data());
     }

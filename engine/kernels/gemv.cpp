@@ -282,12 +282,12 @@ void dot_four(const float* const (&rows)[4], const float* x, std::size_t inputs,
   }
 }
 
-void gemv_f16(const Float16* w, const float* x, std::size_t outputs, std::size_t inputs, float* y) {
+void gemv(const Float16* w, const float* x, std::size_t outputs, std::size_t inputs, float* y) {
   multiply(float16_matrix(w, inputs), x, outputs, y);
 }
 
-void gemv_int4(const std::uint8_t* w, const float* scale, std::size_t group, const float* x,
-               std::size_t outputs, std::size_t inputs, float* y) {
+void gemv(const std::uint8_t* w, const float* scale, std::size_t group, const float* x,
+          std::size_t outputs, std::size_t inputs, float* y) {
   if (integer_product_fits(inputs, group)) {
     return multiply_int4(w, scale, group, x, outputs, inputs, y);
   }
@@ -319,14 +319,13 @@ void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, s
   transposed(w, scale, y, rows, outputs, inputs, x);
 }
 
-void gemv_transposed_f16(const Float16* w, const float* y, std::size_t rows, std::size_t outputs,
-                         std::size_t inputs, float* x) {
+void gemv_transposed(const Float16* w, const float* y, std::size_t rows, std::size_t outputs,
+                     std::size_t inputs, float* x) {
   multiply_transposed(float16_matrix(w, inputs), y, rows, outputs, x);
 }
 
-void gemv_transposed_int4(const std::uint8_t* w, const float* scale, std::size_t group,
-                          const float* y, std::size_t rows, std::size_t outputs, std::size_t inputs,
-                          float* x) {
+void gemv_transposed(const std::uint8_t* w, const float* scale, std::size_t group, const float* y,
+                     std::size_t rows, std::size_t outputs, std::size_t inputs, float* x) {
   multiply_transposed(int4_matrix(w, scale, group, inputs), y, rows, outputs, x);
 }
 
@@ -378,7 +377,8 @@ void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size
     for (std::size_t i = 0; i < inputs; ++i) {
       double sum = 0;
       for (std::size_t o = 0; o < outputs; ++o) {
-        sum += double{y[r * outputs + o]} * w[o * inputs + i];
+        const float factor = y[r * outputs + o];
+        if (factor != 0) sum += double{factor} * w[o * inputs + i];
       }
       x[r * inputs + i] = static_cast<float>(sum);
     }

@@ -16,18 +16,18 @@
 ///             inputs and group are multiples of kInt4Block.
 ///
 /// The weights are read once, as they are, which is what these products cost; those of int4 and
-/// int8 are multiplied by whole numbers where that fits (integer_product.h). `reference` holds the
-/// same in plain loops.
+/// int8 are multiplied by whole numbers where that fits (integer_product.h). `reference` has them
+/// for float32 in plain loops, which is what those of all formats are tested against.
 namespace gradcam {
 
 /// y[o] = sum_i W[o, i] x[i]
 void gemv(const float* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);
 
-void gemv_f16(const Float16* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);
+void gemv(const Float16* w, const float* x, std::size_t outputs, std::size_t inputs, float* y);
 void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t outputs,
           std::size_t inputs, float* y);
-void gemv_int4(const std::uint8_t* w, const float* scale, std::size_t group, const float* x,
-               std::size_t outputs, std::size_t inputs, float* y);
+void gemv(const std::uint8_t* w, const float* scale, std::size_t group, const float* x,
+          std::size_t outputs, std::size_t inputs, float* y);
 
 /// y[k] = sum_i rows[k][i] x[i], for four rows of float32 wherever they lie.
 void dot_four(const float* const (&rows)[4], const float* x, std::size_t inputs, float (&y)[4]);
@@ -37,13 +37,12 @@ void dot_four(const float* const (&rows)[4], const float* x, std::size_t inputs,
 /// [rows, inputs] and is overwritten.
 void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
                      std::size_t inputs, float* x);
-void gemv_transposed_f16(const Float16* w, const float* y, std::size_t rows, std::size_t outputs,
-                         std::size_t inputs, float* x);
+void gemv_transposed(const Float16* w, const float* y, std::size_t rows, std::size_t outputs,
+                     std::size_t inputs, float* x);
 void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, std::size_t rows,
                      std::size_t outputs, std::size_t inputs, float* x);
-void gemv_transposed_int4(const std::uint8_t* w, const float* scale, std::size_t group,
-                          const float* y, std::size_t rows, std::size_t outputs, std::size_t inputs,
-                          float* x);
+void gemv_transposed(const std::uint8_t* w, const float* scale, std::size_t group, const float* y,
+                     std::size_t rows, std::size_t outputs, std::size_t inputs, float* x);
 
 /// `count` numbers of a row of float16, int8 or int4 in float32; of int4 those from `first` on,
 /// both multiples of kInt4Block.

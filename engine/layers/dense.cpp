@@ -81,10 +81,10 @@ Result<void> Dense::forward(const Tensor& x, Tensor& y) const {
   if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
     gemv(int8->values.get(), int8->scale.data(), x.data(), outputs(), inputs(), y.data());
   } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
-    gemv_int4(int4->values.get(), int4->scale.data(), int4->group, x.data(), outputs(), inputs(),
-              y.data());
+    gemv(int4->values.get(), int4->scale.data(), int4->group, x.data(), outputs(), inputs(),
+         y.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
-    gemv_f16(float16->values.get(), x.data(), outputs(), inputs(), y.data());
+    gemv(float16->values.get(), x.data(), outputs(), inputs(), y.data());
   } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
     gemv_transposed(columns->values.data(), x.data(), 1, inputs(), outputs(), y.data());
   } else {
@@ -259,10 +259,10 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
     gemv_transposed(int8->values.get(), int8->scale.data(), y, rows, outputs(), inputs(),
                     result.data());
   } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
-    gemv_transposed_int4(int4->values.get(), int4->scale.data(), int4->group, y, rows, outputs(),
-                         inputs(), result.data());
+    gemv_transposed(int4->values.get(), int4->scale.data(), int4->group, y, rows, outputs(),
+                    inputs(), result.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
-    gemv_transposed_f16(float16->values.get(), y, rows, outputs(), inputs(), result.data());
+    gemv_transposed(float16->values.get(), y, rows, outputs(), inputs(), result.data());
   } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
     backward(*columns, nullptr, gradient, result);
   } else {
