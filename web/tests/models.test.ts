@@ -9,7 +9,7 @@ let weights: Uint8Array<ArrayBuffer>;
 let photo: File;
 beforeAll(async () => {
   weights = await read('weights/default.safetensors');
-  photo = new File([await read('tests/browser/photos/portrait.jpg')], 'a.jpg');
+  photo = new File([await read('web/pictures/portrait.jpg')], 'a.jpg');
 });
 
 let page: Page;

@@ -5,7 +5,7 @@ import { openPage, type Page } from './page';
 import { read, readerOf } from './threads';
 
 const photo = async (name: string) =>
-  new File([await read(`tests/browser/photos/${name}`)], name);
+  new File([await read(`web/pictures/${name}`)], name);
 
 let page: Page;
 beforeEach(async () => {

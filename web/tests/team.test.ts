@@ -26,7 +26,7 @@ beforeAll(async () => {
   module = await compileEngine();
   weights = await read('weights/default.safetensors');
   model = readerOf(weights);
-  photo = await read('tests/browser/photos/portrait.jpg');
+  photo = await read('web/pictures/portrait.jpg');
   const engine = await Engine.create(module);
   await engine.loadModel(weights);
   engine.decode(photo);

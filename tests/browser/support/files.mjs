@@ -17,8 +17,8 @@ export function missingBuild() {
   );
 }
 
-/** A picture of this folder's own. */
-export const photo = (name) => join(root, 'tests/browser/photos', name);
+/** One of the pictures drawn for the page and its tests. */
+export const photo = (name) => join(root, 'web/pictures', name);
 
 /** A picture of the image tests, small and of a rare kind. */
 export const fixture = (name) => join(root, 'tests/fixtures/images', name);

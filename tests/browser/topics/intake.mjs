@@ -122,6 +122,21 @@ export function intake(lab) {
       await finished(lab.browser, 1);
     });
 
+    test('who has no photo can try it with drawn ones', async () => {
+      await clearPage(lab.browser);
+      await lab.browser.evaluate(() =>
+        document.querySelector('.try button').click(),
+      );
+      await finished(lab.browser, 2);
+      const lines = await resultLines(lab.browser);
+      assert.deepEqual(
+        [...lines.keys()],
+        ['drawn dog 1.jpg', 'drawn dog 2.jpg'],
+      );
+      const line = lines.get('drawn dog 2.jpg');
+      assertSameAnswer(line, { ...expected, photo: line.photo }, path);
+    });
+
     test('what was cleared can be put back, finished or not', async () => {
       const { browser } = lab;
       const press = (words) =>

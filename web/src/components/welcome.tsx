@@ -1,5 +1,7 @@
 import { network } from '../backend';
 import { breed } from '../describe';
+import { addPhotos } from '../photos';
+import { samples } from '../samples';
 import { Demo } from './demo';
 import { Icon } from './icon';
 import { PhotoPicker } from './photo-input';
@@ -26,6 +28,16 @@ export function Welcome() {
           </span>
           <span class="button primary">Choose photos</span>
         </PhotoPicker>
+        <p class="try">
+          No photo at hand?{' '}
+          <button
+            class="link-button"
+            type="button"
+            onClick={() => void addPhotos({ files: samples(), refused: [] })}
+          >
+            Try it with two drawn dogs
+          </button>
+        </p>
         <p class="privacy">
           <Icon name="lock" />
           Your photos never leave this computer: the page works without any

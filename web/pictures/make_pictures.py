@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Draws the pictures beside this file: dogs on a meadow, of which the default model says that they are
-a Samoyed, a husky and a Pomeranian. The JPEGs are of the sizes of photos from the web; lossless.webp
-and lossless.png hold the same pixels; small.avif is for the browsers' own decoders. Needs Pillow,
-NumPy and ImageMagick (for AVIF).
+a Samoyed, a husky and a Pomeranian. The page has two of them to try it with; its tests use all. The
+JPEGs are of the sizes of photos from the web; lossless.webp and lossless.png hold the same pixels;
+small.avif is for the browsers' own decoders. Needs Pillow, NumPy and ImageMagick (for AVIF).
 """
 import subprocess
 from pathlib import Path
