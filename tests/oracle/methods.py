@@ -187,14 +187,15 @@ def score_map(network: Network, x, layer: str, c: int, channels: int):
 
 
 @torch.no_grad()
-def occlusion_map(network: Network, x, c: int):
+def occlusion_map(network: Network, x, c: int, every: int = 1):
+    """At one of `every` rows and columns; 0 at others."""
     maps: dict = {}
     z = network.run(x, maps=maps)[c]
     rows = maps["block5_conv3"].shape[2]
     step = x.shape[2] / rows
     drops = torch.zeros(rows, rows, dtype=torch.float64)
-    for i in range(rows):
-        for j in range(rows):
+    for i in range(0, rows, every):
+        for j in range(0, rows, every):
             hidden = x.clone()
             top, left = (max(0, round((n - 0.5) * step)) for n in (i, j))
             bottom, right = (round((n + 1.5) * step) for n in (i, j))
