@@ -14,12 +14,13 @@ import {
 } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
 import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
+import { wasStopped } from './outcome';
 import type { Failure, Outcome, WorkerApi } from './protocol';
 import { payload, payloadSize } from './payload';
 import { lend, readerOfBlob } from './piece-reader';
 import { untilAnswered } from './progress';
 import { lowMemory } from './settings';
-import { TaskQueue, type Priority } from './task-queue';
+import { INTERRUPTED, TaskQueue, type Priority } from './task-queue';
 import { tidy } from './tidy';
 import { WorkerGone } from './watched-worker';
 
@@ -207,20 +208,25 @@ export function stopLooking(id: number): void {
 
 /**
  * Asks the first worker for something, when it has its turn; another one if that one goes: what is
- * asked must bear being asked twice.
+ * asked must bear being asked twice. Who stops when the signal says that something more urgent
+ * waits is asked again.
  */
 export function ask<T>(
-  request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
+  request: (
+    worker: Remote<WorkerApi>,
+    signal: AbortSignal,
+  ) => Promise<Outcome<T>>,
   priority: Priority = 'urgent',
 ): Promise<Outcome<T>> {
-  return tasks.run(async () => {
+  return tasks.run(async (signal) => {
     for (let isRepeated = false; ; isRepeated = true) {
       const { value } = network;
       if (value.state === 'failed') {
         return { ok: false, failure: value.failure };
       }
       try {
-        const outcome = await first.ask(request);
+        const outcome = await first.ask((worker) => request(worker, signal));
+        if (signal.aborted && wasStopped(outcome)) return INTERRUPTED;
         if (!outcome.ok && !(await first.ask((worker) => worker.hasModel()))) {
           await fallBack(outcome.failure);
         }

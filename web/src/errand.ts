@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { proxy, type Remote } from 'comlink';
 import type { PassProgress } from '../../wasm/engine';
 import { ask, stopLooking } from './backend';
+import { UNWANTED, wasStopped } from './outcome';
 import type { Photo } from './photo';
 import { hold } from './photo-io';
 import type { Failure, Outcome, WorkerApi } from './protocol';
@@ -50,14 +51,17 @@ export class Errand {
     });
     const outcome = await askAbout(
       photo,
-      (worker) => {
+      async (worker) => {
         this.running = own;
-        return request(worker, report);
+        const answer = await request(worker, report);
+        if (this.running === own) this.running = 0;
+        // If it made room for something more urgent.
+        if (isWanted() && wasStopped(answer)) this.state.value = 'waiting';
+        return answer;
       },
       isWanted,
       priority,
     );
-    if (this.running === own) this.running = 0;
     if (isWanted()) {
       this.state.value = outcome.ok ? 'idle' : { failure: outcome.failure };
     }
@@ -88,7 +92,7 @@ export class Errand {
 
 /**
  * Asks about a photo that was looked at before, as it was then; the engine may hold another one by
- * now.
+ * now. Makes room for what is more urgent, and is asked again after it.
  * @param isWanted whether it still is, when it has its turn
  */
 export function askAbout<T>(
@@ -97,7 +101,7 @@ export function askAbout<T>(
   isWanted = () => true,
   priority: Priority = 'urgent',
 ): Promise<Outcome<T>> {
-  return ask(async (worker) => {
+  return ask(async (worker, signal) => {
     if (!isWanted()) return UNWANTED;
     if (!(await worker.holds(photo.id))) {
       const { value } = photo.state;
@@ -105,11 +109,8 @@ export function askAbout<T>(
       const held = await hold(worker, photo, crop);
       if (!held.ok) return held;
     }
+    if (!isWanted() || signal.aborted) return UNWANTED;
+    signal.onabort = () => stopLooking(photo.id);
     return request(worker);
   }, priority);
 }
-
-const UNWANTED = {
-  ok: false,
-  failure: { code: 'stopped', message: 'it is no longer wanted' },
-} as const;

@@ -1,11 +1,20 @@
 import { EngineError } from '../../wasm/engine';
-import type { Outcome } from './protocol';
+import type { Failure, Outcome } from './protocol';
 
 /** What was under way is no longer wanted. */
 export class Stopped extends Error {}
 
-/** The code of that. */
-export const STOPPED = 'stopped';
+const STOPPED: Failure = {
+  code: 'stopped',
+  message: 'it is no longer wanted',
+};
+
+/** The outcome of that. */
+export const UNWANTED = { ok: false, failure: STOPPED } as const;
+
+export function wasStopped(outcome: Outcome<unknown>): boolean {
+  return !outcome.ok && outcome.failure.code === STOPPED.code;
+}
 
 /**
  * Turns what is thrown into a value.
@@ -23,10 +32,7 @@ export async function outcome<T>(
       const { code, message } = error;
       return { ok: false, failure: { code, message } };
     }
-    if (error instanceof Stopped) {
-      const message = 'it is no longer wanted';
-      return { ok: false, failure: { code: STOPPED, message } };
-    }
+    if (error instanceof Stopped) return UNWANTED;
     const message = await afterCrash(error);
     return { ok: false, failure: { code: 'internal', message } };
   }

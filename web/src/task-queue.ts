@@ -2,32 +2,67 @@
 const PRIORITIES = ['urgent', 'patient', 'leisurely'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
+/** What a task gives back if it ended early to make room; it has its turn once more. */
+export const INTERRUPTED = Symbol('interrupted');
+
+/** Runs once; whether that was to its end. */
+type Turn = (signal: AbortSignal) => Promise<boolean>;
+
 /** Runs asynchronous tasks one after another; urgent ones before patient ones. */
 export class TaskQueue {
-  private readonly waiting: Record<Priority, (() => Promise<void>)[]> = {
+  private readonly waiting: Record<Priority, Turn[]> = {
     urgent: [],
     patient: [],
     leisurely: [],
   };
-  private running = false;
+  private running: { priority: Priority; room: AbortController } | undefined;
 
-  /** Settles as the task does, once it has had its turn. */
-  run<T>(task: () => Promise<T>, priority: Priority = 'patient'): Promise<T> {
+  /**
+   * Settles as the task does, once it has had its turn. Its signal tells that something more urgent
+   * waits, which a task that takes long may make room for.
+   */
+  run<T>(
+    task: (signal: AbortSignal) => Promise<T | typeof INTERRUPTED>,
+    priority: Priority = 'patient',
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.waiting[priority].push(() => task().then(resolve, reject));
+      this.waiting[priority].push(async (signal) => {
+        try {
+          const result = await task(signal);
+          if (result === INTERRUPTED) return false;
+          resolve(result);
+        } catch (error) {
+          reject(error);
+        }
+        return true;
+      });
+      if (this.running && isBefore(priority, this.running.priority)) {
+        this.running.room.abort();
+      }
       void this.drain();
     });
   }
 
   private async drain(): Promise<void> {
     if (this.running) return;
-    this.running = true;
-    for (let next = this.next(); next; next = this.next()) await next();
-    this.running = false;
+    for (
+      let priority = this.first();
+      priority !== undefined;
+      priority = this.first()
+    ) {
+      const next = this.waiting[priority].shift()!;
+      const room = new AbortController();
+      this.running = { priority, room };
+      if (!(await next(room.signal))) this.waiting[priority].unshift(next);
+    }
+    this.running = undefined;
   }
 
-  private next(): (() => Promise<void>) | undefined {
-    const first = PRIORITIES.find((each) => this.waiting[each].length > 0);
-    return first && this.waiting[first].shift();
+  private first(): Priority | undefined {
+    return PRIORITIES.find((each) => this.waiting[each].length > 0);
   }
+}
+
+function isBefore(a: Priority, b: Priority): boolean {
+  return PRIORITIES.indexOf(a) < PRIORITIES.indexOf(b);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TaskQueue } from '../src/task-queue';
+import { INTERRUPTED, TaskQueue } from '../src/task-queue';
 
 /** A task that ends when told to, and notes when it began. */
 function makeTask(log: string[], name: string) {
@@ -55,4 +55,33 @@ test('starts again after it has been idle', async () => {
   const queue = new TaskQueue();
   expect(await queue.run(async () => 1)).toBe(1);
   expect(await queue.run(async () => 2)).toBe(2);
+});
+
+test('a task that makes room has its turn again, before others of its kind', async () => {
+  const queue = new TaskQueue();
+  const log: string[] = [];
+  const slow = (name: string) =>
+    queue.run<string>(async (signal) => {
+      log.push(name);
+      // Longer than it takes to have something else asked.
+      await new Promise((resolve) => setTimeout(resolve));
+      return signal.aborted ? INTERRUPTED : name;
+    }, 'leisurely');
+  const all = [slow('a'), slow('b')];
+  all.push(queue.run(async () => 'photo', 'patient'));
+  all.push(slow('c'));
+  expect(await Promise.all(all)).toEqual(['a', 'b', 'photo', 'c']);
+  expect(log).toEqual(['a', 'a', 'b', 'c']);
+});
+
+test('asks nobody to make room for what is as urgent as it is', async () => {
+  const queue = new TaskQueue();
+  const signals: AbortSignal[] = [];
+  const task = async (signal: AbortSignal) => signals.push(signal);
+  await Promise.all([
+    queue.run(task, 'patient'),
+    queue.run(task, 'patient'),
+    queue.run(task, 'leisurely'),
+  ]);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
 });

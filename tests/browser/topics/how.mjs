@@ -5,7 +5,9 @@ import { photo } from '../support/files.mjs';
 import {
   assertSameAnswer,
   chooseBreed,
+  finished,
   openPage,
+  PHOTO_INPUT,
   resultLines,
   showPhotos,
   waitFor,
@@ -205,6 +207,23 @@ export function how(lab) {
         'BODY',
         'the focus goes to what is next',
       );
+    });
+
+    test('a slow map makes room for a photo that comes later', async () => {
+      const { browser } = lab;
+      await choose('select', 'occlusion');
+      await waitFor(browser, 'the progress', () =>
+        /\d+ of 196/.test(document.querySelector('.pending')?.innerText),
+      );
+      await browser.addFiles(PHOTO_INPUT, [photo('square.jpg')]);
+      await finished(browser, 2);
+      assert.equal((await resultLines(browser)).size, 0, 'no map is finished');
+      await waitFor(browser, 'the slow map again', () =>
+        /\d+ of 196/.test(document.querySelector('.pending')?.innerText),
+      );
+      await choose('select', 'gradcam');
+      await lineOf('gradcam', 'block5_conv3');
+      await showPhotos(browser, [path]);
     });
 
     test('a decoration is called one', async () => {

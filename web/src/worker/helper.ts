@@ -9,7 +9,7 @@ import {
   type PieceReader,
 } from '../../../wasm/engine';
 import { Breakable } from '../breakable';
-import { outcome, STOPPED, Stopped } from '../outcome';
+import { outcome, Stopped, wasStopped } from '../outcome';
 import type { Outcome } from '../protocol';
 import { Member } from './member';
 
@@ -96,8 +96,8 @@ export class Helper {
   ): Promise<null> {
     const answer = await this.life.wait(() => request(this.api));
     if (answer.ok) return answer.value;
+    if (wasStopped(answer)) throw new Stopped();
     const { code, message } = answer.failure;
-    if (code === STOPPED) throw new Stopped();
     if (code === 'internal' || code === 'out_of_memory') {
       throw new HelperLost(this, message);
     }
