@@ -253,6 +253,16 @@ export function overlap(a: Map2d, b: Map2d): number {
   return either === 0 ? 0 : both / either;
 }
 
+/** How strong two maps of the same making are beside each other, of their maxima before scaling. */
+export function strengths(first: number, second: number): string {
+  const factor = Math.max(first, second) / Math.min(first, second);
+  const times = factor.toFixed(factor < 9.95 ? 1 : 0);
+  if (times === '1.0') return 'At their hottest, both are as strong.';
+  const [more, less] =
+    first > second ? ['first', 'second'] : ['second', 'first'];
+  return `At its hottest, the ${more} is ${times} times as strong as the ${less}.`;
+}
+
 type Map2d = Pick<Heatmap, 'rows' | 'cols' | 'values'>;
 
 /** The share of what it saw that holds at least half of the strongest evidence. */

@@ -7,6 +7,7 @@ import {
   isSure,
   modelsLeftOut,
   overlap,
+  strengths,
   percent,
   progress,
   progressAnnounced,
@@ -184,6 +185,16 @@ test('what photos left out say, and how much', () => {
   expect(leftOutVerdict(10, 10, 2)).toMatch(/too few.*72.*100/s);
   expect(leftOutVerdict(95, 100, 2)).toMatch(/95 of 100.*89.*98/s);
   expect(leftOutVerdict(95, 100, 2)).not.toMatch(/few|luck/);
+});
+
+test('two maps are told apart by their strength, which their colours do not show', () => {
+  expect(strengths(0.5, 0.51)).toBe('At their hottest, both are as strong.');
+  expect(strengths(3, 2)).toBe(
+    'At its hottest, the first is 1.5 times as strong as the second.',
+  );
+  expect(strengths(0.01, 0.123)).toBe(
+    'At its hottest, the second is 12 times as strong as the first.',
+  );
 });
 
 test('two maps overlap where both are warm, whatever their sizes', () => {

@@ -120,6 +120,37 @@ export function how(lab) {
       const [ofOther] = await explain([path], '--class', other.label);
       await pick('Breed', other.index);
       await shows(ofOther, other.label);
+      const [ofFirst] = await explain([path]);
+      const { maximum: most } = ofFirst.heatmap;
+      const { maximum: less } = ofOther.heatmap;
+      assert.ok(most > 2 * less, 'the best breed has the stronger map');
+      const words = await browser.evaluate(
+        () => document.querySelector('.agreement').innerText,
+      );
+      assert.ok(words.includes(` ${(most / less).toPrecision(2)} times`));
+      // The most that a map hides of the photo, of 255.
+      const opacities = () =>
+        browser.evaluate(() =>
+          [...document.querySelectorAll('.stage canvas')].map((canvas) => {
+            const { width, height } = canvas;
+            const image = canvas.getContext('2d');
+            const { data } = image.getImageData(0, 0, width, height);
+            return data.reduce(
+              (most, value, i) => (i % 4 === 3 ? Math.max(most, value) : most),
+              0,
+            );
+          }),
+        );
+      const before = await opacities();
+      await browser.evaluate(() =>
+        document.querySelector('.same-scale input').click(),
+      );
+      const after = await opacities();
+      assert.equal(after[0], before[0], 'the stronger map is as it was');
+      assert.ok(after[1] < 0.8 * before[1], 'the weaker one is paler');
+      await browser.evaluate(() =>
+        document.querySelector('.same-scale input').click(),
+      );
       const how = ['--class', other.label, '--method', 'layercam'];
       const [byOther] = await explain([path], ...how);
       await pick('Method', 'layercam');

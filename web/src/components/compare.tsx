@@ -1,7 +1,8 @@
-import type { Signal } from '@preact/signals';
+import { useSignal, type Signal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { painter } from '../backend';
-import { breed, overlap, percent, where } from '../describe';
+import { breed, overlap, percent, strengths, where } from '../describe';
 import { compare, stopComparing } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { method } from '../settings';
@@ -22,13 +23,24 @@ export function Comparison(props: {
   const methods = painter.value?.info.methods ?? [];
   const title = methods.find(({ name }) => name === method.value)?.title;
   const label = labelOf(result, photo.target.value);
+  const isSameScale = useSignal(false);
+  const isComparable =
+    rival.method === method.value &&
+    map?.status === 'ok' &&
+    rival.map?.status === 'ok';
+  const most =
+    isComparable && isSameScale.value
+      ? Math.max(map.maximum, rival.map!.maximum)
+      : undefined;
+  const firstDrawn = useScaled(map, most);
+  const secondDrawn = useScaled(rival.map, most);
   return (
     <div class="comparison">
       <div>
         <Stage
           photo={photo}
           result={result}
-          map={map}
+          map={firstDrawn}
           label={label}
           bare={bare}
         />
@@ -41,7 +53,7 @@ export function Comparison(props: {
         <Stage
           photo={photo}
           result={result}
-          map={rival.map}
+          map={secondDrawn}
           label={labelOf(result, rival.target)}
           bare={bare}
         />
@@ -72,7 +84,7 @@ export function Comparison(props: {
       </div>
       <p class="agreement">
         {rival.map ? (
-          agreement(map, rival.map)
+          agreement(map, rival.map, isComparable)
         ) : photo.makingRival.state.value === 'idle' ? (
           'Looking…'
         ) : (
@@ -83,8 +95,35 @@ export function Comparison(props: {
           />
         )}
       </p>
+      {isComparable && (
+        <label
+          class="same-scale"
+          title="Draw both maps in the colours of the stronger one; otherwise each is as hot as can be at its hottest"
+        >
+          <input
+            type="checkbox"
+            checked={isSameScale.value}
+            onChange={({ currentTarget }) => {
+              isSameScale.value = currentTarget.checked;
+            }}
+          />
+          <span>Same scale for both</span>
+        </label>
+      )}
     </div>
   );
+}
+
+/** The map as it is drawn where not its own maximum but this one is as hot as can be. */
+function useScaled(
+  map: Heatmap | undefined,
+  most: number | undefined,
+): Heatmap | undefined {
+  return useMemo(() => {
+    if (!map || most === undefined) return map;
+    const values = map.values.map((heat) => (heat * map.maximum) / most);
+    return { ...map, values };
+  }, [map, most]);
 }
 
 /** Puts a second map beside the first, or takes it away. */
@@ -111,12 +150,20 @@ export function CompareButton(props: { photo: Photo; result: PhotoResult }) {
   );
 }
 
-function agreement(first: Heatmap | undefined, second: Heatmap): string {
+function agreement(
+  first: Heatmap | undefined,
+  second: Heatmap,
+  isComparable: boolean,
+): string {
   if (!first) return 'Looking…';
   if (second.status !== 'ok') return `The second map: ${where(second)}.`;
   if (first.status !== 'ok') return `The first map: ${where(first)}.`;
   const common = overlap(first, second);
-  return common === 0
-    ? 'Nothing that is warm in one is warm in the other.'
-    : `Of what is warm in either, ${percent(common)} is warm in both.`;
+  const place =
+    common === 0
+      ? 'Nothing that is warm in one is warm in the other.'
+      : `Of what is warm in either, ${percent(common)} is warm in both.`;
+  return isComparable
+    ? `${place} ${strengths(first.maximum, second.maximum)}`
+    : place;
 }
