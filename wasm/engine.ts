@@ -13,8 +13,7 @@
  * own and stays valid.
  */
 
-import { Bridge, EngineError, outOfMemory, unsigned } from './bridge';
-import type { Exports } from './exports';
+import { Bridge, EngineError, unsigned } from './bridge';
 import {
   pieceReader,
   piecesOf,
@@ -64,30 +63,20 @@ const WHOLE: Share = { member: 0, members: 1 };
 const NOWHERE: Rect = { x: 0, y: 0, width: 0, height: 0 };
 
 export class Engine {
-  private readonly bridge: Bridge;
-
-  private constructor(
-    private readonly wasm: Exports,
-    private readonly handle: number,
-  ) {
-    this.bridge = new Bridge(wasm, handle);
-  }
+  private constructor(private readonly bridge: Bridge) {}
 
   /** An engine of its own memory, without a model. */
   static async create(module: WebAssembly.Module): Promise<Engine> {
-    let wasm: Exports | undefined;
-    const imports = wasiImports(() => wasm!.memory);
+    let memory: WebAssembly.Memory | undefined;
+    const imports = wasiImports(() => memory!);
     const instance = await WebAssembly.instantiate(module, imports);
-    wasm = instance.exports as unknown as Exports;
-    wasm._initialize?.();
-    const handle = wasm.gradcam_create();
-    if (!handle) throw outOfMemory('an engine');
-    return new Engine(wasm, handle);
+    memory = instance.exports.memory as WebAssembly.Memory;
+    return new Engine(new Bridge(instance));
   }
 
   /** Frees the engine; it must not be used afterwards. */
   dispose(): void {
-    this.wasm.gradcam_destroy(this.handle);
+    this.bridge.ask('gradcam_destroy');
   }
 
   /**
@@ -95,16 +84,16 @@ export class Engine {
    * milliseconds. Once is enough for all engines of a module.
    */
   warmUp(): void {
-    this.wasm.gradcam_warm_up();
+    this.bridge.invoke('gradcam_warm_up');
   }
 
   /** The memory that the engine has taken, in bytes; it gives none of it back. */
   get heapBytes(): number {
-    return this.wasm.memory.buffer.byteLength;
+    return this.bridge.memory.buffer.byteLength;
   }
 
   about(): EngineInfo {
-    return this.bridge.call(this.wasm.gradcam_about(this.handle));
+    return this.bridge.call('gradcam_about');
   }
 
   /**
@@ -121,23 +110,18 @@ export class Engine {
     progress: (part: number) => void = () => {},
     { member, members, lowMemory, leaveFc1 }: LoadOptions = WHOLE,
   ): Promise<ModelInfo> {
-    const { wasm, handle } = this;
     const { size: total, read } = pieceReader(source);
-
     const header = await this.readHeader(source);
-    const { tensors } = this.bridge.withBytes(header, (pointer) =>
-      this.bridge.call<{ tensors: (TensorPlace & { index: number })[] }>(
-        wasm.gradcam_model_begin(
-          handle,
-          pointer,
-          header.length,
-          total,
-          member,
-          members,
-          lowMemory ? 1 : 0,
-          leaveFc1 ? 1 : 0,
-        ),
-      ),
+    const { tensors } = this.bridge.call<{
+      tensors: (TensorPlace & { index: number })[];
+    }>(
+      'gradcam_model_begin',
+      header,
+      total,
+      member,
+      members,
+      lowMemory ? 1 : 0,
+      leaveFc1 ? 1 : 0,
     );
     const pieces = tensors.flatMap((tensor) =>
       piecesOf(tensor).map((piece) => ({ ...piece, index: tensor.index })),
@@ -145,16 +129,12 @@ export class Engine {
     const all = pieces.reduce((sum, { begin, end }) => sum + end - begin, 0);
     let done = 0;
     for await (const { index, bytes } of readAhead(pieces, read)) {
-      this.bridge.withBytes(bytes, (pointer) =>
-        this.bridge.call(
-          wasm.gradcam_model_tensor(handle, index, pointer, bytes.length),
-        ),
-      );
+      this.bridge.call('gradcam_model_tensor', index, bytes);
       done += bytes.length;
       if (!(source instanceof Uint8Array)) release(bytes);
       progress(done / all);
     }
-    return this.bridge.call(wasm.gradcam_model_finish(handle));
+    return this.bridge.call('gradcam_model_finish');
   }
 
   /** The header of a safetensors file, once its length has been checked. */
@@ -163,18 +143,9 @@ export class Engine {
   ): Promise<Uint8Array> {
     const { size, read } = pieceReader(source);
     const first = await read(0, HEADER_LENGTH_BYTES);
-    const { header_bytes: headerBytes } = this.bridge.withBytes(
-      first,
-      (pointer) =>
-        this.bridge.call<{ header_bytes: number }>(
-          this.wasm.gradcam_model_header_bytes(
-            this.handle,
-            pointer,
-            first.length,
-            size,
-          ),
-        ),
-    );
+    const { header_bytes: headerBytes } = this.bridge.call<{
+      header_bytes: number;
+    }>('gradcam_model_header_bytes', first, size);
     return read(0, headerBytes);
   }
 
@@ -183,11 +154,7 @@ export class Engine {
    * classified is forgotten; on failure nothing is changed.
    */
   useHead(head?: Uint8Array): ModelInfo {
-    return this.bridge.withBytes(head ?? new Uint8Array(), (pointer) =>
-      this.bridge.call<ModelInfo>(
-        this.wasm.gradcam_model_head(this.handle, pointer, head?.length ?? 0),
-      ),
-    );
+    return this.bridge.call('gradcam_model_head', head ?? new Uint8Array());
   }
 
   /**
@@ -202,23 +169,14 @@ export class Engine {
     write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
     progress: (part: number) => void = () => {},
   ): Promise<void> {
-    const { wasm, handle } = this;
     const { size, read } = pieceReader(source);
     const header = await this.readHeader(source);
     type Wanted = { wanted: [number, number] | null };
-    const begun = this.bridge.withBytes(header, (pointer) =>
-      this.bridge.withText(precision, (name, bytes) =>
-        this.bridge.call<{ bytes: number } & Wanted>(
-          wasm.gradcam_convert_begin(
-            handle,
-            pointer,
-            header.length,
-            size,
-            name,
-            bytes,
-          ),
-        ),
-      ),
+    const begun = this.bridge.call<{ bytes: number } & Wanted>(
+      'gradcam_convert_begin',
+      header,
+      size,
+      precision,
     );
     let { wanted } = begun;
     let written = 0;
@@ -229,23 +187,13 @@ export class Engine {
       progress(written / begun.bytes);
       if (!wanted) return;
       const piece = await read(...wanted);
-      ({ wanted } = this.bridge.withBytes(piece, (pointer) =>
-        this.bridge.call<Wanted>(
-          wasm.gradcam_convert_piece(handle, pointer, piece.length),
-        ),
-      ));
+      ({ wanted } = this.bridge.call<Wanted>('gradcam_convert_piece', piece));
     }
   }
 
   /** Takes the bytes of an image file as the photo. */
   decode(file: Uint8Array): PhotoInfo {
-    return timed(() =>
-      this.bridge.withBytes(file, (pointer) =>
-        this.bridge.call<Omit<PhotoInfo, 'milliseconds'>>(
-          this.wasm.gradcam_photo_decode(this.handle, pointer, file.length),
-        ),
-      ),
-    );
+    return timed(() => this.bridge.call('gradcam_photo_decode', file));
   }
 
   /** Takes upright pixels that someone else decoded as the photo. */
@@ -257,11 +205,7 @@ export class Engine {
       );
     }
     return timed(() =>
-      this.bridge.withBytes(data, (pointer) =>
-        this.bridge.call<Omit<PhotoInfo, 'milliseconds'>>(
-          this.wasm.gradcam_photo_rgba(this.handle, pointer, width, height),
-        ),
-      ),
+      this.bridge.call('gradcam_photo_rgba', data, width, height),
     );
   }
 
@@ -270,9 +214,7 @@ export class Engine {
    * which it gives. What was classified is forgotten.
    */
   setCrop({ x, y, width, height }: Rect = NOWHERE): Rect {
-    return this.bridge.call(
-      this.wasm.gradcam_photo_crop(this.handle, x, y, width, height),
-    );
+    return this.bridge.call('gradcam_photo_crop', x, y, width, height);
   }
 
   /**
@@ -283,26 +225,24 @@ export class Engine {
     heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
     { x, y, width, height }: Rect,
   ): Rect {
-    return this.bridge.withBytes(valuesOf(heatmap), (values) =>
-      this.bridge.call<Rect>(
-        this.wasm.gradcam_closer(
-          this.handle,
-          values,
-          heatmap.rows,
-          heatmap.cols,
-          x,
-          y,
-          width,
-          height,
-        ),
-      ),
+    const { rows, cols } = heatmap;
+    return this.bridge.call(
+      'gradcam_closer',
+      valuesOf(heatmap),
+      rows,
+      cols,
+      x,
+      y,
+      width,
+      height,
     );
   }
 
   /** The photo, upright, shrunk so that no side exceeds `maxSide`. */
   preview(maxSide: number): Pixels {
     const size = this.bridge.call<{ width: number; height: number }>(
-      this.wasm.gradcam_photo_preview(this.handle, maxSide),
+      'gradcam_photo_preview',
+      maxSide,
     );
     return { ...size, data: new Uint8ClampedArray(this.bridge.data().buffer) };
   }
@@ -361,7 +301,7 @@ export class Engine {
    * block5_conv3 is made of, the same at all members.
    */
   beginEvidence(index: number): void {
-    this.bridge.call(this.wasm.gradcam_members_evidence(this.handle, index));
+    this.bridge.call('gradcam_members_evidence', index);
   }
 
   /** When that is done, at member 0. */
@@ -370,7 +310,7 @@ export class Engine {
       Omit<Evidence, 'channels'> & {
         channels: Omit<Evidence['channels'][number], 'values'>[];
       }
-    >(this.wasm.gradcam_evidence(this.handle, channels));
+    >('gradcam_evidence', channels);
     const values = new Float32Array(this.bridge.data().buffer);
     const cells = evidence.rows * evidence.cols;
     return {
@@ -394,26 +334,13 @@ export class Engine {
     view = 0,
   ): { milliseconds: number } {
     return timed(() =>
-      this.bridge.withText(method, (name, nameBytes) =>
-        this.bridge.withText(layer, (layerName, layerBytes) =>
-          this.bridge.call<object>(
-            this.wasm.gradcam_members_forward(
-              this.handle,
-              view,
-              name,
-              nameBytes,
-              layerName,
-              layerBytes,
-            ),
-          ),
-        ),
-      ),
+      this.bridge.call<object>('gradcam_members_forward', view, method, layer),
     );
   }
 
   /** When classifying is done, at any member: what the last layer takes. */
   features(): Float32Array<ArrayBuffer> {
-    this.bridge.call(this.wasm.gradcam_members_features(this.handle));
+    this.bridge.call('gradcam_members_features');
     return new Float32Array(this.bridge.data().buffer);
   }
 
@@ -427,36 +354,23 @@ export class Engine {
     labels: readonly number[],
     views: number,
   ): Teaching {
-    const { buffer, byteOffset, byteLength } = features;
-    return this.bridge.withBytes(
-      new Uint8Array(buffer, byteOffset, byteLength),
-      (pointer) =>
-        this.bridge.withBytes(bytesOf(labels), (labelPointer) =>
-          this.bridge.call<Teaching>(
-            this.wasm.gradcam_teach_begin(
-              this.handle,
-              pointer,
-              labelPointer,
-              labels.length,
-              views,
-            ),
-          ),
-        ),
+    return this.bridge.call(
+      'gradcam_teach_begin',
+      features,
+      Int32Array.from(labels),
+      labels.length,
+      views,
     );
   }
 
   /** Trains by so many steps, or until the end. */
   teach(steps: number): TeachProgress {
-    return this.bridge.call(this.wasm.gradcam_teach_step(this.handle, steps));
+    return this.bridge.call('gradcam_teach_step', steps);
   }
 
   /** After the end: the layer as a head file, with a label for each class. */
   finishTeaching(labels: readonly string[]): Uint8Array<ArrayBuffer> {
-    this.bridge.withText(JSON.stringify(labels), (pointer, bytes) =>
-      this.bridge.call(
-        this.wasm.gradcam_teach_finish(this.handle, pointer, bytes),
-      ),
-    );
+    this.bridge.call('gradcam_teach_finish', JSON.stringify(labels));
     return this.bridge.data();
   }
 
@@ -472,48 +386,34 @@ export class Engine {
       channels = USUAL_CHANNELS,
     }: ExplainOptions = {},
   ): void {
-    this.bridge.withBytes(bytesOf(classes), (pointer) =>
-      this.bridge.withText(method, (name, nameBytes) =>
-        this.bridge.withText(layer, (layerName, layerBytes) =>
-          this.bridge.call(
-            this.wasm.gradcam_members_explain(
-              this.handle,
-              pointer,
-              classes.length,
-              name,
-              nameBytes,
-              layerName,
-              layerBytes,
-              channels,
-            ),
-          ),
-        ),
-      ),
+    this.bridge.call(
+      'gradcam_members_explain',
+      Int32Array.from(classes),
+      classes.length,
+      method,
+      layer,
+      channels,
     );
   }
 
   /** Where this member is with what it has begun. */
   progress(): Progress {
-    return PROGRESS[this.wasm.gradcam_members_progress(this.handle)]!;
+    return PROGRESS[this.bridge.ask('gradcam_members_progress')]!;
   }
 
   /** Computes one layer at most. */
   step(): void {
-    this.bridge.call(this.wasm.gradcam_members_step(this.handle));
+    this.bridge.call('gradcam_members_step');
   }
 
   /** While reading: where the rows of fc1 are that are lacking, the next one first. */
   unread(): TensorPlace {
-    return this.bridge.call(this.wasm.gradcam_members_unread(this.handle));
+    return this.bridge.call('gradcam_members_unread');
   }
 
   /** Takes the next of them, any number of whole ones, to compute with. */
   takeRows(bytes: Uint8Array): void {
-    this.bridge.withBytes(bytes, (pointer) =>
-      this.bridge.call(
-        this.wasm.gradcam_members_read(this.handle, pointer, bytes.length),
-      ),
-    );
+    this.bridge.call('gradcam_members_read', bytes);
   }
 
   /**
@@ -525,7 +425,7 @@ export class Engine {
   ): MemberMessage[] {
     const messages: MemberMessage[] = [];
     for (;;) {
-      const member = this.wasm.gradcam_members_send(this.handle);
+      const member = this.bridge.ask('gradcam_members_send');
       if (member < 0) return messages;
       const bytes = this.bridge.dataInPlace();
       const values = new Float32Array(room(bytes.length));
@@ -536,17 +436,16 @@ export class Engine {
 
   /** Takes what the member `from` has sent; its messages must come in their order. */
   receive(from: number, values: Float32Array): void {
-    const { wasm, handle } = this;
     const pointer = unsigned(
-      wasm.gradcam_members_receive(handle, from, values.length),
+      this.bridge.ask('gradcam_members_receive', from, values.length),
     );
-    if (!pointer) this.bridge.call(1);
-    new Float32Array(wasm.memory.buffer).set(values, pointer / 4);
+    if (!pointer) this.bridge.answer(1);
+    new Float32Array(this.bridge.memory.buffer).set(values, pointer / 4);
   }
 
   /** When classifying together is done, at any member. */
   predictions(): Pick<Classification, 'predictions' | 'others'> {
-    return this.bridge.call(this.wasm.gradcam_members_predictions(this.handle));
+    return this.bridge.call('gradcam_members_predictions');
   }
 
   /**
@@ -555,17 +454,8 @@ export class Engine {
    */
   beginMeasure(heatmap: Heatmap): void {
     const { rows, cols } = heatmap;
-    this.bridge.withBytes(valuesOf(heatmap), (values) =>
-      this.bridge.call(
-        this.wasm.gradcam_measure(
-          this.handle,
-          heatmap.class,
-          values,
-          rows,
-          cols,
-        ),
-      ),
-    );
+    const values = valuesOf(heatmap);
+    this.bridge.call('gradcam_measure', heatmap.class, values, rows, cols);
   }
 
   /**
@@ -573,7 +463,7 @@ export class Engine {
    * left of it. Whoever wants no more may begin something else.
    */
   passesLeft(): PassesLeft {
-    return this.bridge.call(this.wasm.gradcam_passes_left(this.handle));
+    return this.bridge.call('gradcam_passes_left');
   }
 
   /**
@@ -581,11 +471,7 @@ export class Engine {
    * @param from as `passesLeft` says at member 0
    */
   beginPass(from: string | null): void {
-    this.bridge.withText(from ?? '', (name, bytes) =>
-      this.bridge.call(
-        this.wasm.gradcam_members_pass(this.handle, name, bytes),
-      ),
-    );
+    this.bridge.call('gradcam_members_pass', from ?? '');
   }
 
   /** What was begun to be explained, when no passes are left. */
@@ -594,7 +480,7 @@ export class Engine {
       rows: number;
       cols: number;
       maps: Pick<Heatmap, 'class' | 'status' | 'maximum'>[];
-    }>(this.wasm.gradcam_passes_finish(this.handle));
+    }>('gradcam_passes_finish');
     const all = new Float32Array(this.bridge.data().buffer);
     const cells = rows * cols;
     return maps.map((map, index) => ({
@@ -607,7 +493,7 @@ export class Engine {
 
   /** What was begun to be measured, when no passes are left. */
   trust(): Trust {
-    return this.bridge.call(this.wasm.gradcam_passes_finish(this.handle));
+    return this.bridge.call('gradcam_passes_finish');
   }
 
   /**
@@ -621,21 +507,14 @@ export class Engine {
     height: number,
   ): Pixels {
     const { rows, cols } = heatmap;
-    this.bridge.withBytes(valuesOf(heatmap), (values) =>
-      this.bridge.withText(colormap, (name, nameBytes) =>
-        this.bridge.call(
-          this.wasm.gradcam_heat_rgba(
-            this.handle,
-            values,
-            rows,
-            cols,
-            width,
-            height,
-            name,
-            nameBytes,
-          ),
-        ),
-      ),
+    this.bridge.call(
+      'gradcam_heat_rgba',
+      valuesOf(heatmap),
+      rows,
+      cols,
+      width,
+      height,
+      colormap,
     );
     return {
       width,
@@ -655,24 +534,17 @@ export class Engine {
     alpha: number,
   ): Uint8Array<ArrayBuffer> {
     const { rows, cols } = heatmap;
-    this.bridge.withBytes(valuesOf(heatmap), (values) =>
-      this.bridge.withText(colormap, (name, nameBytes) =>
-        this.bridge.call(
-          this.wasm.gradcam_overlay_png(
-            this.handle,
-            values,
-            rows,
-            cols,
-            x,
-            y,
-            width,
-            height,
-            name,
-            nameBytes,
-            alpha,
-          ),
-        ),
-      ),
+    this.bridge.call(
+      'gradcam_overlay_png',
+      valuesOf(heatmap),
+      rows,
+      cols,
+      x,
+      y,
+      width,
+      height,
+      colormap,
+      alpha,
     );
     return this.bridge.data();
   }
@@ -685,20 +557,16 @@ function timed<T extends object>(task: () => T): T & { milliseconds: number } {
   return { ...result, milliseconds: performance.now() - start };
 }
 
-function bytesOf(classes: readonly number[]): Uint8Array {
-  return new Uint8Array(Int32Array.from(classes).buffer);
-}
-
 function valuesOf({
   rows,
   cols,
   values,
-}: Pick<Heatmap, 'rows' | 'cols' | 'values'>): Uint8Array {
+}: Pick<Heatmap, 'rows' | 'cols' | 'values'>): Float32Array {
   if (values.length !== rows * cols) {
     throw new EngineError(
       'invalid_argument',
       `${values.length} values given for a heatmap of ${rows} x ${cols}`,
     );
   }
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return values;
 }
