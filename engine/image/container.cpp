@@ -22,7 +22,7 @@ std::unexpected<Error> truncated(std::string_view format) {
 
 std::unexpected<Error> unsupported(std::string_view what) {
   return fail(ErrorCode::kUnsupportedFormat, "this is " + std::string(what) +
-                                                 ", which this build cannot read; "
+                                                 ", which cannot be read here; "
                                                  "convert it to an ordinary JPEG or PNG");
 }
 

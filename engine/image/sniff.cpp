@@ -43,6 +43,7 @@ constexpr auto kMagics = std::to_array<Magic>({
     {0, "#?RADIANCE"sv, "hdr"},
     {0, "%PDF-"sv, "pdf"},
     {0, "PK\x03\x04"sv, "zip"},
+    {0, "\x89HDF\r\n\x1A\n"sv, "hdf5"},
     {0, "\x1A\x45\xDF\xA3"sv, "video"},
 });
 
@@ -50,6 +51,7 @@ constexpr auto kMagics = std::to_array<Magic>({
 struct Description {
   std::string_view format;
   std::string_view name;
+  bool is_picture = true;
 };
 
 constexpr auto kDescriptions = std::to_array<Description>({
@@ -66,9 +68,10 @@ constexpr auto kDescriptions = std::to_array<Description>({
     {"hdr", "a Radiance HDR picture"},
     {"raw", "a camera's raw file"},
     {"svg", "an SVG drawing"},
-    {"pdf", "a PDF document"},
-    {"video", "a video"},
-    {"zip", "a ZIP archive"},
+    {"pdf", "a PDF document", false},
+    {"video", "a video", false},
+    {"zip", "a ZIP archive", false},
+    {"hdf5", "an HDF5 file", false},
 });
 
 /// The pictures and videos of the ISO base media format: brands of four letters, the main one at
@@ -116,13 +119,14 @@ bool is_decodable(std::string_view format) {
 
 Error undecodable(Bytes bytes) {
   const std::string_view format = sniff_format(bytes);
+  constexpr std::string_view kExpected = "; a picture such as a JPEG or PNG is expected";
   const auto known = std::ranges::find(kDescriptions, format, &Description::format);
   if (known != kDescriptions.end()) {
-    return {ErrorCode::kUnsupportedFormat, "this is " + std::string(known->name) +
-                                               ", which this build cannot read; convert it to "
-                                               "JPEG or PNG"};
+    const std::string what = "this is " + std::string(known->name);
+    return {ErrorCode::kUnsupportedFormat,
+            known->is_picture ? what + ", which cannot be read here; convert it to JPEG or PNG"
+                              : what + std::string(kExpected)};
   }
-  constexpr std::string_view kExpected = "; a JPEG, PNG, GIF or BMP picture is expected";
   if (bytes.empty()) {
     return {ErrorCode::kUnsupportedFormat, "the file is empty" + std::string(kExpected)};
   }

@@ -59,8 +59,16 @@ export async function resumeModel(): Promise<boolean> {
   return last ? useKept(last) : false;
 }
 
+const FOREIGN_NAME = /\.(h5|hdf5|keras|onnx|pt|pth)$/i;
+
+/** By name, whether a file is a model, of which those of other programs have to be refused. */
+export function isModel({ name }: File): boolean {
+  return /\.safetensors$/i.test(name) || FOREIGN_NAME.test(name);
+}
+
 /** Puts a file in the place of the present model; false if that one had to stay. */
 export async function useFile(file: File, keeps = true): Promise<boolean> {
+  if (FOREIGN_NAME.test(file.name)) return settle(FOREIGN, file.name).ok;
   modelChange.value = { share: 0 };
   keeping.value = undefined;
   if (await isHead(file)) return useHead(file);
@@ -98,6 +106,16 @@ export async function forget({ id }: KeptModel): Promise<void> {
   await forgetModel(id);
   kept.value = await keptModels();
 }
+
+const FOREIGN = {
+  ok: false,
+  failure: {
+    code: 'unsupported_format',
+    message:
+      'models are read from .safetensors files; scripts/import_weights, which comes with ' +
+      'gradcam.cpp, makes one of a file of Keras or PyTorch',
+  },
+} as const;
 
 /** Puts a last layer from a file on the present model. */
 async function useHead(file: File): Promise<boolean> {

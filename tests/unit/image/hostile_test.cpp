@@ -43,9 +43,6 @@ TEST(HostileImage, NamesFormatsThatAreNotRead) {
            Foreign{"\0\0\0\x1C"
                    "ftypavif\0\0\0\0mif1miaf"sv,
                    "avif", "AVIF"},
-           Foreign{"\0\0\0\x14"
-                   "ftypisom\0\0\0\0mp42"sv,
-                   "video", "video"},
            Foreign{"RIFF\x24\0\0\0WEBPVP8 "sv, "webp", "WebP"},
            Foreign{"II*\0\x08\0\0\0"sv, "tiff", "TIFF"},
            Foreign{"MM\0*\0\0\0\x08"sv, "tiff", "TIFF"},
@@ -53,8 +50,6 @@ TEST(HostileImage, NamesFormatsThatAreNotRead) {
            Foreign{"\0\0\0\x0CjP  \r\n\x87\n"sv, "jp2", "JPEG 2000"},
            Foreign{"8BPS\0\1"sv, "psd", "Photoshop"},
            Foreign{"P6\n2 2\n255\n"sv, "pnm", "PNM"},
-           Foreign{"%PDF-1.7\n"sv, "pdf", "PDF"},
-           Foreign{"PK\x03\x04\x14"sv, "zip", "ZIP"},
            Foreign{"<?xml version=\"1.0\"?><svg xmlns=\"\"/>"sv, "svg", "SVG"},
        }) {
     SCOPED_TRACE(file.named);
@@ -65,6 +60,25 @@ TEST(HostileImage, NamesFormatsThatAreNotRead) {
     EXPECT_EQ(image.error().code, ErrorCode::kUnsupportedFormat);
     EXPECT_NE(image.error().message.find(file.named), std::string::npos) << image.error().message;
     EXPECT_NE(image.error().message.find("convert it to JPEG or PNG"), std::string::npos);
+  }
+  for (const Foreign& file : {
+           Foreign{"%PDF-1.7\n"sv, "pdf", "PDF"},
+           Foreign{"PK\x03\x04\x14"sv, "zip", "ZIP"},
+           Foreign{"\0\0\0\x14"
+                   "ftypisom\0\0\0\0mp42"sv,
+                   "video", "video"},
+           Foreign{"\x1A\x45\xDF\xA3\x01"sv, "video", "video"},
+           Foreign{"\x89HDF\r\n\x1A\n\0"sv, "hdf5", "HDF5"},
+       }) {
+    SCOPED_TRACE(file.named);
+    const auto bytes = bytes_of(file.bytes);
+    EXPECT_EQ(sniff_format(bytes), file.format);
+    const auto image = decode_image(bytes);
+    ASSERT_FALSE(image.has_value());
+    EXPECT_EQ(image.error().code, ErrorCode::kUnsupportedFormat);
+    const std::string& message = image.error().message;
+    EXPECT_NE(message.find(file.named), std::string::npos) << message;
+    EXPECT_EQ(message.find("convert"), std::string::npos) << "there is nothing to convert";
   }
 }
 

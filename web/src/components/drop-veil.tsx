@@ -1,11 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import { modelsLeftOut } from '../describe';
 import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
-import { useFile } from '../models';
+import { isModel, useFile } from '../models';
 import { say } from '../news';
 import { addPhotos, changeModel } from '../photos';
-
-const MODEL_NAME = /\.safetensors$/i;
 
 /** Lets files be dropped anywhere, and says so while they hover. */
 export function DropVeil() {
@@ -40,11 +38,11 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     say(hasFiles ? '' : NO_FILE);
     if (!hasFiles || overBox(event)) return;
     const { files, refused } = await take(event.dataTransfer!);
-    const models = files.filter(({ name }) => MODEL_NAME.test(name));
+    const models = files.filter(isModel);
     const [model] = models;
     say(modelsLeftOut(models.map(({ name }) => name)));
     if (model) void changeModel(() => useFile(model));
-    const photos = files.filter((file) => !MODEL_NAME.test(file.name));
+    const photos = files.filter((file) => !isModel(file));
     await addPhotos({ files: photos, refused });
   };
   document.addEventListener('dragover', onDragOver);
