@@ -48,10 +48,26 @@ export const unsureBelow = computed(() => {
   return value.state === 'ready' ? value.model.unsure_below : 0;
 });
 
+/** What its classes are called: another model, or a head, may know anything. */
+export const classNoun = computed(() => {
+  const { value } = network;
+  const isOwn = value.state !== 'ready' || value.file === undefined;
+  return isOwn
+    ? { one: 'breed', many: 'breeds' }
+    : { one: 'class', many: 'classes' };
+});
+
 /** Colours heatmaps; undefined until the engine is compiled. */
 export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(
   undefined,
 );
+
+/** How maps are made that is known by this name. */
+export function methodOf(
+  name: string,
+): EngineInfo['methods'][number] | undefined {
+  return painter.value?.info.methods.find((each) => each.name === name);
+}
 
 /** Another model on its way in, or why it, of which file, did not come in or had to go. */
 export const modelChange = signal<

@@ -1,39 +1,45 @@
 /** What the network said of many photos as a table for spreadsheets. */
 
+import type { Others, Prediction } from '../../wasm/engine';
 import { breed } from './describe';
-import type { ExplainLine } from './explain-line';
-
-const COLUMNS =
-  'photo,picture,breed,probability,second breed,its probability,none of these,error';
 
 export interface TableRow {
-  line: ExplainLine;
+  photo: string;
+  /** In a word, as the page groups photos. */
+  answer: string;
   /** The name of the file with its heatmap, if there is one. */
-  picture?: string;
+  picture?: string | undefined;
+  predictions?: readonly Prediction[];
+  others?: Others | null;
+  error?: string | undefined;
 }
 
 /** A line for each photo, after one with the names of the columns (RFC 4180). */
 export function csv(table: readonly TableRow[]): string {
-  const rows = table.map(({ line, picture = '' }) => {
-    if ('error' in line) {
-      return [line.photo, picture, '', '', '', '', '', line.error.message];
-    }
-    const [first, second] = line.top.map(({ label, probability }) => [
-      breed(label),
-      share(probability),
-    ]);
-    const none = line.others ? share(line.others.probability) : '';
-    return [
-      line.photo,
-      picture,
-      ...(first ?? ['', '']),
-      ...(second ?? ['', '']),
-      none,
-      '',
-    ];
-  });
+  const rows = table.map(
+    ({ photo, answer, picture = '', predictions = [], others, error = '' }) => {
+      const [first, second] = predictions.map(({ label, probability }) => [
+        breed(label),
+        share(probability),
+      ]);
+      return [
+        photo,
+        picture,
+        answer,
+        ...(first ?? ['', '']),
+        ...(second ?? ['', '']),
+        others ? share(others.probability) : '',
+        error,
+      ];
+    },
+  );
+  const none = table.find(({ others }) => others)?.others?.label;
+  const columns = [
+    ...['photo', 'picture', 'answer', 'breed', 'probability'],
+    ...['second breed', 'its probability', none ?? 'none of these', 'error'],
+  ];
   // Without its mark spreadsheets do not take a text for UTF-8.
-  return `\uFEFF${COLUMNS}\r\n${rows.map(row).join('')}`;
+  return `\uFEFF${[columns, ...rows].map(row).join('')}`;
 }
 
 function share(probability: number): string {

@@ -40,6 +40,11 @@ export function percent(share: number): string {
   return `${rounded}${NARROW_SPACE}%`;
 }
 
+/** A probability; what is computed with 24 bits is never certain. */
+export function chance(probability: number): string {
+  return percent(Math.min(Math.max(probability, 1e-9), 1 - 1e-9));
+}
+
 /** 553433881 bytes as "553 MB". */
 export function megabytes(bytes: number): string {
   const value = bytes / 1e6;
@@ -69,9 +74,9 @@ export function verdict(
 ): string {
   const [first] = predictions;
   if (!first) return 'The model knows no classes.';
-  const best = `${breed(first.label)}, ${percent(first.probability)}`;
+  const best = `${breed(first.label)}, ${chance(first.probability)}`;
   if (others && isOther(others)) {
-    return `Probably ${others.label}, ${percent(others.probability)}`;
+    return `Probably ${others.label}, ${chance(others.probability)}`;
   }
   const [likeliest, second] = [
     ...predictions.slice(0, 2),
@@ -80,11 +85,11 @@ export function verdict(
   if (isSure(predictions, others, unsureBelow) || !likeliest || !second)
     return best;
   if (first.probability < LOST) {
-    return `Not sure, perhaps nothing that it knows: ${best}`;
+    return 'Not sure, perhaps nothing that it knows';
   }
   return (
-    `Not sure: ${breed(likeliest.label)} ${percent(likeliest.probability)} ` +
-    `or ${breedInText(second.label)} ${percent(second.probability)}`
+    `Not sure: ${breed(likeliest.label)} ${chance(likeliest.probability)} ` +
+    `or ${breedInText(second.label)} ${chance(second.probability)}`
   );
 }
 
@@ -97,7 +102,7 @@ export function isOther(others: Others | null): boolean {
 export function where(
   map: Pick<Heatmap, 'rows' | 'cols' | 'values' | 'status'>,
 ): string {
-  if (map.status === 'empty') return 'no evidence for this breed here';
+  if (map.status === 'empty') return 'no evidence here';
   if (map.status === 'non_finite') return 'no answer, the numbers overflowed';
   const { rows, cols, values } = map;
   const peak = values.reduce(
@@ -117,9 +122,24 @@ export function where(
   return `strongest ${place}`;
 }
 
-/** What a screen reader says in the place of the heatmap. */
-export function heatmapLabel(label: string, map: Heatmap): string {
-  const start = `Where the network looked for ${breedInText(label)}: ${where(map)}`;
+/** A method's caption around the name of a class, which may be no part of it. */
+export function captionParts(caption: string): [string, string?] {
+  const [before = '', after] = capitalised(caption).split('{}');
+  return [before, after];
+}
+
+/** A method's caption for a class. */
+export function captionFor(caption: string, label: string): string {
+  const [before, after] = captionParts(caption);
+  return after === undefined ? before : before + breedInText(label) + after;
+}
+
+/**
+ * What a screen reader says in the place of the heatmap.
+ * @param caption for the class, by the method
+ */
+export function heatmapLabel(caption: string, map: Heatmap): string {
+  const start = `${caption}: ${where(map)}`;
   return map.status === 'ok'
     ? `${start}, clearly on ${percent(extent(map))} of what it saw.`
     : `${start}.`;
@@ -172,10 +192,24 @@ export function tookOff(count: number): string {
   return `${what} taken off the page.`;
 }
 
-/** Whose pictures could not be saved with the rest. */
-export function lackingPictures(first: string, more: number): string {
-  const rest = more > 0 ? ` and of ${more} more` : '';
-  return `All is saved but the picture of ${first}${rest}: the photo can no longer be read.`;
+/** Whose pictures were not saved with the rest: photos, by name; nothing if there are none. */
+export function lackingPictures(
+  unreadable: readonly string[],
+  unmade: readonly string[],
+): string {
+  const parts = [
+    { names: unreadable, why: 'which can no longer be read' },
+    { names: unmade, why: 'of which no map was made' },
+  ]
+    .filter(({ names }) => names.length > 0)
+    .map(({ names: [first, ...more], why }) =>
+      more.length > 0
+        ? `of ${first} and ${more.length} more, ${why}`
+        : `of ${first}, ${why}`,
+    );
+  if (parts.length === 0) return '';
+  const isOne = unreadable.length + unmade.length === 1;
+  return `All is saved but the ${isOne ? 'picture' : 'pictures'} ${parts.join(', and ')}.`;
 }
 
 /** What is announced of that: where it begins and ends, not every step; nothing without photos. */
@@ -207,6 +241,9 @@ export function leftOutVerdict(
     Math.sqrt((rate * (1 - rate)) / photos + (z * z) / (4 * photos * photos));
   const range = `between ${percent(centre - half)} and ${percent(Math.min(1, centre + half))}`;
   const found = `Left out of the training, ${right} of ${photos} photos were recognised`;
+  if (rate <= 1 / classes) {
+    return `${found}, which is no better than guessing. More photos may help, or such as differ more from box to box.`;
+  }
   if (centre - half <= 1 / classes) {
     return `${found}. That may be luck: the true rate may be anywhere ${range}, and guessing gives ${percent(1 / classes)}. More photos would tell.`;
   }

@@ -23,7 +23,7 @@ export const groups = computed<readonly Group[]>(() => {
   if (!hasGroups.value) return [];
   const counts = new Map<string, number>();
   for (const photo of photos.value) {
-    const name = groupOf(photo);
+    const name = answerOf(photo);
     if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const last = [NOT_SURE, FAILED];
@@ -40,7 +40,7 @@ export const shown = computed<readonly Photo[]>(() => {
   const { value: name } = chosen;
   if (!groups.value.some((group) => group.name === name)) return photos.value;
   return photos.value.filter((photo) => {
-    const own = groupOf(photo);
+    const own = answerOf(photo);
     return own === undefined || own === name;
   });
 });
@@ -48,8 +48,8 @@ export const shown = computed<readonly Photo[]>(() => {
 const NOT_SURE = 'Not sure';
 const FAILED = 'Failed';
 
-/** Nothing of a photo that has no answer yet. */
-function groupOf({ state: { value } }: Photo): string | undefined {
+/** The answer in a word, which names its group; nothing of a photo that has none yet. */
+export function answerOf({ state: { value } }: Photo): string | undefined {
   if (value.name === 'failed') return FAILED;
   if (value.name !== 'done') return undefined;
   const { predictions, others } = value.result;

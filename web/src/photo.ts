@@ -36,6 +36,8 @@ export interface Photo {
   readonly crop: Signal<Rect | undefined>;
   /** Index of the class that the heatmap answers for. */
   readonly target: Signal<number>;
+  /** Whether someone has chosen it; otherwise it is the most probable one. */
+  isTargetChosen: boolean;
   /** The heatmaps at hand, by class, all made in the way of the settings. */
   readonly maps: Signal<ReadonlyMap<number, Heatmap>>;
   /** What Grad-CAM maps were made of, by class, as far as someone asked. */
@@ -85,6 +87,7 @@ export function makePhoto(file: File, state: PhotoState): Photo {
     state: signal(state),
     crop: signal(undefined),
     target: signal(-1),
+    isTargetChosen: false,
     maps: signal(new Map()),
     evidence: signal(new Map()),
     tracing: new Errand(id),
@@ -95,6 +98,14 @@ export function makePhoto(file: File, state: PhotoState): Photo {
     measuring: new Errand(id),
     trouble: signal(undefined),
   };
+}
+
+/** Whether there is no more to be expected of a photo than it has. */
+export function isSettled({ state, maps, target, making }: Photo): boolean {
+  const { name } = state.value;
+  const hasMap = maps.value.has(target.value);
+  const hasNone = making.state.value === 'stopped' || !!making.failure;
+  return name === 'failed' || (name === 'done' && (hasMap || hasNone));
 }
 
 export function labelOf({ predictions }: PhotoResult, index: number): string {

@@ -18,6 +18,7 @@ import {
 } from './maps';
 import { say } from './news';
 import {
+  isSettled,
   labelOf,
   makePhoto,
   type Photo,
@@ -38,6 +39,13 @@ export const counts = computed(() => {
     states.filter((state) => state === name).length;
   return { total: states.length, done: count('done'), failed: count('failed') };
 });
+
+/** Photos that were looked at and lack a map that is on its way. */
+export const unmade = computed(() =>
+  photos.value.filter(
+    (photo) => photo.state.value.name === 'done' && !isSettled(photo),
+  ),
+);
 
 export const progressText = computed(() => {
   const { total, done, failed } = counts.value;
@@ -121,6 +129,11 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
     ({ state: { value } }) => value.name === 'done',
   );
   await Promise.all(done.map((photo) => explainAnew(photo)));
+}
+
+/** Ends the making of maps that are lacking; each can be gone on with. */
+export function stopMaps(): void {
+  for (const photo of unmade.value) photo.making.stop();
 }
 
 /** Takes all maps of a photo away, the one to compare with too: that is made like the others. */
@@ -252,6 +265,7 @@ async function look(photo: Photo): Promise<void> {
   }
   batch(() => {
     photo.rival.value = undefined;
+    photo.isTargetChosen = false;
     show(photo, outcome.value, how);
   });
   await explainAnew(photo);

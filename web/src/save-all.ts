@@ -1,16 +1,18 @@
 /** Everything that the page has found out, in one file to keep. */
 
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { Zip, ZipPassThrough } from 'fflate';
 import { csv, type TableRow } from './csv';
 import { lackingPictures } from './describe';
 import { download, numbered } from './download';
+import type { ExplainLine } from './explain-line';
+import { answerOf } from './groups';
 import { say } from './news';
 import { reasonOf } from './outcome';
-import type { Photo } from './photo';
+import { isSettled, type Photo } from './photo';
 import { explainLine, photos, pictureOf } from './photos';
 
-/** How many pictures are painted, and how many are not; undefined while nothing is being saved. */
+/** How many photos are in the file, of how many; undefined while nothing is being saved. */
 export const saving = signal<{ done: number; total: number } | undefined>(
   undefined,
 );
@@ -18,13 +20,14 @@ export const saving = signal<{ done: number; total: number } | undefined>(
 /** A zip file has room for 4 GiB; what no longer fits goes into another one. */
 const MOST_BYTES = 4_000_000_000;
 
-/** Saves the pictures of all photos that are done, a table of the breeds, and the numbers. */
+/**
+ * Saves the pictures of all photos on the page, a table of the answers, and the numbers; of those
+ * that are not finished yet, when they are.
+ */
 export async function saveAll(): Promise<void> {
   if (saving.value) return;
-  const finished = photos.value.filter((photo) => explainLine(photo));
-  saving.value = { done: 0, total: finished.length };
   try {
-    await save(finished);
+    await save(photos.value);
   } catch (error) {
     say(`What is on the page could not be saved: ${reasonOf(error)}.`);
   } finally {
@@ -32,42 +35,74 @@ export async function saveAll(): Promise<void> {
   }
 }
 
-async function save(finished: readonly Photo[]): Promise<void> {
+async function save(all: readonly Photo[]): Promise<void> {
   let archive = new Archive();
   let full = 0;
   const table: TableRow[] = [];
+  const lines: ExplainLine[] = [];
   const used = new Set<string>();
-  const lacking: string[] = [];
-  for (const [done, photo] of finished.entries()) {
-    if (!photos.value.includes(photo)) continue;
-    saving.value = { done, total: finished.length };
-    const painted = await pictureOf(photo);
+  const unreadable: string[] = [];
+  const unmade: string[] = [];
+  for (const [done, photo] of all.entries()) {
+    saving.value = { done, total: all.length };
+    await settled(photo);
+    const row = rowOf(photo);
+    if (!row) continue;
     // One that cannot be painted, as of a file that has gone, does not take its numbers.
-    const line = explainLine(photo);
-    if (!line || !photos.value.includes(photo)) continue;
-    let picture: string | undefined;
+    const painted = await pictureOf(photo);
     if (painted?.ok) {
       const { name, png } = painted.value;
       if (archive.bytes + png.length > MOST_BYTES) {
         download(archive.end(), `gradcam-${++full}.zip`);
         archive = new Archive();
       }
-      picture = numbered(name, used);
-      archive.add(picture, png);
+      row.picture = numbered(name, used);
+      archive.add(row.picture, png);
     } else if (painted) {
-      lacking.push(photo.name);
+      unreadable.push(photo.name);
+    } else if (row.error === undefined) {
+      unmade.push(photo.name);
     }
-    table.push({ line, picture });
+    table.push(row);
+    const line = explainLine(photo);
+    if (line) lines.push(line);
   }
   if (table.length === 0) return;
   const text = new TextEncoder();
   archive.add('results.csv', text.encode(csv(table)));
-  const numbers = table.map(({ line }) => `${JSON.stringify(line)}\n`).join('');
+  const numbers = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
   archive.add('results.jsonl', text.encode(numbers));
   const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
   download(archive.end(), name);
-  const [first, ...more] = lacking;
-  if (first !== undefined) say(lackingPictures(first, more.length));
+  const lacking = lackingPictures(unreadable, unmade);
+  if (lacking) say(lacking);
+}
+
+/** Waits until there is no more to be expected of a photo than it has. */
+function settled(photo: Photo): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      const isGone = !photos.value.includes(photo);
+      if (!isGone && !isSettled(photo)) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
+}
+
+/** Nothing of a photo that was taken off the page before there was an answer. */
+function rowOf(photo: Photo): TableRow | undefined {
+  const { value: state } = photo.state;
+  const { name, making } = photo;
+  const answer = answerOf(photo);
+  if (answer === undefined) return undefined;
+  return state.name === 'done'
+    ? { photo: name, answer, ...state.result, error: making.failure?.message }
+    : {
+        photo: name,
+        answer,
+        error: state.name === 'failed' ? state.failure.message : undefined,
+      };
 }
 
 /** A zip file in the making. What was added is kept in blobs, which browsers put on disk. */

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import {
+  captionFor,
+  chance,
   breed,
   breedInText,
   curvesVerdict,
   heatmapLabel,
   isSure,
   modelsLeftOut,
+  lackingPictures,
   overlap,
   strengths,
   percent,
@@ -82,7 +85,7 @@ describe('verdict', () => {
 
   test('believes nothing when all are improbable', () => {
     expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]))).toBe(
-      'Not sure, perhaps nothing that it knows: Beagle, 20\u202f%',
+      'Not sure, perhaps nothing that it knows',
     );
   });
 
@@ -102,7 +105,7 @@ describe('verdict', () => {
     ).toBe('Not sure: Another breed 40\u202f% or pug 30\u202f%');
     expect(
       verdict(predictions(['pug', 0.1], ['beagle', 0.1]), others(0.4), 0.6),
-    ).toBe('Not sure, perhaps nothing that it knows: Pug, 10\u202f%');
+    ).toBe('Not sure, perhaps nothing that it knows');
     expect(
       verdict(predictions(['rhodesian_ridgeback', 0.2]), others(0.8), 0.1),
     ).toBe('Probably another breed, 80\u202f%');
@@ -120,7 +123,7 @@ describe('verdict', () => {
   });
 
   test('copes with one class and with none', () => {
-    expect(verdict(predictions(['beagle', 1]))).toBe('Beagle, 100\u202f%');
+    expect(verdict(predictions(['beagle', 1]))).toBe('Beagle, >99\u202f%');
     expect(verdict([])).toMatch(/no classes/);
   });
 });
@@ -142,29 +145,29 @@ describe('where', () => {
   });
 
   test('says that an empty map is empty', () => {
-    expect(where(map(14, 14, []))).toBe('no evidence for this breed here');
-    expect(heatmapLabel('pug', map(14, 14, []))).toBe(
-      'Where the network looked for pug: no evidence for this breed here.',
+    expect(where(map(14, 14, []))).toBe('no evidence here');
+    expect(heatmapLabel('Where it looked for pug', map(14, 14, []))).toBe(
+      'Where it looked for pug: no evidence here.',
     );
   });
 
   test('says that numbers overflowed', () => {
     const overflowed = { ...map(14, 14, []), status: 'non_finite' as const };
-    expect(heatmapLabel('pug', overflowed)).toBe(
-      'Where the network looked for pug: no answer, the numbers overflowed.',
+    expect(heatmapLabel('Where it looked for pug', overflowed)).toBe(
+      'Where it looked for pug: no answer, the numbers overflowed.',
     );
   });
 
   test('is part of what a screen reader says, with the extent', () => {
     const label = heatmapLabel(
-      'pug',
+      'Where it looked for pug',
       map(10, 10, [
         [0, 0],
         [0, 1],
       ]),
     );
     expect(label).toBe(
-      'Where the network looked for pug: strongest in the upper left, ' +
+      'Where it looked for pug: strongest in the upper left, ' +
         'clearly on 2\u202f% of what it saw.',
     );
   });
@@ -182,9 +185,36 @@ test('sentence starts large and ends with one stop', () => {
 
 test('what photos left out say, and how much', () => {
   expect(leftOutVerdict(16, 24, 2)).toMatch(/16 of 24.*luck.*47.*82.*50/s);
+  expect(leftOutVerdict(3, 8, 2)).toMatch(/3 of 8.*no better than guessing/s);
   expect(leftOutVerdict(10, 10, 2)).toMatch(/too few.*72.*100/s);
   expect(leftOutVerdict(95, 100, 2)).toMatch(/95 of 100.*89.*98/s);
   expect(leftOutVerdict(95, 100, 2)).not.toMatch(/few|luck/);
+});
+
+test('a method says what its map shows of a class', () => {
+  const caption = 'where it looked for {}';
+  expect(captionFor(caption, 'siberian_husky')).toBe(
+    'Where it looked for Siberian husky',
+  );
+  expect(captionFor('what the layer responds to', 'pug')).toBe(
+    'What the layer responds to',
+  );
+});
+
+test('nothing that was computed is certain', () => {
+  expect(chance(1)).toBe('>99\u202f%');
+  expect(chance(0)).toBe('<1\u202f%');
+  expect(chance(0.5)).toBe('50\u202f%');
+});
+
+test('whose pictures are lacking is said, and why', () => {
+  expect(lackingPictures([], [])).toBe('');
+  expect(lackingPictures(['a.jpg'], [])).toBe(
+    'All is saved but the picture of a.jpg, which can no longer be read.',
+  );
+  expect(lackingPictures(['a.jpg', 'b.jpg', 'c.jpg'], ['d.jpg'])).toBe(
+    'All is saved but the pictures of a.jpg and 2 more, which can no longer be read, and of d.jpg, of which no map was made.',
+  );
 });
 
 test('two maps are told apart by their strength, which their colours do not show', () => {

@@ -3,9 +3,9 @@ import { ArrivingFile } from '../src/worker/arriving';
 import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { isInside, moved, resized, scaled } from '../src/crop';
-import { csv, type TableRow } from '../src/csv';
+import { csv } from '../src/csv';
 import { numbered, stem } from '../src/download';
-import { explainedLine, type ExplainLine } from '../src/explain-line';
+import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
 import { untilAnswered } from '../src/progress';
 import { parseSettings } from '../src/settings';
@@ -49,34 +49,33 @@ test('names of files are used once', () => {
 });
 
 test('a table for spreadsheets has no formulas and quotes what it must', () => {
-  const line = (photo: string, ...labels: string[]) =>
-    ({
-      photo,
-      top: labels.map((label, index) => ({
-        label,
-        index,
-        probability: 0.75 / (index + 1),
-        logit: 0,
-      })),
-    }) as unknown as ExplainLine;
+  const breeds = (...labels: string[]) =>
+    labels.map((label, index) => ({
+      label,
+      index,
+      probability: 0.75 / (index + 1),
+      logit: 0,
+    }));
   const table = csv([
     {
-      line: line('a, "b".jpg', 'german_shepherd', 'pug', 'beagle'),
+      photo: 'a, "b".jpg',
+      answer: 'German shepherd',
+      predictions: breeds('german_shepherd', 'pug', 'beagle'),
       picture: 'a, "b".pug.png',
     },
-    { line: { ...line('=1+1.jpg', 'pug'), others: { probability: 0.25 } } },
     {
-      line: {
-        photo: 'köter.jpg',
-        error: { code: 'corrupt_image', message: 'cut' },
-      },
+      photo: '=1+1.jpg',
+      answer: 'Not sure',
+      predictions: breeds('pug'),
+      others: { label: 'another breed', probability: 0.25 },
     },
-  ] as TableRow[]);
+    { photo: 'köter.jpg', answer: 'Failed', error: 'cut' },
+  ]);
   expect(table.split('\r\n')).toEqual([
-    '\uFEFFphoto,picture,breed,probability,second breed,its probability,none of these,error',
-    '"a, ""b"".jpg","a, ""b"".pug.png",German shepherd,0.7500,Pug,0.3750,,',
-    "'=1+1.jpg,,Pug,0.7500,,,0.2500,",
-    'köter.jpg,,,,,,,cut',
+    '\uFEFFphoto,picture,answer,breed,probability,second breed,its probability,another breed,error',
+    '"a, ""b"".jpg","a, ""b"".pug.png",German shepherd,German shepherd,0.7500,Pug,0.3750,,',
+    "'=1+1.jpg,,Not sure,Pug,0.7500,,,0.2500,",
+    'köter.jpg,,Failed,,,,,,cut',
     '',
   ]);
 });

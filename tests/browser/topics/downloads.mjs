@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PNG } from 'pngjs';
 import { explainText } from '../support/cli.mjs';
 import { photo, scratch } from '../support/files.mjs';
-import { resultLines, showPhotos } from '../support/page.mjs';
+import { clearPage, resultLines, showPhotos } from '../support/page.mjs';
 
 /** What the page gives to keep. */
 export function downloads(lab) {
@@ -50,12 +50,36 @@ export function downloads(lab) {
       assert.deepEqual(JSON.parse(numbers), line);
       assert.match(
         zip.toString(),
-        /landscape\.jpg,landscape\.\w+\.png,\w[\w ]*,0\.\d{4},/,
+        /landscape\.jpg,landscape\.\w+\.png,(\w[\w ]*),\1,0\.\d{4},/,
       );
       const names = ['results.csv', 'results.jsonl'];
       for (const name of [`landscape.${line.class}.png`, ...names]) {
         assert.ok(zip.includes(name), name);
       }
+    });
+
+    test('nothing is left out that is not finished, or cleared meanwhile', async () => {
+      const { browser } = lab;
+      await showPhotos(browser, [photo('landscape.jpg'), photo('square.jpg')]);
+      await browser.evaluate(() => {
+        void window.gradcam.setMethod({ layer: 'block1_conv1' });
+      });
+      const zips = [await download(/save all/i, 'gradcam.zip')];
+      const saving = download(/save all/i, 'gradcam.zip');
+      await clearPage(browser);
+      zips.push(await saving);
+      for (const zip of zips) {
+        const text = zip.toString();
+        for (const name of ['landscape', 'square']) {
+          assert.match(
+            text,
+            new RegExp(`^.?${name}\\.jpg,${name}\\.\\w+\\.png,`, 'm'),
+          );
+        }
+      }
+      await browser.evaluate(() =>
+        window.gradcam.setMethod({ layer: 'block5_conv3' }),
+      );
     });
 
     /** Clicks the button of this name and waits for the file. */

@@ -1,15 +1,20 @@
 import { modelChange, network } from '../backend';
 import { percent, progressAnnounced } from '../describe';
-import { counts, progressText } from '../photos';
+import { counts, progressText, stopMaps, unmade } from '../photos';
 
 export function Header() {
   const { total, done, failed } = counts.value;
   const share = total === 0 ? 1 : (done + failed) / total;
   const loading = loadingShare();
+  const lacking = unmade.value.length;
+  // One that was clicked on tells of itself.
+  const isMaking = share === 1 && lacking > 1;
   const text =
-    loading === undefined
-      ? progressText.value || networkText()
-      : `Loading a model, ${percent(loading)}`;
+    loading !== undefined
+      ? `Loading a model, ${percent(loading)}`
+      : isMaking
+        ? `Making maps, ${done - lacking} of ${done} done`
+        : progressText.value || networkText();
   // The welcome of the empty page has a heading of its own.
   const Brand = total === 0 ? 'p' : 'h1';
   return (
@@ -25,11 +30,21 @@ export function Header() {
         ) : (
           share < 1 && <progress value={share} aria-label="Photos done" />
         )}
+        {isMaking && (
+          <>
+            <progress value={1 - lacking / done} aria-label="Maps made" />
+            <button class="button" type="button" onClick={stopMaps}>
+              Stop
+            </button>
+          </>
+        )}
       </div>
       {/* Numbers that change all the time are no news. */}
       <p class="visually-hidden" role="status">
         {loading === undefined
-          ? progressAnnounced(total, done + failed, failed) || networkText()
+          ? isMaking
+            ? 'Making maps…'
+            : progressAnnounced(total, done + failed, failed) || networkText()
           : 'Loading a model…'}
       </p>
     </header>

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_CHANNELS } from '../../../wasm/engine';
-import { painter } from '../backend';
+import { methodOf, painter } from '../backend';
 import { percent } from '../describe';
-import { clearAll, explainLine, photos, remakeMaps } from '../photos';
+import { clearAll, counts, remakeMaps } from '../photos';
 import { saveAll, saving } from '../save-all';
 import { channels, colormap, layer, method, opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
@@ -73,7 +73,7 @@ export function Toolbar() {
 
 /** Hands over the pictures and numbers of all photos, which may take a while. */
 function SaveAll() {
-  if (!photos.value.some(explainLine)) return null;
+  if (counts.value.done + counts.value.failed === 0) return null;
   const { value } = saving;
   return (
     <button
@@ -111,7 +111,7 @@ function tellHeight(toolbar: HTMLElement): () => void {
 function HowPicker() {
   const info = painter.value?.info;
   if (!info) return null;
-  const chosen = info.methods.find(({ name }) => name === method.value);
+  const chosen = methodOf(method.value);
   const depth = info.layers.indexOf(layer.value);
   return (
     <details class="how-picker">
@@ -119,53 +119,55 @@ function HowPicker() {
         Method: {chosen?.title}
         {chosen?.has_layer && ` at ${layer.value}`}
       </summary>
-      <label class="field">
-        <span>Method</span>
-        <select
-          value={method.value}
-          aria-label="Method of the heatmap"
-          onChange={({ currentTarget }) =>
-            void remakeMaps({ method: currentTarget.value })
-          }
-        >
-          <MethodOptions methods={info.methods} />
-        </select>
-      </label>
-      {chosen?.has_layer && (
+      <div class="how-fields">
         <label class="field">
-          <span>Layer</span>
-          <input
-            type="range"
-            min="0"
-            max={info.layers.length - 1}
-            step="1"
-            value={depth}
-            aria-label="Layer of the heatmap"
-            aria-valuetext={layer.value}
+          <span>Method</span>
+          <select
+            value={method.value}
+            aria-label="Method of the heatmap"
             onChange={({ currentTarget }) =>
-              void remakeMaps({
-                layer: info.layers[currentTarget.valueAsNumber]!,
-              })
+              void remakeMaps({ method: currentTarget.value })
             }
-          />
-          <output>{layer.value}</output>
+          >
+            <MethodOptions methods={info.methods} />
+          </select>
         </label>
-      )}
-      {method.value === 'scorecam' && (
-        <label class="field">
-          <input
-            type="checkbox"
-            checked={channels.value === 0}
-            onChange={({ currentTarget }) =>
-              void remakeMaps({
-                channels: currentTarget.checked ? 0 : USUAL_CHANNELS,
-              })
-            }
-          />
-          <span>All channels, not the {USUAL_CHANNELS} strongest</span>
-        </label>
-      )}
-      {chosen && <p>{chosen.about}</p>}
+        {chosen?.has_layer && (
+          <label class="field">
+            <span>Layer</span>
+            <input
+              type="range"
+              min="0"
+              max={info.layers.length - 1}
+              step="1"
+              value={depth}
+              aria-label="Layer of the heatmap"
+              aria-valuetext={layer.value}
+              onChange={({ currentTarget }) =>
+                void remakeMaps({
+                  layer: info.layers[currentTarget.valueAsNumber]!,
+                })
+              }
+            />
+            <output>{layer.value}</output>
+          </label>
+        )}
+        {method.value === 'scorecam' && (
+          <label class="field">
+            <input
+              type="checkbox"
+              checked={channels.value === 0}
+              onChange={({ currentTarget }) =>
+                void remakeMaps({
+                  channels: currentTarget.checked ? 0 : USUAL_CHANNELS,
+                })
+              }
+            />
+            <span>All channels, not the {USUAL_CHANNELS} strongest</span>
+          </label>
+        )}
+        {chosen && <p>{chosen.about}</p>}
+      </div>
     </details>
   );
 }
