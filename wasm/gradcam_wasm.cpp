@@ -231,6 +231,7 @@ int32_t gradcam_about(gradcam_engine* engine) {
     all_methods.push_back({{"name", method.name},
                            {"title", method.title},
                            {"about", method.about},
+                           {"caption", method.caption},
                            {"in_passes", std::move(in_passes)},
                            {"has_layer", method.has_layer},
                            {"is_slow", method.is_slow},

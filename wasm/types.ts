@@ -12,6 +12,8 @@ export interface EngineInfo {
     /** For people; and a sentence on what the map shows. */
     title: string;
     about: string;
+    /** The beginning of a sentence on one map; its class, if it is of one, in the place of "{}". */
+    caption: string;
     /** The layers at which it takes many forward passes. */
     in_passes: string[];
     /** Whether it looks at a layer; otherwise at the input itself, and the layer is ignored. */

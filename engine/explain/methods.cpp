@@ -54,6 +54,7 @@ constexpr auto kMethods = std::to_array<Method>({
     {.name = "counterfactual",
      .title = "Counterfactual",
      .about = "What speaks against the class.",
+     .caption = "what speaks against {}",
      .cam = kCounterfactual},
     {.name = "gradcam-tutorial",
      .title = "Grad-CAM, as in the tutorial",
@@ -62,6 +63,7 @@ constexpr auto kMethods = std::to_array<Method>({
     {.name = "eigencam",
      .title = "Eigen-CAM",
      .about = "What the layer responds to most, whatever the class.",
+     .caption = "what the layer responds to most",
      .cam = kEigenCam,
      .has_channels = false},
     {.name = "eigengradcam",
@@ -89,6 +91,7 @@ constexpr auto kMethods = std::to_array<Method>({
     {.name = "guided-backprop",
      .title = "Guided backpropagation",
      .about = "A decoration: fine edges, which show little of what the network learned.",
+     .caption = "edges, drawn for {}",
      .is_guided = true,
      .has_layer = false,
      .has_channels = false,
@@ -96,6 +99,7 @@ constexpr auto kMethods = std::to_array<Method>({
     {.name = "guided-gradcam",
      .title = "Guided Grad-CAM",
      .about = "A decoration: the edges of guided backpropagation where Grad-CAM is hot.",
+     .caption = "edges, drawn for {}",
      .cam = kGradCam,
      .is_guided = true,
      .has_channels = false,
@@ -108,6 +112,15 @@ static_assert(std::ranges::all_of(kMethods, [](const Method& method) {
 }));
 
 }  // namespace
+
+std::string caption_for(const Method& method, std::string_view label) {
+  constexpr std::string_view kClass = "{}";
+  std::string caption(method.caption);
+  if (const std::size_t place = caption.find(kClass); place != std::string::npos) {
+    caption.replace(place, kClass.size(), label);
+  }
+  return caption;
+}
 
 bool takes_passes(const Method& method, std::size_t layer) {
   return method.plan != nullptr && (method.ablation_maps == nullptr || layer < kBlock5Conv3);

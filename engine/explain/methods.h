@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct Method {
   std::string_view name;   ///< as in --method: "gradcam", "hirescam", ...
   std::string_view title;  ///< for people: "Grad-CAM"
   std::string_view about;  ///< one sentence on what the map shows
+  /// The beginning of a sentence on one map; its class, if it is of one, in the place of "{}".
+  std::string_view caption = "where it looked for {}";
 
   Cam cam = {};  ///< if it is one; otherwise its `map` is null, and it is one of these two:
 
@@ -39,6 +42,9 @@ struct Method {
   bool is_slow = false;        ///< costs many forward passes at every layer
   bool is_decoration = false;  ///< shows edges of the input rather than what the network learned
 };
+
+/// A method's caption for a class of this name.
+std::string caption_for(const Method& method, std::string_view label);
 
 /// Whether maps by a method at a layer take many forward passes.
 bool takes_passes(const Method& method, std::size_t layer);

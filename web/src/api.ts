@@ -24,7 +24,7 @@ import { aim, lookCloser } from './closer';
 import { isInside } from './crop';
 import type { ExplainLine } from './explain-line';
 import { workers } from './hiring';
-import { retarget } from './maps';
+import { choose } from './maps';
 import { useFile } from './models';
 import type { Photo } from './photo';
 import {
@@ -101,7 +101,7 @@ export function makeApi(): GradcamApi {
         (prediction) => prediction.label === label,
       );
       if (!prediction) throw new Error(`The model has no class "${label}".`);
-      await retarget(photo, prediction.index);
+      await choose(photo, prediction.index);
       const line = explainLine(photo);
       if (!line) throw new Error('Something else was asked of it meanwhile.');
       return line;

@@ -78,9 +78,8 @@ async function lookAgain(
   const { value: state } = photo.state;
   if (!isThere() || state.name !== 'done') return 'gone';
   if (!outcome.ok) return outcome.failure;
-  const { value: target } = photo.target;
-  const isBest = state.result.predictions[0]?.index === target;
   const result = { ...state.result, ...outcome.value };
-  show(photo, result, how, isBest ? undefined : target);
+  const target = photo.isTargetChosen ? photo.target.value : undefined;
+  show(photo, result, how, target);
   return 'looked';
 }

@@ -5,6 +5,12 @@ import type { Photo, Rival } from './photo';
 import { channels, layer, method } from './settings';
 import type { Priority } from './task-queue';
 
+/** Makes the heatmap answer for a class, from now on, whatever is the most probable one. */
+export function choose(photo: Photo, index: number): Promise<void> {
+  photo.isTargetChosen = true;
+  return retarget(photo, index);
+}
+
 /** Makes the heatmap answer for another class. */
 export async function retarget(
   photo: Photo,

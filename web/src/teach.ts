@@ -60,7 +60,7 @@ let nextPhotoId = -1;
 
 export const boxes = signal<readonly Box[]>([
   makeBox('My dog'),
-  makeBox("The neighbour's"),
+  makeBox('The neighbour’s'),
 ]);
 export const lesson = signal<Lesson>({ state: 'idle' });
 /** Whether a lesson is under way; another model would break it off. */

@@ -104,7 +104,7 @@ test('two quick drops of the same photo put it into one box', async () => {
   await Promise.all([page.putIn(mine!, [one]), page.putIn(other!, [same])]);
   expect(counts()).toEqual([3, 2]);
   expect(page.remarks.value).toEqual([
-    `lossless.webp is left out of "The neighbour's": the same photo is in "My dog".`,
+    `lossless.webp is left out of "The neighbour’s": the same photo is in "My dog".`,
   ]);
 });
 

@@ -70,7 +70,7 @@ export function teaching(lab) {
       await photosIn(1, 3);
       await put(2, [noise[0]]);
       await photosIn(2, 1);
-      assert.match(await text(), /neighbour's" has one photo/);
+      assert.match(await text(), /neighbour’s" has one photo/);
       assert.equal(await canTrain(), false);
     });
 
@@ -117,7 +117,7 @@ export function teaching(lab) {
       );
       assert.equal(mistakes.length, 6 - Number(right));
       for (const mistake of mistakes) {
-        assert.match(mistake, /^taken for (My dog|The neighbour's)$/);
+        assert.match(mistake, /^taken for (My dog|The neighbour’s)$/);
       }
     });
 
@@ -135,7 +135,7 @@ export function teaching(lab) {
       const line = (await resultLines(lab.browser)).get('portrait.jpg');
       assert.deepEqual(line.top.map(({ label }) => label).sort(), [
         'My dog',
-        "The neighbour's",
+        'The neighbour’s',
       ]);
       assertSameAnswer(line, { ...expected, photo: 'portrait.jpg' }, 'head');
       assert.equal(line.top[0].label, 'My dog');

@@ -98,6 +98,7 @@ TEST(Methods, BeginWithGradCamAndAreFoundByName) {
     EXPECT_EQ(found.title, method.title);
     EXPECT_FALSE(method.title.empty());
     EXPECT_FALSE(method.about.empty());
+    EXPECT_EQ(caption_for(method, "pug").find("{}"), std::string::npos);
   }
   EXPECT_NE(error_message(find_method("nocam"), ErrorCode::kInvalidArgument), "");
 }

@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals';
 import notices from 'virtual:notices';
 import type { ModelInfo } from '../../../wasm/engine';
-import { network, painter, setLowMemory } from '../backend';
+import { classNoun, network, painter, setLowMemory } from '../backend';
 import { workers } from '../hiring';
-import { breed } from '../describe';
+import { breed, capitalised } from '../describe';
 import type { PhotoResult } from '../photo';
 import { photos } from '../photos';
 import { lowMemory } from '../settings';
@@ -157,8 +157,13 @@ function ModelFacts({ model, file }: { model: ModelInfo; file?: string }) {
       <dd>{precisions(model)}</dd>
       <dt>Sees</dt>
       <dd>{inputOf(model)}</dd>
-      <dt>Breeds</dt>
-      <dd class="long">{model.labels.map(breed).join(', ')}</dd>
+      <dt>{capitalised(classNoun.value.many)}</dt>
+      <dd>
+        {/* A thousand of them have to be scrolled. */}
+        <div class="long" tabIndex={0} role="group" aria-label="What it knows">
+          {model.labels.map(breed).join(', ')}
+        </div>
+      </dd>
       {model.source && (
         <>
           <dt>Origin</dt>

@@ -1,8 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { Fragment } from 'preact';
 import type { Others, Prediction } from '../../../wasm/engine';
-import { breed, percent } from '../describe';
-import { retarget } from '../maps';
+import { classNoun } from '../backend';
+import { breed, capitalised, chance } from '../describe';
+import { choose } from '../maps';
 import type { Photo } from '../photo';
 
 const FIRST_ROWS = 5;
@@ -17,6 +18,7 @@ export function BreedTable(props: {
 }) {
   const { photo, predictions, others } = props;
   const all = useSignal(false);
+  const { one, many } = classNoun.value;
   const rows =
     all.value || predictions.length <= MANY_CLASSES
       ? predictions
@@ -31,12 +33,12 @@ export function BreedTable(props: {
     <div class="breeds">
       <table>
         <caption class="visually-hidden">
-          Breeds by probability; choose one to see where the network looked for
-          it
+          {capitalised(many)} by probability; choose one to see where the
+          network looked for it
         </caption>
         <thead class="visually-hidden">
           <tr>
-            <th scope="col">Breed</th>
+            <th scope="col">{capitalised(one)}</th>
             <th scope="col">Probability</th>
           </tr>
         </thead>
@@ -48,7 +50,7 @@ export function BreedTable(props: {
                 prediction={prediction}
                 chosen={photo.target.value === prediction.index}
                 hidden={!all.value && rank >= FIRST_ROWS}
-                choose={() => retarget(photo, prediction.index)}
+                choose={() => choose(photo, prediction.index)}
               />
             </Fragment>
           ))}
@@ -93,7 +95,7 @@ function BreedRow(props: {
           <Bar probability={probability} />
         </button>
       </th>
-      <td>{percent(probability)}</td>
+      <td>{chance(probability)}</td>
     </tr>
   );
 }
@@ -108,7 +110,7 @@ function OthersRow({ others: { label, probability } }: { others: Others }) {
           <Bar probability={probability} />
         </span>
       </th>
-      <td>{percent(probability)}</td>
+      <td>{chance(probability)}</td>
     </tr>
   );
 }

@@ -80,6 +80,7 @@ export function CropFrame(props: { photo: Photo; result: PhotoResult }) {
       ArrowUp: () => moved(crop, 0, -step, result),
       ArrowDown: () => moved(crop, 0, step, result),
       '+': () => scaled(crop, 1 + STEP, result),
+      '=': () => scaled(crop, 1 + STEP, result), // the same key without shift
       '-': () => scaled(crop, 1 - STEP, result),
       Escape: () => undefined,
     }[event.key];

@@ -1,8 +1,15 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
-import { painter } from '../backend';
-import { breed, overlap, percent, strengths, where } from '../describe';
+import { classNoun, methodOf, painter } from '../backend';
+import {
+  breed,
+  capitalised,
+  overlap,
+  percent,
+  strengths,
+  where,
+} from '../describe';
 import { compare, stopComparing } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { method } from '../settings';
@@ -21,7 +28,6 @@ export function Comparison(props: {
   const { photo, result, map, bare } = props;
   const rival = photo.rival.value!;
   const methods = painter.value?.info.methods ?? [];
-  const title = methods.find(({ name }) => name === method.value)?.title;
   const label = labelOf(result, photo.target.value);
   const isSameScale = useSignal(false);
   const isComparable =
@@ -42,11 +48,12 @@ export function Comparison(props: {
           result={result}
           map={firstDrawn}
           label={label}
+          method={method.value}
           bare={bare}
         />
         <p class="made">
           <strong>{breed(label)}</strong>
-          <span>by {title}</span>
+          <span>by {methodOf(method.value)?.title}</span>
         </p>
       </div>
       <div>
@@ -55,12 +62,13 @@ export function Comparison(props: {
           result={result}
           map={secondDrawn}
           label={labelOf(result, rival.target)}
+          method={rival.method}
           bare={bare}
         />
         <p class="made">
           <select
             value={rival.target}
-            aria-label="Breed of the second map"
+            aria-label={`${capitalised(classNoun.value.one)} of the second map`}
             onChange={({ currentTarget }) =>
               void compare(photo, Number(currentTarget.value), rival.method)
             }

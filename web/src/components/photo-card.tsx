@@ -1,8 +1,15 @@
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
-import { painter, unsureBelow } from '../backend';
-import { breedInText, isSure, sentence, verdict, where } from '../describe';
+import { methodOf, unsureBelow } from '../backend';
+import {
+  breedInText,
+  captionParts,
+  isSure,
+  sentence,
+  verdict,
+  where,
+} from '../describe';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
@@ -91,6 +98,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           result={result}
           map={map}
           label={label}
+          method={method.value}
           bare={bare}
         />
       )}
@@ -99,13 +107,6 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           {verdict(predictions, others, unsureBelow.value)}
         </p>
         <Where photo={photo} map={map} label={label} />
-        {!map && (
-          <Pending
-            errand={photo.making}
-            name="the map"
-            again={() => void retarget(photo, target)}
-          />
-        )}
         <BreedTable photo={photo} predictions={predictions} others={others} />
         <div class="actions">
           <button
@@ -164,9 +165,6 @@ function Where(props: {
   label: string;
 }) {
   const { photo, map, label } = props;
-  const chosen = painter.value?.info.methods.find(
-    ({ name }) => name === method.value,
-  );
   const breed = <strong>{breedInText(label)}</strong>;
   if (!map) {
     return (
@@ -175,23 +173,24 @@ function Where(props: {
           <>There is no map for {breed} yet.</>
         ) : (
           <>Looking for {breed}…</>
-        )}
+        )}{' '}
+        <Pending
+          errand={photo.making}
+          name="the map"
+          again={() => void retarget(photo, photo.target.value)}
+        />
       </p>
     );
   }
+  const chosen = methodOf(method.value);
+  const [before, after] = captionParts(chosen?.caption ?? '{}');
   return (
     <p class="where">
-      {chosen?.is_decoration ? (
-        <>Edges, drawn for {breed}: a decoration, not where it looked.</>
-      ) : map.status === 'ok' ? (
-        <>
-          Where it looked for {breed}: {where(map)}.
-        </>
-      ) : (
-        <>
-          Looked for {breed}: {where(map)}.
-        </>
-      )}
+      {before}
+      {after !== undefined && breed}
+      {after}:{' '}
+      {chosen?.is_decoration ? 'a decoration, not where it looked' : where(map)}
+      .
     </p>
   );
 }

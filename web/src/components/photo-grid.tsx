@@ -9,7 +9,9 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
   useEffect(() => {
     const added = photos.findIndex(({ id }) => id > newestSeen.current);
     grid.current!.children[added]?.scrollIntoView({ block: 'nearest' });
-    newestSeen.current = Math.max(...photos.map(({ id }) => id));
+    // Not all may be shown.
+    const seen = Number.isFinite(newestSeen.current) ? newestSeen.current : 0;
+    newestSeen.current = Math.max(seen, ...photos.map(({ id }) => id));
   }, [photos]);
   return (
     <div ref={grid} class="photos" data-count={photos.length}>

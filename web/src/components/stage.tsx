@@ -1,7 +1,8 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Heatmap, Rect } from '../../../wasm/engine';
-import { heatmapLabel } from '../describe';
+import { methodOf } from '../backend';
+import { captionFor, heatmapLabel } from '../describe';
 import type { Photo, PhotoResult } from '../photo';
 import { opacity } from '../settings';
 import { CropFrame } from './closer';
@@ -18,10 +19,13 @@ export function Stage(props: {
   result: PhotoResult;
   map: Heatmap | undefined;
   label: string;
+  /** The map's. */
+  method: string;
   /** Shows the photo without the heat. */
   bare: Signal<boolean>;
 }) {
-  const { photo, result, map, label, bare } = props;
+  const { photo, result, map, label, method, bare } = props;
+  const caption = captionFor(methodOf(method)?.caption ?? '{}', label);
   const seen = useRef<HTMLDivElement>(null);
   const held = useSignal(false);
   const pointed = useSignal<Cell | undefined>(undefined);
@@ -75,7 +79,7 @@ export function Stage(props: {
                 heatmap={map}
                 width={Math.max(1, Math.round(crop.width * scale))}
                 height={Math.max(1, Math.round(crop.height * scale))}
-                label={heatmapLabel(label, map)}
+                label={heatmapLabel(caption, map)}
               />
             )}
           </div>

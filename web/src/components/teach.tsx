@@ -32,7 +32,7 @@ export function Teach() {
     <details class="about teach">
       <summary>Teach it</summary>
       <p class="teach-lead">
-        Put photos into named boxes, such as your dog and the neighbour's. The
+        Put photos into named boxes, such as your dog and the neighbour’s. The
         network's last layer learns to tell them apart, here, in seconds.
       </p>
       <div class="boxes">
@@ -189,6 +189,12 @@ function Progress({ value }: { value: Lesson }) {
             ? `Training, step ${losses.length} of ${steps}…`
             : `Testing without each photo: ${leftOut} of ${photos}…`}
       </p>
+      {value.state === 'taught' && hasHead.value && (
+        <p>
+          The page now knows what is in the boxes, and nothing else: drop other
+          photos to try it. <i>Back to what it knew</i> undoes that.
+        </p>
+      )}
       {head && (
         <button
           class="button"

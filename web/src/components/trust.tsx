@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { Curves, Trust } from '../../../wasm/engine';
 import {
   breedInText,
+  chance,
   coveredVerdict,
   curvesVerdict,
   percent,
@@ -19,6 +20,8 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
   const map = photo.maps.value.get(photo.target.value);
   const known = photo.trust.value;
   const found = known && known.map === map ? known.found : undefined;
+  const isAsking =
+    photo.measuring.state.value !== 'stopped' && !photo.measuring.failure;
   useEffect(() => {
     if (!map || map.status !== 'ok' || !isOpen.value || found) return;
     void measure(photo, map);
@@ -41,7 +44,7 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
         />
       ) : (
         <p>
-          {!photo.measuring.failure &&
+          {isAsking &&
             'Asking the network again, with parts of the photo taken away… '}
           {map && (
             <Pending
@@ -64,8 +67,8 @@ function Findings({ found, breed }: { found: Trust; breed: string }) {
         <h3>Without the warm part</h3>
         <p>
           With it covered ({percent(covered.area)} of what it saw), the network
-          gives <strong>{breed}</strong> {percent(covered.probability)} instead
-          of {percent(probability)}.{' '}
+          gives <strong>{breed}</strong> {chance(covered.probability)} instead
+          of {chance(probability)}.{' '}
           {coveredVerdict(probability, covered.probability)}
         </p>
       </li>

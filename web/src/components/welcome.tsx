@@ -1,4 +1,4 @@
-import { network } from '../backend';
+import { classNoun, network } from '../backend';
 import { breed } from '../describe';
 import { addPhotos } from '../photos';
 import { samples } from '../samples';
@@ -55,14 +55,13 @@ function Breeds() {
   const labels = value.state === 'ready' ? value.model.labels : [];
   const others = value.state === 'ready' ? value.model.others : '';
   const more = labels.length - LISTED_BREEDS;
-  // Another model, or a head, may know anything.
-  const own = value.state === 'ready' && value.file === undefined;
+  const { many } = classNoun.value;
   return (
     <section class="known" aria-label="What the network knows">
       {labels.length > 0 && (
         <>
           <h2>
-            It knows {labels.length} {own ? 'breeds' : 'classes'}
+            It knows {labels.length} {many}
           </h2>
           <ul>
             {labels.slice(0, LISTED_BREEDS).map((label) => (
@@ -73,7 +72,7 @@ function Breeds() {
           <p>
             {others
               ? `If a photo shows ${others}, it mostly says so, but not always.`
-              : `${own ? 'A dog of any other breed' : 'Anything else'} gets one of these names, too.`}
+              : `${many === 'breeds' ? 'A dog of any other breed' : 'Anything else'} gets one of these names, too.`}
           </p>
         </>
       )}
