@@ -17,8 +17,8 @@ struct ChannelPart {
 };
 
 /// The channels that add most to the class's map, at most `count`, the strongest first, of an
-/// activation [H, W, C] and its alpha [C]. Channels that speak against the class, or are zero
-/// everywhere, are not among them.
+/// activation [H, W, C] and its alpha [C], none of them empty. Channels that speak against the
+/// class, or are zero everywhere, are not among them.
 std::vector<ChannelPart> strongest_channels(const Tensor& activation, std::span<const float> alpha,
                                             std::size_t count);
 

@@ -124,6 +124,7 @@ Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,
                                      Activations& activations, std::span<const std::size_t> classes,
                                      const Method& method, const ExplainOptions& options) {
   GRADCAM_CHECK_OK(check_options(method, options));
+  GRADCAM_CHECK_OK(model.check_input(input));
   const auto maps_of = [&](const Tensor& view, Activations& seen) {
     return at_layers(method, options.layers, [&](std::size_t layer) {
       return explain_at(model, view, seen, classes, method, options, layer);

@@ -51,7 +51,7 @@ std::vector<std::size_t> hottest_first(std::span<const float> heat) {
   return order;
 }
 
-/// A Gaussian blur of 11 taps, standard deviation 5, as RISE has it; edges are repeated.
+/// A Gaussian blur of 11 taps, standard deviation 5, much like RISE's; edges are repeated.
 Result<Tensor> blur(const Tensor& input) {
   constexpr int kRadius = 5;
   double weights[2 * kRadius + 1];
@@ -231,9 +231,12 @@ Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model
                                                               std::size_t class_index,
                                                               std::span<const Heatmap> maps,
                                                               std::size_t steps) {
-  if (class_index >= model.classes() || steps == 0) {
+  GRADCAM_CHECK_OK(model.check_input(input));
+  const std::size_t pixels = input.dim(0) * input.dim(1);
+  if (class_index >= model.classes() || steps == 0 || steps > pixels) {
     return fail(ErrorCode::kInvalidArgument,
-                "maps are measured for a class of the model, in at least one step");
+                "maps are measured for a class of the model, in at least one step and at most one "
+                "a pixel");
   }
   const auto measurement = std::make_shared<Measurement>(model, class_index, steps);
   GRADCAM_CHECK_OK(measurement->set_input(input));

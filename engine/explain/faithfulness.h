@@ -34,7 +34,7 @@ inline constexpr std::size_t kCurveSteps = 8;
 Heatmap constant_map();
 
 /// How maps of one class of one input are measured: 3 forward passes, and 2 * steps - 1 for each
-/// map. steps: into how many equal parts of the pixels the curves are cut, at least 1. Pixels of
+/// map. steps: into how many equal parts of the pixels the curves are cut, from 1 on. Pixels of
 /// equal heat follow one another in an order that is random and always the same. An empty map is
 /// measured like any other: it masks everything and orders nothing. The model, which may be a
 /// member's share, must outlive the plan. kInvalidArgument for a map without values, or with some

@@ -11,6 +11,7 @@ namespace gradcam {
 
 Result<Tensor> finer_scores(const Vgg16& model, const Activations& activations,
                             std::span<const std::size_t> classes) {
+  GRADCAM_CHECK_OK(model.check_activations(activations));
   GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
   const auto logits = activations.logits.values();
   for (std::size_t row = 0; row < classes.size(); ++row) {

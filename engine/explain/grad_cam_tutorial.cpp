@@ -10,6 +10,7 @@ namespace gradcam {
 
 Result<Tensor> tutorial_scores(const Vgg16& model, const Activations& activations,
                                std::span<const std::size_t> classes) {
+  GRADCAM_CHECK_OK(model.check_activations(activations));
   GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
   const auto logits = activations.logits.values();
   const double temperature = double{model.info().metadata.temperature};

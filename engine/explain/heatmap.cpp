@@ -28,6 +28,7 @@ std::string_view heatmap_status_name(HeatmapStatus status) {
 namespace {
 
 float interpolate(const Heatmap& map, const Between& x, const Between& y) {
+  if (map.values.empty()) return 0;
   const auto in_row = [&](std::size_t row) {
     const float* values = &map.values[row * map.cols];
     return values[x.low] + (values[x.high] - values[x.low]) * x.fraction;

@@ -25,10 +25,12 @@ struct Heatmap {
   HeatmapStatus status = HeatmapStatus::kEmpty;
 };
 
-/// The map at (x, y), each 0..1 from edge to edge, bilinear between the centres of its cells.
+/// The map at (x, y), each 0..1 from edge to edge, bilinear between the centres of its cells; zero
+/// for a map without cells.
 float heat_at(const Heatmap& map, double x, double y);
 
-/// The map's values at the centres of rows x cols pixels, bilinear in between.
+/// The map's values at the centres of rows x cols pixels, bilinear in between; zero everywhere for
+/// a map without cells.
 std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols);
 
 /// The mean of maps of the same classes at other layers or of other views, each enlarged to the

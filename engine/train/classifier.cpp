@@ -59,7 +59,7 @@ Result<Classifier> Classifier::create(std::vector<DenseParameters> layers,
   std::size_t widest = 0;
   for (DenseParameters& parameters : layers) {
     const Shape shape = parameters.weight.shape();
-    if (shape.size() != 2 || parameters.bias.shape() != Shape{shape[0]} ||
+    if (shape.size() != 2 || shape[0] == 0 || parameters.bias.shape() != Shape{shape[0]} ||
         (!classifier.layers_.empty() &&
          shape[1] != classifier.layers_.back().parameters.bias.size())) {
       return fail(ErrorCode::kInvalidArgument,
@@ -101,6 +101,10 @@ Result<void> Classifier::run(std::size_t tasks, std::size_t work,
 }
 
 Result<std::vector<Tensor>> Classifier::outputs(const Tensor& x, const std::uint64_t* step) const {
+  if (x.rank() != 2 || x.dim(1) != inputs()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the classifier cannot take inputs of shape " + to_string(x.shape()));
+  }
   std::vector<Tensor> outputs;
   const Tensor* input = &x;
   for (std::size_t i = 0; i < layers_.size(); ++i) {

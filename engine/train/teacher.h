@@ -13,7 +13,9 @@ namespace gradcam {
 
 /// Photos of the classes to be learnt, as the frozen part of the network sees them.
 struct Lesson {
-  Tensor features;                  ///< [photos, views, width]; view 0 as the model sees the photo
+  /// [photos, views, width]: what the last layer takes, Activations::fc2; view 0 as the model sees
+  /// the photo.
+  Tensor features;
   std::vector<std::size_t> labels;  ///< of each photo; each class from 0 on needs two photos
   std::uint64_t seed = 1;           ///< of which photos are left out together, if there are many
 };

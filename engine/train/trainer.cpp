@@ -30,6 +30,9 @@ BatchOutcome measure(const Tensor& logits, std::span<const std::size_t> labels) 
 }  // namespace
 
 Result<void> split_dataset(Dataset& dataset, double fraction, std::uint64_t seed) {
+  if (!(fraction > 0 && fraction < 1)) {
+    return fail(ErrorCode::kInvalidArgument, "the share for validation must be between 0 and 1");
+  }
   std::size_t classes = 0;
   for (const std::size_t label : dataset.labels) classes = std::max(classes, label + 1);
   dataset.train.clear();
@@ -66,6 +69,14 @@ Result<Trainer> Trainer::create(Classifier classifier, Dataset dataset,
       !std::ranges::all_of(dataset.validation, inside)) {
     return fail(ErrorCode::kInvalidArgument,
                 "training needs photos to train on and to validate by, a batch and an epoch");
+  }
+  if (std::ranges::max(dataset.labels) >= classifier.classes()) {
+    return fail(ErrorCode::kInvalidArgument, "there are labels beyond the " +
+                                                 std::to_string(classifier.classes()) +
+                                                 " classes of the classifier");
+  }
+  if (!(options.learning_rate > 0 && std::isfinite(options.learning_rate))) {
+    return fail(ErrorCode::kInvalidArgument, "the learning rate must be above 0");
   }
   Trainer trainer(std::move(classifier), std::move(dataset), options);
   trainer.steps_per_epoch_ = (trainer.dataset_.train.size() + options.batch - 1) / options.batch;

@@ -24,7 +24,8 @@ struct Dataset {
 };
 
 /// Divides photos: of each class, `fraction` of them for validation, but at least one for each
-/// purpose. Both halves come sorted. kInvalidArgument if a class has fewer than two photos.
+/// purpose. Both halves come sorted. kInvalidArgument if a class has fewer than two photos, and for
+/// a fraction that is not between 0 and 1.
 Result<void> split_dataset(Dataset& dataset, double fraction, std::uint64_t seed);
 
 struct TrainOptions {
@@ -47,6 +48,8 @@ struct Epoch {
 /// trainer of the same data and options that takes it over goes on as if nothing had happened.
 class Trainer {
  public:
+  /// kInvalidArgument for labels that the classifier has no class for, and options that train
+  /// nothing.
   static Result<Trainer> create(Classifier classifier, Dataset dataset,
                                 const TrainOptions& options);
 

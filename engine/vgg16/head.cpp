@@ -1,6 +1,7 @@
 #include "vgg16/head.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "weights/convert.h"
@@ -58,10 +59,19 @@ Result<Head> parse_head(std::span<const std::uint8_t> file) {
   return head;
 }
 
-Result<std::vector<std::uint8_t>> serialize_head(const Head& head) {
+Result<void> check_head(const Head& head) {
   if (!fits(head.weight.shape(), head.bias.shape(), head.metadata.labels.size())) {
     return fail(ErrorCode::kInvalidArgument, "the head's weight, bias and labels do not fit");
   }
+  if (const float temperature = head.metadata.temperature;
+      !(temperature > 0 && std::isfinite(temperature))) {
+    return fail(ErrorCode::kInvalidArgument, "the head's temperature is not above 0");
+  }
+  return {};
+}
+
+Result<std::vector<std::uint8_t>> serialize_head(const Head& head) {
+  GRADCAM_CHECK_OK(check_head(head));
   auto metadata = serialize_metadata(head.metadata);
   metadata["architecture"] = kHeadArchitecture;
   metadata["base"] = head.base;

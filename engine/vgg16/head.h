@@ -24,7 +24,11 @@ struct Head {
 /// values that are not finite, labels missing.
 Result<Head> parse_head(std::span<const std::uint8_t> file);
 
-/// The inverse. kInvalidArgument for a head that `parse_head` would refuse for its shapes.
+/// kInvalidArgument for a head that no file can have: weight, bias and labels that do not fit each
+/// other, a temperature that is not above 0.
+Result<void> check_head(const Head& head);
+
+/// The inverse of parse_head. kInvalidArgument as check_head says.
 Result<std::vector<std::uint8_t>> serialize_head(const Head& head);
 
 }  // namespace gradcam

@@ -169,11 +169,7 @@ void Member::forget() {
 }
 
 Result<void> Member::begin_forward(const Tensor* input, const Outlook& outlook) {
-  const auto size = static_cast<std::size_t>(model_.info().preprocess.size);
-  if (input != nullptr && input->shape() != Shape{size, size, 3}) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the network cannot take an input of shape " + to_string(input->shape()));
-  }
+  if (input != nullptr) GRADCAM_CHECK_OK(model_.check_input(*input));
   return begin_at(0, input, outlook);
 }
 

@@ -55,6 +55,24 @@ Result<void> Vgg16::check_whole() const {
                                                "alone");
 }
 
+Result<void> Vgg16::check_input(const Tensor& input) const {
+  const auto size = static_cast<std::size_t>(info_.preprocess.size);
+  if (input.shape() == Shape{size, size, 3}) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              "the network cannot take an input of shape " + to_string(input.shape()));
+}
+
+Result<void> Vgg16::check_activations(const Activations& activations) const {
+  const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) / kTotalStride;
+  if (activations.block5_pool.shape() == Shape{side, side, outputs(kLastConv)} &&
+      activations.fc1.size() == outputs(kFc1) && activations.fc2.size() == outputs(kFc2) &&
+      activations.logits.size() == logits()) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument,
+              "the activations are not of this model, or of the one with another head");
+}
+
 Result<void> Vgg16::use_head(const Head* head) {
   if (head == nullptr) {
     if (!own_head_) return {};
@@ -65,6 +83,7 @@ Result<void> Vgg16::use_head(const Head* head) {
     own_head_.reset();
     return {};
   }
+  GRADCAM_CHECK_OK(check_head(*head));
   LayerInfo& layer = info_.layers.back();
   const std::size_t inputs = layer.weight[1];
   if (head->weight.dim(1) != inputs) {
@@ -136,6 +155,7 @@ Result<Activations> Vgg16::make_activations(bool with_maps) const {
 
 Result<void> Vgg16::forward(const Tensor& input, Activations& activations) const {
   GRADCAM_CHECK_OK(check_whole());
+  GRADCAM_CHECK_OK(check_input(input));
   activations.unpooled = {};
   GRADCAM_CHECK_OK(conv2d_forward(*conv_.front().kernel, input, activations.conv.front(),
                                   activations.workspace));
@@ -165,12 +185,14 @@ Result<void> Vgg16::check_finite(const Tensor& logits) {
     return {};
   }
   return fail(ErrorCode::kCorruptModel,
-              "the network's logits are not finite: the model's weights make it overflow");
+              "the network's logits are not finite: the model's weights, or the input, make it "
+              "overflow");
 }
 
 Result<void> Vgg16::forward_from(std::size_t layer, const Tensor& map,
                                  Activations& activations) const {
   GRADCAM_CHECK_OK(check_whole());
+  GRADCAM_CHECK_OK(check_activations(activations));
   if (layer == kBlock5Pool) {
     if (map.shape() == activations.block5_pool.shape()) {
       std::ranges::copy(map.values(), activations.block5_pool.data());
@@ -194,6 +216,7 @@ Result<void> Vgg16::forward_from(std::size_t layer, const Tensor& map,
 
 Result<void> Vgg16::complete(Activations& activations, std::size_t layer) const {
   GRADCAM_CHECK_OK(check_whole());
+  GRADCAM_CHECK_OK(check_activations(activations));
   for (std::size_t i = layer; i < kConvLayers; ++i) {
     if (!conv_[i].spec.pool || !activations.unpooled[i].empty()) continue;
     GRADCAM_TRY(
@@ -211,8 +234,9 @@ std::vector<float> Vgg16::probabilities(std::span<const float> logits) const {
 
 std::vector<Prediction> Vgg16::predictions(const Activations& activations) const {
   const auto logits = activations.logits.values();
-  const std::vector<float> p = probabilities(logits);
   std::vector<Prediction> result;
+  if (logits.size() != this->logits()) return result;
+  const std::vector<float> p = probabilities(logits);
   result.reserve(classes());
   const auto of_classes = logits.first(classes());
   const std::vector<double> keys(of_classes.begin(), of_classes.end());
@@ -223,6 +247,7 @@ std::vector<Prediction> Vgg16::predictions(const Activations& activations) const
 }
 
 float Vgg16::others_probability(const Activations& activations) const {
+  if (activations.logits.size() != logits()) return 0;
   const std::vector<float> p = probabilities(activations.logits.values());
   const auto others = std::span(p).subspan(classes());
   return std::accumulate(others.begin(), others.end(), 0.0f);
@@ -251,6 +276,7 @@ Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations,
 Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations, const Tensor& seeds,
                                       ReluRule rule) const {
   GRADCAM_CHECK_OK(check_whole());
+  GRADCAM_CHECK_OK(check_activations(activations));
   GRADCAM_TRY(Tensor fc2_gradient, predictions_.backward(seeds));
   relu_backward_rows(rule, activations.fc2, fc2_gradient);
   GRADCAM_TRY(Tensor fc1_gradient, fc2_.backward(fc2_gradient));
@@ -323,6 +349,7 @@ Result<Tensor> Vgg16::drops_without_channels(const Activations& activations,
                                              std::span<const std::size_t> channels,
                                              std::span<const std::size_t> classes) const {
   GRADCAM_CHECK_OK(check_whole());
+  GRADCAM_CHECK_OK(check_activations(activations));
   GRADCAM_TRY(const Tensor seeds, class_seeds(classes));
   GRADCAM_TRY(const Tensor factors, predictions_.backward(seeds));
   GRADCAM_TRY(const Tensor parts, fc1_.forward_by_channels(activations.block5_pool));

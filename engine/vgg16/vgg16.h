@@ -100,12 +100,19 @@ class Vgg16 {
 
   /// Puts another last layer, with its labels and what else it says of itself, in the place of the
   /// model's own; null puts that one back. Activations that were made before have logits of the old
-  /// number of classes. Refused with kInvalidArgument, and nothing is changed, if the head was
-  /// trained on a model of another fingerprint, or takes other inputs than fc2 gives. Of several
-  /// members only the first has a fingerprint to check.
+  /// number of classes, and are refused. Refused with kInvalidArgument, and nothing is changed, is
+  /// a head that was trained on a model of another fingerprint, takes other inputs than fc2 gives,
+  /// or is as check_head says. Of several members only the first has a fingerprint to check.
   Result<void> use_head(const Head* head);
 
   Result<Activations> make_activations() const { return make_activations(true); }
+
+  /// kInvalidArgument for anything but [size, size, 3].
+  Result<void> check_input(const Tensor& input) const;
+
+  /// kInvalidArgument unless these, by their shapes, are activations of this model with the head
+  /// that is on it.
+  Result<void> check_activations(const Activations& activations) const;
 
   /// input: [size, size, 3] as `preprocess` gives it.
   Result<void> forward(const Tensor& input, Activations& activations) const;
@@ -121,7 +128,8 @@ class Vgg16 {
   /// softmax(logits / temperature), of as many as `logits()`.
   std::vector<float> probabilities(std::span<const float> logits) const;
 
-  /// The classes of the last forward pass, most probable first.
+  /// The classes of the last forward pass, most probable first; none for activations of another
+  /// number of logits.
   std::vector<Prediction> predictions(const Activations& activations) const;
 
   /// How probable it is that the photo of the last forward pass shows none of the classes: the

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
 #include <utility>
@@ -135,6 +136,27 @@ TEST(Trainer, GoesOnFromItsStateAsIfNothingHadHappened) {
   }
 }
 
+TEST(Trainer, RefusesWhatCannotBeTrained) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_NE(error_message(make_trainer({.learning_rate = nan}), ErrorCode::kInvalidArgument), "");
+  Dataset dataset = make_dataset(50);
+  dataset.labels.back() = kClasses;
+  dataset.train = {0};
+  dataset.validation = {49};
+  std::vector<DenseParameters> layers(1);
+  ASSERT_OK_AND_ASSIGN(layers[0], new_head(kClasses, kFeatures, 1));
+  ASSERT_OK_AND_ASSIGN(Classifier classifier, Classifier::create(std::move(layers), {}));
+  EXPECT_NE(error_message(classifier.forward(Tensor()), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(Trainer::create(std::move(classifier), std::move(dataset), kOptions),
+                          ErrorCode::kInvalidArgument),
+            "");
+  ASSERT_OK_AND_ASSIGN(DenseParameters nothing, new_head(0, kFeatures, 1));
+  layers.clear();
+  layers.push_back(std::move(nothing));
+  EXPECT_NE(error_message(Classifier::create(std::move(layers), {}), ErrorCode::kInvalidArgument),
+            "");
+}
+
 TEST(Trainer, RefusesDamagedProgress) {
   ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer(kOptions));
   for (const char* text : {"", "[]", "{}", R"({"step":1})",
@@ -171,6 +193,10 @@ TEST(SplitDataset, LeavesEachPurposeAPhotoOfEachClass) {
     ASSERT_OK(split_dataset(dataset, fraction, 1));
     EXPECT_EQ(dataset.train.size(), 3u);
     EXPECT_EQ(dataset.validation.size(), 3u);
+  }
+  for (const double fraction : {0.0, 1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    Dataset dataset = make_dataset(6);
+    EXPECT_NE(error_message(split_dataset(dataset, fraction, 1), ErrorCode::kInvalidArgument), "");
   }
   Dataset single = make_dataset(4);
   EXPECT_NE(error_message(split_dataset(single, 0.5, 1), ErrorCode::kInvalidArgument), "");

@@ -8,12 +8,16 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "explain/cam.h"
+#include "explain/methods.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
+#include "vgg16/head.h"
 #include "vgg16/loader.h"
 
 namespace gradcam::testing {
@@ -200,6 +204,59 @@ TEST_F(Vgg16Test, RefusesInputsAndClassesThatDoNotFit) {
   const std::string message = error_message(run.model.backward_to_fc1(run.activations, classes),
                                             ErrorCode::kInvalidArgument);
   EXPECT_NE(message.find("class 15"), std::string::npos) << message;
+}
+
+TEST_F(Vgg16Test, RefusesActivationsOfAnotherModelOrHead) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  ASSERT_OK_AND_ASSIGN(const TinyRun other,
+                       TinyRun::forward({"tiny32.keras", "tiny32"}, ConvAlgorithm::kReference));
+  Head head{.base = run.model.info().fingerprint, .metadata = {}, .weight = {}, .bias = {}};
+  ASSERT_OK_AND_ASSIGN(head.weight, Tensor::zeros({17, run.model.fc2().outputs()}));
+  ASSERT_OK_AND_ASSIGN(head.bias, Tensor::zeros({17}));
+  for (int i = 0; i < 17; ++i) head.metadata.labels.push_back(std::to_string(i));
+  const Activations empty;
+  const auto expect_refusals = [&](const Activations& wrong) {
+    const std::array<std::size_t, 1> classes = {0};
+    EXPECT_NE(error_message(run.model.check_activations(wrong), ErrorCode::kInvalidArgument), "");
+    EXPECT_NE(error_message(run.model.backward_to_fc1(wrong, classes), ErrorCode::kInvalidArgument),
+              "");
+    EXPECT_NE(error_message(run.model.drops_without_channels(wrong, classes, classes),
+                            ErrorCode::kInvalidArgument),
+              "");
+    for (const Method& method : methods()) {
+      if (method.cam.map == nullptr) continue;
+      const ExplainContext context{.model = run.model, .activations = wrong};
+      EXPECT_NE(
+          error_message(explain_by(method.cam, context, classes), ErrorCode::kInvalidArgument), "")
+          << method.name;
+    }
+    EXPECT_TRUE(run.model.predictions(wrong).empty());
+    EXPECT_EQ(run.model.others_probability(wrong), 0);
+  };
+  expect_refusals(empty);
+  expect_refusals(other.activations);
+  ASSERT_OK(run.model.check_activations(run.activations));
+  ASSERT_OK(run.model.use_head(&head));
+  expect_refusals(run.activations);
+}
+
+TEST_F(Vgg16Test, RefusesHeadsThatNoFileCanHave) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  const auto refusal = [&](Shape weight, Shape bias, std::size_t labels, float temperature) {
+    Head head{.base = run.model.info().fingerprint, .metadata = {}, .weight = {}, .bias = {}};
+    if (!weight.empty()) head.weight = *Tensor::zeros(std::move(weight));
+    if (!bias.empty()) head.bias = *Tensor::zeros(std::move(bias));
+    head.metadata.labels.resize(labels, "x");
+    head.metadata.temperature = temperature;
+    return error_message(run.model.use_head(&head), ErrorCode::kInvalidArgument);
+  };
+  const std::size_t inputs = run.model.fc2().outputs();
+  EXPECT_NE(refusal({}, {}, 0, 1), "");
+  EXPECT_NE(refusal({3, inputs}, {3}, 0, 1), "");
+  EXPECT_NE(refusal({3, inputs}, {3}, 100, 1), "");
+  EXPECT_NE(refusal({3, inputs}, {9}, 3, 1), "");
+  EXPECT_NE(refusal({3, inputs}, {3}, 3, 0), "");
+  EXPECT_EQ(run.model.classes(), 15u) << "nothing is changed";
 }
 
 TEST_F(Vgg16Test, GradientIsTheSlopeOfTheLogit) {
