@@ -90,6 +90,15 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
   GRADCAM_TRY(const ExplainOptions how, how_to_explain(command, method));
   GRADCAM_CHECK_OK(check_options(method, how));
   GRADCAM_TRY(const Colormap colormap, find_colormap(command.colormap));
+  if (!command.out.empty()) {
+    std::error_code error;
+    fs::create_directories(command.out, error);
+    if (std::error_code other; !fs::is_directory(command.out, other)) {
+      return fail(ErrorCode::kUnreadableFile,
+                  command.out + " is to be a folder for overlays, but cannot be made" +
+                      (error ? ": " + error.message() : ""));
+    }
+  }
   auto team = Team::load(path, command.workers, load);
   if (!team) return fail(team.error().code, path.string() + ": " + team.error().message);
   Explainer explainer(command, *std::move(team), method, colormap);
@@ -214,12 +223,14 @@ Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
   const std::string stem = photo.stem().string();
   std::string name = stem + "." + label + ".png";
   int& copy = copies_.try_emplace(name, 1).first->second;
-  while (!written_.insert(name).second) {
-    name = stem + "-" + std::to_string(++copy) + "." + label + ".png";
-  }
+  fs::path target = fs::path(command_.out) / name;
   std::error_code error;
-  fs::create_directories(command_.out, error);
-  const fs::path target = fs::path(command_.out) / name;
+  // Of what is there, only overlays are written anew.
+  while (written_.contains(name) || (fs::exists(target, error) && !is_overlay(target))) {
+    name = stem + "-" + std::to_string(++copy) + "." + label + ".png";
+    target.replace_filename(name);
+  }
+  written_.insert(name);
   GRADCAM_CHECK_OK(write_file(target, explanation.png));
   explanation.overlay = target.string();
   return {};

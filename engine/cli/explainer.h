@@ -23,6 +23,7 @@ namespace gradcam {
 /// `gradcam explain` as it was called.
 struct ExplainCommand {
   std::vector<std::string> inputs;
+  bool null_ends = false;  ///< names on standard input end with a NUL, not with a line
   std::string model;
   std::string head;
   std::string target = "top";
@@ -69,7 +70,7 @@ class Explainer {
   Result<Explanation> explain(const std::filesystem::path& photo);
 
   /// Writes the overlay: DIR/<stem>.<class>.png, or <stem>-2.<class>.png if that one has been
-  /// written already. One thread at a time.
+  /// written already, or is a file of someone else. One thread at a time.
   Result<void> save(const std::filesystem::path& photo, Explanation& explanation);
 
  private:

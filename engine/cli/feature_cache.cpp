@@ -152,11 +152,11 @@ Result<void> check_class_sizes(const ClassPhotos& photos) {
   return {};
 }
 
-FeatureCache::FeatureCache(const fs::path& root, const ModelInfo& info, FeatureLayer layer,
-                           std::size_t views)
+FeatureCache::FeatureCache(const fs::path& root, std::uint64_t weights, const ModelInfo& info,
+                           FeatureLayer layer, std::size_t views)
     : layer_(layer), views_(views) {
   Fingerprint model;
-  model.add(info.fingerprint);
+  model.add(weights);
   model.add(to_json(info.preprocess));
   for (const LayerInfo& l : info.layers) model.add(l.algorithm);
   model.add(std::uint64_t{layer == FeatureLayer::kFc2});
@@ -195,13 +195,7 @@ Result<void> FeatureCache::read(std::uint64_t content, std::size_t view,
 
 Result<void> FeatureCache::write(std::uint64_t content, std::size_t view,
                                  std::span<const float> features) const {
-  const fs::path path = file(content, view);
-  const fs::path part = path.string() + ".part" + std::to_string(getpid());
-  GRADCAM_CHECK_OK(write_file(part, serialize_features(key(content, view), features)));
-  std::error_code error;
-  fs::rename(part, path, error);
-  if (!error) return {};
-  return fail(ErrorCode::kUnreadableFile, path.string() + " cannot be written: " + error.message());
+  return write_file(file(content, view), serialize_features(key(content, view), features));
 }
 
 Result<void> FeatureCache::compute(const Vgg16& model, Activations& activations,

@@ -44,9 +44,10 @@ enum class FeatureLayer {
 /// model, content of a photo, and view.
 class FeatureCache {
  public:
-  /// `root`: the folder of all models' features; it need not exist.
-  FeatureCache(const std::filesystem::path& root, const ModelInfo& info, FeatureLayer layer,
-               std::size_t views);
+  /// root: the folder of all models' features; it need not exist.
+  /// weights: a fingerprint of all of the model's.
+  FeatureCache(const std::filesystem::path& root, std::uint64_t weights, const ModelInfo& info,
+               FeatureLayer layer, std::size_t views);
 
   std::size_t width() const { return width_; }
   std::size_t views() const { return views_; }

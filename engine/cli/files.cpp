@@ -15,6 +15,7 @@
 
 #include "image/overlay.h"
 #include "image/png.h"
+#include "weights/fingerprint.h"
 
 namespace gradcam {
 namespace {
@@ -53,14 +54,6 @@ bool has_photo_extension(const fs::path& path) {
   return std::ranges::find(kExtensions, extension) != kExtensions.end();
 }
 
-/// Whether a file is an overlay that was written here, perhaps into a folder of photos.
-bool is_overlay(const fs::path& path) {
-  std::array<std::uint8_t, 256> start = {};
-  std::ifstream file(path, std::ios::binary);
-  file.read(reinterpret_cast<char*>(start.data()), start.size());
-  return png_software(start) == kOverlaySoftware;
-}
-
 }  // namespace
 
 Result<std::vector<std::uint8_t>> read_file(const fs::path& path) {
@@ -84,18 +77,16 @@ Result<std::vector<std::uint8_t>> read_file(const fs::path& path) {
 }
 
 Result<void> write_file(const fs::path& path, std::span<const std::uint8_t> bytes) {
-  errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(reinterpret_cast<const char*>(bytes.data()),
-             static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) {
-    const std::string reason = std::strerror(errno);
-    std::error_code error;
-    if (fs::is_regular_file(path, error)) fs::remove(path, error);
-    return unreadable(path.string() + " cannot be written: " + reason);
-  }
-  return {};
+  GRADCAM_TRY(NewFile file, NewFile::create(path, bytes.size()));
+  GRADCAM_CHECK_OK(file.write(bytes));
+  return file.commit(false);
+}
+
+bool is_overlay(const fs::path& path) {
+  std::array<std::uint8_t, 256> start = {};
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(start.data()), start.size());
+  return png_software(start) == kOverlaySoftware;
 }
 
 Result<ModelFile> ModelFile::open(const fs::path& path) {
@@ -117,6 +108,18 @@ Result<ModelFile> ModelFile::open(const fs::path& path) {
 Result<void> ModelFile::read(std::uint64_t offset, std::span<std::uint8_t> bytes) {
   file_.seekg(static_cast<std::streamoff>(offset));
   return read_exactly(file_, bytes);
+}
+
+Result<std::uint64_t> ModelFile::fingerprint() {
+  Fingerprint all;
+  std::vector<std::uint8_t> buffer;
+  constexpr std::uint64_t kChunkBytes = 4 << 20;
+  for (std::uint64_t at = header_.data_offset; at < size_; at += kChunkBytes) {
+    buffer.resize(static_cast<std::size_t>(std::min(kChunkBytes, size_ - at)));
+    GRADCAM_CHECK_OK(read(at, buffer));
+    all.add(buffer);
+  }
+  return all.value();
 }
 
 std::unexpected<Error> NewFile::failed(const char* what) const {
@@ -176,9 +179,9 @@ Result<void> NewFile::write(std::span<const std::uint8_t> bytes) {
   return failed(" cannot be written: ");
 }
 
-Result<void> NewFile::commit() {
+Result<void> NewFile::commit(bool is_durable) {
   errno = 0;
-  if (std::fflush(file_.get()) != 0 || fsync(fileno(file_.get())) != 0 ||
+  if (std::fflush(file_.get()) != 0 || (is_durable && fsync(fileno(file_.get())) != 0) ||
       std::rename(partial_.c_str(), path_.c_str()) != 0) {
     return failed(" cannot be written: ");
   }
@@ -243,9 +246,13 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
        it.increment(error)) {
     std::error_code ignored;
     const fs::path& found = it->path();
+    const fs::file_status target = it->status(ignored);
     if (fs::is_directory(it->symlink_status(ignored))) {
       if (!may_open(found)) closed = found.string() + ", a folder in it, cannot be read";
-    } else if (it->is_regular_file(ignored) && has_photo_extension(found) && !is_overlay(found)) {
+    } else if (fs::is_directory(target)) {
+      closed = found.string() + ", a link to a folder, is not followed; name the folder itself";
+    } else if ((fs::is_regular_file(target) || !fs::exists(target)) && has_photo_extension(found) &&
+               !is_overlay(found)) {
       photos.push_back(found);
     }
   }

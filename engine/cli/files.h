@@ -16,8 +16,11 @@ namespace gradcam {
 /// A file's bytes, of which there may be 2 GiB. The error names the fault, not the file.
 Result<std::vector<std::uint8_t>> read_file(const std::filesystem::path& path);
 
-/// Writes a small file; of one that does not fit, nothing is left.
+/// Writes a small file as a whole, or leaves what was there (see NewFile).
 Result<void> write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
+
+/// Whether a file is an overlay that was written here, perhaps into a folder of photos.
+bool is_overlay(const std::filesystem::path& path);
 
 /// A safetensors file whose header has been read and checked, and whose data is read where it is
 /// needed. Errors name the fault, not the file.
@@ -29,6 +32,9 @@ class ModelFile {
   std::uint64_t size() const { return size_; }
 
   Result<void> read(std::uint64_t offset, std::span<std::uint8_t> bytes);
+
+  /// A Fingerprint of all the data.
+  Result<std::uint64_t> fingerprint();
 
  private:
   std::ifstream file_;
@@ -48,7 +54,8 @@ class NewFile {
   ~NewFile();
 
   Result<void> write(std::span<const std::uint8_t> bytes);
-  Result<void> commit();
+  /// is_durable: waits until it would survive the machine's going down.
+  Result<void> commit(bool is_durable = true);
 
  private:
   struct Close {
@@ -76,7 +83,9 @@ Result<std::filesystem::path> find_model(const std::string& name);
 
 /// Appends the photos that an argument stands for: the file itself, or those in a folder and the
 /// folders below it, sorted by path. Files in folders count as photos by their extension, but for
-/// the overlays that `gradcam explain` writes. Those that were found are there even if it fails.
+/// the overlays that `gradcam explain` writes; links to files, too, even where they lead nowhere.
+/// Links to folders are an error, as they may lead round in circles. Those photos that were found
+/// are there even if it fails.
 Result<void> list_photos(const std::filesystem::path& path,
                          std::vector<std::filesystem::path>& photos);
 

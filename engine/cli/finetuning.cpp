@@ -88,9 +88,9 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
 
 /// What a checkpoint must agree with, besides the photos.
 CheckpointIdentity identity_of(const FinetuneOptions& options, const Plan& plan,
-                               const ModelInfo& info) {
+                               std::uint64_t weights) {
   const OptimizerOptions& optimizer = plan.classifier.optimizer;
-  return {{"base model", info.fingerprint},
+  return {{"base model", std::to_string(weights)},
           {"--train", options.train},
           {"--optimizer", optimizer.algorithm == Algorithm::kSgd ? "sgd" : "adam"},
           {"--learning-rate", shortest(plan.training.learning_rate)},
@@ -349,7 +349,10 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   auto base = load_model(options.model);
   if (!base) return fail(base.error().code, options.model + ": " + base.error().message);
   const ModelInfo base_info = base->info();
-  CheckpointIdentity identity = identity_of(options, plan, base_info);
+  // ModelInfo's fingerprint has only some rows of them.
+  const auto weights = base_file->fingerprint();
+  if (!weights) return fail(weights.error().code, options.model + ": " + weights.error().message);
+  CheckpointIdentity identity = identity_of(options, plan, *weights);
   std::error_code error;
   if (options.resume) {
     GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
@@ -360,7 +363,7 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
 
   GRADCAM_TRY(ClassPhotos photos, find_photos(options, plan));
   FinetuneReport report;
-  const FeatureCache cache(plan.cache, base_info,
+  const FeatureCache cache(plan.cache, *weights, base_info,
                            plan.whole_classifier ? FeatureLayer::kBlock5Pool : FeatureLayer::kFc2,
                            options.views);
   GRADCAM_TRY(const FeatureCache::Outcome outcome,

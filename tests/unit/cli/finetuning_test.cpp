@@ -138,6 +138,26 @@ TEST_F(FinetuningTest, TheResultDoesNotDependOnThreadsOrTheCache) {
   EXPECT_NE(bytes("first"), bytes("third"));
 }
 
+TEST_F(FinetuningTest, TheCacheTellsModelsApartWhereverTheyDiffer) {
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  // Its last row.
+  for (auto& entry : file.entries) {
+    if (entry.info.name.starts_with("fc2"))
+      std::fill_n(entry.bytes.end() - 64, 64, std::uint8_t{0});
+  }
+  ASSERT_OK_AND_ASSIGN(const auto changed, file.serialize());
+  ASSERT_OK(write_file(root_ / "changed.safetensors", changed));
+  ASSERT_OK(run(options("first")));
+  FinetuneOptions other = options("second");
+  other.model = (root_ / "changed.safetensors").string();
+  ASSERT_OK(run(other));
+  FinetuneOptions alone = other;
+  alone.out = (root_ / "third").string();
+  alone.cache = (root_ / "cache2").string();
+  ASSERT_OK(run(alone));
+  EXPECT_EQ(bytes("second"), bytes("third"));
+}
+
 TEST_F(FinetuningTest, InterruptedAndResumedEqualsUninterrupted) {
   for (const char* train : {"head", "classifier"}) {
     SCOPED_TRACE(train);
