@@ -36,7 +36,9 @@ if(NOT EMSCRIPTEN)
 endif()
 
 include(FindPackageHandleStandardArgs)
-find_package_handle_standard_args(XNNPACK REQUIRED_VARS ${_xnnpack_required})
+find_package_handle_standard_args(XNNPACK REQUIRED_VARS ${_xnnpack_required}
+  REASON_FAILURE_MESSAGE
+    "XNNPACK_ROOT may name its folder, and GRADCAM_XNNPACK=OFF builds gradcam without it")
 
 if(XNNPACK_FOUND AND NOT TARGET XNNPACK::XNNPACK)
   add_library(XNNPACK::XNNPACK STATIC IMPORTED)

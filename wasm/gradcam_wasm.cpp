@@ -177,6 +177,7 @@ Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t r
   GRADCAM_TRY(const Colormap colormap, find_colormap(name));
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   engine->data = heat_rgba(values, rows, cols, width, height, colormap);
+  if (engine->data.empty()) return fail(ErrorCode::kOutOfMemory, "no memory for the colours");
   return Json{{"width", width}, {"height", height}};
 }
 

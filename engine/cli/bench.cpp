@@ -137,7 +137,7 @@ void add_bench(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(std::size_t{1}, kMaxMembers))
       ->capture_default_str();
   command->add_option("--repeat", options->repeat, "Timed runs of each")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   command->add_flag("--json", options->json, "One line of JSON for each algorithm");
   command->callback([options, &exit_code] { exit_code = run_bench(*options); });

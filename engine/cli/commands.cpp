@@ -1,7 +1,10 @@
 #include "cli/commands.h"
 
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
+#include <string>
 
 namespace gradcam {
 
@@ -9,6 +12,31 @@ int report_failure(const Error& error) {
   std::cout.flush();
   std::cerr << "gradcam: " << error.message << std::endl;
   return error.code == ErrorCode::kInvalidArgument ? kBadUsage : kSomeFailed;
+}
+
+void refuse_what_is_no_value(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    for (CLI::Option* option : command->get_options()) {
+      if (!option->nonpositional()) continue;
+      const std::string type = option->get_type_name();
+      const bool is_optional = option->get_default_str().empty();  // else "" is a wrong choice
+      option->check([type, is_optional](const std::string& value) -> std::string {
+        if (value.empty() && is_optional) return "it is given, but empty";
+        if (type.starts_with("UINT") && value.starts_with('-')) return value + " is below 0";
+        if (type.starts_with("FLOAT") && !std::isfinite(std::strtod(value.c_str(), nullptr))) {
+          return value + " is no finite number";
+        }
+        return "";
+      });
+    }
+  }
+}
+
+CLI::Validator above_zero() {
+  const auto fault = [](const std::string& value) {
+    return std::strtod(value.c_str(), nullptr) > 0 ? std::string() : value + " is not above 0";
+  };
+  return {fault, ""};
 }
 
 bool output_has_arrived() {

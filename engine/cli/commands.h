@@ -19,6 +19,13 @@ int report_failure(const Error& error);
 /// Whether everything that was written to standard output went out: the disk may be full.
 bool output_has_arrived();
 
+/// Makes options of all commands refuse what no number can be (NaN, infinity, less than 0 of what
+/// is counted), and what is empty, as of a variable in a script that is not set.
+void refuse_what_is_no_value(CLI::App& app);
+
+/// A check for a number.
+CLI::Validator above_zero();
+
 void add_explain(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);

@@ -106,8 +106,7 @@ Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertComman
   if (options.metadata.preprocess.empty()) {
     options.metadata.preprocess = to_json(loader.info().preprocess);
   }
-  std::size_t classes = loader.info().metadata.labels.size();
-
+  const std::size_t classes = loader.info().metadata.labels.size();
   if (command.head == kImageNetDogs) {
     if (classes != kImageNetClasses) {
       return fail(ErrorCode::kInvalidArgument,
@@ -120,13 +119,8 @@ Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertComman
     }
     options.others = true;
     options.metadata.others = "something else";
-    classes = kDogs.size();
-  }
-  if (!command.labels.empty()) {
-    GRADCAM_TRY(options.metadata.labels, read_labels(command.labels, classes));
-    if (const auto status = check_labels(options.metadata.labels); !status) {
-      return with_name(command.labels, status.error());
-    }
+  } else if (new_labels) {
+    options.metadata.labels = loader.info().metadata.labels;  // as many as there are to be
   }
   return options;
 }
@@ -135,6 +129,13 @@ Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertComman
 Result<std::uint64_t> convert(ModelFile& in, const ConvertCommand& command) {
   auto options = plan(in.header(), command);
   if (!options) return with_name(command.in, options.error());
+  if (!command.labels.empty()) {
+    std::vector<std::string>& labels = options->metadata.labels;
+    GRADCAM_TRY(labels, read_labels(command.labels, labels.size()));
+    if (const auto status = check_labels(labels); !status) {
+      return with_name(command.labels, status.error());
+    }
+  }
   const auto tensors = converted_tensors(in.header(), *options);
   if (!tensors) return with_name(command.in, tensors.error());
   const std::uint64_t data = tensors->back().end;

@@ -408,7 +408,6 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command
       ->add_option("--limit", options->limits.photos,
                    "With --explain: so many photos, spread over the folder (default: all)")
-      ->check(CLI::NonNegativeNumber)
       ->needs(explain);
   command
       ->add_option("--limit-slow", options->limits.slow,

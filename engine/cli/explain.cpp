@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -87,14 +89,15 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
         info.metadata.others.empty() ? ": perhaps none of the breeds that the model knows" : "",
         options.closer ? "" : "; --closer looks again, at what was warm");
   }
-  const std::string& label = info.metadata.labels[e.target];
+  const auto method = find_method(options.method);  // which was found before
+  const std::string caption = caption_for(*method, info.metadata.labels[e.target]);
   if (e.heatmap.status == HeatmapStatus::kEmpty) {
-    std::printf("  no evidence for %s anywhere: its heatmap is empty\n", label.c_str());
+    std::printf("  %s: no evidence anywhere, its heatmap is empty\n", caption.c_str());
   } else if (e.heatmap.status == HeatmapStatus::kNonFinite) {
     std::printf("  the network overflowed on this photo: its heatmap is empty\n");
   }
   if (!e.overlay.empty()) {
-    std::printf("  where it looked for %s: %s\n", label.c_str(), e.overlay.c_str());
+    std::printf("  %s: %s\n", caption.c_str(), e.overlay.c_str());
   }
 }
 
@@ -125,6 +128,16 @@ std::size_t threads(const ExplainCommand& options) {
 /// it, too.
 CLI::Option* with_commas(CLI::Option* list) {
   return list->delimiter(',')->expected(1)->take_all()->allow_extra_args(false);
+}
+
+/// The names on standard input.
+void for_each_name(bool null_ends, const std::function<void(const std::string&)>& use) {
+  for (std::string name; std::getline(std::cin, name, null_ends ? '\0' : '\n');) {
+    std::error_code error;
+    // Of a list that was written on Windows.
+    if (!null_ends && name.ends_with('\r') && !fs::exists(name, error)) name.pop_back();
+    if (!name.empty()) use(name);
+  }
 }
 
 int run_explain(const ExplainCommand& options) {
@@ -169,8 +182,10 @@ int run_explain(const ExplainCommand& options) {
         explain_all(input);
         continue;
       }
-      for (std::string line; std::getline(std::cin, line);) {
-        if (!line.empty()) explain_all(line);
+      for_each_name(options.null_ends, explain_all);
+      if (std::ferror(stdin) != 0) {
+        const Error error{ErrorCode::kUnreadableFile, "the list of photos cannot be read"};
+        outcomes.push([error] { return Outcome{"standard input", std::unexpected(error)}; });
       }
     }
   }
@@ -187,6 +202,8 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->add_option("photo", options->inputs,
                    "Photos, folders of photos, or - for file names on standard input")
       ->required();
+  command->add_flag("-0,--null", options->null_ends,
+                    "Names on standard input end with a NUL, as find -print0 writes them");
   command->add_option("--model", options->model,
                       "A safetensors file (default: the model that comes with the program)");
   command->add_option("--head", options->head,

@@ -56,11 +56,11 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command
       ->add_option("--learning-rate", options->learning_rate,
                    "At the beginning; falls to 0 along a cosine (default: 0.001)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   command
       ->add_option("--weight-decay", options->weight_decay,
                    "(default: 0.0001 for a head, 0.0005 for a classifier)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0.0, 1.0));
   command->add_option("--momentum", options->momentum, "Of sgd")
       ->check(CLI::Range(0.0, 0.9999))
       ->capture_default_str();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -9,6 +10,13 @@
 
 namespace gradcam {
 namespace {
+
+/// Text of a file for a terminal, which would do what control characters tell it.
+std::string on_one_line(std::string text) {
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  std::ranges::replace_if(text, is_control, ' ');
+  return text;
+}
 
 void print_text(const std::string& path, const ModelInfo& info) {
   std::printf("%s: VGG16, %zu classes, %.2f million parameters\n", path.c_str(),
@@ -22,9 +30,9 @@ void print_text(const std::string& path, const ModelInfo& info) {
   std::printf("\n  preprocess  %s\n", to_json(info.preprocess).c_str());
   std::printf("  fingerprint %s (of all layers but the last)\n", info.fingerprint.c_str());
   if (!info.metadata.source.empty())
-    std::printf("  source      %s\n", info.metadata.source.c_str());
+    std::printf("  source      %s\n", on_one_line(info.metadata.source).c_str());
   if (!info.metadata.license.empty()) {
-    std::printf("  license     %s\n", info.metadata.license.c_str());
+    std::printf("  license     %s\n", on_one_line(info.metadata.license).c_str());
   }
   std::printf("  classes    ");
   for (const std::string& label : info.metadata.labels) std::printf(" %s", label.c_str());

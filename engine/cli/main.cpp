@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "cli/commands.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +18,18 @@ int main(int argc, char** argv) {
   gradcam::add_convert(app, exit_code);
   gradcam::add_finetune(app, exit_code);
   gradcam::add_bench(app, exit_code);
+  gradcam::refuse_what_is_no_value(app);
+  const std::vector<CLI::App*> commands = app.get_subcommands({});
+  const auto is_called = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(commands, is_called)) {
+    std::string known;
+    for (const CLI::App* command : commands) {
+      known += (known.empty() ? "" : ", ") + command->get_name();
+    }
+    return gradcam::report_failure(
+        {gradcam::ErrorCode::kInvalidArgument,
+         "there is no command \"" + std::string(argv[1]) + "\"; there are " + known});
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import struct
@@ -69,6 +70,17 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(result.returncode, 0)
         self.assertEqual([json.loads(line)["photo"] for line in result.stdout.splitlines()],
                          names.split())
+        for list_, arguments in ((names.replace("\n", "\r\n"), ()),
+                                 (names.replace("\n", "\0"), ("--null",))):
+            again = gradcam("explain", "-", "--model", MODEL, "--json", *arguments, stdin=list_)
+            self.assertEqual(again.returncode, 0, again.stdout)
+            self.assertEqual(len(again.stdout.splitlines()), 2)
+        folder = os.open(IMAGES, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        result = subprocess.run([GRADCAM, "explain", "-", "--model", MODEL], stdin=folder,
+                                capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("standard input", result.stderr)
 
     def test_any_number_of_threads_and_workers_says_the_same(self) -> None:
         folder = self.folder / "photos"
@@ -105,6 +117,39 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(Path(line["photo"]).name, "scene.png")
         result = gradcam("explain", line["overlay"], "--model", MODEL, "--json")  # but if named
         self.assertEqual(result.returncode, 0)
+
+    def test_what_is_no_overlay_is_not_written_over(self) -> None:
+        precious = self.folder / "scene.tiny32 class 1.png".replace(" ", "_")
+        precious.write_text("precious")
+        for _ in range(2):
+            result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--class", 1,
+                             "--json", "--out", self.folder)
+            self.assertEqual(Path(json.loads(result.stdout)["overlay"]).name,
+                             precious.name.replace("scene.", "scene-2."))
+            self.assertEqual(precious.read_text(), "precious")
+        self.assertEqual(len(list(self.folder.iterdir())), 2)
+
+    def test_a_folder_for_overlays_that_cannot_be_made_is_an_error_at_once(self) -> None:
+        (self.folder / "file").touch()
+        result = gradcam("explain", IMAGES / "scene.png", IMAGES / "scene.png", "--model", MODEL,
+                         "--out", self.folder / "file")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+
+    def test_links_in_a_folder(self) -> None:
+        photos = self.folder / "photos"
+        photos.mkdir()
+        (photos / "scene.png").symlink_to(IMAGES / "scene.png")
+        (photos / "gone.png").symlink_to("nowhere.png")
+        (photos / "round.png").symlink_to("round.png")
+        (photos / "folder").symlink_to(IMAGES)
+        result = gradcam("explain", photos, "--model", MODEL, "--json")
+        self.assertEqual(result.returncode, 1)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        failed = {Path(line["photo"]).name for line in lines if "error" in line}
+        self.assertEqual(failed, {"gone.png", "round.png", "photos"})
+        self.assertIn("folder, a link", lines[-1]["error"]["message"])
+        self.assertEqual(len(lines), 4)
 
     def test_overlays_of_one_name_are_numbered_in_the_order_of_the_photos(self) -> None:
         for i in range(6):
@@ -190,11 +235,10 @@ class CommandLine(unittest.TestCase):
         self.assertIn("30 x 30 at (5, 5)", scene["error"]["message"])
         self.assertIn("40 x 29 pixels", scene["error"]["message"])
         self.assertIn("top", large)
-        for wrong in ("0,0,0,10", "nan,0,10,10"):
-            result = gradcam("explain", photos[0], "--model", MODEL, "--crop", wrong)
-            self.assertEqual(result.returncode, 1, wrong)
-            self.assertIn("is not inside", result.stderr)
-        for wrong in ("1,2,3", "1,2,3,4,5", "a,b,c,d"):
+        result = gradcam("explain", photos[0], "--model", MODEL, "--crop", "0,0,0,10")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("is not inside", result.stderr)
+        for wrong in ("1,2,3", "1,2,3,4,5", "a,b,c,d", "nan,0,10,10"):
             result = gradcam("explain", photos[0], "--model", MODEL, "--crop", wrong)
             self.assertEqual(result.returncode, 2, wrong)
 
@@ -205,7 +249,12 @@ class CommandLine(unittest.TestCase):
             (("explain", photo, "--model", MODEL, "--class", 3), "3"),
             (("explain", photo, "--method", "guess"), "gradcam"),
             (("explain",), "photo"),
-            (("dance",), "subcommand"),
+            (("dance",), "evaluate"),
+            (("explain", photo, "--model", ""), "--model"),
+            (("explain", photo, "--alpha", "nan"), "nan"),
+            (("explain", photo, "--top", -1), "-1"),
+            (("finetune", self.folder, "--out", "x", "--learning-rate", "inf"), "inf"),
+            (("finetune", self.folder, "--out", "x", "--learning-rate", 0), "above 0"),
         ):
             result = gradcam(*arguments)
             self.assertEqual(result.returncode, 2, arguments)

@@ -19,7 +19,7 @@ import type { Failure, Outcome, WorkerApi } from './protocol';
 import { payload, payloadSize } from './payload';
 import { lend, readerOfBlob } from './piece-reader';
 import { untilAnswered } from './progress';
-import { lowMemory } from './settings';
+import { colormap, lowMemory } from './settings';
 import { INTERRUPTED, TaskQueue, type Priority } from './task-queue';
 import { tidy } from './tidy';
 import { WorkerGone } from './watched-worker';
@@ -113,7 +113,12 @@ async function start(): Promise<Network> {
   );
   loading.catch(() => {}); // thrown below
   const engine = await Engine.create(compiled);
-  painter.value = { engine, info: engine.about() };
+  const info = engine.about();
+  // What was remembered may be of another version of the page.
+  if (!info.colormaps.includes(colormap.value)) {
+    colormap.value = info.colormaps[0]!;
+  }
+  painter.value = { engine, info };
   // The rest of the page is still being parsed.
   for await (const bytes of payload('model')) {
     void first.api.takeModel(transfer(bytes, [bytes.buffer]));
