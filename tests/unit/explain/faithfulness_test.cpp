@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -90,6 +91,46 @@ TEST_F(FaithfulnessTest, OfHalfThePhotoIsWhatTheNetworkSaysOfIt) {
   EXPECT_NEAR(f.insertion_curve[2], whole, 1e-6);
 }
 
+/// Insertion begins with the photo blurred by RISE's Gaussian, in both directions.
+TEST_F(FaithfulnessTest, OfADotTheBlurIsAGaussian) {
+  ASSERT_OK_AND_ASSIGN(Tensor dot, Tensor::zeros(input_.shape()));
+  dot.data()[(30 * 64 + 20) * 3 + 1] = 1;
+  const Heatmap map = constant_map();
+  ASSERT_OK_AND_ASSIGN(const auto plan,
+                       plan_faithfulness(run_->model, dot, best_.index, {&map, 1}, 2));
+  ASSERT_OK_AND_ASSIGN(const Tensor blurred, plan.passes.start(1));
+  const auto weight = [](int offset) {
+    return std::abs(offset) > 5 ? 0.0 : std::exp(-offset * offset / (2.0 * 5 * 5));
+  };
+  double sum = 0;
+  for (int i = -5; i <= 5; ++i) sum += weight(i);
+  for (int y = 0; y < 64; ++y) {
+    for (int x = 0; x < 64; ++x) {
+      const float* pixel = blurred.data() + (y * 64 + x) * 3;
+      ASSERT_NEAR(pixel[1], weight(y - 30) * weight(x - 20) / (sum * sum), 1e-7) << y << ", " << x;
+      ASSERT_EQ(pixel[0], 0);
+    }
+  }
+}
+
+TEST_F(FaithfulnessTest, APartThatShowsMoreThanTheWholeIsNoDrop) {
+  const Heatmap left = map_of(1, 2, {1, 0});
+  bool found = false;
+  for (const std::size_t index : run_->classes) {
+    ASSERT_OK_AND_ASSIGN(const auto plan,
+                         plan_faithfulness(run_->model, input_, index, {&left, 1}, 2));
+    ASSERT_OK_AND_ASSIGN(const Tensor masked, plan.passes.start(3));
+    ASSERT_OK(run_->model.forward(masked, scratch_));
+    const float seen = run_->model.probabilities(scratch_.logits.values())[index];
+    ASSERT_OK_AND_ASSIGN(const auto measured, carry_out(plan, run_->model, scratch_));
+    const Faithfulness& f = measured.front();
+    EXPECT_EQ(f.increase, double{seen} > f.probability);
+    EXPECT_NEAR(f.drop, f.increase ? 0 : 1 - double{seen} / f.probability, 1e-5);
+    found = found || f.increase;
+  }
+  EXPECT_TRUE(found) << "this says nothing about the increase";
+}
+
 TEST_F(FaithfulnessTest, IsDefinedForEmptyMaps) {
   const Heatmap empty = map_of(4, 4, std::vector<float>(16));
   ASSERT_OK_AND_ASSIGN(const Faithfulness f, measure(empty, 4));
@@ -132,6 +173,22 @@ TEST_F(FaithfulnessTest, OfAConstantMapKnowsNoOrder) {
   EXPECT_EQ(empty.insertion_curve, full.insertion_curve);
   EXPECT_EQ(full.drop, 0);
   EXPECT_EQ(rank_correlation(constant_map(), map_of(2, 2, {1, 1, 1, 1})), 0);
+}
+
+/// What a map is measured beside: half of the pixels are anywhere, not the upper half.
+TEST_F(FaithfulnessTest, OfAConstantMapTheOrderIsRandom) {
+  ASSERT_OK_AND_ASSIGN(Tensor white, input_.clone());
+  for (float& value : white.values()) value = 1;
+  const Heatmap map = constant_map();
+  ASSERT_OK_AND_ASSIGN(const auto plan, plan_faithfulness(run_->model, white, 0, {&map, 1}, 2));
+  ASSERT_OK_AND_ASSIGN(const Tensor deleted, plan.passes.start(5));
+  std::array<std::size_t, 4> gone = {};  // of each quarter
+  for (std::size_t i = 0; i < 64 * 64; ++i) {
+    gone[i / 64 / 32 * 2 + i % 64 / 32] += deleted.data()[i * 3] == 0 ? 1 : 0;
+  }
+  EXPECT_EQ(gone[0] + gone[1] + gone[2] + gone[3], 64u * 64 / 2);
+  // A quarter has 512 of its 1024 on average, with a standard deviation of 14.
+  for (const std::size_t count : gone) EXPECT_NEAR(count, 512.0, 6 * 14);
 }
 
 TEST(ShuffleWeights, PermutesTheLastLayersAndNothingElse) {
