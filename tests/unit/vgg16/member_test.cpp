@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <numeric>
 #include <string>
@@ -221,12 +222,46 @@ TEST_F(MemberTest, RunsAgainAfterBeingCutShort) {
     ASSERT_OK(all.members[0].step());
   }
   EXPECT_EQ(all.members[0].progress(), Progress::kWaiting);
+  // They have been sent some, and not taken them.
+  for (Message& message : all.members[0].take_messages()) {
+    ASSERT_OK(all.members[message.member].receive(0, std::move(message.values)));
+  }
   ASSERT_OK_AND_ASSIGN(Tensor other, input_.clone());
   for (float& value : other.values()) value = -value;
   ASSERT_OK(all.forward(other));
   EXPECT_FALSE(std::ranges::equal(all.members[2].activations().logits.values(), logits->values()));
   ASSERT_OK(all.forward(input_));
   EXPECT_TRUE(std::ranges::equal(all.members[2].activations().logits.values(), logits->values()));
+}
+
+/// What was kept for maps of the photo before is not that of the next one.
+TEST_F(MemberTest, MapsAreOfTheLastInput) {
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes_));
+  ASSERT_OK_AND_ASSIGN(Activations fresh, model.make_activations());
+  ASSERT_OK(model.forward(input_, fresh));
+  ASSERT_OK_AND_ASSIGN(Tensor before, input_.clone());
+  for (float& value : before.values()) value = -value;
+  const std::array<std::size_t, 1> classes = {3};
+  constexpr std::size_t kBlock2Conv2 = 3;
+  const Method& method = methods().front();
+  ASSERT_OK_AND_ASSIGN(const auto expected,
+                       explain(model, input_, fresh, classes, method, {.layers = {kBlock2Conv2}}));
+
+  ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
+  ASSERT_OK(model.forward(before, activations));
+  ASSERT_OK(model.complete(activations, 0));
+  ASSERT_OK(model.forward(input_, activations));
+  ASSERT_OK_AND_ASSIGN(const auto actual, explain(model, input_, activations, classes, method,
+                                                  {.layers = {kBlock2Conv2}}));
+  EXPECT_EQ(actual[0].values, expected[0].values);
+
+  for (const std::size_t count : {1, 3}) {
+    ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, count));
+    ASSERT_OK(all.forward(before, {.layer = 0, .ablation = true}));
+    ASSERT_OK(all.forward(input_));
+    ASSERT_OK_AND_ASSIGN(const auto maps, all.explain(input_, classes, method, kBlock2Conv2));
+    EXPECT_TRUE(close(maps[0].values, expected[0].values, 10 * kRounding)) << count;
+  }
 }
 
 TEST_F(MemberTest, ExplainsOnlyWhatIsClassified) {
@@ -264,6 +299,25 @@ TEST_F(MemberTest, RefusesInputsAndMessagesThatDoNotFit) {
   EXPECT_NE(message.find("wrong size"), std::string::npos) << message;
   EXPECT_EQ(all.members[1].progress(), Progress::kDone);
   ASSERT_OK(all.forward(input_));
+}
+
+/// Not an answer of probabilities that are no numbers.
+TEST_F(MemberTest, LogitsBeyondFloat32AreAnError) {
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  for (const auto& [name, value] :
+       {std::pair("fc2.bias", 3e38f), std::pair("predictions.weight", 4.0f)}) {
+    const auto bytes = std::bit_cast<std::array<std::uint8_t, sizeof(float)>>(value);
+    std::vector<std::uint8_t>& all = file.find(name)->bytes;
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = bytes[i % sizeof(float)];
+  }
+  ASSERT_OK_AND_ASSIGN(const auto bytes, file.serialize());
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes));
+  ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
+  EXPECT_NE(error_message(model.forward(input_, activations), ErrorCode::kCorruptModel), "");
+  for (const std::size_t count : {1, 3}) {
+    ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes, count));
+    EXPECT_NE(error_message(all.forward(input_), ErrorCode::kCorruptModel), "");
+  }
 }
 
 TEST_F(MemberTest, WithAPartOfTheWeightsDoesNothingAlone) {
