@@ -15,6 +15,7 @@
 #include "explain/finer_cam.h"
 #include "explain/methods.h"
 #include "support/compare.h"
+#include "support/converted.h"
 #include "support/members.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
@@ -290,16 +291,21 @@ TEST_F(Others, DoNotChangeTheFingerprint) {
 }
 
 TEST_F(Others, AreNotKeptByAFinetunedFile) {
-  ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header,
-                       parse_safetensors_header(bytes_, bytes_.size()));
   DenseParameters head{.name = "predictions", .weight = {}, .bias = {}};
   ASSERT_OK_AND_ASSIGN(head.weight, Tensor::zeros({2, some_->fc2().outputs()}));
   ASSERT_OK_AND_ASSIGN(head.bias, Tensor::zeros({2}));
   const std::vector<const DenseParameters*> trained = {&head};
-  ASSERT_OK_AND_ASSIGN(const FinetunedFile file, plan_finetuned_file(header, trained, {}));
-  EXPECT_NE(file.header.find("predictions.weight"), nullptr);
-  EXPECT_EQ(file.header.find("others.weight"), nullptr);
-  EXPECT_EQ(file.header.find("others.bias"), nullptr);
+  ASSERT_OK_AND_ASSIGN(const auto int8, convert(bytes_, Precision::kInt8));
+  for (const auto& bytes : {bytes_, int8}) {
+    ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header,
+                         parse_safetensors_header(bytes, bytes.size()));
+    ASSERT_NE(header.find("others.weight"), nullptr);
+    ASSERT_OK_AND_ASSIGN(const FinetunedFile file, plan_finetuned_file(header, trained, {}));
+    EXPECT_NE(file.header.find("predictions.weight"), nullptr);
+    for (const TensorInfo& tensor : file.header.tensors) {
+      EXPECT_FALSE(tensor.name.starts_with("others")) << tensor.name;
+    }
+  }
 }
 
 }  // namespace
