@@ -201,6 +201,20 @@ TEST(Classifier, ResultDoesNotDependOnTheOrderOfTasks) {
   EXPECT_EQ(serial, backwards);
 }
 
+TEST(Classifier, DropsNothingWhereItIsNotTrained) {
+  const auto logits = [](float dropout) -> Result<Tensor> {
+    Random random(6);
+    GRADCAM_TRY(auto layers, random_layers(random));
+    GRADCAM_TRY(const Classifier classifier,
+                Classifier::create(std::move(layers), {.dropout = dropout}));
+    GRADCAM_TRY(const Tensor x, Tensor::from({2, 211}, random.uniform(2 * 211)));
+    return classifier.forward(x);
+  };
+  ASSERT_OK_AND_ASSIGN(const Tensor without, logits(0));
+  ASSERT_OK_AND_ASSIGN(const Tensor with, logits(0.5f));
+  EXPECT_TRUE(std::ranges::equal(with.values(), without.values()));
+}
+
 TEST(Classifier, RefusesWhatDoesNotFit) {
   Random random(4);
   ASSERT_OK_AND_ASSIGN(auto layers, random_layers(random));

@@ -84,6 +84,23 @@ TEST(Teacher, LeavesManyPhotosOutInTenGroups) {
   EXPECT_GE(teacher.left_out().right(), 58);
 }
 
+/// Or else a class of few photos would be left out all at once, and never recognised.
+TEST(Teacher, SpreadsEachClassOverTheGroups) {
+  Lesson given;
+  std::vector<float> values;
+  for (std::size_t i = 0; i < 60; ++i) {
+    given.labels.push_back(i < 6 ? 0 : 1 + i % 2);
+    for (std::size_t c = 0; c < 3; ++c) values.push_back(given.labels.back() == c ? 1 : 0);
+  }
+  ASSERT_OK_AND_ASSIGN(given.features, Tensor::from({60, 1, 3}, values));
+  ASSERT_OK_AND_ASSIGN(Teacher teacher, Teacher::create(std::move(given)));
+  while (!teacher.finished()) {
+    ASSERT_OK(teacher.step());
+  }
+  EXPECT_EQ(teacher.left_out().groups, 10);
+  EXPECT_EQ(teacher.left_out().right(), 60);
+}
+
 TEST(Teacher, RefusesWhatCannotBeTaught) {
   const auto refused = [](std::vector<std::size_t> labels, float value = 1) {
     Lesson bad;

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <limits>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,6 +81,61 @@ TEST(Trainer, LearnsAndKeepsTheBestEpoch) {
   }
   EXPECT_DOUBLE_EQ(static_cast<double>(right) / static_cast<double>(validation.size()),
                    epochs[best].validation_accuracy);
+}
+
+TEST(Trainer, GivesTheWeightsOfTheBestEpoch) {
+  ASSERT_OK_AND_ASSIGN(Trainer trainer,
+                       make_trainer({.learning_rate = 0.3, .epochs = 500, .patience = 3}));
+  while (!trainer.finished()) {
+    ASSERT_OK(trainer.run_step());
+  }
+  const Epoch& best = trainer.epochs()[trainer.best_epoch()];
+  ASSERT_GT(trainer.epochs().back().validation_loss, best.validation_loss);
+  ASSERT_OK(trainer.finish());
+  ASSERT_OK_AND_ASSIGN(const Tensor logits, trainer.validation_logits());
+  const auto& validation = trainer.dataset().validation;
+  double loss = 0;
+  for (std::size_t i = 0; i < validation.size(); ++i) {
+    double sum = 0;
+    const float* row = logits.data() + i * kClasses;
+    for (std::size_t c = 0; c < kClasses; ++c) sum += std::exp(double{row[c]});
+    loss += std::log(sum) - double{row[validation[i] % kClasses]};
+  }
+  EXPECT_NEAR(loss / static_cast<double>(validation.size()), best.validation_loss, 1e-6);
+}
+
+TEST(Trainer, SeesEveryPhotoOnceAnEpochInOneOfItsViews) {
+  Dataset dataset = make_dataset(20);
+  ASSERT_OK(split_dataset(dataset, 0.2, 1));
+  std::vector<std::array<std::size_t, 2>> seen(20);  // how often, in either view
+  dataset.read = [&](std::size_t photo, std::size_t view, std::span<float> out) -> Result<void> {
+    ++seen[photo][view];
+    std::ranges::fill(out, 1.0f);
+    return {};
+  };
+  const auto train = dataset.train;
+  const auto validation = dataset.validation;
+  std::vector<DenseParameters> layers(1);
+  ASSERT_OK_AND_ASSIGN(layers[0], new_head(kClasses, kFeatures, 1));
+  ASSERT_OK_AND_ASSIGN(Classifier classifier, Classifier::create(std::move(layers), {}));
+  constexpr std::size_t kEpochs = 8;
+  // Not a multiple of the batch: the last one of an epoch is smaller.
+  ASSERT_NE(train.size() % 5, 0u);
+  ASSERT_OK_AND_ASSIGN(Trainer trainer,
+                       Trainer::create(std::move(classifier), std::move(dataset),
+                                       {.epochs = kEpochs, .batch = 5, .patience = kEpochs}));
+  while (!trainer.finished()) {
+    ASSERT_OK(trainer.run_step());
+  }
+  std::size_t mirrored = 0;
+  for (const std::size_t photo : train) {
+    EXPECT_EQ(seen[photo][0] + seen[photo][1], kEpochs) << photo;
+    mirrored += seen[photo][1];
+  }
+  EXPECT_NEAR(mirrored, train.size() * kEpochs / 2.0, train.size() * kEpochs / 5.0);
+  for (const std::size_t photo : validation) {
+    EXPECT_EQ(seen[photo], (std::array<std::size_t, 2>{kEpochs, 0})) << photo;
+  }
 }
 
 TEST(Trainer, StopsWhenTheValidationLossNoLongerFalls) {
