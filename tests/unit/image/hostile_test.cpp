@@ -1,7 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "image/decode.h"
 #include "image_fixtures.h"
@@ -219,6 +224,84 @@ TEST(HostileImage, ChecksBmpHeaders) {
     const auto image = decode_image(bytes);
     EXPECT_FALSE(image.has_value()) << change.offset << " = " << change.value;
   }
+}
+
+/// A picture of one pixel, of two colours, the last of which is number 1.
+TEST(HostileImage, RefusesColoursThatABmpDoesNotList) {
+  for (const std::uint8_t colour : {0, 1, 2, 255}) {
+    std::vector<std::uint8_t> bytes(54 + 2 * 4 + 4);
+    bytes[0] = 'B';
+    bytes[1] = 'M';
+    put(bytes, 2, static_cast<std::uint32_t>(bytes.size()), 4);
+    put(bytes, 10, 54 + 2 * 4, 4);
+    put(bytes, 14, 40, 4);
+    put(bytes, 18, 1, 4);
+    put(bytes, 22, 1, 4);
+    put(bytes, 26, 1, 2);
+    put(bytes, 28, 8, 2);
+    put(bytes, 46, 2, 4);
+    put(bytes, 54 + 4, 0x123456, 3);  // blue first
+    put(bytes, 54 + 8, colour, 1);
+    const auto image = decode_image(bytes);
+    ASSERT_EQ(image.has_value(), colour < 2) << int{colour};
+    if (!image) {
+      EXPECT_NE(image.error().message.find("more colours than it lists"), std::string::npos);
+    } else if (colour == 1) {
+      EXPECT_EQ(image->rgb, (std::vector<std::uint8_t>{0x12, 0x34, 0x56}));
+    }
+  }
+}
+
+/// Each scan costs a pass over the whole picture, however short it is.
+TEST(HostileImage, RefusesJpegsOfVeryManyScans) {
+  const auto message = [](std::size_t more) {
+    auto bytes = fixture("baseline.jpg");
+    for (std::size_t i = 0; i < more; ++i) {
+      for (const std::uint8_t byte : {0xFF, 0xDA, 0, 2}) bytes.insert(bytes.end() - 2, byte);
+    }
+    const auto image = decode_image(bytes);
+    return image ? std::string() : image.error().message;
+  };
+  EXPECT_EQ(message(0), "");
+  EXPECT_EQ(message(199).find("scans"), std::string::npos);
+  EXPECT_NE(message(200).find("more than 200 scans"), std::string::npos);
+}
+
+/// Five kilobytes that unpack to a megabyte, in a picture of one pixel.
+TEST(HostileImage, RefusesPngsThatUnpackToMoreThanTheirPixels) {
+  std::vector<std::uint8_t> packed = {0x78, 0x01};  // zlib's header
+  std::size_t bits = 0;
+  const auto write = [&](std::uint32_t value, int count) {  // the lowest bit first
+    for (int i = 0; i < count; ++i, ++bits) {
+      if (bits % 8 == 0) packed.push_back(0);
+      packed.back() |= static_cast<std::uint8_t>((value >> i & 1) << bits % 8);
+    }
+  };
+  write(0b011, 3);       // the last block, of fixed codes
+  write(0b00001100, 8);  // a zero: code 00110000
+  for (int i = 0; i < 4100; ++i) {
+    write(0b10100011, 8);  // 258 times what was a byte before: code 11000101
+    write(0, 5);
+  }
+  write(0, 7);                                      // the end
+  packed.insert(packed.end(), {0, 0, 0, 0, 0, 0});  // a check sum, which is not looked at
+  std::vector<std::uint8_t> png = bytes_of("\x89PNG\r\n\x1A\n"sv);
+  const auto chunk = [&](std::string_view type, std::span<const std::uint8_t> content) {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      png.push_back(static_cast<std::uint8_t>(content.size() >> shift));
+    }
+    png.insert(png.end(), type.begin(), type.end());
+    png.insert(png.end(), content.begin(), content.end());
+    png.insert(png.end(), 4, 0);
+  };
+  chunk("IHDR", std::array<std::uint8_t, 13>{0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0});
+  chunk("IDAT", packed);
+  chunk("IEND", {});
+  ASSERT_LT(png.size(), 8000u);
+  const auto image = decode_image(png);
+  ASSERT_FALSE(image.has_value());
+  EXPECT_NE(image.error().message.find("unpack to more"), std::string::npos)
+      << image.error().message;
 }
 
 }  // namespace
