@@ -54,6 +54,72 @@ test('a file that could not be stored lets the next one in; no id is used twice'
   expect(second.id).not.toBe(first.id);
 });
 
+/** How many pieces of files there are. */
+const pieces = () =>
+  (globalThis as unknown as { stores: { chunks: Map<string, unknown> } }).stores
+    .chunks.size;
+
+test('what a visit has left unfinished is removed by the next one, and nothing else', async () => {
+  const store = async (name: string, precision: string, value: number) => {
+    const { NewModel } = await openTab();
+    const shelf = await NewModel.begin();
+    await shelf.write(Uint8Array.of(value));
+    await new Promise((resolve) => setTimeout(resolve, 5)); // another id
+    return shelf.finish(name, precision);
+  };
+  const leaveUnfinished = async () => {
+    vi.stubGlobal('navigator', { locks: fakeLocks() }); // its tab was closed
+    const { NewModel, CHUNK } = await openTab();
+    await (await NewModel.begin()).write(new Uint8Array(2 * CHUNK));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    vi.stubGlobal('navigator', { locks: fakeLocks() });
+  };
+  const first = await store('a', 'F32', 1);
+  await leaveUnfinished();
+  expect(pieces()).toBe(3);
+  const second = await store('a', 'I8', 2);
+  expect(pieces()).toBe(2);
+  await leaveUnfinished();
+  // In the place of the first one, which is of the same name and precision.
+  const third = await store('a', 'F32', 3);
+  const { forgetModel, keptModels, readerOfKept } = await openTab();
+  expect(await keptModels()).toEqual([second, third]);
+  expect(third.id).not.toBe(first.id);
+  expect(pieces()).toBe(2);
+  expect(await readerOfKept(second).read(0, 1)).toEqual(Uint8Array.of(2));
+  expect(await readerOfKept(third).read(0, 1)).toEqual(Uint8Array.of(3));
+  await forgetModel(second.id);
+  expect(pieces()).toBe(1);
+});
+
+test('a part of a file is read from the pieces that it lies in', async () => {
+  const { NewModel, CHUNK, readerOfKept } = await openTab();
+  const shelf = await NewModel.begin();
+  const bytes = new Uint8Array(2 * CHUNK + 9).map((_, i) => i % 251);
+  // In pieces that are none of its own.
+  for (const [begin, end] of [
+    [0, 5],
+    [5, CHUNK + 7],
+    [CHUNK + 7, bytes.length],
+  ]) {
+    await shelf.write(bytes.subarray(begin, end));
+  }
+  const model = await shelf.finish('a', 'F32');
+  expect(model.size).toBe(bytes.length);
+  const { read } = readerOfKept(model);
+  for (const [begin, end] of [
+    [0, 3],
+    [CHUNK - 2, CHUNK + 3],
+    [CHUNK + 1, CHUNK + 2],
+    [CHUNK - 1, 2 * CHUNK + 2],
+    [2 * CHUNK + 8, 2 * CHUNK + 9],
+  ] as const) {
+    const part = await read(begin, end);
+    expect(Buffer.compare(part, bytes.subarray(begin, end))).toBe(0);
+  }
+  await expect(read(0, bytes.length + 1)).rejects.toThrow('short');
+});
+
 test('a connection that is lost is opened anew', async () => {
   const { NewModel, forgetModel, keptModels, readerOfKept } = await openTab();
   const shelf = await NewModel.begin();
