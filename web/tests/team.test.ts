@@ -13,7 +13,7 @@ import { Stopped } from '../src/outcome';
 import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
 import { turn } from '../src/worker/member';
 import { Team } from '../src/worker/team';
-import { compileEngine, read, readerOf } from './threads';
+import { compileEngine, headFile, read, readerOf } from './threads';
 
 let module: WebAssembly.Module;
 let weights: Uint8Array<ArrayBuffer>;
@@ -195,6 +195,72 @@ test('a model that a helper finds to be corrupt is refused', async () => {
   await team.load(model);
   team.engine.decode(photo);
   await expectSameAnswer(team);
+});
+
+test('a head is at all members, survives the loss of one and goes with its model', async () => {
+  let calls = 0;
+  const { team, losses } = await makeTeam(3, (api, index) => {
+    if (index !== 1) return;
+    const { forward } = api;
+    api.forward = (run) =>
+      ++calls === 3
+        ? Promise.resolve({
+            ok: false,
+            failure: { code: 'out_of_memory', message: 'no room' },
+          })
+        : forward(run);
+  });
+  const { fingerprint, layers } = await team.load(model);
+  team.engine.decode(photo);
+  const [features] = await team.features([0]);
+  const width = layers.at(-1)!.weight[1]!;
+  expect(features!.length).toBe(width);
+  const weight = Float32Array.from({ length: 3 * width }, (_, i) =>
+    Math.sin(i),
+  );
+  const bias = Float32Array.of(1, 2, 3);
+  const expected = Array.from(bias, (sum, c) =>
+    features!.reduce((all, x, i) => all + x * weight[c * width + i]!, sum),
+  );
+  const head = headFile(fingerprint, ['x', 'y', 'z'], weight, bias);
+
+  expect((await team.useHead(head)).labels).toEqual(['x', 'y', 'z']);
+  const expectOwn = async () => {
+    const { classification } = await team.lookAt(() => [2]);
+    expectClose(logitsOf(classification.predictions), expected, 1e-3);
+  };
+  await expectOwn();
+  expect(losses).toEqual([]);
+  await expectOwn(); // the helper is lost at this
+  expect(losses).toEqual([[1, 'no room']]);
+  expect(team.members).toBe(2);
+
+  const restore = team.restorer();
+  await expect(team.load(readerOf(weights.slice(9)))).rejects.toThrow();
+  expect(team.hasModel).toBe(false);
+  await restore();
+  expect(team.hasModel).toBe(true);
+  await expectOwn();
+  // Maps are not of what the layer before said.
+  await team.useHead(undefined);
+  expect((await team.explain([14])).maps[0]!.class).toBe(14);
+  await expectSameAnswer(team);
+
+  await team.useHead(head);
+  await team.load(model);
+  await team.reload();
+  await expectSameAnswer(team);
+});
+
+test('of a view that a lesson takes no maps are made', async () => {
+  const { team } = await makeTeam(1);
+  await team.load(model);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+  const [itself, mirrored] = await team.features([0, 1]);
+  expect(itself).not.toEqual(mirrored);
+  const { maps } = await team.explain([3]);
+  expectClose(maps[0]!.values, alone.maps.maps[3]!.values, 1e-3);
 });
 
 test('a file that cannot be read costs no helper', async () => {

@@ -16,6 +16,39 @@ export const readerOf = (bytes: Uint8Array): PieceReader => ({
   read: async (begin, end) => bytes.slice(begin, end),
 });
 
+/** A head file for the model of this fingerprint. */
+export function headFile(
+  base: string,
+  labels: readonly string[],
+  weight: Float32Array,
+  bias: Float32Array,
+): Uint8Array<ArrayBuffer> {
+  const classes = labels.length;
+  const middle = weight.byteLength;
+  const header = JSON.stringify({
+    __metadata__: {
+      architecture: 'vgg16-head',
+      base,
+      labels: JSON.stringify(labels),
+    },
+    'predictions.weight': {
+      dtype: 'F32',
+      shape: [classes, weight.length / classes],
+      data_offsets: [0, middle],
+    },
+    'predictions.bias': {
+      dtype: 'F32',
+      shape: [classes],
+      data_offsets: [middle, middle + bias.byteLength],
+    },
+  });
+  const length = new BigUint64Array([BigInt(header.length)]);
+  const parts = [length.buffer, header, weight.buffer, bias.buffer];
+  return Uint8Array.from(
+    Buffer.concat(parts.map((part) => Buffer.from(part as string))),
+  );
+}
+
 export const compileEngine = async () =>
   WebAssembly.compile(await read('build/wasm-simd/wasm/gradcam.wasm'));
 
