@@ -258,6 +258,96 @@ describe('an engine with a model', () => {
   });
 });
 
+test('what is taught is a last layer that can be put on its model', async () => {
+  const engine = await Engine.create(module);
+  const own = await engine.loadModel(weights);
+  const width = own.layers.at(-1)!.weight[1]!;
+  // Four photos of one view each, of two classes that one feature tells apart.
+  const features = new Float32Array(4 * width);
+  [5, -5, 6, -6].forEach((value, i) => (features[i * width] = value));
+  const labels = [0, 1, 0, 1];
+  for (let lesson = 0; lesson < 2; lesson++) {
+    const { steps, trainings, groups } = engine.beginTeaching(
+      features,
+      labels,
+      1,
+    );
+    expect([trainings, groups]).toEqual([5, 4]);
+    const losses: number[] = [];
+    for (let done = false; !done;) {
+      expect(errorOf(() => engine.finishTeaching(['a', 'b'])).message).toMatch(
+        /to its end/,
+      );
+      const progress = engine.teach(60);
+      losses.push(...progress.losses);
+      ({ done } = progress);
+      if (done) expect(progress).toMatchObject({ left_out: 4, mistakes: [] });
+    }
+    // Each is told once.
+    expect(losses.length).toBe(steps);
+    expect(losses[0]).toBeCloseTo(Math.log(2), 5);
+    expect(losses.at(-1)).toBeLessThan(0.1);
+  }
+  const head = engine.finishTeaching(['a', 'b']);
+  engine.setPixels(picture(64, 64));
+  engine.classify();
+  const taught = engine.useHead(head);
+  expect(taught).toMatchObject({
+    labels: ['a', 'b'],
+    license: own.license,
+    fingerprint: own.fingerprint,
+  });
+  // All were recognised: it may be as sure as can be.
+  expect(taught.temperature).toBeLessThan(0.5);
+  expect(errorOf(() => engine.explain([0])).message).toContain('classified');
+  const answer = engine.classify();
+  expect(answer.predictions.length).toBe(2);
+  expect(answer.others).toBe(null);
+  expect(engine.useHead().labels).toEqual(own.labels);
+  expect(engine.useHead()).toEqual(own);
+});
+
+test('a model is converted piece by piece, and answers alike', async () => {
+  const engine = await Engine.create(module);
+  const own = await engine.loadModel(weights);
+  engine.setPixels(picture(200, 300));
+  const before = engine.classify().predictions;
+  const parts: Uint8Array[] = [];
+  const shares: number[] = [];
+  let isWriting = false;
+  await engine.convertModel(
+    weights,
+    'f32',
+    async (bytes) => {
+      expect(isWriting).toBe(false); // one after the other
+      isWriting = true;
+      await new Promise((resolve) => setTimeout(resolve));
+      parts.push(bytes);
+      isWriting = false;
+    },
+    (share) => shares.push(share),
+  );
+  expect(isWriting).toBe(false);
+  expect(shares.at(-1)).toBe(1);
+  expect(shares).toEqual([...shares].sort((a, b) => a - b));
+  const converted = Uint8Array.from(Buffer.concat(parts));
+  expect(converted.length).toBeGreaterThan(1.9 * weights.length);
+  const info = await engine.loadModel(converted);
+  expect(info).toMatchObject({
+    labels: own.labels,
+    preprocess: own.preprocess,
+    temperature: own.temperature,
+    unsure_below: own.unsure_below,
+    others: own.others,
+    license: own.license,
+  });
+  engine.setPixels(picture(200, 300));
+  engine.classify().predictions.forEach(({ index, probability }, i) => {
+    expect(index).toBe(before[i]!.index);
+    expect(probability).toBeCloseTo(before[i]!.probability, 3);
+  });
+});
+
 test('a model reads the same from a blob as from bytes', async () => {
   const answer = async (source: Blob | Uint8Array) => {
     const engine = await Engine.create(module);
