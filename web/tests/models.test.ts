@@ -1,9 +1,10 @@
 /** The page's models, with everything from the page to the engine, in one thread. */
 
+import { proxy } from 'comlink';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { Failure } from '../src/protocol';
 import { openPage, type Page } from './page';
-import { read } from './threads';
+import { headFile, read } from './threads';
 
 let weights: Uint8Array<ArrayBuffer>;
 let photo: File;
@@ -133,6 +134,95 @@ test('the kept model at work cannot be forgotten', async () => {
   expect(await page.useOwnModel()).toBe(true);
   await page.forget(model!);
   expect(page.kept.value).toEqual([]);
+});
+
+/** A last layer that says the first of these labels, whatever it is shown. */
+function headOf(...labels: string[]): Uint8Array<ArrayBuffer> {
+  const { value } = page.network;
+  if (value.state !== 'ready') throw new Error('there is no model');
+  const { fingerprint, layers } = value.model;
+  const weight = new Float32Array(labels.length * layers.at(-1)!.weight[1]!);
+  const bias = Float32Array.from(labels, (_, i) => -i);
+  return headFile(fingerprint, labels, weight, bias);
+}
+
+test('a head stays on its model when the engine is started anew', async () => {
+  expect(await page.useHeadBytes(headOf('mine', 'other'), 'head')).toBe(true);
+  expect(await look()).toBe('mine');
+  // For one class passes make the maps of all that there are now.
+  const how = { method: 'scorecam', channels: 1 };
+  const made = await page.ask((worker) =>
+    worker.explain(
+      [0],
+      how,
+      proxy(() => {}),
+    ),
+  );
+  expect(made.ok && made.value.map((map) => map.class)).toEqual([0, 1]);
+
+  const { Engine } = await import('../../wasm/engine');
+  const spy = vi.spyOn(Engine.prototype, 'preview');
+  spy.mockImplementationOnce(() => {
+    throw new RangeError('unreachable');
+  });
+  const crashed = await page.ask((worker) => worker.preview());
+  expect(crashed.ok || crashed.failure.message).toMatch(/started anew/);
+  expect(await look()).toBe('mine');
+});
+
+test('without a head the file under it is named again', async () => {
+  const file = new File([weights], 'other.safetensors');
+  expect(await page.useFile(file, false)).toBe(true);
+  for (const name of ['first', 'second']) {
+    expect(await page.useHeadBytes(headOf(name, 'b'), name)).toBe(true);
+    expect(page.network.value).toMatchObject({ file: name, hasHead: true });
+    expect(await look()).toBe(name);
+  }
+  expect(await page.dropHead()).toBe(true);
+  expect(page.network.value).toMatchObject({ file: 'other.safetensors' });
+  expect(page.hasHead.value).toBe(false);
+  expect(await page.dropHead()).toBe(false);
+});
+
+test('a photo is held until another one is asked for, or another model', async () => {
+  const holds = (id: number) =>
+    page.ask(async (worker) => ({ ok: true, value: await worker.holds(id) }));
+  await look();
+  expect(await holds(1)).toMatchObject({ value: true });
+  const text = new File(['This is no picture.'], 'notes.jpg');
+  const refused = await page.ask((worker) =>
+    page.hold(worker, { id: 2, file: text }),
+  );
+  expect(refused.ok).toBe(false);
+  expect(await holds(1)).toMatchObject({ value: false });
+  await look();
+  expect(await page.useOwnModel()).toBe(true);
+  expect(await holds(1)).toMatchObject({ value: false });
+});
+
+test('a file is kept in smaller numbers if these are asked for', async () => {
+  const expected = await look();
+  page.precision.value = 'int8';
+  const file = new File([weights], 'mine.safetensors');
+  expect(await page.useFile(file)).toBe(true);
+  const [model] = page.kept.value;
+  expect(model).toMatchObject({ name: 'mine.safetensors', precision: 'I8' });
+  expect(model!.size).toBeLessThan(0.7 * weights.length);
+  expect(remembered()).toBe(String(model!.id));
+  expect(await look()).toBe(expected);
+  expect(await page.useOwnModel()).toBe(true);
+  expect(remembered()).toBe(null);
+  expect(await page.useKept(model!)).toBe(true);
+  expect(remembered()).toBe(String(model!.id));
+  expect(await look()).toBe(expected);
+
+  // What cannot be converted leaves room for the next one.
+  const broken = weights.slice();
+  broken.fill(0xff, broken.length - 4);
+  expect(await page.useFile(new File([broken], 'bad.safetensors'))).toBe(false);
+  expect(page.kept.value).toEqual([model]);
+  expect(await page.useFile(new File([weights], 'next'))).toBe(true);
+  expect(page.kept.value.length).toBe(2);
 });
 
 /** Drops a file, of which no more is stored until told. */
