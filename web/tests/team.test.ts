@@ -1,7 +1,7 @@
 /** The network divided among several engines, here all in one thread. */
 
 import { expose, wrap } from 'comlink';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   Engine,
   EngineError,
@@ -11,7 +11,7 @@ import {
 } from '../../wasm/engine';
 import { Stopped } from '../src/outcome';
 import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
-import { turn } from '../src/worker/member';
+import { Member, turn } from '../src/worker/member';
 import { Team } from '../src/worker/team';
 import { compileEngine, headFile, read, readerOf } from './threads';
 
@@ -180,6 +180,28 @@ test('what is stopped ends, and the next photo is not disturbed', async () => {
   team.stop();
   await expect(answer).rejects.toBeInstanceOf(Stopped);
   await expectSameAnswer(team);
+});
+
+test('a run is stopped by its number, before it begins, too, and no other one', async () => {
+  let left = 0;
+  const engine = {
+    progress: () => (left > 0 ? 'ready' : 'done'),
+    step: () => left--,
+    takeMessages: () => [],
+  } as unknown as Engine;
+  const member = new Member(engine, [null]);
+  const begin = vi.fn(() => (left = 3));
+  member.stop(1);
+  await expect(member.together(1, begin)).rejects.toBeInstanceOf(Stopped);
+  expect(begin).not.toHaveBeenCalled();
+  const running = member.together(2, begin);
+  member.stop(1);
+  await running;
+  expect(left).toBe(0);
+  const stopped = member.together(3, begin);
+  member.stop(3);
+  await expect(stopped).rejects.toBeInstanceOf(Stopped);
+  await member.together(4, begin);
 });
 
 test('a model that a helper finds to be corrupt is refused', async () => {
