@@ -257,6 +257,39 @@ export function how(lab) {
       await showPhotos(browser, [path]);
     });
 
+    test('of many slow maps one can see how far they are, and stop them all', async () => {
+      const { browser } = lab;
+      await showPhotos(browser, [path, photo('square.jpg')]);
+      await choose('select', 'occlusion');
+      await waitFor(browser, 'word of it', () =>
+        /Making maps, 0 of 2/.test(document.querySelector('.header').innerText),
+      );
+      await browser.evaluate(() =>
+        document.querySelector('.header button').click(),
+      );
+      await waitFor(
+        browser,
+        'both to be stopped',
+        () =>
+          [...document.querySelectorAll('.pending')].filter((pending) =>
+            /Stopped/.test(pending.innerText),
+          ).length === 2,
+      );
+      assert.doesNotMatch(await text('.header'), /Making maps/);
+      await choose('select', 'gradcam');
+      await lineOf('gradcam', 'block5_conv3');
+      await showPhotos(browser, [path]);
+    });
+
+    test('a map is called what its method shows', async () => {
+      await choose('select', 'counterfactual');
+      await lineOf('counterfactual', 'block5_conv3');
+      assert.match(await text('.where'), /^What speaks against /);
+      await choose('select', 'gradcam');
+      await lineOf('gradcam', 'block5_conv3');
+      assert.match(await text('.where'), /^Where it looked for /);
+    });
+
     test('a decoration is called one', async () => {
       await choose('select', 'guided-backprop');
       const line = await lineOf('guided-backprop', 'block5_conv3');

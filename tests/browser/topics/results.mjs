@@ -132,6 +132,13 @@ export function results(lab) {
       assert.ok((await groups()).at(-1).isChosen);
       await choose(found.length - 1);
       await seen(4);
+      const scrolled = await browser.evaluate(async () => {
+        const frame = () => new Promise((then) => requestAnimationFrame(then));
+        await frame();
+        await frame();
+        return window.scrollY;
+      });
+      assert.equal(scrolled, 0, 'what is seen again is nothing new');
       await choose(0);
       await seen(found[0].count);
       await browser.evaluate(() =>
