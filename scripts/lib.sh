@@ -19,6 +19,15 @@ die() {
   exit 1
 }
 
+# The comment at the top of the script, without its marks.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+
+case " $* " in *" -h "* | *" --help "*)
+  usage
+  exit
+  ;;
+esac
+
 have() { command -v "$1" >/dev/null; }
 
 # version_at_least MINIMUM VERSION

@@ -190,6 +190,19 @@ async function extra(id, title, measure) {
   }
 }
 
+/** What is wrong with the options, if something is. */
+function faultOfOptions(ids) {
+  if (![rounds, runs].every((count) => Number.isInteger(count) && count > 0)) {
+    return 'rounds and runs are numbers from 1 on';
+  }
+  const known = [...ids, 'series', 'methods', 'layers'];
+  const unknown = wanted?.find((id) => !known.includes(id));
+  return (
+    unknown !== undefined &&
+    `there is no "${unknown}" to be timed; there are ${known.join(', ')}`
+  );
+}
+
 function isWrong({ exact, error }) {
   const tolerance = exact ? TOLERANCE : ROUNDED_TOLERANCE;
   // Not >=: NaN is wrong too.
@@ -206,8 +219,6 @@ const machine = {
   load_before: loadavg()[0],
 };
 
-await bundle(join(folder, 'www'));
-const truth = expected(folder);
 const given = {
   folder,
   page,
@@ -215,9 +226,15 @@ const given = {
   cores: Math.min(cores, 8),
   runs: WARM_UPS + runs,
 };
-const { records, skipped } = await race(
-  contenders(given).filter(({ id }) => wants(id)),
-);
+const all = contenders(given);
+const fault = faultOfOptions(all.map(({ id }) => id));
+if (fault) {
+  process.stderr.write(`error: ${fault}\n`);
+  process.exit(2);
+}
+await bundle(join(folder, 'www'));
+const truth = expected(folder);
+const { records, skipped } = await race(all.filter(({ id }) => wants(id)));
 const rows = records.map((record) => describe(record, truth));
 const series = await extra(
   'series',
