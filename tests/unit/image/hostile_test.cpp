@@ -35,6 +35,7 @@ struct Foreign {
   std::string_view bytes;
   std::string_view format;
   std::string_view named;
+  bool is_picture = true;
 };
 
 TEST(HostileImage, NamesFormatsThatAreNotRead) {
@@ -56,6 +57,13 @@ TEST(HostileImage, NamesFormatsThatAreNotRead) {
            Foreign{"8BPS\0\1"sv, "psd", "Photoshop"},
            Foreign{"P6\n2 2\n255\n"sv, "pnm", "PNM"},
            Foreign{"<?xml version=\"1.0\"?><svg xmlns=\"\"/>"sv, "svg", "SVG"},
+           Foreign{"%PDF-1.7\n"sv, "pdf", "PDF", false},
+           Foreign{"PK\x03\x04\x14"sv, "zip", "ZIP", false},
+           Foreign{"\0\0\0\x14"
+                   "ftypisom\0\0\0\0mp42"sv,
+                   "video", "video", false},
+           Foreign{"\x1A\x45\xDF\xA3\x01"sv, "video", "video", false},
+           Foreign{"\x89HDF\r\n\x1A\n\0"sv, "hdf5", "HDF5", false},
        }) {
     SCOPED_TRACE(file.named);
     const auto bytes = bytes_of(file.bytes);
@@ -64,26 +72,9 @@ TEST(HostileImage, NamesFormatsThatAreNotRead) {
     ASSERT_FALSE(image.has_value());
     EXPECT_EQ(image.error().code, ErrorCode::kUnsupportedFormat);
     EXPECT_NE(image.error().message.find(file.named), std::string::npos) << image.error().message;
-    EXPECT_NE(image.error().message.find("convert it to JPEG or PNG"), std::string::npos);
-  }
-  for (const Foreign& file : {
-           Foreign{"%PDF-1.7\n"sv, "pdf", "PDF"},
-           Foreign{"PK\x03\x04\x14"sv, "zip", "ZIP"},
-           Foreign{"\0\0\0\x14"
-                   "ftypisom\0\0\0\0mp42"sv,
-                   "video", "video"},
-           Foreign{"\x1A\x45\xDF\xA3\x01"sv, "video", "video"},
-           Foreign{"\x89HDF\r\n\x1A\n\0"sv, "hdf5", "HDF5"},
-       }) {
-    SCOPED_TRACE(file.named);
-    const auto bytes = bytes_of(file.bytes);
-    EXPECT_EQ(sniff_format(bytes), file.format);
-    const auto image = decode_image(bytes);
-    ASSERT_FALSE(image.has_value());
-    EXPECT_EQ(image.error().code, ErrorCode::kUnsupportedFormat);
-    const std::string& message = image.error().message;
-    EXPECT_NE(message.find(file.named), std::string::npos) << message;
-    EXPECT_EQ(message.find("convert"), std::string::npos) << "there is nothing to convert";
+    const bool is_to_be_converted =
+        image.error().message.find("convert it to JPEG or PNG") != std::string::npos;
+    EXPECT_EQ(is_to_be_converted, file.is_picture) << image.error().message;
   }
 }
 
