@@ -58,16 +58,21 @@ export function downloads(lab) {
       }
     });
 
-    test('nothing is left out that is not finished, or cleared meanwhile', async () => {
+    test('nothing is left out that is not finished, or cleared meanwhile', async (t) => {
       const { browser } = lab;
+      t.after(() =>
+        browser.evaluate(() =>
+          window.gradcam.setMethod({ layer: 'block5_conv3' }),
+        ),
+      );
       await showPhotos(browser, [photo('landscape.jpg'), photo('square.jpg')]);
       await browser.evaluate(() => {
         void window.gradcam.setMethod({ layer: 'block1_conv1' });
       });
       const zips = [await download(/save all/i, 'gradcam.zip')];
-      const saving = download(/save all/i, 'gradcam.zip');
+      await press(/save all/i, 'gradcam.zip');
       await clearPage(browser);
-      zips.push(await saving);
+      zips.push(await downloaded('gradcam.zip'));
       for (const zip of zips) {
         const text = zip.toString();
         for (const name of ['landscape', 'square']) {
@@ -77,13 +82,15 @@ export function downloads(lab) {
           );
         }
       }
-      await browser.evaluate(() =>
-        window.gradcam.setMethod({ layer: 'block5_conv3' }),
-      );
     });
 
-    /** Clicks the button of this name and waits for the file. */
     async function download(button, name) {
+      await press(button, name);
+      return downloaded(name);
+    }
+
+    /** Clicks the button of this name, which is to save a file that is not there yet. */
+    async function press(button, name) {
       rmSync(join(lab.browser.downloads, name), { force: true });
       await lab.browser.evaluate((source) => {
         const named = ({ textContent }) =>
@@ -92,6 +99,10 @@ export function downloads(lab) {
           .find(named)
           .click();
       }, button.source);
+    }
+
+    /** Waits for the file, and until it is whole. */
+    async function downloaded(name) {
       const path = join(lab.browser.downloads, name);
       let size = -1;
       for (let tries = 0; tries < 200; ++tries) {
