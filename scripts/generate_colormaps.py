@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes engine/image/colormap_tables.h from matplotlib's colormaps (python3-matplotlib).
+"""Writes engine/gradcam/image/colormap_tables.h from matplotlib's colormaps (python3-matplotlib).
 
 Run it only to add a colormap; the table is committed.
 """
@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 
 NAMES = ['turbo', 'inferno', 'viridis', 'magma', 'plasma', 'cividis', 'jet', 'gray']
-OUTPUT = Path(__file__).resolve().parent.parent / 'engine/image/colormap_tables.h'
+OUTPUT = Path(__file__).resolve().parent.parent / 'engine/gradcam/image/colormap_tables.h'
 COLOURS_PER_LINE = 9
 
 

@@ -10,16 +10,16 @@
 #include <string>
 #include <vector>
 
-#include "explain/json.h"
-#include "explain/methods.h"
-#include "explain/passes.h"
+#include "gradcam/explain/json.h"
+#include "gradcam/explain/methods.h"
+#include "gradcam/explain/passes.h"
+#include "gradcam/image/image.h"
+#include "gradcam/image/resize.h"
+#include "gradcam/train/teacher.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/vgg16/member.h"
+#include "gradcam/weights/convert_model.h"
 #include "gradcam_wasm.h"
-#include "image/image.h"
-#include "image/resize.h"
-#include "train/teacher.h"
-#include "vgg16/loader.h"
-#include "vgg16/member.h"
-#include "weights/convert_model.h"
 
 namespace gradcam {
 

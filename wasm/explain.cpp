@@ -1,4 +1,4 @@
-#include "explain/explain.h"
+#include "gradcam/explain/explain.h"
 
 #include <algorithm>
 #include <optional>
@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "engine.h"
-#include "explain/closer.h"
-#include "explain/evidence.h"
-#include "explain/together.h"
-#include "explain/trust.h"
+#include "gradcam/explain/closer.h"
+#include "gradcam/explain/evidence.h"
+#include "gradcam/explain/together.h"
+#include "gradcam/explain/trust.h"
 
 using namespace gradcam;
 

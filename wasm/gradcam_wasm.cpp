@@ -12,14 +12,14 @@
 #include <vector>
 
 #include "engine.h"
-#include "explain/methods.h"
-#include "explain/together.h"
-#include "image/colormap.h"
-#include "image/decode.h"
-#include "image/overlay.h"
-#include "image/png.h"
-#include "kernels/instruction_set.h"
-#include "train/views.h"
+#include "gradcam/explain/methods.h"
+#include "gradcam/explain/together.h"
+#include "gradcam/image/colormap.h"
+#include "gradcam/image/decode.h"
+#include "gradcam/image/overlay.h"
+#include "gradcam/image/png.h"
+#include "gradcam/kernels/instruction_set.h"
+#include "gradcam/train/views.h"
 
 using namespace gradcam;
 

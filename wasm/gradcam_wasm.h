@@ -71,9 +71,9 @@ int32_t gradcam_model_tensor(gradcam_engine* engine, uint32_t index, const uint8
 /// "output": [224, 224, 64], "dtype": "F16"}, ...], ...}, all of which is `ModelInfo` in types.ts.
 int32_t gradcam_model_finish(gradcam_engine* engine);
 
-/// Puts the last layer in a head file (vgg16/head.h) in the place of the model's own, which 0 bytes
-/// put back; gives the description of the model as gradcam_model_finish does. What was classified
-/// is forgotten. On failure nothing is changed.
+/// Puts the last layer in a head file (gradcam/vgg16/head.h) in the place of the model's own, which
+/// 0 bytes put back; gives the description of the model as gradcam_model_finish does. What was
+/// classified is forgotten. On failure nothing is changed.
 int32_t gradcam_model_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 
 /// Begins to convert a model file to "f32", "f16", "int8" or "int4", for which the engine needs no
@@ -103,9 +103,9 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 /// each steps, and gets the messages that the others have for it, until it is done. Messages of
 /// one member to another must arrive in their order. Photos are member 0's, and so are the results.
 
-/// Begins to classify a view of the photo (train/views.h; 0 is the photo itself), and forgets what
-/// was under way. No message may be given to an engine that has not begun. Maps by `method`, at or
-/// behind `layer`, will not need this again.
+/// Begins to classify a view of the photo (gradcam/train/views.h; 0 is the photo itself), and
+/// forgets what was under way. No message may be given to an engine that has not begun. Maps by
+/// `method`, at or behind `layer`, will not need this again.
 int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* method,
                                 uint32_t method_bytes, const char* layer, uint32_t layer_bytes);
 /// After that is done: begins to make heatmaps for `count` classes, by a method and at a layer that
@@ -146,12 +146,12 @@ int32_t gradcam_members_predictions(gradcam_engine* engine);
 int32_t gradcam_members_features(gradcam_engine* engine);
 
 /// At member 0, when the photo is classified: begins to measure whether a heatmap of a class of it,
-/// of rows * cols floats, shows what the network used (explain/trust.h), which takes passes.
+/// of rows * cols floats, shows what the network used; that takes passes (gradcam/explain/trust.h).
 int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
                         int32_t rows, int32_t cols);
 
-/// The square around what is warm in a heatmap of rows * cols floats of this part of the photo
-/// (explain/closer.h), for gradcam_photo_crop: {"x": .., "y": .., "width": .., "height": ..}.
+/// The square around what is warm in a heatmap of rows * cols floats of this part of the photo, for
+/// gradcam_photo_crop: {"x": .., "y": .., "width": .., "height": ..} (gradcam/explain/closer.h).
 int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                        double x, double y, double width, double height);
 
@@ -174,8 +174,8 @@ int32_t gradcam_passes_finish(gradcam_engine* engine);
 /// those channels are float32 [channels, rows, cols] at gradcam_data.
 int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels);
 
-/// Begins to train a last layer for the model (train/teacher.h) on features of photos, float32
-/// [photos, views, fc2] as gradcam_members_features gives them, with a label for each photo:
+/// Begins to train a last layer for the model (gradcam/train/teacher.h) on features of photos,
+/// float32 [photos, views, fc2] as gradcam_members_features gives them, with a label for each:
 /// {"steps": of a training, "trainings": how many, of which the first makes the layer, "groups":
 /// into how many the photos are divided to be left out}.
 int32_t gradcam_teach_begin(gradcam_engine* engine, const float* features, const int32_t* labels,

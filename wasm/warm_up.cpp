@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "gradcam/kernels/conv3x3.h"
+#include "gradcam/kernels/gemv.h"
+#include "gradcam/tensor/int4.h"
 #include "gradcam_wasm.h"
-#include "kernels/conv3x3.h"
-#include "kernels/gemv.h"
-#include "tensor/int4.h"
 
 using namespace gradcam;
 

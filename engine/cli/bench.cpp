@@ -11,7 +11,7 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/team.h"
-#include "explain/json.h"
+#include "gradcam/explain/json.h"
 
 namespace gradcam {
 namespace {

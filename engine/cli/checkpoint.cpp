@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cli/files.h"
-#include "weights/quote.h"
+#include "gradcam/weights/quote.h"
 
 namespace gradcam {
 namespace {

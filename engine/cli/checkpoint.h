@@ -4,8 +4,8 @@
 #include <map>
 #include <string>
 
-#include "train/trainer.h"
-#include "weights/safetensors.h"
+#include "gradcam/train/trainer.h"
+#include "gradcam/weights/safetensors.h"
 
 namespace gradcam {
 

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "tensor/error.h"
+#include "gradcam/tensor/error.h"
 
 /// The subcommands of `gradcam`. Each adds itself to the program; the one that is called leaves
 /// its outcome in `exit_code`: kOk, or kSomeFailed if an input failed.

@@ -11,8 +11,8 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/progress.h"
-#include "image/preprocess.h"
-#include "weights/convert_model.h"
+#include "gradcam/image/preprocess.h"
+#include "gradcam/weights/convert_model.h"
 
 namespace gradcam {
 namespace {

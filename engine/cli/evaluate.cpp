@@ -18,10 +18,10 @@
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/threads.h"
-#include "explain/closer.h"
-#include "explain/evaluation.h"
-#include "explain/json.h"
-#include "image/decode.h"
+#include "gradcam/explain/closer.h"
+#include "gradcam/explain/evaluation.h"
+#include "gradcam/explain/json.h"
+#include "gradcam/image/decode.h"
 
 namespace gradcam {
 namespace {

@@ -13,10 +13,10 @@
 #include "cli/in_order.h"
 #include "cli/progress.h"
 #include "cli/threads.h"
-#include "explain/evaluation.h"
-#include "explain/explain.h"
-#include "explain/faithfulness.h"
-#include "image/decode.h"
+#include "gradcam/explain/evaluation.h"
+#include "gradcam/explain/explain.h"
+#include "gradcam/explain/faithfulness.h"
+#include "gradcam/image/decode.h"
 
 namespace gradcam {
 

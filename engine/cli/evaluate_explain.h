@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "explain/json.h"
-#include "explain/methods.h"
-#include "image/image.h"
+#include "gradcam/explain/json.h"
+#include "gradcam/explain/methods.h"
+#include "gradcam/image/image.h"
 
 namespace gradcam {
 

@@ -16,7 +16,7 @@
 #include "cli/files.h"
 #include "cli/in_order.h"
 #include "cli/threads.h"
-#include "explain/json.h"
+#include "gradcam/explain/json.h"
 
 namespace gradcam {
 namespace {

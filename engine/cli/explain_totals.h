@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
-#include "explain/faithfulness.h"
-#include "explain/json.h"
-#include "explain/methods.h"
-#include "weights/names.h"
+#include "gradcam/explain/faithfulness.h"
+#include "gradcam/explain/json.h"
+#include "gradcam/explain/methods.h"
+#include "gradcam/weights/names.h"
 
 /// What `evaluate --explain` adds up over photos.
 namespace gradcam {

@@ -8,11 +8,11 @@
 
 #include "cli/files.h"
 #include "cli/progress.h"
-#include "explain/closer.h"
-#include "explain/together.h"
-#include "image/decode.h"
-#include "image/png.h"
-#include "image/preprocess.h"
+#include "gradcam/explain/closer.h"
+#include "gradcam/explain/together.h"
+#include "gradcam/image/decode.h"
+#include "gradcam/image/png.h"
+#include "gradcam/image/preprocess.h"
 
 namespace gradcam {
 namespace {

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "cli/team.h"
-#include "explain/explain.h"
-#include "explain/methods.h"
-#include "image/colormap.h"
-#include "image/image.h"
-#include "image/overlay.h"
+#include "gradcam/explain/explain.h"
+#include "gradcam/explain/methods.h"
+#include "gradcam/image/colormap.h"
+#include "gradcam/image/image.h"
+#include "gradcam/image/overlay.h"
 
 namespace gradcam {
 

@@ -17,10 +17,10 @@
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/threads.h"
-#include "image/decode.h"
-#include "train/feature_record.h"
-#include "train/views.h"
-#include "weights/fingerprint.h"
+#include "gradcam/image/decode.h"
+#include "gradcam/train/feature_record.h"
+#include "gradcam/train/views.h"
+#include "gradcam/weights/fingerprint.h"
 
 namespace gradcam {
 namespace {

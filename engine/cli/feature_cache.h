@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "vgg16/vgg16.h"
+#include "gradcam/vgg16/vgg16.h"
 
 namespace gradcam {
 

@@ -13,9 +13,9 @@
 #include <system_error>
 #include <utility>
 
-#include "image/overlay.h"
-#include "image/png.h"
-#include "weights/fingerprint.h"
+#include "gradcam/image/overlay.h"
+#include "gradcam/image/png.h"
+#include "gradcam/weights/fingerprint.h"
 
 namespace gradcam {
 namespace {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "vgg16/loader.h"
+#include "gradcam/vgg16/loader.h"
 
 /// What the library leaves to its callers: reading and writing files.
 namespace gradcam {

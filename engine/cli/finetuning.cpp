@@ -14,9 +14,9 @@
 #include "cli/files.h"
 #include "cli/progress.h"
 #include "cli/threads.h"
-#include "train/curves.h"
-#include "train/finetuned_file.h"
-#include "weights/fingerprint.h"
+#include "gradcam/train/curves.h"
+#include "gradcam/train/finetuned_file.h"
+#include "gradcam/weights/fingerprint.h"
 
 namespace gradcam {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/error.h"
-#include "train/trainer.h"
+#include "gradcam/tensor/error.h"
+#include "gradcam/train/trainer.h"
 
 namespace gradcam {
 

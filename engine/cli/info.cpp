@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
-#include "explain/json.h"
+#include "gradcam/explain/json.h"
 
 namespace gradcam {
 namespace {

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "cli/files.h"
-#include "explain/together.h"
+#include "gradcam/explain/together.h"
 
 namespace gradcam {
 namespace {

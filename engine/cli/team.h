@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
-#include "explain/explain.h"
-#include "explain/heatmap.h"
-#include "vgg16/loader.h"
-#include "vgg16/member.h"
+#include "gradcam/explain/explain.h"
+#include "gradcam/explain/heatmap.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/vgg16/member.h"
 
 namespace gradcam {
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <new>
 
-#include "tensor/error.h"
+#include "gradcam/tensor/error.h"
 
 namespace gradcam {
 

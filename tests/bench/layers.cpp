@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/conv3x3.h"
-#include "kernels/simd.h"
+#include "gradcam/kernels/conv3x3.h"
+#include "gradcam/kernels/simd.h"
 
 namespace {
 

@@ -1,17 +1,17 @@
 // How another program uses the library: names what a photo shows and where that is seen.
 //
 //   consumer MODEL.safetensors PHOTO
+#include <gradcam/explain/grad_cam.h>
+#include <gradcam/image/decode.h>
+#include <gradcam/image/preprocess.h>
+#include <gradcam/vgg16/loader.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <vector>
-
-#include "explain/grad_cam.h"
-#include "image/decode.h"
-#include "image/preprocess.h"
-#include "vgg16/loader.h"
 
 namespace {
 

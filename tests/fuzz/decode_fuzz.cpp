@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <span>
 
-#include "image/decode.h"
+#include "gradcam/image/decode.h"
 
 // libFuzzer: whatever the bytes, `decode_image` gives a consistent picture or a sentence.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

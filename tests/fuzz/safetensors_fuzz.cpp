@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "weights/convert.h"
-#include "weights/metadata.h"
-#include "weights/names.h"
-#include "weights/safetensors.h"
+#include "gradcam/weights/convert.h"
+#include "gradcam/weights/metadata.h"
+#include "gradcam/weights/names.h"
+#include "gradcam/weights/safetensors.h"
 
 namespace gradcam {
 namespace {

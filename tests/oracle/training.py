@@ -14,7 +14,7 @@ BATCH = 7
 WIDTHS = (23, 13, 11, 5)
 LAYERS = ("fc1", "fc2", "predictions")
 MASK = 0xFFFFFFFFFFFFFFFF
-DROPOUT_PURPOSE = 4  # RandomPurpose::kDropout in engine/train/random.h
+DROPOUT_PURPOSE = 4  # RandomPurpose::kDropout in engine/gradcam/train/random.h
 
 
 def splitmix64(state: int) -> int:
@@ -25,7 +25,7 @@ def splitmix64(state: int) -> int:
 
 
 def dropout_mask(seed: int, step: int, layer: int, shape: tuple[int, int], p: float):
-    """Which values stay: what engine/train draws at this place."""
+    """Which values stay: what engine/gradcam/train draws at this place."""
     key = splitmix64(seed)
     for part in (DROPOUT_PURPOSE, step, layer):
         key = splitmix64((key + part) & MASK)

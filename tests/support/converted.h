@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "weights/convert_model.h"
+#include "gradcam/weights/convert_model.h"
 
 namespace gradcam::testing {
 

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "image/preprocess.h"
+#include "gradcam/image/preprocess.h"
+#include "gradcam/weights/metadata.h"
+#include "gradcam/weights/names.h"
 #include "support/random.h"
-#include "weights/metadata.h"
-#include "weights/names.h"
 
 namespace gradcam::testing {
 namespace {

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <span>
 
-#include "tensor/tensor.h"
-#include "weights/safetensors.h"
+#include "gradcam/tensor/tensor.h"
+#include "gradcam/weights/safetensors.h"
 
 /// VGG16 as published (224 pixels, full widths) with 15 classes and random weights, computed
 /// instead of stored: 537 MB that never touch the disk. tests/oracle/full_vgg16.py computes the

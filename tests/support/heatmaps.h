@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "explain/heatmap.h"
+#include "gradcam/explain/heatmap.h"
 
 namespace gradcam::testing {
 

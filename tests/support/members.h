@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "explain/together.h"
+#include "gradcam/explain/together.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/vgg16/member.h"
 #include "support/random.h"
-#include "vgg16/loader.h"
-#include "vgg16/member.h"
 
 namespace gradcam::testing {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tensor/error.h"
+#include "gradcam/tensor/error.h"
 
 /// Fails the test, with its message, if a `Result` holds an error.
 #define ASSERT_OK(...) ASSERT_OK_INNER(GRADCAM_CONCAT(result_, __LINE__), __VA_ARGS__)

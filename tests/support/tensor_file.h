@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/tensor.h"
-#include "weights/safetensors.h"
+#include "gradcam/tensor/tensor.h"
+#include "gradcam/weights/safetensors.h"
 
 namespace gradcam::testing {
 

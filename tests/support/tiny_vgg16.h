@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/vgg16/loader.h"
 #include "support/tensor_file.h"
-#include "vgg16/loader.h"
 
 namespace gradcam::testing {
 

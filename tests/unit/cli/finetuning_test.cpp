@@ -12,7 +12,7 @@
 #include "cli/checkpoint.h"
 #include "cli/files.h"
 #include "cli/team.h"
-#include "image/png.h"
+#include "gradcam/image/png.h"
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"

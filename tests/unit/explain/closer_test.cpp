@@ -1,4 +1,4 @@
-#include "explain/closer.h"
+#include "gradcam/explain/closer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

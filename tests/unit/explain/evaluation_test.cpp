@@ -1,4 +1,4 @@
-#include "explain/evaluation.h"
+#include "gradcam/explain/evaluation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "explain/evidence.h"
+#include "gradcam/explain/evidence.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "explain/explain.h"
+#include "gradcam/explain/explain.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "explain/channels.h"
+#include "gradcam/explain/channels.h"
 #include "support/compare.h"
 #include "support/heatmaps.h"
 #include "support/result.h"

@@ -1,4 +1,4 @@
-#include "explain/faithfulness.h"
+#include "gradcam/explain/faithfulness.h"
 
 #include <gtest/gtest.h>
 

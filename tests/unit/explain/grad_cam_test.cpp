@@ -1,4 +1,4 @@
-#include "explain/grad_cam.h"
+#include "gradcam/explain/grad_cam.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "explain/channels.h"
+#include "gradcam/explain/channels.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"

@@ -1,4 +1,4 @@
-#include "explain/methods.h"
+#include "gradcam/explain/methods.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "explain/channels.h"
-#include "explain/counterfactual.h"
-#include "explain/grad_cam.h"
+#include "gradcam/explain/channels.h"
+#include "gradcam/explain/counterfactual.h"
+#include "gradcam/explain/grad_cam.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"

@@ -1,4 +1,4 @@
-#include "explain/trust.h"
+#include "gradcam/explain/trust.h"
 
 #include <gtest/gtest.h>
 

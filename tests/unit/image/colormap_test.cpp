@@ -1,4 +1,4 @@
-#include "image/colormap.h"
+#include "gradcam/image/colormap.h"
 
 #include <gtest/gtest.h>
 

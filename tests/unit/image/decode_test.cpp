@@ -1,4 +1,4 @@
-#include "image/decode.h"
+#include "gradcam/image/decode.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "image/decode.h"
+#include "gradcam/image/decode.h"
 #include "image_fixtures.h"
 
 namespace gradcam::testing {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "image/decode.h"
+#include "gradcam/image/decode.h"
 #include "support/data_path.h"
 
 namespace gradcam::testing {

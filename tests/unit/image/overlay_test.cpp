@@ -1,4 +1,4 @@
-#include "image/overlay.h"
+#include "gradcam/image/overlay.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "image/png.h"
+#include "gradcam/image/png.h"
 
 #include <gtest/gtest.h>
 

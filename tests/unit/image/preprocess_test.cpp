@@ -1,4 +1,4 @@
-#include "image/preprocess.h"
+#include "gradcam/image/preprocess.h"
 
 #include <gtest/gtest.h>
 

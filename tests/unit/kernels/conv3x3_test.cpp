@@ -1,4 +1,4 @@
-#include "kernels/conv3x3.h"
+#include "gradcam/kernels/conv3x3.h"
 
 #include <gtest/gtest.h>
 
@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "gradcam/tensor/tensor.h"
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"
 #include "support/values.h"
-#include "tensor/tensor.h"
 
 namespace gradcam::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/gemv.h"
+#include "gradcam/kernels/gemv.h"
 
 #include <gtest/gtest.h>
 
@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "gradcam/tensor/int4.h"
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/values.h"
-#include "tensor/int4.h"
 
 namespace gradcam::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/max_pool2x2.h"
+#include "gradcam/kernels/max_pool2x2.h"
 
 #include <gtest/gtest.h>
 

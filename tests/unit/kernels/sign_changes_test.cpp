@@ -1,4 +1,4 @@
-#include "kernels/sign_changes.h"
+#include "gradcam/kernels/sign_changes.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "gradcam/tensor/tensor.h"
 #include "support/random.h"
 #include "support/result.h"
-#include "tensor/tensor.h"
 
 namespace gradcam::testing {
 namespace {

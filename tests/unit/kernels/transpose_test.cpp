@@ -1,4 +1,4 @@
-#include "kernels/transpose.h"
+#include "gradcam/kernels/transpose.h"
 
 #include <gtest/gtest.h>
 

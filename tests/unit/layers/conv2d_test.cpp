@@ -1,4 +1,4 @@
-#include "layers/conv2d.h"
+#include "gradcam/layers/conv2d.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "layers/dense.h"
+#include "gradcam/layers/dense.h"
 
 #include <gtest/gtest.h>
 
@@ -10,12 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/tensor/int4.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"
 #include "support/random.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
-#include "tensor/int4.h"
 
 namespace gradcam::testing {
 namespace {

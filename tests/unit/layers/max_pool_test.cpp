@@ -1,4 +1,4 @@
-#include "layers/max_pool.h"
+#include "gradcam/layers/max_pool.h"
 
 #include <gtest/gtest.h>
 

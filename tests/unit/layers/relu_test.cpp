@@ -1,4 +1,4 @@
-#include "layers/relu.h"
+#include "gradcam/layers/relu.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/simd.h"
+#include "gradcam/kernels/simd.h"
 #include "support/finite_differences.h"
 #include "support/random.h"
 #include "support/result.h"

@@ -1,4 +1,4 @@
-#include "layers/softmax.h"
+#include "gradcam/layers/softmax.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "tensor/tensor.h"
+#include "gradcam/tensor/tensor.h"
 
 #include <gtest/gtest.h>
 

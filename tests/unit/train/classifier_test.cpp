@@ -1,4 +1,4 @@
-#include "train/classifier.h"
+#include "gradcam/train/classifier.h"
 
 #include <gtest/gtest.h>
 
@@ -10,14 +10,14 @@
 #include <utility>
 #include <vector>
 
-#include "layers/dense.h"
-#include "layers/softmax.h"
+#include "gradcam/layers/dense.h"
+#include "gradcam/layers/softmax.h"
+#include "gradcam/train/optimizer.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"
 #include "support/random.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
-#include "train/optimizer.h"
 
 namespace gradcam::testing {
 namespace {

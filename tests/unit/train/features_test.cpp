@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "gradcam/train/feature_record.h"
+#include "gradcam/train/views.h"
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"
-#include "train/feature_record.h"
-#include "train/views.h"
 
 namespace gradcam::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "train/finetuned_file.h"
+#include "gradcam/train/finetuned_file.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "train/teacher.h"
+#include "gradcam/train/teacher.h"
 
 #include <gtest/gtest.h>
 

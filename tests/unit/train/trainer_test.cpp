@@ -1,4 +1,4 @@
-#include "train/trainer.h"
+#include "gradcam/train/trainer.h"
 
 #include <gtest/gtest.h>
 
@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/train/curves.h"
 #include "support/random.h"
 #include "support/result.h"
-#include "train/curves.h"
 
 namespace gradcam::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "weights/convert_model.h"
+#include "gradcam/weights/convert_model.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,15 +11,15 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/tensor/float16.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/weights/quantize.h"
 #include "support/compare.h"
 #include "support/converted.h"
 #include "support/random.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
-#include "tensor/float16.h"
-#include "vgg16/loader.h"
-#include "weights/quantize.h"
 
 namespace gradcam::testing {
 namespace {

@@ -9,14 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/vgg16/member.h"
 #include "support/compare.h"
 #include "support/converted.h"
 #include "support/members.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
-#include "vgg16/loader.h"
-#include "vgg16/member.h"
 
 // That every method gives the same maps is tested with those of other members, in member_test.cpp.
 namespace gradcam::testing {

@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "explain/channels.h"
-#include "explain/grad_cam.h"
+#include "gradcam/explain/channels.h"
+#include "gradcam/explain/grad_cam.h"
+#include "gradcam/vgg16/loader.h"
 #include "support/compare.h"
 #include "support/generated_vgg16.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
-#include "vgg16/loader.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define GRADCAM_SANITIZED 1

@@ -1,4 +1,4 @@
-#include "vgg16/head.h"
+#include "gradcam/vgg16/head.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "explain/finer_cam.h"
+#include "gradcam/explain/finer_cam.h"
 #include "support/compare.h"
 #include "support/members.h"
 #include "support/random.h"

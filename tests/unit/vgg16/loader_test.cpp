@@ -1,4 +1,4 @@
-#include "vgg16/loader.h"
+#include "gradcam/vgg16/loader.h"
 
 #include <gtest/gtest.h>
 

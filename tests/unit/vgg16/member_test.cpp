@@ -1,4 +1,4 @@
-#include "vgg16/member.h"
+#include "gradcam/vgg16/member.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "explain/explain.h"
-#include "explain/grad_cam.h"
-#include "explain/together.h"
-#include "image/preprocess.h"
+#include "gradcam/explain/explain.h"
+#include "gradcam/explain/grad_cam.h"
+#include "gradcam/explain/together.h"
+#include "gradcam/image/preprocess.h"
 #include "support/compare.h"
 #include "support/members.h"
 #include "support/random.h"

@@ -8,15 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "explain/grad_cam.h"
-#include "explain/together.h"
+#include "gradcam/explain/grad_cam.h"
+#include "gradcam/explain/together.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/vgg16/member.h"
 #include "support/compare.h"
 #include "support/members.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
-#include "vgg16/loader.h"
-#include "vgg16/member.h"
 
 namespace gradcam::testing {
 namespace {

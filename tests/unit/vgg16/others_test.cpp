@@ -10,19 +10,19 @@
 #include <string>
 #include <vector>
 
-#include "explain/explain.h"
-#include "explain/faithfulness.h"
-#include "explain/finer_cam.h"
-#include "explain/methods.h"
+#include "gradcam/explain/explain.h"
+#include "gradcam/explain/faithfulness.h"
+#include "gradcam/explain/finer_cam.h"
+#include "gradcam/explain/methods.h"
+#include "gradcam/train/finetuned_file.h"
+#include "gradcam/vgg16/head.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/weights/convert_model.h"
 #include "support/compare.h"
 #include "support/converted.h"
 #include "support/members.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
-#include "train/finetuned_file.h"
-#include "vgg16/head.h"
-#include "vgg16/loader.h"
-#include "weights/convert_model.h"
 
 namespace gradcam::testing {
 namespace {

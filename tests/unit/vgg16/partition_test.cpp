@@ -1,4 +1,4 @@
-#include "vgg16/partition.h"
+#include "gradcam/vgg16/partition.h"
 
 #include <gtest/gtest.h>
 

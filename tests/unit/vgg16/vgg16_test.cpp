@@ -1,4 +1,4 @@
-#include "vgg16/vgg16.h"
+#include "gradcam/vgg16/vgg16.h"
 
 #include <gtest/gtest.h>
 
@@ -11,14 +11,14 @@
 #include <utility>
 #include <vector>
 
-#include "explain/cam.h"
-#include "explain/methods.h"
+#include "gradcam/explain/cam.h"
+#include "gradcam/explain/methods.h"
+#include "gradcam/vgg16/head.h"
+#include "gradcam/vgg16/loader.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
-#include "vgg16/head.h"
-#include "vgg16/loader.h"
 
 namespace gradcam::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "weights/convert.h"
+#include "gradcam/weights/convert.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -6,8 +6,8 @@
 
 #include <string>
 
+#include "gradcam/weights/safetensors.h"
 #include "unit/weights/safetensors_file.h"
-#include "weights/safetensors.h"
 
 namespace gradcam {
 namespace {

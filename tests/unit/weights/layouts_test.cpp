@@ -8,10 +8,10 @@
 #include <iterator>
 #include <string>
 
+#include "gradcam/weights/convert.h"
+#include "gradcam/weights/metadata.h"
+#include "gradcam/weights/names.h"
 #include "support/data_path.h"
-#include "weights/convert.h"
-#include "weights/metadata.h"
-#include "weights/names.h"
 
 namespace gradcam::testing {
 namespace {

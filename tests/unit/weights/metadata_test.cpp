@@ -1,4 +1,4 @@
-#include "weights/metadata.h"
+#include "gradcam/weights/metadata.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

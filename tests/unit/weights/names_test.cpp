@@ -1,4 +1,4 @@
-#include "weights/names.h"
+#include "gradcam/weights/names.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

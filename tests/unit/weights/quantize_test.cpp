@@ -1,4 +1,4 @@
-#include "weights/quantize.h"
+#include "gradcam/weights/quantize.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "gradcam/tensor/int4.h"
 #include "support/compare.h"
 #include "support/random.h"
-#include "tensor/int4.h"
 
 namespace gradcam::testing {
 namespace {

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "gradcam/explain/heatmap.h"
+#include "gradcam/image/image.h"
+#include "gradcam/image/resize.h"
+
+namespace gradcam {
+
+/// The part of a photo to look at more closely: the square around what is warm in a heatmap of
+/// `crop`, which lies in the photo, in whole pixels. Where a dog is small, a network that is shown
+/// this recognises it much more often. What is warm is what is connected with the maximum at a
+/// fifth of it or more, the rule by which Zhou et al., "Learning Deep Features for Discriminative
+/// Localization", 2016 (arXiv 1512.04150) draw boxes from such maps; of maps finer than 14 x 14 the
+/// means are taken first.
+///
+/// The square is as long as that is, centred on it, and moved or shortened to stay in the photo. Of
+/// a map without heat it is around all of the crop.
+Box closer_box(const Heatmap& map, const Box& crop, const Image& photo);
+
+}  // namespace gradcam

@@ -1,0 +1,81 @@
+#include "gradcam/explain/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradcam {
+namespace {
+
+constexpr std::size_t kBins = 15;
+
+}  // namespace
+
+Evaluation::Evaluation(std::size_t classes)
+    : bins_(kBins), confusion_(classes, std::vector<std::size_t>(classes)) {}
+
+void Evaluation::add(std::size_t truth, std::span<const Prediction> predictions) {
+  const Prediction& best = predictions.front();
+  const bool right = best.index == truth;
+  ++photos_;
+  ++confusion_[truth][best.index];
+  top1_ += right ? 1 : 0;
+  top5_ += std::ranges::any_of(predictions.first(std::min<std::size_t>(5, predictions.size())),
+                               [&](const Prediction& p) { return p.index == truth; })
+               ? 1
+               : 0;
+  const auto bin = static_cast<std::size_t>(best.probability * static_cast<float>(kBins));
+  Bin& counted = bins_[std::min(bin, kBins - 1)];
+  ++counted.photos;
+  counted.right += right ? 1 : 0;
+  counted.probability += best.probability;
+}
+
+double Evaluation::share(std::size_t count) const {
+  return photos_ == 0 ? 0 : static_cast<double>(count) / static_cast<double>(photos_);
+}
+
+double Evaluation::expected_calibration_error() const {
+  double error = 0;
+  for (const Bin& bin : bins_) error += std::abs(bin.probability - static_cast<double>(bin.right));
+  return photos_ == 0 ? 0 : error / static_cast<double>(photos_);
+}
+
+MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_width,
+                                int photo_height, const Image& mask) {
+  MaskAgreement agreement;
+  if (map.status != HeatmapStatus::kOk) return agreement;
+  // (x, y): 0..1 over the crop.
+  const auto on_object = [&](double x, double y) {
+    const double photo_x = (crop.x + x * crop.width) / photo_width;
+    const double photo_y = (crop.y + y * crop.height) / photo_height;
+    const int column = std::clamp(static_cast<int>(photo_x * mask.width), 0, mask.width - 1);
+    const int row = std::clamp(static_cast<int>(photo_y * mask.height), 0, mask.height - 1);
+    const auto pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(mask.width) +
+                       static_cast<std::size_t>(column);
+    constexpr std::uint8_t kHalfWhite = 128;
+    return mask.rgb[pixel * 3] >= kHalfWhite;
+  };
+  const auto hottest =
+      static_cast<std::size_t>(std::ranges::max_element(map.values) - map.values.begin());
+  const auto cell_centre = [](std::size_t cell, std::size_t cells) {
+    return (static_cast<double>(cell) + 0.5) / static_cast<double>(cells);
+  };
+  agreement.pointing = on_object(cell_centre(hottest % map.cols, map.cols),
+                                 cell_centre(hottest / map.cols, map.rows));
+  constexpr std::size_t kSamples = 112;  // a side: eight for each cell of a map of 14 x 14
+  double inside = 0;
+  double total = 0;
+  for (std::size_t row = 0; row < kSamples; ++row) {
+    for (std::size_t column = 0; column < kSamples; ++column) {
+      const double x = cell_centre(column, kSamples);
+      const double y = cell_centre(row, kSamples);
+      const double heat = double{heat_at(map, x, y)};
+      total += heat;
+      if (on_object(x, y)) inside += heat;
+    }
+  }
+  agreement.heat_inside = inside / total;
+  return agreement;
+}
+
+}  // namespace gradcam

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "gradcam/explain/methods.h"
+#include "gradcam/explain/passes.h"
+
+namespace gradcam {
+
+struct ExplainOptions {
+  std::vector<std::size_t> layers = {kBlock5Conv3};  ///< map layers; the maps of several are fused
+  /// Test-time augmentation as pytorch-grad-cam's aug_smooth: the mean of the maps of the input,
+  /// times 0.9, 1 and 1.1, each as it is and mirrored. Six times the work.
+  bool augment = false;
+  /// The first principal component of what the channels contribute instead of their sum, as
+  /// pytorch-grad-cam's eigen_smooth.
+  bool principal_component = false;
+  std::size_t channels = kUsualChannels;  ///< that Score-CAM tries; 0 for all
+  PassProgress progress = nullptr;
+};
+
+/// kInvalidArgument for a layer that does not exist, and for a principal component of a method that
+/// adds up no channels.
+Result<void> check_options(const Method& method, const ExplainOptions& options);
+
+/// Makes maps of an input, or of another view of it.
+using MakeMaps = std::function<Result<std::vector<Heatmap>>(const Tensor& input)>;
+
+/// As ExplainOptions::augment says.
+Result<std::vector<Heatmap>> augmented(const Tensor& input, const MakeMaps& make_maps);
+
+/// As ExplainOptions::layers says: the maps of several layers fused, class by class.
+Result<std::vector<Heatmap>> at_layers(
+    const Method& method, std::span<const std::size_t> layers,
+    const std::function<Result<std::vector<Heatmap>>(std::size_t layer)>& make_maps);
+
+/// A map for each of the classes by a method. `activations` are of a forward pass of `input`; they
+/// are completed as far as the layers need. A method without layers ignores them.
+/// kInvalidArgument for a class that does not exist, and as check_options says.
+Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,
+                                     Activations& activations, std::span<const std::size_t> classes,
+                                     const Method& method, const ExplainOptions& options = {});
+
+}  // namespace gradcam

@@ -1,0 +1,288 @@
+#include "gradcam/explain/faithfulness.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <utility>
+
+#include "gradcam/tensor/order.h"
+#include "gradcam/weights/names.h"
+#include "gradcam/weights/safetensors.h"
+
+namespace gradcam {
+namespace {
+
+/// splitmix64.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+
+  /// A number below `end`.
+  std::size_t below(std::size_t end) {
+    state_ += 0x9E3779B97F4A7C15;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return static_cast<std::size_t>((z ^ (z >> 31)) % end);
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Calls swap(i, j) so that all n! orders are as likely.
+template <class Swap>
+void shuffle(std::size_t n, std::uint64_t seed, Swap&& swap) {
+  Random random(seed);
+  for (std::size_t i = n; i > 1; --i) swap(i - 1, random.below(i));
+}
+
+/// The pixels of a map, the hottest first.
+std::vector<std::size_t> hottest_first(std::span<const float> heat) {
+  std::vector<std::size_t> pixels(heat.size());
+  std::iota(pixels.begin(), pixels.end(), std::size_t{0});
+  shuffle(pixels.size(), 1, [&](std::size_t i, std::size_t j) { std::swap(pixels[i], pixels[j]); });
+  std::vector<double> keys;
+  keys.reserve(pixels.size());
+  for (const std::size_t pixel : pixels) keys.push_back(double{heat[pixel]});
+  std::vector<std::size_t> order = largest_first(keys);
+  for (std::size_t& place : order) place = pixels[place];
+  return order;
+}
+
+/// A Gaussian blur of 11 taps, standard deviation 5, much like RISE's; edges are repeated.
+Result<Tensor> blur(const Tensor& input) {
+  constexpr int kRadius = 5;
+  double weights[2 * kRadius + 1];
+  double sum = 0;
+  for (int i = -kRadius; i <= kRadius; ++i) {
+    sum += weights[i + kRadius] = std::exp(-0.5 * i * i / 25.0);
+  }
+  const auto height = static_cast<int>(input.dim(0));
+  const auto width = static_cast<int>(input.dim(1));
+  const auto channels = static_cast<int>(input.dim(2));
+  GRADCAM_TRY(Tensor rows, Tensor::zeros(input.shape()));
+  GRADCAM_TRY(Tensor result, Tensor::zeros(input.shape()));
+  const auto pass = [&](const Tensor& from, Tensor& to, int dy, int dx) {
+    float* target = to.data();
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        for (int c = 0; c < channels; ++c) {
+          double value = 0;
+          for (int i = -kRadius; i <= kRadius; ++i) {
+            const int row = std::clamp(y + i * dy, 0, height - 1);
+            const int column = std::clamp(x + i * dx, 0, width - 1);
+            value +=
+                weights[i + kRadius] * double{from.data()[(row * width + column) * channels + c]};
+          }
+          *target++ = static_cast<float>(value / sum);
+        }
+      }
+    }
+  };
+  pass(input, rows, 0, 1);
+  pass(rows, result, 1, 0);
+  return result;
+}
+
+/// The area under a curve from 0 to 1, by trapezoids.
+double area(const std::vector<double>& curve) {
+  double sum = (curve.front() + curve.back()) / 2;
+  for (std::size_t i = 1; i + 1 < curve.size(); ++i) sum += curve[i];
+  return sum / static_cast<double>(curve.size() - 1);
+}
+
+/// Ranks, that of the largest value 0; equal values get the mean of theirs.
+std::vector<double> ranks(std::span<const float> values) {
+  const std::vector<double> keys(values.begin(), values.end());
+  const std::vector<std::size_t> order = largest_first(keys);
+  std::vector<double> result(values.size());
+  for (std::size_t begin = 0; begin < order.size();) {
+    std::size_t end = begin;
+    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
+    const double rank = static_cast<double>(begin + end - 1) / 2;
+    for (; begin < end; ++begin) result[order[begin]] = rank;
+  }
+  return result;
+}
+
+/// What the passes that measure maps start from, and what their logits mean.
+class Measurement {
+ public:
+  Measurement(const Vgg16& model, std::size_t class_index, std::size_t steps)
+      : model_(model), class_(class_index), steps_(steps) {}
+
+  Result<void> set_input(const Tensor& input) {
+    GRADCAM_TRY(input_, input.clone());
+    GRADCAM_TRY(blurred_, blur(input));
+    return {};
+  }
+
+  Result<void> add(const Heatmap& map) {
+    if (map.values.empty() || map.values.size() != map.rows * map.cols) {
+      return fail(ErrorCode::kInvalidArgument, "a map that is measured has rows and columns");
+    }
+    if (!std::ranges::all_of(map.values, [](float heat) { return std::isfinite(heat); })) {
+      return fail(ErrorCode::kInvalidArgument, "a map that is measured has finite values");
+    }
+    Map& added = maps_.emplace_back();
+    added.heat = enlarge(map, input_.dim(0), input_.dim(1));
+    added.order = hottest_first(added.heat);
+    return {};
+  }
+
+  std::size_t passes() const { return kOfNoMap + maps_.size() * passes_a_map(); }
+
+  /// Passes of no map, then of each map: the masked input, and the inner points of both curves.
+  Result<Tensor> start(std::size_t pass) const {
+    if (pass == kWhole) return input_.clone();
+    if (pass == kBlurred) return blurred_.clone();
+    if (pass == kEmpty) return Tensor::zeros(input_.shape());
+    const Map& map = maps_[(pass - kOfNoMap) / passes_a_map()];
+    const std::size_t of_map = (pass - kOfNoMap) % passes_a_map();
+    if (of_map == 0) return masked(map);
+    if (of_map < steps_) return inserted(map, of_map);
+    return deleted(map, of_map - (steps_ - 1));
+  }
+
+  std::vector<Faithfulness> outcome(const Tensor& logits) const {
+    std::vector<double> p;
+    for (std::size_t pass = 0; pass < passes(); ++pass) {
+      const auto row = logits.values().subspan(pass * model_.logits(), model_.logits());
+      p.push_back(double{model_.probabilities(row)[class_]});
+    }
+    std::vector<Faithfulness> result;
+    for (auto of_map = p.begin() + kOfNoMap; of_map != p.end();) {
+      Faithfulness& f = result.emplace_back();
+      const double whole = p[kWhole];
+      const double seen = *of_map++;
+      f.probability = whole;
+      f.drop = whole > 0 ? std::max(0.0, whole - seen) / whole : 0;
+      f.increase = seen > whole;
+      const auto curve = [&](double begin, double end) {
+        std::vector<double> points = {begin};
+        for (std::size_t i = 1; i < steps_; ++i) points.push_back(*of_map++);
+        points.push_back(end);
+        return points;
+      };
+      f.insertion_curve = curve(p[kBlurred], whole);
+      f.deletion_curve = curve(whole, p[kEmpty]);
+      f.insertion = area(f.insertion_curve);
+      f.deletion = area(f.deletion_curve);
+    }
+    return result;
+  }
+
+ private:
+  /// The passes of no map.
+  enum : std::uint8_t { kWhole, kBlurred, kEmpty, kOfNoMap };
+
+  struct Map {
+    std::vector<float> heat;         // of each pixel
+    std::vector<std::size_t> order;  // the hottest pixel first
+  };
+
+  std::size_t passes_a_map() const { return 2 * steps_ - 1; }
+
+  std::span<const std::size_t> hottest(const Map& map, std::size_t steps) const {
+    return std::span(map.order).first(map.order.size() * steps / steps_);
+  }
+
+  Result<Tensor> masked(const Map& map) const {
+    GRADCAM_TRY(Tensor result, input_.clone());
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      result.data()[i] *= map.heat[i / input_.dim(2)];
+    }
+    return result;
+  }
+
+  Result<Tensor> inserted(const Map& map, std::size_t steps) const {
+    GRADCAM_TRY(Tensor result, blurred_.clone());
+    const std::size_t channels = input_.dim(2);
+    for (const std::size_t pixel : hottest(map, steps)) {
+      std::copy_n(input_.data() + pixel * channels, channels, result.data() + pixel * channels);
+    }
+    return result;
+  }
+
+  Result<Tensor> deleted(const Map& map, std::size_t steps) const {
+    GRADCAM_TRY(Tensor result, input_.clone());
+    const std::size_t channels = input_.dim(2);
+    for (const std::size_t pixel : hottest(map, steps)) {
+      // The input is normalised: zero is the mean colour.
+      std::fill_n(result.data() + pixel * channels, channels, 0.0f);
+    }
+    return result;
+  }
+
+  const Vgg16& model_;
+  std::size_t class_;
+  std::size_t steps_;
+  Tensor input_;
+  Tensor blurred_;
+  std::vector<Map> maps_;
+};
+
+}  // namespace
+
+Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model,
+                                                              const Tensor& input,
+                                                              std::size_t class_index,
+                                                              std::span<const Heatmap> maps,
+                                                              std::size_t steps) {
+  GRADCAM_CHECK_OK(model.check_input(input));
+  const std::size_t pixels = input.dim(0) * input.dim(1);
+  if (class_index >= model.classes() || steps == 0 || steps > pixels) {
+    return fail(ErrorCode::kInvalidArgument,
+                "maps are measured for a class of the model, in at least one step and at most one "
+                "a pixel");
+  }
+  const auto measurement = std::make_shared<Measurement>(model, class_index, steps);
+  GRADCAM_CHECK_OK(measurement->set_input(input));
+  for (const Heatmap& map : maps) GRADCAM_CHECK_OK(measurement->add(map));
+  return PassPlan<std::vector<Faithfulness>>{
+      .passes = {.count = measurement->passes(),
+                 .start = [measurement](std::size_t pass) { return measurement->start(pass); }},
+      .outcome = [measurement](const Tensor& logits) -> Result<std::vector<Faithfulness>> {
+        return measurement->outcome(logits);
+      }};
+}
+
+Heatmap constant_map() { return {.rows = 1, .cols = 1, .values = {0}}; }
+
+double rank_correlation(const Heatmap& a, const Heatmap& b) {
+  const std::size_t rows = std::max(a.rows, b.rows);
+  const std::size_t cols = std::max(a.cols, b.cols);
+  const std::vector<double> x = ranks(enlarge(a, rows, cols));
+  const std::vector<double> y = ranks(enlarge(b, rows, cols));
+  const double mean = (static_cast<double>(x.size()) - 1) / 2;
+  double xy = 0;
+  double xx = 0;
+  double yy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mean) * (y[i] - mean);
+    xx += (x[i] - mean) * (x[i] - mean);
+    yy += (y[i] - mean) * (y[i] - mean);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
+}
+
+Result<void> shuffle_weights(std::span<std::uint8_t> file, std::size_t layers, std::uint64_t seed) {
+  GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
+  GRADCAM_TRY(const WeightMap map, map_names(header));
+  layers = std::min(layers, map.layers.size());
+  for (std::size_t layer = map.layers.size() - layers; layer < map.layers.size(); ++layer) {
+    const TensorInfo& tensor = header.tensors[map.layers[layer].weight];
+    const std::size_t bytes = dtype_size(tensor.dtype);
+    std::uint8_t* data = file.data() + header.data_offset + tensor.begin;
+    shuffle(static_cast<std::size_t>(tensor.end - tensor.begin) / bytes, seed + layer,
+            [&](std::size_t i, std::size_t j) {
+              if (i == j) return;
+              std::swap_ranges(data + i * bytes, data + (i + 1) * bytes, data + j * bytes);
+            });
+  }
+  return {};
+}
+
+}  // namespace gradcam

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "gradcam/explain/heatmap.h"
+#include "gradcam/explain/passes.h"
+#include "gradcam/vgg16/vgg16.h"
+
+/// Whether a heatmap shows what the network used: the network itself is asked, with the hot or the
+/// cold parts of the input taken away.
+namespace gradcam {
+
+struct Faithfulness {
+  double probability = 0;  ///< of the class, for the whole input
+  /// max(0, Y - O) / Y, where O is the class's probability when the input is multiplied by the
+  /// enlarged map (Chattopadhay et al., "Grad-CAM++", 2018, arXiv 1710.11063: Average Drop).
+  double drop = 0;
+  bool increase = false;  ///< O > Y (there: Increase in Confidence)
+  /// Areas under the class's probability while pixels are put into a blurred input, or replaced by
+  /// the mean colour, the hottest first (Petsiuk et al., "RISE", 2018, arXiv 1806.07421).
+  double insertion = 0;
+  double deletion = 0;
+  std::vector<double> insertion_curve;  ///< steps + 1 probabilities, from none to all of the pixels
+  std::vector<double> deletion_curve;
+};
+
+/// Into how many equal parts of the pixels the curves are cut, where nobody wants something else.
+inline constexpr std::size_t kCurveSteps = 8;
+
+/// A map that says nothing. Its curves are those of pixels in random order: what a map must beat.
+Heatmap constant_map();
+
+/// How maps of one class of one input are measured: 3 forward passes, and 2 * steps - 1 for each
+/// map. steps: into how many equal parts of the pixels the curves are cut, from 1 on. Pixels of
+/// equal heat follow one another in an order that is random and always the same. An empty map is
+/// measured like any other: it masks everything and orders nothing. The model, which may be a
+/// member's share, must outlive the plan. kInvalidArgument for a map without values, or with some
+/// that are not finite.
+Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model,
+                                                              const Tensor& input,
+                                                              std::size_t class_index,
+                                                              std::span<const Heatmap> maps,
+                                                              std::size_t steps = kCurveSteps);
+
+/// Spearman's rank correlation of two maps, the smaller enlarged; equal values share their mean
+/// rank. 0 where one of the maps is constant, which agrees with nothing.
+double rank_correlation(const Heatmap& a, const Heatmap& b);
+
+/// Shuffles the weights within each of the last `layers` layers with parameters, of `kLayerNames`,
+/// of a safetensors file in memory: the cascading randomisation of Adebayo et al., "Sanity Checks
+/// for Saliency Maps", 2018 (arXiv 1810.03292), by permutation, so that each layer keeps its
+/// distribution. Biases stay. The same seed gives the same order. kCorruptModel, as in loading.
+Result<void> shuffle_weights(std::span<std::uint8_t> file, std::size_t layers, std::uint64_t seed);
+
+}  // namespace gradcam

@@ -1,0 +1,37 @@
+#include "gradcam/explain/guided_backprop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace gradcam {
+
+Result<std::vector<Tensor>> guided_gradients(const ExplainContext& context,
+                                             std::span<const std::size_t> classes) {
+  const Vgg16& model = context.model;
+  const Activations& activations = context.activations;
+  const Tensor& pool = activations.block5_pool;
+  GRADCAM_TRY(const Tensor seeds, model.class_seeds(classes));
+  GRADCAM_TRY(const Tensor fc1, model.backward_to_fc1(activations, seeds, ReluRule::kGuided));
+  GRADCAM_TRY(const Tensor pool_gradients, model.backward_to_block5_pool(fc1));
+  std::vector<Tensor> gradients;
+  for (std::size_t row = 0; row < classes.size(); ++row) {
+    const auto values = pool_gradients.values().subspan(row * pool.size(), pool.size());
+    GRADCAM_TRY(const Tensor pool_gradient, Tensor::from(pool.shape(), values));
+    GRADCAM_TRY(Tensor gradient,
+                model.backward_to_input(activations, pool_gradient, ReluRule::kGuided));
+    gradients.push_back(std::move(gradient));
+  }
+  return gradients;
+}
+
+Heatmap guided_backprop_map(const Tensor& gradient) {
+  std::vector<double> largest(gradient.dim(0) * gradient.dim(1));
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    double& pixel = largest[i / gradient.dim(2)];
+    pixel = std::max(pixel, std::abs(double{gradient.data()[i]}));
+  }
+  return make_heatmap(gradient.dim(0), gradient.dim(1), largest);
+}
+
+}  // namespace gradcam

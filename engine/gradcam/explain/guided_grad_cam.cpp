@@ -1,0 +1,30 @@
+#include "gradcam/explain/guided_grad_cam.h"
+
+#include <cstddef>
+#include <vector>
+
+#include "gradcam/explain/guided_backprop.h"
+
+namespace gradcam {
+
+Heatmap guided_grad_cam_map(const Heatmap& guided, const Heatmap& grad_cam) {
+  const std::vector<float> region = enlarge(grad_cam, guided.rows, guided.cols);
+  std::vector<double> raw(region.size());
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    raw[i] = double{guided.values[i]} * double{guided.maximum} * double{region[i]} *
+             double{grad_cam.maximum};
+  }
+  return make_heatmap(guided.rows, guided.cols, raw);
+}
+
+std::vector<Heatmap> guided_maps(std::span<const Tensor> gradients,
+                                 std::span<const Heatmap> grad_cam) {
+  std::vector<Heatmap> maps;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const Heatmap guided = guided_backprop_map(gradients[i]);
+    maps.push_back(grad_cam.empty() ? guided : guided_grad_cam_map(guided, grad_cam[i]));
+  }
+  return maps;
+}
+
+}  // namespace gradcam

@@ -1,0 +1,106 @@
+#include "gradcam/explain/heatmap.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "gradcam/image/between.h"
+
+namespace gradcam {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+std::string_view heatmap_status_name(HeatmapStatus status) {
+  switch (status) {
+    case HeatmapStatus::kOk:
+      return "ok";
+    case HeatmapStatus::kEmpty:
+      return "empty";
+    case HeatmapStatus::kNonFinite:
+      return "non_finite";
+  }
+  return "";
+}
+
+namespace {
+
+float interpolate(const Heatmap& map, const Between& x, const Between& y) {
+  if (map.values.empty()) return 0;
+  const auto in_row = [&](std::size_t row) {
+    const float* values = &map.values[row * map.cols];
+    return values[x.low] + (values[x.high] - values[x.low]) * x.fraction;
+  };
+  const float above = in_row(y.low);
+  return above + (in_row(y.high) - above) * y.fraction;
+}
+
+}  // namespace
+
+float heat_at(const Heatmap& map, double x, double y) {
+  return interpolate(map, Between(x * static_cast<double>(map.cols), map.cols),
+                     Between(y * static_cast<double>(map.rows), map.rows));
+}
+
+std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols) {
+  if (rows == map.rows && cols == map.cols) return map.values;
+  std::vector<float> values;
+  values.reserve(rows * cols);
+  const auto between = [](std::size_t cell, std::size_t cells, std::size_t cells_of_map) {
+    const double centre = (static_cast<double>(cell) + 0.5) / static_cast<double>(cells);
+    return Between(centre * static_cast<double>(cells_of_map), cells_of_map);
+  };
+  std::vector<Between> columns;
+  for (std::size_t col = 0; col < cols; ++col) columns.push_back(between(col, cols, map.cols));
+  for (std::size_t row = 0; row < rows; ++row) {
+    const Between y = between(row, rows, map.rows);
+    for (const Between& x : columns) values.push_back(interpolate(map, x, y));
+  }
+  return values;
+}
+
+Heatmap fuse(std::span<const Heatmap> maps) {
+  if (maps.size() == 1) return maps.front();
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  for (const Heatmap& map : maps) {
+    rows = std::max(rows, map.rows);
+    cols = std::max(cols, map.cols);
+  }
+  std::vector<double> mean(rows * cols);
+  for (const Heatmap& map : maps) {
+    if (map.status == HeatmapStatus::kNonFinite) mean.assign(rows * cols, kNaN);
+    const std::vector<float> values = enlarge(map, rows, cols);
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      mean[i] += double{values[i]} / static_cast<double>(maps.size());
+    }
+  }
+  return make_heatmap(rows, cols, mean);
+}
+
+Heatmap make_heatmap(std::size_t rows, std::size_t cols, std::span<const double> raw) {
+  Heatmap map;
+  map.rows = rows;
+  map.cols = cols;
+  map.values.resize(raw.size());
+  // A maximum beyond float32 is as useless as one that is infinite.
+  const auto is_finite = [](double value) {
+    return std::isfinite(value) && value <= std::numeric_limits<float>::max();
+  };
+  if (!std::ranges::all_of(raw, is_finite)) {
+    map.status = HeatmapStatus::kNonFinite;
+    return map;
+  }
+  const double maximum = raw.empty() ? 0 : std::ranges::max(raw);
+  map.maximum = static_cast<float>(std::max(0.0, maximum));
+  if (!(map.maximum > 0)) return map;
+  map.status = HeatmapStatus::kOk;
+  std::ranges::transform(raw, map.values.begin(), [&](double value) {
+    return static_cast<float>(std::max(0.0, value) / maximum);
+  });
+  return map;
+}
+
+}  // namespace gradcam

@@ -1,0 +1,214 @@
+#include "gradcam/image/decode.h"
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "gradcam/image/container.h"
+#include "gradcam/image/sniff.h"
+
+namespace {
+
+/// What a buffer that the decoder enlarges as it goes may take: a small PNG may unpack to
+/// gigabytes.
+struct Growth {
+  std::size_t limit = 0;
+  bool exceeded = false;
+};
+thread_local Growth growth;
+
+void* grow(void* pointer, std::size_t size) {
+  growth.exceeded |= size > growth.limit;
+  return growth.exceeded ? nullptr : std::realloc(pointer, size);
+}
+
+}  // namespace
+
+// The only place that includes stb_image. Its functions are static, so that a program that embeds
+// this library may have its own copy; its assertions are off, since no input may abort.
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ASSERT(condition) ((void)0)
+// Zeroed memory: what a damaged file leaves unset must not depend on what was there before.
+#define STBI_MALLOC(size) std::calloc(1, size)
+#define STBI_REALLOC(pointer, size) grow(pointer, size)
+#define STBI_FREE(pointer) std::free(pointer)
+#define STBI_NO_STDIO
+#define STBI_NO_LINEAR
+#define STBI_NO_HDR
+#define STBI_ONLY_JPEG
+#define STBI_ONLY_PNG
+#define STBI_ONLY_GIF
+#define STBI_ONLY_BMP
+// Damaged JPEG data make stb_image 2.27 (2022) shift by too much and overflow sums of coefficients.
+// That only changes the colours of a damaged picture, so sanitizers need not stop there; accesses
+// out of bounds they do see.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((no_sanitize("shift", "signed-integer-overflow"))), \
+                             apply_to = function)
+#endif
+#include <stb_image.h>
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
+namespace gradcam {
+namespace {
+
+std::uint8_t over_white(std::uint32_t value, std::uint32_t alpha) {
+  return static_cast<std::uint8_t>((value * alpha + 255 * (255 - alpha) + 127) / 255);
+}
+
+/// Writes one pixel of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels as RGB.
+template <int kChannels>
+void write_rgb(const std::uint8_t* from, std::uint8_t* to) {
+  constexpr bool kColour = kChannels >= 3;
+  constexpr bool kAlpha = kChannels % 2 == 0;
+  for (int c = 0; c < 3; ++c) {
+    const std::uint8_t value = from[kColour ? c : 0];
+    to[c] = kAlpha ? over_white(value, from[kChannels - 1]) : value;
+  }
+}
+
+template <int kChannels>
+void write_upright(const std::uint8_t* pixels, int width, int height, int orientation,
+                   Image& image) {
+  // EXIF's orientations are a transposition (5 to 8), then mirrorings of the upright axes.
+  const bool transposed = orientation >= 5;
+  const bool mirror_x =
+      orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool mirror_y =
+      orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  const std::ptrdiff_t right = mirror_x ? -3 : 3;
+  const std::ptrdiff_t row = std::ptrdiff_t{3} * image.width;
+  const std::ptrdiff_t down = mirror_y ? -row : row;
+  const std::ptrdiff_t step_x = transposed ? down : right;
+  const std::ptrdiff_t step_y = transposed ? right : down;
+  std::uint8_t* const origin =
+      image.rgb.data() + (mirror_x ? row - 3 : 0) + (mirror_y ? row * (image.height - 1) : 0);
+  // In tiles, since a transposition writes down the columns.
+  constexpr int kTile = 32;
+  for (int tile_y = 0; tile_y < height; tile_y += kTile) {
+    for (int tile_x = 0; tile_x < width; tile_x += kTile) {
+      for (int y = tile_y; y < std::min(tile_y + kTile, height); ++y) {
+        const std::uint8_t* from = pixels + (std::ptrdiff_t{y} * width + tile_x) * kChannels;
+        std::uint8_t* to = origin + y * step_y + tile_x * step_x;
+        for (int x = tile_x; x < std::min(tile_x + kTile, width);
+             ++x, from += kChannels, to += step_x) {
+          write_rgb<kChannels>(from, to);
+        }
+      }
+    }
+  }
+}
+
+Result<Image> upright_image(const std::uint8_t* pixels, int width, int height, int channels,
+                            int orientation) {
+  const bool transposed = orientation >= 5;
+  GRADCAM_TRY(Image image, make_image(transposed ? height : width, transposed ? width : height));
+  if (channels == 3 && orientation == 1) {
+    std::memcpy(image.rgb.data(), pixels, image.rgb.size());
+  } else if (channels == 1) {
+    write_upright<1>(pixels, width, height, orientation, image);
+  } else if (channels == 2) {
+    write_upright<2>(pixels, width, height, orientation, image);
+  } else if (channels == 3) {
+    write_upright<3>(pixels, width, height, orientation, image);
+  } else {
+    write_upright<4>(pixels, width, height, orientation, image);
+  }
+  return image;
+}
+
+std::unexpected<Error> decoder_error() {
+  if (growth.exceeded) {
+    return fail(ErrorCode::kCorruptImage,
+                "the picture's data are damaged (they unpack to more than its pixels)");
+  }
+  const char* reason = stbi_failure_reason();
+  const std::string_view found = reason == nullptr ? "unknown reason" : reason;
+  if (found == "outofmem") {
+    return fail(ErrorCode::kOutOfMemory, "not enough memory to decode the picture");
+  }
+  if (found == "too large") {
+    return fail(ErrorCode::kImageTooLarge, "the picture is too large to decode");
+  }
+  return fail(ErrorCode::kCorruptImage,
+              "the picture's data are damaged (" + std::string(found) + ")");
+}
+
+struct FreePixels {
+  void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
+};
+
+Result<Image> decode_pixels(std::span<const std::uint8_t> bytes,
+                            const internal::Container& container) {
+  // The decoder allocates what it reads in the header itself: it must have read the same.
+  const int size = static_cast<int>(bytes.size());
+  growth = {.limit = SIZE_MAX};
+  int width = 0, height = 0, channels = 0;
+  if (stbi_info_from_memory(bytes.data(), size, &width, &height, &channels) == 0) {
+    return decoder_error();
+  }
+  // A BMP with its top row first has a negative height here.
+  if (width != container.width || std::abs(std::int64_t{height}) != container.height) {
+    return fail(ErrorCode::kCorruptImage, "the picture's headers contradict each other");
+  }
+  // Twice the file as it is put together, or twice the pixels with a byte more for each of the
+  // rows, since both buffers double.
+  const std::uint64_t channel_bytes = stbi_is_16_bit_from_memory(bytes.data(), size) ? 2 : 1;
+  const std::uint64_t row = static_cast<std::uint64_t>(width) * 4 * channel_bytes + 8;
+  const std::uint64_t unpacked = row * static_cast<std::uint64_t>(container.height);
+  constexpr std::uint64_t kSlack = 1 << 16;
+  growth = {.limit = static_cast<std::size_t>(std::min<std::uint64_t>(
+                2 * std::max<std::uint64_t>(unpacked, bytes.size()) + kSlack, SIZE_MAX))};
+  const std::unique_ptr<stbi_uc, FreePixels> pixels(
+      stbi_load_from_memory(bytes.data(), size, &width, &height, &channels, 0));
+  if (pixels == nullptr) return decoder_error();
+  return upright_image(pixels.get(), width, height, channels, container.orientation);
+}
+
+}  // namespace
+
+Result<Image> decode_image(std::span<const std::uint8_t> bytes, const DecodeLimits& limits) {
+  const std::string_view format = sniff_format(bytes);
+  if (!internal::is_decodable(format)) return std::unexpected(internal::undecodable(bytes));
+  if (bytes.size() > INT_MAX) {
+    return fail(ErrorCode::kImageTooLarge,
+                "the file is larger than the limit of " + std::to_string(INT_MAX) + " bytes");
+  }
+  GRADCAM_TRY(const internal::Container container,
+              internal::inspect_container(bytes, format, limits));
+  constexpr std::size_t kGifBackground = 11;
+  if (format == "gif" && bytes[kGifBackground] != 0) {
+    // Where no frame draws, a GIF is transparent, as browsers have it; the decoder fills in the
+    // background colour (with red and blue exchanged) unless its index is 0.
+    if (!can_allocate(bytes.size())) {
+      return fail(ErrorCode::kOutOfMemory, "not enough memory to decode the picture");
+    }
+    std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());
+    copy[kGifBackground] = 0;
+    return decode_pixels(copy, container);
+  }
+  return decode_pixels(bytes, container);
+}
+
+Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height) {
+  if (width > 0 && height > 0) {
+    GRADCAM_CHECK_OK(internal::check_limits(width, height, {}));
+  }
+  if (width <= 0 || height <= 0 ||
+      rgba.size() != std::uint64_t{4} * static_cast<std::uint64_t>(width) *
+                         static_cast<std::uint64_t>(height)) {
+    return fail(ErrorCode::kInvalidArgument, "a picture of " + std::to_string(width) + " x " +
+                                                 std::to_string(height) + " pixels cannot have " +
+                                                 std::to_string(rgba.size()) + " RGBA values");
+  }
+  return upright_image(rgba.data(), width, height, 4, 1);
+}
+
+}  // namespace gradcam

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "gradcam/image/image.h"
+#include "gradcam/tensor/error.h"
+
+namespace gradcam {
+
+/// The largest picture that is decoded; checked against the header, before any pixel is allocated.
+struct DecodeLimits {
+  int max_side = 20000;
+  std::int64_t max_pixels = 100'000'000;
+};
+
+/// Decodes a JPEG (baseline or progressive; grey, YCbCr, RGB, and CMYK or YCCK as Adobe writes
+/// them), PNG, GIF (first frame) or BMP file into upright sRGB:
+/// - the EXIF orientation (JPEG APP1, PNG eXIf) is applied;
+/// - transparency is composited over white, grey becomes RGB, of 16 bits the upper 8 are taken;
+/// - colour profiles and gamma chunks are not applied.
+///
+/// A picture whose data end early is refused, not shown with a grey rest: a JPEG needs its
+/// end-of-image marker, a PNG its IEND chunk, a GIF all of its first frame, a BMP all of its rows.
+///
+/// Errors, as sentences to follow the file's name and a colon:
+/// `kUnsupportedFormat` for files of another format (named, with what to do), text and empty files;
+/// `kImageTooLarge` beyond the limits; `kCorruptImage` for damaged, truncated or unknown bytes;
+/// `kOutOfMemory`.
+Result<Image> decode_image(std::span<const std::uint8_t> bytes, const DecodeLimits& limits = {});
+
+/// The format that the first bytes announce: "jpeg", "png", "gif" and "bmp", which `decode_image`
+/// reads; "webp", "heic", "avif", "tiff", "jxl", "jp2", "psd", "ico", "pnm", "exr", "hdr", "raw",
+/// "svg", "pdf", "video" or "zip", which it does not; "" for anything else.
+std::string_view sniff_format(std::span<const std::uint8_t> bytes);
+
+/// An image from the pixels that a browser has decoded: `rgba` holds width * height * 4 values,
+/// not premultiplied; transparency is composited over white. The default `DecodeLimits` hold.
+Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height);
+
+}  // namespace gradcam

@@ -1,0 +1,47 @@
+#include "gradcam/image/image.h"
+
+#include <cstdlib>
+#include <limits>
+#include <string>
+
+namespace gradcam {
+
+bool can_allocate(std::uint64_t bytes) {
+  if (bytes > std::numeric_limits<std::size_t>::max() / 2) return false;
+  // volatile, because compilers may otherwise remove the pair and assume that it succeeded.
+  void* volatile probe = std::malloc(static_cast<std::size_t>(bytes));
+  const bool succeeded = probe != nullptr || bytes == 0;
+  std::free(probe);
+  return succeeded;
+}
+
+Result<Image> make_image(int width, int height) {
+  if (width <= 0 || height <= 0) {
+    return fail(ErrorCode::kInvalidArgument, "an image cannot be " + std::to_string(width) + " x " +
+                                                 std::to_string(height) + " pixels");
+  }
+  const std::uint64_t bytes =
+      std::uint64_t{3} * static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height);
+  if (!can_allocate(bytes)) {
+    return fail(ErrorCode::kOutOfMemory, "not enough memory for a picture of " +
+                                             std::to_string(width) + " x " +
+                                             std::to_string(height) + " pixels");
+  }
+  Image image{.width = width, .height = height, .rgb = {}};
+  image.rgb.resize(static_cast<std::size_t>(bytes));
+  return image;
+}
+
+Result<void> check_image(const Image& image) {
+  const bool sizes = image.width > 0 && image.height > 0;
+  if (!sizes || image.rgb.size() != std::uint64_t{3} * static_cast<std::uint64_t>(image.width) *
+                                        static_cast<std::uint64_t>(image.height)) {
+    return fail(ErrorCode::kInvalidArgument, "an image of " + std::to_string(image.width) + " x " +
+                                                 std::to_string(image.height) +
+                                                 " pixels cannot have " +
+                                                 std::to_string(image.rgb.size()) + " values");
+  }
+  return {};
+}
+
+}  // namespace gradcam

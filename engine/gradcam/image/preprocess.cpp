@@ -1,0 +1,36 @@
+#include "gradcam/image/preprocess.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+// Compiled with -ffp-contract=off, as resize.cpp.
+
+namespace gradcam {
+
+Box crop_box(const Preprocess& spec, int width, int height) {
+  const double w = width;
+  const double h = height;
+  if (spec.resize == ResizeRule::kSquash) return {0, 0, w, h};
+  const double side = std::min(w, h) * spec.crop / spec.shorter_side;
+  return {(w - side) / 2, (h - side) / 2, side, side};
+}
+
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec) {
+  return preprocess(image, spec, crop_box(spec, image.width, image.height));
+}
+
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& crop) {
+  GRADCAM_TRY(Tensor input, resize_bilinear(image, crop, spec.size, spec.size));
+  const std::span<float> values = input.values();
+  for (std::size_t i = 0; i < values.size(); i += 3) {
+    if (spec.bgr) std::swap(values[i], values[i + 2]);
+    for (std::size_t c = 0; c < 3; ++c) {
+      values[i + c] = (values[i + c] * spec.scale - spec.mean[c]) / spec.std[c];
+    }
+  }
+  return input;
+}
+
+}  // namespace gradcam

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "gradcam/image/image.h"
+#include "gradcam/image/resize.h"
+#include "gradcam/tensor/error.h"
+#include "gradcam/tensor/tensor.h"
+
+namespace gradcam {
+
+/// How a photo of any shape becomes a square.
+enum class ResizeRule {
+  kShorterSide,  ///< The shorter side to `shorter_side`, then the central `crop` x `crop`.
+  kSquash,       ///< The whole photo to `size` x `size`, whatever its aspect.
+};
+
+/// Of every side in a Preprocess, in pixels.
+inline constexpr int kMaxPreprocessSide = 4096;
+
+/// What a network expects of its input. The defaults are torchvision's for ImageNet.
+struct Preprocess {
+  ResizeRule resize = ResizeRule::kShorterSide;
+  int shorter_side = 256;       ///< Used by `kShorterSide` only.
+  int crop = 224;               ///< Used by `kShorterSide` only; at most `shorter_side`.
+  int size = 224;               ///< The side of the network's input, in pixels.
+  bool bgr = false;             ///< Whether the network sees blue first.
+  float scale = 1.0f / 255.0f;  ///< Applied to pixel values 0..255 before the mean is subtracted.
+  std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  ///< In the network's channel order.
+  std::array<float, 3> std = {0.229f, 0.224f, 0.225f};   ///< In the network's channel order.
+};
+
+/// Reads the `preprocess` entry of a model's metadata:
+/// `{"resize":"shorter_side","shorter_side":256,"crop":224,"size":224,"channels":"RGB",
+/// "scale":0.00392156862745098,"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]}`;
+/// `"resize":"squash"` goes without shorter_side and crop. Unknown keys are ignored.
+/// `kInvalidArgument`, naming the key, for a missing key or a value of the wrong type or range:
+/// sides are 1..kMaxPreprocessSide, crop is at most shorter_side, scale and std are above 0, all
+/// are finite.
+Result<Preprocess> parse_preprocess(std::string_view json);
+
+/// The same JSON, with the shortest decimals that read back as the same floats.
+std::string to_json(const Preprocess& spec);
+
+/// The part of a photo of `width` x `height` pixels that the network sees, in photo pixels. The
+/// crop is placed in continuous coordinates: exactly centred, sides not rounded.
+Box crop_box(const Preprocess& spec, int width, int height);
+
+/// The network's input, [size, size, 3]: (pixel * scale - mean[c]) / std[c], the pixels resampled
+/// in one step from `crop_box` by `resize_bilinear`.
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec);
+
+/// The same of another part of the photo, whatever its aspect. Errors as `resize_bilinear`.
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& crop);
+
+}  // namespace gradcam

@@ -1,0 +1,80 @@
+#include "gradcam/tensor/tensor.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+namespace gradcam {
+namespace internal {
+
+void AlignedDelete::operator()(void* pointer) const { std::free(pointer); }
+
+void* allocate(std::size_t bytes, bool zeroed) {
+  // aligned_alloc wants a multiple of the alignment.
+  const std::size_t total = (bytes + kTailBytes + kAlignment - 1) / kAlignment * kAlignment;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, total));
+  const std::size_t first = zeroed ? 0 : bytes;
+  if (memory != nullptr) std::memset(memory + first, 0, total - first);
+  return memory;
+}
+
+}  // namespace internal
+
+std::string to_string(const Shape& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+Result<std::size_t> element_count(const Shape& shape) {
+  constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max() / 2 / sizeof(float);
+  std::size_t count = 1;
+  for (const std::size_t dim : shape) {
+    if (dim != 0 && count > kMax / dim) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the shape " + to_string(shape) + " has more elements than memory can address");
+    }
+    count *= dim;
+  }
+  return count;
+}
+
+Result<Tensor> Tensor::make(Shape shape, bool zeroed) {
+  Tensor tensor;
+  GRADCAM_TRY(tensor.size_, element_count(shape));
+  GRADCAM_TRY(tensor.data_, allocate_array<float>(tensor.size_, zeroed));
+  tensor.shape_ = std::move(shape);
+  return tensor;
+}
+
+Result<Tensor> Tensor::zeros(Shape shape) { return make(std::move(shape), true); }
+
+Result<Tensor> Tensor::uninitialized(Shape shape) { return make(std::move(shape), false); }
+
+Result<Tensor> Tensor::from(Shape shape, std::span<const float> values) {
+  GRADCAM_TRY(Tensor tensor, uninitialized(std::move(shape)));
+  if (tensor.size() != values.size()) {
+    return fail(ErrorCode::kInvalidArgument, std::to_string(values.size()) +
+                                                 " values do not fill the shape " +
+                                                 to_string(tensor.shape()));
+  }
+  std::ranges::copy(values, tensor.data());
+  return tensor;
+}
+
+Result<void> Tensor::reshape(Shape shape) {
+  GRADCAM_TRY(const std::size_t count, element_count(shape));
+  if (count != size_) {
+    return fail(ErrorCode::kInvalidArgument,
+                to_string(shape_) + " cannot be reshaped to " + to_string(shape));
+  }
+  shape_ = std::move(shape);
+  return {};
+}
+
+}  // namespace gradcam

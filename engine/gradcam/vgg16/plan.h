@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "gradcam/tensor/error.h"
+#include "gradcam/weights/names.h"
+
+/// The layer plan of VGG16, configuration D of Simonyan and Zisserman, "Very Deep Convolutional
+/// Networks for Large-Scale Image Recognition", 2015 (arXiv 1409.1556). The layers' names are
+/// `kLayerNames`; their widths and the number of classes come from the weights file.
+namespace gradcam {
+
+/// Which of the 13 convolutions are followed by a 2x2 max-pool: the last of each block.
+inline constexpr std::array<bool, kConvLayers> kEndsBlock = {
+    false, true, false, true, false, false, true, false, false, true, false, false, true};
+
+/// A side of the input in pixels over a side of the last max-pool's output.
+inline constexpr std::size_t kTotalStride = 32;
+
+/// The layers whose outputs are maps [H, W, C], after ReLU, and can be explained: the convolutions,
+/// before they are pooled, by their index in `kLayerNames`, and block5_pool.
+inline constexpr std::size_t kBlock1Conv2 = 1;
+inline constexpr std::size_t kBlock5Conv3 = kConvLayers - 1;
+inline constexpr std::size_t kBlock5Pool = kConvLayers;
+inline constexpr std::size_t kMapLayers = kConvLayers + 1;
+
+constexpr std::string_view map_layer_name(std::size_t layer) {
+  return layer == kBlock5Pool ? "block5_pool" : kLayerNames[layer];
+}
+
+/// The map layer of that name; an error that lists them all if there is none.
+Result<std::size_t> find_map_layer(std::string_view name);
+
+}  // namespace gradcam
