@@ -52,9 +52,13 @@ struct Error {
   std::string message;
 };
 
-/// Every fallible function of the library returns one; nothing throws, aborts or prints.
+/// Every fallible function of the library returns one; nothing throws, aborts or prints. A
+/// `std::expected` that is not to be ignored.
 template <class T>
-using Result = std::expected<T, Error>;
+class [[nodiscard]] Result : public std::expected<T, Error> {
+ public:
+  using std::expected<T, Error>::expected;
+};
 
 /// Builds the error side of a `Result`.
 inline std::unexpected<Error> fail(ErrorCode code, std::string message) {
