@@ -4,6 +4,7 @@ import { driverOf, launch } from './drivers/index.mjs';
 import { missingBuild } from './support/files.mjs';
 import { accessibility } from './topics/accessibility.mjs';
 import { badFiles } from './topics/bad-files.mjs';
+import { camera } from './topics/camera.mjs';
 import { closer } from './topics/closer.mjs';
 import { downloads } from './topics/downloads.mjs';
 import { heat } from './topics/heat.mjs';
@@ -35,6 +36,7 @@ const topics = [
   badFiles,
   otherModel,
   teaching,
+  camera,
   intake,
   keyboard,
   accessibility,

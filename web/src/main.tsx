@@ -3,6 +3,7 @@ import './styles/base.css';
 import './styles/shell.css';
 import './styles/welcome.css';
 import './styles/photos.css';
+import './styles/camera.css';
 import './styles/breeds.css';
 import './styles/how.css';
 import './styles/compare.css';

@@ -17,6 +17,9 @@ const quiet = [
   '--disable-quic',
   '--disable-sync',
   '--no-first-run',
+  // A camera that shows a pattern, which nobody is asked for.
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
 ];
 
 const ownHosts = [

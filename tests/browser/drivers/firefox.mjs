@@ -15,6 +15,9 @@ function preferences({ dark, proxy, downloads }) {
     'browser.download.dir': downloads,
     'browser.download.folderList': 2,
     'browser.download.alwaysOpenPanel': false,
+    // A camera that shows a colour, which nobody is asked for.
+    'media.navigator.streams.fake': true,
+    'media.navigator.permission.disabled': true,
     'ui.systemUsesDarkTheme': dark ? 1 : 0,
     // 2 asks the system, that is the line above.
     'layout.css.prefers-color-scheme.content-override': 2,

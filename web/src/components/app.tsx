@@ -1,10 +1,11 @@
 import { useEffect } from 'preact/hooks';
 import { network } from '../backend';
+import { camera, isFresh } from '../camera';
 import { sentence } from '../describe';
 import { shown } from '../groups';
-import { photos } from '../photos';
 import { About } from './about';
 import { DropVeil } from './drop-veil';
+import { CameraView } from './camera';
 import { Groups } from './groups';
 import { Header } from './header';
 import { News } from './news';
@@ -17,7 +18,7 @@ import { Welcome } from './welcome';
 export function App() {
   useEffect(acceptPaste, []);
   const { value } = network;
-  const all = photos.value;
+  const { value: stream } = camera;
   return (
     <>
       <Header />
@@ -29,11 +30,12 @@ export function App() {
             {sentence(value.failure.message)}
           </p>
         )}
-        {all.length === 0 ? (
+        {isFresh.value ? (
           <Welcome />
         ) : (
           <>
             <Toolbar />
+            {stream instanceof MediaStream && <CameraView stream={stream} />}
             <Groups />
             <PhotoGrid photos={shown.value} />
           </>

@@ -5,6 +5,7 @@ import { classNoun } from '../backend';
 import { breed, capitalised, chance } from '../describe';
 import { choose } from '../maps';
 import type { Photo } from '../photo';
+import { Bar } from './bar';
 
 const FIRST_ROWS = 5;
 /** With more classes than this, the rows that are folded away are not even made. */
@@ -112,13 +113,5 @@ function OthersRow({ others: { label, probability } }: { others: Others }) {
       </th>
       <td>{chance(probability)}</td>
     </tr>
-  );
-}
-
-function Bar({ probability }: { probability: number }) {
-  return (
-    <span class="bar" aria-hidden="true">
-      <span style={{ width: `${100 * probability}%` }} />
-    </span>
   );
 }

@@ -1,4 +1,5 @@
 import { modelChange, network } from '../backend';
+import { isFresh } from '../camera';
 import { percent, progressAnnounced } from '../describe';
 import { counts, progressText, stopMaps, unmade } from '../photos';
 
@@ -16,7 +17,7 @@ export function Header() {
         ? `Making maps, ${done - lacking} of ${done} done`
         : progressText.value || networkText();
   // The welcome of the empty page has a heading of its own.
-  const Brand = total === 0 ? 'p' : 'h1';
+  const Brand = isFresh.value ? 'p' : 'h1';
   return (
     <header class="header">
       <Brand class="brand">

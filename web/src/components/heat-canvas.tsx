@@ -1,8 +1,29 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { Heatmap } from '../../../wasm/engine';
+import type { Heatmap, Rect } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
 import { painter } from '../backend';
 import { colormap } from '../settings';
+
+/** Pixels of the longer side of heat on a picture: it is smooth, the browser may enlarge it. */
+const HEAT_SIDE = 256;
+
+/** The heat on what the network saw of a picture. */
+export function HeatOnCrop(props: {
+  heatmap: Heatmap;
+  crop: Rect;
+  label: string;
+}) {
+  const { heatmap, crop, label } = props;
+  const scale = HEAT_SIDE / Math.max(crop.width, crop.height);
+  return (
+    <HeatCanvas
+      heatmap={heatmap}
+      width={Math.max(1, Math.round(crop.width * scale))}
+      height={Math.max(1, Math.round(crop.height * scale))}
+      label={label}
+    />
+  );
+}
 
 /** A heatmap in the chosen colours; an image with that label, or decoration without one. */
 export function HeatCanvas(props: {

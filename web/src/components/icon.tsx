@@ -8,6 +8,7 @@ const PATHS = {
   wider:
     'M10.5 4a6.5 6.5 0 100 13 6.5 6.5 0 000-13zM15.2 15.2L21 21M7.5 10.5h6',
   compare: 'M3 5h8v14H3zM13 5h8v14h-8z',
+  camera: 'M4 8h3l2-3h6l2 3h3v11H4zM12 10a3.5 3.5 0 100 7 3.5 3.5 0 000-7z',
   lock: 'M6 11h12v9H6zM8 11V8a4 4 0 018 0v3',
   warning: 'M12 4l9 16H3zM12 10v4M12 17v.01',
 };

@@ -6,12 +6,9 @@ import { captionFor, heatmapLabel } from '../describe';
 import type { Photo, PhotoResult } from '../photo';
 import { opacity } from '../settings';
 import { CropFrame } from './closer';
-import { HeatCanvas } from './heat-canvas';
+import { HeatOnCrop } from './heat-canvas';
 import { useObjectUrl } from './object-url';
 import { placeOf, share } from './place';
-
-/** Pixels of the heatmap's longer side: it is smooth, the browser may enlarge it. */
-const HEAT_SIDE = 256;
 
 /** The photo, the square that the network saw, and the heat over it. */
 export function Stage(props: {
@@ -33,7 +30,6 @@ export function Stage(props: {
   const url = useObjectUrl(preview);
   const whole = crop.width >= width && crop.height >= height;
   const isChosen = photo.crop.value !== undefined;
-  const scale = HEAT_SIDE / Math.max(crop.width, crop.height);
   const hold = (down: boolean) => () => {
     held.value = down;
   };
@@ -75,10 +71,9 @@ export function Stage(props: {
             style={{ opacity: bare.value || held.value ? 0 : opacity.value }}
           >
             {map && (
-              <HeatCanvas
+              <HeatOnCrop
                 heatmap={map}
-                width={Math.max(1, Math.round(crop.width * scale))}
-                height={Math.max(1, Math.round(crop.height * scale))}
+                crop={crop}
                 label={heatmapLabel(caption, map)}
               />
             )}

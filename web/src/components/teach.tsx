@@ -1,4 +1,5 @@
 import { network } from '../backend';
+import { isSeeing, snapshot } from '../camera';
 import { leftOutVerdict } from '../describe';
 import { download } from '../download';
 import { bringsFiles, take } from '../intake';
@@ -138,6 +139,17 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
           </li>
         ))}
       </ul>
+      {isSeeing.value && (
+        <button
+          class="button"
+          type="button"
+          title="Move it from one to the next: pictures that are alike teach little, and testing with them flatters"
+          onClick={async () => putIn(box, [await snapshot()])}
+        >
+          <Icon name="camera" />
+          Put in what the camera shows
+        </button>
+      )}
       <label class="box-input">
         Drop photos here, or choose them
         <input

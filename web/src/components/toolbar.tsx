@@ -6,6 +6,7 @@ import { clearAll, counts, remakeMaps } from '../photos';
 import { saveAll, saving } from '../save-all';
 import { channels, colormap, layer, method, opacity } from '../settings';
 import { HeatCanvas } from './heat-canvas';
+import { CameraButton } from './camera';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';
 import { PhotoPicker } from './photo-input';
@@ -27,6 +28,10 @@ export function Toolbar() {
         <Icon name="plus" />
         Add photos
       </PhotoPicker>
+      <CameraButton class="button">
+        <Icon name="camera" />
+        <span>Camera</span>
+      </CameraButton>
       <label class="field opacity">
         <span>Heat</span>
         <input
@@ -61,11 +66,15 @@ export function Toolbar() {
         <HeatCanvas heatmap={RAMP} width={256} height={1} />
         <span>more</span>
       </p>
-      <SaveAll />
-      <button class="button quiet" type="button" onClick={clearAll}>
-        <Icon name="cross" />
-        Clear all
-      </button>
+      {counts.value.total > 0 && (
+        <div class="at-end">
+          <SaveAll />
+          <button class="button quiet" type="button" onClick={clearAll}>
+            <Icon name="cross" />
+            Clear all
+          </button>
+        </div>
+      )}
       <HowPicker />
     </section>
   );

@@ -2,6 +2,7 @@ import { classNoun, network } from '../backend';
 import { breed } from '../describe';
 import { addPhotos } from '../photos';
 import { samples } from '../samples';
+import { CameraButton } from './camera';
 import { Demo } from './demo';
 import { Icon } from './icon';
 import { PhotoPicker } from './photo-input';
@@ -37,6 +38,7 @@ export function Welcome() {
           >
             Try it with two drawn dogs
           </button>
+          <CameraButton class="link-button">or use the camera</CameraButton>
         </p>
         <p class="privacy">
           <Icon name="lock" />

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { photo } from '../support/files.mjs';
+import {
+  cards,
+  clearPage,
+  finished,
+  openPage,
+  portable,
+  waitFor,
+} from '../support/page.mjs';
+
+/** In the page: makes the camera one that shows this picture; cameras are kept in `streams`. */
+async function pointCameraAt({ base64 }) {
+  const picture = new Image();
+  picture.src = `data:image/jpeg;base64,${base64}`;
+  await picture.decode();
+  window.streams = [];
+  // WebKit forgets what is changed of `navigator.mediaDevices` itself.
+  MediaDevices.prototype.getUserMedia = async () => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 640;
+    canvas.height = 480;
+    const context = canvas.getContext('2d');
+    const draw = () => context.drawImage(picture, 0, 0, 640, 480);
+    draw();
+    setInterval(draw, 50);
+    const stream = canvas.captureStream();
+    window.streams.push(stream);
+    return stream;
+  };
+}
+
+/** The camera: what it shows is looked at all the time. */
+export function camera(lab) {
+  describe('camera', () => {
+    before(() => openPage(lab.browser));
+    after(() => openPage(lab.browser));
+
+    const click = (words) =>
+      lab.browser.evaluate((words) => {
+        const named = ({ textContent }) => textContent.trim() === words;
+        const all = [...document.querySelectorAll('button')];
+        const button = all.find(named);
+        button?.click();
+        return button !== undefined;
+      }, words);
+    const turnOn = () => click('or use the camera');
+    const seeing = () =>
+      waitFor(lab.browser, 'a map of what the camera shows', () =>
+        document.querySelector('.camera canvas[role=img]'),
+      );
+    const textOf = (selector) =>
+      lab.browser.evaluate(
+        (selector) => document.querySelector(selector)?.innerText ?? '',
+        selector,
+      );
+    const reading = () =>
+      waitFor(lab.browser, 'words of what the camera shows', () =>
+        document.querySelector('.camera .likeliest'),
+      );
+    const wordsOf = (pattern) =>
+      waitFor(
+        lab.browser,
+        `news of ${pattern}`,
+        (source) =>
+          new RegExp(source).test(document.querySelector('.news').textContent),
+        pattern.source,
+      );
+
+    test('frame after frame is explained, until it is turned off', async () => {
+      await turnOn();
+      if (lab.engine === 'webkit') {
+        // Its browser for tests has none.
+        await wordsOf(/No camera was found/);
+        return;
+      }
+      await seeing();
+      await reading();
+      assert.match(await textOf('.camera .rate'), /^[\d.]+ pictures a second/);
+      assert.match(await textOf('.camera .verdict'), /\w/);
+      await click('Turn the camera off');
+      assert.equal(await textOf('.camera'), '');
+      assert.match(await textOf('h1'), /Which breed/);
+    });
+
+    describe('of a dog', () => {
+      before(async () => {
+        await lab.browser.evaluate(
+          pointCameraAt,
+          portable(photo('landscape.jpg')),
+        );
+        await turnOn();
+        await seeing();
+      });
+
+      test('what is kept is a photo like others, with the same answer', async () => {
+        await reading();
+        await click('Keep this picture');
+        await finished(lab.browser, 1);
+        const [card] = (await cards(lab.browser)).values();
+        assert.match(card.photo, /^camera \d+\.jpg$/);
+        assert.equal(card.state, 'done');
+        await waitFor(lab.browser, 'the same verdict of the camera', () => {
+          const verdict = (place) =>
+            document
+              .querySelector(`${place} .verdict`)
+              .textContent.replace(/\d+\s*%/g, '');
+          return verdict('.camera') === verdict('article');
+        });
+        await clearPage(lab.browser);
+        assert.ok(await textOf('.camera'), 'the camera stays');
+      });
+
+      test('its pictures can be put into a box to teach', async () => {
+        await lab.browser.evaluate(() => {
+          document.querySelector('.teach').open = true;
+        });
+        await click('Put in what the camera shows');
+        await waitFor(
+          lab.browser,
+          'the picture',
+          () => document.querySelectorAll('.box li').length === 1,
+        );
+      });
+
+      test('is given back, and goes on after it was', async () => {
+        await click('Camera');
+        const states = await lab.browser.evaluate(() =>
+          window.streams.flatMap((stream) =>
+            stream.getTracks().map(({ readyState }) => readyState),
+          ),
+        );
+        assert.deepEqual(states, ['ended']);
+        await turnOn();
+        await seeing();
+        await click('Camera');
+      });
+
+      test('one that is refused, or taken away, is said to be', async () => {
+        await lab.browser.evaluate(() => {
+          const { prototype } = MediaDevices;
+          const { getUserMedia } = prototype;
+          prototype.getUserMedia = async () => {
+            prototype.getUserMedia = getUserMedia;
+            throw new DOMException('', 'NotAllowedError');
+          };
+        });
+        await turnOn();
+        await wordsOf(/does not let the page use the camera/);
+        await turnOn();
+        await seeing();
+        await lab.browser.evaluate(() =>
+          window.streams
+            .at(-1)
+            .getTracks()
+            .forEach((track) => track.dispatchEvent(new Event('ended'))),
+        );
+        await wordsOf(/taken away/);
+        assert.equal(await textOf('.camera'), '');
+      });
+    });
+  });
+}

@@ -1,0 +1,221 @@
+/** What a camera shows, looked at frame after frame. */
+
+import { computed, signal } from '@preact/signals';
+import { transfer } from 'comlink';
+import {
+  USUAL_LAYER,
+  USUAL_METHOD,
+  type ExplainOptions,
+  type Heatmap,
+  type Others,
+  type Prediction,
+  type Rect,
+} from '../../wasm/engine';
+import { ask, methodOf } from './backend';
+import { sentence } from './describe';
+import { present } from './maps';
+import { say } from './news';
+import { reasonOf, UNWANTED } from './outcome';
+import { photos } from './photos';
+import type { Answer, Outcome } from './protocol';
+
+/** What the network says of late, because what it says of single frames flickers. */
+export interface Words {
+  predictions: readonly Prediction[];
+  others: Others | null;
+  /** Frames a second. */
+  rate: number;
+}
+
+/** What the network saw in a frame. */
+export interface Sight extends Words {
+  width: number;
+  height: number;
+  crop: Rect;
+  /** Of the class that is the most probable one of late; undefined if the method gave none. */
+  map: Heatmap | undefined;
+  /** That of the map. */
+  method: string;
+}
+
+export const camera = signal<'off' | 'starting' | MediaStream>('off');
+/** Undefined until there is one of the present camera. */
+export const sight = signal<Sight | undefined>(undefined);
+
+/** Whether there is something to take a snapshot of. */
+export const isSeeing = computed(() => sight.value !== undefined);
+/** Whether the page has nothing to show yet. */
+export const isFresh = computed(
+  () => photos.value.length === 0 && !(camera.value instanceof MediaStream),
+);
+
+/** The engine's name for what it holds of the camera; photos count from 1. */
+const FRAME = 0;
+/** What shows the camera. */
+let watched: HTMLVideoElement | undefined;
+let snapshots = 0;
+
+/** After so many milliseconds half of what is shown is new. */
+const HALF_LIFE = 200;
+
+/** Whether this browser gives the page a camera at all: Safari has none for files. */
+export function hasCamera(): boolean {
+  return navigator.mediaDevices?.getUserMedia !== undefined;
+}
+
+export async function turnOn(): Promise<void> {
+  if (camera.value !== 'off') return;
+  camera.value = 'starting';
+  say('');
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({
+      // More than the network sees; dogs are on the other side of a phone.
+      video: { width: 640, height: 480, facingMode: 'environment' },
+    });
+    const tracks = stream.getTracks();
+    if (camera.value !== 'starting') {
+      tracks.forEach((track) => track.stop());
+      return;
+    }
+    for (const track of tracks) {
+      track.onended = () => {
+        if (camera.value !== stream) return; // one that was turned off before
+        turnOff();
+        say('The camera was taken away.');
+      };
+    }
+    camera.value = stream;
+  } catch (error) {
+    if (camera.value !== 'starting') return;
+    camera.value = 'off';
+    say(whyNot(error));
+  }
+}
+
+export function turnOff(): void {
+  const { value: stream } = camera;
+  if (stream instanceof MediaStream) {
+    stream.getTracks().forEach((track) => track.stop());
+  }
+  camera.value = 'off';
+  sight.value = undefined;
+}
+
+/** Looks at what an element shows of a camera until that is turned off; not while it is hidden. */
+export async function watch(
+  video: HTMLVideoElement,
+  stream: MediaStream,
+): Promise<void> {
+  watched = video;
+  const isOn = () => camera.value === stream;
+  let last = performance.now();
+  for (;;) {
+    await new Promise(requestAnimationFrame);
+    if (!isOn()) return;
+    if (video.readyState < video.HAVE_CURRENT_DATA) continue;
+    const how = atOnce(present());
+    const outcome = await lookAt(video, how, isOn);
+    if (!isOn()) return;
+    if (!outcome.ok) {
+      turnOff();
+      say(`The camera was turned off: ${sentence(outcome.failure.message)}`);
+      return;
+    }
+    const now = performance.now();
+    show(outcome.value, how, now - last);
+    last = now;
+  }
+}
+
+type Frame = Pick<Sight, 'width' | 'height'> & Answer;
+
+function lookAt(
+  video: HTMLVideoElement,
+  how: ExplainOptions,
+  isOn: () => boolean,
+): Promise<Outcome<Frame>> {
+  return ask(async (worker) => {
+    if (!isOn()) return UNWANTED;
+    const bitmap = frameOf(video).transferToImageBitmap();
+    const held = await worker.hold(FRAME, transfer(bitmap, [bitmap]));
+    if (!held.ok) return held;
+    const answer = await worker.look(how);
+    if (!answer.ok) return answer;
+    const { width, height } = held.value;
+    return { ok: true, value: { ...answer.value, width, height } };
+  }, 'patient');
+}
+
+/** @param passed milliseconds since the frame before */
+function show(
+  { width, height, crop, maps, predictions, others }: Frame,
+  { method }: Required<ExplainOptions>,
+  passed: number,
+): void {
+  const { value: before } = sight;
+  const now = { predictions, others, rate: 1000 / passed };
+  const share = 1 - 0.5 ** (passed / HALF_LIFE);
+  const words = before ? ease(before, now, share) : now;
+  const likeliest = words.predictions[0]?.index;
+  const map = maps.find((each) => each.class === likeliest) ?? maps[0];
+  sight.value = { ...words, width, height, crop, map, method };
+}
+
+/** What the camera shows now, as a file; only while `isSeeing`. */
+export async function snapshot(): Promise<File> {
+  const type = 'image/jpeg';
+  const blob = await frameOf(watched!).convertToBlob({ type, quality: 0.95 });
+  return new File([blob], `camera ${++snapshots}.jpg`, { type });
+}
+
+/** What the element shows; unlike createImageBitmap this needs no graphics card. */
+function frameOf(video: HTMLVideoElement): OffscreenCanvas {
+  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+  canvas.getContext('2d')!.drawImage(video, 0, 0);
+  return canvas;
+}
+
+/** What several frames say: the share of the new one counts, the rest is as before. */
+export function ease(before: Words, now: Words, share: number): Words {
+  const mix = (old: number, fresh: number) => old + share * (fresh - old);
+  const known = new Map(before.predictions.map((each) => [each.index, each]));
+  const isSame = now.predictions.every(
+    ({ index, label }) => known.get(index)?.label === label,
+  );
+  if (!isSame) return now; // of another model
+  const predictions = now.predictions
+    .map((fresh) => ({
+      ...fresh,
+      probability: mix(known.get(fresh.index)!.probability, fresh.probability),
+    }))
+    .sort((a, b) => b.probability - a.probability);
+  const others = now.others && {
+    ...now.others,
+    probability: mix(
+      before.others?.probability ?? now.others.probability,
+      now.others.probability,
+    ),
+  };
+  return { predictions, others, rate: mix(before.rate, now.rate) };
+}
+
+/** The same, if a map takes about as long as the answer; else plain Grad-CAM. */
+function atOnce(how: Required<ExplainOptions>): Required<ExplainOptions> {
+  const isSlow = methodOf(how.method)?.in_passes.includes(how.layer);
+  return isSlow ? { ...how, method: USUAL_METHOD, layer: USUAL_LAYER } : how;
+}
+
+function whyNot(error: unknown): string {
+  const { name } = Object(error) as { name?: string };
+  switch (name) {
+    case 'NotAllowedError':
+      return 'The browser does not let the page use the camera. Allow it, then try again.';
+    case 'NotFoundError':
+    case 'OverconstrainedError': // WebKit's word for it
+      return 'No camera was found.';
+    case 'NotReadableError':
+      return 'The camera cannot be used; another program may have it.';
+    default:
+      return `The camera cannot be used: ${sentence(reasonOf(error))}`;
+  }
+}

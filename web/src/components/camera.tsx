@@ -1,0 +1,158 @@
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { methodOf, unsureBelow } from '../backend';
+import {
+  camera,
+  hasCamera,
+  sight,
+  snapshot,
+  turnOff,
+  turnOn,
+  watch,
+  type Sight,
+} from '../camera';
+import { breed, captionFor, chance, heatmapLabel, verdict } from '../describe';
+import { addPhotos } from '../photos';
+import { opacity } from '../settings';
+import { Bar } from './bar';
+import { HeatOnCrop } from './heat-canvas';
+import { Icon } from './icon';
+import { placeOf } from './place';
+
+/** Milliseconds for which words stay as they are, or nobody could read them. */
+const READING = 250;
+const LISTED = 3;
+
+async function keep(): Promise<void> {
+  await addPhotos({ files: [await snapshot()], refused: [] });
+}
+
+/** Turns the camera on and off, where there may be one. */
+export function CameraButton(props: {
+  class: string;
+  children: ComponentChildren;
+}) {
+  if (!hasCamera()) return null;
+  return (
+    <button
+      class={props.class}
+      type="button"
+      aria-pressed={camera.value !== 'off'}
+      onClick={() => (camera.value === 'off' ? void turnOn() : turnOff())}
+    >
+      {props.children}
+    </button>
+  );
+}
+
+/** The camera's picture with the heat over it, and what the network says of it. */
+export function CameraView({ stream }: { stream: MediaStream }) {
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => {
+    video.current!.srcObject = stream;
+    void watch(video.current!, stream);
+  }, [stream]);
+  const { value: seen } = sight;
+  const { width = 4, height = 3 } = seen ?? {};
+  // One that faces the user is a mirror.
+  const { facingMode } = stream.getVideoTracks()[0]!.getSettings();
+  const isMirror = facingMode !== 'environment';
+  return (
+    <section class="card camera" aria-label="Camera">
+      <div class="answer">
+        <figure
+          class="stage"
+          style={{ '--photo-width': width, '--photo-height': height }}
+        >
+          <div class="picture" data-mirror={isMirror}>
+            <video
+              ref={video}
+              autoPlay
+              muted
+              playsInline
+              aria-label="What the camera shows"
+            />
+            {seen && <Heat seen={seen} />}
+          </div>
+        </figure>
+        <div class="words">
+          <Words />
+          <div class="actions">
+            <button
+              class="button primary"
+              type="button"
+              disabled={!seen}
+              onClick={() => void keep()}
+            >
+              <Icon name="plus" />
+              Keep this picture
+            </button>
+            <button class="button" type="button" onClick={turnOff}>
+              <Icon name="cross" />
+              Turn the camera off
+            </button>
+          </div>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Heat({ seen }: { seen: Sight }) {
+  const { map, crop, width, height } = seen;
+  if (!map) return null;
+  return (
+    <div class="seen" style={placeOf(crop, width, height)}>
+      <div style={{ opacity: opacity.value }}>
+        <HeatOnCrop
+          heatmap={map}
+          crop={crop}
+          label={heatmapLabel(captionOf(seen), map)}
+        />
+      </div>
+    </div>
+  );
+}
+
+/** What the network says, not faster than it can be read. */
+function Words() {
+  const words = useSignal(sight.peek());
+  useEffect(() => {
+    const show = () => {
+      words.value = sight.peek();
+    };
+    const timer = setInterval(show, READING);
+    return () => clearInterval(timer);
+  }, []);
+  const { value: seen } = words;
+  if (!seen) return <p class="verdict">Looking…</p>;
+  const { predictions, others, rate } = seen;
+  const likeliest = [...predictions, ...(others ? [others] : [])]
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, LISTED);
+  return (
+    <>
+      <p class="verdict">{verdict(predictions, others, unsureBelow.value)}</p>
+      <p class="where">{captionOf(seen)}.</p>
+      <ul class="likeliest">
+        {likeliest.map(({ label, probability }) => (
+          <li key={label}>
+            <span>{breed(label)}</span>
+            <span>{chance(probability)}</span>
+            <Bar probability={probability} />
+          </li>
+        ))}
+      </ul>
+      <p class="rate">
+        {rate < 9.5 ? rate.toFixed(1) : Math.round(rate)} pictures a second,
+        each with its map; none leaves this computer
+      </p>
+    </>
+  );
+}
+
+function captionOf({ map, method, predictions }: Sight): string {
+  const label = predictions.find(({ index }) => index === map?.class)?.label;
+  return captionFor(methodOf(method)?.caption ?? '{}', label ?? '');
+}
