@@ -7,6 +7,7 @@ import {
   assertSameAnswer,
   cards,
   finished,
+  painted,
   PHOTO_INPUT,
   portable,
   resultLines,
@@ -130,15 +131,14 @@ export function results(lab) {
       await choose(found.length - 1);
       await seen(1);
       assert.ok((await groups()).at(-1).isChosen);
+      const scrolled = async () => {
+        await painted(browser);
+        return browser.evaluate(() => window.scrollY);
+      };
+      assert.equal(await scrolled(), 0, 'one fits on the screen');
       await choose(found.length - 1);
       await seen(4);
-      const scrolled = await browser.evaluate(async () => {
-        const frame = () => new Promise((then) => requestAnimationFrame(then));
-        await frame();
-        await frame();
-        return window.scrollY;
-      });
-      assert.equal(scrolled, 0, 'what is seen again is nothing new');
+      assert.equal(await scrolled(), 0, 'what is seen again is nothing new');
       await choose(0);
       await seen(found[0].count);
       await browser.evaluate(() =>
