@@ -51,6 +51,10 @@ void* grow(void* pointer, std::size_t size) {
 #pragma clang attribute push(__attribute__((no_sanitize("shift", "signed-integer-overflow"))), \
                              apply_to = function)
 #endif
+// WebAssembly's compiler has the intrinsics of this processor.
+#if defined(__wasm__) && defined(__SSE2__)
+#define STBI__X64_TARGET
+#endif
 #include <stb_image.h>
 #if defined(__clang__)
 #pragma clang attribute pop
