@@ -253,10 +253,12 @@ async function look(photo: Photo): Promise<void> {
     if (!held.ok) return held;
     const pixels = await worker.preview();
     if (!pixels.ok) return pixels;
+    const encoding = encodePreview(pixels.value);
+    encoding.catch(() => {}); // thrown below
     const answer = await worker.look(how, photo.crop.value);
     if (!answer.ok) return answer;
     const { width, height } = held.value;
-    const preview = await encodePreview(pixels.value);
+    const preview = await encoding;
     return { ok: true, value: { ...answer.value, width, height, preview } };
   }, 'patient');
   if (!outcome.ok) {
