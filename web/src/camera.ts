@@ -58,7 +58,7 @@ let snapshots = 0;
 /** After so many milliseconds half of what is shown is new. */
 const HALF_LIFE = 200;
 
-/** Whether this browser gives the page a camera at all: Safari has none for files. */
+/** Whether this browser gives the page a camera at all; to pages that are not secure it does not. */
 export function hasCamera(): boolean {
   return navigator.mediaDevices?.getUserMedia !== undefined;
 }

@@ -75,6 +75,7 @@ export function CameraView({ stream }: { stream: MediaStream }) {
             />
             {seen && <Heat seen={seen} />}
           </div>
+          <p class="caption">it sees best what fills the picture</p>
         </figure>
         <div class="words">
           <Words />
