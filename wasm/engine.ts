@@ -37,6 +37,7 @@ import type {
   PieceReader,
   Pixels,
   Precision,
+  Prepared,
   Progress,
   Rect,
   Share,
@@ -207,6 +208,27 @@ export class Engine {
     return timed(() =>
       this.bridge.call('gradcam_photo_rgba', data, width, height),
     );
+  }
+
+  /**
+   * What a network is shown of the photo, for the engine that has that network; this one needs none.
+   * @param preprocess the network's, of `ModelInfo`
+   * @param views so many, counted as `beginForward` does
+   */
+  prepare(preprocess: ModelInfo['preprocess'], views = 1): Prepared {
+    return timed(() => {
+      const { crop } = this.bridge.call<Pick<Prepared, 'crop'>>(
+        'gradcam_photo_prepare',
+        JSON.stringify(preprocess),
+        views,
+      );
+      return { crop, views: new Float32Array(this.bridge.data().buffer) };
+    });
+  }
+
+  /** Takes what another engine has prepared as the photo, of which no more can be had than that. */
+  setPrepared({ views }: Pick<Prepared, 'views'>): void {
+    this.bridge.call('gradcam_photo_prepared', views, views.length);
   }
 
   /**

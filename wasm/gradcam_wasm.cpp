@@ -68,18 +68,56 @@ Result<Json> finish_model(gradcam_engine* engine) {
   return to_json(model_info(engine));
 }
 
-Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string_view format) {
-  GRADCAM_CHECK_OK(check_model(engine));
+/// Makes room for another photo.
+void drop_photo(gradcam_engine* engine) {
   engine->photo.reset();
+  engine->views.clear();
   drop_passes(engine);
   engine->classified = false;
+}
+
+Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string_view format) {
+  drop_photo(engine);
   GRADCAM_TRY(engine->photo, std::move(image));
   const Image& photo = *engine->photo;
-  engine->crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
+  engine->crop = engine->member ? crop_box(model_info(engine).preprocess, photo.width, photo.height)
+                                : Box{.width = static_cast<double>(photo.width),
+                                      .height = static_cast<double>(photo.height)};
   return Json{{"width", photo.width},
               {"height", photo.height},
               {"format", format},
               {"crop", to_json(engine->crop)}};
+}
+
+Result<Json> prepare_photo(gradcam_engine* engine, std::string_view preprocess, std::size_t views) {
+  GRADCAM_CHECK_OK(check_photo(engine));
+  GRADCAM_TRY(const Preprocess spec, parse_preprocess(preprocess));
+  const Image& photo = *engine->photo;
+  const Box crop = crop_box(spec, photo.width, photo.height);
+  engine->data.clear();
+  for (std::size_t view = 0; view < views; ++view) {
+    GRADCAM_TRY(const Tensor input, preprocess_view(photo, spec, crop, view));
+    const auto bytes = std::as_bytes(input.values());
+    const auto* const begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    engine->data.insert(engine->data.end(), begin, begin + bytes.size());
+  }
+  return Json{{"crop", to_json(crop)}};
+}
+
+Result<void> take_prepared(gradcam_engine* engine, std::span<const float> values) {
+  GRADCAM_CHECK_OK(check_model(engine));
+  drop_photo(engine);
+  const auto side = static_cast<std::size_t>(model_info(engine).preprocess.size);
+  const Shape shape = {side, side, 3};
+  GRADCAM_TRY(const std::size_t count, element_count(shape));
+  if (values.empty() || values.size() % count != 0) {
+    return fail(ErrorCode::kInvalidArgument, "a view has " + std::to_string(count) + " numbers");
+  }
+  for (; !values.empty(); values = values.subspan(count)) {
+    GRADCAM_TRY(Tensor view, Tensor::from(shape, values.first(count)));
+    engine->views.push_back(std::move(view));
+  }
+  return {};
 }
 
 Result<Json> crop_photo(gradcam_engine* engine, Box crop) {
@@ -118,6 +156,13 @@ Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
   return Json{{"width", width}, {"height", height}};
 }
 
+/// What the network is shown of the photo.
+Result<Tensor> input_of(const gradcam_engine& engine, std::size_t view) {
+  if (view < engine.views.size()) return engine.views[view].clone();
+  GRADCAM_CHECK_OK(check_photo(&engine));
+  return preprocess_view(*engine.photo, model_info(&engine).preprocess, engine.crop, view);
+}
+
 Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::string_view method_name,
                              std::string_view layer_name) {
   GRADCAM_CHECK_OK(check_model(engine));
@@ -129,9 +174,7 @@ Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::stri
   if (engine->member->model().share().member > 0) {
     return engine->member->begin_forward(nullptr, outlook(method, layer));
   }
-  GRADCAM_CHECK_OK(check_photo(engine));
-  GRADCAM_TRY(engine->input,
-              preprocess_view(*engine->photo, model_info(engine).preprocess, engine->crop, view));
+  GRADCAM_TRY(engine->input, input_of(*engine, view));
   return engine->member->begin_forward(&engine->input, outlook(method, layer));
 }
 
@@ -296,6 +339,15 @@ int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double wi
 
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
   return finish(engine, preview(engine, max_side));
+}
+
+int32_t gradcam_photo_prepare(gradcam_engine* engine, const char* preprocess,
+                              uint32_t preprocess_bytes, uint32_t views) {
+  return finish(engine, prepare_photo(engine, {preprocess, preprocess_bytes}, views));
+}
+
+int32_t gradcam_photo_prepared(gradcam_engine* engine, const float* views, uint32_t count) {
+  return finish(engine, plain(take_prepared(engine, {views, count})));
 }
 
 int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* method,

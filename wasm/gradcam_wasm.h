@@ -86,7 +86,7 @@ int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uin
 int32_t gradcam_convert_piece(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 
 /// Decodes an image file: {"width": w, "height": h, "format": "jpeg", "crop": {"x": .., "y": ..,
-/// "width": .., "height": ..}}. The crop is what the network sees.
+/// "width": .., "height": ..}}. The crop is what the network sees; all of it without a model.
 int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 /// Takes pixels that a browser decoded (RGBA, upright) in the place of an image file.
 int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
@@ -98,6 +98,16 @@ int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double wi
 /// The photo as RGBA at gradcam_data, shrunk so that no side exceeds max_side:
 /// {"width": w, "height": h}.
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
+
+/// What a network is shown of the photo whose gradcam_model_finish gave this "preprocess", as JSON:
+/// the first `views` views of it (gradcam/train/views.h), float32 [views, size, size, 3] at
+/// gradcam_data, and {"crop": of the photo}. It takes no model: another engine than the model's can
+/// prepare photos for it.
+int32_t gradcam_photo_prepare(gradcam_engine* engine, const char* preprocess,
+                              uint32_t preprocess_bytes, uint32_t views);
+/// Takes `count` floats that another engine prepared in the place of a photo: there is none then,
+/// and only these views of it can be classified.
+int32_t gradcam_photo_prepared(gradcam_engine* engine, const float* views, uint32_t count);
 
 /// An engine is one of the members that divide a model, often the only one. All of them begin; then
 /// each steps, and gets the messages that the others have for it, until it is done. Messages of

@@ -66,8 +66,17 @@ export interface PhotoInfo {
   width: number;
   height: number;
   format: string;
-  /** The part of the photo that the network sees. */
+  /** The part of the photo that the network sees; without a model, all of it. */
   crop: Rect;
+  milliseconds: number;
+}
+
+/** What a network is shown of a photo, made by another engine than its own. */
+export interface Prepared {
+  /** The part of the photo that it sees. */
+  crop: Rect;
+  /** Of each view, one after another: RGB or BGR as it takes them, row by row. */
+  views: Float32Array<ArrayBuffer>;
   milliseconds: number;
 }
 

@@ -19,6 +19,7 @@ from vgg16 import Explained, explain  # noqa: E402
 # changes nothing and every contender sees the same numbers.
 PHOTO_SIZE = 256
 BORDER = (PHOTO_SIZE - SIZE) // 2
+PHONE_SIZE = (4032, 3024)
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 
@@ -36,6 +37,13 @@ def make_photo() -> np.ndarray:
         photo[..., channel] = 120 + 60 * waves / waves.std()
     photo += random.normal(0, 8, photo.shape)
     return np.clip(np.round(photo), 0, 255).astype(np.uint8)
+
+
+def make_phone_photo(photo: np.ndarray) -> Image.Image:
+    """The same, of 12 megapixels, with the noise that a sensor has."""
+    large = Image.fromarray(photo).resize(PHONE_SIZE, Image.Resampling.BICUBIC)
+    noise = np.random.default_rng(2).normal(0, 4, (*large.size[::-1], 3)).astype(np.float32)
+    return Image.fromarray(np.clip(np.asarray(large) + noise, 0, 255).astype(np.uint8))
 
 
 def network_input(photo: np.ndarray) -> np.ndarray:
@@ -61,8 +69,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     model = folder / "vgg16.safetensors"
     newest = max(path.stat().st_mtime for path in (model, *HERE.glob("*.py")))
-    products = ["photo.png", "input.f32", "vgg16.onnx", "vgg16_gradcam.onnx", "vgg16_int8.onnx",
-                "expected.json"]
+    products = ["photo.png", "phone.jpg", "input.f32", "vgg16.onnx", "vgg16_gradcam.onnx",
+                "vgg16_int8.onnx", "expected.json"]
     paths = {name: folder / name for name in products}
     if all(path.exists() and path.stat().st_mtime > newest for path in paths.values()):
         return
@@ -70,6 +78,7 @@ def main() -> None:
     image = network_input(photo)
     parameters = read_parameters(model)
     Image.fromarray(photo).save(paths["photo.png"])
+    make_phone_photo(photo).save(paths["phone.jpg"], quality=90)
     image.tofile(paths["input.f32"])
     write_vgg16(paths["vgg16.onnx"], parameters, grad_cam=False)
     write_vgg16(paths["vgg16_gradcam.onnx"], parameters, grad_cam=True)

@@ -4,6 +4,7 @@ import { spread } from './statistics.mjs';
 
 const RUNS = 5;
 const PHOTOS = [1, 2, 5, 10, 20, 50];
+const PHONE_PHOTOS = [1, 2, 5, 10, 20];
 const MANY = 500;
 const AT_ONCE = 25;
 
@@ -19,10 +20,17 @@ export async function ownSeries({ folder, page, cores, say }) {
     byWorkers(handle, cores),
   );
   say(`  ${PHOTOS.join(', ')} photos with the model that the page brings`);
-  const photos = await use(await start({}), byPhotos);
+  const photos = await use(await start({}), (handle) =>
+    byPhotos(handle, PHOTOS),
+  );
+  say(`  ${PHONE_PHOTOS.join(', ')} photos of 12 megapixels with that model`);
+  const phone = join(folder, 'phone.jpg');
+  const phonePhotos = await use(await start({ photo: phone }), (handle) =>
+    byPhotos(handle, PHONE_PHOTOS),
+  );
   say(`  its memory over ${MANY} photos in a row`);
   const memory = await use(await start({}), memoryOverPhotos);
-  return { workers, photos, memory };
+  return { workers, photos, phone_photos: phonePhotos, memory };
 }
 
 async function use(handle, work) {
@@ -57,7 +65,8 @@ function addPhotos({ page }, count) {
     const [photo] = window.chosen.files;
     const files = Array.from(
       { length: count },
-      (_, index) => new File([photo], `${index}.png`, { type: photo.type }),
+      (_, index) =>
+        new File([photo], `${index} ${photo.name}`, { type: photo.type }),
     );
     const start = performance.now();
     const lines = await window.gradcam.addPhotos(files);
@@ -69,10 +78,10 @@ function addPhotos({ page }, count) {
   }, count);
 }
 
-async function byPhotos(handle) {
+async function byPhotos(handle, counts) {
   const found = [];
   await addPhotos(handle, 2);
-  for (const photos of PHOTOS) {
+  for (const photos of counts) {
     found.push({ photos, milliseconds: await addPhotos(handle, photos) });
   }
   return found;

@@ -16,7 +16,8 @@ export const MAX_WORKERS = 8;
 
 /** The worker that the page asks. */
 export let first: WatchedWorker;
-let helpers: WatchedWorker[] = [];
+/** Those that help it. */
+export let helpers: readonly WatchedWorker[] = [];
 
 /** Starts so many workers in the place of those before; they have no model yet. */
 export async function hire(

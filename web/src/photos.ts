@@ -1,7 +1,8 @@
 /** The photos on the page and what can be done with them. */
 
 import { batch, computed, signal } from '@preact/signals';
-import type { ExplainOptions } from '../../wasm/engine';
+import type { ExplainOptions, Pixels } from '../../wasm/engine';
+import { Ahead } from './ahead';
 import { ask, modelChange, network, stopLooking } from './backend';
 import { progress, tookOff } from './describe';
 import { download, fit, stem } from './download';
@@ -25,7 +26,7 @@ import {
   type PhotoResult,
   type PhotoState,
 } from './photo';
-import { encodePreview, hold } from './photo-io';
+import { encodePreview } from './photo-io';
 import type { Answer, Outcome } from './protocol';
 import { channels, colormap, layer, method, opacity } from './settings';
 import { TaskQueue, type Priority } from './task-queue';
@@ -242,6 +243,15 @@ export async function tryAgain(photo: Photo): Promise<void> {
   await look(photo);
 }
 
+const ahead = new Ahead(1, true);
+
+/** What waits to be looked at, as a whole. */
+function queuedFiles(): readonly File[] {
+  return photos.value
+    .filter(({ state, crop }) => state.value.name === 'queued' && !crop.value)
+    .map(({ file }) => file);
+}
+
 /** Looks at a queued photo when it has its turn, unless it was removed by then. */
 async function look(photo: Photo): Promise<void> {
   const how = present();
@@ -249,17 +259,20 @@ async function look(photo: Photo): Promise<void> {
   const outcome = await ask(async (worker) => {
     if (!photos.value.includes(photo)) return REMOVED;
     photo.state.value = { name: 'running' };
-    const held = await hold(worker, photo);
+    const held = await ahead.hold(worker, photo, queuedFiles);
     if (!held.ok) return held;
-    const pixels = await worker.preview();
+    const { info, preview } = held.value;
+    const pixels: Outcome<Pixels> = preview
+      ? { ok: true, value: preview }
+      : await worker.preview();
     if (!pixels.ok) return pixels;
     const encoding = encodePreview(pixels.value);
     encoding.catch(() => {}); // thrown below
     const answer = await worker.look(how, photo.crop.value);
     if (!answer.ok) return answer;
-    const { width, height } = held.value;
-    const preview = await encoding;
-    return { ok: true, value: { ...answer.value, width, height, preview } };
+    const { width, height } = info;
+    const seen = { width, height, preview: await encoding };
+    return { ok: true, value: { ...answer.value, ...seen } };
   }, 'patient');
   if (!outcome.ok) {
     photo.state.value = { name: 'failed', failure: outcome.failure };

@@ -12,6 +12,7 @@ import type {
   Pixels,
   Precision,
   Prediction,
+  Prepared,
   Rect,
   Teaching,
   TeachProgress,
@@ -37,6 +38,16 @@ export interface Answer {
   /** Of every class, or of fewer, or none, where that would take long. */
   maps: Heatmap[];
   milliseconds: { decode: number; forward: number; backward: number };
+}
+
+/** Of a prepared photo there are no more pixels than those that the network is shown. */
+export type PhotoSource = ArrayBuffer | ImageBitmap | PreparedPhoto;
+
+/** A photo, ready for the network. */
+export interface PreparedPhoto extends Pick<Prepared, 'views'> {
+  /** With the crop of the network that it was prepared for. */
+  info: PhotoInfo;
+  preview?: Pixels;
 }
 
 /**
@@ -68,6 +79,16 @@ export interface WorkerApi {
   returnModel(): Promise<Uint8Array<ArrayBuffer>>;
   /** Makes this worker a helper of the one at the other end of the port. */
   serve(module: WebAssembly.Module, port: MessagePort): Promise<void>;
+  /**
+   * As a helper: prepares a photo for a network that takes it in this way, of ModelInfo; so many
+   * views of it (`Engine.prepare`), and a preview if that is wanted.
+   */
+  prepare(
+    file: ArrayBuffer,
+    preprocess: ModelInfo['preprocess'],
+    views: number,
+    hasPreview: boolean,
+  ): Promise<Outcome<PreparedPhoto>>;
   /** Takes other helpers in the place of those before; the model is read anew. */
   setHelpers(
     helpers: MessagePort[],
@@ -121,15 +142,15 @@ export interface WorkerApi {
     names: readonly string[],
     progress: (teaching: Teaching, progress: TeachProgress) => void,
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
-  /** Whether the photo with this id is the one that the engine holds. */
+  /** Whether the photo with this id is the one that the engine holds, with all its pixels. */
   holds(id: number): boolean;
   /**
-   * Makes the engine hold a photo: an image file, or what the browser made of one; `crop` is the
-   * part of it that the network is shown, if it is not the usual one.
+   * Makes the engine hold a photo: an image file, or what the browser or a helper made of one;
+   * `crop` is the part of it that the network is shown, if it is not the usual one.
    */
   hold(
     id: number,
-    source: ArrayBuffer | ImageBitmap,
+    source: PhotoSource,
     crop?: Rect,
   ): Promise<Outcome<PhotoInfo>>;
   /** The photo held as the engine decoded it, made smaller for the screen. */

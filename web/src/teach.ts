@@ -2,11 +2,12 @@
 
 import { computed, signal, type Signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
+import { Ahead } from './ahead';
 import { ask, network } from './backend';
 import { sentence } from './describe';
 import type { Intake } from './intake';
 import { useHeadBytes } from './models';
-import { FAULTS_OF_CONTENTS, hold } from './photo-io';
+import { FAULTS_OF_CONTENTS } from './photo-io';
 import { changeModel } from './photos';
 import type { Failure } from './protocol';
 import { TaskQueue } from './task-queue';
@@ -172,6 +173,8 @@ export async function teach(): Promise<void> {
   }
 }
 
+const ahead = new Ahead(VIEWS.length, false);
+
 /** The features of all photos, without those that cannot be read; undefined if too few are left. */
 async function look(fingerprint: string): Promise<Seen[] | undefined> {
   remarks.value = [];
@@ -181,7 +184,8 @@ async function look(fingerprint: string): Promise<Seen[] | undefined> {
   const seen: Seen[] = [];
   for (const [done, { box, label, file }] of all.entries()) {
     lesson.value = { state: 'looking', done, total: all.length };
-    const outcome = await featuresOf(file, fingerprint);
+    const next = all.slice(done + 1).map((each) => each.file);
+    const outcome = await featuresOf(file, fingerprint, next);
     if (outcome.ok) {
       seen.push({ file, label, views: outcome.value });
     } else if (outcome.isOfPhoto) {
@@ -202,12 +206,20 @@ function reasonToStop({ name }: File, { code, message }: Failure): string {
   return `It stopped at ${name}: ${message}. The photo stays in its box.`;
 }
 
-async function featuresOf(file: File, fingerprint: string): Promise<Features> {
-  const known = features.get(file)?.get(fingerprint);
+/** @param next photos whose features will be wanted, too */
+async function featuresOf(
+  file: File,
+  fingerprint: string,
+  next: readonly File[],
+): Promise<Features> {
+  const known = knownFeatures(file, fingerprint);
   if (known) return { ok: true, value: known };
+  const unknown = () =>
+    next.filter((each) => !knownFeatures(each, fingerprint));
   let isHeld = false;
   const outcome = await ask<Float32Array[]>(async (worker) => {
-    const held = await hold(worker, { id: nextPhotoId--, file });
+    const photo = { id: nextPhotoId--, file };
+    const held = await ahead.hold(worker, photo, unknown);
     isHeld = held.ok;
     return held.ok ? worker.features(fingerprint, VIEWS) : held;
   });
@@ -219,6 +231,13 @@ async function featuresOf(file: File, fingerprint: string): Promise<Features> {
   // Once the photo is held, what cannot be read is the model.
   const isOfPhoto = !isHeld && FAULTS_OF_PHOTOS.has(outcome.failure.code);
   return { ...outcome, isOfPhoto };
+}
+
+function knownFeatures(
+  file: File,
+  fingerprint: string,
+): Float32Array[] | undefined {
+  return features.get(file)?.get(fingerprint);
 }
 
 async function train(

@@ -32,10 +32,11 @@ export class WatchedWorker {
     return this.life.wait(() => request(this.api));
   }
 
-  /** Ends it. */
+  /** Ends it; whoever asks it for something hears of that. */
   dismiss(): void {
     this.onGone = () => {};
     this.worker.terminate();
+    this.life.break(new WorkerGone('it was dismissed'));
   }
 
   private async watch(): Promise<void> {

@@ -379,11 +379,62 @@ test('the memory of an engine does not grow from photo to photo', async () => {
   expect(lookAtEachSize()).toBe(heap);
 });
 
-test('an engine without a model colours heatmaps, and refuses photos', async () => {
+test('an engine without a model prepares photos for one that has it', async () => {
+  const [engine, other] = [
+    await Engine.create(module),
+    await Engine.create(module),
+  ];
+  const { preprocess } = await engine.loadModel(weights);
+  const views = [0, 1];
+  const look = () =>
+    views.map((view) => {
+      engine.beginForward({}, view);
+      while (engine.progress() === 'ready') engine.step();
+      return engine.predictions().predictions;
+    });
+  const original = picture(320, 240);
+  const { crop } = engine.setPixels(original);
+  const usual = look();
+
+  expect(errorOf(() => other.prepare(preprocess)).message).toMatch(/no photo/);
+  const whole = { x: 0, y: 0, width: 320, height: 240 };
+  expect(other.setPixels(original).crop).toEqual(whole);
+  const prepared = other.prepare(preprocess, views.length);
+  expect(prepared.crop).toEqual(crop);
+  engine.setPixels(picture(64, 64));
+  engine.setPrepared(prepared);
+  expect(look()).toEqual(usual);
+  // The maps, too, need no more of the photo.
+  expect(engine.explain([0], { method: 'scorecam' }).maps).toHaveLength(1);
+
+  for (const lacking of [
+    () => engine.beginForward({}, 2),
+    () => engine.preview(100),
+    () => engine.setCrop(),
+  ]) {
+    expect(errorOf(lacking).message).toMatch(/no photo/);
+  }
+  engine.setPixels(original);
+  expect(look()).toEqual(usual);
+
+  for (const count of [0, 1, prepared.views.length - 1]) {
+    const views = prepared.views.slice(0, count);
+    expect(errorOf(() => engine.setPrepared({ views })).message).toMatch(
+      /a view has 150528 numbers/,
+    );
+  }
+  const wrong = { ...preprocess, size: 0 };
+  expect(errorOf(() => other.prepare(wrong)).message).toMatch(/size/);
+  expect(errorOf(() => other.prepare(preprocess, 7)).message).toMatch(/view/);
+  expect(errorOf(() => other.setPrepared(prepared)).message).toMatch(/model/);
+});
+
+test('an engine without a model colours heatmaps, and classifies nothing', async () => {
   const engine = await Engine.create(module);
   const heatmap = { rows: 1, cols: 2, values: Float32Array.of(0, 1) };
   const { data } = engine.heatRgba(heatmap, 'turbo', 2, 1);
   expect(data[3]).toBe(0);
   expect(data[7]).toBe(255);
-  expect(errorOf(() => engine.setPixels(picture(8, 8))).message).not.toBe('');
+  engine.setPixels(picture(8, 8));
+  expect(errorOf(() => engine.classify()).message).toMatch(/no model/);
 });

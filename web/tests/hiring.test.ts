@@ -2,7 +2,7 @@
 
 import { proxy, transfer, wrap } from 'comlink';
 import { afterEach, expect, test, vi } from 'vitest';
-import { hire } from '../src/hiring';
+import { helpers, hire, hireHelpers } from '../src/hiring';
 import { lend } from '../src/piece-reader';
 import {
   compileEngine,
@@ -54,4 +54,16 @@ test('a helper that is lost before there is a team is not waited for', async () 
   );
   expect(loaded.ok).toBe(true);
   await vi.waitFor(() => expect(losses).toEqual([[0, 'the browser ended it']]));
+});
+
+test('who asks a helper that is dismissed hears of that', async () => {
+  const api = { start: async () => {}, serve: async () => {} };
+  const never = () => new Promise<never>(() => {});
+  fakeWorkers([script(api), script({ ...api, prepare: never }), script(api)]);
+  await hire(2, compileEngine(), false);
+  const asked = helpers[0]!.ask<unknown>((worker) =>
+    worker.prepare(new ArrayBuffer(), {}, 1, false),
+  );
+  hireHelpers(1, compileEngine());
+  await expect(asked).rejects.toThrow('dismissed');
 });

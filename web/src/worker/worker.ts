@@ -11,16 +11,16 @@ import {
   type ModelInfo,
   type PhotoInfo,
   type PieceReader,
-  type Pixels,
   type Rect,
 } from '../../../wasm/engine';
-import { release } from '../../../wasm/pieces';
 import { holdLifeline } from '../lifeline';
 import { outcome as outcomeOf, reasonOf } from '../outcome';
 import type { Answer, Outcome, WorkerApi } from '../protocol';
 import { tidy } from '../tidy';
 import { ArrivingFile } from './arriving';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
+import { take } from './photo';
+import { Preparer } from './preparer';
 import { Team, type ModelSource } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
@@ -48,8 +48,10 @@ let arriving: ArrivingFile;
 let model: ModelInfo | undefined;
 /** Brings back what last worked. */
 let comeBack = async () => {};
-/** The photo that the engine holds. */
-let held: { id: number; info: PhotoInfo } | undefined;
+/** The photo that the engine holds, of which there may be no more than what the network is shown. */
+let held: { id: number; info: PhotoInfo; isPrepared: boolean } | undefined;
+/** Prepares photos, if this is a helper. */
+let preparer: Preparer;
 
 const api: WorkerApi = {
   lifeline: () => lifeline,
@@ -80,7 +82,20 @@ const api: WorkerApi = {
   },
 
   serve: async (compiled, port) => {
+    preparer = new Preparer(compiled);
     expose(await makeHelperApi(compiled), port);
+  },
+
+  prepare: async (file, preprocess, views, hasPreview) => {
+    const side = hasPreview ? PREVIEW_SIDE : 0;
+    const outcome = await outcomeOf(() =>
+      preparer.prepare(file, preprocess, views, side),
+    );
+    if (!outcome.ok) return outcome;
+    const { views: numbers, preview } = outcome.value;
+    const buffers = [numbers.buffer];
+    if (preview) buffers.push(preview.data.buffer);
+    return transfer(outcome, buffers);
   },
 
   setHelpers: (helpers, lowMemory) =>
@@ -143,17 +158,14 @@ const api: WorkerApi = {
       }
     }),
 
-  holds: (id) => held?.id === id,
+  holds: (id) => held?.id === id && !held.isPrepared,
 
   hold: (id, source, crop) =>
     outcome(async () => {
       held = undefined;
       team.forget();
-      const start = performance.now();
-      const info = take(team.engine, source);
-      if (crop) info.crop = team.engine.setCrop(crop);
-      info.milliseconds = performance.now() - start;
-      held = { id, info };
+      const info = take(team.engine, source, crop);
+      held = { id, info, isPrepared: 'views' in source };
       return info;
     }),
 
@@ -212,9 +224,11 @@ function checkModel(fingerprint: string): void {
 }
 
 async function look(how: ExplainOptions, part?: Rect): Promise<Answer> {
-  const { milliseconds: decode } = held!.info;
+  const { info, isPrepared } = held!;
+  const { milliseconds: decode } = info;
   team.forget();
-  const crop = team.engine.setCrop(part);
+  const isUsual = isPrepared && !part;
+  const crop = isUsual ? info.crop : team.engine.setCrop(part);
   const { classification, explanation } = await team.lookAt(
     ({ predictions }) =>
       predictions
@@ -248,34 +262,6 @@ function howMany(classes: number, how: ExplainOptions): number {
 function withOthers(classes: readonly number[]): readonly number[] {
   const all = model!.classes;
   return all > EXPLAIN_ALL_CLASSES ? classes : [...Array(all).keys()];
-}
-
-/** Makes the engine hold a photo, and gives up the memory that it came in. */
-function take(engine: Engine, source: ArrayBuffer | ImageBitmap): PhotoInfo {
-  if (source instanceof ArrayBuffer) {
-    const file = new Uint8Array(source);
-    try {
-      return engine.decode(file);
-    } finally {
-      release(file);
-    }
-  }
-  const pixels = pixelsOf(source);
-  const info = engine.setPixels(pixels);
-  release(pixels.data);
-  return info;
-}
-
-function pixelsOf(bitmap: ImageBitmap): Pixels {
-  const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext('2d', {
-    willReadFrequently: true,
-  })!;
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const { data } = context.getImageData(0, 0, width, height);
-  context.canvas.width = context.canvas.height = 0; // gives up its memory at once
-  return { width, height, data: data as Pixels['data'] };
 }
 
 function reach(ports: readonly MessagePort[]) {

@@ -1,0 +1,110 @@
+/** Photos that are prepared before they have their turn. */
+
+import { transfer, type Remote } from 'comlink';
+import type { ModelInfo, PhotoInfo, Pixels } from '../../wasm/engine';
+import { network } from './backend';
+import { helpers } from './hiring';
+import { hold } from './photo-io';
+import type { Outcome, PreparedPhoto, WorkerApi } from './protocol';
+import type { WatchedWorker } from './watched-worker';
+
+/** Each takes some tens of megabytes, if it is of a phone. */
+const MOST_AT_ONCE = 3;
+
+type Preprocess = ModelInfo['preprocess'];
+
+const busy = new WeakSet<WatchedWorker>();
+
+/**
+ * To decode a photo of a phone takes longer than the network does, and only one worker at a time;
+ * so the others, which help it with the network, do so meanwhile for the photos that come next.
+ */
+export class Ahead {
+  private readonly prepared = new WeakMap<
+    File,
+    { preprocess: Preprocess; photo: Promise<PreparedPhoto | undefined> }
+  >();
+
+  /** @param views how many are wanted of each photo, as of `Engine.prepare` */
+  constructor(
+    private readonly views: number,
+    private readonly hasPreview: boolean,
+  ) {}
+
+  /**
+   * Makes the engine hold a photo, if possible as it was prepared; then its preview, too, has been
+   * made if that is wanted.
+   * @param next the photos that will come after it
+   */
+  async hold(
+    worker: Remote<WorkerApi>,
+    photo: { id: number; file: File },
+    next: () => readonly File[],
+  ): Promise<Outcome<{ info: PhotoInfo; preview?: Pixels }>> {
+    const prepared = await this.take(photo.file);
+    if (!prepared) {
+      this.begin(next());
+      const held = await hold(worker, photo);
+      return held.ok ? { ok: true, value: { info: held.value } } : held;
+    }
+    const { preview, ...source } = prepared;
+    const held = await worker.hold(
+      photo.id,
+      transfer(source, [source.views.buffer]),
+    );
+    return held.ok ? { ok: true, value: { info: held.value, preview } } : held;
+  }
+
+  /** What was made of a photo, if anything was; once. */
+  private async take(file: File): Promise<PreparedPhoto | undefined> {
+    const prepared = this.prepared.get(file);
+    this.prepared.delete(file);
+    // Another model may take it in another way.
+    if (prepared?.preprocess !== presentPreprocess()) return undefined;
+    return prepared?.photo;
+  }
+
+  /** Lets each helper that has nothing else to do prepare one of these. */
+  private begin(files: readonly File[]): void {
+    const preprocess = presentPreprocess();
+    if (!preprocess) return;
+    const idle = helpers.filter((helper) => !busy.has(helper));
+    const missing = files.filter((file) => !this.prepared.has(file));
+    missing.slice(0, MOST_AT_ONCE).forEach((file, i) => {
+      const helper = idle[i];
+      if (!helper) return;
+      const photo = this.prepare(helper, file, preprocess);
+      this.prepared.set(file, { preprocess, photo });
+    });
+  }
+
+  /** Undefined if it cannot be done: the first worker will say why, or find a way. */
+  private async prepare(
+    helper: WatchedWorker,
+    file: File,
+    preprocess: Preprocess,
+  ): Promise<PreparedPhoto | undefined> {
+    busy.add(helper);
+    try {
+      const bytes = await file.arrayBuffer();
+      const outcome = await helper.ask<Outcome<PreparedPhoto>>((worker) =>
+        worker.prepare(
+          transfer(bytes, [bytes]),
+          preprocess,
+          this.views,
+          this.hasPreview,
+        ),
+      );
+      return outcome.ok ? outcome.value : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      busy.delete(helper);
+    }
+  }
+}
+
+function presentPreprocess(): Preprocess | undefined {
+  const { value } = network;
+  return value.state === 'ready' ? value.model.preprocess : undefined;
+}

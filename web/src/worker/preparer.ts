@@ -1,0 +1,54 @@
+/** Prepares photos for another worker, which has the network's first member. */
+
+import { Engine, type ModelInfo } from '../../../wasm/engine';
+import type { PreparedPhoto } from '../protocol';
+import { tidy } from '../tidy';
+import { decodeFile } from './photo';
+
+/** Once there was nothing to do for so many milliseconds, the memory is given back. */
+const PATIENCE = 3000;
+
+/**
+ * Has an engine of its own for that, of which a large photo takes more memory than a member does,
+ * and which is there for as long as photos come.
+ */
+export class Preparer {
+  private engine: Promise<Engine> | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly module: WebAssembly.Module) {}
+
+  /** @param previewSide `Engine.preview` of that size comes with it; of 0 there is none */
+  async prepare(
+    bytes: ArrayBuffer,
+    preprocess: ModelInfo['preprocess'],
+    views: number,
+    previewSide: number,
+  ): Promise<PreparedPhoto> {
+    clearTimeout(this.timer);
+    this.engine ??= Engine.create(this.module);
+    try {
+      const engine = await this.engine;
+      const start = performance.now();
+      const info = decodeFile(engine, bytes);
+      const prepared = engine.prepare(preprocess, views);
+      const milliseconds = performance.now() - start;
+      const photo: PreparedPhoto = {
+        info: { ...info, crop: prepared.crop, milliseconds },
+        views: prepared.views,
+      };
+      if (previewSide > 0) photo.preview = engine.preview(previewSide);
+      return photo;
+    } catch (error) {
+      this.engine = undefined; // it may have been a crash
+      throw error;
+    } finally {
+      this.timer = setTimeout(() => this.rest(), PATIENCE);
+    }
+  }
+
+  private rest(): void {
+    this.engine = undefined;
+    tidy();
+  }
+}

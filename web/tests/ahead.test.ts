@@ -1,0 +1,200 @@
+/** Photos that helpers prepare, with everything from the page to the engine, in one thread. */
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { outcome } from '../src/outcome';
+import { Preparer } from '../src/worker/preparer';
+import { openPage, type Page } from './page';
+import { compileEngine, read } from './threads';
+
+/** Stand-ins for helpers, which do nothing else here. */
+const { helpers } = vi.hoisted(() => ({ helpers: [] as unknown[] }));
+
+vi.mock('../src/hiring', async (original) => {
+  const actual = await original<typeof import('../src/hiring')>();
+  return Object.create(actual, { helpers: { get: () => helpers } });
+});
+vi.mock('../src/photo-io', async (original) => ({
+  ...(await original<typeof import('../src/photo-io')>()),
+  encodePreview: async ({ data }: { data: Uint8ClampedArray<ArrayBuffer> }) =>
+    new Blob([data]),
+}));
+
+const prepare = vi.fn<Preparer['prepare']>();
+const api = {
+  prepare: (...args: Parameters<Preparer['prepare']>) =>
+    outcome(() => prepare(...args)),
+};
+const helper = {
+  ask: (request: (worker: typeof api) => unknown) => request(api),
+};
+
+let page: Page;
+let photos: typeof import('../src/photos');
+/** The sizes of the files that were prepared. */
+let asked: number[];
+
+beforeEach(async () => {
+  const preparer = new Preparer(await compileEngine());
+  asked = [];
+  prepare.mockReset();
+  prepare.mockImplementation((bytes, ...how) => {
+    asked.push(bytes.byteLength);
+    return preparer.prepare(bytes, ...how);
+  });
+  helpers.splice(0, Infinity, helper);
+  page = await openPage();
+  photos = await import('../src/photos');
+});
+afterEach(async () => {
+  photos.removeAll();
+  // Nothing may be on its way any more.
+  await page.ask(async (worker) => ({
+    ok: true,
+    value: await worker.holds(0),
+  }));
+  vi.unstubAllGlobals();
+});
+
+const NAMES = ['portrait.jpg', 'landscape.jpg', 'lossless.png'];
+const filesOf = (names: readonly string[]) =>
+  Promise.all(
+    names.map(
+      async (name) => new File([await read(`web/pictures/${name}`)], name),
+    ),
+  );
+const sizes = (files: readonly File[]) => files.map(({ size }) => size);
+
+/** What the page says of the photos on it, but for the time that it took. */
+async function answers() {
+  return Promise.all(
+    photos.photos.value.map(async ({ state: { value }, maps }) => {
+      if (value.name !== 'done') return value;
+      const { milliseconds, preview, ...result } = value.result;
+      // As a text, because arrays that large take long to be compared.
+      const pixels = Buffer.from(await preview.arrayBuffer()).toString('hex');
+      return { ...result, pixels, maps: [...maps.value] };
+    }),
+  );
+}
+
+async function answersTo(files: File[]) {
+  photos.removeAll();
+  await photos.addPhotos({ files, refused: [] });
+  return answers();
+}
+
+/** What it says without helpers. */
+function aloneTo(files: File[]) {
+  helpers.splice(0);
+  return answersTo(files);
+}
+
+test('a prepared photo is answered like one that the first worker decodes', async () => {
+  const files = await filesOf(NAMES);
+  const found = await answersTo(files);
+  // While the first worker had the one before; the last one had none to wait for.
+  expect(asked).toEqual(sizes([files[1]!]));
+  expect(found).toEqual(await aloneTo(files));
+});
+
+test('each helper prepares one photo, and not too many do', async () => {
+  const five = Array.from({ length: 5 }, () => ({ ...helper }));
+  helpers.splice(0, Infinity, ...five);
+  const files = await filesOf([...NAMES, ...NAMES]);
+  const found = await answersTo(files);
+  const [, second, third, fourth, , last] = files;
+  expect(asked).toEqual(sizes([second!, third!, fourth!, last!]));
+  expect(found.slice(3)).toEqual(found.slice(0, 3));
+});
+
+test('what goes wrong at preparing is for the first worker to do', async () => {
+  const [good, other] = await filesOf(NAMES);
+  const broken = new File(['This is no picture.'], 'notes.jpg');
+  const found = await answersTo([good!, broken, other!]);
+  expect(asked).toEqual(sizes([broken, other!]));
+  expect(found[1]).toMatchObject({
+    name: 'failed',
+    failure: { code: 'unsupported_format' },
+  });
+  prepare.mockRejectedValue(new RangeError('out of memory'));
+  expect(await answersTo([good!, other!])).toEqual([found[0], found[2]]);
+});
+
+test('what was prepared for another model is not used', async () => {
+  const files = await filesOf(NAMES);
+  prepare.mockImplementationOnce(async () => {
+    const { value } = page.network;
+    if (value.state !== 'ready') throw new Error('there is no model');
+    const preprocess = { ...value.model.preprocess };
+    page.network.value = { ...value, model: { ...value.model, preprocess } };
+    const crop = { x: 0, y: 0, width: 1, height: 1 };
+    const info = { width: 1, height: 1, format: 'png', crop, milliseconds: 0 };
+    return { info, views: new Float32Array(224 * 224 * 3) };
+  });
+  const found = await answersTo(files);
+  expect(prepare).toHaveBeenCalled();
+  expect(found).toEqual(await aloneTo(files));
+});
+
+test('a part of a photo that someone chose is not prepared', async () => {
+  const files = await filesOf(NAMES);
+  await answersTo(files);
+  asked = [];
+  const part = { x: 20, y: 20, width: 100, height: 100 };
+  photos.photos.value[1]!.crop.value = part;
+  await photos.changeModel(async () => true);
+  expect(asked).toEqual(sizes([files[2]!]));
+  expect((await answers())[1]).toMatchObject({ crop: part });
+});
+
+test('a lesson is the same with photos that were prepared', async () => {
+  const lesson = async () => {
+    const [mine, other] = page.boxes.value;
+    const [a, b, c, d] = await filesOf([...NAMES, 'square.jpg']);
+    for (const box of [mine!, other!]) box.photos.value = [];
+    await page.putIn(mine!, [a!, b!]);
+    await page.putIn(other!, [c!, d!]);
+    await page.teach();
+    const { value } = page.lesson;
+    if (value.state !== 'taught') throw new Error(value.state);
+    expect(await page.dropHead()).toBe(true);
+    return { head: value.head, files: [a!, b!, c!, d!] };
+  };
+  const { head, files } = await lesson();
+  expect(asked).toEqual(sizes([files[1]!, files[3]!]));
+  helpers.splice(0);
+  expect((await lesson()).head).toEqual(head);
+});
+
+test('memory that no photo needs any more is given back', async () => {
+  vi.useFakeTimers();
+  const { Engine } = await import('../../wasm/engine');
+  const made = vi.spyOn(Engine, 'create');
+  try {
+    const { Preparer } = await import('../src/worker/preparer');
+    const preparer = new Preparer(await compileEngine());
+    const { value } = page.network;
+    if (value.state !== 'ready') throw new Error('there is no model');
+    const { preprocess } = value.model;
+    const prepareOne = async (name: string) => {
+      const bytes = await read(`web/pictures/${name}`);
+      return preparer.prepare(bytes.buffer, preprocess, 1, 0);
+    };
+    await prepareOne('portrait.jpg');
+    vi.advanceTimersByTime(2000);
+    await prepareOne('portrait.jpg');
+    vi.advanceTimersByTime(2000);
+    await prepareOne('portrait.jpg');
+    expect(made).toHaveBeenCalledTimes(1);
+    vi.advanceTimersByTime(4000);
+    await prepareOne('portrait.jpg');
+    expect(made).toHaveBeenCalledTimes(2);
+    // After a failure, which may be for lack of memory, there is a new one, too.
+    await expect(prepareOne('make_pictures.py')).rejects.toThrow();
+    await prepareOne('portrait.jpg');
+    expect(made).toHaveBeenCalledTimes(3);
+  } finally {
+    vi.useRealTimers();
+    made.mockRestore();
+  }
+});
