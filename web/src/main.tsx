@@ -18,11 +18,12 @@ import { startNetwork, whenFallenBack } from './backend';
 import { App } from './components/app';
 import { resumeModel } from './models';
 import { changeModel } from './photos';
+import { rehearse } from './rehearsal';
 import { rememberSettings } from './settings';
 
 render(<App />, document.getElementById('app')!);
 rememberSettings();
 startNetwork();
 whenFallenBack(() => void changeModel(async () => true));
-void changeModel(resumeModel);
+void changeModel(resumeModel).then(rehearse);
 window.gradcam = makeApi();
