@@ -47,7 +47,7 @@ inline __attribute__((always_inline)) void accumulate_tile(const Number* a, std:
     const auto b0 = simd::load(b);
     const auto b1 = simd::load(b + 4);
     for (std::size_t r = 0; r < MR; ++r) {
-      const auto x = simd::splat(a[r * lda]);
+      const auto x = simd::load_splat(a + r * lda);
       acc[r][0] = madd(x, b0, acc[r][0]);
       acc[r][1] = madd(x, b1, acc[r][1]);
     }
