@@ -101,7 +101,7 @@ export interface WorkerApi {
    * be read again, its file may be gone.
    */
   hasModel(): boolean;
-  /** Ends what is under way for this photo, within one layer or pass; it then fails. */
+  /** Ends what is under way for this photo, within a layer or 16 ms; it then fails. */
   stop(id: number): void;
   /**
    * Loads another model; if that fails the one before stays, see `hasModel`. `read` may be called

@@ -11,7 +11,7 @@ import {
 } from '../../wasm/engine';
 import { Stopped } from '../src/outcome';
 import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
-import { Member, turn } from '../src/worker/member';
+import { Member } from '../src/worker/member';
 import { Team } from '../src/worker/team';
 import { compileEngine, headFile, read, readerOf } from './threads';
 
@@ -491,13 +491,14 @@ describe('of a file that lasts, read by one that takes less memory,', () => {
   async function makeFrugal(members = 1) {
     const { team } = await makeTeam(members);
     team.lowMemory = true;
-    const file = { bytes: 0, isGone: false };
+    const file = { bytes: 0, isGone: false, onRead: () => {} };
     await team.load({
       size: weights.length,
       isLasting: true,
       read: async (begin, end) => {
         if (file.isGone) throw new EngineError('unreadable_file', 'gone');
         file.bytes += end - begin;
+        file.onRead();
         return weights.slice(begin, end);
       },
     });
@@ -534,10 +535,9 @@ describe('of a file that lasts, read by one that takes less memory,', () => {
 
   test('what is stopped ends amid reading', async () => {
     const { team, file } = await makeFrugal();
-    const answer = team.lookAt(() => []);
-    while (file.bytes === 0) await turn();
-    team.stop();
-    await expect(answer).rejects.toBeInstanceOf(Stopped);
+    file.onRead = () => team.stop();
+    await expect(team.lookAt(() => [])).rejects.toBeInstanceOf(Stopped);
+    file.onRead = () => {};
     await expectSameAnswer(team);
   });
 

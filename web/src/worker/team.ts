@@ -226,7 +226,7 @@ export class Team {
       );
   }
 
-  /** Ends what is under way, within one layer, with `Stopped`. */
+  /** Ends what is under way, within a layer or 16 ms, with `Stopped`. */
   stop(): void {
     this.isStopped = true;
     this.member?.stop();
