@@ -99,10 +99,10 @@ int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double wi
 /// {"width": w, "height": h}.
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 
-/// What a network is shown of the photo whose gradcam_model_finish gave this "preprocess", as JSON:
-/// the first `views` views of it (gradcam/train/views.h), float32 [views, size, size, 3] at
-/// gradcam_data, and {"crop": of the photo}. It takes no model: another engine than the model's can
-/// prepare photos for it.
+/// What a model that takes photos in this way, which is the "preprocess" of gradcam_model_finish,
+/// is shown of the photo: its first `views` views (gradcam/train/views.h), float32 [views, size,
+/// size, 3] at gradcam_data, and {"crop": the part that it sees}. This engine needs no model: it
+/// may prepare photos for another one.
 int32_t gradcam_photo_prepare(gradcam_engine* engine, const char* preprocess,
                               uint32_t preprocess_bytes, uint32_t views);
 /// Takes `count` floats that another engine prepared in the place of a photo: there is none then,

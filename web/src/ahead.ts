@@ -8,7 +8,7 @@ import { hold } from './photo-io';
 import type { Outcome, PreparedPhoto, WorkerApi } from './protocol';
 import type { WatchedWorker } from './watched-worker';
 
-/** Each takes some tens of megabytes, if it is of a phone. */
+/** Each takes some hundred megabytes, if it is of a phone. */
 const MOST_AT_ONCE = 3;
 
 type Preprocess = ModelInfo['preprocess'];

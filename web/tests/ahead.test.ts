@@ -47,11 +47,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   photos.removeAll();
-  // Nothing may be on its way any more.
-  await page.ask(async (worker) => ({
-    ok: true,
-    value: await worker.holds(0),
-  }));
+  await page.quiet();
   vi.unstubAllGlobals();
 });
 

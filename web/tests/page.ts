@@ -42,7 +42,10 @@ export async function openPage() {
     () => expect(backend.network.value.state).toBe('ready'),
     10_000,
   );
-  return { ...backend, ...models, ...teach, hold, fallen };
+  /** Settles once the worker has heard everything that it was told. */
+  const quiet = () =>
+    backend.ask(async (worker) => ({ ok: true, value: await worker.holds(0) }));
+  return { ...backend, ...models, ...teach, hold, fallen, quiet };
 }
 
 export type Page = Awaited<ReturnType<typeof openPage>>;
