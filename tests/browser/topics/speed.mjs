@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { cpus, loadavg } from 'node:os';
 import { describe, test } from 'node:test';
 import { page, photo } from '../support/files.mjs';
-import { portable } from '../support/page.mjs';
+import { portable, waitFor } from '../support/page.mjs';
 
 /** How long a user waits, and whether the page answers meanwhile. */
 export function speed(lab) {
@@ -65,6 +65,36 @@ export function speed(lab) {
       // Where others want the processor too, everything pauses longer.
       const limit = 1000 * Math.max(1, loadavg()[0] / cpus().length);
       assert.ok(longest < limit, `the page froze for ${longest} ms`);
+    });
+
+    test('photos are drawn once they are scrolled to', async (t) => {
+      const { browser } = lab;
+      const isKnown = await browser.evaluate(() =>
+        CSS.supports('content-visibility', 'auto'),
+      );
+      if (!isKnown) return t.skip('this browser draws all of them');
+      const untilLastIs = (isDrawn) =>
+        waitFor(
+          browser,
+          `the last photo to be drawn: ${isDrawn}`,
+          (isDrawn) =>
+            [...document.querySelectorAll('article .verdict')]
+              .at(-1)
+              .checkVisibility({ contentVisibilityAuto: true }) === isDrawn,
+          isDrawn,
+        );
+      try {
+        await browser.resize(600, 500);
+        await browser.evaluate(() => window.scrollTo(0, 0));
+        await untilLastIs(false);
+        await browser.evaluate(() => {
+          const card = [...document.querySelectorAll('article')].at(-1);
+          card.scrollIntoView({ behavior: 'instant' });
+        });
+        await untilLastIs(true);
+      } finally {
+        await browser.resize(1280, 720);
+      }
     });
   });
 }
