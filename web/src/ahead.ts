@@ -1,10 +1,10 @@
 /** Photos that are prepared before they have their turn. */
 
 import { transfer, type Remote } from 'comlink';
-import type { ModelInfo, PhotoInfo, Pixels } from '../../wasm/engine';
+import type { ModelInfo, Pixels } from '../../wasm/engine';
 import { network } from './backend';
 import { helpers } from './hiring';
-import { hold } from './photo-io';
+import { hold, put, type Held } from './photo-io';
 import type { Outcome, PreparedPhoto, WorkerApi } from './protocol';
 import type { WatchedWorker } from './watched-worker';
 
@@ -32,27 +32,24 @@ export class Ahead {
   ) {}
 
   /**
-   * Makes the engine hold a photo, if possible as it was prepared; then its preview, too, has been
-   * made if that is wanted.
+   * Makes the engine hold a photo, if possible as it was prepared.
    * @param next the photos that will come after it
+   * @param ask as of `hold`; is given the preview, if there is one already
    */
-  async hold(
+  async hold<T>(
     worker: Remote<WorkerApi>,
     photo: { id: number; file: File },
     next: () => readonly File[],
-  ): Promise<Outcome<{ info: PhotoInfo; preview?: Pixels }>> {
+    ask: (preview?: Outcome<Pixels>) => T,
+  ): Promise<Outcome<Held<T>>> {
     const prepared = await this.take(photo.file);
     if (!prepared) {
       this.begin(next());
-      const held = await hold(worker, photo);
-      return held.ok ? { ok: true, value: { info: held.value } } : held;
+      return hold(worker, photo, undefined, () => ask());
     }
     const { preview, ...source } = prepared;
-    const held = await worker.hold(
-      photo.id,
-      transfer(source, [source.views.buffer]),
-    );
-    return held.ok ? { ok: true, value: { info: held.value, preview } } : held;
+    const known = preview && { ok: true as const, value: preview };
+    return put(worker, photo.id, source, undefined, () => ask(known));
   }
 
   /** What was made of a photo, if anything was; once. */

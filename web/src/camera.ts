@@ -1,7 +1,6 @@
 /** What a camera shows, looked at frame after frame. */
 
 import { computed, signal } from '@preact/signals';
-import { transfer } from 'comlink';
 import {
   USUAL_LAYER,
   USUAL_METHOD,
@@ -16,6 +15,7 @@ import { sentence } from './describe';
 import { present } from './maps';
 import { say } from './news';
 import { reasonOf, UNWANTED } from './outcome';
+import { put } from './photo-io';
 import { photos } from './photos';
 import type { Answer, Outcome } from './protocol';
 
@@ -137,11 +137,14 @@ function lookAt(
   return ask(async (worker) => {
     if (!isOn()) return UNWANTED;
     const bitmap = frameOf(video).transferToImageBitmap();
-    const held = await worker.hold(FRAME, transfer(bitmap, [bitmap]));
+    const held = await put(worker, FRAME, bitmap, undefined, () =>
+      worker.look(how),
+    );
     if (!held.ok) return held;
-    const answer = await worker.look(how);
+    const { info, asked } = held.value;
+    const answer = await asked;
     if (!answer.ok) return answer;
-    const { width, height } = held.value;
+    const { width, height } = info;
     return { ok: true, value: { ...answer.value, width, height } };
   }, 'patient');
 }

@@ -102,15 +102,16 @@ export function askAbout<T>(
   priority: Priority = 'urgent',
 ): Promise<Outcome<T>> {
   return ask(async (worker, signal) => {
+    const askNow = async () => {
+      if (!isWanted() || signal.aborted) return UNWANTED;
+      signal.onabort = () => stopLooking(photo.id);
+      return request(worker);
+    };
     if (!isWanted()) return UNWANTED;
-    if (!(await worker.holds(photo.id))) {
-      const { value } = photo.state;
-      const crop = value.name === 'done' ? value.result.crop : undefined;
-      const held = await hold(worker, photo, crop);
-      if (!held.ok) return held;
-    }
-    if (!isWanted() || signal.aborted) return UNWANTED;
-    signal.onabort = () => stopLooking(photo.id);
-    return request(worker);
+    if (await worker.holds(photo.id)) return askNow();
+    const { value } = photo.state;
+    const crop = value.name === 'done' ? value.result.crop : undefined;
+    const held = await hold(worker, photo, crop, askNow);
+    return held.ok ? held.value.asked : held;
   }, priority);
 }

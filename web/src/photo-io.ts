@@ -4,7 +4,7 @@ import { transfer, type Remote } from 'comlink';
 import type { PhotoInfo, Pixels, Rect } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
 import type { Photo } from './photo';
-import type { Outcome, WorkerApi } from './protocol';
+import type { Outcome, PhotoSource, WorkerApi } from './protocol';
 
 const PREVIEW_QUALITY = 0.9;
 
@@ -15,16 +15,26 @@ export const FAULTS_OF_CONTENTS: ReadonlySet<string> = new Set([
   'image_too_large',
 ]);
 
+/** A photo that the engine was made to hold. */
+export interface Held<T> {
+  info: PhotoInfo;
+  /** What `ask` gave. */
+  asked: T;
+}
+
 /**
  * Makes the engine hold this photo: by its own decoder, or by the browser's where it has none
  * (WebP, AVIF, HEIC, ...).
  * @param crop the part of it that the network is shown, if it is not the usual one
+ * @param ask is called once the photo is on its way: what the worker is asked then it does next,
+ *   without waiting for this thread, which may have much to draw; it refuses if it has no photo.
  */
-export async function hold(
+export async function hold<T>(
   worker: Remote<WorkerApi>,
   { id, file }: Pick<Photo, 'id' | 'file'>,
-  crop?: Rect,
-): Promise<Outcome<PhotoInfo>> {
+  crop: Rect | undefined,
+  ask: () => T,
+): Promise<Outcome<Held<T>>> {
   let bytes: ArrayBuffer;
   try {
     bytes = await file.arrayBuffer();
@@ -33,12 +43,29 @@ export async function hold(
       'the file cannot be read; it may be a folder, or have been moved or changed';
     return { ok: false, failure: { code: 'unreadable_file', message } };
   }
-  const outcome = await worker.hold(id, transfer(bytes, [bytes]), crop);
+  const outcome = await put(worker, id, bytes, crop, ask);
   if (outcome.ok || outcome.failure.code !== 'unsupported_format') {
     return outcome;
   }
   const bitmap = await browserDecode(file);
-  return bitmap ? worker.hold(id, transfer(bitmap, [bitmap]), crop) : outcome;
+  return bitmap ? put(worker, id, bitmap, crop, ask) : outcome;
+}
+
+/** The same with what has been made of the file. */
+export async function put<T>(
+  worker: Remote<WorkerApi>,
+  id: number,
+  source: PhotoSource,
+  crop: Rect | undefined,
+  ask: () => T,
+): Promise<Outcome<Held<T>>> {
+  const given = 'views' in source ? source.views.buffer : source;
+  const holding = worker.hold(id, transfer(source, [given]), crop);
+  const asked = ask();
+  const outcome = await holding;
+  return outcome.ok
+    ? { ok: true, value: { info: outcome.value, asked } }
+    : outcome;
 }
 
 /** A JPEG file for an image element, which the browser may drop from memory off the screen. */

@@ -18,6 +18,7 @@ import {
   withMaps,
 } from './maps';
 import { say } from './news';
+import { outcome as outcomeOf } from './outcome';
 import {
   isSettled,
   labelOf,
@@ -259,19 +260,19 @@ async function look(photo: Photo): Promise<void> {
   const outcome = await ask(async (worker) => {
     if (!photos.value.includes(photo)) return REMOVED;
     photo.state.value = { name: 'running' };
-    const held = await ahead.hold(worker, photo, queuedFiles);
+    const held = await ahead.hold(worker, photo, queuedFiles, (preview) =>
+      Promise.all([
+        encoded(preview ?? worker.preview()),
+        worker.look(how, photo.crop.value),
+      ]),
+    );
     if (!held.ok) return held;
-    const { info, preview } = held.value;
-    const pixels: Outcome<Pixels> = preview
-      ? { ok: true, value: preview }
-      : await worker.preview();
-    if (!pixels.ok) return pixels;
-    const encoding = encodePreview(pixels.value);
-    encoding.catch(() => {}); // thrown below
-    const answer = await worker.look(how, photo.crop.value);
+    const { info, asked } = held.value;
+    const [preview, answer] = await asked;
+    if (!preview.ok) return preview;
     if (!answer.ok) return answer;
     const { width, height } = info;
-    const seen = { width, height, preview: await encoding };
+    const seen = { width, height, preview: preview.value };
     return { ok: true, value: { ...answer.value, ...seen } };
   }, 'patient');
   if (!outcome.ok) {
@@ -284,6 +285,14 @@ async function look(photo: Photo): Promise<void> {
     show(photo, outcome.value, how);
   });
   await explainAnew(photo);
+}
+
+/** A preview as a file, once it is there. */
+async function encoded(
+  preview: Outcome<Pixels> | Promise<Outcome<Pixels>>,
+): Promise<Outcome<Blob>> {
+  const pixels = await preview;
+  return pixels.ok ? outcomeOf(() => encodePreview(pixels.value)) : pixels;
 }
 
 /**

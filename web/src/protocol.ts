@@ -51,8 +51,9 @@ export interface PreparedPhoto extends Pick<Prepared, 'views'> {
 }
 
 /**
- * The methods of the worker; the page calls one at a time. Photos and models come as bytes or
- * through functions of the page: on file:// pages, WebKit's workers cannot read a File or a Blob.
+ * The methods of the worker. The page calls one at a time, but for what it asks about a photo, which
+ * may follow `hold` at once and is refused if that failed. Photos and models come as bytes or through
+ * functions of the page: on file:// pages, WebKit's workers cannot read a File or a Blob.
  */
 export interface WorkerApi {
   /** What this worker holds as long as it is there, see lifeline.ts. */

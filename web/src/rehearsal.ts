@@ -22,10 +22,11 @@ export async function rehearse(): Promise<void> {
     await ask(async (worker, signal) => {
       if (photos.value.length > 0) return UNWANTED;
       signal.onabort = () => stopLooking(photo.id);
-      const held = await hold(worker, photo);
-      if (!held.ok) return held;
-      await worker.preview();
-      return signal.aborted ? UNWANTED : worker.look(present());
+      const held = await hold(worker, photo, undefined, () => {
+        void worker.preview();
+        return signal.aborted ? UNWANTED : worker.look(present());
+      });
+      return held.ok ? held.value.asked : held;
     }, 'leisurely');
   }
 }

@@ -219,9 +219,11 @@ async function featuresOf(
   let isHeld = false;
   const outcome = await ask<Float32Array[]>(async (worker) => {
     const photo = { id: nextPhotoId--, file };
-    const held = await ahead.hold(worker, photo, unknown);
+    const held = await ahead.hold(worker, photo, unknown, () =>
+      worker.features(fingerprint, VIEWS),
+    );
     isHeld = held.ok;
-    return held.ok ? worker.features(fingerprint, VIEWS) : held;
+    return held.ok ? held.value.asked : held;
   });
   if (outcome.ok) {
     const all = features.get(file) ?? new Map<string, Float32Array[]>();

@@ -35,8 +35,13 @@ class Passing extends File {
 /** Has the network look at a photo; what it says of it. */
 async function look(): Promise<string> {
   const answer = await page.ask(async (worker) => {
-    const held = await page.hold(worker, { id: 1, file: photo });
-    return held.ok ? worker.look({}) : held;
+    const held = await page.hold(
+      worker,
+      { id: 1, file: photo },
+      undefined,
+      () => worker.look({}),
+    );
+    return held.ok ? held.value.asked : held;
   });
   return answer.ok
     ? answer.value.predictions[0]!.label
@@ -190,10 +195,14 @@ test('a photo is held until another one is asked for, or another model', async (
   await look();
   expect(await holds(1)).toMatchObject({ value: true });
   const text = new File(['This is no picture.'], 'notes.jpg');
+  let asked: Promise<unknown> | undefined;
   const refused = await page.ask((worker) =>
-    page.hold(worker, { id: 2, file: text }),
+    page.hold(worker, { id: 2, file: text }, undefined, () => {
+      asked = worker.look({});
+    }),
   );
   expect(refused.ok).toBe(false);
+  expect(await asked).toMatchObject({ failure: { code: 'stopped' } });
   expect(await holds(1)).toMatchObject({ value: false });
   await look();
   expect(await page.useOwnModel()).toBe(true);

@@ -14,7 +14,7 @@ import {
   type Rect,
 } from '../../../wasm/engine';
 import { holdLifeline } from '../lifeline';
-import { outcome as outcomeOf, reasonOf } from '../outcome';
+import { outcome as outcomeOf, reasonOf, Stopped } from '../outcome';
 import type { Answer, Outcome, WorkerApi } from '../protocol';
 import { tidy } from '../tidy';
 import { ArrivingFile } from './arriving';
@@ -35,6 +35,12 @@ const EXPLAIN_ONE = 1;
 /** Steps of teaching between two words to the page. */
 const STEPS_AT_ONCE = 15;
 
+interface HeldPhoto {
+  id: number;
+  info: PhotoInfo;
+  isPrepared: boolean;
+}
+
 const lifeline = holdLifeline();
 
 let module: WebAssembly.Module;
@@ -49,7 +55,7 @@ let model: ModelInfo | undefined;
 /** Brings back what last worked. */
 let comeBack = async () => {};
 /** The photo that the engine holds, of which there may be no more than what the network is shown. */
-let held: { id: number; info: PhotoInfo; isPrepared: boolean } | undefined;
+let held: HeldPhoto | undefined;
 /** Prepares photos, if this is a helper. */
 let preparer: Preparer;
 
@@ -140,7 +146,7 @@ const api: WorkerApi = {
     }),
 
   features: (fingerprint, views) =>
-    outcome(async () => {
+    ofPhoto(async () => {
       checkModel(fingerprint);
       return team.features(views);
     }),
@@ -170,7 +176,7 @@ const api: WorkerApi = {
     }),
 
   preview: async () => {
-    const preview = await outcome(async () =>
+    const preview = await ofPhoto(async () =>
       team.engine.preview(PREVIEW_SIDE),
     );
     return preview.ok
@@ -178,23 +184,23 @@ const api: WorkerApi = {
       : preview;
   },
 
-  look: (how, crop) => outcome(() => look(how, crop)),
+  look: (how, crop) => ofPhoto((photo) => look(photo, how, crop)),
 
   closer: (heatmap, crop) =>
-    outcome(async () => team.engine.closer(heatmap, crop)),
+    ofPhoto(async () => team.engine.closer(heatmap, crop)),
 
   explain: (classes, how, report) =>
-    outcome(async () => {
+    ofPhoto(async () => {
       const wanted = team.takesPasses(how) ? withOthers(classes) : classes;
       return (await team.explain(wanted, how, report)).maps;
     }),
 
-  measure: (heatmap, report) => outcome(() => team.measure(heatmap, report)),
+  measure: (heatmap, report) => ofPhoto(() => team.measure(heatmap, report)),
 
-  evidence: (index) => outcome(() => team.evidence(index)),
+  evidence: (index) => ofPhoto(() => team.evidence(index)),
 
   overlayPng: async (heatmap, crop, colormap, alpha) => {
-    const png = await outcome(async () =>
+    const png = await ofPhoto(async () =>
       team.engine.overlayPng(heatmap, crop, colormap, alpha),
     );
     return png.ok ? transfer(png, [png.value.buffer]) : png;
@@ -223,8 +229,11 @@ function checkModel(fingerprint: string): void {
   );
 }
 
-async function look(how: ExplainOptions, part?: Rect): Promise<Answer> {
-  const { info, isPrepared } = held!;
+async function look(
+  { info, isPrepared }: HeldPhoto,
+  how: ExplainOptions,
+  part?: Rect,
+): Promise<Answer> {
   const { milliseconds: decode } = info;
   team.forget();
   const isUsual = isPrepared && !part;
@@ -290,6 +299,16 @@ async function load(
 /** Turns what is thrown into a value, and a crash of the engine into a new engine. */
 function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   return outcomeOf(task, restart);
+}
+
+/** The same about the photo held; the page may ask before it knows whether one could be. */
+function ofPhoto<T>(
+  task: (photo: HeldPhoto) => Promise<T>,
+): Promise<Outcome<T>> {
+  return outcome(async () => {
+    if (!held) throw new Stopped();
+    return task(held);
+  });
 }
 
 /** After a trap, most often for lack of memory, only a fresh memory can be trusted. */

@@ -1,0 +1,47 @@
+/** How photos get to the worker, with a stand-in for that. */
+
+import { wrap, type Remote } from 'comlink';
+import { expect, test } from 'vitest';
+import { hold } from '../src/photo-io';
+import { UNWANTED } from '../src/outcome';
+import type { Outcome, WorkerApi } from '../src/protocol';
+import type { PhotoInfo } from '../../wasm/engine';
+import { script } from './threads';
+
+const photo = { id: 7, file: new File(['a photo'], 'rex.jpg') };
+const info: PhotoInfo = {
+  width: 2,
+  height: 1,
+  format: 'jpeg',
+  crop: { x: 0, y: 0, width: 1, height: 1 },
+  milliseconds: 3,
+};
+
+function workerThat(api: Partial<WorkerApi>): Remote<WorkerApi> {
+  return wrap<WorkerApi>(script(api));
+}
+
+test('what is asked about a photo does not wait until it is held', async () => {
+  let take: (outcome: Outcome<PhotoInfo>) => void;
+  const worker = workerThat({
+    hold: () => new Promise((resolve) => (take = resolve)),
+    evidence: async () => {
+      take({ ok: true, value: info });
+      return UNWANTED;
+    },
+  });
+  const held = await hold(worker, photo, undefined, () => worker.evidence(4));
+  if (!held.ok) throw new Error(held.failure.message);
+  expect(held.value.info).toEqual(info);
+  expect(await held.value.asked).toEqual(UNWANTED);
+});
+
+test('why a photo cannot be held counts, not what was asked about it', async () => {
+  const failure = { code: 'corrupt_image', message: 'it ends too early' };
+  const worker = workerThat({
+    hold: async () => ({ ok: false, failure }),
+    evidence: async () => UNWANTED,
+  });
+  const held = await hold(worker, photo, undefined, () => worker.evidence(4));
+  expect(held).toEqual({ ok: false, failure });
+});
