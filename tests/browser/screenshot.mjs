@@ -22,12 +22,20 @@ const states = {
   failed: (browser) => showPhotos(browser, [broken, photos[0]]),
 };
 
+/** Also what is off the screen, where nobody would see it. */
+function drawAll() {
+  for (const card of document.querySelectorAll('article')) {
+    card.style.contentVisibility = 'visible';
+  }
+}
+
 for (const theme of ['light', 'dark']) {
   const browser = await launch(engine, { dark: theme === 'dark' });
   for (const [state, show] of Object.entries(states)) {
     await show(browser);
     for (const [size, [width, height]] of Object.entries(sizes)) {
       await browser.resize(width, height);
+      await browser.evaluate(drawAll);
       await painted(browser);
       const path = join(target, `${engine}-${state}-${theme}-${size}.png`);
       writeFileSync(path, await browser.screenshot());
