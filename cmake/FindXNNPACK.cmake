@@ -5,7 +5,7 @@
 
 if(EMSCRIPTEN)
   set(_xnnpack_build wasm-simd)
-  if(GRADCAM_RELAXED_SIMD)
+  if(GRADCAM_WASM_SIMD STREQUAL relaxed)
     set(_xnnpack_build wasm-relaxed)
   endif()
 else()

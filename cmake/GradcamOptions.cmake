@@ -11,9 +11,14 @@ endif()
 # multiplication and an addition may be fused where the target can.
 target_compile_options(gradcam_options INTERFACE -ffp-contract=fast)
 
-# For what computes with vectors; all else is the same in both builds for WebAssembly, so that the
-# compiler's cache has it for the second.
-set(relaxed_simd $<$<BOOL:${GRADCAM_RELAXED_SIMD}>:-mrelaxed-simd>)
+# For what computes with vectors; all else is the same in every build for WebAssembly, so that the
+# compiler's cache has it for the next one.
+set(vector_instructions)
+if(GRADCAM_WASM_SIMD STREQUAL relaxed)
+  set(vector_instructions -mrelaxed-simd)
+elseif(GRADCAM_WASM_SIMD STREQUAL simd128)
+  set(vector_instructions -msimd128)
+endif()
 
 # The engine needs neither exceptions nor RTTI; in wasm they would cost size.
 if(EMSCRIPTEN)

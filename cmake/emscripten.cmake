@@ -1,13 +1,14 @@
-# Toolchain: WebAssembly with 128-bit SIMD by Emscripten, run under node.
+# Toolchain: WebAssembly by Emscripten, run under node.
 #
 # The compiler is the em++ on the PATH if it is new enough, else the one that scripts/setup keeps
-# in the user's cache folder. GRADCAM_RELAXED_SIMD chooses between the two builds.
+# in the user's cache folder. GRADCAM_WASM_SIMD chooses between the three builds.
 
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR wasm32)
 set(EMSCRIPTEN TRUE)
-set(GRADCAM_RELAXED_SIMD OFF CACHE BOOL "Use relaxed SIMD, which not every browser has")
-list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES GRADCAM_RELAXED_SIMD GRADCAM_EMXX)
+set(GRADCAM_WASM_SIMD simd128 CACHE STRING "Instructions for vectors: none, simd128 or relaxed")
+set_property(CACHE GRADCAM_WASM_SIMD PROPERTY STRINGS none simd128 relaxed)
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES GRADCAM_WASM_SIMD GRADCAM_EMXX)
 
 # Relaxed SIMD got its final opcodes in binaryen 117 and <expected> came with libc++ 18.
 set(oldest_emscripten 3.1.60)
@@ -43,9 +44,6 @@ set(CMAKE_AR ${emscripten_bin}/emar CACHE FILEPATH "Archiver")
 set(CMAKE_RANLIB ${emscripten_bin}/emranlib CACHE FILEPATH "Archive indexer")
 set(CMAKE_EXECUTABLE_SUFFIX .js)
 
-set(CMAKE_C_FLAGS_INIT -msimd128)
-set(CMAKE_CXX_FLAGS_INIT -msimd128)
-
 # The host's libraries and packages are of no use here; header-only ones are named explicitly.
 set(CMAKE_FIND_ROOT_PATH ${emscripten_bin})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
@@ -53,11 +51,14 @@ set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE NEVER)
 
+# Without SIMD: as in a browser on a processor from before 2010, which refuses it.
 # Node's baseline compiler gets relaxed dot products wrong, and before version 21 relaxed SIMD
 # hides behind a flag that later versions refuse.
 find_program(NODE node REQUIRED)
 set(CMAKE_CROSSCOMPILING_EMULATOR ${NODE})
-if(GRADCAM_RELAXED_SIMD)
+if(GRADCAM_WASM_SIMD STREQUAL none)
+  list(APPEND CMAKE_CROSSCOMPILING_EMULATOR --no-enable-sse4-1)
+elseif(GRADCAM_WASM_SIMD STREQUAL relaxed)
   list(APPEND CMAKE_CROSSCOMPILING_EMULATOR --no-liftoff)
   if(NOT DEFINED GRADCAM_NODE_HIDES_RELAXED_SIMD)
     execute_process(COMMAND ${NODE} --version OUTPUT_VARIABLE version)

@@ -37,8 +37,8 @@ uint32_t gradcam_message_bytes(const gradcam_engine* engine);
 const void* gradcam_data(const gradcam_engine* engine);
 uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
-/// {"version": "...", "simd": "simd128" | "relaxed", "colormaps": [...], "methods": [{"name":
-/// "gradcam", "title": "Grad-CAM", "about": "...", "caption": "where it looked for {}",
+/// {"version": "...", "simd": "none" | "simd128" | "relaxed", "colormaps": [...], "methods":
+/// [{"name": "gradcam", "title": "Grad-CAM", "about": "...", "caption": "where it looked for {}",
 /// "in_passes": [layers at which it takes many forward passes], "has_layer": true, "is_slow":
 /// false, "is_decoration": false}, ...], "layers":
 /// ["block1_conv1", ..., "block5_conv3", "block5_pool"], "max_members": the most engines that can

@@ -3,7 +3,7 @@
 export interface EngineInfo {
   version: string;
   /** Which build of the engine this is. */
-  simd: 'simd128' | 'relaxed';
+  simd: 'none' | 'simd128' | 'relaxed';
   /** Names that `heatRgba` and `overlayPng` take. */
   colormaps: string[];
   /** How `explain` can be asked to make a map, the default first. */

@@ -6,7 +6,7 @@ import { singleFile } from './build/single-file';
 import { workerScript } from './build/worker';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// The oldest with SIMD in WebAssembly, DecompressionStream, and :has() and @container in CSS.
+// The oldest with DecompressionStream, OffscreenCanvas, and :has() and @container in CSS.
 const target = ['chrome105', 'firefox121', 'safari16.4'];
 
 export default defineConfig({

@@ -6,6 +6,11 @@ import type { Plugin } from 'vite';
 /** What goes into the page beside its own code: name, file, and where that comes from. */
 const ENGINES = [
   {
+    id: 'engine-none',
+    file: 'build/wasm-scalar/wasm/gradcam.wasm',
+    origin: 'Build it with the CMake preset wasm-scalar.',
+  },
+  {
     id: 'engine-simd128',
     file: 'build/wasm-simd/wasm/gradcam.wasm',
     origin: 'Build it with the CMake preset wasm-simd.',
@@ -29,7 +34,7 @@ const MODEL = {
 const PIECE = 1 << 19;
 
 /**
- * Puts both builds of the engine and the default model into the page, as base64 in script elements
+ * Puts all builds of the engine and the default model into the page, as base64 in script elements
  * that no browser executes: parsing those is five times faster than a string in JavaScript. The
  * engines are compressed; the weights would not get smaller.
  */

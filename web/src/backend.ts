@@ -74,8 +74,8 @@ export const modelChange = signal<
   { share: number } | { failure: Failure; file?: string } | undefined
 >(undefined);
 
-const NO_SIMD =
-  'this browser is too old to run the network, as it lacks WebAssembly SIMD; ' +
+const UNSUPPORTED =
+  'this browser is too old to run the network, or WebAssembly is turned off in it; ' +
   'Chrome and Edge from 105, Firefox from 121 and Safari from 16.4 on will do';
 
 const tasks = new TaskQueue();
@@ -98,11 +98,10 @@ export function startNetwork(): void {
 }
 
 async function start(): Promise<Network> {
-  if (typeof WebAssembly !== 'object' || !(await simd())) {
-    return failed({ code: 'unsupported_browser', message: NO_SIMD });
+  if (!('WebAssembly' in globalThis && 'DecompressionStream' in globalThis)) {
+    return failed({ code: 'unsupported_browser', message: UNSUPPORTED });
   }
-  const build = (await relaxedSimd()) ? 'engine-relaxed' : 'engine-simd128';
-  module = compile(payload(build));
+  module = compile(payload(`engine-${await fastestSimd()}`));
   // Workers take their time to start.
   const hired = hire(usualWorkers(lowMemory.value), module, lowMemory.value);
   const compiled = await module;
@@ -315,6 +314,12 @@ function failed(failure: Failure): Network {
 function internalFailure(error: unknown): Failure {
   const reason = error instanceof Error ? error.message : String(error);
   return { code: 'internal', message: `something went wrong: ${reason}` };
+}
+
+/** What the browser has; on processors from before 2010 even new ones have none. */
+async function fastestSimd(): Promise<EngineInfo['simd']> {
+  if (await relaxedSimd()) return 'relaxed';
+  return (await simd()) ? 'simd128' : 'none';
 }
 
 /** The engine, of which the gzipped file comes in pieces. */

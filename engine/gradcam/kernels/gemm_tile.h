@@ -18,8 +18,10 @@ constexpr std::size_t round_up(std::size_t n, std::size_t to) { return (n + to -
 constexpr std::size_t whole_panels(std::size_t columns) { return round_up(columns, kTileColumns); }
 
 /// Rows of the largest tile: 12 accumulators where multiply-add is one instruction, 10 where the
-/// product needs a register of its own.
-#if defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
+/// product needs a register of its own, and 8 where each number needs one.
+#if defined(__wasm__) && !defined(__wasm_simd128__)
+inline constexpr std::size_t kTileRows = 1;
+#elif defined(__wasm_simd128__) && !defined(__wasm_relaxed_simd__)
 inline constexpr std::size_t kTileRows = 5;
 #else
 inline constexpr std::size_t kTileRows = 6;

@@ -12,7 +12,7 @@ std::string_view instruction_set() {
 #elif defined(__ARM_NEON)
   return "neon";
 #else
-  return "";
+  return "none";
 #endif
 }
 

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import notices from 'virtual:notices';
-import type { ModelInfo } from '../../../wasm/engine';
+import type { EngineInfo, ModelInfo } from '../../../wasm/engine';
 import { classNoun, network, painter, setLowMemory } from '../backend';
 import { workers } from '../hiring';
 import { breed, capitalised } from '../describe';
@@ -64,6 +64,12 @@ export function About() {
   );
 }
 
+const SIMD: Record<EngineInfo['simd'], string> = {
+  none: 'without SIMD, which this browser lacks on this computer',
+  simd128: 'with SIMD (simd128)',
+  relaxed: 'with relaxed SIMD',
+};
+
 function Facts() {
   const { value } = network;
   const engine = painter.value?.info;
@@ -79,8 +85,7 @@ function Facts() {
         <>
           <dt>Engine</dt>
           <dd>
-            gradcam.cpp {engine.version}, WebAssembly with{' '}
-            {engine.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD (simd128)'},{' '}
+            gradcam.cpp {engine.version}, WebAssembly {SIMD[engine.simd]},{' '}
             {teamSize()}
           </dd>
         </>
