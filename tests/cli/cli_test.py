@@ -43,7 +43,18 @@ class CommandLine(unittest.TestCase):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         (overlay,) = (self.folder / "new/maps").iterdir()
         self.assertIn(str(overlay), result.stdout)
-        self.assertEqual(overlay.read_bytes()[:4], b"\x89PNG")
+        png = overlay.read_bytes()
+        self.assertEqual(png[:8], b"\x89PNG\r\n\x1a\n")
+        chunks, at = {}, 8
+        while at < len(png):
+            size, name = struct.unpack(">I4s", png[at:at + 8])
+            chunks[name] = png[at + 8:at + 8 + size]
+            self.assertEqual(zlib.crc32(name + chunks[name]),
+                             *struct.unpack(">I", png[at + 8 + size:at + 12 + size]), name)
+            at += 12 + size
+        rows = zlib.decompress(chunks[b"IDAT"])
+        width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
+        self.assertEqual(len(rows), height * (1 + 3 * width))
 
     def test_bad_photos_are_named_and_the_others_done(self) -> None:
         (self.folder / "empty.jpg").touch()

@@ -129,8 +129,10 @@ Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float
     if (row_inside) heat.select(down * rows);
     for (int x = 0; x < photo.width; ++x, from += 3, to += 3) {
       const Rgb pixel{from[0], from[1], from[2]};
-      Rgb shown = unseen(pixel);
-      if (row_inside && x >= first_inside && x < end_inside) {
+      Rgb shown;
+      if (!(row_inside && x >= first_inside && x < end_inside)) {
+        shown = unseen(pixel);
+      } else {
         const float value = heat.at(columns[static_cast<std::size_t>(x - first_inside)]);
         const Rgb colour = colormap[to_byte(value)];
         const float weight = alpha * heat_opacity(value);
