@@ -226,7 +226,16 @@ export class Engine {
     });
   }
 
-  /** Takes what another engine has prepared as the photo, of which no more can be had than that. */
+  /** What the network was shown when it classified last; `setPrepared` takes it. */
+  shown(): Float32Array<ArrayBuffer> {
+    this.bridge.call('gradcam_photo_shown');
+    return new Float32Array(this.bridge.data().buffer);
+  }
+
+  /**
+   * Takes what another engine has prepared, or this one was shown before, as the photo, of which no
+   * more can be had than that.
+   */
   setPrepared({ views }: Pick<Prepared, 'views'>): void {
     this.bridge.call('gradcam_photo_prepared', views, views.length);
   }

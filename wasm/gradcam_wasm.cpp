@@ -104,6 +104,14 @@ Result<Json> prepare_photo(gradcam_engine* engine, std::string_view preprocess, 
   return Json{{"crop", to_json(crop)}};
 }
 
+Result<void> give_shown(gradcam_engine* engine) {
+  if (engine->input.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "nothing has been classified");
+  }
+  set_data(engine, std::span<const float>(engine->input.values()));
+  return {};
+}
+
 Result<void> take_prepared(gradcam_engine* engine, std::span<const float> values) {
   GRADCAM_CHECK_OK(check_model(engine));
   drop_photo(engine);
@@ -344,6 +352,10 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side) {
 int32_t gradcam_photo_prepare(gradcam_engine* engine, const char* preprocess,
                               uint32_t preprocess_bytes, uint32_t views) {
   return finish(engine, prepare_photo(engine, {preprocess, preprocess_bytes}, views));
+}
+
+int32_t gradcam_photo_shown(gradcam_engine* engine) {
+  return finish(engine, plain(give_shown(engine)));
 }
 
 int32_t gradcam_photo_prepared(gradcam_engine* engine, const float* views, uint32_t count) {

@@ -105,8 +105,10 @@ int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
 /// may prepare photos for another one.
 int32_t gradcam_photo_prepare(gradcam_engine* engine, const char* preprocess,
                               uint32_t preprocess_bytes, uint32_t views);
-/// Takes `count` floats that another engine prepared in the place of a photo: there is none then,
-/// and only these views of it can be classified.
+/// What the model was shown when it classified last: float32 [size, size, 3] at gradcam_data.
+int32_t gradcam_photo_shown(gradcam_engine* engine);
+/// Takes `count` floats that another engine prepared, or this one was shown before, in the place of
+/// a photo: there is none then, and only these views of it can be classified.
 int32_t gradcam_photo_prepared(gradcam_engine* engine, const float* views, uint32_t count);
 
 /// An engine is one of the members that divide a model, often the only one. All of them begin; then

@@ -6,6 +6,7 @@ import { present, stopErrands } from './maps';
 import type { Photo } from './photo';
 import { explainAnew, photos, show } from './photos';
 import type { Failure } from './protocol';
+import { isKept } from './shown';
 
 const aiming = new Map<Photo, Promise<void>>();
 
@@ -28,7 +29,9 @@ export async function lookCloser(photo: Photo): Promise<void> {
   if (state.name !== 'done' || !map) return;
   photo.trouble.value = undefined;
   const { crop } = state.result;
-  const outcome = await askAbout(photo, (worker) => worker.closer(map, crop));
+  const outcome = await askAbout(photo, (worker) => worker.closer(map, crop), {
+    part: 'pixels',
+  });
   if (outcome.ok) {
     await aim(photo, outcome.value);
   } else {
@@ -72,8 +75,8 @@ async function lookAgain(
   stopErrands(photo);
   const outcome = await askAbout(
     photo,
-    (worker) => worker.look(how, crop),
-    isThere,
+    (worker) => worker.look(how, crop, isKept()),
+    { part: 'pixels', isWanted: isThere },
   );
   const { value: state } = photo.state;
   if (!isThere() || state.name !== 'done') return 'gone';

@@ -6,8 +6,9 @@ import type { PassProgress } from '../../wasm/engine';
 import { ask, stopLooking } from './backend';
 import { UNWANTED, wasStopped } from './outcome';
 import type { Photo } from './photo';
-import { hold } from './photo-io';
-import type { Failure, Outcome, WorkerApi } from './protocol';
+import { hold, put } from './photo-io';
+import type { Failure, Outcome, PhotoPart, WorkerApi } from './protocol';
+import { shownOf } from './shown';
 import type { Priority } from './task-queue';
 
 /** How often progress is drawn, in milliseconds: that takes time from the workers. */
@@ -59,8 +60,7 @@ export class Errand {
         if (isWanted() && wasStopped(answer)) this.state.value = 'waiting';
         return answer;
       },
-      isWanted,
-      priority,
+      { part: 'shown', isWanted, priority },
     );
     if (isWanted()) {
       this.state.value = outcome.ok ? 'idle' : { failure: outcome.failure };
@@ -90,16 +90,22 @@ export class Errand {
   }
 }
 
+export interface Wish {
+  /** What is needed of the photo. */
+  part: PhotoPart;
+  /** Whether it still is wanted, when it has its turn. */
+  isWanted?: () => boolean;
+  priority?: Priority;
+}
+
 /**
  * Asks about a photo that was looked at before, as it was then; the engine may hold another one by
  * now. Makes room for what is more urgent, and is asked again after it.
- * @param isWanted whether it still is, when it has its turn
  */
 export function askAbout<T>(
   photo: Photo,
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
-  isWanted = () => true,
-  priority: Priority = 'urgent',
+  { part, isWanted = () => true, priority = 'urgent' }: Wish,
 ): Promise<Outcome<T>> {
   return ask(async (worker, signal) => {
     const askNow = async () => {
@@ -108,10 +114,13 @@ export function askAbout<T>(
       return request(worker);
     };
     if (!isWanted()) return UNWANTED;
-    if (await worker.holds(photo.id)) return askNow();
+    if (await worker.holds(photo.id, part)) return askNow();
+    const shown = part === 'shown' ? shownOf(photo) : undefined;
     const { value } = photo.state;
     const crop = value.name === 'done' ? value.result.crop : undefined;
-    const held = await hold(worker, photo, crop, askNow);
+    const held = shown
+      ? await put(worker, photo.id, shown, undefined, askNow)
+      : await hold(worker, photo, crop, askNow);
     return held.ok ? held.value.asked : held;
   }, priority);
 }

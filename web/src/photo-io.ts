@@ -1,10 +1,10 @@
 /** Getting photos to the worker, and pictures from it. */
 
 import { transfer, type Remote } from 'comlink';
-import type { PhotoInfo, Pixels, Rect } from '../../wasm/engine';
+import type { Pixels, Rect } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
 import type { Photo } from './photo';
-import type { Outcome, PhotoSource, WorkerApi } from './protocol';
+import type { HeldInfo, Outcome, PhotoSource, WorkerApi } from './protocol';
 
 const PREVIEW_QUALITY = 0.9;
 
@@ -17,7 +17,7 @@ export const FAULTS_OF_CONTENTS: ReadonlySet<string> = new Set([
 
 /** A photo that the engine was made to hold. */
 export interface Held<T> {
-  info: PhotoInfo;
+  info: HeldInfo;
   /** What `ask` gave. */
   asked: T;
 }

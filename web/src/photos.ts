@@ -30,6 +30,7 @@ import {
 import { encodePreview } from './photo-io';
 import type { Answer, Outcome } from './protocol';
 import { channels, colormap, layer, method, opacity } from './settings';
+import { forgetShown, isKept, keepShown } from './shown';
 import { TaskQueue, type Priority } from './task-queue';
 
 export const photos = signal<readonly Photo[]>([]);
@@ -115,6 +116,7 @@ async function putBack(back: readonly Photo[]): Promise<void> {
 function leave(photo: Photo): void {
   stopErrands(photo);
   stopLooking(photo.id);
+  forgetShown(photo);
 }
 
 /** Makes all heatmaps in another way. */
@@ -217,8 +219,10 @@ export async function pictureOf(
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return undefined;
   const { crop } = state.result;
-  const outcome = await askAbout(photo, (worker) =>
-    worker.overlayPng(map, crop, colormap.value, opacity.value),
+  const outcome = await askAbout(
+    photo,
+    (worker) => worker.overlayPng(map, crop, colormap.value, opacity.value),
+    { part: 'pixels' },
   );
   if (!outcome.ok) return outcome;
   const label = fit(labelOf(state.result, map.class));
@@ -263,7 +267,7 @@ async function look(photo: Photo): Promise<void> {
     const held = await ahead.hold(worker, photo, queuedFiles, (preview) =>
       Promise.all([
         encoded(preview ?? worker.preview()),
-        worker.look(how, photo.crop.value),
+        worker.look(how, photo.crop.value, isKept()),
       ]),
     );
     if (!held.ok) return held;
@@ -301,10 +305,14 @@ async function encoded(
  */
 export function show(
   photo: Photo,
-  { maps, ...result }: PhotoResult & Pick<Answer, 'maps'>,
+  { maps, shown, ...result }: PhotoResult & Pick<Answer, 'maps' | 'shown'>,
   how: Required<ExplainOptions>,
   target = result.predictions[0]?.index ?? -1,
 ): void {
+  const { width, height, crop, milliseconds } = result;
+  const info = { width, height, crop, milliseconds: milliseconds.decode };
+  if (shown) keepShown(photo, { info, views: shown });
+  else forgetShown(photo);
   batch(() => {
     leaveMaps(photo);
     if (isPresent(how)) photo.maps.value = withMaps(new Map(), maps);

@@ -38,15 +38,23 @@ export interface Answer {
   /** Of every class, or of fewer, or none, where that would take long. */
   maps: Heatmap[];
   milliseconds: { decode: number; forward: number; backward: number };
+  /** What the network was shown, if that was to be kept. */
+  shown?: Float32Array<ArrayBuffer>;
 }
+
+/** Of a photo that an engine holds. */
+export type HeldInfo = Omit<PhotoInfo, 'format'>;
 
 /** Of a prepared photo there are no more pixels than those that the network is shown. */
 export type PhotoSource = ArrayBuffer | ImageBitmap | PreparedPhoto;
 
+/** What someone needs of a photo: its pixels, or what the network is shown of them. */
+export type PhotoPart = 'pixels' | 'shown';
+
 /** A photo, ready for the network. */
 export interface PreparedPhoto extends Pick<Prepared, 'views'> {
   /** With the crop of the network that it was prepared for. */
-  info: PhotoInfo;
+  info: HeldInfo;
   preview?: Pixels;
 }
 
@@ -143,8 +151,8 @@ export interface WorkerApi {
     names: readonly string[],
     progress: (teaching: Teaching, progress: TeachProgress) => void,
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
-  /** Whether the photo with this id is the one that the engine holds, with all its pixels. */
-  holds(id: number): boolean;
+  /** Whether the engine holds the photo with this id: all of it, or what the network is shown. */
+  holds(id: number, part: PhotoPart): boolean;
   /**
    * Makes the engine hold a photo: an image file, or what the browser or a helper made of one;
    * `crop` is the part of it that the network is shown, if it is not the usual one.
@@ -153,11 +161,18 @@ export interface WorkerApi {
     id: number,
     source: PhotoSource,
     crop?: Rect,
-  ): Promise<Outcome<PhotoInfo>>;
+  ): Promise<Outcome<HeldInfo>>;
   /** The photo held as the engine decoded it, made smaller for the screen. */
   preview(): Promise<Outcome<Pixels>>;
-  /** Classifies and explains this part of the photo held, or the usual one. */
-  look(how: ExplainOptions, crop?: Rect): Promise<Outcome<Answer>>;
+  /**
+   * Classifies and explains this part of the photo held, or the usual one.
+   * @param keep whether the answer is to have `shown`
+   */
+  look(
+    how: ExplainOptions,
+    crop?: Rect,
+    keep?: boolean,
+  ): Promise<Outcome<Answer>>;
   /** `Engine.closer`. */
   closer(heatmap: Heatmap, crop: Rect): Promise<Outcome<Rect>>;
   /** The heatmaps of further classes for the photo held, and of others that come with them. */

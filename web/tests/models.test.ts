@@ -191,7 +191,10 @@ test('without a head the file under it is named again', async () => {
 
 test('a photo is held until another one is asked for, or another model', async () => {
   const holds = (id: number) =>
-    page.ask(async (worker) => ({ ok: true, value: await worker.holds(id) }));
+    page.ask(async (worker) => ({
+      ok: true,
+      value: await worker.holds(id, 'pixels'),
+    }));
   await look();
   expect(await holds(1)).toMatchObject({ value: true });
   const text = new File(['This is no picture.'], 'notes.jpg');

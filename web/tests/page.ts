@@ -44,7 +44,10 @@ export async function openPage() {
   );
   /** Settles once the worker has heard everything that it was told. */
   const quiet = () =>
-    backend.ask(async (worker) => ({ ok: true, value: await worker.holds(0) }));
+    backend.ask(async (worker) => ({
+      ok: true,
+      value: await worker.holds(0, 'pixels'),
+    }));
   return { ...backend, ...models, ...teach, hold, fallen, quiet };
 }
 

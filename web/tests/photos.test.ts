@@ -64,3 +64,73 @@ test('a photo without a preview has failed, and the next one waits for what is u
     expect(at).toBeLessThan(decoded![i + 1]!);
   });
 });
+
+test('what the network was shown is kept, and maps are made of that', async () => {
+  const { Engine } = await import('../../wasm/engine');
+  const { forgetShown } = await import('../src/shown');
+  const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
+  const added = await photos.addPhotos({ files, refused: [] });
+  const decode = vi.spyOn(Engine.prototype, 'decode');
+  const mapsBy = async (method: string) => {
+    await photos.remakeMaps({ method });
+    return added.map(({ maps, target }) => maps.value.get(target.value));
+  };
+  const made = await mapsBy('hirescam');
+  expect(decode).not.toHaveBeenCalled();
+  added.forEach(forgetShown);
+  await mapsBy('gradcam');
+  expect(decode).toHaveBeenCalledTimes(2);
+  expect(made).not.toContain(undefined);
+  expect(await mapsBy('hirescam')).toEqual(made);
+
+  // A picture takes all pixels.
+  decode.mockClear();
+  const picture = await photos.pictureOf(added[0]!);
+  expect(picture?.ok).toBe(true);
+  expect(decode).toHaveBeenCalledOnce();
+});
+
+test('so is the part of a photo that it was shown last', async () => {
+  const { Engine } = await import('../../wasm/engine');
+  const { aim } = await import('../src/closer');
+  const { forgetShown } = await import('../src/shown');
+  const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
+  const [photo] = await photos.addPhotos({ files, refused: [] });
+  await aim(photo!, { x: 40, y: 30, width: 200, height: 200 });
+  const mapBy = async (method: string) => {
+    await photos.remakeMaps({ method });
+    return photo!.maps.value.get(photo!.target.value);
+  };
+  const decode = vi.spyOn(Engine.prototype, 'decode');
+  const made = await mapBy('hirescam');
+  expect(decode).not.toHaveBeenCalled();
+  await mapBy('gradcam');
+  forgetShown(photo!);
+  expect(await mapBy('hirescam')).toEqual(made);
+});
+
+test('of what is not kept the file is read again, and asked for again if it has gone', async () => {
+  const { forgetShown } = await import('../src/shown');
+  const { measure } = await import('../src/maps');
+  const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
+  const [photo] = await photos.addPhotos({ files, refused: [] });
+  forgetShown(photo!);
+  const read = vi.spyOn(files[0]!, 'arrayBuffer');
+  read.mockRejectedValueOnce(new DOMException('moved', 'NotFoundError'));
+  const map = photo!.maps.value.get(photo!.target.value)!;
+  await measure(photo!, map);
+  expect(photo!.measuring.failure).toMatchObject({ code: 'unreadable_file' });
+  await measure(photo!, map);
+  expect(photo!.measuring.failure).toBeUndefined();
+  expect(photo!.trust.value?.map).toBe(map);
+});
+
+test('with little memory nothing is kept', async () => {
+  const { Engine } = await import('../../wasm/engine');
+  await page.setLowMemory(true);
+  const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
+  await photos.addPhotos({ files, refused: [] });
+  const decode = vi.spyOn(Engine.prototype, 'decode');
+  await photos.remakeMaps({ method: 'hirescam' });
+  expect(decode).toHaveBeenCalledTimes(2);
+});

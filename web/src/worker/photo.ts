@@ -2,7 +2,7 @@
 
 import type { Engine, PhotoInfo, Pixels, Rect } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
-import type { PhotoSource } from '../protocol';
+import type { HeldInfo, PhotoSource } from '../protocol';
 
 /**
  * Makes the engine hold a photo, and tells how long that took; of a prepared one, how long it took
@@ -13,7 +13,7 @@ export function take(
   engine: Engine,
   source: PhotoSource,
   crop?: Rect,
-): PhotoInfo {
+): HeldInfo {
   if ('views' in source) {
     engine.setPrepared(source);
     return source.info;

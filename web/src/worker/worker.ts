@@ -9,13 +9,12 @@ import {
   EngineError,
   type ExplainOptions,
   type ModelInfo,
-  type PhotoInfo,
   type PieceReader,
   type Rect,
 } from '../../../wasm/engine';
 import { holdLifeline } from '../lifeline';
 import { outcome as outcomeOf, reasonOf, Stopped } from '../outcome';
-import type { Answer, Outcome, WorkerApi } from '../protocol';
+import type { Answer, HeldInfo, Outcome, WorkerApi } from '../protocol';
 import { tidy } from '../tidy';
 import { ArrivingFile } from './arriving';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
@@ -37,7 +36,7 @@ const STEPS_AT_ONCE = 15;
 
 interface HeldPhoto {
   id: number;
-  info: PhotoInfo;
+  info: HeldInfo;
   isPrepared: boolean;
 }
 
@@ -164,7 +163,8 @@ const api: WorkerApi = {
       }
     }),
 
-  holds: (id) => held?.id === id && !held.isPrepared,
+  holds: (id, part) =>
+    held?.id === id && (part === 'shown' || !held.isPrepared),
 
   hold: (id, source, crop) =>
     outcome(async () => {
@@ -184,7 +184,11 @@ const api: WorkerApi = {
       : preview;
   },
 
-  look: (how, crop) => ofPhoto((photo) => look(photo, how, crop)),
+  look: async (how, crop, keep) => {
+    const answer = await ofPhoto((photo) => look(photo, how, crop, keep));
+    const shown = answer.ok && answer.value.shown;
+    return shown ? transfer(answer, [shown.buffer]) : answer;
+  },
 
   closer: (heatmap, crop) =>
     ofPhoto(async () => team.engine.closer(heatmap, crop)),
@@ -233,6 +237,7 @@ async function look(
   { info, isPrepared }: HeldPhoto,
   how: ExplainOptions,
   part?: Rect,
+  keep = false,
 ): Promise<Answer> {
   const { milliseconds: decode } = info;
   team.forget();
@@ -258,6 +263,7 @@ async function look(
       forward: milliseconds.forward,
       backward: explanation.milliseconds,
     },
+    shown: keep ? team.engine.shown() : undefined,
   };
 }
 
