@@ -234,7 +234,6 @@ Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t r
 
 Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                          const Box& crop, std::string_view name, float alpha) {
-  GRADCAM_CHECK_OK(check_model(engine));
   GRADCAM_CHECK_OK(check_photo(engine));
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
   GRADCAM_TRY(const Colormap colormap, find_colormap(name));

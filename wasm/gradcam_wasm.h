@@ -206,7 +206,7 @@ int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t 
                           uint32_t colormap_bytes);
 
 /// The photo with a heatmap of this part of it over it, as PNG bytes at gradcam_data, as
-/// `gradcam explain` writes.
+/// `gradcam explain` writes. Takes no model.
 int32_t gradcam_overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows,
                             int32_t cols, double x, double y, double width, double height,
                             const char* colormap, uint32_t colormap_bytes, float alpha);

@@ -3,17 +3,12 @@
 import { transfer, type Remote } from 'comlink';
 import type { ModelInfo, Pixels } from '../../wasm/engine';
 import { network } from './backend';
-import { helpers } from './hiring';
+import { borrow, idleHelpers } from './idle-helpers';
 import { hold, put, type Held } from './photo-io';
 import type { Outcome, PreparedPhoto, WorkerApi } from './protocol';
 import type { WatchedWorker } from './watched-worker';
 
-/** Each takes some hundred megabytes, if it is of a phone. */
-const MOST_AT_ONCE = 3;
-
 type Preprocess = ModelInfo['preprocess'];
-
-const busy = new WeakSet<WatchedWorker>();
 
 /**
  * To decode a photo of a phone takes longer than the network does, and only one worker at a time;
@@ -65,39 +60,25 @@ export class Ahead {
   private begin(files: readonly File[]): void {
     const preprocess = presentPreprocess();
     if (!preprocess) return;
-    const idle = helpers.filter((helper) => !busy.has(helper));
     const missing = files.filter((file) => !this.prepared.has(file));
-    missing.slice(0, MOST_AT_ONCE).forEach((file, i) => {
-      const helper = idle[i];
-      if (!helper) return;
+    idleHelpers().forEach((helper, i) => {
+      const file = missing[i];
+      if (!file) return;
       const photo = this.prepare(helper, file, preprocess);
       this.prepared.set(file, { preprocess, photo });
     });
   }
 
-  /** Undefined if it cannot be done: the first worker will say why, or find a way. */
-  private async prepare(
+  private prepare(
     helper: WatchedWorker,
     file: File,
     preprocess: Preprocess,
   ): Promise<PreparedPhoto | undefined> {
-    busy.add(helper);
-    try {
+    return borrow(helper, async (worker) => {
       const bytes = await file.arrayBuffer();
-      const outcome = await helper.ask<Outcome<PreparedPhoto>>((worker) =>
-        worker.prepare(
-          transfer(bytes, [bytes]),
-          preprocess,
-          this.views,
-          this.hasPreview,
-        ),
-      );
-      return outcome.ok ? outcome.value : undefined;
-    } catch {
-      return undefined;
-    } finally {
-      busy.delete(helper);
-    }
+      const given = transfer(bytes, [bytes]);
+      return worker.prepare(given, preprocess, this.views, this.hasPreview);
+    });
   }
 }
 

@@ -5,8 +5,7 @@ import type { ExplainOptions, Pixels } from '../../wasm/engine';
 import { Ahead } from './ahead';
 import { ask, modelChange, network, stopLooking } from './backend';
 import { progress, tookOff } from './describe';
-import { download, fit, stem } from './download';
-import { askAbout } from './errand';
+import { download, stem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
 import {
@@ -21,7 +20,6 @@ import { say } from './news';
 import { outcome as outcomeOf } from './outcome';
 import {
   isSettled,
-  labelOf,
   makePhoto,
   type Photo,
   type PhotoResult,
@@ -29,7 +27,7 @@ import {
 } from './photo';
 import { encodePreview } from './photo-io';
 import type { Answer, Outcome } from './protocol';
-import { channels, colormap, layer, method, opacity } from './settings';
+import { channels, layer, method } from './settings';
 import { forgetShown, isKept, keepShown } from './shown';
 import { TaskQueue, type Priority } from './task-queue';
 
@@ -204,42 +202,6 @@ export function saveNumbers(photo: Photo): void {
   const line = `${JSON.stringify(explainLine(photo))}\n`;
   const blob = new Blob([line], { type: 'application/json' });
   download(blob, `${stem(photo.name)}.json`);
-}
-
-/**
- * The picture that the command line would write with the settings of the page, and its name;
- * undefined while there is no map.
- */
-export async function pictureOf(
-  photo: Photo,
-): Promise<
-  Outcome<{ name: string; png: Uint8Array<ArrayBuffer> }> | undefined
-> {
-  const state = photo.state.value;
-  const map = photo.maps.value.get(photo.target.value);
-  if (state.name !== 'done' || !map) return undefined;
-  const { crop } = state.result;
-  const outcome = await askAbout(
-    photo,
-    (worker) => worker.overlayPng(map, crop, colormap.value, opacity.value),
-    { part: 'pixels' },
-  );
-  if (!outcome.ok) return outcome;
-  const label = fit(labelOf(state.result, map.class));
-  const name = `${stem(photo.name)}.${label}.png`;
-  return { ok: true, value: { name, png: outcome.value } };
-}
-
-export async function savePicture(photo: Photo): Promise<void> {
-  photo.trouble.value = undefined;
-  const picture = await pictureOf(photo);
-  if (picture?.ok) {
-    const { name, png } = picture.value;
-    download(new Blob([png], { type: 'image/png' }), name);
-  } else if (picture) {
-    const again = () => savePicture(photo);
-    photo.trouble.value = { failure: picture.failure, again };
-  }
 }
 
 /** Looks at a photo that failed once more. */

@@ -98,6 +98,11 @@ export interface WorkerApi {
     views: number,
     hasPreview: boolean,
   ): Promise<Outcome<PreparedPhoto>>;
+  /** As a helper: `overlayPng` of the photo in a file. */
+  paint(
+    file: ArrayBuffer,
+    ...how: Parameters<WorkerApi['overlayPng']>
+  ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
   /** Takes other helpers in the place of those before; the model is read anew. */
   setHelpers(
     helpers: MessagePort[],

@@ -7,10 +7,13 @@ import { lackingPictures } from './describe';
 import { download, numbered } from './download';
 import type { ExplainLine } from './explain-line';
 import { answerOf } from './groups';
+import { idleHelpers } from './idle-helpers';
+import { inOrder } from './in-order';
 import { say } from './news';
 import { reasonOf } from './outcome';
 import { isSettled, type Photo } from './photo';
-import { explainLine, photos, pictureOf } from './photos';
+import { explainLine, photos } from './photos';
+import { pictureOf } from './picture';
 
 /** How many photos are in the file, of how many; undefined while nothing is being saved. */
 export const saving = signal<{ done: number; total: number } | undefined>(
@@ -43,13 +46,20 @@ async function save(all: readonly Photo[]): Promise<void> {
   const used = new Set<string>();
   const unreadable: string[] = [];
   const unmade: string[] = [];
-  for (const [done, photo] of all.entries()) {
-    saving.value = { done, total: all.length };
+  const saves = all.map((photo) => async () => {
     await settled(photo);
     const row = rowOf(photo);
+    const painted = row && (await pictureOf(photo));
+    return { photo, row, painted };
+  });
+  const total = all.length;
+  let done = 0;
+  saving.value = { done, total };
+  const atOnce = 1 + idleHelpers().length;
+  for await (const { photo, row, painted } of inOrder(saves, atOnce)) {
+    if (++done < total) saving.value = { done, total };
     if (!row) continue;
     // One that cannot be painted, as of a file that has gone, does not take its numbers.
-    const painted = await pictureOf(photo);
     if (painted?.ok) {
       const { name, png } = painted.value;
       if (archive.bytes + png.length > MOST_BYTES) {

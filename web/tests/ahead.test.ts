@@ -1,8 +1,8 @@
-/** Photos that helpers prepare, with everything from the page to the engine, in one thread. */
+/** Photos that helpers prepare and paint, with everything from the page to the engine, in one thread. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { outcome } from '../src/outcome';
-import { Preparer } from '../src/worker/preparer';
+import { SideEngine } from '../src/worker/side-engine';
 import { openPage, type Page } from './page';
 import { compileEngine, read } from './threads';
 
@@ -19,9 +19,12 @@ vi.mock('../src/photo-io', async (original) => ({
     new Blob([data]),
 }));
 
-const prepare = vi.fn<Preparer['prepare']>();
+const prepare = vi.fn<SideEngine['prepare']>();
+const paint = vi.fn<SideEngine['paint']>();
 const api = {
-  prepare: (...args: Parameters<Preparer['prepare']>) =>
+  paint: (...args: Parameters<SideEngine['paint']>) =>
+    outcome(() => paint(...args)),
+  prepare: (...args: Parameters<SideEngine['prepare']>) =>
     outcome(() => prepare(...args)),
 };
 const helper = {
@@ -34,13 +37,15 @@ let photos: typeof import('../src/photos');
 let asked: number[];
 
 beforeEach(async () => {
-  const preparer = new Preparer(await compileEngine());
+  const side = new SideEngine(await compileEngine());
   asked = [];
   prepare.mockReset();
   prepare.mockImplementation((bytes, ...how) => {
     asked.push(bytes.byteLength);
-    return preparer.prepare(bytes, ...how);
+    return side.prepare(bytes, ...how);
   });
+  paint.mockReset();
+  paint.mockImplementation((...how) => side.paint(...how));
   helpers.splice(0, Infinity, helper);
   page = await openPage();
   photos = await import('../src/photos');
@@ -162,19 +167,37 @@ test('a lesson is the same with photos that were prepared', async () => {
   expect((await lesson()).head).toEqual(head);
 });
 
+test('of several pictures a helper paints some', async () => {
+  const { pictureOf } = await import('../src/picture');
+  const pictures = () => Promise.all(photos.photos.value.map(pictureOf));
+  await answersTo(await filesOf(NAMES));
+  const found = await pictures();
+  expect(found.map((each) => each?.ok)).toEqual([true, true, true]);
+  // One at a time, while the first worker has another one.
+  expect(paint).toHaveBeenCalledOnce();
+  const one = await pictureOf(photos.photos.value[1]!);
+  expect(paint).toHaveBeenCalledOnce();
+  expect(one).toEqual(found[1]);
+  paint.mockRejectedValue(new RangeError('out of memory'));
+  expect(await pictures()).toEqual(found);
+  expect(paint).toHaveBeenCalledTimes(2);
+  helpers.splice(0);
+  expect(await pictures()).toEqual(found);
+});
+
 test('memory that no photo needs any more is given back', async () => {
   vi.useFakeTimers();
   const { Engine } = await import('../../wasm/engine');
   const made = vi.spyOn(Engine, 'create');
   try {
-    const { Preparer } = await import('../src/worker/preparer');
-    const preparer = new Preparer(await compileEngine());
+    const { SideEngine } = await import('../src/worker/side-engine');
+    const side = new SideEngine(await compileEngine());
     const { value } = page.network;
     if (value.state !== 'ready') throw new Error('there is no model');
     const { preprocess } = value.model;
     const prepareOne = async (name: string) => {
       const bytes = await read(`web/pictures/${name}`);
-      return preparer.prepare(bytes.buffer, preprocess, 1, 0);
+      return side.prepare(bytes.buffer, preprocess, 1, 0);
     };
     await prepareOne('portrait.jpg');
     vi.advanceTimersByTime(2000);

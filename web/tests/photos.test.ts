@@ -85,7 +85,8 @@ test('what the network was shown is kept, and maps are made of that', async () =
 
   // A picture takes all pixels.
   decode.mockClear();
-  const picture = await photos.pictureOf(added[0]!);
+  const { pictureOf } = await import('../src/picture');
+  const picture = await pictureOf(added[0]!);
   expect(picture?.ok).toBe(true);
   expect(decode).toHaveBeenCalledOnce();
 });

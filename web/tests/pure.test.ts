@@ -6,6 +6,7 @@ import { isInside, moved, resized, scaled } from '../src/crop';
 import { csv } from '../src/csv';
 import { numbered, stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
+import { inOrder } from '../src/in-order';
 import { isPicture } from '../src/intake';
 import { untilAnswered } from '../src/progress';
 import { parseSettings } from '../src/settings';
@@ -34,6 +35,31 @@ test('a file is read as it arrives', async () => {
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(4, 5));
   file.letGo();
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(7));
+});
+
+test('what is done side by side comes in its order', async () => {
+  const ends: (() => void)[] = [];
+  const started: number[] = [];
+  const tasks = [0, 1, 2, 3].map((i) => async () => {
+    started.push(i);
+    await new Promise<void>((resolve) => ends.push(resolve));
+    if (i === 3) throw new Error('the last one');
+    return i;
+  });
+  const all = inOrder(tasks, 2);
+  const first = all.next();
+  expect(started).toEqual([0, 1]);
+  ends[1]!();
+  ends[0]!();
+  expect(await first).toEqual({ done: false, value: 0 });
+  const second = all.next();
+  expect(started).toEqual([0, 1, 2]);
+  expect(await second).toMatchObject({ value: 1 });
+  const third = all.next();
+  ends[3]!();
+  ends[2]!();
+  expect(await third).toMatchObject({ value: 2 });
+  await expect(all.next()).rejects.toThrow('the last one');
 });
 
 test('names of files are used once', () => {

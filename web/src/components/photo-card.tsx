@@ -13,7 +13,8 @@ import {
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
-import { removePhoto, saveNumbers, savePicture, tryAgain } from '../photos';
+import { removePhoto, saveNumbers, tryAgain } from '../photos';
+import { savePicture } from '../picture';
 import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';

@@ -1,6 +1,11 @@
-/** Prepares photos for another worker, which has the network's first member. */
+/** What a helper does with photos, beside its share of the network. */
 
-import { Engine, type ModelInfo } from '../../../wasm/engine';
+import {
+  Engine,
+  type Heatmap,
+  type ModelInfo,
+  type Rect,
+} from '../../../wasm/engine';
 import type { PreparedPhoto } from '../protocol';
 import { tidy } from '../tidy';
 import { decodeFile } from './photo';
@@ -12,23 +17,23 @@ const PATIENCE = 3000;
  * Has an engine of its own for that, of which a large photo takes more memory than a member does,
  * and which is there for as long as photos come.
  */
-export class Preparer {
+export class SideEngine {
   private engine: Promise<Engine> | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly module: WebAssembly.Module) {}
 
-  /** @param previewSide `Engine.preview` of that size comes with it; of 0 there is none */
-  async prepare(
+  /**
+   * Prepares a photo for the worker that has the network's first member.
+   * @param previewSide `Engine.preview` of that size comes with it; of 0 there is none
+   */
+  prepare(
     bytes: ArrayBuffer,
     preprocess: ModelInfo['preprocess'],
     views: number,
     previewSide: number,
   ): Promise<PreparedPhoto> {
-    clearTimeout(this.timer);
-    this.engine ??= Engine.create(this.module);
-    try {
-      const engine = await this.engine;
+    return this.use((engine) => {
       const start = performance.now();
       const info = decodeFile(engine, bytes);
       const prepared = engine.prepare(preprocess, views);
@@ -39,6 +44,28 @@ export class Preparer {
       };
       if (previewSide > 0) photo.preview = engine.preview(previewSide);
       return photo;
+    });
+  }
+
+  /** `Engine.overlayPng` of the photo in a file. */
+  paint(
+    bytes: ArrayBuffer,
+    heatmap: Heatmap,
+    crop: Rect,
+    colormap: string,
+    alpha: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    return this.use((engine) => {
+      decodeFile(engine, bytes);
+      return engine.overlayPng(heatmap, crop, colormap, alpha);
+    });
+  }
+
+  private async use<T>(task: (engine: Engine) => T): Promise<T> {
+    clearTimeout(this.timer);
+    this.engine ??= Engine.create(this.module);
+    try {
+      return task(await this.engine);
     } catch (error) {
       this.engine = undefined; // it may have been a crash
       throw error;

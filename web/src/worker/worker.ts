@@ -19,7 +19,7 @@ import { tidy } from '../tidy';
 import { ArrivingFile } from './arriving';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { take } from './photo';
-import { Preparer } from './preparer';
+import { SideEngine } from './side-engine';
 import { Team, type ModelSource } from './team';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
@@ -55,8 +55,8 @@ let model: ModelInfo | undefined;
 let comeBack = async () => {};
 /** The photo that the engine holds, of which there may be no more than what the network is shown. */
 let held: HeldPhoto | undefined;
-/** Prepares photos, if this is a helper. */
-let preparer: Preparer;
+/** If this is a helper. */
+let side: SideEngine;
 
 const api: WorkerApi = {
   lifeline: () => lifeline,
@@ -87,14 +87,14 @@ const api: WorkerApi = {
   },
 
   serve: async (compiled, port) => {
-    preparer = new Preparer(compiled);
+    side = new SideEngine(compiled);
     expose(await makeHelperApi(compiled), port);
   },
 
   prepare: async (file, preprocess, views, hasPreview) => {
-    const side = hasPreview ? PREVIEW_SIDE : 0;
+    const previewSide = hasPreview ? PREVIEW_SIDE : 0;
     const outcome = await outcomeOf(() =>
-      preparer.prepare(file, preprocess, views, side),
+      side.prepare(file, preprocess, views, previewSide),
     );
     if (!outcome.ok) return outcome;
     const { views: numbers, preview } = outcome.value;
@@ -102,6 +102,9 @@ const api: WorkerApi = {
     if (preview) buffers.push(preview.data.buffer);
     return transfer(outcome, buffers);
   },
+
+  paint: async (file, ...how) =>
+    withPng(await outcomeOf(() => side.paint(file, ...how))),
 
   setHelpers: (helpers, lowMemory) =>
     outcome(async () => {
@@ -203,13 +206,13 @@ const api: WorkerApi = {
 
   evidence: (index) => ofPhoto(() => team.evidence(index)),
 
-  overlayPng: async (heatmap, crop, colormap, alpha) => {
-    const png = await ofPhoto(async () =>
-      team.engine.overlayPng(heatmap, crop, colormap, alpha),
-    );
-    return png.ok ? transfer(png, [png.value.buffer]) : png;
-  },
+  overlayPng: async (...how) =>
+    withPng(await ofPhoto(async () => team.engine.overlayPng(...how))),
 };
+
+function withPng(png: Outcome<Uint8Array<ArrayBuffer>>): typeof png {
+  return png.ok ? transfer(png, [png.value.buffer]) : png;
+}
 
 function readerOf(size: number, read: PieceReader['read']): PieceReader {
   const unreadable = () => {
