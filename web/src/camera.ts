@@ -1,6 +1,7 @@
 /** What a camera shows, looked at frame after frame. */
 
 import { computed, signal } from '@preact/signals';
+import type { Remote } from 'comlink';
 import {
   USUAL_LAYER,
   USUAL_METHOD,
@@ -11,13 +12,14 @@ import {
   type Rect,
 } from '../../wasm/engine';
 import { ask, methodOf } from './backend';
+import { halfway, type Size } from './crop';
 import { sentence } from './describe';
 import { present } from './maps';
 import { say } from './news';
 import { reasonOf, UNWANTED } from './outcome';
 import { put } from './photo-io';
 import { photos } from './photos';
-import type { Answer, Outcome } from './protocol';
+import type { Answer, Outcome, WorkerApi } from './protocol';
 
 /** What the network says of late, because what it says of single frames flickers. */
 export interface Words {
@@ -57,6 +59,13 @@ let snapshots = 0;
 
 /** After so many milliseconds half of what is shown is new. */
 const HALF_LIFE = 200;
+
+/** Whether the network is shown only the square around what is warm in all that the camera shows. */
+export const isCloser = signal(false);
+/** After so many milliseconds that is looked for again. */
+const LOOK_AROUND = 150;
+/** That square, in frames of this size, and when it was found. */
+let square: (Size & { crop: Rect; at: number }) | undefined;
 
 /** Whether this browser gives the page a camera at all; to pages that are not secure it does not. */
 export function hasCamera(): boolean {
@@ -99,6 +108,7 @@ export function turnOff(): void {
   }
   camera.value = 'off';
   sight.value = undefined;
+  square = undefined;
 }
 
 /** Looks at what an element shows of a camera until that is turned off; not while it is hidden. */
@@ -137,8 +147,10 @@ function lookAt(
   return ask(async (worker) => {
     if (!isOn()) return UNWANTED;
     const bitmap = frameOf(video).transferToImageBitmap();
+    const size = { width: bitmap.width, height: bitmap.height };
+    if (!isCloser.value) square = undefined;
     const held = await put(worker, FRAME, bitmap, undefined, () =>
-      worker.look(how),
+      isCloser.value ? lookCloser(worker, size, how) : worker.look(how),
     );
     if (!held.ok) return held;
     const { info, asked } = held.value;
@@ -147,6 +159,29 @@ function lookAt(
     const { width, height } = info;
     return { ok: true, value: { ...answer.value, width, height } };
   }, 'patient');
+}
+
+/** Looks at a part of the frame that the worker holds, and before at all of it if it is time to. */
+async function lookCloser(
+  worker: Remote<WorkerApi>,
+  { width, height }: Size,
+  how: ExplainOptions,
+): Promise<Outcome<Answer>> {
+  const isKnown = square?.width === width && square.height === height;
+  const before = isKnown ? square : undefined;
+  const now = performance.now();
+  if (!before || now > before.at + LOOK_AROUND) {
+    const around = await worker.look({});
+    if (!around.ok) return around;
+    const { maps, crop: all } = around.value;
+    const found = await worker.closer(maps[0]!, all);
+    if (!found.ok) return found;
+    // Not at once where it is now: the maps of single frames flicker, too.
+    const size = { width, height };
+    const crop = before ? halfway(before.crop, found.value, size) : found.value;
+    square = { ...size, crop, at: now };
+  }
+  return worker.look(how, square!.crop);
 }
 
 /** @param passed milliseconds since the frame before */

@@ -36,6 +36,14 @@ export function moved(crop: Rect, dx: number, dy: number, photo: Size): Rect {
   };
 }
 
+/** The square in the middle between two. */
+export function halfway(one: Rect, other: Rect, photo: Size): Rect {
+  const mean = (a: number, b: number) => Math.round((a + b) / 2);
+  const [x, y] = [mean(one.x, other.x), mean(one.y, other.y)];
+  const side = mean(one.width, other.width);
+  return moved({ x, y, width: side, height: side }, 0, 0, photo);
+}
+
 /** With one corner dragged, while the opposite one stays where it is. */
 export function resized(
   crop: Rect,

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { ArrivingFile } from '../src/worker/arriving';
 import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
-import { isInside, moved, resized, scaled } from '../src/crop';
+import { halfway, isInside, moved, resized, scaled } from '../src/crop';
 import { csv } from '../src/csv';
 import { numbered, stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
@@ -258,6 +258,16 @@ describe('the square that the network is shown', () => {
   test('is moved, as far as the photo goes, by whole pixels', () => {
     expect(moved(crop, 10.4, -20.6, photo)).toEqual(square(110, 79, 120));
     expect(moved(crop, -500, 500, photo)).toEqual(square(0, 180, 120));
+  });
+
+  test('in the middle between two it stays in the photo', () => {
+    expect(halfway(crop, square(0, 0, 300), photo)).toEqual(
+      square(50, 50, 210),
+    );
+    const [one, other] = [square(100, 0, 300), square(399, 299, 1)];
+    expect(isInside(halfway(one, other, photo), photo)).toBe(true);
+    const odd = halfway(square(100, 0, 300), square(101, 1, 299), photo);
+    expect(isInside(odd, photo)).toBe(true);
   });
 
   test.each([

@@ -112,6 +112,27 @@ export function camera(lab) {
         assert.ok(await textOf('.camera'), 'the camera stays');
       });
 
+      test('looked at closer, the network is shown the square around what is warm', async () => {
+        const place = () =>
+          lab.browser.evaluate(() => {
+            const { style, dataset } = document.querySelector('.camera .seen');
+            return [style.left, style.top, style.width, dataset.outlined];
+          });
+        const whole = await place();
+        assert.equal(whole.at(-1), 'false');
+        await click('Look closer');
+        await waitFor(lab.browser, 'a square', () =>
+          document.querySelector('.camera .seen[data-outlined=true]'),
+        );
+        assert.ok(parseFloat((await place())[2]) < parseFloat(whole[2]));
+        assert.match(await textOf('.camera .caption'), /square/);
+        await click('See it all');
+        await waitFor(lab.browser, 'all of it', () =>
+          document.querySelector('.camera .seen[data-outlined=false]'),
+        );
+        assert.deepEqual(await place(), whole);
+      });
+
       test('its pictures can be put into a box to teach', async () => {
         await lab.browser.evaluate(() => {
           document.querySelector('.teach').open = true;

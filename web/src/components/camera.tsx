@@ -5,6 +5,7 @@ import { methodOf, unsureBelow } from '../backend';
 import {
   camera,
   hasCamera,
+  isCloser,
   sight,
   snapshot,
   turnOff,
@@ -75,7 +76,11 @@ export function CameraView({ stream }: { stream: MediaStream }) {
             />
             {seen && <Heat seen={seen} />}
           </div>
-          <p class="caption">it sees best what fills the picture</p>
+          <p class="caption">
+            {isCloser.value
+              ? 'it is shown the square around what was warm'
+              : 'it sees best what fills the picture'}
+          </p>
         </figure>
         <div class="words">
           <Words />
@@ -88,6 +93,16 @@ export function CameraView({ stream }: { stream: MediaStream }) {
             >
               <Icon name="plus" />
               Keep this picture
+            </button>
+            <button
+              class="button"
+              type="button"
+              onClick={() => {
+                isCloser.value = !isCloser.value;
+              }}
+            >
+              <Icon name={isCloser.value ? 'wider' : 'closer'} />
+              {isCloser.value ? 'See it all' : 'Look closer'}
             </button>
             <button class="button" type="button" onClick={turnOff}>
               <Icon name="cross" />
@@ -104,7 +119,11 @@ function Heat({ seen }: { seen: Sight }) {
   const { map, crop, width, height } = seen;
   if (!map) return null;
   return (
-    <div class="seen" style={placeOf(crop, width, height)}>
+    <div
+      class="seen"
+      data-outlined={crop.width < width && crop.height < height}
+      style={placeOf(crop, width, height)}
+    >
       <div style={{ opacity: opacity.value }}>
         <HeatOnCrop
           heatmap={map}
