@@ -23,6 +23,9 @@ export const saving = signal<{ done: number; total: number } | undefined>(
 /** A zip file has room for 4 GiB; what no longer fits goes into another one. */
 const MOST_BYTES = 4_000_000_000;
 
+/** Of so many bytes the checksum takes some ten milliseconds. */
+const AT_ONCE = 2 << 20;
+
 /**
  * Saves the pictures of all photos on the page, a table of the answers, and the numbers; of those
  * that are not finished yet, when they are.
@@ -67,7 +70,7 @@ async function save(all: readonly Photo[]): Promise<void> {
         archive = new Archive();
       }
       row.picture = numbered(name, used);
-      archive.add(row.picture, png);
+      await archive.add(row.picture, png);
     } else if (painted) {
       unreadable.push(photo.name);
     } else if (row.error === undefined) {
@@ -79,9 +82,9 @@ async function save(all: readonly Photo[]): Promise<void> {
   }
   if (table.length === 0) return;
   const text = new TextEncoder();
-  archive.add('results.csv', text.encode(csv(table)));
+  await archive.add('results.csv', text.encode(csv(table)));
   const numbers = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  archive.add('results.jsonl', text.encode(numbers));
+  await archive.add('results.jsonl', text.encode(numbers));
   const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
   download(archive.end(), name);
   const lacking = lackingPictures(unreadable, unmade);
@@ -125,11 +128,16 @@ class Archive {
     this.parts.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
   });
 
-  /** As it is: pictures are compressed already. */
-  add(name: string, bytes: Uint8Array): void {
+  /** As it is: pictures are compressed already. In between the page does other things. */
+  async add(name: string, bytes: Uint8Array): Promise<void> {
     const entry = new ZipPassThrough(name);
     this.zip.add(entry);
-    entry.push(bytes, true);
+    let at = 0;
+    for (; at + AT_ONCE < bytes.length; at += AT_ONCE) {
+      entry.push(bytes.subarray(at, at + AT_ONCE));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    entry.push(bytes.subarray(at), true);
   }
 
   end(): Blob {
