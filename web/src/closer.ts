@@ -6,7 +6,7 @@ import { present, stopErrands } from './maps';
 import type { Photo } from './photo';
 import { explainAnew, photos, show } from './photos';
 import type { Failure } from './protocol';
-import { isKept } from './shown';
+import { hasRoom } from './shown';
 
 const aiming = new Map<Photo, Promise<void>>();
 
@@ -75,7 +75,7 @@ async function lookAgain(
   stopErrands(photo);
   const outcome = await askAbout(
     photo,
-    (worker) => worker.look(how, crop, isKept()),
+    (worker) => worker.look(how, crop, hasRoom()),
     { part: 'pixels', isWanted: isThere },
   );
   const { value: state } = photo.state;

@@ -6,7 +6,7 @@ import type { Outcome, WorkerApi } from './protocol';
 import type { WatchedWorker } from './watched-worker';
 
 /** Each takes some hundred megabytes, if the photo is of a phone. */
-export const MOST_AT_ONCE = 3;
+const MOST_AT_ONCE = 3;
 
 const busy = new WeakSet<WatchedWorker>();
 

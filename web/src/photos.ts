@@ -28,7 +28,7 @@ import {
 import { encodePreview } from './photo-io';
 import type { Answer, Outcome } from './protocol';
 import { channels, layer, method } from './settings';
-import { forgetShown, isKept, keepShown } from './shown';
+import { forgetShown, hasRoom, keepShown } from './shown';
 import { TaskQueue, type Priority } from './task-queue';
 
 export const photos = signal<readonly Photo[]>([]);
@@ -229,7 +229,7 @@ async function look(photo: Photo): Promise<void> {
     const held = await ahead.hold(worker, photo, queuedFiles, (preview) =>
       Promise.all([
         encoded(preview ?? worker.preview()),
-        worker.look(how, photo.crop.value, isKept()),
+        worker.look(how, photo.crop.value, hasRoom()),
       ]),
     );
     if (!held.ok) return held;

@@ -10,8 +10,8 @@ const MOST = 64;
 /** The one that was looked at longest ago first. */
 const shown = new Map<Photo, PreparedPhoto>();
 
-/** Whether there is room for what the network is shown next. */
-export function isKept(): boolean {
+/** Whether there is room to keep what the network is shown. */
+export function hasRoom(): boolean {
   return !lowMemory.value;
 }
 
