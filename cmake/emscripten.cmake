@@ -8,6 +8,9 @@ set(CMAKE_SYSTEM_PROCESSOR wasm32)
 set(EMSCRIPTEN TRUE)
 set(GRADCAM_WASM_SIMD simd128 CACHE STRING "Instructions for vectors: none, simd128 or relaxed")
 set_property(CACHE GRADCAM_WASM_SIMD PROPERTY STRINGS none simd128 relaxed)
+if(NOT GRADCAM_WASM_SIMD MATCHES "^(none|simd128|relaxed)$")
+  message(FATAL_ERROR "GRADCAM_WASM_SIMD is '${GRADCAM_WASM_SIMD}', not none, simd128 or relaxed.")
+endif()
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES GRADCAM_WASM_SIMD GRADCAM_EMXX)
 
 # Relaxed SIMD got its final opcodes in binaryen 117 and <expected> came with libc++ 18.
