@@ -7,6 +7,7 @@ import { badFiles } from './topics/bad-files.mjs';
 import { camera } from './topics/camera.mjs';
 import { closer } from './topics/closer.mjs';
 import { downloads } from './topics/downloads.mjs';
+import { enlarging } from './topics/enlarge.mjs';
 import { heat } from './topics/heat.mjs';
 import { how } from './topics/how.mjs';
 import { intake } from './topics/intake.mjs';
@@ -38,6 +39,7 @@ const topics = [
   teaching,
   camera,
   intake,
+  enlarging,
   keyboard,
   accessibility,
   workers,

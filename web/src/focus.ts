@@ -62,22 +62,29 @@ function pathOf(control: Element, root: Element): Step[] {
   return path;
 }
 
-/** The control next to what is gone: after it or else before it; none if a whole view is gone. */
+/**
+ * The control next to what is gone: after it or else before it, with the same `data-control` if
+ * there is one, so that one can go on; none if a whole view is gone.
+ */
 function heirOf(path: readonly Step[]): HTMLElement | undefined {
+  const { control } = (path[0]!.element as HTMLElement).dataset;
   for (const { parent, neighbours } of path) {
     if (!parent?.isConnected) continue;
     if (parent.tagName === 'MAIN') return undefined;
     for (const neighbour of neighbours) {
-      const control = neighbour?.isConnected && firstControl(neighbour);
-      if (control) return control;
+      if (!neighbour?.isConnected) continue;
+      const all = controlsOf(neighbour);
+      const isSame = ({ dataset }: HTMLElement) => dataset.control === control;
+      const heir = (control && all.find(isSame)) || all[0];
+      if (heir) return heir;
     }
   }
   return undefined;
 }
 
-function firstControl(element: Element): HTMLElement | undefined {
-  const all = [element, ...element.querySelectorAll(CONTROLS)];
-  return all.find(
+function controlsOf(element: Element): HTMLElement[] {
+  const all = [element, ...element.querySelectorAll<HTMLElement>(CONTROLS)];
+  return all.filter(
     (each): each is HTMLElement =>
       each.matches(CONTROLS) && each.getClientRects().length > 0,
   );

@@ -8,6 +8,7 @@ import './styles/breeds.css';
 import './styles/how.css';
 import './styles/compare.css';
 import './styles/trust.css';
+import './styles/enlarge.css';
 import './styles/about.css';
 import './styles/teach.css';
 import './styles/print.css';

@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { methodOf, unsureBelow } from '../backend';
@@ -10,6 +10,7 @@ import {
   verdict,
   where,
 } from '../describe';
+import { enlarged } from '../enlarge';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
@@ -19,6 +20,7 @@ import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
 import { CompareButton, Comparison } from './compare';
+import { EnlargeButtons } from './enlarge';
 import { HowMade } from './how-made';
 import { Icon } from './icon';
 import { Pending } from './pending';
@@ -28,12 +30,14 @@ import { TrustPanel } from './trust';
 
 export function PhotoCard({ photo }: { photo: Photo }) {
   const titleId = useId();
+  const isEnlarged = useComputed(() => enlarged.value === photo).value;
   const state = photo.state.value;
   return (
     <article
       class="card"
       data-photo={photo.name}
       data-state={state.name}
+      data-enlarged={isEnlarged}
       aria-labelledby={titleId}
       aria-busy={state.name === 'queued' || state.name === 'running'}
     >
@@ -41,14 +45,21 @@ export function PhotoCard({ photo }: { photo: Photo }) {
         <h2 id={titleId} title={photo.name}>
           {photo.name}
         </h2>
-        <button
-          class="icon-button"
-          type="button"
-          aria-label={`Remove ${photo.name}`}
-          onClick={() => removePhoto(photo)}
-        >
-          <Icon name="cross" />
-        </button>
+        {(isEnlarged || state.name === 'done') && (
+          <EnlargeButtons photo={photo} isEnlarged={isEnlarged} />
+        )}
+        {/* There it would look as if it led back. */}
+        {!isEnlarged && (
+          <button
+            class="icon-button"
+            type="button"
+            data-control="remove"
+            aria-label={`Remove ${photo.name}`}
+            onClick={() => removePhoto(photo)}
+          >
+            <Icon name="cross" />
+          </button>
+        )}
       </header>
       {state.name === 'done' ? (
         <>

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { enlarged, followScreen, shrink } from '../enlarge';
 import type { Photo } from '../photo';
 import { PhotoCard } from './photo-card';
 
@@ -13,6 +14,18 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
     const seen = Number.isFinite(newestSeen.current) ? newestSeen.current : 0;
     newestSeen.current = Math.max(seen, ...photos.map(({ id }) => id));
   }, [photos]);
+  useEffect(followScreen, []);
+  const { value: large } = enlarged;
+  const wasLarge = useRef(large);
+  useEffect(() => {
+    if (large && !photos.includes(large)) {
+      shrink();
+    } else if (!large && wasLarge.current) {
+      const place = photos.indexOf(wasLarge.current);
+      grid.current!.children[place]?.scrollIntoView({ block: 'nearest' });
+    }
+    wasLarge.current = large;
+  }, [large, photos]);
   return (
     <div ref={grid} class="photos" data-count={photos.length}>
       {photos.map((photo) => (

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { photo } from '../support/files.mjs';
+import { clearPage, showPhotos, waitFor } from '../support/page.mjs';
+
+/** One photo on the whole screen. */
+export function enlarging(lab) {
+  describe('the whole screen', () => {
+    const names = ['landscape.jpg', 'portrait.jpg', 'square.jpg'];
+    const evaluate = (fn, ...args) => lab.browser.evaluate(fn, ...args);
+    /** As a user would: browsers give the screen to nobody else. */
+    const press = async (label) => {
+      await evaluate((label) => {
+        const all = [...document.querySelectorAll('.photos button')];
+        all.find((button) => button.ariaLabel === label).focus();
+      }, label);
+      await lab.browser.press('Enter');
+    };
+    const visible = () =>
+      evaluate(() =>
+        [...document.querySelectorAll('article')]
+          .filter((article) => article.getClientRects().length > 0)
+          .map(({ dataset }) => dataset.photo),
+      );
+    const shows = (name) =>
+      waitFor(
+        lab.browser,
+        `${name} on the whole screen`,
+        (name) =>
+          document.fullscreenElement &&
+          document.querySelector('[data-enlarged=true]')?.dataset.photo ===
+            name,
+        name,
+      );
+    const isBack = () =>
+      waitFor(
+        lab.browser,
+        'the page as always',
+        () =>
+          !document.fullscreenElement &&
+          !document.querySelector('[data-enlarged=true]'),
+      );
+
+    before(() => showPhotos(lab.browser, names.map(photo)));
+
+    test('a photo is shown alone, larger, and its neighbours by keys', async () => {
+      const width = () =>
+        evaluate(() => document.querySelector('article .picture').clientWidth);
+      const small = await width();
+      await press('Show landscape.jpg on the whole screen');
+      await shows('landscape.jpg');
+      assert.deepEqual(await visible(), ['landscape.jpg']);
+      assert.ok((await width()) > 1.2 * small);
+      await lab.browser.press('ArrowRight');
+      await shows('portrait.jpg');
+      assert.deepEqual(await visible(), ['portrait.jpg']);
+      await press('The next photo');
+      await shows('square.jpg');
+      await lab.browser.press('ArrowRight');
+      await lab.browser.press('ArrowLeft');
+      await shows('portrait.jpg');
+      await press('Back to the page');
+      await isBack();
+      assert.deepEqual(await visible(), names);
+      await waitFor(
+        lab.browser,
+        'the focus where it was',
+        () =>
+          document.activeElement.ariaLabel ===
+          'Show portrait.jpg on the whole screen',
+      );
+    });
+
+    test('when all are taken off, the page is back', async () => {
+      await press('Show square.jpg on the whole screen');
+      await shows('square.jpg');
+      await clearPage(lab.browser);
+      await isBack();
+    });
+  });
+}

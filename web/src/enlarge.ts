@@ -1,0 +1,63 @@
+/** One photo on the whole screen, as for a class; the others are a key away. */
+
+import { signal } from '@preact/signals';
+import { shown } from './groups';
+import { say } from './news';
+import type { Photo } from './photo';
+
+/** That one; undefined while the page is as always. */
+export const enlarged = signal<Photo | undefined>(undefined);
+
+/** What has arrow keys of its own. */
+const TAKES_ARROWS = 'input, select, [role=application]';
+
+/** Whether the browser gives pages the whole screen; that of an iPhone does not. */
+export function canEnlarge(): boolean {
+  return document.fullscreenEnabled;
+}
+
+/** @param grid what has all photos */
+export async function enlarge(photo: Photo, grid: Element): Promise<void> {
+  enlarged.value = photo;
+  try {
+    await grid.requestFullscreen();
+  } catch {
+    enlarged.value = undefined;
+    say('The browser does not give the page the whole screen.');
+  }
+}
+
+/** Not before the screen is left is there room for all photos, and `enlarged` changes. */
+export function shrink(): void {
+  if (document.fullscreenElement) void document.exitFullscreen();
+}
+
+/** Shows the photo so many places after the present one, or before it; if there is one. */
+export function turn(places: number): void {
+  const { value: all } = shown;
+  const next = all[all.indexOf(enlarged.value!) + places];
+  if (enlarged.value && next) enlarged.value = next;
+}
+
+/** Hears of keys, and of a screen that is left with Escape; returns how to stop. */
+export function followScreen(): () => void {
+  const onChange = () => {
+    if (!document.fullscreenElement) enlarged.value = undefined;
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const { key, target, ctrlKey, metaKey, altKey } = event;
+    const places = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    if (!places || !enlarged.value || ctrlKey || metaKey || altKey) return;
+    if ((target as Element).closest(TAKES_ARROWS)) return;
+    event.preventDefault();
+    turn(places);
+  };
+  document.addEventListener('fullscreenchange', onChange);
+  document.addEventListener('keydown', onKeyDown);
+  return () => {
+    document.removeEventListener('fullscreenchange', onChange);
+    document.removeEventListener('keydown', onKeyDown);
+    shrink();
+    enlarged.value = undefined;
+  };
+}
