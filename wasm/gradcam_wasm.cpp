@@ -238,6 +238,7 @@ Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t r
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
   GRADCAM_TRY(const Colormap colormap, find_colormap(name));
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
+  engine->data = {};  // may be another picture
   GRADCAM_TRY(const Image image,
               overlay(*engine->photo, crop, values, rows, cols, colormap, alpha));
   GRADCAM_TRY(engine->data, encode_png(image, kOverlaySoftware));

@@ -1,88 +1,146 @@
 #include "gradcam/image/png.h"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdlib>
+#include <string>
 
 #include "gradcam/image/zlib.h"
 
-namespace {
-
-/// In the place of the encoder's own: what it wants, null or what it can free.
-unsigned char* compress(const unsigned char* data, int size, int* compressed_size,
-                        int /*quality*/) {
-  const auto bytes = static_cast<std::size_t>(size);
-  auto* const out = static_cast<unsigned char*>(std::malloc(gradcam::zlib_bound(bytes)));
-  if (out == nullptr) return nullptr;
-  *compressed_size = static_cast<int>(gradcam::zlib_compress({data, bytes}, out));
-  return out;
-}
-
-}  // namespace
-
-// The only place that includes stb_image_write; static for the reason given in decode.cpp.
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#define STBI_WRITE_NO_STDIO
-#define STBIW_ZLIB_COMPRESS compress
-#define STBIW_ASSERT(condition) ((void)0)
-#include <stb_image_write.h>
-
-#include <algorithm>
-#include <array>
-#include <memory>
-#include <string>
-
+/// PNG files as in https://www.w3.org/TR/png/: 8 bits RGB, not interlaced.
 namespace gradcam {
 namespace {
 
-// The signature and IHDR come first in every PNG file.
+constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
+// With IHDR, which always comes first.
 constexpr std::size_t kHeaderBytes = 33;
-constexpr std::string_view kKeyword("tEXtSoftware\0", 13);
+constexpr std::string_view kKeyword("Software\0", 9);
 
-// Paeth's filter for all rows: browsers take twice as long to try all five, and photos lose 1 %.
-[[maybe_unused]] const int kFilter = stbi_write_force_png_filter = 4;
+constexpr std::size_t kPixelBytes = 3;
+constexpr std::uint8_t kPaeth = 4;
 
-std::array<std::uint8_t, 4> big_endian(std::uint32_t value) {
+using Bytes = std::vector<std::uint8_t>;
+
+void append(Bytes& png, std::string_view text) { png.insert(png.end(), text.begin(), text.end()); }
+
+std::array<std::uint8_t, 4> big_endian(std::size_t value) {
   return {static_cast<std::uint8_t>(value >> 24), static_cast<std::uint8_t>(value >> 16),
           static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
 }
 
-/// A tEXt chunk, https://www.w3.org/TR/png/#11tEXt.
-std::vector<std::uint8_t> software_chunk(std::string_view software) {
-  std::string text(kKeyword);
-  text += software;
-  std::vector<std::uint8_t> chunk(4 + text.size());
-  std::ranges::copy(big_endian(static_cast<std::uint32_t>(text.size() - 4)), chunk.begin());
-  std::ranges::copy(text, chunk.begin() + 4);
-  const std::uint32_t crc = stbiw__crc32(chunk.data() + 4, static_cast<int>(text.size()));
-  const auto last = big_endian(crc);
-  chunk.insert(chunk.end(), last.begin(), last.end());
-  return chunk;
+void append(Bytes& png, std::size_t value) {
+  const auto bytes = big_endian(value);
+  png.insert(png.end(), bytes.begin(), bytes.end());
+}
+
+/// CRC-32 of a byte each.
+constexpr std::array<std::uint32_t, 256> kCrcOfBytes = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t byte = 0; byte < 256; ++byte) {
+    std::uint32_t rest = byte;
+    for (int bit = 0; bit < 8; ++bit) rest = rest >> 1 ^ (rest & 1 ? 0xedb88320 : 0);
+    table[byte] = rest;
+  }
+  return table;
+}();
+
+std::uint32_t crc32(std::span<const std::uint8_t> bytes) {
+  std::uint32_t rest = 0xffffffff;
+  for (const std::uint8_t byte : bytes) rest = rest >> 8 ^ kCrcOfBytes[(rest ^ byte) & 0xff];
+  return ~rest;
+}
+
+/// A chunk in the making, at the end of a file.
+class Chunk {
+ public:
+  Chunk(Bytes& png, std::string_view name) : png_(png), begin_(png.size()) {
+    append(png, std::size_t{0});
+    append(png, name);
+  }
+
+  void end() {
+    const auto named = std::span(png_).subspan(begin_ + 4);
+    std::ranges::copy(big_endian(named.size() - 4),
+                      png_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    append(png_, std::size_t{crc32(named)});
+  }
+
+ private:
+  Bytes& png_;
+  std::size_t begin_;
+};
+
+/// A row less what its neighbours to the left and above make likely, by the filter of Paeth. To try
+/// all filters on each row takes browsers twice as long, for 1 % less of photos.
+void filter_row(const std::uint8_t* row, const std::uint8_t* above, std::size_t bytes,
+                std::uint8_t* out) {
+  for (std::size_t i = 0; i < kPixelBytes; ++i)
+    out[i] = static_cast<std::uint8_t>(row[i] - above[i]);
+  for (std::size_t i = kPixelBytes; i < bytes; ++i) {
+    const int left = row[i - kPixelBytes];
+    const int up = above[i];
+    const int corner = above[i - kPixelBytes];
+    const int to_left = std::abs(up - corner);
+    const int to_up = std::abs(left - corner);
+    const int to_corner = std::abs(left + up - 2 * corner);
+    const int nearest = to_up <= to_corner ? up : corner;
+    const int guess = to_left <= to_up && to_left <= to_corner ? left : nearest;
+    out[i] = static_cast<std::uint8_t>(row[i] - guess);
+  }
+}
+
+void append_rows(Bytes& png, const Image& image) {
+  const std::size_t row_bytes = static_cast<std::size_t>(image.width) * kPixelBytes;
+  const Bytes nothing(row_bytes);
+  Bytes filtered(1 + row_bytes);
+  filtered[0] = kPaeth;
+  ZlibWriter zlib(png);
+  const std::uint8_t* above = nothing.data();
+  const std::uint8_t* row = image.rgb.data();
+  for (int y = 0; y < image.height; ++y) {
+    filter_row(row, above, row_bytes, filtered.data() + 1);
+    zlib.write(filtered);
+    above = row;
+    row += row_bytes;
+  }
+  zlib.finish();
 }
 
 }  // namespace
 
 Result<std::vector<std::uint8_t>> encode_png(const Image& image, std::string_view software) {
   GRADCAM_CHECK_OK(check_image(image));
-  // The encoder counts bytes in int.
+  // The length of a chunk has 31 bits.
   constexpr std::size_t kMaxValues = 500'000'000;
   if (image.rgb.size() > kMaxValues) {
     return fail(ErrorCode::kImageTooLarge, "the picture is too large to be written as PNG");
   }
-  int size = 0;
-  const std::unique_ptr<unsigned char, decltype(&std::free)> encoded(
-      stbi_write_png_to_mem(image.rgb.data(), image.width * 3, image.width, image.height, 3, &size),
-      std::free);
-  const std::span bytes(encoded.get(), static_cast<std::size_t>(size));
-  constexpr std::uint64_t kMostForChunk = 1 << 10;
-  if (encoded == nullptr || !can_allocate(bytes.size() + kMostForChunk)) {
+  constexpr std::size_t kOtherChunks = 1 << 10;
+  const std::size_t most = zlib_bound(image.rgb.size() + static_cast<std::size_t>(image.height)) +
+                           software.size() + kOtherChunks;
+  constexpr std::size_t kBuffers = 1 << 20;
+  if (!can_allocate(std::uint64_t{most} + kBuffers)) {
     return fail(ErrorCode::kOutOfMemory, "not enough memory to write the picture as PNG");
   }
-  const auto chunk = software.empty() ? std::vector<std::uint8_t>() : software_chunk(software);
-  std::vector<std::uint8_t> png;
-  png.reserve(bytes.size() + chunk.size());
-  png.assign(bytes.begin(), bytes.begin() + kHeaderBytes);
-  png.insert(png.end(), chunk.begin(), chunk.end());
-  png.insert(png.end(), bytes.begin() + kHeaderBytes, bytes.end());
+  Bytes png;
+  png.reserve(most);
+  append(png, kSignature);
+  Chunk header(png, "IHDR");
+  append(png, static_cast<std::size_t>(image.width));
+  append(png, static_cast<std::size_t>(image.height));
+  append(png, std::string_view("\x08\x02\0\0\0", 5));  // bits, RGB, and what has but one value
+  header.end();
+  if (!software.empty()) {
+    Chunk text(png, "tEXt");
+    append(png, kKeyword);
+    append(png, software);
+    text.end();
+  }
+  Chunk data(png, "IDAT");
+  append_rows(png, image);
+  data.end();
+  Chunk(png, "IEND").end();
   return png;
 }
 
@@ -90,9 +148,10 @@ std::string_view png_software(std::span<const std::uint8_t> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (!text.starts_with("\x89PNG") || text.size() < kHeaderBytes + 4) return {};
   const std::string_view chunk = text.substr(kHeaderBytes + 4);
-  if (!chunk.starts_with(kKeyword)) return {};
+  if (!chunk.starts_with("tEXt") || !chunk.substr(4).starts_with(kKeyword)) return {};
+  const std::size_t begin = 4 + kKeyword.size();
   const std::size_t end = 4u + static_cast<std::uint8_t>(text[kHeaderBytes + 3]);
-  return chunk.substr(kKeyword.size(), std::max(end, kKeyword.size()) - kKeyword.size());
+  return chunk.substr(begin, std::max(end, begin) - begin);
 }
 
 }  // namespace gradcam

@@ -45,38 +45,39 @@ Symbol run_symbol(std::size_t bytes) {
           i & ((std::size_t{1} << extra_bits) - 1)};
 }
 
-/// Writes bits from the lowest on.
+/// Writes bits from the lowest on. A copy is kept in registers.
 class BitWriter {
  public:
-  explicit BitWriter(std::uint8_t* out) : out_(out) {}
+  BitWriter(std::uint8_t* out, ZlibWriter::Bits waiting) : out_(out), waiting_(waiting) {}
 
   void put(std::size_t value, int bits) {
-    waiting_ |= std::uint64_t{value} << count_;
-    count_ += bits;
-    if (count_ >= 32) put_bytes(4);
+    waiting_.bits |= std::uint64_t{value} << waiting_.count;
+    waiting_.count += bits;
+    if (waiting_.count >= 32) put_bytes(4);
   }
 
-  /// Fills up the last byte; returns where the next one goes.
-  std::uint8_t* align() {
-    put_bytes((count_ + 7) / 8);
-    count_ = 0;
-    return out_;
+  /// Fills up the last byte.
+  void align() {
+    put_bytes((waiting_.count + 7) / 8);
+    waiting_.count = 0;
   }
 
-  void continue_at(std::uint8_t* out) { out_ = out; }
+  /// After align().
+  void put_bytes(std::span<const std::uint8_t> bytes) { out_ = std::ranges::copy(bytes, out_).out; }
+
+  std::uint8_t* end() const { return out_; }
+  ZlibWriter::Bits waiting() const { return waiting_; }
 
  private:
   void put_bytes(int bytes) {
-    const std::uint64_t word = waiting_;
+    const std::uint64_t word = waiting_.bits;
     for (int i = 0; i < bytes; ++i) out_[i] = static_cast<std::uint8_t>(word >> 8 * i);
     out_ += bytes;
-    waiting_ = word >> 8 * bytes;
-    count_ -= 8 * bytes;
+    waiting_ = {.bits = word >> 8 * bytes, .count = waiting_.count - 8 * bytes};
   }
 
   std::uint8_t* out_;
-  std::uint64_t waiting_ = 0;
-  int count_ = 0;
+  ZlibWriter::Bits waiting_;
 };
 
 /// How often each symbol occurs, and how many further bits there are.
@@ -230,7 +231,6 @@ class CodedBlock {
     cut_lengths(lengths_, [&](const Symbol& symbol) { length_counts_.add(symbol); });
   }
 
-  /// Returns the writer behind it: one of its own, that is kept in registers.
   BitWriter write(BitWriter out) const {
     constexpr std::array<std::size_t, kLengthSymbols> kOrder = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                                                 11, 4,  12, 3, 13, 2, 14, 1, 15};
@@ -280,28 +280,72 @@ class CodedBlock {
 };
 
 /// A block with codes of its own, or as it is if that is shorter.
-void put_block(BitWriter& out, std::span<const std::uint8_t> bytes, bool is_last) {
+BitWriter put_block(BitWriter out, std::span<const std::uint8_t> bytes, bool is_last) {
   const CodedBlock block(bytes);
   out.put(is_last ? 1 : 0, 1);
   if (block.bytes() < bytes.size()) {
     out.put(2, 2);
-    out = block.write(out);
-    return;
+    return block.write(out);
   }
   out.put(0, 2);
-  std::uint8_t* at = out.align();
+  out.align();
   for (const std::size_t each : {bytes.size(), ~bytes.size()}) {
-    *at++ = static_cast<std::uint8_t>(each);
-    *at++ = static_cast<std::uint8_t>(each >> 8);
+    const std::array<std::uint8_t, 2> two = {static_cast<std::uint8_t>(each),
+                                             static_cast<std::uint8_t>(each >> 8)};
+    out.put_bytes(two);
   }
-  out.continue_at(std::ranges::copy(bytes, at).out);
+  out.put_bytes(bytes);
+  return out;
 }
 
-std::uint32_t adler32(std::span<const std::uint8_t> bytes) {
+// A block that is stored takes so many bytes more, with the bits that waited before it.
+constexpr std::size_t kBlockOverhead = 16;
+
+}  // namespace
+
+std::size_t zlib_bound(std::size_t bytes) {
+  return bytes + (bytes / kBlock + 1) * kBlockOverhead + kBlock + 6;
+}
+
+ZlibWriter::ZlibWriter(std::vector<std::uint8_t>& out) : out_(out) {
+  block_.reserve(kBlock);
+  out_.push_back(0x78);  // a window of 32 KB
+  out_.push_back(0x01);  // compressed fast
+}
+
+void ZlibWriter::write(std::span<const std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    if (block_.size() == kBlock) end_block(false);
+    const auto some = bytes.first(std::min(bytes.size(), kBlock - block_.size()));
+    block_.insert(block_.end(), some.begin(), some.end());
+    bytes = bytes.subspan(some.size());
+  }
+}
+
+void ZlibWriter::finish() {
+  end_block(true);
+  for (const std::uint32_t half : {checksum_[1], checksum_[0]}) {
+    out_.push_back(static_cast<std::uint8_t>(half >> 8));
+    out_.push_back(static_cast<std::uint8_t>(half));
+  }
+}
+
+void ZlibWriter::end_block(bool is_last) {
+  add_to_checksum(block_);
+  const std::size_t begin = out_.size();
+  out_.resize(begin + kBlock + kBlockOverhead);
+  BitWriter writer = put_block({out_.data() + begin, waiting_}, block_, is_last);
+  if (is_last) writer.align();
+  waiting_ = writer.waiting();
+  out_.resize(static_cast<std::size_t>(writer.end() - out_.data()));
+  block_.clear();
+}
+
+/// Adler-32.
+void ZlibWriter::add_to_checksum(std::span<const std::uint8_t> bytes) {
   constexpr std::uint32_t kModulus = 65521;
   constexpr std::size_t kNoOverflow = 5552;  // bytes
-  std::uint32_t a = 1;
-  std::uint32_t b = 0;
+  auto [a, b] = checksum_;
   while (!bytes.empty()) {
     const auto some = bytes.first(std::min(bytes.size(), kNoOverflow));
     for (const std::uint8_t byte : some) {
@@ -312,27 +356,7 @@ std::uint32_t adler32(std::span<const std::uint8_t> bytes) {
     b %= kModulus;
     bytes = bytes.subspan(some.size());
   }
-  return b << 16 | a;
-}
-
-}  // namespace
-
-std::size_t zlib_bound(std::size_t bytes) { return bytes + (bytes / kBlock + 1) * 6 + 16; }
-
-std::size_t zlib_compress(std::span<const std::uint8_t> bytes, std::uint8_t* out) {
-  std::uint8_t* at = out;
-  *at++ = 0x78;  // a window of 32 KB
-  *at++ = 0x01;  // compressed fast
-  BitWriter writer(at);
-  auto left = bytes;
-  for (; left.size() > kBlock; left = left.subspan(kBlock)) {
-    put_block(writer, left.first(kBlock), false);
-  }
-  put_block(writer, left, true);
-  at = writer.align();
-  const std::uint32_t checksum = adler32(bytes);
-  for (const int shift : {24, 16, 8, 0}) *at++ = static_cast<std::uint8_t>(checksum >> shift);
-  return static_cast<std::size_t>(at - out);
+  checksum_ = {a, b};
 }
 
 }  // namespace gradcam
