@@ -97,6 +97,11 @@ export function CameraView({ stream }: { stream: MediaStream }) {
             <button
               class="button"
               type="button"
+              title={
+                isCloser.value
+                  ? 'Show the network all of the picture'
+                  : 'Show the network only the part that it looked at'
+              }
               onClick={() => {
                 isCloser.value = !isCloser.value;
               }}

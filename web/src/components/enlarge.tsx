@@ -40,6 +40,7 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
 
 function Neighbours({ photo }: { photo: Photo }) {
   const { value: all } = shown;
+  if (all.length === 1) return null;
   const place = all.indexOf(photo);
   return (
     <>
