@@ -8,6 +8,9 @@ import type { Photo } from './photo';
 /** That one; undefined while the page is as always. */
 export const enlarged = signal<Photo | undefined>(undefined);
 
+/** How often what the whole screen shows has changed. */
+export const screenChanges = signal(0);
+
 /** What has arrow keys of its own. */
 const TAKES_ARROWS = 'input, select, [role=application]';
 
@@ -36,13 +39,16 @@ export function shrink(): void {
 export function turn(places: number): void {
   const { value: all } = shown;
   const next = all[all.indexOf(enlarged.value!) + places];
-  if (enlarged.value && next) enlarged.value = next;
+  if (!enlarged.value || !next) return;
+  enlarged.value = next;
+  screenChanges.value++;
 }
 
 /** Hears of keys, and of a screen that is left with Escape; returns how to stop. */
 export function followScreen(): () => void {
   const onChange = () => {
     if (!document.fullscreenElement) enlarged.value = undefined;
+    screenChanges.value++;
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const { key, target, ctrlKey, metaKey, altKey } = event;

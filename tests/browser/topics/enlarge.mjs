@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { PNG } from 'pngjs';
 import { photo } from '../support/files.mjs';
-import { clearPage, showPhotos, waitFor } from '../support/page.mjs';
+import { clearPage, painted, showPhotos, waitFor } from '../support/page.mjs';
 
 /** One photo on the whole screen. */
 export function enlarging(lab) {
@@ -69,6 +70,52 @@ export function enlarging(lab) {
           document.activeElement.ariaLabel ===
           'Show portrait.jpg on the whole screen',
       );
+    });
+
+    test('the heat is to be seen there, and afterwards', async () => {
+      const pixels = async () => {
+        await painted(lab.browser);
+        return PNG.sync.read(await lab.browser.screenshot()).data;
+      };
+      const setHeat = async (isOn) => {
+        await evaluate((isOn) => {
+          for (const button of document.querySelectorAll('.actions button')) {
+            const is = button.ariaPressed === 'true';
+            if (button.innerText.trim() === 'Heat' && is !== isOn)
+              button.click();
+          }
+        }, isOn);
+        await waitFor(
+          lab.browser,
+          'the heat to come or go',
+          (opacity) =>
+            [...document.querySelectorAll('.seen > div')].every(
+              (heat) => getComputedStyle(heat).opacity === opacity,
+            ),
+          isOn ? '0.5' : '0',
+        );
+      };
+      const isSeen = async (where) => {
+        const hot = await pixels();
+        await setHeat(false);
+        const bare = await pixels();
+        await setHeat(true);
+        let different = 0;
+        for (let i = 0; i < hot.length; i += 4) {
+          if (Math.abs(hot[i] - bare[i]) > 30) different++;
+        }
+        const share = (4 * different) / hot.length;
+        assert.ok(share > 0.005, `${where}: ${share} of what is seen is hot`);
+      };
+      await press('Show landscape.jpg on the whole screen');
+      await shows('landscape.jpg');
+      await isSeen('on the whole screen');
+      await lab.browser.press('ArrowRight');
+      await shows('portrait.jpg');
+      await isSeen('of its neighbour');
+      await press('Back to the page');
+      await isBack();
+      await isSeen('on the page');
     });
 
     test('when all are taken off, the page is back', async () => {

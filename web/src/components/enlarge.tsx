@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { canEnlarge, enlarge, shrink, turn } from '../enlarge';
 import { shown } from '../groups';
 import type { Photo } from '../photo';
@@ -8,7 +8,7 @@ import { Icon } from './icon';
 export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
   const { photo, isEnlarged } = props;
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The control that led here is hidden with the photo before.
     if (isEnlarged) button.current!.focus();
   }, [isEnlarged]);

@@ -1,7 +1,8 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
 import { painter } from '../backend';
+import { enlarged, screenChanges } from '../enlarge';
 import { colormap } from '../settings';
 
 /** Pixels of the longer side of heat on a picture: it is smooth, the browser may enlarge it. */
@@ -36,13 +37,24 @@ export function HeatCanvas(props: {
   const canvas = useRef<HTMLCanvasElement>(null);
   const engine = painter.value?.engine;
   const colours = colormap.value;
-  useLayoutEffect(() => {
+  const draw = () => {
     if (!engine) return;
     const { data } = engine.heatRgba(heatmap, colours, width, height);
     const context = canvas.current!.getContext('2d')!;
     context.putImageData(new ImageData(data, width), 0, 0);
     release(data);
-  }, [engine, heatmap, colours, width, height]);
+  };
+  useLayoutEffect(draw, [engine, heatmap, colours, width, height]);
+  // Of what was drawn before, WebKit may show nothing on the whole screen, nor after it.
+  const { value: changes } = screenChanges;
+  const drawnAt = useRef(changes);
+  useEffect(() => {
+    const isVisible =
+      !enlarged.value || canvas.current!.closest('[data-enlarged=true]');
+    if (drawnAt.current === changes || !isVisible) return;
+    drawnAt.current = changes;
+    draw();
+  }, [changes]);
   return (
     <canvas
       ref={canvas}
