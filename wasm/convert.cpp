@@ -4,21 +4,22 @@
 #include <utility>
 
 #include "engine.h"
+#include "import/labels.h"
 
 using namespace gradcam;
 
 namespace {
 
-/// What the converter takes next.
-Json wanted(const ModelConverter& converter) {
+/// How far a ModelConverter or an ImportingConverter is.
+template <class Converter>
+Json state_of(const Converter& converter) {
   const auto range = converter.wanted();
-  return range ? Json{range->begin, range->end} : Json();
+  return Json{{"bytes", converter.file_bytes()},
+              {"wanted", range ? Json{range->begin, range->end} : Json()}};
 }
 
-Result<Json> convert_begin(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
-                           double file_bytes, std::string_view precision) {
-  GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
-  GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes, size));
+/// What the new file is to be.
+Result<ConvertOptions> plan(const SafetensorsHeader& header, std::string_view precision) {
   const auto found = precision_from_name(precision);
   if (!found) return fail(ErrorCode::kInvalidArgument, "there is no such precision");
   ConvertOptions options{.precision = *found, .classes = {}, .metadata = {}};
@@ -28,18 +29,56 @@ Result<Json> convert_begin(gradcam_engine* engine, std::span<const std::uint8_t>
   if (options.metadata.preprocess.empty()) {
     options.metadata.preprocess = to_json(loader.info().preprocess);
   }
+  return options;
+}
+
+Result<Json> convert_begin(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
+                           double file_bytes, std::string_view precision) {
+  GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
+  GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes, size));
+  GRADCAM_TRY(ConvertOptions options, plan(header, precision));
   GRADCAM_TRY(engine->converter, ModelConverter::create(std::move(header), std::move(options)));
+  engine->importer.reset();
   set_data(engine, engine->converter->beginning());
-  return Json{{"bytes", engine->converter->file_bytes()}, {"wanted", wanted(*engine->converter)}};
+  return state_of(*engine->converter);
+}
+
+Result<Json> import_begin(gradcam_engine* engine, double file_bytes, std::string_view precision,
+                          std::string_view name, std::string_view values, std::string_view labels) {
+  GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
+  ImportOptions options{.source = std::string(name)};
+  if (!values.empty()) {
+    options.preprocess = preprocess_from_name(values);
+    if (!options.preprocess) {
+      return fail(ErrorCode::kInvalidArgument, "there are no such values");
+    }
+  }
+  if (!labels.empty()) {
+    GRADCAM_TRY(options.labels, parse_labels(labels));
+  }
+  engine->converter.reset();
+  engine->importer.emplace(size, std::move(options),
+                           [precision = std::string(precision)](const SafetensorsHeader& header) {
+                             return plan(header, precision);
+                           });
+  set_data(engine, std::span<const std::uint8_t>());
+  return state_of(*engine->importer);
+}
+
+template <class Converter>
+Result<Json> provide(gradcam_engine* engine, std::optional<Converter>& converter,
+                     std::span<const std::uint8_t> bytes) {
+  GRADCAM_TRY(const auto converted, converter->provide(bytes));
+  set_data(engine, converted);
+  const Json state = state_of(*converter);
+  if (!converter->wanted()) converter.reset();
+  return state;
 }
 
 Result<Json> convert_piece(gradcam_engine* engine, std::span<const std::uint8_t> bytes) {
-  if (!engine->converter) return fail(ErrorCode::kInvalidArgument, "no model is being converted");
-  GRADCAM_TRY(const auto converted, engine->converter->provide(bytes));
-  set_data(engine, converted);
-  Json result{{"wanted", wanted(*engine->converter)}};
-  if (!engine->converter->wanted()) engine->converter.reset();
-  return result;
+  if (engine->converter) return provide(engine, engine->converter, bytes);
+  if (engine->importer) return provide(engine, engine->importer, bytes);
+  return fail(ErrorCode::kInvalidArgument, "no model is being converted");
 }
 
 }  // namespace
@@ -50,6 +89,15 @@ int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uin
                               double file_bytes, const char* precision, uint32_t precision_bytes) {
   return finish(engine,
                 convert_begin(engine, {header, count}, file_bytes, {precision, precision_bytes}));
+}
+
+int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, const char* precision,
+                             uint32_t precision_bytes, const char* name, uint32_t name_bytes,
+                             const char* values, uint32_t values_bytes, const char* labels,
+                             uint32_t labels_bytes) {
+  return finish(engine,
+                import_begin(engine, file_bytes, {precision, precision_bytes}, {name, name_bytes},
+                             {values, values_bytes}, {labels, labels_bytes}));
 }
 
 int32_t gradcam_convert_piece(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {

@@ -20,6 +20,7 @@
 #include "gradcam/vgg16/member.h"
 #include "gradcam/weights/convert_model.h"
 #include "gradcam_wasm.h"
+#include "import/importing_converter.h"
 
 namespace gradcam {
 
@@ -43,6 +44,7 @@ struct InPasses {
 struct gradcam_engine {
   std::optional<gradcam::Vgg16Loader> loader;
   std::optional<gradcam::ModelConverter> converter;
+  std::optional<gradcam::ImportingConverter> importer;
   std::optional<gradcam::Member> member;
   std::optional<gradcam::Image> photo;
   gradcam::Box crop;                       // the part of photo that the network is shown

@@ -27,6 +27,7 @@ import type {
   Evidence,
   ExplainOptions,
   Explanation,
+  ForeignModel,
   Trust,
   Heatmap,
   LoadOptions,
@@ -163,32 +164,45 @@ export class Engine {
    * last; neither is ever in memory as a whole. Throws what `source` and `write` throw.
    * @param write takes the next bytes of the new file
    * @param progress is told the part already written, from 0 to 1
+   * @param foreign if it is not a safetensors file but one of Keras or PyTorch; that takes up to
+   *   150 MB of this engine's memory
    */
   async convertModel(
     source: Blob | Uint8Array | PieceReader,
     precision: Precision,
     write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
     progress: (part: number) => void = () => {},
+    foreign?: ForeignModel,
   ): Promise<void> {
     const { size, read } = pieceReader(source);
-    const header = await this.readHeader(source);
-    type Wanted = { wanted: [number, number] | null };
-    const begun = this.bridge.call<{ bytes: number } & Wanted>(
-      'gradcam_convert_begin',
-      header,
-      size,
-      precision,
-    );
-    let { wanted } = begun;
+    type State = { bytes: number; wanted: [number, number] | null };
+    let state = foreign
+      ? this.bridge.call<State>(
+          'gradcam_import_begin',
+          size,
+          precision,
+          foreign.name,
+          foreign.values ?? '',
+          foreign.labels ?? '',
+        )
+      : this.bridge.call<State>(
+          'gradcam_convert_begin',
+          await this.readHeader(source),
+          size,
+          precision,
+        );
     let written = 0;
     for (;;) {
       const made = this.bridge.data();
-      written += made.length;
-      await write(made);
-      progress(written / begun.bytes);
-      if (!wanted) return;
-      const piece = await read(...wanted);
-      ({ wanted } = this.bridge.call<Wanted>('gradcam_convert_piece', piece));
+      if (made.length > 0) {
+        written += made.length;
+        await write(made);
+        progress(written / state.bytes);
+      }
+      if (!state.wanted) return;
+      const [begin, end] = state.wanted;
+      const piece = begin < end ? await read(begin, end) : new Uint8Array();
+      state = this.bridge.call('gradcam_convert_piece', piece);
     }
   }
 

@@ -81,8 +81,16 @@ int32_t gradcam_model_head(gradcam_engine* engine, const uint8_t* bytes, uint32_
 /// at gradcam_data: {"bytes": of the new file, "wanted": [begin, end] of the old one}.
 int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
                               double file_bytes, const char* precision, uint32_t precision_bytes);
-/// Takes the bytes that are wanted; the next bytes of the new file are at gradcam_data. {"wanted":
-/// [begin, end], or null at the end}.
+/// The same for a model file of Keras or PyTorch (import/importing_converter.h), of which no header
+/// is to be read before; `name` is the file's. `values`: "keras", "torchvision" or "unit" if it was
+/// trained with other ones than its program is known for. `labels`: the text of a file that names
+/// its classes (import/labels.h), or nothing. The new file begins later: "bytes" is 0 until then.
+int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, const char* precision,
+                             uint32_t precision_bytes, const char* name, uint32_t name_bytes,
+                             const char* values, uint32_t values_bytes, const char* labels,
+                             uint32_t labels_bytes);
+/// Takes the bytes that are wanted, perhaps none; the next bytes of the new file, perhaps none, are
+/// at gradcam_data. {"bytes": of the new file, "wanted": [begin, end], or null at the end}.
 int32_t gradcam_convert_piece(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 
 /// Decodes an image file: {"width": w, "height": h, "format": "jpeg", "crop": {"x": .., "y": ..,

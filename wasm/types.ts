@@ -197,6 +197,19 @@ export interface Evidence {
 /** How numbers are stored in a model file. */
 export type Precision = 'f32' | 'f16' | 'int8' | 'int4';
 
+/** What the pixels of photos were turned into when a network was trained. */
+export type PixelValues = 'keras' | 'torchvision' | 'unit';
+
+/** A model file of Keras or PyTorch, and what it does not tell. */
+export interface ForeignModel {
+  /** The file's. */
+  name: string;
+  /** If other ones than its program is known for. */
+  values?: PixelValues;
+  /** What a file says that names the classes: a line each, or JSON as Keras has it. */
+  labels?: string;
+}
+
 /** What is to be taught, and how it will be tested. */
 export interface Teaching {
   /** Of a training. */

@@ -10,9 +10,11 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/import.h"
 #include "cli/progress.h"
 #include "gradcam/image/preprocess.h"
 #include "gradcam/weights/convert_model.h"
+#include "import/labels.h"
 
 namespace gradcam {
 namespace {
@@ -52,48 +54,25 @@ struct ConvertCommand {
   std::string dtype = "f32";
   std::string labels;
   std::string head;
+  std::string values;
+  std::size_t width = 4096;
 };
 
 std::unexpected<Error> with_name(const std::string& name, const Error& error) {
   return fail(error.code, name + ": " + error.message);
 }
 
-/// The lines of a file: a label for each class.
-Result<std::vector<std::string>> read_labels(const std::string& path, std::size_t classes) {
+Result<std::vector<std::string>> read_labels(const std::string& path) {
   const auto bytes = read_file(path);
   if (!bytes) return with_name(path, bytes.error());
-  std::vector<std::string> labels(1);
-  constexpr std::array<std::uint8_t, 3> kByteOrderMark = {0xEF, 0xBB, 0xBF};
-  const bool has_mark = bytes->size() >= kByteOrderMark.size() &&
-                        std::equal(kByteOrderMark.begin(), kByteOrderMark.end(), bytes->begin());
-  for (const std::uint8_t byte : std::span(*bytes).subspan(has_mark ? kByteOrderMark.size() : 0)) {
-    if (byte == '\n') {
-      labels.emplace_back();
-    } else if (byte != '\r') {
-      labels.back().push_back(static_cast<char>(byte));
-    }
-  }
-  if (labels.back().empty()) labels.pop_back();
-  const auto wrong = [&path](const std::string& fault) {
-    return fail(ErrorCode::kInvalidArgument, path + ": " + fault);
-  };
-  if (labels.size() != classes) {
-    return wrong("it has " + std::to_string(labels.size()) + " lines, but the model has " +
-                 std::to_string(classes) + " classes; expected is one label a line");
-  }
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const std::string line = "line " + std::to_string(i + 1);
-    if (labels[i].empty()) return wrong(line + " is empty; expected is one label a line");
-    const auto first = std::ranges::find(labels, labels[i]) - labels.begin();
-    if (first != static_cast<std::ptrdiff_t>(i)) {
-      return wrong(line + " repeats line " + std::to_string(first + 1) + ", \"" + labels[i] + "\"");
-    }
-  }
+  auto labels = parse_labels({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
+  if (!labels) return with_name(path, labels.error());
   return labels;
 }
 
 /// What the new file is to be, from what the old one says and the command asks for.
-Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertCommand& command) {
+Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertCommand& command,
+                            const std::vector<std::string>& labels) {
   ConvertOptions options;
   options.precision = precision_from_name(command.dtype).value_or(Precision::kFloat32);
   const bool new_labels = !command.labels.empty() || !command.head.empty();
@@ -119,59 +98,87 @@ Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertComman
     }
     options.others = true;
     options.metadata.others = "something else";
-  } else if (new_labels) {
-    options.metadata.labels = loader.info().metadata.labels;  // as many as there are to be
+  }
+  if (!labels.empty()) {
+    const std::size_t wanted = options.classes.empty() ? classes : options.classes.size();
+    if (labels.size() != wanted) {
+      return fail(ErrorCode::kInvalidArgument,
+                  command.labels + " has " + std::to_string(labels.size()) +
+                      " labels, but the model has " + std::to_string(wanted) +
+                      " classes; expected is one for each");
+    }
+    options.metadata.labels = labels;
   }
   return options;
 }
 
-/// Returns the size of the new file.
-Result<std::uint64_t> convert(ModelFile& in, const ConvertCommand& command) {
-  auto options = plan(in.header(), command);
-  if (!options) return with_name(command.in, options.error());
-  if (!command.labels.empty()) {
-    std::vector<std::string>& labels = options->metadata.labels;
-    GRADCAM_TRY(labels, read_labels(command.labels, labels.size()));
-    if (const auto status = check_labels(labels); !status) {
-      return with_name(command.labels, status.error());
-    }
+/// Converts a safetensors file.
+Result<void> convert_file(const ConvertCommand& command, const ImportingConverter::Plan& plan,
+                          const WritePart& write) {
+  if (!command.values.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--values is for files of Keras and PyTorch, which do not tell; it is none");
   }
-  const auto tensors = converted_tensors(in.header(), *options);
-  if (!tensors) return with_name(command.in, tensors.error());
-  const std::uint64_t data = tensors->back().end;
-
-  GRADCAM_TRY(NewFile out, NewFile::create(command.out, data));
-  std::uint64_t written = 0;
-  std::uint64_t header = 0;
-  Result<void> writing;
-  const auto status = convert_model(
-      in.header(), *options,
+  GRADCAM_TRY(ModelFile in, ModelFile::open(command.in));
+  GRADCAM_TRY(const ConvertOptions options, plan(in.header()));
+  GRADCAM_TRY(const ModelConverter converter, ModelConverter::create(in.header(), options));
+  return convert_model(
+      in.header(), options,
       [&in](std::uint64_t offset, std::span<std::uint8_t> bytes) { return in.read(offset, bytes); },
-      [&](std::span<const std::uint8_t> bytes) {
-        writing = out.write(bytes);
-        if (written == 0) header = bytes.size();
-        written += bytes.size();
-        if (writing && written > header) show_progress(written - header, data, "MB", 1e6);
-        return writing;
-      });
-  if (!writing) return std::unexpected(writing.error());
-  if (!status) return with_name(command.in, status.error());
-  GRADCAM_CHECK_OK(out.commit());
-  return written;
+      [&](std::span<const std::uint8_t> bytes) { return write(bytes, converter.file_bytes()); });
+}
+
+/// Converts a file of Keras or PyTorch.
+Result<void> import_file(const ConvertCommand& command, const std::vector<std::string>& labels,
+                         const ImportingConverter::Plan& plan, const WritePart& write) {
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(command.in, error);
+  if (error) return fail(ErrorCode::kUnreadableFile, "its size cannot be read: " + error.message());
+  ImportOptions options{.source = fs::path(command.in).filename().string(),
+                        .preprocess = preprocess_from_name(command.values),
+                        .labels = command.head.empty() ? labels : std::vector<std::string>(),
+                        .width = command.width};
+  return import_model(command.in, ImportingConverter(size, std::move(options), plan), write);
 }
 
 Result<void> run_convert(const ConvertCommand& command) {
-  auto in = ModelFile::open(command.in);
-  if (!in) return with_name(command.in, in.error());
   std::error_code error;
   if (fs::equivalent(command.in, command.out, error)) {
     return fail(ErrorCode::kInvalidArgument,
                 command.out + " is the file that is to be converted; choose another name");
   }
-  GRADCAM_TRY(const std::uint64_t size, convert(*in, command));
+  std::vector<std::string> labels;
+  if (!command.labels.empty()) {
+    GRADCAM_TRY(labels, read_labels(command.labels));
+  }
+  const auto options = [&](const SafetensorsHeader& header) {
+    return plan(header, command, labels);
+  };
+  std::optional<NewFile> out;
+  std::uint64_t written = 0;
+  Result<void> writing;
+  const auto write = [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
+    if (!out) {
+      auto created = NewFile::create(command.out, file_bytes);
+      if (created) {
+        out.emplace(*std::move(created));
+      } else {
+        writing = std::unexpected(created.error());
+      }
+    }
+    if (writing) writing = out->write(bytes);
+    written += bytes.size();
+    if (writing) show_progress(written, file_bytes, "MB", 1e6);
+    return writing;
+  };
+  const auto status = is_foreign_model(command.in) ? import_file(command, labels, options, write)
+                                                   : convert_file(command, options, write);
+  if (!writing) return std::unexpected(writing.error());
+  if (!status) return with_name(command.in, status.error());
+  GRADCAM_CHECK_OK(out->commit());
   std::printf("%s: %s, %.1f MB (%s has %.1f MB)\n", command.out.c_str(), command.dtype.c_str(),
-              static_cast<double>(size) / 1e6, command.in.c_str(),
-              static_cast<double>(in->size()) / 1e6);
+              static_cast<double>(written) / 1e6, command.in.c_str(),
+              static_cast<double>(fs::file_size(command.in, error)) / 1e6);
   return {};
 }
 
@@ -181,16 +188,30 @@ void add_convert(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ConvertCommand>();
   CLI::App* command = app.add_subcommand(
       "convert",
-      "Write a model again: names of torchvision or timm to ours, smaller numbers, "
-      "other labels.");
-  command->add_option("in", options->in, "A safetensors file")->required();
+      "Write a model again: files of Keras (.h5, .keras) and PyTorch (.pth), names of torchvision "
+      "or timm to ours, smaller numbers, other labels.");
+  command->add_option("in", options->in, "A model file")->required();
   command->add_option("out", options->out, "The new safetensors file")->required();
   command
       ->add_option("--dtype", options->dtype,
                    "Numbers: f32; f16, half the size; int8, a quarter; int4, a seventh")
       ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}))
       ->capture_default_str();
-  command->add_option("--labels", options->labels, "The classes' names, a line each");
+  command->add_option("--labels", options->labels,
+                      "The classes' names: a line each, a JSON list, or Keras's class index");
+  command
+      ->add_option(
+          "--values", options->values,
+          "Of Keras's and PyTorch's files, what the network was trained with: keras (BGR, "
+          "means subtracted; Keras's files are taken for that), torchvision (RGB, mean and "
+          "deviation; PyTorch's) or unit (RGB from 0 to 1, as after rescale=1/255)")
+      ->check(CLI::IsMember({"keras", "torchvision", "unit"}));
+  command
+      ->add_option("--width", options->width,
+                   "Of a file without its top, outputs of fc1 and fc2, which come untrained, for "
+                   "the classes of --labels")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   command
       ->add_option("--head", options->head,
                    "imagenet-dogs: of ImageNet's 1000 classes, keep the 15 breeds of the default "

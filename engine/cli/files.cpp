@@ -16,6 +16,7 @@
 #include "gradcam/image/overlay.h"
 #include "gradcam/image/png.h"
 #include "gradcam/weights/fingerprint.h"
+#include "import/importer.h"
 
 namespace gradcam {
 namespace {
@@ -98,6 +99,10 @@ Result<ModelFile> ModelFile::open(const fs::path& path) {
 
   std::vector<std::uint8_t> buffer(std::min<std::uint64_t>(8, model.size_));
   GRADCAM_CHECK_OK(read_exactly(model.file_, buffer));
+  if (is_foreign_model(buffer)) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "it is a file of Keras or PyTorch; gradcam convert makes a safetensors file of it");
+  }
   GRADCAM_TRY(const std::uint64_t header_bytes, safetensors_header_bytes(buffer, model.size_));
   buffer.resize(static_cast<std::size_t>(header_bytes));
   GRADCAM_CHECK_OK(read_exactly(model.file_, std::span(buffer).subspan(8)));

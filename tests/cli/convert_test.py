@@ -133,11 +133,11 @@ class Convert(unittest.TestCase):
         labels.write_text("a\nb\n" + "c" * (1 << 20))
         self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", "1 MiB"], status=2)
         for text, fault in {
-            "a\nb\n": ["2 lines", "3 classes"],
-            "a\nb\nc\nd\n": ["4 lines", "3 classes"],
+            "a\nb\n": ["2 labels", "3 classes"],
+            "a\nb\nc\nd\n": ["4 labels", "3 classes"],
             "a\n\nc\n": ["line 2 is empty"],
             "a\nb\na\n": ["line 3 repeats line 1"],
-            "": ["0 lines"],
+            "": ["names no classes"],
         }.items():
             labels.write_text(text)
             self.expect_failure(model, self.out, "--labels", labels, says=["labels.txt", *fault], status=2)

@@ -61,9 +61,10 @@ export interface GradcamApi {
   clear(): void;
   /**
    * Puts a weights file in the place of the present model for this visit; resolves when photos on
-   * the page have been looked at anew. Rejects if the model had to stay.
+   * the page have been looked at anew. Rejects if the model had to stay. A file of Keras or PyTorch
+   * does not name its classes; another file may.
    */
-  useModel(file: File): Promise<void>;
+  useModel(file: File, names?: File): Promise<void>;
   /** Calls the listener with the results now and whenever they change, until told to stop. */
   onResults(listener: (results: ExplainLine[]) => void): () => void;
   /**
@@ -127,8 +128,8 @@ export function makeApi(): GradcamApi {
       await remakeMaps(how);
     },
     clear: removeAll,
-    async useModel(file) {
-      await changeModel(() => useFile(file, false));
+    async useModel(file, names) {
+      await changeModel(() => useFile(file, { names, keeps: false }));
       const change = modelChange.value;
       if (change && 'failure' in change) {
         throw new Error(change.failure.message);

@@ -2,7 +2,13 @@
 
 import { computed, signal } from '@preact/signals';
 import { proxy } from 'comlink';
-import type { ModelInfo, PieceReader, Precision } from '../../wasm/engine';
+import type {
+  ForeignModel,
+  ModelInfo,
+  PieceReader,
+  PixelValues,
+  Precision,
+} from '../../wasm/engine';
 import {
   ask,
   isAtWork,
@@ -35,6 +41,9 @@ export const keeping = signal<
 /** The numbers that a file is brought to on its way in. */
 export const precision = signal<Precision | 'as it is'>('as it is');
 
+/** What the pixels of photos were turned into when a network of Keras or PyTorch was trained. */
+export const pixelValues = signal<PixelValues | 'usual'>('usual');
+
 /** Whether a head is in the place of the model's own last layer. */
 export const hasHead = computed(() => ready()?.hasHead === true);
 /** The id of the kept model at work, if it is one: it is read again and again. */
@@ -59,25 +68,59 @@ export async function resumeModel(): Promise<boolean> {
   return last ? useKept(last) : false;
 }
 
-const FOREIGN_NAME = /\.(h5|hdf5|keras|onnx|pt|pth)$/i;
+/**
+ * The numbers of what is imported unless others are wanted: what is made is a Blob, of which
+ * browsers may not hold as much as a VGG16 in float32.
+ */
+const USUAL_PRECISION = 'f16';
+
+/** Of Keras and PyTorch. */
+const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin)$/i;
+const FOREIGN_NAME = /\.(onnx|pb|tflite)$/i;
 
 /** By name, whether a file is a model, of which those of other programs have to be refused. */
 export function isModel({ name }: File): boolean {
-  return /\.safetensors$/i.test(name) || FOREIGN_NAME.test(name);
+  const names = [/\.safetensors$/i, IMPORTED_NAME, FOREIGN_NAME];
+  return names.some((pattern) => pattern.test(name));
 }
 
-/** Puts a file in the place of the present model; false if that one had to stay. */
-export async function useFile(file: File, keeps = true): Promise<boolean> {
-  if (FOREIGN_NAME.test(file.name)) return settle(FOREIGN, file.name).ok;
+/** By name, whether a file that comes with a model may name its classes. */
+export function isNames({ name }: File): boolean {
+  return /\.(txt|json)$/i.test(name);
+}
+
+/**
+ * Puts a file in the place of the present model; false if that one had to stay.
+ * @param names a file that names its classes, if it is one of Keras or PyTorch
+ */
+export async function useFile(
+  file: File,
+  { names, keeps = true }: { names?: File; keeps?: boolean } = {},
+): Promise<boolean> {
+  const { name } = file;
+  if (FOREIGN_NAME.test(name)) return settle(FOREIGN, name).ok;
   modelChange.value = { share: 0 };
   keeping.value = undefined;
-  if (await isHead(file)) return useHead(file);
-  const wanted = precision.value;
   const source = readerOfBlob(file);
-  if (wanted !== 'as it is') {
-    return useConverted(file.name, source, wanted, keeps);
+  const wanted = precision.value;
+  if (IMPORTED_NAME.test(name)) {
+    const values = pixelValues.value;
+    return useConverted(
+      name,
+      source,
+      wanted === 'as it is' ? USUAL_PRECISION : wanted,
+      keeps,
+      {
+        name,
+        values: values === 'usual' ? undefined : values,
+        labels: await names?.text(),
+      },
+    );
   }
-  const outcome = await load(source, file.name);
+  if (names) return settle(NAMES_NOT_TAKEN, name).ok;
+  if (await isHead(file)) return useHead(file);
+  if (wanted !== 'as it is') return useConverted(name, source, wanted, keeps);
+  const outcome = await load(source, name);
   if (outcome.ok && keeps) void keep(file, source, outcome.value);
   return outcome.ok;
 }
@@ -112,8 +155,16 @@ const FOREIGN = {
   failure: {
     code: 'unsupported_format',
     message:
-      'models are read from .safetensors files; scripts/import_weights, which comes with ' +
-      'gradcam.cpp, makes one of a file of Keras or PyTorch',
+      'models are read from .safetensors files and those of Keras (.h5, .keras) and PyTorch (.pth)',
+  },
+} as const;
+
+const NAMES_NOT_TAKEN = {
+  ok: false,
+  failure: {
+    code: 'invalid_argument',
+    message:
+      'names of classes in a file of their own are for models of Keras and PyTorch; a safetensors file has them inside, where gradcam convert --labels puts them',
   },
 } as const;
 
@@ -145,6 +196,7 @@ async function useConverted(
   source: PieceReader,
   wanted: Precision,
   keeps: boolean,
+  foreign?: ForeignModel,
 ): Promise<boolean> {
   let shelf: NewModel | undefined;
   let blob = new Blob();
@@ -175,6 +227,7 @@ async function useConverted(
         wanted,
         proxy(write),
         proxy(report),
+        foreign,
       );
     }),
   );

@@ -59,7 +59,7 @@ test.each([true, false])(
     const expected = await look();
     const file = new Passing([weights], 'other.safetensors');
     await page.setLowMemory(!on);
-    expect(await page.useFile(file, false)).toBe(true);
+    expect(await page.useFile(file, { keeps: false })).toBe(true);
     file.isGone = true;
     await expect(page.setLowMemory(on)).rejects.toThrow(/cannot be read/);
     expect(page.network.value).toMatchObject({ state: 'ready' });
@@ -79,7 +79,7 @@ test('where a photo takes a file that is gone, the next one is shown to the mode
   const expected = await look();
   const file = new Passing([weights], 'other.safetensors');
   await page.setLowMemory(true);
-  expect(await page.useFile(file, false)).toBe(true);
+  expect(await page.useFile(file, { keeps: false })).toBe(true);
   expect(await look()).toBe(expected);
   file.isGone = true;
   expect(await look()).toMatch(/cannot be read/);
@@ -94,7 +94,7 @@ test('after a corrupt file, the one in the page is used if the one before is gon
   broken.fill(0xff, broken.length - 4);
   const file = new Passing([weights], 'other.safetensors');
   const drop = () => page.useFile(new File([broken], 'broken.safetensors'));
-  expect(await page.useFile(file, false)).toBe(true);
+  expect(await page.useFile(file, { keeps: false })).toBe(true);
   expect(await drop()).toBe(false);
   expect(failure().code).toBe('corrupt_model');
   expect(page.network.value).toMatchObject({ file: 'other.safetensors' });
@@ -110,7 +110,7 @@ test('after a corrupt file, the one in the page is used if the one before is gon
 
 test('a network that no model can be read for has failed', async () => {
   const file = new Passing([weights], 'other.safetensors');
-  expect(await page.useFile(file, false)).toBe(true);
+  expect(await page.useFile(file, { keeps: false })).toBe(true);
   file.isGone = true;
   const { arrayBuffer } = Blob.prototype;
   Blob.prototype.arrayBuffer = () => Promise.reject(new Error('full'));
@@ -177,7 +177,7 @@ test('a head stays on its model when the engine is started anew', async () => {
 
 test('without a head the file under it is named again', async () => {
   const file = new File([weights], 'other.safetensors');
-  expect(await page.useFile(file, false)).toBe(true);
+  expect(await page.useFile(file, { keeps: false })).toBe(true);
   for (const name of ['first', 'second']) {
     expect(await page.useHeadBytes(headOf(name, 'b'), name)).toBe(true);
     expect(page.network.value).toMatchObject({ file: name, hasHead: true });
@@ -235,6 +235,50 @@ test('a file is kept in smaller numbers if these are asked for', async () => {
   expect(page.kept.value).toEqual([model]);
   expect(await page.useFile(new File([weights], 'next'))).toBe(true);
   expect(page.kept.value.length).toBe(2);
+});
+
+test('a file of Keras is imported, under the names that come with it', async () => {
+  const bytes = await read('tests/fixtures/models/keras.h5');
+  const file = new File([bytes], 'dogs.h5');
+  const names = new File(['beagle\r\npug\r\n'], 'labels.txt');
+  expect([file, names].map(page.isModel)).toEqual([true, false]);
+  expect(page.isNames(names)).toBe(true);
+  const shares: number[] = [];
+  const stop = page.modelChange.subscribe((change) => {
+    if (change && 'share' in change) shares.push(change.share);
+  });
+  page.precision.value = 'f16';
+  page.pixelValues.value = 'unit';
+  expect(await page.useFile(file, { names })).toBe(true);
+  stop();
+  expect(shares).toEqual([...shares].sort((a, b) => a - b));
+  expect(page.network.value).toMatchObject({
+    file: 'dogs.h5',
+    model: {
+      labels: ['beagle', 'pug'],
+      source: 'dogs.h5',
+      preprocess: { channels: 'RGB', mean: [0, 0, 0] },
+    },
+  });
+  const [model] = page.kept.value;
+  expect(model).toMatchObject({ name: 'dogs.h5', precision: 'F16' });
+  expect(['beagle', 'pug']).toContain(await look());
+  expect(await page.useOwnModel()).toBe(true);
+  expect(await page.useKept(model!)).toBe(true);
+  expect(['beagle', 'pug']).toContain(await look());
+
+  const three = new File(['a\nb\nc'], 'three.txt');
+  expect(await page.useFile(file, { names: three })).toBe(false);
+  expect(failure().message).toMatch(/3 labels.*2 classes/);
+  expect(await page.useFile(new File(['none'], 'x.pth'))).toBe(false);
+  expect(failure().message).toMatch(/neither/);
+  expect(await page.useFile(new File(['none'], 'x.onnx'))).toBe(false);
+  expect(failure().message).toMatch(/safetensors.*Keras.*PyTorch/);
+  const own = new File([weights], 'own.safetensors');
+  expect(await page.useFile(own, { names })).toBe(false);
+  expect(failure().message).toMatch(/names of classes/);
+  expect(page.network.value).toMatchObject({ file: 'dogs.h5' });
+  expect(page.kept.value.length).toBe(1);
 });
 
 /** Drops a file, of which no more is stored until told. */

@@ -40,7 +40,7 @@ test('a lesson ends when another model comes in, and can be given again', async 
   const model = new File([await otherModel()], 'other.safetensors');
   const lesson = page.teach();
   expect(page.isTeaching.value).toBe(true);
-  expect(await page.useFile(model, false)).toBe(true);
+  expect(await page.useFile(model, { keeps: false })).toBe(true);
   await lesson;
   expect(page.lesson.value).toEqual({
     state: 'failed',

@@ -157,13 +157,25 @@ const TensorInfo& ModelConverter::tensor(const Step& step) const {
   return file_.tensors[step.part == Step::Part::kBias ? weights.bias : weights.weight];
 }
 
-std::optional<FileRange> ModelConverter::wanted() const {
-  if (next_ == steps_.size()) return std::nullopt;
-  const Step& step = steps_[next_];
+/// Where a step's rows are in the old file.
+FileRange ModelConverter::range(const Step& step) const {
   const TensorInfo& source = tensor(step);
   const std::uint64_t row = row_bytes(source);
   const std::uint64_t begin = file_.data_offset + source.begin + step.first * row;
-  return FileRange{begin, begin + step.count * row};
+  return {begin, begin + step.count * row};
+}
+
+std::optional<FileRange> ModelConverter::wanted() const {
+  if (next_ == steps_.size()) return std::nullopt;
+  return range(steps_[next_]);
+}
+
+std::uint64_t ModelConverter::needs_from() const {
+  std::uint64_t first = file_.data_offset + file_.tensors.back().end;
+  for (const Step& step : std::span(steps_).subspan(next_)) {
+    first = std::min(first, range(step).begin);
+  }
+  return first;
 }
 
 Result<std::span<const std::uint8_t>> ModelConverter::provide(std::span<const std::uint8_t> bytes) {

@@ -59,6 +59,10 @@ class ModelConverter {
   /// What `provide` takes next of the old file; none at the end.
   std::optional<FileRange> wanted() const;
 
+  /// Of the old file, what lies before this will not be wanted any more. The parts that are wanted
+  /// follow one another, but for those of `predictions` where classes are picked.
+  std::uint64_t needs_from() const;
+
   /// Gives the next bytes of the new file, which are valid until the next call. kCorruptModel for
   /// values that are not finite, kInvalidArgument for those too large for float16, naming tensor
   /// and row, or if the bytes are not as many as are wanted.
@@ -79,6 +83,7 @@ class ModelConverter {
   ModelConverter() = default;
 
   void plan(std::size_t layer);
+  FileRange range(const Step& step) const;
   const LayerWeights& weights(std::size_t layer) const;
   const TensorInfo& tensor(const Step& step) const;
   Result<void> decode(std::size_t layer, std::size_t row, std::span<const std::uint8_t> bytes);

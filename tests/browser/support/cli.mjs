@@ -3,8 +3,13 @@ import { model, program } from './files.mjs';
 
 /** Runs `gradcam explain` and resolves with what it writes to standard output. */
 export function explainText(paths, ...options) {
+  const usual = options.includes('--model') ? [] : ['--model', model];
+  return run('explain', ...paths, ...usual, ...options);
+}
+
+/** Runs `gradcam` and resolves with what it writes to standard output. */
+export function run(...args) {
   return new Promise((resolve, reject) => {
-    const args = ['explain', ...paths, '--model', model, ...options];
     execFile(program, args, { maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
       // 1 says that some photos failed, which their lines tell.
       if (error && error.code !== 1)

@@ -23,6 +23,9 @@ export const photo = (name) => join(root, 'web/pictures', name);
 /** A picture of the image tests, small and of a rare kind. */
 export const fixture = (name) => join(root, 'tests/fixtures/images', name);
 
+/** One of the models of the import's tests, as Keras and PyTorch write them. */
+export const foreignModel = (name) => join(root, 'tests/fixtures/models', name);
+
 /** A few photos of real dogs, one a breed, where they lie beside the repository. */
 export function realPhotos(count) {
   const folder = join(root, '../shared/photos/test');

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { explain } from '../support/cli.mjs';
-import { model, photo, scratch } from '../support/files.mjs';
+import { explain, run } from '../support/cli.mjs';
+import { foreignModel, model, photo, scratch } from '../support/files.mjs';
 import {
   assertSameAnswer,
   openPage,
@@ -134,6 +134,42 @@ export function otherModel(lab) {
       );
     });
 
+    test('one of Keras or PyTorch is imported, and answers as it does on the command line', async () => {
+      const names = join(folder, 'names.txt');
+      writeFileSync(names, 'beagle\npug\n');
+      await showPhotos(lab.browser, [path]);
+      for (const name of ['keras.h5', 'pytorch.pth']) {
+        const imported = join(folder, `${name}.safetensors`);
+        await run('convert', foreignModel(name), imported, '--labels', names);
+        const [expected] = await explain([path], '--model', imported);
+        await choosePrecision('as it is');
+        await choose(foreignModel(name), names);
+        await waitFor(
+          lab.browser,
+          `${name} at work`,
+          (name) =>
+            document.querySelector('.facts').textContent.includes(name) &&
+            window.gradcam.results().length === 1,
+          name,
+        );
+        assertSameAnswer(
+          (await resultLines(lab.browser)).get('square.jpg'),
+          expected,
+          name,
+        );
+        await waitFor(lab.browser, 'it to be kept', () =>
+          document.querySelector('.kept li'),
+        );
+        await click(/back to the model in this page/i);
+        await waitFor(lab.browser, 'the own model', () =>
+          /the one in this page/.test(
+            document.querySelector('.facts').textContent,
+          ),
+        );
+        await click(/^forget$/i);
+      }
+    });
+
     test('a kept one that cannot be read at the start is told of', async () => {
       await choosePrecision('int8');
       await choose(model);
@@ -228,9 +264,9 @@ export function otherModel(lab) {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }, words.source);
 
-    async function choose(file) {
+    async function choose(...files) {
       const input = await lab.browser.evaluate(pressForDialog);
-      await lab.browser.addFiles(`#${input}`, [file]);
+      await lab.browser.addFiles(`#${input}`, files);
     }
   });
 }

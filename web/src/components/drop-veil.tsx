@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { modelsLeftOut } from '../describe';
 import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
-import { isModel, useFile } from '../models';
+import { isModel, isNames, useFile } from '../models';
 import { say } from '../news';
 import { addPhotos, changeModel } from '../photos';
 
@@ -41,8 +41,9 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     const models = files.filter(isModel);
     const [model] = models;
     say(modelsLeftOut(models.map(({ name }) => name)));
-    if (model) void changeModel(() => useFile(model));
-    const photos = files.filter((file) => !isModel(file));
+    const names = model && files.find(isNames);
+    if (model) void changeModel(() => useFile(model, { names }));
+    const photos = files.filter((file) => !isModel(file) && file !== names);
     await addPhotos({ files: photos, refused });
   };
   document.addEventListener('dragover', onDragOver);

@@ -1,17 +1,20 @@
 import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
-import { megabytes, percent, sentence } from '../describe';
+import { megabytes, modelsLeftOut, percent, sentence } from '../describe';
 import {
   forget,
+  isNames,
   keeping,
   kept,
   keptAtWork,
+  pixelValues,
   precision,
   useFile,
   useKept,
   useOwnModel,
   whatStays,
 } from '../models';
+import { say } from '../news';
 import { changeModel } from '../photos';
 import { isTeaching } from '../teach';
 
@@ -33,12 +36,17 @@ export function ModelPicker() {
         id="model-input"
         hidden
         type="file"
-        accept=".safetensors"
+        multiple
+        accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.txt,.json"
         onChange={({ currentTarget }) => {
-          const file = currentTarget.files?.[0];
+          const files = [...(currentTarget.files ?? [])];
           // So that choosing the same file again counts as a change.
           currentTarget.value = '';
-          if (file) void changeModel(() => useFile(file));
+          const names = files.length > 1 ? files.find(isNames) : undefined;
+          const models = files.filter((file) => file !== names);
+          say(modelsLeftOut(models.map(({ name }) => name)));
+          const [model] = models;
+          if (model) void changeModel(() => useFile(model, { names }));
         }}
       />
       <div class="model-ways">
@@ -65,6 +73,22 @@ export function ModelPicker() {
             <option value="int4">int4, half a byte a weight</option>
           </select>
         </label>
+        <label class="field">
+          <span>Trained on pixels</span>
+          <select
+            value={pixelValues.value}
+            aria-label="Pixels that a model of Keras or PyTorch was trained on"
+            onChange={({ currentTarget }) => {
+              pixelValues.value =
+                currentTarget.value as typeof pixelValues.value;
+            }}
+          >
+            <option value="usual">as usual for the file</option>
+            <option value="keras">by Keras’s preprocess_input</option>
+            <option value="unit">from 0 to 1 (rescale=1/255)</option>
+            <option value="torchvision">by torchvision’s normalize</option>
+          </select>
+        </label>
         {value.state === 'ready' && value.file && (
           <button
             class="button"
@@ -82,7 +106,7 @@ export function ModelPicker() {
           ? `Loading, ${percent(change.share)}`
           : isTeaching.value
             ? 'It is being taught. Other models can be used after that.'
-            : 'A VGG16 as a .safetensors file, with any number of classes, or a head file for the present one. It can be dropped on the page, too.'}
+            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras) or PyTorch (.pth). Those two become float16; a text file that names their classes, a line each, may be chosen together with them. Or a head file for the present model. All can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
         <p class="failure">

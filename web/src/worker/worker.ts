@@ -136,13 +136,16 @@ const api: WorkerApi = {
       return info;
     }),
 
-  convertModel: (size, read, precision, write, progress) =>
+  convertModel: (size, read, precision, write, progress, foreign) =>
     outcome(async () => {
-      await team.engine.convertModel(
+      // What importing takes of memory goes with an engine of its own.
+      const engine = foreign ? await Engine.create(module) : team.engine;
+      await engine.convertModel(
         readerOf(size, read),
         precision,
         (bytes) => write(transfer(bytes, [bytes.buffer])),
         progress,
+        foreign,
       );
       return null;
     }),

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+
+#include "gradcam/tensor/error.h"
+#include "import/importing_converter.h"
+
+namespace gradcam {
+
+/// Whether a file is a model of Keras or PyTorch, by its first bytes.
+bool is_foreign_model(const std::filesystem::path& path);
+
+/// Takes the next bytes of a new file, which will have so many.
+using WritePart =
+    std::function<Result<void>(std::span<const std::uint8_t> bytes, std::uint64_t file_bytes)>;
+
+/// Converts one. Errors: those of `write`, and others, which name no file.
+Result<void> import_model(const std::filesystem::path& path, ImportingConverter converter,
+                          const WritePart& write);
+
+}  // namespace gradcam

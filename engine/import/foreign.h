@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gradcam/image/preprocess.h"
+#include "gradcam/tensor/tensor.h"
+#include "gradcam/weights/safetensors.h"
+
+namespace gradcam {
+
+/// An array of another program's file: C-ordered, little-endian, in one piece.
+struct ForeignArray {
+  std::string name;  ///< as its program calls it
+  DType dtype = DType::kF32;
+  Shape shape = {};
+  std::uint64_t begin = 0;  ///< where its first byte is in the file
+};
+
+/// A layer of a network, as another program keeps it.
+struct ForeignLayer {
+  ForeignArray weight;
+  ForeignArray bias;
+};
+
+/// A VGG16 as Keras or PyTorch keep it, perhaps with a top of its own: the layers behind block5.
+struct ForeignVgg16 {
+  enum class Layout {
+    kKeras,    ///< kernels [3, 3, I, O], dense [I, O] over the HWC flatten
+    kPyTorch,  ///< kernels [O, I, 3, 3], dense [O, I] over the CHW flatten
+  };
+  Layout layout = Layout::kKeras;
+  std::vector<ForeignLayer> convs;  ///< In the order of the forward pass.
+  std::vector<ForeignLayer> dense;  ///< None of a file without its top.
+  /// Whether block5_pool is averaged over its positions, not flattened.
+  bool averages = false;
+  /// What it was trained with, but for sides, which the weights tell.
+  Preprocess preprocess;
+  std::optional<int> side;  ///< of the input, where the file tells
+};
+
+/// keras.applications.imagenet_utils, mode "caffe": BGR with the mean of each channel subtracted;
+/// Keras's examples resize a photo to the input whatever its aspect.
+inline constexpr Preprocess kKerasPreprocess = {.resize = ResizeRule::kSquash,
+                                                .bgr = true,
+                                                .scale = 1,
+                                                .mean = {103.939f, 116.779f, 123.68f},
+                                                .std = {1, 1, 1}};
+
+}  // namespace gradcam

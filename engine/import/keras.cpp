@@ -1,0 +1,361 @@
+#include "import/keras.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradcam/weights/quote.h"
+#include "import/hdf5.h"
+#include "import/json.h"
+
+namespace gradcam {
+namespace {
+
+using internal::ImportedJson;
+using internal::quote;
+
+constexpr int kMostNested = 4;  // models in models
+
+std::unexpected<Error> bad_keras(const std::string& what) {
+  return fail(ErrorCode::kCorruptModel, what);
+}
+
+// --- What the model says of itself
+
+/// A text of an object; "" if it has none of that name.
+std::string text_of(const ImportedJson& json, const char* key) {
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+const ImportedJson& member(const ImportedJson& json, const char* key) {
+  static const ImportedJson kNothing;
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  return found != json.end() ? *found : kNothing;
+}
+
+/// The layers of a model; the first Keras had them as its whole config.
+const ImportedJson& layers_of(const ImportedJson& model) {
+  const ImportedJson& config = member(model, "config");
+  return config.is_array() ? config : member(config, "layers");
+}
+
+/// The name of an activation, which may be a function that was described.
+std::string activation_of(const ImportedJson& config) {
+  const ImportedJson& activation = member(config, "activation");
+  if (activation.is_string()) return activation.get<std::string>();
+  const std::string name = text_of(activation, "config");
+  return name.empty() ? text_of(member(activation, "config"), "name") : name;
+}
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// What a description tells of a network that its weights do not.
+class KerasDescription {
+ public:
+  explicit KerasDescription(ForeignVgg16& network) : network_(&network) {}
+
+  Result<void> read(const ImportedJson& model) {
+    GRADCAM_CHECK_OK(read_layers(layers_of(model), 0));
+    for (std::size_t i = 0; i + 1 < dense_.size(); ++i) {
+      if (dense_[i].activation == "relu") continue;
+      return unlike(dense_[i].name, "ends with the activation " + quote(dense_[i].activation));
+    }
+    return {};
+  }
+
+ private:
+  struct DenseLayer {
+    std::string name;
+    std::string activation;
+  };
+
+  static std::unexpected<Error> unlike(const std::string& layer, const std::string& what) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "its layer " + quote(layer) + " " + what +
+                    ", unlike a VGG16: 13 convolutions and, behind them, dense layers with ReLUs");
+  }
+
+  Result<void> read_layers(const ImportedJson& layers, int depth) {
+    if (!layers.is_array() || depth > kMostNested) return {};
+    for (const ImportedJson& layer : layers) {
+      if (layers_of(layer).is_array()) {
+        GRADCAM_CHECK_OK(read_layers(layers_of(layer), depth + 1));
+      } else {
+        GRADCAM_CHECK_OK(read_layer(text_of(layer, "class_name"), member(layer, "config")));
+      }
+    }
+    return {};
+  }
+
+  Result<void> read_layer(const std::string& kind, const ImportedJson& config) {
+    const std::string name = text_of(config, "name");
+    read_side(config);
+    if (kind == "Conv2D") {
+      has_conv_ = true;
+      const std::string activation = activation_of(config);
+      if (is_one_of(activation, {"relu", "linear", ""})) return {};
+      return unlike(name, "ends with the activation " + quote(activation));
+    }
+    if (kind == "Dense") {
+      dense_.push_back({name, activation_of(config)});
+    } else if (kind == "Activation" || kind == "ReLU" || kind == "Softmax") {
+      if (!dense_.empty()) {
+        dense_.back().activation = kind == "ReLU"         ? "relu"
+                                   : kind == "Activation" ? activation_of(config)
+                                                          : "softmax";
+      }
+    } else if (kind == "GlobalAveragePooling2D" && dense_.empty()) {
+      network_->averages = true;
+    } else if (kind == "Rescaling" && !has_conv_) {
+      return read_rescaling(name, config);
+    } else if (has_conv_ &&
+               !is_one_of(kind, {"InputLayer", "MaxPooling2D", "Flatten", "Dropout",
+                                 "SpatialDropout2D", "GaussianNoise", "GaussianDropout"})) {
+      return unlike(name, "is of the class " + quote(kind));
+    }
+    // What comes before the first convolution and is no Rescaling is for training, or Keras's own
+    // preprocess_input as part of the model.
+    return {};
+  }
+
+  /// pixel * scale + offset
+  Result<void> read_rescaling(const std::string& name, const ImportedJson& config) {
+    const ImportedJson& scale = member(config, "scale");
+    const ImportedJson& offset = member(config, "offset");
+    if (!scale.is_number() || !(offset.is_number() || offset.is_null())) {
+      return unlike(name, "does not scale all channels alike");
+    }
+    const float mean = offset.is_number() ? -offset.get<float>() : 0;
+    network_->preprocess.bgr = false;
+    network_->preprocess.scale = scale.get<float>();
+    network_->preprocess.mean = {mean, mean, mean};
+    network_->preprocess.std = {1, 1, 1};
+    return {};
+  }
+
+  void read_side(const ImportedJson& config) {
+    for (const char* key : {"batch_input_shape", "batch_shape"}) {
+      const ImportedJson& shape = member(config, key);
+      if (network_->side || !shape.is_array() || shape.size() != 4) continue;
+      if (!shape[1].is_number_unsigned() || shape[1] != shape[2]) continue;
+      const auto side = shape[1].get<std::uint64_t>();
+      if (side <= kMaxPreprocessSide) network_->side = static_cast<int>(side);
+    }
+  }
+
+  ForeignVgg16* network_;
+  bool has_conv_ = false;
+  std::vector<DenseLayer> dense_;
+};
+
+Result<ImportedJson> parse_description(const std::string& text) {
+  ImportedJson json = internal::parse_imported_json(text);
+  if (!json.is_object()) return bad_keras("its description of the model is no JSON object");
+  return json;
+}
+
+// --- Its arrays
+
+/// Kernels and biases in the order of the layers.
+Result<void> add_layers(std::vector<ForeignArray> arrays, ForeignVgg16& network) {
+  for (std::size_t i = 0; i < arrays.size(); i += 2) {
+    const std::size_t rank = arrays[i].shape.size();
+    const bool has_bias = i + 1 < arrays.size() && arrays[i + 1].shape.size() == 1;
+    if ((rank != 4 && rank != 2) || !has_bias) {
+      const ForeignArray& odd =
+          rank == 4 || rank == 2 ? arrays[std::min(i + 1, arrays.size() - 1)] : arrays[i];
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it has " + quote(odd.name) + " of shape " + to_string(odd.shape) +
+                      " where a VGG16 has a kernel followed by its bias (batch normalisation is "
+                      "not part of VGG16)");
+    }
+    if (rank == 4 && !network.dense.empty()) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it has a convolution behind a dense layer, unlike a VGG16");
+    }
+    auto& layers = rank == 4 ? network.convs : network.dense;
+    layers.push_back({std::move(arrays[i]), std::move(arrays[i + 1])});
+  }
+  return {};
+}
+
+/// A list of names, which Keras splits into name0, name1, ... where it is long.
+Result<std::vector<std::string>> list_of_names(Hdf5& file, Hdf5::Object object,
+                                               const std::string& name) {
+  GRADCAM_TRY(auto whole, file.texts(object, name));
+  if (whole) return *std::move(whole);
+  std::vector<std::string> names;
+  constexpr int kMostParts = 1000;
+  for (int i = 0; i < kMostParts; ++i) {
+    GRADCAM_TRY(const auto part, file.texts(object, name + std::to_string(i)));
+    if (!part) break;
+    names.insert(names.end(), part->begin(), part->end());
+  }
+  return names;
+}
+
+/// Of the files that name their layers: Keras 1 and 2, and Keras 3 for `.h5`.
+Result<std::vector<ForeignArray>> named_arrays(Hdf5& file, Hdf5::Object root,
+                                               const std::vector<std::string>& layers) {
+  std::vector<ForeignArray> arrays;
+  GRADCAM_TRY(const auto groups, file.members(root));
+  for (const std::string& layer : layers) {
+    const auto group = groups.find(layer);
+    if (group == groups.end()) return bad_keras("it lacks the layer " + quote(layer));
+    GRADCAM_TRY(const auto names, list_of_names(file, group->second, "weight_names"));
+    for (const std::string& name : names) {
+      GRADCAM_TRY(const auto found, file.find(group->second, name));
+      if (!found) return bad_keras("it lacks the weights " + quote(name));
+      GRADCAM_TRY(ForeignArray array, file.array(*found, name));
+      arrays.push_back(std::move(array));
+    }
+  }
+  return arrays;
+}
+
+/// "max_pooling2d" for "MaxPooling2D", as Keras 3 names groups.
+std::string snake_case(const std::string& name) {
+  std::string text;
+  const auto is_lower = [](char c) { return std::islower(static_cast<unsigned char>(c)) != 0; };
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto c = static_cast<unsigned char>(name[i]);
+    if (i > 0 && std::isupper(c) != 0 &&
+        (is_lower(name[i - 1]) || (i + 1 < name.size() && is_lower(name[i + 1])))) {
+      text += '_';
+    }
+    text += static_cast<char>(std::tolower(c));
+  }
+  return text;
+}
+
+/// Where the layers of a model of Keras 3 are; none if it has none.
+Result<std::optional<Hdf5::Object>> find_layers(Hdf5& file, Hdf5::Object model) {
+  // As Keras 2.12 and 2.13 call it.
+  for (const char* name : {"layers", "_layer_checkpoint_dependencies"}) {
+    GRADCAM_TRY(const auto found, file.find(model, name));
+    if (found) return found;
+  }
+  return std::nullopt;
+}
+
+/// The arrays of a layer of Keras 3, which are numbered.
+Result<void> add_numbered(Hdf5& file, Hdf5::Object layer, const std::string& name,
+                          std::vector<ForeignArray>& arrays) {
+  GRADCAM_TRY(const auto variables, file.find(layer, "vars"));
+  if (!variables) return {};
+  GRADCAM_TRY(const auto members, file.members(*variables));
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const auto found = members.find(std::to_string(i));
+    if (found == members.end()) return bad_keras("it lacks weights of the layer " + quote(name));
+    GRADCAM_TRY(ForeignArray array, file.array(found->second, name + "/" + found->first));
+    arrays.push_back(std::move(array));
+  }
+  return {};
+}
+
+/// Keras 3 names the group of a layer by its class and a count, later versions by its name.
+Result<void> add_described(Hdf5& file, Hdf5::Object model, const ImportedJson& description,
+                           int depth, std::vector<ForeignArray>& arrays) {
+  GRADCAM_TRY(const auto layers, find_layers(file, model));
+  if (!layers || depth > kMostNested) return {};
+  GRADCAM_TRY(const auto groups, file.members(*layers));
+  const ImportedJson& list = layers_of(description);
+  const auto name_of = [](const ImportedJson& layer) {
+    return text_of(member(layer, "config"), "name");
+  };
+  const bool by_name = std::ranges::all_of(groups, [&](const auto& group) {
+    return std::ranges::any_of(
+        list, [&](const ImportedJson& layer) { return name_of(layer) == group.first; });
+  });
+  std::map<std::string, int> counts;
+  for (const ImportedJson& layer : list) {
+    std::string key = snake_case(text_of(layer, "class_name"));
+    const int count = counts[key]++;
+    if (count > 0) key += "_" + std::to_string(count);
+    const auto group = groups.find(by_name ? name_of(layer) : key);
+    if (group == groups.end()) continue;
+    if (layers_of(layer).is_array()) {
+      GRADCAM_CHECK_OK(add_described(file, group->second, layer, depth + 1, arrays));
+    } else {
+      GRADCAM_CHECK_OK(add_numbered(file, group->second, name_of(layer), arrays));
+    }
+  }
+  return {};
+}
+
+/// The same without a description: by the counts in the groups' names, dense layers last.
+Result<void> add_undescribed(Hdf5& file, Hdf5::Object model, int depth,
+                             std::vector<ForeignArray>& convs, std::vector<ForeignArray>& dense) {
+  GRADCAM_TRY(const auto layers, find_layers(file, model));
+  if (!layers || depth > kMostNested) return {};
+  GRADCAM_TRY(const auto groups, file.members(*layers));
+  std::vector<std::pair<std::string, Hdf5::Object>> sorted(groups.begin(), groups.end());
+  // conv2d, conv2d_1, ..., conv2d_9, conv2d_10
+  std::ranges::sort(sorted, {},
+                    [](const auto& group) { return std::pair(group.first.size(), group.first); });
+  for (const auto& [name, group] : sorted) {
+    std::vector<ForeignArray> arrays;
+    GRADCAM_CHECK_OK(add_numbered(file, group, name, arrays));
+    auto& all = !arrays.empty() && arrays.front().shape.size() == 4 ? convs : dense;
+    all.insert(all.end(), arrays.begin(), arrays.end());
+    GRADCAM_CHECK_OK(add_undescribed(file, group, depth + 1, convs, dense));
+  }
+  return {};
+}
+
+ForeignVgg16 keras_network() {
+  ForeignVgg16 network;
+  network.layout = ForeignVgg16::Layout::kKeras;
+  network.preprocess = kKerasPreprocess;
+  return network;
+}
+
+}  // namespace
+
+Result<ForeignVgg16> read_keras_hdf5(Window& window) {
+  GRADCAM_TRY(Hdf5 file, Hdf5::open(window, 0));
+  GRADCAM_TRY(const auto weights, file.find(file.root(), "model_weights"));
+  const Hdf5::Object root = weights.value_or(file.root());
+  ForeignVgg16 network = keras_network();
+  GRADCAM_TRY(const auto config, file.texts(file.root(), "model_config"));
+  if (config && !config->empty()) {
+    GRADCAM_TRY(const ImportedJson description, parse_description(config->front()));
+    GRADCAM_CHECK_OK(KerasDescription(network).read(description));
+  }
+  GRADCAM_TRY(const auto layers, list_of_names(file, root, "layer_names"));
+  std::vector<ForeignArray> arrays;
+  if (!layers.empty()) {
+    GRADCAM_TRY(arrays, named_arrays(file, root, layers));
+  } else {
+    std::vector<ForeignArray> dense;
+    GRADCAM_CHECK_OK(add_undescribed(file, root, 0, arrays, dense));
+    if (arrays.empty()) {
+      return bad_keras("it is an HDF5 file, but has no layer_names and no layers as Keras has");
+    }
+    arrays.insert(arrays.end(), dense.begin(), dense.end());
+  }
+  GRADCAM_CHECK_OK(add_layers(std::move(arrays), network));
+  return network;
+}
+
+Result<ForeignVgg16> read_keras_archive(Window& window, const ZipDirectory& archive) {
+  GRADCAM_TRY(const FileRange config, archive.find(window, "config.json"));
+  GRADCAM_TRY(const auto text, window.read(config.begin, config.end - config.begin));
+  GRADCAM_TRY(const ImportedJson description, parse_description({text.begin(), text.end()}));
+  ForeignVgg16 network = keras_network();
+  GRADCAM_CHECK_OK(KerasDescription(network).read(description));
+  GRADCAM_TRY(const FileRange weights, archive.find(window, kKerasWeights));
+  GRADCAM_TRY(Hdf5 file, Hdf5::open(window, weights.begin));
+  std::vector<ForeignArray> arrays;
+  GRADCAM_CHECK_OK(add_described(file, file.root(), description, 0, arrays));
+  GRADCAM_CHECK_OK(add_layers(std::move(arrays), network));
+  return network;
+}
+
+}  // namespace gradcam

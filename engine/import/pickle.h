@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gradcam/tensor/error.h"
+
+namespace gradcam {
+
+/// What Python's `pickle` has written (PEP 307 and 3154, "pickletools" of CPython), as a graph of
+/// plain values. A pickle is a program that may call anything; here nothing is called: of a call
+/// its name and its arguments are noted.
+class Pickle {
+ public:
+  /// A value, by its number.
+  using Index = std::uint32_t;
+
+  struct Value {
+    enum class Kind {
+      kNone,
+      kBool,        ///< number
+      kInt,         ///< number
+      kFloat,       ///< not read
+      kText,        ///< text; bytes, too
+      kList,        ///< items; of tuples and sets, too
+      kDict,        ///< items: key, value, key, value, ...
+      kGlobal,      ///< text: "torch._utils _rebuild_tensor_v2"
+      kObject,      ///< items: what was called, the arguments (kList), perhaps the state
+      kPersistent,  ///< items: what its id is
+    };
+    Kind kind = Kind::kNone;
+    std::int64_t number = 0;
+    std::string text;
+    std::vector<Index> items;
+  };
+
+  /// Reads one pickle from the beginning of `bytes`. kCorruptModel if they are none, or one of a
+  /// kind that PyTorch does not write, or too large for a description of weights.
+  static Result<Pickle> read(std::span<const std::uint8_t> bytes);
+
+  const Value& value(Index index) const { return values_[index]; }
+  const std::vector<Value>& values() const { return values_; }
+  Index root() const { return root_; }
+  /// The bytes that it took.
+  std::size_t bytes() const { return bytes_; }
+
+  /// The value of a key of a kDict, or of what is built of one: an OrderedDict.
+  std::optional<Index> find(Index dict, std::string_view key) const;
+
+  /// Keys, which are texts, and values of a kDict or what is built of one; nothing for all else.
+  std::vector<std::pair<std::string_view, Index>> pairs(Index dict) const;
+
+ private:
+  friend class PickleReader;
+
+  std::vector<Value> values_;
+  Index root_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace gradcam

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "import/window.h"
+
+namespace gradcam {
+
+/// The entries of a zip archive (PKWARE, APPNOTE.TXT), in which Keras 3 and PyTorch keep their
+/// files as they are, not compressed.
+class ZipDirectory {
+ public:
+  /// kCorruptModel for what is no zip archive, or a damaged one.
+  static Result<ZipDirectory> read(Window& window);
+
+  bool has(std::string_view name) const { return entries_.contains(name); }
+
+  /// The first entry whose name ends so; "" if there is none.
+  std::string ending_in(std::string_view end) const;
+
+  /// Where the bytes of an entry are; kUnsupportedFormat if it is compressed or encrypted.
+  Result<FileRange> find(Window& window, std::string_view name) const;
+
+ private:
+  struct Entry {
+    std::uint64_t header = 0;  ///< where its own header is
+    std::uint64_t bytes = 0;
+    bool is_stored = false;  ///< as it is
+  };
+
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+}  // namespace gradcam

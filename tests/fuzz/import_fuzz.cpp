@@ -1,0 +1,54 @@
+// libFuzzer target: any bytes as a model file of Keras or PyTorch. What is imported must be a
+// safetensors file of a VGG16, and nothing may be asked for that the file does not have.
+
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <vector>
+
+#include "gradcam/image/preprocess.h"
+#include "gradcam/weights/metadata.h"
+#include "gradcam/weights/names.h"
+#include "gradcam/weights/safetensors.h"
+#include "import/importer.h"
+
+namespace gradcam {
+namespace {
+
+constexpr std::size_t kMostOut = 1 << 18;  // then it goes on as it began
+
+void require(bool promise) {
+  if (!promise) std::abort();
+}
+
+void check_imported(const std::vector<std::uint8_t>& file, std::uint64_t file_bytes) {
+  const auto header = parse_safetensors_header(file, file_bytes);
+  require(header && map_names(*header));
+  const auto metadata = parse_metadata(header->metadata);
+  require(metadata && parse_preprocess(metadata->preprocess));
+}
+
+void fuzz(std::span<const std::uint8_t> file, const ImportOptions& options) {
+  ModelImporter importer(file.size(), options);
+  std::vector<std::uint8_t> out;
+  while (const auto wanted = importer.wanted()) {
+    require(wanted->begin <= wanted->end && wanted->end <= file.size());
+    const auto next = importer.provide(file.subspan(wanted->begin, wanted->end - wanted->begin));
+    if (!next) {
+      require(!next.error().message.empty() && next.error().message.size() < 1000);
+      return;
+    }
+    out.insert(out.end(), next->begin(), next->end());
+    if (out.size() > kMostOut) break;
+  }
+  check_imported(out, importer.file_bytes());
+}
+
+}  // namespace
+}  // namespace gradcam
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  gradcam::fuzz({data, size}, {});
+  gradcam::fuzz({data, size}, {.source = "x", .labels = {"a", "b"}, .width = 3});
+  return 0;
+}

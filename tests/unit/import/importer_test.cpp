@@ -1,0 +1,196 @@
+#include "import/importer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "gradcam/weights/convert.h"
+#include "gradcam/weights/metadata.h"
+#include "support/result.h"
+#include "unit/import/tiny_foreign.h"
+
+namespace gradcam {
+namespace {
+
+using ::gradcam::testing::error_message;
+using ::gradcam::testing::foreign_file;
+using ::gradcam::testing::import_bytes;
+using ::gradcam::testing::kForeignFiles;
+using ::gradcam::testing::kTinyOutputs;
+using ::gradcam::testing::tiny_value;
+using ::gradcam::testing::tiny_weight;
+
+/// The values of a tensor of a safetensors file.
+std::vector<float> imported_values(const std::vector<std::uint8_t>& file,
+                                   const SafetensorsHeader& header, const std::string& name) {
+  const TensorInfo* tensor = header.find(name);
+  if (tensor == nullptr || tensor->dtype != DType::kF32) {
+    ADD_FAILURE() << name;
+    return {};
+  }
+  const auto bytes =
+      std::span(file).subspan(static_cast<std::size_t>(header.data_offset + tensor->begin),
+                              static_cast<std::size_t>(tensor->end - tensor->begin));
+  std::vector<float> values(bytes.size() / sizeof(float));
+  EXPECT_TRUE(to_float32(DType::kF32, bytes, values)) << name;
+  return values;
+}
+
+TEST(Importer, FilesOfKerasAndPyTorch) {
+  for (const char* name : kForeignFiles) {
+    SCOPED_TRACE(name);
+    const auto foreign = foreign_file(name);
+    EXPECT_TRUE(is_foreign_model(foreign));
+    ASSERT_OK_AND_ASSIGN(const auto file, import_bytes(foreign, {.source = name}));
+    ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header,
+                         parse_safetensors_header(file, file.size()));
+    ASSERT_OK_AND_ASSIGN(const WeightMap map, map_names(header));
+    EXPECT_EQ(map.layout, FileLayout::kKeras);
+    EXPECT_EQ(map.grid, testing::kTinyGrid);
+    for (std::size_t i = 0; i < kLayerNames.size(); ++i) {
+      const std::string layer(kLayerNames[i]);
+      EXPECT_EQ(imported_values(file, header, layer + ".weight"), tiny_weight(i)) << layer;
+      std::vector<float> bias;
+      for (std::size_t o = 0; o < kTinyOutputs[i]; ++o) bias.push_back(tiny_value(i, o, 1, 1, 1));
+      EXPECT_EQ(imported_values(file, header, layer + ".bias"), bias) << layer;
+    }
+    ASSERT_OK_AND_ASSIGN(const ModelMetadata metadata, parse_metadata(header.metadata));
+    EXPECT_EQ(metadata.source, name);
+    ASSERT_OK_AND_ASSIGN(const Preprocess preprocess, parse_preprocess(metadata.preprocess));
+    EXPECT_EQ(preprocess.size, 64);
+    EXPECT_EQ(preprocess.bgr, std::string(name).starts_with("keras"));
+  }
+}
+
+/// A tensor of an imported file.
+std::vector<float> imported_tensor(const std::string& file_name, const std::string& tensor) {
+  const auto file = import_bytes(foreign_file(file_name));
+  if (!file) {
+    ADD_FAILURE() << file.error().message;
+    return {};
+  }
+  const auto header = parse_safetensors_header(*file, file->size());
+  EXPECT_TRUE(header && map_names(*header));
+  return header ? imported_values(*file, *header, tensor) : std::vector<float>();
+}
+
+TEST(Importer, TwoDenseLayersBecomeThree) {
+  const std::size_t width = kTinyOutputs[kFc1];
+  std::vector<float> identity(width * width);
+  for (std::size_t i = 0; i < width; ++i) identity[i * width + i] = 1;
+  EXPECT_EQ(imported_tensor("pytorch_two.pth", "fc1.weight"), tiny_weight(kFc1));
+  EXPECT_EQ(imported_tensor("pytorch_two.pth", "fc2.weight"), identity);
+  EXPECT_EQ(imported_tensor("pytorch_two.pth", "fc2.bias"), std::vector<float>(width));
+  std::vector<float> predictions;  // theirs, of three inputs, and a zero for the fourth
+  const auto tiny = tiny_weight(kPredictions);
+  for (std::size_t o = 0; o < kTinyOutputs[kPredictions]; ++o) {
+    predictions.insert(predictions.end(), &tiny[o * 3], &tiny[o * 3] + 3);
+    predictions.push_back(0);
+  }
+  EXPECT_EQ(imported_tensor("pytorch_two.pth", "predictions.weight"), predictions);
+}
+
+TEST(Importer, OneDenseLayerBehindAnAverage) {
+  constexpr const char* kFile = "keras_average.h5";
+  constexpr std::size_t kChannels = 3;
+  constexpr std::size_t kClasses = 3;
+  constexpr std::size_t kPositions = testing::kTinyGrid * testing::kTinyGrid;
+  std::vector<float> fc1;
+  std::vector<float> fc1_bias;
+  for (const float sign : {1.0f, -1.0f}) {
+    for (std::size_t o = 0; o < kClasses; ++o) {
+      for (std::size_t i = 0; i < kPositions * kChannels; ++i) {
+        fc1.push_back(sign * tiny_value(kFc2, o, 0, 0, i % kChannels) / kPositions);
+      }
+      fc1_bias.push_back(sign * tiny_value(kFc2, o, 1, 1, 1));
+    }
+  }
+  EXPECT_EQ(imported_tensor(kFile, "fc1.weight"), fc1);
+  EXPECT_EQ(imported_tensor(kFile, "fc1.bias"), fc1_bias);
+  std::vector<float> identity(4 * kClasses * kClasses);
+  for (std::size_t i = 0; i < 2 * kClasses; ++i) identity[i * 2 * kClasses + i] = 1;
+  EXPECT_EQ(imported_tensor(kFile, "fc2.weight"), identity);
+  EXPECT_EQ(imported_tensor(kFile, "predictions.weight"),
+            (std::vector<float>{1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1}));
+  EXPECT_EQ(imported_tensor(kFile, "predictions.bias"), std::vector<float>(kClasses));
+}
+
+TEST(Importer, LabelsThatDoNotFit) {
+  const std::string message =
+      error_message(import_bytes(foreign_file("keras.h5"), {.labels = {"a", "b", "c"}}),
+                    ErrorCode::kInvalidArgument);
+  EXPECT_NE(message.find("3 labels, but the model has 2 classes"), std::string::npos) << message;
+}
+
+TEST(Importer, PreprocessOfOtherTraining) {
+  const Preprocess unit{.mean = {0, 0, 0}, .std = {1, 1, 1}};
+  ASSERT_OK_AND_ASSIGN(const auto file,
+                       import_bytes(foreign_file("keras.h5"), {.preprocess = unit}));
+  ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
+  ASSERT_OK_AND_ASSIGN(const Preprocess preprocess,
+                       parse_preprocess(header.metadata.at("preprocess")));
+  EXPECT_FALSE(preprocess.bgr);
+  EXPECT_EQ(preprocess.scale, unit.scale);
+  EXPECT_EQ(preprocess.mean, unit.mean);
+  EXPECT_EQ(preprocess.std, unit.std);
+  EXPECT_EQ(preprocess.resize, ResizeRule::kSquash);
+}
+
+// A file may end anywhere; what it ends with is said, and nothing is read behind its end.
+TEST(Importer, FilesCutShort) {
+  for (const char* name : kForeignFiles) {
+    const auto whole = foreign_file(name);
+    for (std::size_t size = 0; size < whole.size(); size += size < 4096 ? 13 : 211) {
+      SCOPED_TRACE(std::string(name) + " cut to " + std::to_string(size));
+      const auto result = import_bytes(std::span(whole).first(size));
+      ASSERT_FALSE(result);
+      EXPECT_FALSE(result.error().message.empty());
+      EXPECT_LT(result.error().message.size(), 1000u);
+    }
+  }
+}
+
+// Whatever a byte says, the importer ends, and gives a file or an error.
+TEST(Importer, DamagedBytes) {
+  std::vector<const char*> names(kForeignFiles.begin(), kForeignFiles.end());
+  names.insert(names.end(), {"keras_average.h5", "pytorch_two.pth"});
+  for (const char* name : names) {
+    auto file = foreign_file(name);
+    for (std::size_t i = 0; i < file.size(); i += i < 8192 ? 11 : 199) {
+      for (const int change : {0x01, 0x80, 0xff}) {
+        file[i] ^= static_cast<std::uint8_t>(change);
+        const auto result = import_bytes(file);
+        if (!result) {
+          EXPECT_LT(result.error().message.size(), 1000u);
+        }
+        file[i] ^= static_cast<std::uint8_t>(change);
+      }
+    }
+  }
+}
+
+TEST(Importer, OtherFiles) {
+  const std::vector<std::uint8_t> nothing;
+  const std::string message = error_message(import_bytes(nothing), ErrorCode::kUnsupportedFormat);
+  EXPECT_NE(message.find(".pth"), std::string::npos) << message;
+  EXPECT_FALSE(is_foreign_model(nothing));
+  // The length of a header of safetensors, which may begin with any byte.
+  for (const std::uint8_t first : {0x80, 0x50, 0x89}) {
+    const std::vector<std::uint8_t> safetensors = {first, 0x06, 0, 0, 0, 0, 0, 0};
+    EXPECT_FALSE(is_foreign_model(safetensors)) << int{first};
+  }
+}
+
+TEST(Importer, TakesOnlyWhatItWants) {
+  const auto file = foreign_file("pytorch.pth");
+  ModelImporter importer(file.size(), {});
+  EXPECT_EQ(importer.file_bytes(), 0u);
+  const std::vector<std::uint8_t> bytes(7);
+  EXPECT_NE(error_message(importer.provide(bytes), ErrorCode::kInvalidArgument).find("7 bytes"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace gradcam

@@ -1,0 +1,66 @@
+#include "import/labels.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/result.h"
+
+namespace gradcam {
+namespace {
+
+using ::gradcam::testing::error_message;
+using Labels = std::vector<std::string>;
+
+TEST(Labels, AsPeopleHaveThem) {
+  const Labels expected = {"beagle", "pug"};
+  for (const std::string_view text : {
+           "beagle\npug\n",
+           "beagle\r\npug",
+           "\xEF\xBB\xBF"
+           "beagle\npug\n",
+           R"(["beagle", "pug"])",
+           R"({"1": ["n02110958", "pug"], "0": ["n02088364", "beagle"]})",
+           R"({"pug": 1, "beagle": 0})",
+           R"({"0": "beagle", "1": "pug"})",
+       }) {
+    ASSERT_OK_AND_ASSIGN(const Labels labels, parse_labels(text));
+    EXPECT_EQ(labels, expected) << text;
+  }
+}
+
+TEST(Labels, TwiceInJson) {
+  ASSERT_OK_AND_ASSIGN(const Labels labels, parse_labels(R"(["crane", "tench", "crane"])"));
+  EXPECT_EQ(labels, (Labels{"crane", "tench", "crane_2"}));
+}
+
+TEST(Labels, OfAFileThatBeginsLikeJson) {
+  ASSERT_OK_AND_ASSIGN(const Labels labels, parse_labels("[a]\n{b}\n"));
+  EXPECT_EQ(labels, (Labels{"[a]", "{b}"}));
+}
+
+TEST(Labels, Faults) {
+  struct Case {
+    std::string_view text;
+    std::string_view says;
+  };
+  for (const auto& [text, says] : std::vector<Case>{
+           {"a\n\nc\n", "line 2 is empty"},
+           {"a\nb\na\n", "line 3 repeats line 1, \"a\""},
+           {"k\xF6ter\nb\n", "UTF-8"},
+           {R"({"0": "a", "2": "b"})", "class index"},
+           {R"({"a": 0, "b": 2})", "class index"},
+           {R"([1, 2])", "list of names"},
+           {R"([[]])", "list of names"},
+           {"", "no classes"},
+           {"[]", "no classes"},
+       }) {
+    const std::string message = error_message(parse_labels(text), ErrorCode::kInvalidArgument);
+    EXPECT_NE(message.find(says), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace gradcam
