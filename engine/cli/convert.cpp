@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 #include "gradcam/image/preprocess.h"
 #include "gradcam/weights/convert_model.h"
+#include "gradcam/weights/imagenet_labels.h"
 #include "import/labels.h"
 
 namespace gradcam {
@@ -21,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kImageNetClasses = 1000;
 constexpr std::string_view kImageNetDogs = "imagenet-dogs";
 
 struct ImageNetDog {

@@ -177,7 +177,7 @@ std::optional<FileRange> ModelImporter::wanted() const {
   if (next_ == steps_.size()) return std::nullopt;
   const Step& step = steps_[next_];
   if (step.kind == Step::Kind::kEmit) return FileRange{};
-  const ForeignArray& from = *tensors_[step.tensor].from;
+  const ForeignArray& from = tensors_[step.tensor].from;
   const bool gathers = step.kind == Step::Kind::kGather;
   const std::uint64_t row =
       dtype_size(from.dtype) * (gathers ? from.shape.back() : row_elements(from.shape));
@@ -218,8 +218,9 @@ Result<std::span<const std::uint8_t>> ModelImporter::provide(std::span<const std
 Result<void> ModelImporter::begin() {
   auto network = read_foreign(window_);
   if (network) return plan(*std::move(network));
-  if (!window_.lacking()) return std::unexpected(network.error());
-  wanted_ = *window_.lacking();
+  const auto lacking = window_.lacking();
+  if (!lacking) return std::unexpected(network.error());
+  wanted_ = *lacking;
   return {};
 }
 
@@ -244,8 +245,9 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
 
   Preprocess preprocess = network.preprocess;
   const auto side = static_cast<int>(grid) * kPixelsOfCell;
-  preprocess.size =
-      network.side.value_or(0) / kPixelsOfCell == static_cast<int>(grid) ? *network.side : side;
+  // Of sides that are no multiple of 32, too, where the file tells.
+  const int told = network.side.value_or(side);
+  preprocess.size = told / kPixelsOfCell == static_cast<int>(grid) ? told : side;
   if (preprocess.resize == ResizeRule::kShorterSide) {
     constexpr int kUsualShorterSide = 256;
     constexpr int kUsualCrop = 224;
@@ -372,14 +374,15 @@ void ModelImporter::plan_steps(std::size_t index) {
   };
   for (int sign = 0; sign < (tensor.both_signs ? 2 : 1); ++sign) {
     if (!tensor.by_columns) {
-      add_rows(tensor.from ? Step::Kind::kRows : Step::Kind::kEmit, 0, outputs, sign == 1);
+      add_rows(tensor.make == NewTensor::Make::kArray ? Step::Kind::kRows : Step::Kind::kEmit, 0,
+               outputs, sign == 1);
       continue;
     }
-    const std::size_t columns = tensor.from->shape.back();
+    const std::size_t columns = tensor.from.shape.back();
     const std::size_t inputs = row_elements(tensor.info.shape) / tensor.averaged;
     const std::size_t panel = std::max<std::size_t>(1, kPanelBytes / (inputs * sizeof(float)));
     const std::size_t chunk =
-        std::max<std::size_t>(1, kChunkBytes / (columns * dtype_size(tensor.from->dtype)));
+        std::max<std::size_t>(1, kChunkBytes / (columns * dtype_size(tensor.from.dtype)));
     for (std::size_t begin = 0; begin < outputs; begin += panel) {
       const std::size_t end = std::min(begin + panel, outputs);
       for (std::size_t input = 0; input < inputs; input += chunk) {
@@ -397,19 +400,19 @@ void ModelImporter::plan_steps(std::size_t index) {
 
 std::unexpected<Error> ModelImporter::bad_value(const NewTensor& tensor, const std::string& where,
                                                 const Error& error) {
-  return fail(error.code, internal::quote(tensor.from->name) + ", which is " + tensor.info.name +
+  return fail(error.code, internal::quote(tensor.from.name) + ", which is " + tensor.info.name +
                               ", " + where + ": " + error.message);
 }
 
 Result<void> ModelImporter::copy_rows(const Step& step, std::span<const std::uint8_t> bytes) {
   const NewTensor& tensor = tensors_[step.tensor];
-  const std::size_t elements = row_elements(tensor.from->shape);
+  const std::size_t elements = row_elements(tensor.from.shape);
   unordered_.resize(elements);
   row_.resize(elements);
   const std::size_t row_bytes = bytes.size() / step.count;
   for (std::size_t i = 0; i < step.count; ++i) {
     const auto status =
-        to_float32(tensor.from->dtype, bytes.subspan(i * row_bytes, row_bytes), unordered_);
+        to_float32(tensor.from.dtype, bytes.subspan(i * row_bytes, row_bytes), unordered_);
     if (!status) return bad_value(tensor, "row " + std::to_string(step.first + i), status.error());
     if (tensor.side == 0) {
       append_row(tensor, unordered_, step.negative);
@@ -429,15 +432,15 @@ Result<void> ModelImporter::gather(const Step& step, std::span<const std::uint8_
     panel_ = {};
     GRADCAM_TRY(panel_, Tensor::uninitialized({step.count, inputs}));
   }
-  const std::size_t element = dtype_size(tensor.from->dtype);
-  const std::size_t row_bytes = tensor.from->shape.back() * element;
+  const std::size_t element = dtype_size(tensor.from.dtype);
+  const std::size_t row_bytes = tensor.from.shape.back() * element;
   gathered_.resize(std::min(step.inputs_count, kTransposedRows) * step.count);
   for (std::size_t begin = 0; begin < step.inputs_count; begin += kTransposedRows) {
     const std::size_t rows = std::min(kTransposedRows, step.inputs_count - begin);
     for (std::size_t i = 0; i < rows; ++i) {
       const auto part =
           bytes.subspan((begin + i) * row_bytes + step.first * element, step.count * element);
-      const auto status = to_float32(tensor.from->dtype, part,
+      const auto status = to_float32(tensor.from.dtype, part,
                                      std::span(gathered_).subspan(i * step.count, step.count));
       if (!status) {
         const std::size_t input = step.inputs_first + begin + i;

@@ -73,7 +73,7 @@ class ModelImporter {
     };
     TensorInfo info;
     Make make = Make::kArray;
-    std::optional<ForeignArray> from = {};
+    ForeignArray from = {};    ///< of kArray
     bool by_columns = false;   ///< outputs are the columns of the array
     std::size_t side = 0;      ///< if not 0, of the square that each row has for each channel
     std::size_t averaged = 1;  ///< positions that each number of a row stands for

@@ -282,7 +282,7 @@ Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
   std::map<std::string, Storage> storages;
   const Pickle& state = pickles[3];
   for (const Pickle::Value& value : state.values()) {
-    if (auto storage = read_storage(state, value)) storages[storage->key] = *std::move(storage);
+    if (const auto storage = read_storage(state, value)) storages[storage->key] = *storage;
   }
   std::map<std::string, std::uint64_t> begins;
   const Pickle& keys = pickles[4];

@@ -147,6 +147,7 @@ class Convert(unittest.TestCase):
 
     def test_all_classes_of_imagenet_share_the_softmax(self) -> None:
         model = self.imagenet_model()
+        self.assertEqual(self.info(model)["labels"][207], "golden_retriever")
         for dtype in ("f32", "int8", "int4"):
             result = self.run_convert(model, self.out, "--head", "imagenet-dogs", "--dtype", dtype)
             self.assertEqual(result.returncode, 0, result.stderr)

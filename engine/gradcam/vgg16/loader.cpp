@@ -9,16 +9,19 @@
 #include "gradcam/vgg16/plan.h"
 #include "gradcam/weights/convert.h"
 #include "gradcam/weights/fingerprint.h"
+#include "gradcam/weights/imagenet_labels.h"
 #include "gradcam/weights/quantize.h"
 #include "gradcam/weights/rows.h"
 
 namespace gradcam {
 namespace {
 
-/// Labels and preprocessing for a file that does not say: "class 0", ... and torchvision's own.
+/// Labels and preprocessing for a file that does not say: ImageNet's where there are as many, else
+/// "class 0", ..., and torchvision's own.
 Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
   const std::size_t classes = map.layers.back().shape[0];
   auto& labels = info.metadata.labels;
+  if (labels.empty() && classes == kImageNetClasses) labels = imagenet_labels();
   if (labels.empty()) {
     for (std::size_t i = 0; i < classes; ++i) labels.push_back("class " + std::to_string(i));
   }

@@ -35,7 +35,9 @@ struct LayerInfo {
 
 /// What is known of a model besides its weights.
 struct ModelInfo {
-  ModelMetadata metadata;         ///< labels ("class 0", ... where the file has none), source, ...
+  /// labels, source, ... Where the file has no labels they are ImageNet's if there are as many
+  /// classes as those, else "class 0", ...
+  ModelMetadata metadata;
   Preprocess preprocess;          ///< how a photo becomes the input
   std::vector<LayerInfo> layers;  ///< the 16 layers with weights, in order
   std::size_t parameters = 0;     ///< numbers in the file, scales not counted
