@@ -234,6 +234,10 @@ Result<ForeignVgg16> order_layers(std::map<std::string, ForeignArray> parameters
     }
     (is_conv ? network.convs : network.dense).push_back(std::move(layer));
   }
+  // Where each channel gives one number, that is what torchvision's adaptive average leaves.
+  network.averages =
+      !network.convs.empty() && !network.dense.empty() &&
+      network.dense.front().weight.shape.back() == network.convs.back().weight.shape.front();
   return network;
 }
 

@@ -236,6 +236,10 @@ class OldPickle:
 # --- Tests
 
 
+def random_photo(side: int) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (side, side, 3), np.uint8)
+
+
 class Import(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -243,8 +247,7 @@ class Import(unittest.TestCase):
         self.folder = Path(folder.name)
         self.out = self.folder / "out.safetensors"
         self.parameters = random_parameters()
-        rng = np.random.default_rng(3)
-        self.photo = rng.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+        self.photo = random_photo(SIDE)
 
     def run_import(self, *arguments: object) -> subprocess.CompletedProcess:
         command = [GRADCAM, "convert", *map(str, arguments)]
@@ -269,7 +272,7 @@ class Import(unittest.TestCase):
         tests/unit/image tests."""
         values, metadata = tensors.read(self.out)
         preprocess = json.loads(metadata["preprocess"])
-        self.assertEqual(preprocess["size"], SIDE)
+        self.assertEqual(preprocess["size"], len(self.photo))
         metadata["preprocess"] = json.dumps(preprocess | {"resize": "squash"})
         model = self.folder / "unresized.safetensors"
         tensors.write(model, values, metadata)
@@ -512,12 +515,14 @@ class Import(unittest.TestCase):
 
     def test_torch_tops(self) -> None:
         path = self.folder / "dogs.pth"
-        for hidden, names in (([24], ("0", "3")), ([], ("0",)), ([33, 18], ("0", "3", "6.1"))):
-            with self.subTest(hidden=hidden):
-                self.parameters = random_parameters(CLASSES, hidden)
-                torch.save(torch_state(self.parameters, names), path)
-                self.import_file(path)
-                self.expect_answer(self.torchvision_input())
+        for averages in (False, True):  # AdaptiveAvgPool2d(1)
+            for hidden, names in (([24], ("0", "3")), ([], ("0",)), ([33, 18], ("0", "3", "6.1"))):
+                with self.subTest(hidden=hidden, averages=averages):
+                    self.parameters = random_parameters(CLASSES, hidden, averages)
+                    torch.save(torch_state(self.parameters, names), path)
+                    self.import_file(path)
+                    self.photo = random_photo(224 if averages else SIDE)  # it does not tell
+                    self.expect_answer(self.torchvision_input(), averages)
 
     def test_torch_names_of_timm(self) -> None:
         path = self.folder / "pytorch_model.bin"
