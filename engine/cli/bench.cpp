@@ -131,7 +131,8 @@ void add_bench(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "bench", "Time the forward pass and Grad-CAM with every convolution algorithm.");
   command->add_option("--model", options->model,
-                      "A safetensors file (default: the model that comes with the program)");
+                      "A model file: safetensors, or of Keras or PyTorch (default: the model that "
+                      "comes with the program)");
   command
       ->add_option("--workers", options->workers, "How many threads divide the network among them")
       ->check(CLI::Range(std::size_t{1}, kMaxMembers))

@@ -205,7 +205,8 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_flag("-0,--null", options->null_ends,
                     "Names on standard input end with a NUL, as find -print0 writes them");
   command->add_option("--model", options->model,
-                      "A safetensors file (default: the model that comes with the program)");
+                      "A model file: safetensors, or of Keras or PyTorch (default: the model that "
+                      "comes with the program)");
   command->add_option("--head", options->head,
                       "A last layer for that model, as gradcam finetune --head-only writes it");
   command

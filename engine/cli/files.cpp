@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/import.h"
 #include "gradcam/image/overlay.h"
 #include "gradcam/image/png.h"
 #include "gradcam/weights/fingerprint.h"
@@ -195,6 +196,7 @@ Result<void> NewFile::commit(bool is_durable) {
 }
 
 Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
+  if (is_foreign_model(path)) return import_vgg16(path, options);
   GRADCAM_TRY(ModelFile file, ModelFile::open(path));
   GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(file.header(), options));
   std::vector<std::uint8_t> buffer;

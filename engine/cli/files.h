@@ -70,7 +70,8 @@ class NewFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
-/// Loads a model in pieces of some megabytes, so that the file is never in memory as a whole.
+/// Loads a model in pieces of some megabytes, so that the file is never in memory as a whole; of
+/// Keras and PyTorch, too.
 Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 /// Reads a head file; an empty path gives none. The error names the file.

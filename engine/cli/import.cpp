@@ -1,22 +1,24 @@
 #include "cli/import.h"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
 #include <vector>
 
+#include "import/importer.h"
+
 namespace gradcam {
+namespace {
 
 namespace fs = std::filesystem;
 
-bool is_foreign_model(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::array<std::uint8_t, 8> first = {};
-  file.read(reinterpret_cast<char*>(first.data()), first.size());
-  return file && is_foreign_model(first);
-}
-
-Result<void> import_model(const fs::path& path, ImportingConverter converter,
-                          const WritePart& write) {
+/// Gives a converter the parts of the file that it wants, and `take` what it makes of them.
+template <class Converter, class Take>
+Result<void> feed(const fs::path& path, Converter& converter, const Take& take) {
   std::ifstream file(path, std::ios::binary);
   std::vector<std::uint8_t> bytes;
   while (const auto wanted = converter.wanted()) {
@@ -27,9 +29,81 @@ Result<void> import_model(const fs::path& path, ImportingConverter converter,
       return fail(ErrorCode::kUnreadableFile, "it ended or failed while it was being read");
     }
     GRADCAM_TRY(const auto next, converter.provide(bytes));
-    if (!next.empty()) GRADCAM_CHECK_OK(write(next, converter.file_bytes()));
+    if (!next.empty()) GRADCAM_CHECK_OK(take(next));
   }
   return {};
+}
+
+/// Gives a loader its rows of a file that comes from the first byte to the last.
+class LoaderOfStream {
+ public:
+  explicit LoaderOfStream(const LoadOptions& options) : options_(options) {}
+
+  /// The next bytes of a file of so many, the first of which are the header.
+  Result<void> take(std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    if (!loader_) {
+      GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes_, file_bytes));
+      GRADCAM_TRY(loader_, Vgg16Loader::begin(std::move(header), options_));
+    }
+    for (; tensor_ < loader_->header().tensors.size(); ++tensor_) {
+      const auto [begin, end] = loader_->wanted(tensor_);
+      next_ = std::clamp(next_, begin, end);
+      const std::uint64_t here = offset_ + bytes_.size();
+      if (here > next_) {
+        const std::uint64_t row = loader_->row_bytes(tensor_);
+        const std::uint64_t count = (std::min(here, end) - next_) / row * row;
+        GRADCAM_CHECK_OK(loader_->provide(
+            tensor_, std::span(bytes_).subspan(static_cast<std::size_t>(next_ - offset_),
+                                               static_cast<std::size_t>(count))));
+        next_ += count;
+      }
+      if (next_ < end) break;
+    }
+    const auto done =
+        static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(next_ - offset_, bytes_.size()));
+    bytes_.erase(bytes_.begin(), bytes_.begin() + done);
+    offset_ += static_cast<std::uint64_t>(done);
+    return {};
+  }
+
+  Result<Vgg16> finish() { return loader_->finish(); }
+
+ private:
+  LoadOptions options_;
+  std::optional<Vgg16Loader> loader_;
+  std::size_t tensor_ = 0;
+  std::uint64_t next_ = 0;           // where its next row begins
+  std::vector<std::uint8_t> bytes_;  // what has not been used, and where in the file it begins
+  std::uint64_t offset_ = 0;
+};
+
+}  // namespace
+
+bool is_foreign_model(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::array<std::uint8_t, 8> first = {};
+  file.read(reinterpret_cast<char*>(first.data()), first.size());
+  return file && is_foreign_model(first);
+}
+
+Result<void> import_model(const fs::path& path, ImportingConverter converter,
+                          const WritePart& write) {
+  return feed(path, converter, [&](std::span<const std::uint8_t> bytes) {
+    return write(bytes, converter.file_bytes());
+  });
+}
+
+Result<Vgg16> import_vgg16(const fs::path& path, const LoadOptions& options) {
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(path, error);
+  if (error) return fail(ErrorCode::kUnreadableFile, "its size cannot be read: " + error.message());
+  ModelImporter importer(size, {.source = path.filename().string()});
+  LoaderOfStream loader(options);
+  GRADCAM_CHECK_OK(feed(path, importer, [&](std::span<const std::uint8_t> bytes) {
+    return loader.take(bytes, importer.file_bytes());
+  }));
+  return loader.finish();
 }
 
 }  // namespace gradcam

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "gradcam/tensor/error.h"
+#include "gradcam/vgg16/loader.h"
 #include "import/importing_converter.h"
 
 namespace gradcam {
@@ -20,5 +21,8 @@ using WritePart =
 /// Converts one. Errors: those of `write`, and others, which name no file.
 Result<void> import_model(const std::filesystem::path& path, ImportingConverter converter,
                           const WritePart& write);
+
+/// Loads one as load_model does. Errors name no file.
+Result<Vgg16> import_vgg16(const std::filesystem::path& path, const LoadOptions& options);
 
 }  // namespace gradcam

@@ -50,7 +50,8 @@ void add_info(CLI::App& app, int& exit_code) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("info", "Show what a model file holds.");
-  command->add_option("model", options->model, "A safetensors file")->required();
+  command->add_option("model", options->model, "A model file: safetensors, or of Keras or PyTorch")
+      ->required();
   command->add_flag("--json", options->json, "As one line of JSON");
   command->callback([options, &exit_code] {
     const auto model = load_model(options->model);

@@ -573,6 +573,31 @@ class Import(unittest.TestCase):
         self.import_file(path)
         self.assertFalse(trace.exists())
 
+    def test_explained_as_they_are(self) -> None:
+        """Without `convert`, by one worker or several."""
+        photo = self.folder / "photo.png"
+        Image.fromarray(self.photo).save(photo)
+        path = self.official_keras()
+        self.import_file(path)
+        answers = []
+        for model, *options in ((self.out,), (path,), (path, "--workers", "2")):
+            command = [GRADCAM, "explain", str(photo), "--json", "--model", str(model), *options]
+            answer = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+            answers.append({entry["label"]: entry["logit"] for entry in answer["top"]})
+        for answer in answers[1:]:
+            self.assertEqual(answer.keys(), answers[0].keys())
+            for label, logit in answers[0].items():
+                self.assertAlmostEqual(answer[label], logit, delta=1e-4 * abs(logit))
+        info = subprocess.run([GRADCAM, "info", str(path)], capture_output=True, text=True,
+                              check=True).stdout
+        self.assertIn("vgg16.h5", info)
+        # Training needs a file that it can read anywhere.
+        trained = subprocess.run(
+            [GRADCAM, "finetune", str(self.folder), "--model", str(path), "--out", str(self.out)],
+            capture_output=True, text=True, check=False)
+        self.assertNotEqual(trained.returncode, 0)
+        self.assertIn("gradcam convert", trained.stderr)
+
     def test_values_of_a_network_trained_otherwise(self) -> None:
         """With ImageDataGenerator(rescale=1/255)."""
         self.import_file(self.official_keras(), "--values", "unit")
