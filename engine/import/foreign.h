@@ -20,10 +20,21 @@ struct ForeignArray {
   std::uint64_t begin = 0;  ///< where its first byte is in the file
 };
 
+/// Batch normalisation as it is when nothing is trained, of each channel on its own:
+/// (x - mean) / sqrt(variance + epsilon) * scale + shift
+struct ForeignNorm {
+  ForeignArray scale;
+  ForeignArray shift;
+  ForeignArray mean;
+  ForeignArray variance;
+  float epsilon = 0;
+};
+
 /// A layer of a network, as another program keeps it.
 struct ForeignLayer {
   ForeignArray weight;
   ForeignArray bias;
+  std::optional<ForeignNorm> norm = {};  ///< between the layer and its ReLU
 };
 
 /// A VGG16 as Keras or PyTorch keep it, perhaps with a top of its own: the layers behind block5.

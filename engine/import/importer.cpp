@@ -70,8 +70,21 @@ Sides sides(const ForeignVgg16& network, const ForeignArray& weight) {
   return is_keras ? Sides{shape[3], shape[2]} : Sides{shape[0], shape[1]};
 }
 
+/// The arrays of a normalisation, in the order in which they are read.
+std::array<const ForeignArray*, 4> norm_arrays(const ForeignNorm& norm) {
+  return {&norm.scale, &norm.shift, &norm.mean, &norm.variance};
+}
+
 Result<void> check_layer(const ForeignLayer& layer, const Sides& sides, const Window& window) {
-  for (const ForeignArray* array : {&layer.weight, &layer.bias}) {
+  std::vector<const ForeignArray*> arrays = {&layer.weight, &layer.bias};
+  std::vector<const ForeignArray*> per_output = {&layer.bias};
+  if (layer.norm) {
+    for (const ForeignArray* array : norm_arrays(*layer.norm)) {
+      arrays.push_back(array);
+      per_output.push_back(array);
+    }
+  }
+  for (const ForeignArray* array : arrays) {
     std::uint64_t bytes = dtype_size(array->dtype);
     for (const std::size_t side : array->shape) {
       if (side == 0 || side > kMostWidth * 9) {
@@ -84,10 +97,13 @@ Result<void> check_layer(const ForeignLayer& layer, const Sides& sides, const Wi
                   "it is cut short: " + internal::quote(array->name) + " reaches past its end");
     }
   }
-  if (layer.bias.shape == Shape{sides.outputs} && sides.outputs <= kMostWidth) return {};
-  return misfit(internal::quote(layer.bias.name) + " has the shape " + to_string(layer.bias.shape) +
-                ", but expected is a number for each of the " + std::to_string(sides.outputs) +
-                " outputs of " + internal::quote(layer.weight.name));
+  for (const ForeignArray* array : per_output) {
+    if (array->shape == Shape{sides.outputs} && sides.outputs <= kMostWidth) continue;
+    return misfit(internal::quote(array->name) + " has the shape " + to_string(array->shape) +
+                  ", but expected is a number for each of the " + std::to_string(sides.outputs) +
+                  " outputs of " + internal::quote(layer.weight.name));
+  }
+  return {};
 }
 
 /// Whether the layers are a VGG16's and fit together; the channels of block5.
@@ -177,6 +193,10 @@ std::optional<FileRange> ModelImporter::wanted() const {
   if (next_ == steps_.size()) return std::nullopt;
   const Step& step = steps_[next_];
   if (step.kind == Step::Kind::kEmit) return FileRange{};
+  if (step.kind == Step::Kind::kNorm) {
+    const ForeignArray& array = *norm_arrays(tensors_[step.tensor].norm)[step.first];
+    return FileRange{array.begin, array.begin + dtype_size(array.dtype) * array.shape[0]};
+  }
   const ForeignArray& from = tensors_[step.tensor].from;
   const bool gathers = step.kind == Step::Kind::kGather;
   const std::uint64_t row =
@@ -201,6 +221,9 @@ Result<std::span<const std::uint8_t>> ModelImporter::provide(std::span<const std
   }
   const Step& step = steps_[next_++];
   switch (step.kind) {
+    case Step::Kind::kNorm:
+      GRADCAM_CHECK_OK(read_norm(step, bytes));
+      break;
     case Step::Kind::kRows:
       GRADCAM_CHECK_OK(copy_rows(step, bytes));
       break;
@@ -282,9 +305,13 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
         {.info = {.name = name + ".weight", .shape = {found.outputs, 3, 3, found.inputs}},
          .from = std::move(conv.weight),
          .by_columns = by_columns,
-         .side = by_columns ? std::size_t{0} : std::size_t{3}});
-    tensors_.push_back(
-        {.info = {.name = name + ".bias", .shape = {found.outputs}}, .from = std::move(conv.bias)});
+         .side = by_columns ? std::size_t{0} : std::size_t{3},
+         .is_normalized = conv.norm.has_value(),
+         .norm = conv.norm.value_or(ForeignNorm())});
+    tensors_.push_back({.info = {.name = name + ".bias", .shape = {found.outputs}},
+                        .from = std::move(conv.bias),
+                        .is_normalized = conv.norm.has_value(),
+                        .norm = conv.norm.value_or(ForeignNorm())});
   }
   plan_dense(std::move(network), channels, grid);
 
@@ -372,6 +399,11 @@ void ModelImporter::plan_steps(std::size_t index) {
                         .negative = negative});
     }
   };
+  if (tensor.is_normalized && tensor.info.shape.size() > 1) {  // the bias behind it has the same
+    for (std::size_t i = 0; i < norm_.size(); ++i) {
+      steps_.push_back({.tensor = index, .kind = Step::Kind::kNorm, .first = i});
+    }
+  }
   for (int sign = 0; sign < (tensor.both_signs ? 2 : 1); ++sign) {
     if (!tensor.by_columns) {
       add_rows(tensor.make == NewTensor::Make::kArray ? Step::Kind::kRows : Step::Kind::kEmit, 0,
@@ -398,6 +430,29 @@ void ModelImporter::plan_steps(std::size_t index) {
   }
 }
 
+Result<void> ModelImporter::read_norm(const Step& step, std::span<const std::uint8_t> bytes) {
+  const ForeignArray& array = *norm_arrays(tensors_[step.tensor].norm)[step.first];
+  std::vector<float>& values = norm_[step.first];
+  values.resize(array.shape[0]);
+  const auto status = to_float32(array.dtype, bytes, values);
+  if (!status) {
+    return fail(status.error().code, internal::quote(array.name) + ": " + status.error().message);
+  }
+  const bool is_variance = step.first + 1 == norm_.size();
+  if (is_variance && std::ranges::any_of(values, [](float value) { return value < 0; })) {
+    return fail(ErrorCode::kCorruptModel, internal::quote(array.name) + " has a negative variance");
+  }
+  return {};
+}
+
+/// What a layer's output is multiplied with, and what is added then.
+std::pair<float, float> ModelImporter::norm_of(const NewTensor& tensor, std::size_t output) const {
+  if (!tensor.is_normalized) return {1.0f, 0.0f};
+  const auto& [scale, shift, mean, variance] = norm_;
+  const float factor = scale[output] / std::sqrt(variance[output] + tensor.norm.epsilon);
+  return {factor, shift[output] - mean[output] * factor};
+}
+
 std::unexpected<Error> ModelImporter::bad_value(const NewTensor& tensor, const std::string& where,
                                                 const Error& error) {
   return fail(error.code, internal::quote(tensor.from.name) + ", which is " + tensor.info.name +
@@ -415,12 +470,12 @@ Result<void> ModelImporter::copy_rows(const Step& step, std::span<const std::uin
         to_float32(tensor.from.dtype, bytes.subspan(i * row_bytes, row_bytes), unordered_);
     if (!status) return bad_value(tensor, "row " + std::to_string(step.first + i), status.error());
     if (tensor.side == 0) {
-      append_row(tensor, unordered_, step.negative);
+      append_row(tensor, step.first + i, unordered_, step.negative);
       continue;
     }
     chw_columns_to_hwc<float>(unordered_, elements / (tensor.side * tensor.side), tensor.side,
                               tensor.side, row_);
-    append_row(tensor, row_, step.negative);
+    append_row(tensor, step.first + i, row_, step.negative);
   }
   return {};
 }
@@ -461,7 +516,8 @@ void ModelImporter::emit(const Step& step) {
     const std::size_t inputs = elements / tensor.averaged;
     for (std::size_t i = 0; i < step.count; ++i) {
       const std::size_t row = step.first + i - step.panel_first;
-      append_row(tensor, panel_.values().subspan(row * inputs, inputs), step.negative);
+      append_row(tensor, step.first + i, panel_.values().subspan(row * inputs, inputs),
+                 step.negative);
     }
     return;
   }
@@ -478,18 +534,22 @@ void ModelImporter::emit(const Step& step) {
         row_[i] = static_cast<float>(deviation * random.normal(i));
       }
     }
-    append_row(tensor, row_, false);
+    append_row(tensor, output, row_, false);
   }
 }
 
 /// Appends a row of the new file to what `provide` gives.
-void ModelImporter::append_row(const NewTensor& tensor, std::span<const float> row, bool negative) {
-  const float factor = (negative ? -1.0f : 1.0f) / static_cast<float>(tensor.averaged);
+void ModelImporter::append_row(const NewTensor& tensor, std::size_t output,
+                               std::span<const float> row, bool negative) {
+  const auto [scale, shift] = norm_of(tensor, output);
+  const float sign = negative ? -1.0f : 1.0f;
+  const float factor = sign * scale / static_cast<float>(tensor.averaged);
+  const float added = tensor.info.shape.size() == 1 ? sign * shift : 0;
   std::size_t at = out_.size();
   out_.resize(at + tensor.averaged * row.size_bytes());
   for (std::size_t i = 0; i < tensor.averaged; ++i) {
     for (const float value : row) {
-      auto bits = std::bit_cast<std::uint32_t>(value * factor);
+      auto bits = std::bit_cast<std::uint32_t>(value * factor + added);
       if constexpr (std::endian::native == std::endian::big) bits = std::byteswap(bits);
       std::memcpy(out_.data() + at, &bits, sizeof(bits));
       at += sizeof(bits);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gradcam/image/preprocess.h"
@@ -45,6 +47,7 @@ std::optional<Preprocess> preprocess_from_name(std::string_view name);
 ///    that two are short of;
 ///  - a single layer y = W x + b is max(y, 0) - max(-y, 0): fc1 has W and -W, and `predictions`
 ///    subtracts.
+/// Batch normalisation becomes part of the convolution before it.
 class ModelImporter {
  public:
   ModelImporter(std::uint64_t file_bytes, ImportOptions options);
@@ -73,23 +76,26 @@ class ModelImporter {
     };
     TensorInfo info;
     Make make = Make::kArray;
-    ForeignArray from = {};    ///< of kArray
-    bool by_columns = false;   ///< outputs are the columns of the array
-    std::size_t side = 0;      ///< if not 0, of the square that each row has for each channel
-    std::size_t averaged = 1;  ///< positions that each number of a row stands for
-    bool both_signs = false;   ///< all rows, and then all with the other sign
+    ForeignArray from = {};      ///< of kArray
+    bool by_columns = false;     ///< outputs are the columns of the array
+    std::size_t side = 0;        ///< if not 0, of the square that each row has for each channel
+    std::size_t averaged = 1;    ///< positions that each number of a row stands for
+    bool is_normalized = false;  ///< of a layer that `norm` is of
+    ForeignNorm norm = {};
+    bool both_signs = false;  ///< all rows, and then all with the other sign
   };
 
   /// The next thing to do for a tensor.
   struct Step {
     enum class Kind {
+      kNorm,    ///< an array of the normalisation is read
       kRows,    ///< rows of the old file become rows of the new one
       kGather,  ///< rows of the old file are a part of columns that become rows
       kEmit,    ///< rows that have been gathered, or come from nowhere
     };
     std::size_t tensor = 0;
     Kind kind = Kind::kEmit;
-    std::size_t first = 0;  ///< output
+    std::size_t first = 0;  ///< output; of kNorm, which array
     std::size_t count = 0;
     std::size_t inputs_first = 0;  ///< of kGather
     std::size_t inputs_count = 0;
@@ -101,12 +107,15 @@ class ModelImporter {
   Result<void> plan(ForeignVgg16 network);
   void plan_dense(ForeignVgg16 network, std::size_t channels, std::size_t grid);
   void plan_steps(std::size_t index);
+  Result<void> read_norm(const Step& step, std::span<const std::uint8_t> bytes);
   Result<void> copy_rows(const Step& step, std::span<const std::uint8_t> bytes);
   Result<void> gather(const Step& step, std::span<const std::uint8_t> bytes);
   void emit(const Step& step);
   static std::unexpected<Error> bad_value(const NewTensor& tensor, const std::string& where,
                                           const Error& error);
-  void append_row(const NewTensor& tensor, std::span<const float> row, bool negative);
+  std::pair<float, float> norm_of(const NewTensor& tensor, std::size_t output) const;
+  void append_row(const NewTensor& tensor, std::size_t output, std::span<const float> row,
+                  bool negative);
 
   Window window_;
   ImportOptions options_;
@@ -115,8 +124,9 @@ class ModelImporter {
   std::size_t next_ = 0;
   FileRange wanted_;  // until then
   std::uint64_t file_bytes_ = 0;
-  Tensor panel_;                 // [outputs, inputs]: what has been gathered
-  std::vector<float> gathered_;  // some rows of the old file
+  Tensor panel_;                            // [outputs, inputs]: what has been gathered
+  std::vector<float> gathered_;             // some rows of the old file
+  std::array<std::vector<float>, 4> norm_;  // scale, shift, mean and variance of a layer's outputs
   std::vector<float> row_;
   std::vector<float> unordered_;  // a row as the old file has it
   std::vector<std::uint8_t> out_;

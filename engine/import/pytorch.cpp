@@ -171,8 +171,46 @@ std::vector<std::uint64_t> numbers_in(std::string_view name) {
   return numbers;
 }
 
+using Parameters = std::map<std::string, ForeignArray>;
+
+/// A layer, by where it is.
+struct Found {
+  std::size_t part;  ///< of the network, the first being the convolutions
+  std::vector<std::uint64_t> numbers;
+  ForeignLayer layer;
+};
+
+/// Batch normalisation of vgg16_bn, which numbers it as it does layers: each is of the convolution
+/// before it. Notes what is used.
+Result<void> find_norms(const Parameters& parameters, const std::string& folder,
+                        std::vector<Found>& layers, std::set<std::string>& used) {
+  constexpr std::string_view kMean = ".running_mean";
+  constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d; files do not tell
+  for (const auto& [name, mean] : parameters) {
+    if (!name.starts_with(folder) || !name.ends_with(kMean)) continue;
+    const std::string norm = name.substr(0, name.size() - kMean.size());
+    const auto numbers = numbers_in(norm.substr(folder.size()));
+    Found* conv = nullptr;
+    for (Found& layer : layers) {
+      if (layer.part == 0 && layer.numbers < numbers) conv = &layer;
+    }
+    const auto scale = parameters.find(norm + ".weight");
+    const auto shift = parameters.find(norm + ".bias");
+    const auto variance = parameters.find(norm + ".running_var");
+    if (conv == nullptr || conv->layer.norm || scale == parameters.end() ||
+        shift == parameters.end() || variance == parameters.end()) {
+      return bad_pytorch("its batch normalisation " + quote(norm) + " is incomplete");
+    }
+    conv->layer.norm = {scale->second, shift->second, mean, variance->second, kUsualEpsilon};
+    for (const auto& found : {scale->first, shift->first, name, variance->first}) {
+      used.insert(found);
+    }
+  }
+  return {};
+}
+
 /// The layers of a network in the order of the forward pass.
-Result<ForeignVgg16> order_layers(std::map<std::string, ForeignArray> parameters) {
+Result<ForeignVgg16> order_layers(Parameters parameters) {
   constexpr std::string_view kWeight = ".weight";
   constexpr std::string_view kBias = ".bias";
   constexpr std::string_view kFirst = "features.0.weight";
@@ -191,11 +229,6 @@ Result<ForeignVgg16> order_layers(std::map<std::string, ForeignArray> parameters
   // Those of timm behind one another.
   constexpr std::array<std::string_view, 4> kParts = {"features.", "pre_logits.", "classifier.",
                                                       "head."};
-  struct Found {
-    std::size_t part;
-    std::vector<std::uint64_t> numbers;
-    ForeignLayer layer;
-  };
   std::vector<Found> layers;
   std::set<std::string> used;
   for (auto& [name, weight] : parameters) {
@@ -213,6 +246,9 @@ Result<ForeignVgg16> order_layers(std::map<std::string, ForeignArray> parameters
                       numbers_in(inner),
                       {weight, bias->second}});
   }
+  std::ranges::sort(layers, {},
+                    [](const Found& found) { return std::pair(found.part, found.numbers); });
+  GRADCAM_CHECK_OK(find_norms(parameters, prefix + std::string(kParts[0]), layers, used));
   for (const auto& [name, parameter] : parameters) {
     if (used.contains(name)) continue;
     const bool is_norm = name.ends_with(".running_mean") || name.ends_with(".running_var");

@@ -265,7 +265,7 @@ class Import(unittest.TestCase):
         for text in says:
             self.assertIn(text, result.stderr)
         self.assertFalse(self.out.exists())
-        self.assertEqual([p for p in self.folder.iterdir() if "partial" in p.name or "imported" in p.name], [])
+        self.assertEqual([p for p in self.folder.iterdir() if "partial" in p.name], [])
 
     def engine_answer(self) -> tuple[np.ndarray, np.ndarray]:
         """The engine's, for the photo as it is: only the rule of resizing is taken out, which
@@ -524,6 +524,52 @@ class Import(unittest.TestCase):
                     self.photo = random_photo(224 if averages else SIDE)  # it does not tell
                     self.expect_answer(self.torchvision_input(), averages)
 
+    def test_torch_batch_normalisation(self) -> None:
+        """torchvision's vgg16_bn."""
+        rng = np.random.default_rng(5)
+        state = OrderedDict()
+        folded: Parameters = []
+        at = 0
+        for block in range(5):
+            for _ in BLOCKS[block]:
+                weight, bias = self.parameters[len(folded)]
+                scale, shift, mean = rng.standard_normal((3, len(bias)))
+                variance = rng.uniform(0.5, 2, len(bias))
+                norm = torch.nn.BatchNorm2d(len(bias)).double().eval()
+                norm.load_state_dict({
+                    "weight": torch.from_numpy(scale), "bias": torch.from_numpy(shift),
+                    "running_mean": torch.from_numpy(mean),
+                    "running_var": torch.from_numpy(variance),
+                    "num_batches_tracked": torch.tensor(7)})
+                state[f"features.{at}.weight"] = torch.from_numpy(weight)
+                state[f"features.{at}.bias"] = torch.from_numpy(bias)
+                for name, values in norm.state_dict().items():
+                    state[f"features.{at + 1}.{name}"] = (
+                        values.float() if values.is_floating_point() else values)
+                # What PyTorch makes of kernels as of any map of so many channels.
+                two = np.stack([bias, bias + 1]).astype("f8")[..., None, None]
+                ends = norm(torch.from_numpy(two))[..., 0, 0]
+                shifted, factor = ends[0], ends[1] - ends[0]
+                folded.append(((weight * factor.detach().numpy()[:, None, None, None]),
+                               shifted.detach().numpy()))
+                at += 3
+            at += 1
+        for name, (weight, bias) in zip((0, 3, 6), self.parameters[13:]):
+            state[f"classifier.{name}.weight"] = torch.from_numpy(weight)
+            state[f"classifier.{name}.bias"] = torch.from_numpy(bias)
+        self.parameters = folded + self.parameters[13:]
+        path = self.folder / "vgg16_bn.pth"
+        torch.save(state, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        self.out.unlink()
+        state["features.1.running_var"] *= -1
+        torch.save(state, path)
+        self.expect_failure(path, "features.1.running_var", "negative")
+        del state["features.1.running_var"]
+        torch.save(state, path)
+        self.expect_failure(path, "features.1", "incomplete")
+
     def test_torch_names_of_timm(self) -> None:
         path = self.folder / "pytorch_model.bin"
         names = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2",
@@ -689,8 +735,8 @@ class Import(unittest.TestCase):
         del state["features.12.bias"]
         torch.save(state, pth)
         self.expect_failure(pth, "lacks features.12.bias")
-        torch.save(torch_state(self.parameters) | {"features.1.running_mean": torch.zeros(4)}, pth)
-        self.expect_failure(pth, "features.1.running_mean")
+        torch.save(torch_state(self.parameters) | {"classifier.1.running_mean": torch.ones(4)}, pth)
+        self.expect_failure(pth, "classifier.1.running_mean")
         torch.save(torch.zeros(3), pth)
         self.expect_failure(pth, "state_dict")
         text = self.folder / "text.h5"
