@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "gradcam/image/preprocess.h"
+#include "gradcam/tensor/error.h"
 #include "gradcam/tensor/tensor.h"
 #include "gradcam/weights/safetensors.h"
 
@@ -28,13 +30,24 @@ struct ForeignNorm {
   ForeignArray mean;
   ForeignArray variance;
   float epsilon = 0;
+
+  /// In this order.
+  std::array<const ForeignArray*, 4> arrays() const { return {&scale, &shift, &mean, &variance}; }
 };
 
 /// A layer of a network, as another program keeps it.
 struct ForeignLayer {
   ForeignArray weight;
   ForeignArray bias;
-  std::optional<ForeignNorm> norm = {};  ///< between the layer and its ReLU
+  std::optional<ForeignNorm> norm = {};        ///< between the layer and its ReLU
+  std::optional<ForeignNorm> input_norm = {};  ///< of a dense layer, before it: a number for each
+                                               ///< input, or for each channel of a map
+};
+
+/// Outputs and inputs of a dense layer, or outputs and channels of a convolution.
+struct ForeignSides {
+  std::size_t outputs = 0;
+  std::size_t inputs = 0;
 };
 
 /// A VGG16 as Keras or PyTorch keep it, perhaps with a top of its own: the layers behind block5.
@@ -51,7 +64,20 @@ struct ForeignVgg16 {
   /// What it was trained with, but for sides, which the weights tell.
   Preprocess preprocess;
   std::optional<int> side;  ///< of the input, where the file tells
+
+  /// Of one of the layers, whose weight must have two or four sides.
+  ForeignSides sides(const ForeignLayer& layer) const;
 };
+
+/// Dense layers of a VGG16, and the most of a top that becomes them.
+inline constexpr std::size_t kDenseLayers = 3;
+/// Pixels of the input, along a side, for a cell of block5_pool's output.
+inline constexpr int kPixelsOfCell = 32;
+
+/// Whether the layers are those of a VGG16, fit together and lie in a file of so many bytes; the
+/// rows, and columns, of block5_pool's output. kUnsupportedFormat, with what was found and
+/// expected, or kCorruptModel if the file is too short.
+Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t file_bytes);
 
 /// keras.applications.imagenet_utils, mode "caffe": BGR with the mean of each channel subtracted;
 /// Keras's examples resize a photo to the input whatever its aspect.

@@ -27,10 +27,6 @@ constexpr std::string_view kZipBegins = "PK\x03\x04";
 constexpr std::uint8_t kPickleBegins = 0x80;
 constexpr std::size_t kChunkBytes = 4 << 20;
 constexpr std::size_t kPanelBytes = 128 << 20;
-constexpr int kPixelsOfCell = 32;  // of the input, for a cell of block5_pool
-constexpr std::size_t kDenseLayers = 3;
-/// Of any layer: far above a VGG16's, and far below where sizes overflow.
-constexpr std::size_t kMostWidth = 1 << 20;
 
 bool begins_with(std::span<const std::uint8_t> bytes, std::string_view text) {
   return bytes.size() >= text.size() &&
@@ -51,123 +47,6 @@ Result<ForeignVgg16> read_foreign(Window& window) {
   return fail(
       ErrorCode::kUnsupportedFormat,
       "it is neither HDF5 or an archive of Keras (.h5, .keras) nor a file of PyTorch (.pth)");
-}
-
-std::unexpected<Error> misfit(const std::string& what) {
-  return fail(ErrorCode::kUnsupportedFormat, what);
-}
-
-/// Outputs and inputs of a dense layer, or outputs and channels of a convolution.
-struct Sides {
-  std::size_t outputs = 0;
-  std::size_t inputs = 0;
-};
-
-Sides sides(const ForeignVgg16& network, const ForeignArray& weight) {
-  const Shape& shape = weight.shape;
-  const bool is_keras = network.layout == ForeignVgg16::Layout::kKeras;
-  if (shape.size() == 2) return is_keras ? Sides{shape[1], shape[0]} : Sides{shape[0], shape[1]};
-  return is_keras ? Sides{shape[3], shape[2]} : Sides{shape[0], shape[1]};
-}
-
-/// The arrays of a normalisation, in the order in which they are read.
-std::array<const ForeignArray*, 4> norm_arrays(const ForeignNorm& norm) {
-  return {&norm.scale, &norm.shift, &norm.mean, &norm.variance};
-}
-
-Result<void> check_layer(const ForeignLayer& layer, const Sides& sides, const Window& window) {
-  std::vector<const ForeignArray*> arrays = {&layer.weight, &layer.bias};
-  std::vector<const ForeignArray*> per_output = {&layer.bias};
-  if (layer.norm) {
-    for (const ForeignArray* array : norm_arrays(*layer.norm)) {
-      arrays.push_back(array);
-      per_output.push_back(array);
-    }
-  }
-  for (const ForeignArray* array : arrays) {
-    std::uint64_t bytes = dtype_size(array->dtype);
-    for (const std::size_t side : array->shape) {
-      if (side == 0 || side > kMostWidth * 9) {
-        return misfit(internal::quote(array->name) + " has the shape " + to_string(array->shape));
-      }
-      bytes *= side;  // of two numbers, or four of which two are 3
-    }
-    if (array->begin > window.file_bytes() || bytes > window.file_bytes() - array->begin) {
-      return fail(ErrorCode::kCorruptModel,
-                  "it is cut short: " + internal::quote(array->name) + " reaches past its end");
-    }
-  }
-  for (const ForeignArray* array : per_output) {
-    if (array->shape == Shape{sides.outputs} && sides.outputs <= kMostWidth) continue;
-    return misfit(internal::quote(array->name) + " has the shape " + to_string(array->shape) +
-                  ", but expected is a number for each of the " + std::to_string(sides.outputs) +
-                  " outputs of " + internal::quote(layer.weight.name));
-  }
-  return {};
-}
-
-/// Whether the layers are a VGG16's and fit together; the channels of block5.
-Result<std::size_t> check_convs(const ForeignVgg16& network, const Window& window) {
-  if (network.convs.size() != kConvLayers || network.dense.size() > kDenseLayers) {
-    return misfit("it has " + std::to_string(network.convs.size()) + " convolutions and " +
-                  std::to_string(network.dense.size()) +
-                  " dense layers; a VGG16 has 13 convolutions, and behind them one to three dense "
-                  "layers");
-  }
-  const bool is_keras = network.layout == ForeignVgg16::Layout::kKeras;
-  std::size_t channels = 3;
-  for (std::size_t i = 0; i < kConvLayers; ++i) {
-    const ForeignArray& weight = network.convs[i].weight;
-    const std::string expected = is_keras ? "[3, 3, " + std::to_string(channels) + ", outputs]"
-                                          : "[outputs, " + std::to_string(channels) + ", 3, 3]";
-    const std::size_t rows = is_keras ? 0 : 2;
-    if (weight.shape.size() != 4 || weight.shape[rows] != 3 || weight.shape[rows + 1] != 3 ||
-        sides(network, weight).inputs != channels) {
-      return misfit(internal::quote(weight.name) + ", which should be VGG16's " +
-                    std::string(kLayerNames[i]) + ", has the shape " + to_string(weight.shape) +
-                    ", but expected is " + expected);
-    }
-    GRADCAM_CHECK_OK(check_layer(network.convs[i], sides(network, weight), window));
-    channels = sides(network, weight).outputs;
-  }
-  return channels;
-}
-
-/// Rows and columns of block5_pool's output.
-Result<std::size_t> check_dense(const ForeignVgg16& network, std::size_t channels,
-                                const Window& window) {
-  constexpr int kUsualSide = 224;
-  std::size_t grid = static_cast<std::size_t>(network.side.value_or(kUsualSide) / kPixelsOfCell);
-  constexpr std::size_t kMostGrid = kMaxPreprocessSide / kPixelsOfCell;
-  std::size_t inputs = channels;
-  for (std::size_t i = 0; i < network.dense.size(); ++i) {
-    const ForeignLayer& layer = network.dense[i];
-    const Sides found = sides(network, layer.weight);
-    bool fits = layer.weight.shape.size() == 2 && found.inputs == inputs;
-    if (i == 0 && !network.averages && layer.weight.shape.size() == 2) {
-      const double positions = static_cast<double>(found.inputs) / static_cast<double>(channels);
-      grid = static_cast<std::size_t>(std::lround(std::sqrt(positions)));
-      fits = grid > 0 && grid <= kMostGrid && grid * grid * channels == found.inputs;
-      // An average of a map leaves a number for each channel, and so does a maximum.
-      if (grid == 1 && network.side.value_or(kUsualSide) != kPixelsOfCell) {
-        return misfit(internal::quote(layer.weight.name) + " takes " +
-                      std::to_string(found.inputs) +
-                      " inputs, one for each channel; whether of each channel the average or the "
-                      "maximum is meant, weights alone do not tell: save the whole model");
-      }
-    }
-    if (!fits) {
-      return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(found.inputs) +
-                    " inputs, which does not follow a layer of " + std::to_string(inputs) +
-                    " outputs");
-    }
-    GRADCAM_CHECK_OK(check_layer(layer, found, window));
-    inputs = found.outputs;
-  }
-  if (grid == 0 || grid > kMostGrid || grid * grid * channels > kMostWidth) {
-    return misfit("its input is smaller or larger than the engine takes");
-  }
-  return grid;
 }
 
 }  // namespace
@@ -194,7 +73,7 @@ std::optional<FileRange> ModelImporter::wanted() const {
   const Step& step = steps_[next_];
   if (step.kind == Step::Kind::kEmit) return FileRange{};
   if (step.kind == Step::Kind::kNorm) {
-    const ForeignArray& array = *norm_arrays(tensors_[step.tensor].norm)[step.first];
+    const ForeignArray& array = norm_array(step);
     return FileRange{array.begin, array.begin + dtype_size(array.dtype) * array.shape[0]};
   }
   const ForeignArray& from = tensors_[step.tensor].from;
@@ -248,12 +127,11 @@ Result<void> ModelImporter::begin() {
 }
 
 Result<void> ModelImporter::plan(ForeignVgg16 network) {
-  GRADCAM_TRY(const std::size_t channels, check_convs(network, window_));
-  GRADCAM_TRY(const std::size_t grid, check_dense(network, channels, window_));
+  GRADCAM_TRY(const std::size_t grid, check_foreign(network, window_.file_bytes()));
+  const std::size_t channels = network.sides(network.convs.back()).outputs;
   GRADCAM_CHECK_OK(check_labels(options_.labels));
-  const std::size_t classes = network.dense.empty()
-                                  ? options_.labels.size()
-                                  : sides(network, network.dense.back().weight).outputs;
+  const std::size_t classes =
+      network.dense.empty() ? options_.labels.size() : network.sides(network.dense.back()).outputs;
   if (!options_.labels.empty() && options_.labels.size() != classes) {
     return fail(ErrorCode::kInvalidArgument, "there are " + std::to_string(options_.labels.size()) +
                                                  " labels, but the model has " +
@@ -261,7 +139,8 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
                                                  " classes; expected is one for each");
   }
   if (classes == 0) {
-    return misfit(
+    return fail(
+        ErrorCode::kUnsupportedFormat,
         "it is without its top, the dense layers that name the classes; gradcam convert --labels "
         "gives it untrained ones");
   }
@@ -299,19 +178,17 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
   const bool by_columns = network.layout == ForeignVgg16::Layout::kKeras;
   for (std::size_t i = 0; i < kConvLayers; ++i) {
     ForeignLayer& conv = network.convs[i];
-    const Sides found = sides(network, conv.weight);
+    const ForeignSides found = network.sides(conv);
     const std::string name(kLayerNames[i]);
     tensors_.push_back(
         {.info = {.name = name + ".weight", .shape = {found.outputs, 3, 3, found.inputs}},
          .from = std::move(conv.weight),
          .by_columns = by_columns,
          .side = by_columns ? std::size_t{0} : std::size_t{3},
-         .is_normalized = conv.norm.has_value(),
-         .norm = conv.norm.value_or(ForeignNorm())});
+         .norm = conv.norm});
     tensors_.push_back({.info = {.name = name + ".bias", .shape = {found.outputs}},
                         .from = std::move(conv.bias),
-                        .is_normalized = conv.norm.has_value(),
-                        .norm = conv.norm.value_or(ForeignNorm())});
+                        .norm = std::move(conv.norm)});
   }
   plan_dense(std::move(network), channels, grid);
 
@@ -352,10 +229,12 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
   std::size_t outputs = 0;
   for (std::size_t i = 0; i < found; ++i) {
     ForeignLayer& layer = network.dense[i];
-    const Sides of_layer = sides(network, layer.weight);
+    const ForeignSides of_layer = network.sides(layer);
     NewTensor weight = of_array(std::move(layer.weight));
     NewTensor bias = of_array(std::move(layer.bias));
     bias.by_columns = false;
+    weight.norm = bias.norm = std::move(layer.norm);
+    weight.input_norm = bias.input_norm = std::move(layer.input_norm);
     std::size_t inputs = of_layer.inputs;
     outputs = of_layer.outputs;
     if (i == 0) {
@@ -399,9 +278,13 @@ void ModelImporter::plan_steps(std::size_t index) {
                         .negative = negative});
     }
   };
-  if (tensor.is_normalized && tensor.info.shape.size() > 1) {  // the bias behind it has the same
-    for (std::size_t i = 0; i < norm_.size(); ++i) {
-      steps_.push_back({.tensor = index, .kind = Step::Kind::kNorm, .first = i});
+  if (tensor.info.shape.size() > 1) {  // a bias has those of the weight before it
+    for (const bool of_inputs : {false, true}) {
+      if (!(of_inputs ? tensor.input_norm : tensor.norm)) continue;
+      for (std::size_t i = 0; i < kNormArrays; ++i) {
+        steps_.push_back(
+            {.tensor = index, .kind = Step::Kind::kNorm, .first = i, .of_inputs = of_inputs});
+      }
     }
   }
   for (int sign = 0; sign < (tensor.both_signs ? 2 : 1); ++sign) {
@@ -430,27 +313,37 @@ void ModelImporter::plan_steps(std::size_t index) {
   }
 }
 
+const ForeignArray& ModelImporter::norm_array(const Step& step) const {
+  const NewTensor& tensor = tensors_[step.tensor];
+  const auto& norm = step.of_inputs ? tensor.input_norm : tensor.norm;
+  static const ForeignArray kNothing;
+  return norm ? *norm->arrays()[step.first] : kNothing;
+}
+
+/// Reads an array of a normalisation; with the last one it is known what it does.
 Result<void> ModelImporter::read_norm(const Step& step, std::span<const std::uint8_t> bytes) {
-  const ForeignArray& array = *norm_arrays(tensors_[step.tensor].norm)[step.first];
+  const ForeignArray& array = norm_array(step);
   std::vector<float>& values = norm_[step.first];
   values.resize(array.shape[0]);
   const auto status = to_float32(array.dtype, bytes, values);
   if (!status) {
     return fail(status.error().code, internal::quote(array.name) + ": " + status.error().message);
   }
-  const bool is_variance = step.first + 1 == norm_.size();
-  if (is_variance && std::ranges::any_of(values, [](float value) { return value < 0; })) {
-    return fail(ErrorCode::kCorruptModel, internal::quote(array.name) + " has a negative variance");
+  if (step.first + 1 < norm_.size()) return {};
+  const NewTensor& tensor = tensors_[step.tensor];
+  const auto& norm = step.of_inputs ? tensor.input_norm : tensor.norm;
+  Affine& affine = step.of_inputs ? of_inputs_ : of_outputs_;
+  affine = {};
+  const auto& [scale, shift, mean, variance] = norm_;
+  for (std::size_t i = 0; i < variance.size(); ++i) {
+    if (variance[i] < 0) {
+      return fail(ErrorCode::kCorruptModel,
+                  internal::quote(array.name) + " has a negative variance");
+    }
+    affine.factor.push_back(scale[i] / std::sqrt(variance[i] + (norm ? norm->epsilon : 0)));
+    affine.added.push_back(shift[i] - mean[i] * affine.factor[i]);
   }
   return {};
-}
-
-/// What a layer's output is multiplied with, and what is added then.
-std::pair<float, float> ModelImporter::norm_of(const NewTensor& tensor, std::size_t output) const {
-  if (!tensor.is_normalized) return {1.0f, 0.0f};
-  const auto& [scale, shift, mean, variance] = norm_;
-  const float factor = scale[output] / std::sqrt(variance[output] + tensor.norm.epsilon);
-  return {factor, shift[output] - mean[output] * factor};
 }
 
 std::unexpected<Error> ModelImporter::bad_value(const NewTensor& tensor, const std::string& where,
@@ -541,20 +434,45 @@ void ModelImporter::emit(const Step& step) {
 /// Appends a row of the new file to what `provide` gives.
 void ModelImporter::append_row(const NewTensor& tensor, std::size_t output,
                                std::span<const float> row, bool negative) {
-  const auto [scale, shift] = norm_of(tensor, output);
-  const float sign = negative ? -1.0f : 1.0f;
-  const float factor = sign * scale / static_cast<float>(tensor.averaged);
-  const float added = tensor.info.shape.size() == 1 ? sign * shift : 0;
+  const bool is_bias = tensor.info.shape.size() == 1;
+  double factor = negative ? -1 : 1;
+  double added = 0;  // of a bias
+  if (tensor.input_norm && is_bias) added += factor * from_inputs_[output];
+  if (tensor.norm) {
+    added = added * of_outputs_.factor[output] + factor * of_outputs_.added[output];
+    factor *= of_outputs_.factor[output];
+  }
+  if (tensor.input_norm && !is_bias) row = normalize_inputs(output, row);
+  if (!is_bias) added = 0;
+  const auto scale = static_cast<float>(factor / static_cast<double>(tensor.averaged));
+  const auto shift = static_cast<float>(added);
   std::size_t at = out_.size();
   out_.resize(at + tensor.averaged * row.size_bytes());
   for (std::size_t i = 0; i < tensor.averaged; ++i) {
     for (const float value : row) {
-      auto bits = std::bit_cast<std::uint32_t>(value * factor + added);
+      auto bits = std::bit_cast<std::uint32_t>(value * scale + shift);
       if constexpr (std::endian::native == std::endian::big) bits = std::byteswap(bits);
       std::memcpy(out_.data() + at, &bits, sizeof(bits));
       at += sizeof(bits);
     }
   }
+}
+
+/// What a row of a dense layer becomes where its inputs are not normalised before it; what their
+/// shifts add to its output is noted, for its bias.
+std::span<const float> ModelImporter::normalize_inputs(std::size_t output,
+                                                       std::span<const float> row) {
+  const auto& [factor, added] = of_inputs_;
+  normalized_.resize(row.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const std::size_t place = i % factor.size();  // of a channel, at all positions
+    sum += double{row[i]} * added[place];
+    normalized_[i] = row[i] * factor[place];
+  }
+  from_inputs_.resize(std::max(from_inputs_.size(), output + 1));
+  from_inputs_[output] = sum;
+  return normalized_;
 }
 
 }  // namespace gradcam

@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "gradcam/image/preprocess.h"
@@ -47,7 +46,7 @@ std::optional<Preprocess> preprocess_from_name(std::string_view name);
 ///    that two are short of;
 ///  - a single layer y = W x + b is max(y, 0) - max(-y, 0): fc1 has W and -W, and `predictions`
 ///    subtracts.
-/// Batch normalisation becomes part of the convolution before it.
+/// Batch normalisation becomes part of the layer before it or, behind a ReLU, after it.
 class ModelImporter {
  public:
   ModelImporter(std::uint64_t file_bytes, ImportOptions options);
@@ -76,12 +75,12 @@ class ModelImporter {
     };
     TensorInfo info;
     Make make = Make::kArray;
-    ForeignArray from = {};      ///< of kArray
-    bool by_columns = false;     ///< outputs are the columns of the array
-    std::size_t side = 0;        ///< if not 0, of the square that each row has for each channel
-    std::size_t averaged = 1;    ///< positions that each number of a row stands for
-    bool is_normalized = false;  ///< of a layer that `norm` is of
-    ForeignNorm norm = {};
+    ForeignArray from = {};    ///< of kArray
+    bool by_columns = false;   ///< outputs are the columns of the array
+    std::size_t side = 0;      ///< if not 0, of the square that each row has for each channel
+    std::size_t averaged = 1;  ///< positions that each number of a row stands for
+    std::optional<ForeignNorm> norm = {};  ///< of the layer that it is the weight or bias of
+    std::optional<ForeignNorm> input_norm = {};
     bool both_signs = false;  ///< all rows, and then all with the other sign
   };
 
@@ -101,7 +100,16 @@ class ModelImporter {
     std::size_t inputs_count = 0;
     std::size_t panel_first = 0;  ///< the output with which what is gathered begins
     bool negative = false;
+    bool of_inputs = false;  ///< of kNorm
   };
+
+  /// What a normalisation does: x * factor + added, of each channel.
+  struct Affine {
+    std::vector<float> factor;
+    std::vector<float> added;
+  };
+
+  static constexpr std::size_t kNormArrays = 4;
 
   Result<void> begin();
   Result<void> plan(ForeignVgg16 network);
@@ -113,7 +121,8 @@ class ModelImporter {
   void emit(const Step& step);
   static std::unexpected<Error> bad_value(const NewTensor& tensor, const std::string& where,
                                           const Error& error);
-  std::pair<float, float> norm_of(const NewTensor& tensor, std::size_t output) const;
+  const ForeignArray& norm_array(const Step& step) const;
+  std::span<const float> normalize_inputs(std::size_t output, std::span<const float> row);
   void append_row(const NewTensor& tensor, std::size_t output, std::span<const float> row,
                   bool negative);
 
@@ -124,9 +133,13 @@ class ModelImporter {
   std::size_t next_ = 0;
   FileRange wanted_;  // until then
   std::uint64_t file_bytes_ = 0;
-  Tensor panel_;                            // [outputs, inputs]: what has been gathered
-  std::vector<float> gathered_;             // some rows of the old file
-  std::array<std::vector<float>, 4> norm_;  // scale, shift, mean and variance of a layer's outputs
+  Tensor panel_;                                      // [outputs, inputs]: what has been gathered
+  std::vector<float> gathered_;                       // some rows of the old file
+  std::array<std::vector<float>, kNormArrays> norm_;  // as in ForeignNorm
+  Affine of_outputs_;                                 // of the layer
+  Affine of_inputs_;
+  std::vector<double> from_inputs_;  // of each output, what its inputs' shifts add
+  std::vector<float> normalized_;    // a row
   std::vector<float> row_;
   std::vector<float> unordered_;  // a row as the old file has it
   std::vector<std::uint8_t> out_;

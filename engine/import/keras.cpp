@@ -55,10 +55,19 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::ranges::find(names, name) != names.end();
 }
 
+/// Batch normalisation among the dense layers.
+struct DenseNorm {
+  std::size_t layer = 0;   ///< which dense layer it is of
+  bool is_before = false;  ///< before that layer, or between it and its ReLU
+  float epsilon = 0;
+};
+
 /// What a description tells of a network that its weights do not.
 class KerasDescription {
  public:
   explicit KerasDescription(ForeignVgg16& network) : network_(&network) {}
+
+  const std::vector<DenseNorm>& norms() const { return norms_; }
 
   Result<void> read(const ImportedJson& model) {
     GRADCAM_CHECK_OK(read_layers(layers_of(model), 0));
@@ -97,6 +106,7 @@ class KerasDescription {
     const std::string name = text_of(config, "name");
     read_side(config);
     if (kind == "Conv2D") {
+      if (!norms_.empty()) return unlike(name, "follows a batch normalisation");
       has_conv_ = true;
       const std::string activation = activation_of(config);
       if (is_one_of(activation, {"relu", "linear", ""})) return {};
@@ -110,6 +120,12 @@ class KerasDescription {
                                    : kind == "Activation" ? activation_of(config)
                                                           : "softmax";
       }
+    } else if (kind == "BatchNormalization" && has_conv_) {
+      const ImportedJson& epsilon = member(config, "epsilon");
+      constexpr float kUsualEpsilon = 1e-3f;
+      const bool is_before = dense_.empty() || dense_.back().activation == "relu";
+      norms_.push_back({dense_.size() - (is_before ? 0 : 1), is_before,
+                        epsilon.is_number() ? epsilon.get<float>() : kUsualEpsilon});
     } else if (kind == "GlobalAveragePooling2D" && dense_.empty()) {
       network_->averages = true;
     } else if (kind == "Rescaling" && !has_conv_) {
@@ -152,6 +168,7 @@ class KerasDescription {
   ForeignVgg16* network_;
   bool has_conv_ = false;
   std::vector<DenseLayer> dense_;
+  std::vector<DenseNorm> norms_;
 };
 
 Result<ImportedJson> parse_description(const std::string& text) {
@@ -163,9 +180,17 @@ Result<ImportedJson> parse_description(const std::string& text) {
 // --- Its arrays
 
 /// Kernels and biases in the order of the layers.
-Result<void> add_layers(std::vector<ForeignArray> arrays, ForeignVgg16& network) {
+Result<void> add_layers(std::vector<ForeignArray> arrays, const std::vector<DenseNorm>& places,
+                        ForeignVgg16& network) {
+  std::vector<ForeignNorm> norms;
   for (std::size_t i = 0; i < arrays.size(); i += 2) {
     const std::size_t rank = arrays[i].shape.size();
+    if (rank == 1 && i + 4 <= arrays.size() && norms.size() < places.size()) {
+      norms.push_back({std::move(arrays[i]), std::move(arrays[i + 1]), std::move(arrays[i + 2]),
+                       std::move(arrays[i + 3]), places[norms.size()].epsilon});
+      i += 2;
+      continue;
+    }
     const bool has_bias = i + 1 < arrays.size() && arrays[i + 1].shape.size() == 1;
     if ((rank != 4 && rank != 2) || !has_bias) {
       const ForeignArray& odd =
@@ -173,7 +198,7 @@ Result<void> add_layers(std::vector<ForeignArray> arrays, ForeignVgg16& network)
       return fail(ErrorCode::kUnsupportedFormat,
                   "it has " + quote(odd.name) + " of shape " + to_string(odd.shape) +
                       " where a VGG16 has a kernel followed by its bias (batch normalisation is "
-                      "not part of VGG16)");
+                      "taken where the whole model was saved, behind the convolutions)");
     }
     if (rank == 4 && !network.dense.empty()) {
       return fail(ErrorCode::kUnsupportedFormat,
@@ -181,6 +206,19 @@ Result<void> add_layers(std::vector<ForeignArray> arrays, ForeignVgg16& network)
     }
     auto& layers = rank == 4 ? network.convs : network.dense;
     layers.push_back({std::move(arrays[i]), std::move(arrays[i + 1])});
+  }
+  for (std::size_t i = 0; i < norms.size(); ++i) {
+    const auto& [layer, is_before, epsilon] = places[i];
+    if (layer >= network.dense.size()) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it ends with the batch normalisation " + quote(norms[i].scale.name));
+    }
+    auto& norm = is_before ? network.dense[layer].input_norm : network.dense[layer].norm;
+    if (norm) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it has two batch normalisations in a row: " + quote(norms[i].scale.name));
+    }
+    norm = std::move(norms[i]);
   }
   return {};
 }
@@ -323,10 +361,11 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
   GRADCAM_TRY(const auto weights, file.find(file.root(), "model_weights"));
   const Hdf5::Object root = weights.value_or(file.root());
   ForeignVgg16 network = keras_network();
+  KerasDescription description(network);
   GRADCAM_TRY(const auto config, file.texts(file.root(), "model_config"));
   if (config && !config->empty()) {
-    GRADCAM_TRY(const ImportedJson description, parse_description(config->front()));
-    GRADCAM_CHECK_OK(KerasDescription(network).read(description));
+    GRADCAM_TRY(const ImportedJson model, parse_description(config->front()));
+    GRADCAM_CHECK_OK(description.read(model));
   }
   GRADCAM_TRY(const auto layers, list_of_names(file, root, "layer_names"));
   std::vector<ForeignArray> arrays;
@@ -340,21 +379,22 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
     }
     arrays.insert(arrays.end(), dense.begin(), dense.end());
   }
-  GRADCAM_CHECK_OK(add_layers(std::move(arrays), network));
+  GRADCAM_CHECK_OK(add_layers(std::move(arrays), description.norms(), network));
   return network;
 }
 
 Result<ForeignVgg16> read_keras_archive(Window& window, const ZipDirectory& archive) {
   GRADCAM_TRY(const FileRange config, archive.find(window, "config.json"));
   GRADCAM_TRY(const auto text, window.read(config.begin, config.end - config.begin));
-  GRADCAM_TRY(const ImportedJson description, parse_description({text.begin(), text.end()}));
+  GRADCAM_TRY(const ImportedJson model, parse_description({text.begin(), text.end()}));
   ForeignVgg16 network = keras_network();
-  GRADCAM_CHECK_OK(KerasDescription(network).read(description));
+  KerasDescription description(network);
+  GRADCAM_CHECK_OK(description.read(model));
   GRADCAM_TRY(const FileRange weights, archive.find(window, kKerasWeights));
   GRADCAM_TRY(Hdf5 file, Hdf5::open(window, weights.begin));
   std::vector<ForeignArray> arrays;
-  GRADCAM_CHECK_OK(add_described(file, file.root(), description, 0, arrays));
-  GRADCAM_CHECK_OK(add_layers(std::move(arrays), network));
+  GRADCAM_CHECK_OK(add_described(file, file.root(), model, 0, arrays));
+  GRADCAM_CHECK_OK(add_layers(std::move(arrays), description.norms(), network));
   return network;
 }
 

@@ -3,6 +3,7 @@ logits and maps that PyTorch computes from the same weights. Needs build/native/
 $GRADCAM."""
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.machinery
 import importlib.util
@@ -17,7 +18,7 @@ import unittest
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 from unittest import mock
 
 import h5py
@@ -41,6 +42,7 @@ CLASSES = 5
 KERAS_CONVS = [f"block{b + 1}_conv{c + 1}" for b in range(5) for c in range(len(BLOCKS[b]))]
 FEATURES = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
 
+Layer = tuple[torch.Tensor, torch.Tensor]
 Parameters = list[tuple[np.ndarray, np.ndarray]]  # PyTorch's: [O, I, 3, 3] or [O, I], and bias
 
 
@@ -62,24 +64,34 @@ def random_parameters(classes: int = CLASSES, hidden: Sequence[int] = DENSE, ave
     return result
 
 
-def pytorch_answer(parameters: Parameters, image: np.ndarray, averages: bool
+Top = Callable[[torch.Tensor, list[Layer]], torch.Tensor]
+
+
+def flatten_top(x: torch.Tensor, dense: list[Layer]) -> torch.Tensor:
+    """Logits of what block5_pool gives."""
+    x = x.flatten(1)
+    for layer in dense[:-1]:
+        x = F.relu(F.linear(x, *layer))
+    return F.linear(x, *dense[-1])
+
+
+def average_top(x: torch.Tensor, dense: list[Layer]) -> torch.Tensor:
+    return flatten_top(x.mean((2, 3)), dense)
+
+
+def pytorch_answer(parameters: Parameters, image: np.ndarray, top: Top
                    ) -> tuple[np.ndarray, np.ndarray]:
     """Logits, and the Grad-CAM map of the best class. image: [H, W, 3], as the network is to see
-    it. averages: behind the convolutions, instead of flattening."""
+    it."""
     x = torch.from_numpy(image.transpose(2, 0, 1).astype("f8"))[None]
     layers = [(torch.from_numpy(w).double(), torch.from_numpy(b).double()) for w, b in parameters]
     convs = iter(layers[:13])
     for block in BLOCKS:
         for _ in block:
             x = F.relu(F.conv2d(x, *next(convs), padding=1))
-        activations = x.requires_grad_()
-        x = F.max_pool2d(x, 2)
-        activations = x if block is not BLOCKS[-1] else activations
-        x = x.detach() if block is not BLOCKS[-1] else x
-    x = x.mean((2, 3)) if averages else x.flatten(1)
-    for layer in layers[13:-1]:
-        x = F.relu(F.linear(x, *layer))
-    logits = F.linear(x, *layers[-1])[0]
+        activations = x.detach().requires_grad_()
+        x = F.max_pool2d(activations, 2)
+    logits = top(x, layers[13:])[0]
     gradient, = torch.autograd.grad(logits.max(), activations)
     alpha = gradient.mean((2, 3), keepdim=True)
     cam = F.relu((alpha * activations).sum(1))[0]
@@ -286,8 +298,8 @@ class Import(unittest.TestCase):
         heatmap = answer["heatmap"]
         return logits, np.reshape(heatmap["values"], (heatmap["rows"], heatmap["cols"]))
 
-    def expect_answer(self, image: np.ndarray, averages: bool = False, close: float = 1e-4) -> None:
-        logits, cam = pytorch_answer(self.parameters, image, averages)
+    def expect_answer(self, image: np.ndarray, top: Top = flatten_top, close: float = 1e-4) -> None:
+        logits, cam = pytorch_answer(self.parameters, image, top)
         actual_logits, actual_cam = self.engine_answer()
         self.assertEqual(actual_logits.shape, logits.shape)
         self.assertLess(np.abs(actual_logits - logits).max(), close * np.abs(logits).max())
@@ -360,12 +372,12 @@ class Import(unittest.TestCase):
                     self.expect_keras(path)
 
     def keras_model(self, top: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = (),
-                    side: int = SIDE) -> Path:
+                    side: int = SIDE, norms: Sequence[np.ndarray] = ()) -> Path:
         """`Model(...).save("dogs.h5")` with `self.parameters`, whose dense layers are those in
-        `top`."""
+        `top`, and batch normalisations with `norms`."""
         path = self.folder / "dogs.h5"
         config = keras_config(top, before, side)
-        arrays = iter(keras_arrays(self.parameters))
+        arrays, norms = iter(keras_arrays(self.parameters)), iter(norms)
         layers: dict[str, dict[str, np.ndarray]] = {}
         for layer in config["config"]["layers"]:
             name = layer["config"]["name"]
@@ -373,6 +385,10 @@ class Import(unittest.TestCase):
             if layer["class_name"] in ("Conv2D", "Dense"):
                 kernel, bias = next(arrays)
                 layers[name] = {f"{name}/kernel:0": kernel, f"{name}/bias:0": bias}
+            if layer["class_name"] == "BatchNormalization":
+                kinds = ("gamma", "beta", "moving_mean", "moving_variance")
+                layers[name] = {f"{name}/{kind}:0": values
+                                for kind, values in zip(kinds, next(norms))}
         with h5py.File(path, "w") as file:
             file.attrs["model_config"] = json.dumps(config)  # h5py keeps a text elsewhere
             write_group(file.create_group("model_weights"), layers)
@@ -392,7 +408,61 @@ class Import(unittest.TestCase):
                     metadata = self.import_file(self.keras_model(top))
                     if averages or len(hidden) < 2:
                         self.assertIn("as three dense layers", metadata["source"])
-                    self.expect_answer(self.keras_input(), averages)
+                    self.expect_answer(self.keras_input(), average_top if averages else flatten_top)
+
+    def test_keras_batch_normalisation(self) -> None:
+        """Among the dense layers, in all places where people have it."""
+        channels = BLOCKS[-1][-1]
+        bn = [keras_layer("BatchNormalization", f"bn{i}", epsilon=0.01 * (i + 1)) for i in range(2)]
+        relu = keras_layer("Dense", "relu", activation="relu")
+        linear = keras_layer("Dense", "linear", activation="linear")
+        end = keras_layer("Dense", "end", activation="softmax")
+        flatten = keras_layer("Flatten", "flatten")
+        pool = keras_layer("GlobalAveragePooling2D", "pool")
+        activation = keras_layer("Activation", "activation", activation="relu")
+
+        def by_row(normalise: Callable, x: torch.Tensor) -> torch.Tensor:
+            """Of each number of a map [1, C, H, W] that Keras flattens by rows."""
+            rows = x.permute(0, 2, 3, 1)
+            return normalise(rows.flatten(1)).reshape(rows.shape).permute(0, 3, 1, 2).flatten(1)
+
+        flat = channels * GRID * GRID
+        cases = {
+            "before and behind a ReLU": (
+                [flatten, linear, bn[0], activation, relu, bn[1], end], [33, 18], (33, 18), False,
+                lambda x, d, n: F.linear(n[1](F.relu(F.linear(F.relu(n[0](F.linear(
+                    x.flatten(1), *d[0]))), *d[1]))), *d[2])),
+            "of a map": (
+                [bn[0], flatten, relu, bn[1], end], [24], (channels, 24), False,
+                lambda x, d, n: F.linear(n[1](F.relu(F.linear(n[0](x).flatten(1), *d[0]))), *d[1])),
+            "of what is flattened": (
+                [flatten, bn[0], end], [], (flat,), False,
+                lambda x, d, n: F.linear(by_row(n[0], x), *d[0])),
+            "of an average, and of the logits": (
+                [pool, bn[0], linear, bn[1], keras_layer("Softmax", "softmax")], [],
+                (channels, CLASSES), True,
+                lambda x, d, n: n[1](F.linear(n[0](x.mean((2, 3))), *d[0]))),
+        }
+        rng = np.random.default_rng(11)
+        for name, (top, hidden, widths, averages, answer) in cases.items():
+            with self.subTest(name):
+                self.parameters = random_parameters(CLASSES, hidden, averages)
+                norms = [np.stack([*rng.standard_normal((3, width)), rng.uniform(0.5, 2, width)])
+                         .astype("f4") for width in widths]
+
+                def normalise(x: torch.Tensor, i: int) -> torch.Tensor:
+                    scale, shift, mean, variance = torch.from_numpy(norms[i]).double()
+                    return F.batch_norm(x, mean, variance, scale, shift, eps=0.01 * (i + 1))
+
+                n = [functools.partial(normalise, i=i) for i in range(len(widths))]
+                self.import_file(self.keras_model(top, norms=norms))
+                self.expect_answer(self.keras_input(), lambda x, d: answer(x, d, n))
+        self.out.unlink()
+        norms[0][3, 1] = -1
+        self.expect_failure(self.keras_model(top, norms=norms), "bn0/moving_variance", "negative")
+        conv = keras_layer("Conv2D", "more", activation="relu")
+        path = self.keras_model([bn[0], conv, pool], norms=norms)
+        self.expect_failure(path, '"more"', "batch normalisation")
 
     def test_keras_activations_as_layers(self) -> None:
         top = [keras_layer("Flatten", "flatten"),
@@ -522,7 +592,8 @@ class Import(unittest.TestCase):
                     torch.save(torch_state(self.parameters, names), path)
                     self.import_file(path)
                     self.photo = random_photo(224 if averages else SIDE)  # it does not tell
-                    self.expect_answer(self.torchvision_input(), averages)
+                    self.expect_answer(self.torchvision_input(),
+                                       average_top if averages else flatten_top)
 
     def test_torch_batch_normalisation(self) -> None:
         """torchvision's vgg16_bn."""
@@ -701,7 +772,9 @@ class Import(unittest.TestCase):
                 write_group(file.create_group("model_weights"), changed)
             return path
 
-        pooled = {k: v for k, v in layers.items() if k not in ("fc1", "fc2")}
+        pooled = {k: v for k, v in layers.items() if k not in ("fc1", "fc2", "dense")}
+        kernel = np.zeros((BLOCKS[-1][-1], 5), "f4")
+        pooled["d"] = {"d/kernel:0": kernel, "d/bias:0": np.zeros(5, "f4")}
         self.expect_failure(write(pooled), "other.h5", "average or the maximum")
         four = layers | {"d": {"d/kernel:0": np.zeros((5, 5), "f4"), "d/b:0": np.zeros(5, "f4")}}
         self.expect_failure(write(four), "other.h5", "13 convolutions and 4 dense")

@@ -1,0 +1,152 @@
+#include "import/foreign.h"
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "gradcam/weights/names.h"
+#include "gradcam/weights/quote.h"
+
+namespace gradcam {
+namespace {
+
+/// Of any layer: far above a VGG16's, and far below where sizes overflow.
+constexpr std::size_t kMostWidth = 1 << 20;
+constexpr int kUsualSide = 224;
+
+std::unexpected<Error> misfit(const std::string& what) {
+  return fail(ErrorCode::kUnsupportedFormat, what);
+}
+
+/// Whether an array is inside of a file of so many bytes.
+Result<void> check_array(const ForeignArray& array, std::uint64_t file_bytes) {
+  std::uint64_t bytes = dtype_size(array.dtype);
+  for (const std::size_t side : array.shape) {
+    if (side == 0 || side > kMostWidth) {
+      return misfit(internal::quote(array.name) + " has the shape " + to_string(array.shape));
+    }
+    bytes *= side;  // of two numbers at most, or four of which two are 3
+  }
+  if (array.begin <= file_bytes && bytes <= file_bytes - array.begin) return {};
+  return fail(ErrorCode::kCorruptModel,
+              "it is cut short: " + internal::quote(array.name) + " reaches past its end");
+}
+
+/// Whether there is a number for each of so many outputs or inputs of a layer.
+Result<void> check_numbers(const ForeignArray& array, std::size_t count, const char* of,
+                           const ForeignLayer& layer, std::uint64_t file_bytes) {
+  if (array.shape == Shape{count}) return check_array(array, file_bytes);
+  return misfit(internal::quote(array.name) + " has the shape " + to_string(array.shape) +
+                ", but expected is a number for each of the " + std::to_string(count) + of +
+                internal::quote(layer.weight.name));
+}
+
+Result<void> check_layer(const ForeignLayer& layer, const ForeignSides& sides,
+                         std::uint64_t file_bytes) {
+  GRADCAM_CHECK_OK(check_array(layer.weight, file_bytes));
+  GRADCAM_CHECK_OK(check_numbers(layer.bias, sides.outputs, " outputs of ", layer, file_bytes));
+  if (!layer.norm) return {};
+  for (const ForeignArray* array : layer.norm->arrays()) {
+    GRADCAM_CHECK_OK(check_numbers(*array, sides.outputs, " outputs of ", layer, file_bytes));
+  }
+  return {};
+}
+
+/// Whether the convolutions are a VGG16's and fit together; the channels of block5.
+Result<std::size_t> check_convs(const ForeignVgg16& network, std::uint64_t file_bytes) {
+  const bool is_keras = network.layout == ForeignVgg16::Layout::kKeras;
+  std::size_t channels = 3;
+  for (std::size_t i = 0; i < kConvLayers; ++i) {
+    const ForeignLayer& conv = network.convs[i];
+    const Shape& shape = conv.weight.shape;
+    const std::string expected = is_keras ? "[3, 3, " + std::to_string(channels) + ", outputs]"
+                                          : "[outputs, " + std::to_string(channels) + ", 3, 3]";
+    const std::size_t rows = is_keras ? 0 : 2;
+    if (shape.size() != 4 || shape[rows] != 3 || shape[rows + 1] != 3 ||
+        network.sides(conv).inputs != channels) {
+      return misfit(internal::quote(conv.weight.name) + ", which should be VGG16's " +
+                    std::string(kLayerNames[i]) + ", has the shape " + to_string(shape) +
+                    ", but expected is " + expected);
+    }
+    GRADCAM_CHECK_OK(check_layer(conv, network.sides(conv), file_bytes));
+    channels = network.sides(conv).outputs;
+  }
+  return channels;
+}
+
+/// The rows and columns of the map of so many channels that a first dense layer takes flattened.
+Result<std::size_t> flattened_grid(const ForeignVgg16& network, std::size_t channels) {
+  const ForeignLayer& layer = network.dense.front();
+  const std::size_t inputs = network.sides(layer).inputs;
+  const double positions = static_cast<double>(inputs) / static_cast<double>(channels);
+  const auto grid = static_cast<std::size_t>(std::lround(std::sqrt(positions)));
+  if (grid == 0 || grid * grid * channels != inputs) {
+    return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(inputs) +
+                  " inputs, which does not follow a map of " + std::to_string(channels) +
+                  " channels");
+  }
+  // An average of a map leaves a number for each channel, and so does a maximum.
+  if (grid == 1 && network.side.value_or(kUsualSide) != kPixelsOfCell) {
+    return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(inputs) +
+                  " inputs, one for each channel; whether of each channel the average or the "
+                  "maximum is meant, weights alone do not tell: save the whole model");
+  }
+  return grid;
+}
+
+}  // namespace
+
+ForeignSides ForeignVgg16::sides(const ForeignLayer& layer) const {
+  const Shape& shape = layer.weight.shape;
+  const bool is_keras = layout == Layout::kKeras;
+  if (shape.size() == 2) {
+    return is_keras ? ForeignSides{shape[1], shape[0]} : ForeignSides{shape[0], shape[1]};
+  }
+  return is_keras ? ForeignSides{shape[3], shape[2]} : ForeignSides{shape[0], shape[1]};
+}
+
+Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t file_bytes) {
+  if (network.convs.size() != kConvLayers || network.dense.size() > kDenseLayers) {
+    return misfit("it has " + std::to_string(network.convs.size()) + " convolutions and " +
+                  std::to_string(network.dense.size()) +
+                  " dense layers; a VGG16 has 13 convolutions, and behind them one to three dense "
+                  "layers");
+  }
+  GRADCAM_TRY(const std::size_t channels, check_convs(network, file_bytes));
+  std::size_t grid = static_cast<std::size_t>(network.side.value_or(kUsualSide) / kPixelsOfCell);
+  std::size_t inputs = channels;
+  for (const ForeignLayer& layer : network.dense) {
+    if (layer.weight.shape.size() != 2) {
+      return misfit(internal::quote(layer.weight.name) + " has the shape " +
+                    to_string(layer.weight.shape) + ", where a matrix is expected");
+    }
+    const bool is_first = &layer == &network.dense.front();
+    if (is_first && !network.averages) {
+      GRADCAM_TRY(grid, flattened_grid(network, channels));
+      inputs *= grid * grid;
+    }
+    const ForeignSides sides = network.sides(layer);
+    if (sides.inputs != inputs) {
+      return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(sides.inputs) +
+                    " inputs, which does not follow a layer of " + std::to_string(inputs) +
+                    " outputs");
+    }
+    GRADCAM_CHECK_OK(check_layer(layer, sides, file_bytes));
+    if (layer.input_norm) {
+      // Of a map, too, before it is flattened.
+      const bool of_channels = is_first && layer.input_norm->mean.shape == Shape{channels};
+      for (const ForeignArray* array : layer.input_norm->arrays()) {
+        GRADCAM_CHECK_OK(check_numbers(*array, of_channels ? channels : inputs, " inputs of ",
+                                       layer, file_bytes));
+      }
+    }
+    inputs = sides.outputs;
+  }
+  constexpr std::size_t kMostGrid = kMaxPreprocessSide / kPixelsOfCell;
+  if (grid == 0 || grid > kMostGrid || grid * grid * channels > kMostWidth) {
+    return misfit("its input is smaller or larger than the engine takes");
+  }
+  return grid;
+}
+
+}  // namespace gradcam
