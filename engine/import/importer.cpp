@@ -49,6 +49,29 @@ Result<ForeignVgg16> read_foreign(Window& window) {
       "it is neither HDF5 or an archive of Keras (.h5, .keras) nor a file of PyTorch (.pth)");
 }
 
+/// What the network is shown, whose map behind block5 has so many rows.
+Result<Preprocess> preprocess_of(const ForeignVgg16& network, int grid,
+                                 const std::optional<Preprocess>& values) {
+  Preprocess preprocess = network.preprocess;
+  // Of sides that are no multiple of 32, too, where the file tells.
+  const int side = network.side.value_or(grid * kPixelsOfCell);
+  preprocess.size = side / kPixelsOfCell == grid ? side : grid * kPixelsOfCell;
+  if (preprocess.resize == ResizeRule::kShorterSide) {
+    constexpr int kUsualShorterSide = 256;
+    constexpr int kUsualCrop = 224;
+    preprocess.shorter_side = preprocess.size * kUsualShorterSide / kUsualCrop;
+    preprocess.crop = preprocess.size;
+  }
+  if (values) {
+    preprocess.bgr = values->bgr;
+    preprocess.scale = values->scale;
+    preprocess.mean = values->mean;
+    preprocess.std = values->std;
+  }
+  // As its reader will check it: a scale, say, may be anything in the old file.
+  return parse_preprocess(to_json(preprocess));
+}
+
 }  // namespace
 
 bool is_foreign_model(std::span<const std::uint8_t> first_bytes) {
@@ -145,26 +168,8 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
         "gives it untrained ones");
   }
 
-  Preprocess preprocess = network.preprocess;
-  const auto side = static_cast<int>(grid) * kPixelsOfCell;
-  // Of sides that are no multiple of 32, too, where the file tells.
-  const int told = network.side.value_or(side);
-  preprocess.size = told / kPixelsOfCell == static_cast<int>(grid) ? told : side;
-  if (preprocess.resize == ResizeRule::kShorterSide) {
-    constexpr int kUsualShorterSide = 256;
-    constexpr int kUsualCrop = 224;
-    preprocess.shorter_side = preprocess.size * kUsualShorterSide / kUsualCrop;
-    preprocess.crop = preprocess.size;
-  }
-  if (options_.preprocess) {
-    preprocess.bgr = options_.preprocess->bgr;
-    preprocess.scale = options_.preprocess->scale;
-    preprocess.mean = options_.preprocess->mean;
-    preprocess.std = options_.preprocess->std;
-  }
-  // As its reader will: a scale, say, may be anything in the old file.
-  GRADCAM_CHECK_OK(parse_preprocess(to_json(preprocess)));
-
+  GRADCAM_TRY(const Preprocess preprocess,
+              preprocess_of(network, static_cast<int>(grid), options_.preprocess));
   ModelMetadata metadata;
   metadata.preprocess = to_json(preprocess);
   metadata.source = options_.source;

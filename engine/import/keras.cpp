@@ -115,10 +115,13 @@ class KerasDescription {
     if (kind == "Dense") {
       dense_.push_back({name, activation_of(config)});
     } else if (kind == "Activation" || kind == "ReLU" || kind == "Softmax") {
+      const std::string activation = kind == "ReLU"         ? "relu"
+                                     : kind == "Activation" ? activation_of(config)
+                                                            : "softmax";
       if (!dense_.empty()) {
-        dense_.back().activation = kind == "ReLU"         ? "relu"
-                                   : kind == "Activation" ? activation_of(config)
-                                                          : "softmax";
+        dense_.back().activation = activation;
+      } else if (has_conv_ && activation != "relu") {
+        return unlike(name, "is the activation " + quote(activation));
       }
     } else if (kind == "BatchNormalization" && has_conv_) {
       const ImportedJson& epsilon = member(config, "epsilon");

@@ -479,6 +479,8 @@ class Import(unittest.TestCase):
         flatten = keras_layer("Flatten", "flatten")
         self.expect_failure(self.keras_model([flatten, *dense]), '"a"', '"tanh"')
         dense[0]["config"]["activation"] = "relu"
+        tanh = keras_layer("Activation", "act", activation="tanh")
+        self.expect_failure(self.keras_model([tanh, flatten, *dense]), '"act"', '"tanh"')
         pool = keras_layer("GlobalMaxPooling2D", "pool")
         self.expect_failure(self.keras_model([pool, *dense]), '"pool"', '"GlobalMaxPooling2D"')
 
