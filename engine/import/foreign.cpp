@@ -86,10 +86,12 @@ Result<std::size_t> flattened_grid(const ForeignVgg16& network, std::size_t chan
                   " channels");
   }
   // An average of a map leaves a number for each channel, and so does a maximum.
-  if (grid == 1 && network.side.value_or(kUsualSide) != kPixelsOfCell) {
+  if (grid == 1 && network.side.value_or(kUsualSide) / kPixelsOfCell != 1) {
+    const bool is_keras = network.layout == ForeignVgg16::Layout::kKeras;
     return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(inputs) +
-                  " inputs, one for each channel; whether of each channel the average or the "
-                  "maximum is meant, weights alone do not tell: save the whole model");
+                  " inputs, one for each channel; whether they are averages, maxima or a map of "
+                  "one position, weights alone do not tell" +
+                  (is_keras ? ": save the whole model" : ""));
   }
   return grid;
 }
@@ -141,6 +143,11 @@ Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t fil
       }
     }
     inputs = sides.outputs;
+  }
+  if (network.side && static_cast<std::size_t>(*network.side / kPixelsOfCell) != grid) {
+    return misfit("its input of " + std::to_string(*network.side) +
+                  " pixels does not become the map of " + std::to_string(grid) + " x " +
+                  std::to_string(grid) + " positions that its first dense layer takes");
   }
   constexpr std::size_t kMostGrid = kMaxPreprocessSide / kPixelsOfCell;
   if (grid == 0 || grid > kMostGrid || grid * grid * channels > kMostWidth) {

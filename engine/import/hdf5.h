@@ -60,7 +60,7 @@ class Hdf5 {
   Window* window_;
   std::uint64_t begin_;
   Object root_ = 0;
-  std::size_t reads_ = 0;  // which a file that goes round in circles cannot do for ever
+  std::uint64_t read_ = 0;  // bytes: a file that goes round in circles cannot do so for ever
 };
 
 }  // namespace gradcam

@@ -53,9 +53,7 @@ Result<ForeignVgg16> read_foreign(Window& window) {
 Result<Preprocess> preprocess_of(const ForeignVgg16& network, int grid,
                                  const std::optional<Preprocess>& values) {
   Preprocess preprocess = network.preprocess;
-  // Of sides that are no multiple of 32, too, where the file tells.
-  const int side = network.side.value_or(grid * kPixelsOfCell);
-  preprocess.size = side / kPixelsOfCell == grid ? side : grid * kPixelsOfCell;
+  preprocess.size = network.side.value_or(grid * kPixelsOfCell);
   if (preprocess.resize == ResizeRule::kShorterSide) {
     constexpr int kUsualShorterSide = 256;
     constexpr int kUsualCrop = 224;
@@ -75,9 +73,14 @@ Result<Preprocess> preprocess_of(const ForeignVgg16& network, int grid,
 }  // namespace
 
 bool is_foreign_model(std::span<const std::uint8_t> first_bytes) {
+  // The first 8 bytes of safetensors are a number, below 2^32.
+  constexpr std::size_t kNumber = 8;
+  const bool is_number =
+      first_bytes.size() < kNumber || std::ranges::all_of(
+                                          first_bytes.subspan(kNumber / 2, kNumber / 2),
+                                          [](std::uint8_t byte) { return byte == 0; });
   return begins_with(first_bytes, kHdf5Begins) || begins_with(first_bytes, kZipBegins) ||
-         (first_bytes.size() >= 2 && first_bytes[0] == kPickleBegins && first_bytes[1] >= 2 &&
-          first_bytes[1] <= 5);
+         (!is_number && first_bytes[0] == kPickleBegins);
 }
 
 std::optional<Preprocess> preprocess_from_name(std::string_view name) {
@@ -94,7 +97,7 @@ std::optional<FileRange> ModelImporter::wanted() const {
   if (tensors_.empty()) return wanted_;
   if (next_ == steps_.size()) return std::nullopt;
   const Step& step = steps_[next_];
-  if (step.kind == Step::Kind::kEmit) return FileRange{};
+  if (step.kind == Step::Kind::kEmit || step.kind == Step::Kind::kZero) return FileRange{};
   if (step.kind == Step::Kind::kNorm) {
     const ForeignArray& array = norm_array(step);
     return FileRange{array.begin, array.begin + dtype_size(array.dtype) * array.shape[0]};
@@ -135,12 +138,19 @@ Result<std::span<const std::uint8_t>> ModelImporter::provide(std::span<const std
     case Step::Kind::kEmit:
       emit(step);
       break;
+    case Step::Kind::kZero:
+      out_.resize(row_elements(tensors_[step.tensor].info.shape) * sizeof(float));
+      break;
   }
   return out_;
 }
 
 /// Tries to understand the old file by what is known of it.
 Result<void> ModelImporter::begin() {
+  constexpr int kMostPasses = 1000;
+  if (++passes_ > kMostPasses) {
+    return fail(ErrorCode::kCorruptModel, "what it says of its weights is all over the file");
+  }
   auto network = read_foreign(window_);
   if (network) return plan(*std::move(network));
   const auto lacking = window_.lacking();
@@ -153,8 +163,10 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
   GRADCAM_TRY(const std::size_t grid, check_foreign(network, window_.file_bytes()));
   const std::size_t channels = network.sides(network.convs.back()).outputs;
   GRADCAM_CHECK_OK(check_labels(options_.labels));
-  const std::size_t classes =
+  // A single output is the logit of the second of two classes, by a sigmoid: softmax([0, z]).
+  const std::size_t outputs =
       network.dense.empty() ? options_.labels.size() : network.sides(network.dense.back()).outputs;
+  const std::size_t classes = outputs == 1 && !network.dense.empty() ? 2 : outputs;
   if (!options_.labels.empty() && options_.labels.size() != classes) {
     return fail(ErrorCode::kInvalidArgument, "there are " + std::to_string(options_.labels.size()) +
                                                  " labels, but the model has " +
@@ -257,20 +269,27 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
     // A layer that is lacking lets all through that the ReLU of the first has left over.
     const bool is_last = i + 1 == found;
     if (is_last && found == 2) add(kFc2, inputs, inputs, made(Make::kIdentity), zeros);
+    if (is_last && found > 1 && outputs == 1) {
+      weight.zero_first = bias.zero_first = true;
+      outputs = 2;
+    }
     add(i == 0    ? kFc1
         : is_last ? kPredictions
                   : kFc2,
         outputs, inputs, std::move(weight), std::move(bias));
   }
   if (found == 1) {
+    NewTensor difference = made(Make::kDifference);
+    difference.zero_first = outputs == 2;
     add(kFc2, outputs, outputs, made(Make::kIdentity), zeros);
-    add(kPredictions, outputs / 2, outputs, made(Make::kDifference), zeros);
+    add(kPredictions, std::max<std::size_t>(2, outputs / 2), outputs, std::move(difference), zeros);
   }
 }
 
 void ModelImporter::plan_steps(std::size_t index) {
   const NewTensor& tensor = tensors_[index];
-  const std::size_t outputs = tensor.info.shape[0] / (tensor.both_signs ? 2 : 1);
+  const std::size_t outputs =
+      (tensor.info.shape[0] - (tensor.zero_first ? 1 : 0)) / (tensor.both_signs ? 2 : 1);
   const std::size_t row_bytes = row_elements(tensor.info.shape) * sizeof(float);
   const std::size_t rows = std::max<std::size_t>(1, kChunkBytes / row_bytes);
   const auto add_rows = [&](Step::Kind kind, std::size_t begin, std::size_t end, bool negative) {
@@ -292,6 +311,7 @@ void ModelImporter::plan_steps(std::size_t index) {
       }
     }
   }
+  if (tensor.zero_first) steps_.push_back({.tensor = index, .kind = Step::Kind::kZero});
   for (int sign = 0; sign < (tensor.both_signs ? 2 : 1); ++sign) {
     if (!tensor.by_columns) {
       add_rows(tensor.make == NewTensor::Make::kArray ? Step::Kind::kRows : Step::Kind::kEmit, 0,
@@ -419,7 +439,7 @@ void ModelImporter::emit(const Step& step) {
     }
     return;
   }
-  const std::size_t outputs = tensor.info.shape[0];
+  const std::size_t outputs = tensor.info.shape[0] - (tensor.zero_first ? 1 : 0);
   for (std::size_t output = step.first; output < step.first + step.count; ++output) {
     row_.assign(elements, 0);
     if (tensor.make == Make::kIdentity || tensor.make == Make::kDifference) row_[output] = 1;

@@ -46,6 +46,7 @@ std::optional<Preprocess> preprocess_from_name(std::string_view name);
 ///    that two are short of;
 ///  - a single layer y = W x + b is max(y, 0) - max(-y, 0): fc1 has W and -W, and `predictions`
 ///    subtracts.
+/// A single output is the logit of the second of two classes.
 /// Batch normalisation becomes part of the layer before it or, behind a ReLU, after it.
 class ModelImporter {
  public:
@@ -81,6 +82,7 @@ class ModelImporter {
     std::size_t averaged = 1;  ///< positions that each number of a row stands for
     std::optional<ForeignNorm> norm = {};  ///< of the layer that it is the weight or bias of
     std::optional<ForeignNorm> input_norm = {};
+    bool zero_first = false;  ///< zeros for a first output, before all rows
     bool both_signs = false;  ///< all rows, and then all with the other sign
   };
 
@@ -90,6 +92,7 @@ class ModelImporter {
       kNorm,    ///< an array of the normalisation is read
       kRows,    ///< rows of the old file become rows of the new one
       kGather,  ///< rows of the old file are a part of columns that become rows
+      kZero,    ///< a row of zeros
       kEmit,    ///< rows that have been gathered, or come from nowhere
     };
     std::size_t tensor = 0;
@@ -132,6 +135,7 @@ class ModelImporter {
   std::vector<Step> steps_;
   std::size_t next_ = 0;
   FileRange wanted_;  // until then
+  int passes_ = 0;    // through what is known of it
   std::uint64_t file_bytes_ = 0;
   Tensor panel_;                                      // [outputs, inputs]: what has been gathered
   std::vector<float> gathered_;                       // some rows of the old file

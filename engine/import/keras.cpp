@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,19 +74,36 @@ class KerasDescription {
 
   const std::vector<DenseNorm>& norms() const { return norms_; }
 
+  /// The names of its layers, in the order of the forward pass.
+  const std::vector<std::string>& names() const { return names_; }
+
   Result<void> read(const ImportedJson& model) {
     GRADCAM_CHECK_OK(read_layers(layers_of(model), 0));
-    for (std::size_t i = 0; i + 1 < dense_.size(); ++i) {
-      if (dense_[i].activation == "relu") continue;
-      return unlike(dense_[i].name, "ends with the activation " + quote(dense_[i].activation));
+    if (blocks_ != kConvsOfBlock.size()) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it has " + std::to_string(blocks_) +
+                      " blocks of convolutions that end with MaxPooling2D, where a VGG16 has 5");
+    }
+    for (const DenseLayer& dense : dense_) {
+      const bool is_last = &dense == &dense_.back();
+      const bool is_single = dense.units == 1;  // of whose logit a sigmoid is a softmax
+      if (is_last ? is_one_of(dense.activation, {"softmax", "linear", ""}) ||
+                        (is_single && dense.activation == "sigmoid")
+                  : dense.activation == "relu") {
+        continue;
+      }
+      return unlike(dense.name, "ends with the activation " + quote(dense.activation));
     }
     return {};
   }
 
  private:
+  static constexpr std::array<int, 5> kConvsOfBlock = {2, 2, 3, 3, 3};
+
   struct DenseLayer {
     std::string name;
     std::string activation;
+    std::uint64_t units = 0;
   };
 
   static std::unexpected<Error> unlike(const std::string& layer, const std::string& what) {
@@ -104,26 +126,24 @@ class KerasDescription {
 
   Result<void> read_layer(const std::string& kind, const ImportedJson& config) {
     const std::string name = text_of(config, "name");
-    read_side(config);
-    if (kind == "Conv2D") {
-      if (!norms_.empty()) return unlike(name, "follows a batch normalisation");
-      has_conv_ = true;
-      const std::string activation = activation_of(config);
-      if (is_one_of(activation, {"relu", "linear", ""})) return {};
-      return unlike(name, "ends with the activation " + quote(activation));
-    }
-    if (kind == "Dense") {
-      dense_.push_back({name, activation_of(config)});
+    names_.push_back(name);
+    GRADCAM_CHECK_OK(read_side(name, config));
+    if (kind == "Conv2D") return read_conv(name, config);
+    if (!has_conv_) return read_before(kind, name, config);
+    if (kind == "MaxPooling2D") {
+      const bool is_usual = blocks_ < kConvsOfBlock.size() && convs_ == kConvsOfBlock[blocks_] &&
+                            is_all(member(config, "pool_size"), 2) &&
+                            is_all(member(config, "strides"), 2);
+      if (!is_usual) return unlike(name, "pools where or as a VGG16 does not");
+      ++blocks_;
+      convs_ = 0;
+    } else if (kind == "Dense") {
+      const ImportedJson& units = member(config, "units");
+      dense_.push_back({name, activation_of(config),
+                        units.is_number_unsigned() ? units.get<std::uint64_t>() : 0});
     } else if (kind == "Activation" || kind == "ReLU" || kind == "Softmax") {
-      const std::string activation = kind == "ReLU"         ? "relu"
-                                     : kind == "Activation" ? activation_of(config)
-                                                            : "softmax";
-      if (!dense_.empty()) {
-        dense_.back().activation = activation;
-      } else if (has_conv_ && activation != "relu") {
-        return unlike(name, "is the activation " + quote(activation));
-      }
-    } else if (kind == "BatchNormalization" && has_conv_) {
+      return read_activation(kind, name, config);
+    } else if (kind == "BatchNormalization") {
       const ImportedJson& epsilon = member(config, "epsilon");
       constexpr float kUsualEpsilon = 1e-3f;
       const bool is_before = dense_.empty() || dense_.back().activation == "relu";
@@ -131,25 +151,77 @@ class KerasDescription {
                         epsilon.is_number() ? epsilon.get<float>() : kUsualEpsilon});
     } else if (kind == "GlobalAveragePooling2D" && dense_.empty()) {
       network_->averages = true;
-    } else if (kind == "Rescaling" && !has_conv_) {
-      return read_rescaling(name, config);
-    } else if (has_conv_ &&
-               !is_one_of(kind, {"InputLayer", "MaxPooling2D", "Flatten", "Dropout",
-                                 "SpatialDropout2D", "GaussianNoise", "GaussianDropout"})) {
+    } else if (!is_one_of(kind, {"InputLayer", "Flatten", "Dropout", "SpatialDropout2D",
+                                 "GaussianNoise", "GaussianDropout"})) {
       return unlike(name, "is of the class " + quote(kind));
     }
-    // What comes before the first convolution and is no Rescaling is for training, or Keras's own
-    // preprocess_input as part of the model.
     return {};
+  }
+
+  /// Whether a setting, which may be lacking, is this number, or a list of nothing else.
+  static bool is_all(const ImportedJson& setting, int number) {
+    if (setting.is_array()) {
+      return std::ranges::all_of(setting,
+                                 [number](const ImportedJson& one) { return one == number; });
+    }
+    return setting.is_null() || setting == number;
+  }
+
+  Result<void> read_conv(const std::string& name, const ImportedJson& config) {
+    has_conv_ = true;
+    ++convs_;
+    if (!norms_.empty()) return unlike(name, "follows a batch normalisation");
+    if (!is_all(member(config, "strides"), 1) || !is_all(member(config, "dilation_rate"), 1) ||
+        !is_one_of(text_of(config, "padding"), {"same", ""}) ||
+        !is_one_of(text_of(config, "data_format"), {"channels_last", ""})) {
+      return unlike(name, "has strides, padding or a format of its own");
+    }
+    const std::string activation = activation_of(config);
+    if (is_one_of(activation, {"relu", "linear", ""})) return {};
+    return unlike(name, "ends with the activation " + quote(activation));
+  }
+
+  Result<void> read_activation(const std::string& kind, const std::string& name,
+                               const ImportedJson& config) {
+    const bool is_plain = member(config, "max_value").is_null() &&
+                          is_all(member(config, "negative_slope"), 0) &&
+                          is_all(member(config, "threshold"), 0);
+    const std::string activation = kind == "ReLU"         ? (is_plain ? "relu" : "ReLU of its own")
+                                   : kind == "Activation" ? activation_of(config)
+                                                          : "softmax";
+    // A normalisation that was taken for one before the next layer.
+    const bool is_behind_norm =
+        !norms_.empty() && norms_.back().is_before && norms_.back().layer == dense_.size();
+    if (is_behind_norm || (dense_.empty() && activation != "relu")) {
+      return unlike(name, "is the activation " + quote(activation) + " at another place");
+    }
+    if (!dense_.empty()) dense_.back().activation = activation;
+    return {};
+  }
+
+  /// What comes before the first convolution: augmentation, which does nothing then, Rescaling, or
+  /// Keras's own preprocess_input, as which these operations are known.
+  Result<void> read_before(const std::string& kind, const std::string& name,
+                           const ImportedJson& config) {
+    if (kind == "Rescaling") return read_rescaling(name, config);
+    const bool is_lambda = kind == "Lambda" && member(config, "function") == "preprocess_input";
+    const bool is_bias = kind == "TFOpLambda" && name.find("bias_add") != std::string::npos;
+    if (kind.starts_with("Random") || is_lambda || is_bias ||
+        is_one_of(kind, {"InputLayer", "GaussianNoise", "GetItem", "SlicingOpLambda", "Add",
+                         "Subtract", "Cast"})) {
+      return {};
+    }
+    return unlike(name, "is of the class " + quote(kind) + " and comes before the convolutions");
   }
 
   /// pixel * scale + offset
   Result<void> read_rescaling(const std::string& name, const ImportedJson& config) {
     const ImportedJson& scale = member(config, "scale");
     const ImportedJson& offset = member(config, "offset");
-    if (!scale.is_number() || !(offset.is_number() || offset.is_null())) {
-      return unlike(name, "does not scale all channels alike");
+    if (!scale.is_number() || !(offset.is_number() || offset.is_null()) || rescales_) {
+      return unlike(name, "does not scale all channels alike, and once");
     }
+    rescales_ = true;
     const float mean = offset.is_number() ? -offset.get<float>() : 0;
     network_->preprocess.bgr = false;
     network_->preprocess.scale = scale.get<float>();
@@ -158,18 +230,25 @@ class KerasDescription {
     return {};
   }
 
-  void read_side(const ImportedJson& config) {
+  /// The input's, if the layer tells.
+  Result<void> read_side(const std::string& name, const ImportedJson& config) {
     for (const char* key : {"batch_input_shape", "batch_shape"}) {
       const ImportedJson& shape = member(config, key);
-      if (network_->side || !shape.is_array() || shape.size() != 4) continue;
-      if (!shape[1].is_number_unsigned() || shape[1] != shape[2]) continue;
+      if (network_->side || has_conv_ || !shape.is_array() || shape.size() != 4) continue;
+      if (shape[1] != shape[2]) return unlike(name, "takes what is no square");
+      if (!shape[1].is_number_unsigned()) continue;
       const auto side = shape[1].get<std::uint64_t>();
       if (side <= kMaxPreprocessSide) network_->side = static_cast<int>(side);
     }
+    return {};
   }
 
   ForeignVgg16* network_;
+  std::vector<std::string> names_;
+  bool rescales_ = false;
   bool has_conv_ = false;
+  int convs_ = 0;           // since the last pooling
+  std::size_t blocks_ = 0;  // that ended with one
   std::vector<DenseLayer> dense_;
   std::vector<DenseNorm> norms_;
 };
@@ -241,15 +320,43 @@ Result<std::vector<std::string>> list_of_names(Hdf5& file, Hdf5::Object object,
   return names;
 }
 
-/// Of the files that name their layers: Keras 1 and 2, and Keras 3 for `.h5`.
+/// The layer of a weight of a model in a model: "block1_conv1" of "vgg16/block1_conv1/kernel:0".
+std::string layer_of(const std::string& weight) {
+  const std::size_t end = weight.rfind('/');
+  if (end == std::string::npos) return "";
+  const std::size_t begin = end == 0 ? std::string::npos : weight.rfind('/', end - 1);
+  return weight.substr(begin == std::string::npos ? 0 : begin + 1,
+                       begin == std::string::npos ? end : end - begin - 1);
+}
+
+/// Brings the weights of a model in a model into the order of its layers: Keras writes those that
+/// were trained first. Without a description, VGG16's own names tell.
+void order_weights(std::vector<std::string>& weights, const std::vector<std::string>& layers) {
+  const auto place = [&layers](const std::string& weight) {
+    const std::string layer = layer_of(weight);
+    const auto found = std::ranges::find(layers, layer) - layers.begin();
+    return std::pair(found, layers.empty() && layer.starts_with("block") ? layer : std::string());
+  };
+  std::vector<std::pair<decltype(place("")), std::size_t>> order;
+  for (std::size_t i = 0; i < weights.size(); ++i) order.emplace_back(place(weights[i]), i);
+  std::ranges::sort(order);
+  std::vector<std::string> ordered;
+  for (const auto& [key, i] : order) ordered.push_back(std::move(weights[i]));
+  weights = std::move(ordered);
+}
+
+/// Of the files that name their layers: Keras 1 and 2, and Keras 3 for `.h5`. `described`: the
+/// layers of the model, and of those in it, in their order.
 Result<std::vector<ForeignArray>> named_arrays(Hdf5& file, Hdf5::Object root,
-                                               const std::vector<std::string>& layers) {
+                                               const std::vector<std::string>& layers,
+                                               const std::vector<std::string>& described) {
   std::vector<ForeignArray> arrays;
   GRADCAM_TRY(const auto groups, file.members(root));
   for (const std::string& layer : layers) {
     const auto group = groups.find(layer);
     if (group == groups.end()) return bad_keras("it lacks the layer " + quote(layer));
-    GRADCAM_TRY(const auto names, list_of_names(file, group->second, "weight_names"));
+    GRADCAM_TRY(auto names, list_of_names(file, group->second, "weight_names"));
+    order_weights(names, described);
     for (const std::string& name : names) {
       GRADCAM_TRY(const auto found, file.find(group->second, name));
       if (!found) return bad_keras("it lacks the weights " + quote(name));
@@ -275,12 +382,19 @@ std::string snake_case(const std::string& name) {
   return text;
 }
 
-/// Where the layers of a model of Keras 3 are; none if it has none.
-Result<std::optional<Hdf5::Object>> find_layers(Hdf5& file, Hdf5::Object model) {
-  // As Keras 2.12 and 2.13 call it.
-  for (const char* name : {"layers", "_layer_checkpoint_dependencies"}) {
+/// The groups of the layers of a model of Keras 3; none if it has none.
+struct KerasGroups {
+  std::map<std::string, Hdf5::Object> groups;
+  int count = 1;  ///< by which the numbers in names go up: the first versions count layers twice
+};
+
+Result<std::optional<KerasGroups>> find_layers(Hdf5& file, Hdf5::Object model) {
+  for (const auto& [name, count] :
+       {std::pair("layers", 1), std::pair("_layer_checkpoint_dependencies", 2)}) {
     GRADCAM_TRY(const auto found, file.find(model, name));
-    if (found) return found;
+    if (!found) continue;
+    GRADCAM_TRY(auto groups, file.members(*found));
+    return KerasGroups{std::move(groups), count};
   }
   return std::nullopt;
 }
@@ -305,7 +419,7 @@ Result<void> add_described(Hdf5& file, Hdf5::Object model, const ImportedJson& d
                            int depth, std::vector<ForeignArray>& arrays) {
   GRADCAM_TRY(const auto layers, find_layers(file, model));
   if (!layers || depth > kMostNested) return {};
-  GRADCAM_TRY(const auto groups, file.members(*layers));
+  const auto& groups = layers->groups;
   const ImportedJson& list = layers_of(description);
   const auto name_of = [](const ImportedJson& layer) {
     return text_of(member(layer, "config"), "name");
@@ -316,11 +430,17 @@ Result<void> add_described(Hdf5& file, Hdf5::Object model, const ImportedJson& d
   });
   std::map<std::string, int> counts;
   for (const ImportedJson& layer : list) {
-    std::string key = snake_case(text_of(layer, "class_name"));
-    const int count = counts[key]++;
+    const std::string kind = text_of(layer, "class_name");
+    std::string key = snake_case(kind);
+    const bool has_weights = is_one_of(kind, {"Conv2D", "Dense", "BatchNormalization"});
+    int& counted = counts[key];
+    const int count = std::exchange(counted, counted + (has_weights ? layers->count : 1));
     if (count > 0) key += "_" + std::to_string(count);
     const auto group = groups.find(by_name ? name_of(layer) : key);
-    if (group == groups.end()) continue;
+    if (group == groups.end()) {
+      if (has_weights) return bad_keras("it lacks the weights of " + quote(name_of(layer)));
+      continue;
+    }
     if (layers_of(layer).is_array()) {
       GRADCAM_CHECK_OK(add_described(file, group->second, layer, depth + 1, arrays));
     } else {
@@ -335,7 +455,7 @@ Result<void> add_undescribed(Hdf5& file, Hdf5::Object model, int depth,
                              std::vector<ForeignArray>& convs, std::vector<ForeignArray>& dense) {
   GRADCAM_TRY(const auto layers, find_layers(file, model));
   if (!layers || depth > kMostNested) return {};
-  GRADCAM_TRY(const auto groups, file.members(*layers));
+  const auto& groups = layers->groups;
   std::vector<std::pair<std::string, Hdf5::Object>> sorted(groups.begin(), groups.end());
   // conv2d, conv2d_1, ..., conv2d_9, conv2d_10
   std::ranges::sort(sorted, {},
@@ -373,7 +493,7 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
   GRADCAM_TRY(const auto layers, list_of_names(file, root, "layer_names"));
   std::vector<ForeignArray> arrays;
   if (!layers.empty()) {
-    GRADCAM_TRY(arrays, named_arrays(file, root, layers));
+    GRADCAM_TRY(arrays, named_arrays(file, root, layers, description.names()));
   } else {
     std::vector<ForeignArray> dense;
     GRADCAM_CHECK_OK(add_undescribed(file, root, 0, arrays, dense));

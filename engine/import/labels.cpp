@@ -28,7 +28,7 @@ std::optional<std::string> name_in(const ImportedJson& entry) {
 std::optional<std::string> name_of(const ImportedJson& json, std::size_t index) {
   if (json.is_array()) return name_in(json[index]);
   if (const auto found = json.find(std::to_string(index)); found != json.end()) {
-    return name_in(*found);
+    if (auto name = name_in(*found)) return name;
   }
   for (const auto& [name, number] : json.items()) {
     if (number.is_number_unsigned() && number.get<std::size_t>() == index) return name;

@@ -168,6 +168,9 @@ class PickleReader {
   }
 
   void push_global(const std::string& module, const std::string& name) {
+    constexpr std::size_t kMostName = 1000;
+    if (module.size() + name.size() > kMostName) lacks_ = true;
+    if (lacks_) return push({});
     push({.kind = Kind::kGlobal, .number = 0, .text = module + " " + name, .items = {}});
   }
 

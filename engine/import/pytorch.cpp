@@ -4,7 +4,6 @@
 #include <array>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,7 +18,10 @@ namespace {
 using internal::quote;
 using Kind = Pickle::Value::Kind;
 
-constexpr std::size_t kMostParameters = 20'000;
+constexpr std::size_t kMostVisited = 200'000;
+constexpr std::string_view kFirstParameter = "features.0.weight";
+constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
+constexpr std::string_view kTensor = "torch._utils _rebuild_tensor";
 constexpr int kMostNesting = 16;
 
 std::unexpected<Error> bad_pytorch(const std::string& what) {
@@ -67,15 +69,23 @@ std::optional<Storage> read_storage(const Pickle& pickle, const Pickle::Value& v
 /// Where the numbers of a storage begin in the file.
 using FindStorage = std::function<Result<std::uint64_t>(const std::string& key)>;
 
-/// The parameters in a pickle, by their names with dots between.
+/// The tensors in a pickle, by their names with dots between, in its order.
 class PyTorchReader {
  public:
   PyTorchReader(const Pickle& pickle, FindStorage find_storage)
       : pickle_(&pickle), find_storage_(std::move(find_storage)) {}
 
-  Result<std::map<std::string, ForeignArray>> parameters() {
-    GRADCAM_CHECK_OK(visit(pickle_->root(), "", 0));
-    return std::move(parameters_);
+  Result<std::vector<ForeignArray>> tensors() {
+    // A checkpoint may hold all kinds of tensors beside the state_dict.
+    if (const auto state = find_state(pickle_->root(), 0)) {
+      for (const auto& [name, child] : pickle_->pairs(*state)) {
+        if (is_tensor(child)) GRADCAM_CHECK_OK(add_tensor(child, without_wrappers(name)));
+      }
+    } else {
+      visited_ = 0;
+      GRADCAM_CHECK_OK(visit(pickle_->root(), "", 0));
+    }
+    return std::move(tensors_);
   }
 
  private:
@@ -92,16 +102,57 @@ class PyTorchReader {
     return value(value(object).items[1]).items;
   }
 
-  Result<void> visit(Pickle::Index index, const std::string& name, int depth) {
+  bool is_tensor(Pickle::Index index) const {
     const std::string_view made_by = maker(index);
-    if (made_by == "torch._utils _rebuild_parameter" && !arguments(index).empty()) {
-      return visit(arguments(index)[0], name, depth);
+    return made_by == kParameter || made_by.starts_with(kTensor);
+  }
+
+  /// The first state_dict of a VGG16 in a checkpoint.
+  std::optional<Pickle::Index> find_state(Pickle::Index index, int depth) {
+    if (visited_ > kMostVisited || depth > kMostNesting) return std::nullopt;
+    const auto pairs = pickle_->pairs(index);
+    visited_ += pairs.size() + 1;
+    for (const auto& [key, child] : pairs) {
+      if (is_tensor(child) && without_wrappers(key).ends_with(kFirstParameter)) return index;
     }
-    if (made_by.starts_with("torch._utils _rebuild_tensor")) return add_tensor(index, name);
-    if (depth > kMostNesting || ++visited_ > kMostParameters) return {};
-    for (const auto& [key, child] : pickle_->pairs(index)) {
-      // An optimizer keeps tensors, too; modules keep theirs in drawers of their own.
-      if (key.starts_with("optimizer")) continue;
+    for (const auto& [key, child] : pairs) {
+      if (const auto found = find_state(child, depth + 1)) return found;
+    }
+    return std::nullopt;
+  }
+
+  /// DataParallel and its like put "module." before the names of what they wrap.
+  static std::string without_wrappers(std::string_view name) {
+    constexpr std::string_view kWrapper = "module.";
+    std::string result;
+    while (!name.empty()) {
+      const std::size_t end = std::min(name.find('.'), name.size() - 1) + 1;
+      if (name.substr(0, end) != kWrapper) result += name.substr(0, end);
+      name.remove_prefix(end);
+    }
+    return result;
+  }
+
+  /// A whole model: modules in modules.
+  Result<void> visit(Pickle::Index index, const std::string& name, int depth) {
+    if (is_tensor(index)) return add_tensor(index, name);
+    constexpr std::string_view kActivations = "torch.nn.modules.activation ";
+    const std::string_view made_by = maker(index);
+    if (made_by.starts_with(kActivations)) {
+      const std::string_view kind = made_by.substr(kActivations.size());
+      if (kind != "ReLU" && kind != "Softmax" && kind != "LogSoftmax") {
+        return fail(ErrorCode::kUnsupportedFormat, "it has the activation " + quote(kind) + " at " +
+                                                       quote(name) + ", where a VGG16 has ReLU");
+      }
+    }
+    constexpr std::size_t kMostName = 500;
+    if (visited_ > kMostVisited || depth > kMostNesting || name.size() > kMostName) {
+      return bad_pytorch("it says more than any VGG16 does");
+    }
+    const auto pairs = pickle_->pairs(index);
+    visited_ += pairs.size() + 1;
+    for (const auto& [key, child] : pairs) {
+      // Modules keep what they have in drawers.
       const bool is_drawer = key == "_modules" || key == "_parameters" || key == "_buffers";
       const std::string inner = is_drawer      ? name
                                 : name.empty() ? std::string(key)
@@ -113,6 +164,13 @@ class PyTorchReader {
 
   /// _rebuild_tensor_v2(storage, offset, sides, strides, ...)
   Result<void> add_tensor(Pickle::Index index, const std::string& name) {
+    if (maker(index) == kParameter) {
+      const std::vector<Pickle::Index>& parameter = arguments(index);
+      if (parameter.empty() || !maker(parameter[0]).starts_with(kTensor)) {
+        return bad_pytorch("its parameter " + quote(name) + " is damaged");
+      }
+      return add_tensor(parameter[0], name);
+    }
     const std::vector<Pickle::Index>& call = arguments(index);
     const auto storage = call.size() < 4 ? std::nullopt : read_storage(*pickle_, value(call[0]));
     if (!storage) return bad_pytorch("its tensor " + quote(name) + " is damaged");
@@ -148,132 +206,100 @@ class PyTorchReader {
     }
     GRADCAM_TRY(const std::uint64_t begin, find_storage_(storage->key));
     array.begin = begin + static_cast<std::uint64_t>(offset) * dtype_size(array.dtype);
-    parameters_[name] = std::move(array);
+    tensors_.push_back(std::move(array));
     return {};
   }
 
   const Pickle* pickle_;
   FindStorage find_storage_;
-  std::map<std::string, ForeignArray> parameters_;
+  std::vector<ForeignArray> tensors_;
   std::size_t visited_ = 0;
 };
 
-/// "classifier.6.0": the numbers in it, by which layers are ordered.
-std::vector<std::uint64_t> numbers_in(std::string_view name) {
-  std::vector<std::uint64_t> numbers;
-  bool in_number = false;
-  for (const char c : name) {
-    const bool is_digit = c >= '0' && c <= '9';
-    if (is_digit && !in_number) numbers.push_back(0);
-    if (is_digit) numbers.back() = numbers.back() * 10 + static_cast<std::uint64_t>(c - '0');
-    in_number = is_digit;
+/// The tensors of a module.
+struct Module {
+  std::string name;
+  std::map<std::string, ForeignArray, std::less<>> tensors;  ///< "weight", "bias", ...
+
+  const ForeignArray* find(std::string_view tensor) const {
+    const auto found = tensors.find(tensor);
+    return found == tensors.end() ? nullptr : &found->second;
   }
-  return numbers;
-}
-
-using Parameters = std::map<std::string, ForeignArray>;
-
-/// A layer, by where it is.
-struct Found {
-  std::size_t part;  ///< of the network, the first being the convolutions
-  std::vector<std::uint64_t> numbers;
-  ForeignLayer layer;
 };
 
-/// Batch normalisation of vgg16_bn, which numbers it as it does layers: each is of the convolution
-/// before it. Notes what is used.
-Result<void> find_norms(const Parameters& parameters, const std::string& folder,
-                        std::vector<Found>& layers, std::set<std::string>& used) {
-  constexpr std::string_view kMean = ".running_mean";
-  constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d; files do not tell
-  for (const auto& [name, mean] : parameters) {
-    if (!name.starts_with(folder) || !name.ends_with(kMean)) continue;
-    const std::string norm = name.substr(0, name.size() - kMean.size());
-    const auto numbers = numbers_in(norm.substr(folder.size()));
-    Found* conv = nullptr;
-    for (Found& layer : layers) {
-      if (layer.part == 0 && layer.numbers < numbers) conv = &layer;
+std::vector<Module> modules_of(std::vector<ForeignArray> tensors) {
+  std::vector<Module> modules;
+  for (ForeignArray& tensor : tensors) {
+    const std::size_t dot = tensor.name.rfind('.');
+    if (dot == std::string::npos) continue;  // a tensor of the model itself
+    std::string name = tensor.name.substr(0, dot);
+    if (modules.empty() || modules.back().name != name) {
+      modules.push_back({.name = std::move(name), .tensors = {}});
     }
-    const auto scale = parameters.find(norm + ".weight");
-    const auto shift = parameters.find(norm + ".bias");
-    const auto variance = parameters.find(norm + ".running_var");
-    if (conv == nullptr || conv->layer.norm || scale == parameters.end() ||
-        shift == parameters.end() || variance == parameters.end()) {
-      return bad_pytorch("its batch normalisation " + quote(norm) + " is incomplete");
-    }
-    conv->layer.norm = {scale->second, shift->second, mean, variance->second, kUsualEpsilon};
-    for (const auto& found : {scale->first, shift->first, name, variance->first}) {
-      used.insert(found);
-    }
+    std::string kind = tensor.name.substr(dot + 1);
+    modules.back().tensors.insert_or_assign(std::move(kind), std::move(tensor));
   }
+  return modules;
+}
+
+std::unexpected<Error> not_of_vgg16(const std::string& module) {
+  return fail(ErrorCode::kUnsupportedFormat, "it has " + quote(module) + ", which a VGG16 has not");
+}
+
+/// Adds batch normalisation, as vgg16_bn has it behind each convolution.
+Result<void> add_norm(const Module& module, ForeignVgg16& network) {
+  constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d; a state_dict does not tell
+  const ForeignArray* scale = module.find("weight");
+  const ForeignArray* shift = module.find("bias");
+  const ForeignArray* mean = module.find("running_mean");
+  const ForeignArray* variance = module.find("running_var");
+  if (scale == nullptr || shift == nullptr || mean == nullptr || variance == nullptr) {
+    return bad_pytorch("its batch normalisation " + quote(module.name) + " is incomplete");
+  }
+  if (network.convs.empty() || !network.dense.empty() || network.convs.back().norm) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "its batch normalisation " + quote(module.name) + " is not behind a convolution");
+  }
+  network.convs.back().norm = {*scale, *shift, *mean, *variance, kUsualEpsilon};
   return {};
 }
 
-/// The layers of a network in the order of the forward pass.
-Result<ForeignVgg16> order_layers(Parameters parameters) {
-  constexpr std::string_view kWeight = ".weight";
-  constexpr std::string_view kBias = ".bias";
-  constexpr std::string_view kFirst = "features.0.weight";
-  parameters.erase("");  // a tensor alone
-  if (parameters.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
-  // What a checkpoint, several devices or a wrapper put before all names.
+/// The network that is made of tensors in the order of the forward pass, which is that in which
+/// its modules were made.
+Result<ForeignVgg16> network_of(std::vector<ForeignArray> tensors) {
+  std::erase_if(tensors, [](const ForeignArray& tensor) { return tensor.name.empty(); });
+  if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
+  // What a wrapper puts before all names.
   const auto first = std::ranges::find_if(
-      parameters, [&](const auto& parameter) { return parameter.first.ends_with(kFirst); });
-  if (first == parameters.end()) {
+      tensors, [](const ForeignArray& tensor) { return tensor.name.ends_with(kFirstParameter); });
+  if (first == tensors.end()) {
     return fail(ErrorCode::kUnsupportedFormat,
                 "it holds no VGG16 of torchvision or timm, which begins with " +
-                    std::string(kFirst) + "; found is " + quote(parameters.begin()->first));
+                    std::string(kFirstParameter) + "; found is " + quote(tensors.front().name));
   }
-  const std::string prefix = first->first.substr(0, first->first.size() - kFirst.size());
-
-  // Those of timm behind one another.
-  constexpr std::array<std::string_view, 4> kParts = {"features.", "pre_logits.", "classifier.",
-                                                      "head."};
-  std::vector<Found> layers;
-  std::set<std::string> used;
-  for (auto& [name, weight] : parameters) {
-    if (!name.starts_with(prefix) || !name.ends_with(kWeight) || weight.shape.size() < 2) continue;
-    const std::string layer = name.substr(0, name.size() - kWeight.size());
-    const std::string_view inner = std::string_view(layer).substr(prefix.size());
-    const auto part = std::ranges::find_if(
-        kParts, [inner](std::string_view part) { return inner.starts_with(part); });
-    const auto bias = parameters.find(layer + std::string(kBias));
-    if (part == kParts.end()) continue;
-    if (bias == parameters.end()) return bad_pytorch("it lacks " + layer + std::string(kBias));
-    used.insert(name);
-    used.insert(bias->first);
-    layers.push_back({static_cast<std::size_t>(part - kParts.begin()),
-                      numbers_in(inner),
-                      {weight, bias->second}});
-  }
-  std::ranges::sort(layers, {},
-                    [](const Found& found) { return std::pair(found.part, found.numbers); });
-  GRADCAM_CHECK_OK(find_norms(parameters, prefix + std::string(kParts[0]), layers, used));
-  for (const auto& [name, parameter] : parameters) {
-    if (used.contains(name)) continue;
-    const bool is_norm = name.ends_with(".running_mean") || name.ends_with(".running_var");
-    return fail(ErrorCode::kUnsupportedFormat,
-                "it has " + quote(name) + ", which a VGG16 has not" +
-                    (is_norm ? " (batch normalisation is not part of it)" : ""));
-  }
-  std::ranges::sort(layers, {},
-                    [](const Found& found) { return std::pair(found.part, found.numbers); });
+  const std::string prefix = first->name.substr(0, first->name.size() - kFirstParameter.size());
   ForeignVgg16 network;
   network.layout = ForeignVgg16::Layout::kPyTorch;
-  for (Found& found : layers) {
-    ForeignLayer& layer = found.layer;
-    const bool is_conv = found.part == 0;
-    if (!is_conv && layer.weight.shape.size() == 4) {
+  for (const Module& module : modules_of(std::move(tensors))) {
+    const ForeignArray* weight = module.find("weight");
+    const ForeignArray* bias = module.find("bias");
+    if (module.find("running_mean") != nullptr || module.find("running_var") != nullptr) {
+      GRADCAM_CHECK_OK(add_norm(module, network));
+      continue;
+    }
+    if (weight == nullptr || weight->shape.size() < 2 || !module.name.starts_with(prefix)) {
+      return not_of_vgg16(module.name);
+    }
+    if (bias == nullptr) return bad_pytorch("it lacks " + quote(module.name + ".bias"));
+    const bool is_conv = module.name.substr(prefix.size()).starts_with("features.");
+    ForeignLayer layer{.weight = *weight, .bias = *bias};
+    if (!is_conv && weight->shape.size() == 4) {
       // timm's are convolutions over all of the map, or over one position.
-      const Shape& shape = layer.weight.shape;
+      const Shape& shape = weight->shape;
       layer.weight.shape = {shape[0], shape[1] * shape[2] * shape[3]};
     }
     (is_conv ? network.convs : network.dense).push_back(std::move(layer));
   }
-  // Where each channel gives one number, that is what torchvision's adaptive average leaves.
-  network.averages =
-      !network.convs.empty() && !network.dense.empty() &&
-      network.dense.front().weight.shape.back() == network.convs.back().weight.shape.front();
   return network;
 }
 
@@ -294,8 +320,8 @@ Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& ar
     GRADCAM_TRY(const FileRange storage, archive.find(window, folder + "data/" + key));
     return storage.begin;
   };
-  GRADCAM_TRY(auto parameters, PyTorchReader(pickle, find_storage).parameters());
-  return order_layers(std::move(parameters));
+  GRADCAM_TRY(auto tensors, PyTorchReader(pickle, find_storage).tensors());
+  return network_of(std::move(tensors));
 }
 
 Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
@@ -345,8 +371,8 @@ Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
     if (found == begins.end()) return bad_pytorch("it lacks the storage " + quote(key));
     return found->second;
   };
-  GRADCAM_TRY(auto parameters, PyTorchReader(state, find_storage).parameters());
-  return order_layers(std::move(parameters));
+  GRADCAM_TRY(auto tensors, PyTorchReader(state, find_storage).tensors());
+  return network_of(std::move(tensors));
 }
 
 }  // namespace gradcam

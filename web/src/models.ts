@@ -28,6 +28,7 @@ import {
   type KeptModel,
 } from './model-store';
 import { lend, readerOfBlob } from './piece-reader';
+import { outcome as outcomeOf } from './outcome';
 import { untilAnswered } from './progress';
 import type { Failure, Outcome } from './protocol';
 
@@ -75,7 +76,7 @@ export async function resumeModel(): Promise<boolean> {
 const USUAL_PRECISION = 'f16';
 
 /** Of Keras and PyTorch. */
-const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin)$/i;
+const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin|ckpt|tar)$/i;
 const FOREIGN_NAME = /\.(onnx|pb|tflite)$/i;
 
 /** By name, whether a file is a model, of which those of other programs have to be refused. */
@@ -105,6 +106,8 @@ export async function useFile(
   const wanted = precision.value;
   if (IMPORTED_NAME.test(name)) {
     const values = pixelValues.value;
+    const labels = await outcomeOf(async () => names?.text());
+    if (!labels.ok) return settle(labels, names!.name).ok;
     return useConverted(
       name,
       source,
@@ -113,7 +116,7 @@ export async function useFile(
       {
         name,
         values: values === 'usual' ? undefined : values,
-        labels: await names?.text(),
+        labels: labels.value,
       },
     );
   }

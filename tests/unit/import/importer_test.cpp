@@ -178,7 +178,7 @@ TEST(Importer, OtherFiles) {
   EXPECT_FALSE(is_foreign_model(nothing));
   // The length of a header of safetensors, which may begin with any byte.
   for (const std::uint8_t first : {0x80, 0x50, 0x89}) {
-    const std::vector<std::uint8_t> safetensors = {first, 0x06, 0, 0, 0, 0, 0, 0};
+    const std::vector<std::uint8_t> safetensors = {first, 0x02, 0x01, 0, 0, 0, 0, 0};
     EXPECT_FALSE(is_foreign_model(safetensors)) << int{first};
   }
 }

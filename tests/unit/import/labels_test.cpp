@@ -31,6 +31,11 @@ TEST(Labels, AsPeopleHaveThem) {
   }
 }
 
+TEST(Labels, FoldersNamedByNumbers) {
+  ASSERT_OK_AND_ASSIGN(const Labels labels, parse_labels(R"({"1": 0, "2": 1})"));
+  EXPECT_EQ(labels, (Labels{"1", "2"}));
+}
+
 TEST(Labels, TwiceInJson) {
   ASSERT_OK_AND_ASSIGN(const Labels labels, parse_labels(R"(["crane", "tench", "crane"])"));
   EXPECT_EQ(labels, (Labels{"crane", "tench", "crane_2"}));

@@ -37,7 +37,7 @@ export function ModelPicker() {
         hidden
         type="file"
         multiple
-        accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.txt,.json"
+        accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.ckpt,.tar,.txt,.json"
         onChange={({ currentTarget }) => {
           const files = [...(currentTarget.files ?? [])];
           // So that choosing the same file again counts as a change.
