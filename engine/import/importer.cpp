@@ -147,7 +147,7 @@ Result<std::span<const std::uint8_t>> ModelImporter::provide(std::span<const std
 
 /// Tries to understand the old file by what is known of it.
 Result<void> ModelImporter::begin() {
-  constexpr int kMostPasses = 1000;
+  constexpr int kMostPasses = 500;  // a VGG16 takes some 40
   if (++passes_ > kMostPasses) {
     return fail(ErrorCode::kCorruptModel, "what it says of its weights is all over the file");
   }

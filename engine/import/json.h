@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -8,7 +9,7 @@ namespace gradcam::internal {
 
 using ImportedJson = nlohmann::ordered_json;
 
-/// A text as JSON; discarded if it is none, or says more than any description of a VGG16.
-ImportedJson parse_imported_json(std::string_view text);
+/// A text as JSON; discarded if it is none, or has more entries than that.
+ImportedJson parse_imported_json(std::string_view text, std::ptrdiff_t most_entries);
 
 }  // namespace gradcam::internal

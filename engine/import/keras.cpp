@@ -254,8 +254,10 @@ class KerasDescription {
 };
 
 Result<ImportedJson> parse_description(const std::string& text) {
-  ImportedJson json = internal::parse_imported_json(text);
-  if (!json.is_object()) return bad_keras("its description of the model is no JSON object");
+  constexpr std::ptrdiff_t kMostEntries = 5'000;  // a VGG16 has some 1,500
+  ImportedJson json = internal::parse_imported_json(text, kMostEntries);
+  if (!json.is_object())
+    return bad_keras("its description of the model is no JSON object, or longer than any VGG16's");
   return json;
 }
 

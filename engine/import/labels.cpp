@@ -77,8 +77,9 @@ Result<std::vector<std::string>> labels_from_lines(std::string_view text) {
 Result<std::vector<std::string>> parse_labels(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  constexpr std::ptrdiff_t kMostEntries = 20'000;
   const auto json = text.starts_with('[') || text.starts_with('{')
-                        ? internal::parse_imported_json(text)
+                        ? internal::parse_imported_json(text, kMostEntries)
                         : ImportedJson();
   const bool is_json = json.is_array() || json.is_object();
   GRADCAM_TRY(auto labels, is_json ? labels_from_json(json) : labels_from_lines(text));

@@ -72,6 +72,8 @@ Result<Central> find_central(Window& window) {
 
 Result<ZipDirectory> ZipDirectory::read(Window& window) {
   GRADCAM_TRY(const Central central, find_central(window));
+  constexpr std::uint64_t kMostBytes = 1 << 20;  // some ten thousand entries
+  if (central.bytes > kMostBytes) return bad_zip();
   GRADCAM_TRY(const auto bytes, window.read(central.offset, central.bytes));
   ZipDirectory directory;
   Cursor cursor(bytes);
