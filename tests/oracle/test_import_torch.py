@@ -1,0 +1,216 @@
+"""Files of PyTorch that `gradcam convert` imports give the logits and maps that PyTorch computes;
+what would give others is refused."""
+from __future__ import annotations
+
+import json
+import os
+import resource
+import struct
+import subprocess
+import unittest
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+import torch
+
+from foreign_models import (
+    BLOCKS, CLASSES, DENSE, GRADCAM, GRID, SIDE, ImportCase, OldPickle, Parameters, TorchVgg16,
+    random_parameters, tensors, torch_state,
+)
+
+
+class TorchImport(ImportCase):
+    def test_torchvision_in_both_containers(self) -> None:
+        path = self.folder / "vgg16-397923af.pth"
+        for is_zip in (True, False):  # the official one is not
+            with self.subTest(zip=is_zip):
+                torch.save(torch_state(self.parameters), path,
+                           _use_new_zipfile_serialization=is_zip)
+                preprocess = json.loads(self.import_file(path)["preprocess"])
+                self.assertEqual((preprocess["resize"], preprocess["shorter_side"],
+                                  preprocess["crop"]), ("shorter_side", 73, SIDE))
+                self.assertEqual(tensors.read(self.out)[1]["source"], path.name)
+                self.expect_answer(self.torchvision_input())
+
+    def test_torch_checkpoint_of_several_devices(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        state = {f"module.{name}": values for name, values in torch_state(self.parameters).items()}
+        torch.save({"state_dict": state, "epoch": 3}, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+
+    def test_torch_whole_models(self) -> None:
+        """`torch.save(model, path)`: a program, of which nothing is run."""
+        path = self.folder / "model.pth"
+        for is_zip in (True, False):
+            for half in (False, True):
+                with self.subTest(zip=is_zip, half=half):
+                    model = TorchVgg16(self.parameters)
+                    torch.save(model.half() if half else model, path,
+                               _use_new_zipfile_serialization=is_zip)
+                    self.import_file(path)
+                    self.expect_answer(self.torchvision_input(), close=2e-2 if half else 1e-4)
+
+    def test_torch_tops(self) -> None:
+        path = self.folder / "dogs.pth"
+        for hidden, names in (([24], (".0", ".3")), ([], (".0",)), ([33, 18], (".0", ".3", ".6.1")),
+                              ([], ("",)), ([33, 18], (".in", ".hidden", ".answer"))):
+            with self.subTest(hidden=hidden, names=names):
+                self.parameters = random_parameters(CLASSES, hidden)
+                torch.save(torch_state(self.parameters, names), path)
+                self.import_file(path)
+                self.expect_answer(self.torchvision_input())
+        self.out.unlink()
+        self.parameters = random_parameters(CLASSES, [], averages=True)
+        torch.save(torch_state(self.parameters, (".0",)), path)
+        self.expect_failure(path, "classifier.0.weight", "weights alone do not tell")
+
+    def test_torch_checkpoints_with_other_tensors(self) -> None:
+        path = self.folder / "checkpoint.ckpt"
+        state = torch_state(self.parameters)
+        lightning = {f"model.{name}": values for name, values in state.items()}
+        parallel = {name.replace("features.", "features.module."): values
+                    for name, values in state.items()}
+        for saved in ({"epoch": 3, "best_acc1": torch.ones(1), "state_dict": parallel,
+                       "optimizer": {"state": {0: {"exp_avg": torch.ones(3, 4)}}}},
+                      {"callbacks": {"ModelCheckpoint": {"best_model_score": torch.ones(())}},
+                       "state_dict": lightning, "loops": {}},
+                      {"loss": torch.ones(2, 2), "model": state, "state_dict_ema": state}):
+            torch.save(saved, path)
+            self.import_file(path)
+            self.expect_answer(self.torchvision_input())
+
+    def test_torch_models_with_other_activations(self) -> None:
+        path = self.folder / "model.pth"
+        model = TorchVgg16(self.parameters)
+        model.classifier[1] = torch.nn.Tanh()
+        torch.save(model, path)
+        self.expect_failure(path, '"Tanh"', '"classifier.1"')
+
+    def test_torch_batch_normalisation(self) -> None:
+        """torchvision's vgg16_bn."""
+        rng = np.random.default_rng(5)
+        state = OrderedDict()
+        folded: Parameters = []
+        at = 0
+        for block in range(5):
+            for _ in BLOCKS[block]:
+                weight, bias = self.parameters[len(folded)]
+                scale, shift, mean = rng.standard_normal((3, len(bias)))
+                variance = rng.uniform(0.5, 2, len(bias))
+                norm = torch.nn.BatchNorm2d(len(bias)).double().eval()
+                norm.load_state_dict({
+                    "weight": torch.from_numpy(scale), "bias": torch.from_numpy(shift),
+                    "running_mean": torch.from_numpy(mean),
+                    "running_var": torch.from_numpy(variance),
+                    "num_batches_tracked": torch.tensor(7)})
+                state[f"features.{at}.weight"] = torch.from_numpy(weight)
+                state[f"features.{at}.bias"] = torch.from_numpy(bias)
+                for name, values in norm.state_dict().items():
+                    state[f"features.{at + 1}.{name}"] = (
+                        values.float() if values.is_floating_point() else values)
+                # What PyTorch makes of kernels as of any map of so many channels.
+                two = np.stack([bias, bias + 1]).astype("f8")[..., None, None]
+                ends = norm(torch.from_numpy(two))[..., 0, 0]
+                shifted, factor = ends[0], ends[1] - ends[0]
+                folded.append(((weight * factor.detach().numpy()[:, None, None, None]),
+                               shifted.detach().numpy()))
+                at += 3
+            at += 1
+        for name, (weight, bias) in zip((0, 3, 6), self.parameters[13:]):
+            state[f"classifier.{name}.weight"] = torch.from_numpy(weight)
+            state[f"classifier.{name}.bias"] = torch.from_numpy(bias)
+        self.parameters = folded + self.parameters[13:]
+        path = self.folder / "vgg16_bn.pth"
+        torch.save(state, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        self.out.unlink()
+        state["features.1.running_var"] *= -1
+        torch.save(state, path)
+        self.expect_failure(path, "features.1.running_var", "negative")
+        del state["features.1.running_var"]
+        torch.save(state, path)
+        self.expect_failure(path, "features.1", "incomplete")
+
+    def test_torch_names_of_timm(self) -> None:
+        path = self.folder / "pytorch_model.bin"
+        names = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2",
+                 "classifier.6": "head.fc"}
+        state = OrderedDict()
+        for name, values in torch_state(self.parameters).items():
+            layer, kind = name.rsplit(".", 1)
+            state[f"{names.get(layer, layer)}.{kind}"] = values
+        fc1, fc2 = "pre_logits.fc1.weight", "pre_logits.fc2.weight"
+        state[fc1] = state[fc1].reshape(DENSE[0], -1, GRID, GRID)
+        state[fc2] = state[fc2][:, :, None, None]
+        torch.save(state, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+
+    def test_torch_of_python_2(self) -> None:
+        """Where an OrderedDict is made of a list of pairs."""
+        path = self.folder / "old.pth"
+        torch.save(torch_state(self.parameters), path, pickle_module=OldPickle,
+                   _use_new_zipfile_serialization=False)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+
+    def test_torch_views_of_a_storage(self) -> None:
+        path = self.folder / "views.pth"
+        state = torch_state(self.parameters)
+        name = "classifier.3.weight"
+        whole = torch.cat([torch.zeros_like(state[name]), state[name]])
+        state[name] = whole[DENSE[1]:]
+        torch.save(state, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        state[name] = state[name].T.contiguous().T
+        torch.save(state, path)
+        self.out.unlink()
+        self.expect_failure(path, name, "contiguous")
+
+    def test_torch_pickles_that_take_all(self) -> None:
+        """Small files that say much: memory and time stay within bounds."""
+
+        def text(content: bytes) -> bytes:
+            return b"X" + struct.pack("<I", len(content)) + content
+
+        tensor = (b"ctorch._utils\n_rebuild_tensor_v2\n((" + text(b"storage") +
+                  b"ctorch\nFloatStorage\n" + text(b"0") + text(b"cpu") +
+                  b"K\x01tQK\x00K\x01\x85K\x01\x85tR")
+        one, many = text(b"a" * 400_000), [text(b"%d" % i) for i in range(60_000)]
+        pickles = {
+            "names": b"\x80\x04" + one + b"q\x00" + b"h\x00h\x00\x93" * 100_000 + b".",
+            "keys": b"\x80\x02}q\x00(" + b"".join(key + b"h\x00" for key in many) + b"u.",
+            "long": b"\x80\x02}q\x00(" + b"".join(
+                text(b"%d" % i + b"b" * 100_000) + b"h\x00" for i in range(8)) +
+            text(b"t") + tensor + b"u.",
+        }
+        path = self.folder / "all.pth"
+        for name, content in pickles.items():
+            with self.subTest(name), zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("archive/data.pkl", content)
+                archive.writestr("archive/data/0", b"\0\0\0\0")
+            result = subprocess.run(
+                [GRADCAM, "convert", str(path), str(self.out)], capture_output=True, text=True,
+                timeout=20, check=False,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)))
+            self.assertEqual((result.returncode, len(result.stderr.splitlines())), (1, 1), name)
+
+    def test_torch_does_not_run_what_it_reads(self) -> None:
+        path = self.folder / "evil.pth"
+        trace = self.folder / "trace"
+
+        class Evil:
+            def __reduce__(self) -> tuple:
+                return os.system, (f"touch {trace}",)
+
+        torch.save(torch_state(self.parameters) | {"evil": Evil()}, path)
+        self.import_file(path)
+        self.assertFalse(trace.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
