@@ -35,9 +35,6 @@ struct Outlook {
   bool ablation = false;             ///< an ablation: what each channel of block5_pool adds to fc1
 };
 
-/// In the place of a map layer: the network's input.
-inline constexpr std::size_t kInput = kMapLayers;
-
 /// What is wanted of gradients at a layer. The means cost next to nothing at block5_conv3 and
 /// block5_pool.
 enum class Gather {

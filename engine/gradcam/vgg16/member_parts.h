@@ -48,13 +48,6 @@ inline void add(std::span<const float> values, Tensor& sum) {
   std::ranges::transform(values, sum.values(), sum.data(), std::plus<float>());
 }
 
-/// Max-pools in front of a map layer.
-inline std::size_t pools_before(std::size_t map_layer) {
-  if (map_layer == kInput) return 0;
-  return static_cast<std::size_t>(std::count(
-      kEndsBlock.begin(), kEndsBlock.begin() + static_cast<std::ptrdiff_t>(map_layer), true));
-}
-
 /// Whether members have only a part each of a map layer's output before pooling.
 inline bool is_divided(std::size_t map_layer) {
   return map_layer < kStripLayers || (map_layer < kConvLayers && kEndsBlock[map_layer]);

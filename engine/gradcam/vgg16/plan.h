@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -26,6 +27,16 @@ inline constexpr std::size_t kBlock1Conv2 = 1;
 inline constexpr std::size_t kBlock5Conv3 = kConvLayers - 1;
 inline constexpr std::size_t kBlock5Pool = kConvLayers;
 inline constexpr std::size_t kMapLayers = kConvLayers + 1;
+
+/// In the place of a map layer: the network's input.
+inline constexpr std::size_t kInput = kMapLayers;
+
+/// Max-pools in front of a map layer.
+inline std::size_t pools_before(std::size_t map_layer) {
+  if (map_layer == kInput) return 0;
+  return static_cast<std::size_t>(std::count(
+      kEndsBlock.begin(), kEndsBlock.begin() + static_cast<std::ptrdiff_t>(map_layer), true));
+}
 
 constexpr std::string_view map_layer_name(std::size_t layer) {
   return layer == kBlock5Pool ? "block5_pool" : kLayerNames[layer];
