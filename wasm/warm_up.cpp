@@ -13,9 +13,9 @@ using namespace gradcam;
 namespace {
 
 // Small enough for some tens of milliseconds in the browser's first, slow code, and large enough
-// that each loop has run for the millions of instructions after which it is compiled again. 49
-// tiles are cut into tile rows of both usual sizes.
-constexpr std::size_t kSide = 28;
+// that each loop has run for the millions of instructions after which it is compiled again. Maps of
+// these sides are cut into Winograd's tiles of all sizes.
+constexpr std::size_t kSides[] = {28, 14};
 constexpr std::size_t kChannels = 32;
 constexpr int kConvolutions = 12;
 constexpr std::size_t kInputs = 4096;
@@ -23,18 +23,21 @@ constexpr std::size_t kOutputs = 64;
 constexpr int kProducts = 4;
 constexpr std::size_t kClasses = 15;
 
-Result<void> run_convolutions(bool pool) {
-  const Conv3x3Spec spec = {
-      .in_channels = kChannels, .out_channels = kChannels, .relu = true, .pool = pool};
+Result<void> run_convolutions(std::size_t side, bool pool) {
+  const Conv3x3Spec spec = {.in_channels = kChannels,
+                            .out_channels = kChannels,
+                            .relu = true,
+                            .pool = pool,
+                            .usual_side = side};
   const std::vector<float> weights(kChannels * 9 * kChannels);
   const std::array<float, kChannels> bias{};
   GRADCAM_TRY(const auto kernel,
               make_conv3x3(default_conv_algorithm(kChannels), spec, weights.data(), bias.data()));
-  GRADCAM_TRY(const Tensor input, Tensor::zeros({kSide, kSide, kChannels}));
-  GRADCAM_TRY(Tensor output, Tensor::zeros({kSide, kSide, kChannels}));
-  GRADCAM_TRY(Tensor workspace, Tensor::zeros({kernel->workspace_floats(kSide, kSide)}));
+  GRADCAM_TRY(const Tensor input, Tensor::zeros({side, side, kChannels}));
+  GRADCAM_TRY(Tensor output, Tensor::zeros({side, side, kChannels}));
+  GRADCAM_TRY(Tensor workspace, Tensor::zeros({kernel->workspace_floats(side, side)}));
   for (int i = 0; i < kConvolutions; ++i) {
-    GRADCAM_CHECK_OK(kernel->run(input.data(), kSide, kSide, output.data(), workspace.data()));
+    GRADCAM_CHECK_OK(kernel->run(input.data(), side, side, output.data(), workspace.data()));
   }
   return {};
 }
@@ -63,8 +66,11 @@ void run_products() {
 }  // namespace
 
 void gradcam_warm_up(void) {
-  for (const bool pool : {false, true}) {
-    if (!run_convolutions(pool)) return;  // without memory for this, loading a model will say so
+  for (const std::size_t side : kSides) {
+    for (const bool pool : {false, true}) {
+      // Without memory for this, loading a model will say so.
+      if (!run_convolutions(side, pool)) return;
+    }
   }
   run_products();
 }

@@ -120,7 +120,10 @@ std::vector<Layer> vgg16_convolutions() {
     for (std::size_t conv = 0; conv < kConvolutions[block]; ++conv) {
       layers.push_back({"block" + std::to_string(block + 1) + "_conv" + std::to_string(conv + 1),
                         std::size_t{224} >> block,
-                        {.in_channels = in, .out_channels = kChannels[block], .relu = true}});
+                        {.in_channels = in,
+                         .out_channels = kChannels[block],
+                         .relu = true,
+                         .usual_side = std::size_t{224} >> block}});
       in = kChannels[block];
     }
   }

@@ -96,7 +96,7 @@ class DefaultModel(unittest.TestCase):
         if "guided" in what:
             # All thirteen ReLUs decide on this gradient. Where float32 and float64 differ about a value
             # close to 0, the few pixels behind it differ, by what hung on it.
-            self.assertLessEqual((errors > TOLERANCE).mean(), 0.01, what)
+            self.assertLessEqual((errors > TOLERANCE).mean(), 0.03, what)
             self.assertLessEqual(errors.max(), 0.05, what)
         else:
             self.assertLessEqual(errors.max(), TOLERANCE, what)

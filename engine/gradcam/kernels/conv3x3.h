@@ -22,6 +22,8 @@ struct Conv3x3Spec {
   bool pool = false;  ///< then 2x2 max-pool with stride 2; an odd last row or column is dropped
   std::size_t pad_top = 1;     ///< rows of zeros above the input, 0 or 1
   std::size_t pad_bottom = 1;  ///< and below it; the columns are always padded
+  /// Rows and columns of the maps that it is to be fastest on; 0 if that is not known.
+  std::size_t usual_side = 0;
 
   /// Rows that come out of an input of `height` rows (of at least 2 with the padding), before
   /// pooling.

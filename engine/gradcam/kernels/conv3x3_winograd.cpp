@@ -7,13 +7,15 @@
 #include "gradcam/kernels/gemm_tile.h"
 #include "gradcam/kernels/simd.h"
 #include "gradcam/kernels/winograd_kernels.h"
+#include "gradcam/kernels/winograd_tiling.h"
 
 // Winograd's minimal filtering: Lavin and Gray, "Fast Algorithms for Convolutional Neural
 // Networks", 2015 (arXiv 1509.09308). By F(4x4, 3x3) every 4x4 tile of the output comes from a 6x6
 // tile d of the input as A^T [ (G g G^T) * (B^T d B) ] A, where * is elementwise; over channels the
 // elementwise products are 36 independent matrix products, one for each point. That is a quarter
 // of the multiplications of the direct method, at a relative error of about 2e-6. F(6x6, 3x3) has
-// 64 points, a fifth of the multiplications, and about twice the error.
+// 64 points, a fifth of the multiplications, and about twice the error. At the lower and the right
+// edge tiles may be two outputs shorter, with the same weights: winograd_tiling.h.
 //
 //   input [H, W, C] -> V [point][k-block][tile][64 + pad] -> M [point][tile][O + pad]
 //     -> output [rows, W, O]
@@ -32,9 +34,11 @@ constexpr Kernels kPortableF6 = kernels<6>();
 
 namespace {
 
+using winograd::cover;
 using winograd::kDepth;
 using winograd::Kernels;
 using winograd::kRowFloats;
+using winograd::Tiling;
 
 constexpr std::size_t kPad = 16;
 
@@ -175,19 +179,20 @@ class WinogradConv3x3 final : public Conv3x3 {
     const Panels all = all_panels(spec_);
     const bool is_whole = panels_.point() == all.point();
     if (weights_ && is_whole) transform_weights(kernels_, spec_, weights_, 0, 0, all, g, own_u);
-    for (std::size_t first = 0; first < b.total; first += b.tiles) {
-      const std::size_t count = std::min(b.tiles, b.total - first);
-      transform_inputs(input, height, width, b, first, count, v, patch);
+    for (std::size_t first = 0; first < b.tiling.tiles(); first += b.tiles) {
+      const Tiling::Range tiles = {first, std::min(first + b.tiles, b.tiling.tiles())};
+      for (std::size_t i = first; i < tiles.end; ++i) {
+        input_tile(b, input, height, width, b.tiling.tile(i), v + (i - first) * kRowFloats, patch);
+      }
       for (std::size_t o = 0; o < all.outputs; o += panels_.outputs) {
         for (std::size_t c = 0; c < all.channels; c += panels_.channels) {
           const Panels panels = {.outputs = std::min(panels_.outputs, all.outputs - o),
                                  .channels = std::min(panels_.channels, all.channels - c)};
           if (!is_whole) transform_weights(kernels_, spec_, weights_, o, c, panels, g, own_u);
-          multiply(b, count, v, c, panels, u, m);
+          multiply(b, tiles, v, c, panels, u, m);
         }
-        for (std::size_t i = 0; i < count; ++i) {
-          output_tile(b, m + i * b.m_tile, width, (first + i) / b.across * side_,
-                      (first + i) % b.across * side_, o, pool, output);
+        for (std::size_t i = first; i < tiles.end; ++i) {
+          output_tile(b, m + (i - first) * b.m_tile, width, b.tiling.tile(i), o, pool, output);
         }
       }
     }
@@ -196,10 +201,14 @@ class WinogradConv3x3 final : public Conv3x3 {
 
   static constexpr std::size_t kMaxTile = 8;
 
+  /// Into winograd::BySize.
+  std::size_t size_index(const Tiling::Tile& tile) const {
+    return (tile.rows < side_ ? 2 : 0) + (tile.columns < side_ ? 1 : 0);
+  }
+
   struct Blocking {
+    Tiling tiling;
     std::size_t rows;     // rows of the output, before pooling
-    std::size_t across;   // tiles in a row of tiles
-    std::size_t total;    // tiles of the map
     std::size_t tiles;    // tiles transformed at a time
     std::size_t v_block;  // floats from one block of 64 channels of V to the next
     std::size_t v_point;  // floats from V of one point to that of the next
@@ -220,11 +229,10 @@ class WinogradConv3x3 final : public Conv3x3 {
   Blocking blocking(std::size_t height, std::size_t width) const {
     Blocking b;
     b.rows = spec_.output_rows(height);
-    b.across = (width + side_ - 1) / side_;
-    b.total = b.across * ((b.rows + side_ - 1) / side_);
+    b.tiling = Tiling(b.rows, width, side_);
     const std::size_t most = kMaxPoints / points_;
-    const std::size_t blocks = (b.total + most - 1) / most;
-    b.tiles = (b.total + blocks - 1) / blocks;
+    const std::size_t blocks = (b.tiling.tiles() + most - 1) / most;
+    b.tiles = (b.tiling.tiles() + blocks - 1) / blocks;
     b.v_block = b.tiles * kRowFloats;
     b.v_point = (spec_.in_channels + kDepth - 1) / kDepth * b.v_block + kPad;
     b.m_tile = panels_.outputs + kPad;
@@ -232,42 +240,35 @@ class WinogradConv3x3 final : public Conv3x3 {
     return b;
   }
 
-  void transform_inputs(const float* input, std::size_t height, std::size_t width,
-                        const Blocking& b, std::size_t first, std::size_t count, float* v,
-                        float* patch) const {
+  /// From the input to the tile's row of V.
+  void input_tile(const Blocking& b, const float* input, std::size_t height, std::size_t width,
+                  const Tiling::Tile& tile, float* v, float* patch) const {
     const std::size_t channels = spec_.in_channels;
-    for (std::size_t i = 0; i < count; ++i) {
-      // The tile's upper left corner is one pixel up and left of its output: in the padding, or in
-      // the row above that a strip brings with it.
-      const std::size_t y = (first + i) / b.across * side_;
-      const std::size_t x = (first + i) % b.across * side_;
-      const std::size_t top = spec_.pad_top;
-      const bool is_inside =
-          y >= top && x > 0 && y + tile_ - top <= height && x + tile_ - 1 <= width;
-      const float* source = patch;
-      if (is_inside) {
-        source = input + ((y - top) * width + (x - 1)) * channels;
-      } else {
-        copy_with_zeros(input, height, width, y, x, patch);
-      }
-      kernels_.input_tile({.source = source,
-                           .row = (is_inside ? width : tile_) * channels,
-                           .channels = channels,
-                           .v = v + i * kRowFloats,
-                           .v_point = b.v_point,
-                           .v_block = b.v_block});
-    }
+    // Its upper left corner is one pixel up and left of its output: in the padding, or in the row
+    // above that a strip brings with it.
+    const std::size_t top = spec_.pad_top;
+    const bool is_inside = tile.y >= top && tile.x > 0 && tile.y + tile.rows + 2 - top <= height &&
+                           tile.x + tile.columns + 1 <= width;
+    if (!is_inside) copy_with_zeros(input, height, width, tile, patch);
+    const auto transform = kernels_.input_tile[size_index(tile)];
+    transform(
+        {.source = is_inside ? input + ((tile.y - top) * width + (tile.x - 1)) * channels : patch,
+         .row = (is_inside ? width : tile.columns + 2) * channels,
+         .channels = channels,
+         .v = v,
+         .v_point = b.v_point,
+         .v_block = b.v_block});
   }
 
-  /// The tile of the input for the outputs at (y, x), zero where it leaves the map.
-  void copy_with_zeros(const float* input, std::size_t height, std::size_t width, std::size_t y,
-                       std::size_t x, float* patch) const {
+  /// The input for a tile's outputs, zero where it leaves the map.
+  void copy_with_zeros(const float* input, std::size_t height, std::size_t width,
+                       const Tiling::Tile& tile, float* patch) const {
     const std::size_t channels = spec_.in_channels;
-    for (std::size_t dy = 0; dy < tile_; ++dy) {
-      for (std::size_t dx = 0; dx < tile_; ++dx) {
+    for (std::size_t dy = 0; dy < tile.rows + 2; ++dy) {
+      for (std::size_t dx = 0; dx < tile.columns + 2; ++dx) {
         // Unsigned: -1 wraps to a huge coordinate, outside as well.
-        const std::size_t iy = y + dy - spec_.pad_top;
-        const std::size_t ix = x + dx - 1;
+        const std::size_t iy = tile.y + dy - spec_.pad_top;
+        const std::size_t ix = tile.x + dx - 1;
         if (iy < height && ix < width) {
           std::copy_n(input + (iy * width + ix) * channels, channels, patch);
         } else {
@@ -280,47 +281,55 @@ class WinogradConv3x3 final : public Conv3x3 {
 
   /// M = V U for each point, over the channels of these panels, from `first` on; 64 at a time: so
   /// much of V stays in the first-level cache while all panels of U pass, which are streamed once.
-  void multiply(const Blocking& b, std::size_t count, const float* v, std::size_t first,
+  void multiply(const Blocking& b, const Tiling::Range& tiles, const float* v, std::size_t first,
                 const Panels& panels, const float* u, float* m) const {
     const float* end = u + points_ * panels.point();
     for (std::size_t point = 0; point < points_; ++point) {
+      const Tiling::Range with = b.tiling.with_point(point / tile_, point % tile_);
+      const std::size_t from = std::max(with.first, tiles.first);
+      const std::size_t to = std::min(with.end, tiles.end);
+      if (from >= to) continue;
       const float* panel = u + point * panels.point();
       for (std::size_t c = 0; c < panels.channels; c += kDepth) {
         const std::size_t depth = std::min(kDepth, panels.channels - c);
+        const std::size_t panel_floats = kTileColumns * depth;
         for (std::size_t o = 0; o < panels.outputs; o += kTileColumns) {
+          const float* next = panel + panel_floats;
           kernels_.multiply_panel(
-              {.v = v + point * b.v_point + (first + c) / kDepth * b.v_block,
-               .tiles = count,
+              {.v = v + point * b.v_point + (first + c) / kDepth * b.v_block +
+                    (from - tiles.first) * kRowFloats,
+               .tiles = to - from,
                .panel = panel,
-               .ahead = panel + kAhead + kTileColumns * depth <= end ? panel + kAhead : nullptr,
+               .ahead = panel + kAhead + panel_floats <= end ? panel + kAhead : nullptr,
                .channels = depth,
                .add = first + c > 0,
-               .m = m + point * b.m_point + o,
+               .m = m + point * b.m_point + (from - tiles.first) * b.m_tile + o,
                .m_tile = b.m_tile});
-          panel += kTileColumns * depth;
+          panel = next;
         }
       }
     }
   }
 
-  /// One tile of M to the outputs at (y, x), from channel `o` on, or their 2x2 maxima; what
-  /// leaves the map is dropped.
-  void output_tile(const Blocking& b, const float* m, std::size_t width, std::size_t y,
-                   std::size_t x, std::size_t o, bool pool, float* output) const {
+  /// One tile of M to its outputs, from channel `o` on, or their 2x2 maxima; what leaves the map is
+  /// dropped.
+  void output_tile(const Blocking& b, const float* m, std::size_t width, const Tiling::Tile& tile,
+                   std::size_t o, bool pool, float* output) const {
     const std::size_t pixel = spec_.out_channels;
     const std::size_t step = pool ? 2 : 1;
     const std::size_t pitch = width / step * pixel;
-    kernels_.output_tile({.m = m,
-                          .m_point = b.m_point,
-                          .bias = bias_.get() + o,
-                          .outputs = std::min(panels_.outputs, pixel - o),
-                          .pixel = pixel,
-                          .relu = spec_.relu,
-                          .pool = pool,
-                          .rows = std::min(side_, b.rows - y) / step,
-                          .columns = std::min(side_, width - x) / step,
-                          .corner = output + y / step * pitch + x / step * pixel + o,
-                          .pitch = pitch});
+    const auto transform = kernels_.output_tile[size_index(tile)];
+    transform({.m = m,
+               .m_point = b.m_point,
+               .bias = bias_.get() + o,
+               .outputs = std::min(panels_.outputs, pixel - o),
+               .pixel = pixel,
+               .relu = spec_.relu,
+               .pool = pool,
+               .rows = std::min(tile.rows, b.rows - tile.y) / step,
+               .columns = std::min(tile.columns, width - tile.x) / step,
+               .corner = output + tile.y / step * pitch + tile.x / step * pixel + o,
+               .pitch = pitch});
   }
 
   const Kernels& kernels_;
@@ -333,13 +342,17 @@ class WinogradConv3x3 final : public Conv3x3 {
   AlignedArray<float> bias_;  // [O rounded up to 8]
 };
 
-/// Larger tiles need fewer multiplications, but more weights, and lose more at the edges of a map:
-/// they pay where the maps are large, as they are where VGG16 has few channels. With very few, the
-/// transforms cost more than the multiplications.
-const Kernels& kernels_for(const Conv3x3Spec& spec, const Kernels& f4, const Kernels& f6) {
-  const bool are_few = spec.in_channels < 64;
-  const bool are_many = spec.out_channels > 128;
-  return are_few || are_many ? f4 : f6;
+/// Larger tiles need fewer multiplications for each output, but more weights, which are fetched
+/// from memory: on small maps, of few tiles, that takes longer.
+bool suits_large_tiles(const Conv3x3Spec& spec) {
+  if (spec.usual_side == 0) return true;
+  // For each pair of channels, in multiplications.
+  const auto cost = [&](std::size_t side) {
+    constexpr std::size_t kFetch = 5;
+    const std::size_t across = cover(spec.usual_side, side).points();
+    return across * across + kFetch * (side + 2) * (side + 2);
+  };
+  return cost(6) <= cost(4);
 }
 
 Result<std::unique_ptr<Conv3x3>> make(const Kernels& kernels, const Conv3x3Spec& spec,
@@ -361,7 +374,7 @@ Result<std::unique_ptr<Conv3x3>> make_portable(const Conv3x3Spec& spec, const Ex
                                                const float* bias, bool keep_u) {
   using winograd::kPortableF4;
   using winograd::kPortableF6;
-  return make(kernels_for(spec, kPortableF4, kPortableF6), spec, weights, bias, keep_u);
+  return make(suits_large_tiles(spec) ? kPortableF6 : kPortableF4, spec, weights, bias, keep_u);
 }
 
 #if defined(__x86_64__)
@@ -369,7 +382,7 @@ Result<std::unique_ptr<Conv3x3>> make_avx2(const Conv3x3Spec& spec, const Expand
                                            const float* bias, bool keep_u) {
   using winograd::kAvx2F4;
   using winograd::kAvx2F6;
-  return make(kernels_for(spec, kAvx2F4, kAvx2F6), spec, weights, bias, keep_u);
+  return make(suits_large_tiles(spec) ? kAvx2F6 : kAvx2F4, spec, weights, bias, keep_u);
 }
 #endif
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 
 /// The inner loops of Winograd's F(side x side, 3x3), as conv3x3_winograd.cpp uses them, for tiles
@@ -37,7 +38,7 @@ struct PanelProduct {
   const float* v;  ///< [tiles][kRowFloats]
   std::size_t tiles;
   const float* panel;    ///< [channels][8]
-  const float* ahead;    ///< a panel that comes later, to be fetched meanwhile, or null
+  const float* ahead;    ///< the next panel, to be fetched meanwhile, or null
   std::size_t channels;  ///< 1 to 64
   bool add;              ///< to what is in M already
   float* m;              ///< eight outputs of the first tile
@@ -59,12 +60,23 @@ struct OutputTile {
   std::size_t pitch;    ///< floats from one of its rows to the next
 };
 
+/// Of the side + 2 points along an axis, that of number `index` of a tile with `length` outputs
+/// there, side or side - 2: a smaller tile lacks the two points before the last, infinity.
+constexpr std::size_t point_of(std::size_t side, std::size_t length, std::size_t index) {
+  return index == length + 1 ? side + 1 : index;
+}
+
+/// What a tile's size makes another function: by rows and columns, both side; side and side - 2;
+/// side - 2 and side; both side - 2.
+template <class Function>
+using BySize = std::array<Function*, 4>;
+
 struct Kernels {
-  std::size_t side;  ///< of an output tile: 4 or 6
+  std::size_t side;  ///< of a large tile of the output: 4 or 6
   void (*weight_tile)(const WeightTile& tile);
-  void (*input_tile)(const InputTile& tile);
+  BySize<void(const InputTile& tile)> input_tile;
   void (*multiply_panel)(const PanelProduct& product);
-  void (*output_tile)(const OutputTile& tile);
+  BySize<void(const OutputTile& tile)> output_tile;
 };
 
 #if defined(__x86_64__)

@@ -63,7 +63,8 @@ Result<std::unique_ptr<Conv3x3>> conv2d_transpose(ConvAlgorithm algorithm, const
   const Conv3x3Spec spec{.in_channels = outputs,
                          .out_channels = inputs,
                          .pad_top = conv.spec().pad_top,
-                         .pad_bottom = conv.spec().pad_bottom};
+                         .pad_bottom = conv.spec().pad_bottom,
+                         .usual_side = conv.spec().usual_side};
   return make_conv3x3(algorithm, spec, turned.data(), no_bias.data());
 }
 

@@ -315,8 +315,9 @@ Conv3x3Spec Vgg16Loader::conv_spec(std::size_t layer) const {
   Conv3x3Spec spec{.in_channels = shape[3], .out_channels = shape[0], .relu = true};
   // block5_conv3 is looked at before it is pooled.
   spec.pool = kEndsBlock[layer] && layer + 1 < kConvLayers;
+  const auto side = static_cast<std::size_t>(info_.preprocess.size);
+  spec.usual_side = side >> pools_before(layer);
   if (layer < kStripLayers) {
-    const auto side = static_cast<std::size_t>(info_.preprocess.size);
     const Range rows = own_rows(side, options_.share);
     spec.pad_top = rows.begin == 0 ? 1 : 0;
     spec.pad_bottom = rows.end == side ? 1 : 0;
