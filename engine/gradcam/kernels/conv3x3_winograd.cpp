@@ -42,10 +42,6 @@ using winograd::Tiling;
 
 constexpr std::size_t kPad = 16;
 
-// Floats from a panel of U to the one that is fetched meanwhile: as long before its use as memory
-// takes, and not so long that it has left the first-level cache again.
-constexpr std::size_t kAhead = 8 * kDepth * kTileColumns;
-
 // Points of tiles transformed at a time: V and M of a block should stay in the second-level cache,
 // while a panel of U, streamed once per block, should serve many tiles: all those of a 28x28 map,
 // whose U is the largest.
@@ -295,16 +291,15 @@ class WinogradConv3x3 final : public Conv3x3 {
         const std::size_t panel_floats = kTileColumns * depth;
         for (std::size_t o = 0; o < panels.outputs; o += kTileColumns) {
           const float* next = panel + panel_floats;
-          kernels_.multiply_panel(
-              {.v = v + point * b.v_point + (first + c) / kDepth * b.v_block +
-                    (from - tiles.first) * kRowFloats,
-               .tiles = to - from,
-               .panel = panel,
-               .ahead = panel + kAhead + panel_floats <= end ? panel + kAhead : nullptr,
-               .channels = depth,
-               .add = first + c > 0,
-               .m = m + point * b.m_point + (from - tiles.first) * b.m_tile + o,
-               .m_tile = b.m_tile});
+          kernels_.multiply_panel({.v = v + point * b.v_point + (first + c) / kDepth * b.v_block +
+                                        (from - tiles.first) * kRowFloats,
+                                   .tiles = to - from,
+                                   .panel = panel,
+                                   .ahead = next + panel_floats <= end ? next : nullptr,
+                                   .channels = depth,
+                                   .add = first + c > 0,
+                                   .m = m + point * b.m_point + (from - tiles.first) * b.m_tile + o,
+                                   .m_tile = b.m_tile});
           panel = next;
         }
       }
