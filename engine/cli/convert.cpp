@@ -13,6 +13,8 @@
 #include "cli/import.h"
 #include "cli/progress.h"
 #include "gradcam/image/preprocess.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/vgg16/plan_conversion.h"
 #include "gradcam/weights/convert_model.h"
 #include "gradcam/weights/imagenet_labels.h"
 #include "import/labels.h"
@@ -70,43 +72,39 @@ Result<std::vector<std::string>> read_labels(const std::string& path) {
   return labels;
 }
 
-/// What the new file is to be, from what the old one says and the command asks for.
-Result<ConvertOptions> plan(const SafetensorsHeader& header, const ConvertCommand& command,
-                            const std::vector<std::string>& labels) {
-  ConvertOptions options;
-  options.precision = precision_from_name(command.dtype).value_or(Precision::kFloat32);
-  const bool new_labels = !command.labels.empty() || !command.head.empty();
-  // Everything about the old file is checked before anything is written; only labels that are to
-  // be replaced need not fit.
-  SafetensorsHeader checked = header;
-  if (new_labels) checked.metadata.erase("labels");
-  GRADCAM_TRY(options.metadata, parse_metadata(checked.metadata));
-  GRADCAM_TRY(const Vgg16Loader loader, Vgg16Loader::begin(std::move(checked)));
-  if (options.metadata.preprocess.empty()) {
-    options.metadata.preprocess = to_json(loader.info().preprocess);
+/// Of ImageNet's 1000 classes the 15 breeds of the default model, and the others together.
+Result<void> keep_imagenet_dogs(std::size_t classes, ConvertOptions& options) {
+  if (classes != kImageNetClasses) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--head " + std::string(kImageNetDogs) + " needs a model of the 1000 classes " +
+                    "of ImageNet, but this one has " + std::to_string(classes));
   }
-  const std::size_t classes = loader.info().metadata.labels.size();
-  if (command.head == kImageNetDogs) {
-    if (classes != kImageNetClasses) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "--head " + std::string(kImageNetDogs) + " needs a model of the 1000 classes " +
-                      "of ImageNet, but this one has " + std::to_string(classes));
-    }
-    for (const ImageNetDog& dog : kDogs) {
-      options.classes.push_back(dog.index);
-      options.metadata.labels.emplace_back(dog.label);
-    }
-    options.others = true;
-    options.metadata.others = "something else";
+  for (const ImageNetDog& dog : kDogs) {
+    options.classes.push_back(dog.index);
+    options.metadata.labels.emplace_back(dog.label);
+  }
+  options.others = true;
+  options.metadata.others = "something else";
+  return {};
+}
+
+/// What the new file is to be, from what the old one says and the command asks for.
+Result<ConvertOptions> plan(SafetensorsHeader header, const ConvertCommand& command,
+                            const std::vector<std::string>& labels) {
+  const Precision precision = precision_from_name(command.dtype).value_or(Precision::kFloat32);
+  const bool new_labels = !command.labels.empty() || !command.head.empty();
+  if (new_labels) header.metadata.erase("labels");
+  GRADCAM_TRY(ConvertOptions options, plan_conversion(header, precision, {}));
+  if (!new_labels) return options;
+  GRADCAM_TRY(const Vgg16Loader loader, Vgg16Loader::begin(std::move(header)));
+  std::size_t classes = loader.info().metadata.labels.size();
+  if (!command.head.empty()) {
+    GRADCAM_CHECK_OK(keep_imagenet_dogs(classes, options));
+    classes = options.classes.size();
   }
   if (!labels.empty()) {
-    const std::size_t wanted = options.classes.empty() ? classes : options.classes.size();
-    if (labels.size() != wanted) {
-      return fail(ErrorCode::kInvalidArgument,
-                  command.labels + " has " + std::to_string(labels.size()) +
-                      " labels, but the model has " + std::to_string(wanted) +
-                      " classes; expected is one for each");
-    }
+    const auto fit = check_labels(labels, classes);
+    if (!fit) return with_name(command.labels, fit.error());
     options.metadata.labels = labels;
   }
   return options;

@@ -162,17 +162,11 @@ Result<void> ModelImporter::begin() {
 Result<void> ModelImporter::plan(ForeignVgg16 network) {
   GRADCAM_TRY(const std::size_t grid, check_foreign(network, window_.file_bytes()));
   const std::size_t channels = network.sides(network.convs.back()).outputs;
-  GRADCAM_CHECK_OK(check_labels(options_.labels));
   // A single output is the logit of the second of two classes, by a sigmoid: softmax([0, z]).
   const std::size_t outputs =
       network.dense.empty() ? options_.labels.size() : network.sides(network.dense.back()).outputs;
   const std::size_t classes = outputs == 1 && !network.dense.empty() ? 2 : outputs;
-  if (!options_.labels.empty() && options_.labels.size() != classes) {
-    return fail(ErrorCode::kInvalidArgument, "there are " + std::to_string(options_.labels.size()) +
-                                                 " labels, but the model has " +
-                                                 std::to_string(classes) +
-                                                 " classes; expected is one for each");
-  }
+  if (!options_.labels.empty()) GRADCAM_CHECK_OK(check_labels(options_.labels, classes));
   if (classes == 0) {
     return fail(
         ErrorCode::kUnsupportedFormat,

@@ -133,6 +133,14 @@ Result<void> check_labels(const std::vector<std::string>& labels) {
   return fail(ErrorCode::kInvalidArgument, "the label " + quote(*replaced) + " is not UTF-8 text");
 }
 
+Result<void> check_labels(const std::vector<std::string>& labels, std::size_t classes) {
+  GRADCAM_CHECK_OK(check_labels(labels));
+  if (labels.size() == classes) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              "there are " + std::to_string(labels.size()) + " labels, but the model has " +
+                  std::to_string(classes) + " classes; expected is one for each");
+}
+
 std::map<std::string, std::string> serialize_metadata(const ModelMetadata& metadata) {
   std::map<std::string, std::string> result = {{"format", std::string(kFormat)},
                                                {"architecture", std::string(kArchitecture)}};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -32,6 +33,8 @@ Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& m
 /// Whether a file may have these labels, one after the other: kInvalidArgument if they would not be
 /// read as they were written.
 Result<void> check_labels(const std::vector<std::string>& labels);
+/// And whether they are as many as a model has classes.
+Result<void> check_labels(const std::vector<std::string>& labels, std::size_t classes);
 
 /// The inverse of parse_metadata: what to write into a file's header. Fields at their defaults are
 /// left out.
