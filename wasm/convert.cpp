@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine.h"
+#include "gradcam/vgg16/plan_conversion.h"
 #include "import/labels.h"
 
 using namespace gradcam;
@@ -19,24 +20,25 @@ Json state_of(const Converter& converter) {
 }
 
 /// What the new file is to be.
-Result<ConvertOptions> plan(const SafetensorsHeader& header, std::string_view precision) {
+Result<ConvertOptions> plan(const SafetensorsHeader& header, std::string_view precision,
+                            const std::vector<std::string>& labels) {
   const auto found = precision_from_name(precision);
   if (!found) return fail(ErrorCode::kInvalidArgument, "there is no such precision");
-  ConvertOptions options{.precision = *found, .classes = {}, .metadata = {}};
-  GRADCAM_TRY(options.metadata, parse_metadata(header.metadata));
-  // Everything about the old file is checked before anything is made of it.
-  GRADCAM_TRY(const Vgg16Loader loader, Vgg16Loader::begin(header));
-  if (options.metadata.preprocess.empty()) {
-    options.metadata.preprocess = to_json(loader.info().preprocess);
-  }
-  return options;
+  return plan_conversion(header, *found, labels);
+}
+
+/// Of the text of a file that names classes, or of none.
+Result<std::vector<std::string>> labels_of(std::string_view text) {
+  if (text.empty()) return std::vector<std::string>();
+  return parse_labels(text);
 }
 
 Result<Json> convert_begin(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
-                           double file_bytes, std::string_view precision) {
+                           double file_bytes, std::string_view precision, std::string_view labels) {
   GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
+  GRADCAM_TRY(const auto names, labels_of(labels));
   GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes, size));
-  GRADCAM_TRY(ConvertOptions options, plan(header, precision));
+  GRADCAM_TRY(ConvertOptions options, plan(header, precision, names));
   GRADCAM_TRY(engine->converter, ModelConverter::create(std::move(header), std::move(options)));
   engine->importer.reset();
   set_data(engine, engine->converter->beginning());
@@ -53,13 +55,11 @@ Result<Json> import_begin(gradcam_engine* engine, double file_bytes, std::string
       return fail(ErrorCode::kInvalidArgument, "there are no such values");
     }
   }
-  if (!labels.empty()) {
-    GRADCAM_TRY(options.labels, parse_labels(labels));
-  }
+  GRADCAM_TRY(options.labels, labels_of(labels));
   engine->converter.reset();
   engine->importer.emplace(size, std::move(options),
                            [precision = std::string(precision)](const SafetensorsHeader& header) {
-                             return plan(header, precision);
+                             return plan(header, precision, {});
                            });
   set_data(engine, std::span<const std::uint8_t>());
   return state_of(*engine->importer);
@@ -86,9 +86,10 @@ Result<Json> convert_piece(gradcam_engine* engine, std::span<const std::uint8_t>
 extern "C" {
 
 int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
-                              double file_bytes, const char* precision, uint32_t precision_bytes) {
-  return finish(engine,
-                convert_begin(engine, {header, count}, file_bytes, {precision, precision_bytes}));
+                              double file_bytes, const char* precision, uint32_t precision_bytes,
+                              const char* labels, uint32_t labels_bytes) {
+  return finish(engine, convert_begin(engine, {header, count}, file_bytes,
+                                      {precision, precision_bytes}, {labels, labels_bytes}));
 }
 
 int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, const char* precision,

@@ -27,7 +27,7 @@ import type {
   Evidence,
   ExplainOptions,
   Explanation,
-  ForeignModel,
+  AboutModel,
   Trust,
   Heatmap,
   LoadOptions,
@@ -164,15 +164,14 @@ export class Engine {
    * last; neither is ever in memory as a whole. Throws what `source` and `write` throw.
    * @param write takes the next bytes of the new file
    * @param progress is told the part already written, from 0 to 1
-   * @param foreign if it is not a safetensors file but one of Keras or PyTorch; that takes up to
-   *   150 MB of this engine's memory
+   * @param about a file of Keras or PyTorch takes up to 150 MB of this engine's memory
    */
   async convertModel(
     source: Blob | Uint8Array | PieceReader,
     precision: Precision,
     write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
     progress: (part: number) => void = () => {},
-    foreign?: ForeignModel,
+    { labels = '', foreign }: AboutModel = {},
   ): Promise<void> {
     const { size, read } = pieceReader(source);
     type State = { bytes: number; wanted: [number, number] | null };
@@ -183,13 +182,14 @@ export class Engine {
           precision,
           foreign.name,
           foreign.values ?? '',
-          foreign.labels ?? '',
+          labels,
         )
       : this.bridge.call<State>(
           'gradcam_convert_begin',
           await this.readHeader(source),
           size,
           precision,
+          labels,
         );
     let written = 0;
     for (;;) {

@@ -77,14 +77,16 @@ int32_t gradcam_model_finish(gradcam_engine* engine);
 int32_t gradcam_model_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 
 /// Begins to convert a model file to "f32", "f16", "int8" or "int4", for which the engine needs no
-/// model of its own. Takes the header as gradcam_model_begin does. The beginning of the new file is
-/// at gradcam_data: {"bytes": of the new file, "wanted": [begin, end] of the old one}.
+/// model of its own. Takes the header as gradcam_model_begin does. `labels`: the text of a file
+/// that names the classes (import/labels.h), or nothing. The beginning of the new file is at
+/// gradcam_data: {"bytes": of the new file, "wanted": [begin, end] of the old one}.
 int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
-                              double file_bytes, const char* precision, uint32_t precision_bytes);
+                              double file_bytes, const char* precision, uint32_t precision_bytes,
+                              const char* labels, uint32_t labels_bytes);
 /// The same for a model file of Keras or PyTorch (import/importing_converter.h), of which no header
 /// is to be read before; `name` is the file's. `values`: "keras", "torchvision" or "unit" if it was
-/// trained with other ones than its program is known for. `labels`: the text of a file that names
-/// its classes (import/labels.h), or nothing. The new file begins later: "bytes" is 0 until then.
+/// trained with other ones than its program is known for. The new file begins later: "bytes" is 0
+/// until then.
 int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, const char* precision,
                              uint32_t precision_bytes, const char* name, uint32_t name_bytes,
                              const char* values, uint32_t values_bytes, const char* labels,

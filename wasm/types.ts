@@ -206,8 +206,14 @@ export interface ForeignModel {
   name: string;
   /** If other ones than its program is known for. */
   values?: PixelValues;
+}
+
+/** What is to be known of a model file beside its bytes. */
+export interface AboutModel {
   /** What a file says that names the classes: a line each, or JSON as Keras has it. */
   labels?: string;
+  /** If it is not a safetensors file. */
+  foreign?: ForeignModel;
 }
 
 /** What is to be taught, and how it will be tested. */

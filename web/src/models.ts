@@ -3,7 +3,7 @@
 import { computed, signal } from '@preact/signals';
 import { proxy } from 'comlink';
 import type {
-  ForeignModel,
+  AboutModel,
   ModelInfo,
   PieceReader,
   PixelValues,
@@ -70,7 +70,7 @@ export async function resumeModel(): Promise<boolean> {
 }
 
 /**
- * The numbers of what is imported unless others are wanted: what is made is a Blob, of which
+ * The numbers of what is imported or named unless others are wanted: what is made is a Blob, of which
  * browsers may not hold as much as a VGG16 in float32.
  */
 const USUAL_PRECISION = 'f16';
@@ -92,7 +92,7 @@ export function isNames({ name }: File): boolean {
 
 /**
  * Puts a file in the place of the present model; false if that one had to stay.
- * @param names a file that names its classes, if it is one of Keras or PyTorch
+ * @param names a file that names its classes
  */
 export async function useFile(
   file: File,
@@ -104,25 +104,22 @@ export async function useFile(
   keeping.value = undefined;
   const source = readerOfBlob(file);
   const wanted = precision.value;
-  if (IMPORTED_NAME.test(name)) {
-    const values = pixelValues.value;
-    const labels = await outcomeOf(async () => names?.text());
-    if (!labels.ok) return settle(labels, names!.name).ok;
-    return useConverted(
-      name,
-      source,
-      wanted === 'as it is' ? USUAL_PRECISION : wanted,
-      keeps,
-      {
-        name,
-        values: values === 'usual' ? undefined : values,
-        labels: labels.value,
-      },
-    );
+  const labels = await outcomeOf(async () => names?.text());
+  if (!labels.ok) return settle(labels, names!.name).ok;
+  const values = pixelValues.value;
+  const isImported = IMPORTED_NAME.test(name);
+  if (!isImported && (await isHead(file))) {
+    return names ? settle(NAMES_IN_HEAD, name).ok : useHead(file);
   }
-  if (names) return settle(NAMES_NOT_TAKEN, name).ok;
-  if (await isHead(file)) return useHead(file);
-  if (wanted !== 'as it is') return useConverted(name, source, wanted, keeps);
+  if (isImported || names || wanted !== 'as it is') {
+    const into = wanted === 'as it is' ? USUAL_PRECISION : wanted;
+    return useConverted(name, source, into, keeps, {
+      labels: labels.value,
+      foreign: isImported
+        ? { name, values: values === 'usual' ? undefined : values }
+        : undefined,
+    });
+  }
   const outcome = await load(source, name);
   if (outcome.ok && keeps) void keep(file, source, outcome.value);
   return outcome.ok;
@@ -162,12 +159,12 @@ const FOREIGN = {
   },
 } as const;
 
-const NAMES_NOT_TAKEN = {
+const NAMES_IN_HEAD = {
   ok: false,
   failure: {
     code: 'invalid_argument',
     message:
-      'names of classes in a file of their own are for models of Keras and PyTorch; a safetensors file has them inside, where gradcam convert --labels puts them',
+      'it is a head file, which has the names of its classes inside; choose it without another file',
   },
 } as const;
 
@@ -199,7 +196,7 @@ async function useConverted(
   source: PieceReader,
   wanted: Precision,
   keeps: boolean,
-  foreign?: ForeignModel,
+  about: AboutModel,
 ): Promise<boolean> {
   let shelf: NewModel | undefined;
   let blob = new Blob();
@@ -230,7 +227,7 @@ async function useConverted(
         wanted,
         proxy(write),
         proxy(report),
-        foreign,
+        about,
       );
     }),
   );

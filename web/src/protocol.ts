@@ -3,7 +3,7 @@
 import type {
   Evidence,
   ExplainOptions,
-  ForeignModel,
+  AboutModel,
   Trust,
   Heatmap,
   ModelInfo,
@@ -136,7 +136,7 @@ export interface WorkerApi {
     precision: Precision,
     write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
     progress: (share: number) => void,
-    foreign?: ForeignModel,
+    about?: AboutModel,
   ): Promise<Outcome<null>>;
   /**
    * What the last layer takes, of some views of the photo held; refused with `model_changed` if

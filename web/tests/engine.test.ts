@@ -454,7 +454,7 @@ test.each(['keras.h5', 'keras.keras', 'pytorch.pth', 'pytorch_legacy.pth'])(
       'int8',
       into,
       (share) => shares.push(share),
-      { name, values: 'unit', labels: 'a\nb\n' },
+      { labels: 'a\nb\n', foreign: { name, values: 'unit' } },
     );
     expect(shares.at(-1)).toBe(1);
     expect(shares).toEqual([...shares].sort((a, b) => a - b));
@@ -469,7 +469,10 @@ test.each(['keras.h5', 'keras.keras', 'pytorch.pth', 'pytorch_legacy.pth'])(
 
     const refused = (labels: string, bytes = file) =>
       engine
-        .convertModel(bytes, 'f32', into, () => {}, { name, labels })
+        .convertModel(bytes, 'f32', into, () => {}, {
+          labels,
+          foreign: { name },
+        })
         .then(
           () => '',
           (error: EngineError) => error.message,

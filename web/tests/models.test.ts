@@ -274,11 +274,35 @@ test('a file of Keras is imported, under the names that come with it', async () 
   expect(failure().message).toMatch(/neither/);
   expect(await page.useFile(new File(['none'], 'x.onnx'))).toBe(false);
   expect(failure().message).toMatch(/safetensors.*Keras.*PyTorch/);
-  const own = new File([weights], 'own.safetensors');
-  expect(await page.useFile(own, { names })).toBe(false);
-  expect(failure().message).toMatch(/names of classes/);
   expect(page.network.value).toMatchObject({ file: 'dogs.h5' });
   expect(page.kept.value.length).toBe(1);
+});
+
+test('a safetensors file takes the names that come with it', async () => {
+  const file = new File([weights], 'mine.safetensors');
+  const named = (count: number) =>
+    Array.from({ length: count }, (_, i) => `breed ${i}`);
+  const namesOf = (count: number) =>
+    new File([named(count).join('\n')], 'names.txt');
+  const expected = await look();
+  expect(await page.useFile(file, { names: namesOf(14) })).toBe(false);
+  expect(failure().message).toMatch(/14 labels.*15 classes/);
+  expect(await look()).toBe(expected);
+  expect(await page.useFile(file, { names: namesOf(15) })).toBe(true);
+  expect(page.network.value).toMatchObject({
+    file: 'mine.safetensors',
+    model: { labels: named(15) },
+  });
+  expect(named(15)).toContain(await look());
+  const [model] = page.kept.value;
+  expect(model).toMatchObject({ precision: 'F16' });
+  expect(await page.useOwnModel()).toBe(true);
+  expect(await page.useKept(model!)).toBe(true);
+  expect(named(15)).toContain(await look());
+
+  const head = new File([headOf('mine', 'other')], 'mine.head');
+  expect(await page.useFile(head, { names: namesOf(2) })).toBe(false);
+  expect(failure().message).toMatch(/head file.*names/);
 });
 
 /** Drops a file, of which no more is stored until told. */

@@ -106,7 +106,7 @@ export function ModelPicker() {
           ? `Loading, ${percent(change.share)}`
           : isTeaching.value
             ? 'It is being taught. Other models can be used after that.'
-            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras) or PyTorch (.pth). Those two become float16; a text file that names their classes, a line each, may be chosen together with them. Or a head file for the present model. All can be dropped on the page, too.'}
+            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras) or PyTorch (.pth); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model. All can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
         <p class="failure">

@@ -136,16 +136,16 @@ const api: WorkerApi = {
       return info;
     }),
 
-  convertModel: (size, read, precision, write, progress, foreign) =>
+  convertModel: (size, read, precision, write, progress, about) =>
     outcome(async () => {
       // What importing takes of memory goes with an engine of its own.
-      const engine = foreign ? await Engine.create(module) : team.engine;
+      const engine = about?.foreign ? await Engine.create(module) : team.engine;
       await engine.convertModel(
         readerOf(size, read),
         precision,
         (bytes) => write(transfer(bytes, [bytes.buffer])),
         progress,
-        foreign,
+        about,
       );
       return null;
     }),
