@@ -106,6 +106,7 @@ export async function useFile(
   const wanted = precision.value;
   const labels = await outcomeOf(async () => names?.text());
   if (!labels.ok) return settle(labels, names!.name).ok;
+  if (labels.value?.trim() === '') return settle(NO_NAMES, names!.name).ok;
   const values = pixelValues.value;
   const isImported = IMPORTED_NAME.test(name);
   if (!isImported && (await isHead(file))) {
@@ -156,6 +157,14 @@ const FOREIGN = {
     code: 'unsupported_format',
     message:
       'models are read from .safetensors files and those of Keras (.h5, .keras) and PyTorch (.pth)',
+  },
+} as const;
+
+const NO_NAMES = {
+  ok: false,
+  failure: {
+    code: 'invalid_argument',
+    message: 'it is empty; expected is a name for each class, a line each',
   },
 } as const;
 

@@ -287,6 +287,9 @@ test('a safetensors file takes the names that come with it', async () => {
   const expected = await look();
   expect(await page.useFile(file, { names: namesOf(14) })).toBe(false);
   expect(failure().message).toMatch(/14 labels.*15 classes/);
+  expect(await page.useFile(file, { names: namesOf(0) })).toBe(false);
+  expect(page.modelChange.value).toMatchObject({ file: 'names.txt' });
+  expect(failure().message).toMatch(/empty/);
   expect(await look()).toBe(expected);
   expect(await page.useFile(file, { names: namesOf(15) })).toBe(true);
   expect(page.network.value).toMatchObject({
