@@ -54,22 +54,22 @@ Result<void> check_layer(const ForeignLayer& layer, const ForeignSides& sides,
 
 /// Whether the convolutions are a VGG16's and fit together; the channels of block5.
 Result<std::size_t> check_convs(const ForeignVgg16& network, std::uint64_t file_bytes) {
-  const bool is_keras = network.layout == ForeignVgg16::Layout::kKeras;
   std::size_t channels = 3;
   for (std::size_t i = 0; i < kConvLayers; ++i) {
     const ForeignLayer& conv = network.convs[i];
     const Shape& shape = conv.weight.shape;
-    const std::string expected = is_keras ? "[3, 3, " + std::to_string(channels) + ", outputs]"
-                                          : "[outputs, " + std::to_string(channels) + ", 3, 3]";
-    const std::size_t rows = is_keras ? 0 : 2;
+    const std::string expected = conv.by_columns
+                                     ? "[3, 3, " + std::to_string(channels) + ", outputs]"
+                                     : "[outputs, " + std::to_string(channels) + ", 3, 3]";
+    const std::size_t rows = conv.by_columns ? 0 : 2;
     if (shape.size() != 4 || shape[rows] != 3 || shape[rows + 1] != 3 ||
-        network.sides(conv).inputs != channels) {
+        conv.sides().inputs != channels) {
       return misfit(internal::quote(conv.weight.name) + ", which should be VGG16's " +
                     std::string(kLayerNames[i]) + ", has the shape " + to_string(shape) +
                     ", but expected is " + expected);
     }
-    GRADCAM_CHECK_OK(check_layer(conv, network.sides(conv), file_bytes));
-    channels = network.sides(conv).outputs;
+    GRADCAM_CHECK_OK(check_layer(conv, conv.sides(), file_bytes));
+    channels = conv.sides().outputs;
   }
   return channels;
 }
@@ -77,7 +77,7 @@ Result<std::size_t> check_convs(const ForeignVgg16& network, std::uint64_t file_
 /// The rows and columns of the map of so many channels that a first dense layer takes flattened.
 Result<std::size_t> flattened_grid(const ForeignVgg16& network, std::size_t channels) {
   const ForeignLayer& layer = network.dense.front();
-  const std::size_t inputs = network.sides(layer).inputs;
+  const std::size_t inputs = layer.sides().inputs;
   const double positions = static_cast<double>(inputs) / static_cast<double>(channels);
   const auto grid = static_cast<std::size_t>(std::lround(std::sqrt(positions)));
   if (grid == 0 || grid * grid * channels != inputs) {
@@ -87,24 +87,20 @@ Result<std::size_t> flattened_grid(const ForeignVgg16& network, std::size_t chan
   }
   // An average of a map leaves a number for each channel, and so does a maximum.
   if (grid == 1 && network.side.value_or(kUsualSide) / kPixelsOfCell != 1) {
-    const bool is_keras = network.layout == ForeignVgg16::Layout::kKeras;
     return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(inputs) +
                   " inputs, one for each channel; whether they are averages, maxima or a map of "
                   "one position, weights alone do not tell" +
-                  (is_keras ? ": save the whole model" : ""));
+                  (layer.by_columns ? ": save the whole model" : ""));
   }
   return grid;
 }
 
 }  // namespace
 
-ForeignSides ForeignVgg16::sides(const ForeignLayer& layer) const {
-  const Shape& shape = layer.weight.shape;
-  const bool is_keras = layout == Layout::kKeras;
-  if (shape.size() == 2) {
-    return is_keras ? ForeignSides{shape[1], shape[0]} : ForeignSides{shape[0], shape[1]};
-  }
-  return is_keras ? ForeignSides{shape[3], shape[2]} : ForeignSides{shape[0], shape[1]};
+ForeignSides ForeignLayer::sides() const {
+  const Shape& shape = weight.shape;
+  if (!by_columns) return {shape[0], shape[1]};
+  return {shape.back(), shape[shape.size() - 2]};
 }
 
 Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t file_bytes) {
@@ -127,7 +123,7 @@ Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t fil
       GRADCAM_TRY(grid, flattened_grid(network, channels));
       inputs *= grid * grid;
     }
-    const ForeignSides sides = network.sides(layer);
+    const ForeignSides sides = layer.sides();
     if (sides.inputs != inputs) {
       return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(sides.inputs) +
                     " inputs, which does not follow a layer of " + std::to_string(inputs) +
@@ -137,6 +133,10 @@ Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t fil
     if (layer.input_norm) {
       // Of a map, too, before it is flattened.
       const bool of_channels = is_first && layer.input_norm->mean.shape == Shape{channels};
+      if (is_first && !of_channels && !network.channels_last) {
+        return misfit("it normalises a map that has been flattened: " +
+                      internal::quote(layer.input_norm->mean.name));
+      }
       for (const ForeignArray* array : layer.input_norm->arrays()) {
         GRADCAM_CHECK_OK(check_numbers(*array, of_channels ? channels : inputs, " inputs of ",
                                        layer, file_bytes));

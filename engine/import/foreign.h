@@ -35,38 +35,38 @@ struct ForeignNorm {
   std::array<const ForeignArray*, 4> arrays() const { return {&scale, &shift, &mean, &variance}; }
 };
 
-/// A layer of a network, as another program keeps it.
-struct ForeignLayer {
-  ForeignArray weight;
-  ForeignArray bias;
-  std::optional<ForeignNorm> norm = {};        ///< between the layer and its ReLU
-  std::optional<ForeignNorm> input_norm = {};  ///< of a dense layer, before it: a number for each
-                                               ///< input, or for each channel of a map
-};
-
 /// Outputs and inputs of a dense layer, or outputs and channels of a convolution.
 struct ForeignSides {
   std::size_t outputs = 0;
   std::size_t inputs = 0;
 };
 
-/// A VGG16 as Keras or PyTorch keep it, perhaps with a top of its own: the layers behind block5.
+/// A layer of a network, as another program keeps it.
+struct ForeignLayer {
+  ForeignArray weight;
+  ForeignArray bias;
+  /// Whether outputs are the columns of the weight: [3, 3, I, O] of a convolution, [I, O] of a
+  /// dense layer. Else they are its rows: [O, I, 3, 3], [O, I].
+  bool by_columns = false;
+  std::optional<ForeignNorm> norm = {};        ///< between the layer and its ReLU
+  std::optional<ForeignNorm> input_norm = {};  ///< of a dense layer, before it: a number for each
+                                               ///< input, or for each channel of a map
+
+  /// Of the weight, which must have two or four sides.
+  ForeignSides sides() const;
+};
+
+/// A VGG16 as another program keeps it, perhaps with a top of its own: the layers behind block5.
 struct ForeignVgg16 {
-  enum class Layout {
-    kKeras,    ///< kernels [3, 3, I, O], dense [I, O] over the HWC flatten
-    kPyTorch,  ///< kernels [O, I, 3, 3], dense [O, I] over the CHW flatten
-  };
-  Layout layout = Layout::kKeras;
   std::vector<ForeignLayer> convs;  ///< In the order of the forward pass.
   std::vector<ForeignLayer> dense;  ///< None of a file without its top.
   /// Whether block5_pool is averaged over its positions, not flattened.
   bool averages = false;
+  /// Whether what is flattened is [H, W, C], not [C, H, W].
+  bool channels_last = false;
   /// What it was trained with, but for sides, which the weights tell.
   Preprocess preprocess;
   std::optional<int> side;  ///< of the input, where the file tells
-
-  /// Of one of the layers, whose weight must have two or four sides.
-  ForeignSides sides(const ForeignLayer& layer) const;
 };
 
 /// Dense layers of a VGG16, and the most of a top that becomes them.

@@ -161,10 +161,10 @@ Result<void> ModelImporter::begin() {
 
 Result<void> ModelImporter::plan(ForeignVgg16 network) {
   GRADCAM_TRY(const std::size_t grid, check_foreign(network, window_.file_bytes()));
-  const std::size_t channels = network.sides(network.convs.back()).outputs;
+  const std::size_t channels = network.convs.back().sides().outputs;
   // A single output is the logit of the second of two classes, by a sigmoid: softmax([0, z]).
   const std::size_t outputs =
-      network.dense.empty() ? options_.labels.size() : network.sides(network.dense.back()).outputs;
+      network.dense.empty() ? options_.labels.size() : network.dense.back().sides().outputs;
   const std::size_t classes = outputs == 1 && !network.dense.empty() ? 2 : outputs;
   if (!options_.labels.empty()) GRADCAM_CHECK_OK(check_labels(options_.labels, classes));
   if (classes == 0) {
@@ -186,16 +186,15 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
     metadata.source += ", its top written as three dense layers";
   }
 
-  const bool by_columns = network.layout == ForeignVgg16::Layout::kKeras;
   for (std::size_t i = 0; i < kConvLayers; ++i) {
     ForeignLayer& conv = network.convs[i];
-    const ForeignSides found = network.sides(conv);
+    const ForeignSides found = conv.sides();
     const std::string name(kLayerNames[i]);
     tensors_.push_back(
         {.info = {.name = name + ".weight", .shape = {found.outputs, 3, 3, found.inputs}},
          .from = std::move(conv.weight),
-         .by_columns = by_columns,
-         .side = by_columns ? std::size_t{0} : std::size_t{3},
+         .by_columns = conv.by_columns,
+         .side = conv.by_columns ? std::size_t{0} : std::size_t{3},
          .norm = conv.norm});
     tensors_.push_back({.info = {.name = name + ".bias", .shape = {found.outputs}},
                         .from = std::move(conv.bias),
@@ -215,7 +214,6 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
 /// The three dense layers.
 void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::size_t grid) {
   using Make = NewTensor::Make;
-  const bool by_columns = network.layout == ForeignVgg16::Layout::kKeras;
   const std::size_t positions = grid * grid;
   const auto add = [this](std::size_t layer, std::size_t outputs, std::size_t inputs,
                           NewTensor weight, NewTensor bias) {
@@ -233,17 +231,14 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
     add(kPredictions, options_.labels.size(), options_.width, made(Make::kRandom), zeros);
     return;
   }
-  const auto of_array = [by_columns](ForeignArray array) {
-    return NewTensor{.info = {}, .from = std::move(array), .by_columns = by_columns};
-  };
   const std::size_t found = network.dense.size();
   std::size_t outputs = 0;
   for (std::size_t i = 0; i < found; ++i) {
     ForeignLayer& layer = network.dense[i];
-    const ForeignSides of_layer = network.sides(layer);
-    NewTensor weight = of_array(std::move(layer.weight));
-    NewTensor bias = of_array(std::move(layer.bias));
-    bias.by_columns = false;
+    const ForeignSides of_layer = layer.sides();
+    NewTensor weight = {
+        .info = {}, .from = std::move(layer.weight), .by_columns = layer.by_columns};
+    NewTensor bias = {.info = {}, .from = std::move(layer.bias)};
     weight.norm = bias.norm = std::move(layer.norm);
     weight.input_norm = bias.input_norm = std::move(layer.input_norm);
     std::size_t inputs = of_layer.inputs;
@@ -252,7 +247,7 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
       if (network.averages) {
         weight.averaged = positions;
         inputs *= positions;
-      } else if (!by_columns) {
+      } else if (!network.channels_last) {
         weight.side = grid;
       }
       if (found == 1) {
@@ -375,21 +370,24 @@ Result<void> ModelImporter::copy_rows(const Step& step, std::span<const std::uin
   const NewTensor& tensor = tensors_[step.tensor];
   const std::size_t elements = row_elements(tensor.from.shape);
   unordered_.resize(elements);
-  row_.resize(elements);
   const std::size_t row_bytes = bytes.size() / step.count;
   for (std::size_t i = 0; i < step.count; ++i) {
     const auto status =
         to_float32(tensor.from.dtype, bytes.subspan(i * row_bytes, row_bytes), unordered_);
     if (!status) return bad_value(tensor, "row " + std::to_string(step.first + i), status.error());
-    if (tensor.side == 0) {
-      append_row(tensor, step.first + i, unordered_, step.negative);
-      continue;
-    }
-    chw_columns_to_hwc<float>(unordered_, elements / (tensor.side * tensor.side), tensor.side,
-                              tensor.side, row_);
-    append_row(tensor, step.first + i, row_, step.negative);
+    append_row(tensor, step.first + i, in_order(tensor, unordered_), step.negative);
   }
   return {};
+}
+
+/// A row of an array with the channels of a position next to each other.
+std::span<const float> ModelImporter::in_order(const NewTensor& tensor,
+                                               std::span<const float> row) {
+  if (tensor.side == 0) return row;
+  row_.resize(row.size());
+  chw_columns_to_hwc<float>(row, row.size() / (tensor.side * tensor.side), tensor.side, tensor.side,
+                            row_);
+  return row_;
 }
 
 Result<void> ModelImporter::gather(const Step& step, std::span<const std::uint8_t> bytes) {
@@ -428,8 +426,8 @@ void ModelImporter::emit(const Step& step) {
     const std::size_t inputs = elements / tensor.averaged;
     for (std::size_t i = 0; i < step.count; ++i) {
       const std::size_t row = step.first + i - step.panel_first;
-      append_row(tensor, step.first + i, panel_.values().subspan(row * inputs, inputs),
-                 step.negative);
+      append_row(tensor, step.first + i,
+                 in_order(tensor, panel_.values().subspan(row * inputs, inputs)), step.negative);
     }
     return;
   }

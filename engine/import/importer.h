@@ -35,9 +35,9 @@ struct ImportOptions {
 /// mean and deviation) or "unit" (RGB from 0 to 1, as after rescale=1/255).
 std::optional<Preprocess> preprocess_from_name(std::string_view name);
 
-/// Makes a safetensors file with float32 of a VGG16 file of Keras or PyTorch. Without I/O: it is
-/// given the parts of the old file that it asks for, and gives the new one from the first byte to
-/// the last.
+/// Makes a safetensors file with float32 of a VGG16 file of Keras or PyTorch. Without I/O: it
+/// is given the parts of the old file that it asks for, and gives the new one from the first byte
+/// to the last.
 ///
 /// A top of one or two dense layers, or behind an average over all positions, becomes the three
 /// dense layers that a VGG16 has here, which compute the same:
@@ -78,7 +78,7 @@ class ModelImporter {
     Make make = Make::kArray;
     ForeignArray from = {};    ///< of kArray
     bool by_columns = false;   ///< outputs are the columns of the array
-    std::size_t side = 0;      ///< if not 0, of the square that each row has for each channel
+    std::size_t side = 0;      ///< if not 0, of the square that each output has for each channel
     std::size_t averaged = 1;  ///< positions that each number of a row stands for
     std::optional<ForeignNorm> norm = {};  ///< of the layer that it is the weight or bias of
     std::optional<ForeignNorm> input_norm = {};
@@ -121,6 +121,7 @@ class ModelImporter {
   Result<void> read_norm(const Step& step, std::span<const std::uint8_t> bytes);
   Result<void> copy_rows(const Step& step, std::span<const std::uint8_t> bytes);
   Result<void> gather(const Step& step, std::span<const std::uint8_t> bytes);
+  std::span<const float> in_order(const NewTensor& tensor, std::span<const float> row);
   void emit(const Step& step);
   static std::unexpected<Error> bad_value(const NewTensor& tensor, const std::string& where,
                                           const Error& error);

@@ -289,7 +289,7 @@ Result<void> add_layers(std::vector<ForeignArray> arrays, const std::vector<Dens
                   "it has a convolution behind a dense layer, unlike a VGG16");
     }
     auto& layers = rank == 4 ? network.convs : network.dense;
-    layers.push_back({std::move(arrays[i]), std::move(arrays[i + 1])});
+    layers.push_back({std::move(arrays[i]), std::move(arrays[i + 1]), true});
   }
   for (std::size_t i = 0; i < norms.size(); ++i) {
     const auto& [layer, is_before, epsilon] = places[i];
@@ -474,7 +474,7 @@ Result<void> add_undescribed(Hdf5& file, Hdf5::Object model, int depth,
 
 ForeignVgg16 keras_network() {
   ForeignVgg16 network;
-  network.layout = ForeignVgg16::Layout::kKeras;
+  network.channels_last = true;
   network.preprocess = kKerasPreprocess;
   return network;
 }

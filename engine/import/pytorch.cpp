@@ -279,7 +279,6 @@ Result<ForeignVgg16> network_of(std::vector<ForeignArray> tensors) {
   }
   const std::string prefix = first->name.substr(0, first->name.size() - kFirstParameter.size());
   ForeignVgg16 network;
-  network.layout = ForeignVgg16::Layout::kPyTorch;
   for (const Module& module : modules_of(std::move(tensors))) {
     const ForeignArray* weight = module.find("weight");
     const ForeignArray* bias = module.find("bias");
