@@ -1,87 +1,13 @@
-"""VGG16 as an ONNX file, written without the onnx package: the few messages of its protocol
-buffers that are needed here (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto)."""
+"""The VGG16 of the benchmark as ONNX files."""
 
 from pathlib import Path
 
 import numpy as np
 
 from model import DENSE, PLAN, POSITIONS, SIZE, Parameters
+from onnx_graph import Graph
 
-IR_VERSION = 8
-OPSET = 13
-DATA_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}  # TensorProto.DataType
-FLOAT = DATA_TYPES["float32"]
 MICROSOFT = "com.microsoft"  # the domain of QGemm
-ATTRIBUTE_INT, ATTRIBUTE_INTS = 2, 7  # AttributeProto.AttributeType
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _bytes(field: int, value: bytes | str) -> bytes:
-    raw = value.encode() if isinstance(value, str) else value
-    return _varint(field << 3 | 2) + _varint(len(raw)) + raw
-
-
-def _attribute(name: str, value: int | list[int]) -> bytes:
-    if isinstance(value, int):
-        return _bytes(1, name) + _number(3, value) + _number(20, ATTRIBUTE_INT)
-    numbers = b"".join(_number(8, number) for number in value)
-    return _bytes(1, name) + numbers + _number(20, ATTRIBUTE_INTS)
-
-
-def _value_info(name: str, shape: list[int]) -> bytes:
-    dims = b"".join(_bytes(1, _number(1, dim)) for dim in shape)
-    tensor_type = _number(1, FLOAT) + _bytes(2, dims)
-    return _bytes(1, name) + _bytes(2, _bytes(1, tensor_type))
-
-
-class Graph:
-    """Collects nodes and weights. Weights are kept as arrays until the file is written."""
-
-    def __init__(self) -> None:
-        self._nodes: list[bytes] = []
-        self._weights: list[tuple[str, np.ndarray]] = []
-
-    def weight(self, name: str, values: np.ndarray) -> str:
-        self._weights.append((name, np.ascontiguousarray(values)))
-        return name
-
-    def node(self, operator: str, inputs: list[str], output: str, domain: str = "",
-             **attributes) -> str:
-        message = b"".join(_bytes(1, name) for name in inputs) + _bytes(2, output)
-        message += _bytes(3, output) + _bytes(4, operator) + _bytes(7, domain)
-        for name, value in attributes.items():
-            message += _bytes(5, _attribute(name, value))
-        self._nodes.append(message)
-        return output
-
-    def write(self, path: Path, inputs: dict[str, list[int]], outputs: dict[str, list[int]]) -> None:
-        pieces: list[bytes | np.ndarray] = [_bytes(1, node) for node in self._nodes]
-        pieces.append(_bytes(2, "vgg16"))
-        for name, values in self._weights:
-            dims = b"".join(_number(1, dim) for dim in values.shape)
-            head = dims + _number(2, DATA_TYPES[values.dtype.name]) + _bytes(8, name)
-            head += _varint(9 << 3 | 2) + _varint(values.nbytes)  # raw_data
-            pieces += [_varint(5 << 3 | 2) + _varint(len(head) + values.nbytes) + head, values]
-        pieces += [_bytes(11, _value_info(*item)) for item in inputs.items()]
-        pieces += [_bytes(12, _value_info(*item)) for item in outputs.items()]
-        size = sum(p.nbytes if isinstance(p, np.ndarray) else len(p) for p in pieces)
-        with path.open("wb") as file:
-            file.write(_number(1, IR_VERSION) + _bytes(8, _number(2, OPSET)))
-            file.write(_bytes(8, _bytes(1, MICROSOFT) + _number(2, 1)))
-            file.write(_varint(7 << 3 | 2) + _varint(size))
-            for piece in pieces:
-                file.write(piece)
 
 
 def write_vgg16(path: Path, parameters: Parameters, grad_cam: bool) -> None:
