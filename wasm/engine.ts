@@ -164,7 +164,7 @@ export class Engine {
    * last; neither is ever in memory as a whole. Throws what `source` and `write` throw.
    * @param write takes the next bytes of the new file
    * @param progress is told the part already written, from 0 to 1
-   * @param about a file of Keras or PyTorch takes up to 150 MB of this engine's memory
+   * @param about a file of Keras, PyTorch or ONNX takes up to 150 MB of this engine's memory
    */
   async convertModel(
     source: Blob | Uint8Array | PieceReader,

@@ -83,10 +83,10 @@ int32_t gradcam_model_head(gradcam_engine* engine, const uint8_t* bytes, uint32_
 int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
                               double file_bytes, const char* precision, uint32_t precision_bytes,
                               const char* labels, uint32_t labels_bytes);
-/// The same for a model file of Keras or PyTorch (import/importing_converter.h), of which no header
-/// is to be read before; `name` is the file's. `values`: "keras", "torchvision" or "unit" if it was
-/// trained with other ones than its program is known for. The new file begins later: "bytes" is 0
-/// until then.
+/// The same for a model file of Keras, PyTorch or ONNX (import/importing_converter.h), of which no
+/// header is to be read before; `name` is the file's. `values`: "keras", "torchvision" or "unit" if
+/// it was trained with other ones than its program is known for. The new file begins later: "bytes"
+/// is 0 until then.
 int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, const char* precision,
                              uint32_t precision_bytes, const char* name, uint32_t name_bytes,
                              const char* values, uint32_t values_bytes, const char* labels,

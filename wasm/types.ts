@@ -200,7 +200,7 @@ export type Precision = 'f32' | 'f16' | 'int8' | 'int4';
 /** What the pixels of photos were turned into when a network was trained. */
 export type PixelValues = 'keras' | 'torchvision' | 'unit';
 
-/** A model file of Keras or PyTorch, and what it does not tell. */
+/** A model file of Keras, PyTorch or ONNX, and what it does not tell. */
 export interface ForeignModel {
   /** The file's. */
   name: string;

@@ -130,9 +130,10 @@ void add_bench(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand(
       "bench", "Time the forward pass and Grad-CAM with every convolution algorithm.");
-  command->add_option("--model", options->model,
-                      "A model file: safetensors, or of Keras or PyTorch (default: the model that "
-                      "comes with the program)");
+  command->add_option(
+      "--model", options->model,
+      "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model that "
+      "comes with the program)");
   command
       ->add_option("--workers", options->workers, "How many threads divide the network among them")
       ->check(CLI::Range(std::size_t{1}, kMaxMembers))

@@ -115,7 +115,7 @@ Result<void> convert_file(const ConvertCommand& command, const ImportingConverte
                           const WritePart& write) {
   if (!command.values.empty()) {
     return fail(ErrorCode::kInvalidArgument,
-                "--values is for files of Keras and PyTorch, which do not tell; it is none");
+                "--values is for files of Keras, PyTorch and ONNX, which do not tell; it is none");
   }
   GRADCAM_TRY(ModelFile in, ModelFile::open(command.in));
   GRADCAM_TRY(const ConvertOptions options, plan(in.header()));
@@ -126,7 +126,7 @@ Result<void> convert_file(const ConvertCommand& command, const ImportingConverte
       [&](std::span<const std::uint8_t> bytes) { return write(bytes, converter.file_bytes()); });
 }
 
-/// Converts a file of Keras or PyTorch.
+/// Converts a file of Keras, PyTorch or ONNX.
 Result<void> import_file(const ConvertCommand& command, const std::vector<std::string>& labels,
                          const ImportingConverter::Plan& plan, const WritePart& write) {
   std::error_code error;
@@ -184,10 +184,10 @@ Result<void> run_convert(const ConvertCommand& command) {
 
 void add_convert(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<ConvertCommand>();
-  CLI::App* command = app.add_subcommand(
-      "convert",
-      "Write a model again: files of Keras (.h5, .keras) and PyTorch (.pth), names of torchvision "
-      "or timm to ours, smaller numbers, other labels.");
+  CLI::App* command = app.add_subcommand("convert",
+                                         "Write a model again: files of Keras (.h5, .keras), "
+                                         "PyTorch (.pth) and ONNX, names of torchvision "
+                                         "or timm to ours, smaller numbers, other labels.");
   command->add_option("in", options->in, "A model file")->required();
   command->add_option("out", options->out, "The new safetensors file")->required();
   command
@@ -200,7 +200,7 @@ void add_convert(CLI::App& app, int& exit_code) {
   command
       ->add_option(
           "--values", options->values,
-          "Of Keras's and PyTorch's files, what the network was trained with: keras (BGR, "
+          "Of files of Keras, PyTorch and ONNX, what the network was trained with: keras (BGR, "
           "means subtracted; Keras's files are taken for that), torchvision (RGB, mean and "
           "deviation; PyTorch's) or unit (RGB from 0 to 1, as after rescale=1/255)")
       ->check(CLI::IsMember({"keras", "torchvision", "unit"}));

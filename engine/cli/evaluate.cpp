@@ -388,9 +388,10 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "evaluate", "Measure how often a model is right, and whether it looks at the dog.");
   command->add_option("folder", options->folder, "A folder of photos for each class")->required();
-  command->add_option("--model", options->model,
-                      "A model file: safetensors, or of Keras or PyTorch (default: the model that "
-                      "comes with the program)");
+  command->add_option(
+      "--model", options->model,
+      "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model that "
+      "comes with the program)");
   command->add_option("--head", options->head,
                       "A last layer for that model, as gradcam finetune --head-only writes it");
   command->add_option("--masks", options->masks,

@@ -204,9 +204,10 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->required();
   command->add_flag("-0,--null", options->null_ends,
                     "Names on standard input end with a NUL, as find -print0 writes them");
-  command->add_option("--model", options->model,
-                      "A model file: safetensors, or of Keras or PyTorch (default: the model that "
-                      "comes with the program)");
+  command->add_option(
+      "--model", options->model,
+      "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model that "
+      "comes with the program)");
   command->add_option("--head", options->head,
                       "A last layer for that model, as gradcam finetune --head-only writes it");
   command

@@ -101,8 +101,9 @@ Result<ModelFile> ModelFile::open(const fs::path& path) {
   std::vector<std::uint8_t> buffer(std::min<std::uint64_t>(8, model.size_));
   GRADCAM_CHECK_OK(read_exactly(model.file_, buffer));
   if (is_foreign_model(buffer)) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                "it is a file of Keras or PyTorch; gradcam convert makes a safetensors file of it");
+    return fail(
+        ErrorCode::kUnsupportedFormat,
+        "it is a file of Keras, PyTorch or ONNX; gradcam convert makes a safetensors file of it");
   }
   GRADCAM_TRY(const std::uint64_t header_bytes, safetensors_header_bytes(buffer, model.size_));
   buffer.resize(static_cast<std::size_t>(header_bytes));

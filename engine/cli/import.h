@@ -11,7 +11,7 @@
 
 namespace gradcam {
 
-/// Whether a file is a model of Keras or PyTorch, by its first bytes.
+/// Whether a file is a model of Keras, PyTorch or ONNX, by its first bytes.
 bool is_foreign_model(const std::filesystem::path& path);
 
 /// Takes the next bytes of a new file, which will have so many.

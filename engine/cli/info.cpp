@@ -50,7 +50,9 @@ void add_info(CLI::App& app, int& exit_code) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("info", "Show what a model file holds.");
-  command->add_option("model", options->model, "A model file: safetensors, or of Keras or PyTorch")
+  command
+      ->add_option("model", options->model,
+                   "A model file: safetensors, or of Keras, PyTorch or ONNX")
       ->required();
   command->add_flag("--json", options->json, "As one line of JSON");
   command->callback([options, &exit_code] {

@@ -16,6 +16,7 @@
 #include "gradcam/weights/quote.h"
 #include "gradcam/weights/rows.h"
 #include "import/keras.h"
+#include "import/onnx.h"
 #include "import/pytorch.h"
 #include "import/zip.h"
 
@@ -44,9 +45,9 @@ Result<ForeignVgg16> read_foreign(Window& window) {
                                       : read_pytorch_archive(window, archive);
   }
   if (!first.empty() && first[0] == kPickleBegins) return read_pytorch_legacy(window);
-  return fail(
-      ErrorCode::kUnsupportedFormat,
-      "it is neither HDF5 or an archive of Keras (.h5, .keras) nor a file of PyTorch (.pth)");
+  if (begins_as_onnx(first)) return read_onnx(window);
+  return fail(ErrorCode::kUnsupportedFormat,
+              "it is no file of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx)");
 }
 
 /// What the network is shown, whose map behind block5 has so many rows.
@@ -80,7 +81,7 @@ bool is_foreign_model(std::span<const std::uint8_t> first_bytes) {
                                           first_bytes.subspan(kNumber / 2, kNumber / 2),
                                           [](std::uint8_t byte) { return byte == 0; });
   return begins_with(first_bytes, kHdf5Begins) || begins_with(first_bytes, kZipBegins) ||
-         (!is_number && first_bytes[0] == kPickleBegins);
+         (!is_number && (first_bytes[0] == kPickleBegins || begins_as_onnx(first_bytes)));
 }
 
 std::optional<Preprocess> preprocess_from_name(std::string_view name) {

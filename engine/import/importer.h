@@ -18,7 +18,7 @@
 namespace gradcam {
 
 /// Whether a file that begins so, 8 bytes being enough, is of a kind that ModelImporter reads:
-/// HDF5, a zip archive, or a pickle. No safetensors file is.
+/// HDF5, a zip archive, a pickle, or ONNX. No safetensors file is.
 bool is_foreign_model(std::span<const std::uint8_t> first_bytes);
 
 struct ImportOptions {
@@ -35,7 +35,7 @@ struct ImportOptions {
 /// mean and deviation) or "unit" (RGB from 0 to 1, as after rescale=1/255).
 std::optional<Preprocess> preprocess_from_name(std::string_view name);
 
-/// Makes a safetensors file with float32 of a VGG16 file of Keras or PyTorch. Without I/O: it
+/// Makes a safetensors file with float32 of a VGG16 file of Keras, PyTorch or ONNX. Without I/O: it
 /// is given the parts of the old file that it asks for, and gives the new one from the first byte
 /// to the last.
 ///

@@ -13,9 +13,9 @@
 
 namespace gradcam {
 
-/// Brings a model file of Keras or PyTorch to the numbers, labels and classes that are wanted, as
-/// ModelConverter does with safetensors: what ModelImporter makes goes straight into one, and is
-/// never there as a whole. Without I/O, like both.
+/// Brings a model file of Keras, PyTorch or ONNX to the numbers, labels and classes that are
+/// wanted, as ModelConverter does with safetensors: what ModelImporter makes goes straight into
+/// one, and is never there as a whole. Without I/O, like both.
 class ImportingConverter {
  public:
   /// What the new file is to be, from the header of the imported one.

@@ -1,4 +1,4 @@
-// libFuzzer target: any bytes as a model file of Keras or PyTorch. What is imported must be a
+// libFuzzer target: any bytes as a model file of Keras, PyTorch or ONNX. What is imported must be a
 // safetensors file of a VGG16, and nothing may be asked for that the file does not have.
 
 #include <cstdint>

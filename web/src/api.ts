@@ -62,7 +62,7 @@ export interface GradcamApi {
   /**
    * Puts a weights file in the place of the present model for this visit; resolves when photos on
    * the page have been looked at anew. Rejects if the model had to stay. Another file may name its
-   * classes, which one of Keras or PyTorch does not.
+   * classes, which one of Keras, PyTorch or ONNX does not.
    */
   useModel(file: File, names?: File): Promise<void>;
   /** Calls the listener with the results now and whenever they change, until told to stop. */

@@ -42,7 +42,7 @@ export const keeping = signal<
 /** The numbers that a file is brought to on its way in. */
 export const precision = signal<Precision | 'as it is'>('as it is');
 
-/** What the pixels of photos were turned into when a network of Keras or PyTorch was trained. */
+/** What the pixels of photos were turned into when a network of Keras, PyTorch or ONNX was trained. */
 export const pixelValues = signal<PixelValues | 'usual'>('usual');
 
 /** Whether a head is in the place of the model's own last layer. */
@@ -75,9 +75,9 @@ export async function resumeModel(): Promise<boolean> {
  */
 const USUAL_PRECISION = 'f16';
 
-/** Of Keras and PyTorch. */
-const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin|ckpt|tar)$/i;
-const FOREIGN_NAME = /\.(onnx|pb|tflite)$/i;
+/** Of Keras, PyTorch and ONNX. */
+const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin|ckpt|tar|onnx)$/i;
+const FOREIGN_NAME = /\.(pb|tflite)$/i;
 
 /** By name, whether a file is a model, of which those of other programs have to be refused. */
 export function isModel({ name }: File): boolean {
@@ -156,7 +156,7 @@ const FOREIGN = {
   failure: {
     code: 'unsupported_format',
     message:
-      'models are read from .safetensors files and those of Keras (.h5, .keras) and PyTorch (.pth)',
+      'models are read from .safetensors files and those of Keras (.h5, .keras), PyTorch (.pth) and ONNX (.onnx)',
   },
 } as const;
 

@@ -134,11 +134,11 @@ export function otherModel(lab) {
       );
     });
 
-    test('one of Keras or PyTorch is imported, and answers as it does on the command line', async () => {
+    test('one of another program is imported, and answers as it does on the command line', async () => {
       const names = join(folder, 'names.txt');
       writeFileSync(names, 'first\nsecond\n');
       await showPhotos(lab.browser, [path]);
-      for (const name of ['keras.h5', 'pytorch.pth']) {
+      for (const name of ['keras.h5', 'pytorch.pth', 'pytorch.onnx']) {
         const imported = join(folder, `${name}.safetensors`);
         const options = ['--labels', names, '--dtype', 'f16'];
         await run('convert', foreignModel(name), imported, ...options);

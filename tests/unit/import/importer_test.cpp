@@ -38,7 +38,7 @@ std::vector<float> imported_values(const std::vector<std::uint8_t>& file,
   return values;
 }
 
-TEST(Importer, FilesOfKerasAndPyTorch) {
+TEST(Importer, FilesOfOtherPrograms) {
   for (const char* name : kForeignFiles) {
     SCOPED_TRACE(name);
     const auto foreign = foreign_file(name);
@@ -177,8 +177,8 @@ TEST(Importer, OtherFiles) {
   EXPECT_NE(message.find(".pth"), std::string::npos) << message;
   EXPECT_FALSE(is_foreign_model(nothing));
   // The length of a header of safetensors, which may begin with any byte.
-  for (const std::uint8_t first : {0x80, 0x50, 0x89}) {
-    const std::vector<std::uint8_t> safetensors = {first, 0x02, 0x01, 0, 0, 0, 0, 0};
+  for (const std::uint8_t first : {0x80, 0x50, 0x89, 0x08}) {
+    const std::vector<std::uint8_t> safetensors = {first, 0x02, 0x12, 0, 0, 0, 0, 0};
     EXPECT_FALSE(is_foreign_model(safetensors)) << int{first};
   }
 }

@@ -19,7 +19,7 @@
 namespace gradcam::testing {
 
 inline constexpr std::array kForeignFiles = {"keras.h5", "keras.keras", "pytorch.pth",
-                                             "pytorch_legacy.pth"};
+                                             "pytorch_legacy.pth", "pytorch.onnx"};
 
 inline std::vector<std::uint8_t> foreign_file(const std::string& name) {
   std::ifstream file(data_path("fixtures/models/" + name), std::ios::binary);

@@ -37,7 +37,7 @@ export function ModelPicker() {
         hidden
         type="file"
         multiple
-        accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.ckpt,.tar,.txt,.json"
+        accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.ckpt,.tar,.onnx,.txt,.json"
         onChange={({ currentTarget }) => {
           const files = [...(currentTarget.files ?? [])];
           // So that choosing the same file again counts as a change.
@@ -77,7 +77,7 @@ export function ModelPicker() {
           <span>Trained on pixels</span>
           <select
             value={pixelValues.value}
-            aria-label="Pixels that a model of Keras or PyTorch was trained on"
+            aria-label="Pixels that a model of Keras, PyTorch or ONNX was trained on"
             onChange={({ currentTarget }) => {
               pixelValues.value =
                 currentTarget.value as typeof pixelValues.value;
@@ -106,7 +106,7 @@ export function ModelPicker() {
           ? `Loading, ${percent(change.share)}`
           : isTeaching.value
             ? 'It is being taught. Other models can be used after that.'
-            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras) or PyTorch (.pth); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model. All can be dropped on the page, too.'}
+            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model. All can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
         <p class="failure">
