@@ -30,7 +30,7 @@ export async function lookCloser(photo: Photo): Promise<void> {
   photo.trouble.value = undefined;
   const { crop } = state.result;
   const outcome = await askAbout(photo, (worker) => worker.closer(map, crop), {
-    part: 'pixels',
+    needs: 'pixels',
   });
   if (outcome.ok) {
     await aim(photo, outcome.value);
@@ -47,14 +47,18 @@ async function follow(photo: Photo, seen: Rect | undefined): Promise<void> {
     for (;;) {
       const { value: crop } = photo.crop;
       const outcome = await lookAgain(photo, crop);
-      if (outcome === 'gone') return;
+      if (outcome === 'gone') {
+        // As below, should the photo be put back; else it is looked at anew.
+        if (photo.state.value.name === 'done') photo.crop.value = seen;
+        return;
+      }
       if (outcome !== 'looked') {
         const { value: wanted } = photo.crop;
         const again = () => aim(photo, wanted);
         // The frame goes back to what the answer on the page is about.
         photo.crop.value = seen;
         photo.trouble.value = { failure: outcome, again };
-        return;
+        break;
       }
       seen = crop;
       if (photo.crop.value === crop) break;
@@ -62,6 +66,7 @@ async function follow(photo: Photo, seen: Rect | undefined): Promise<void> {
   } finally {
     aiming.delete(photo);
   }
+  // Looking has ended what was under way, whether or not there is an answer.
   await explainAnew(photo, 'urgent');
 }
 
@@ -76,7 +81,7 @@ async function lookAgain(
   const outcome = await askAbout(
     photo,
     (worker) => worker.look(how, crop, hasRoom()),
-    { part: 'pixels', isWanted: isThere },
+    { needs: 'pixels', isWanted: isThere },
   );
   const { value: state } = photo.state;
   if (!isThere() || state.name !== 'done') return 'gone';

@@ -7,7 +7,7 @@ import { ask, stopLooking } from './backend';
 import { UNWANTED, wasStopped } from './outcome';
 import type { Photo } from './photo';
 import { hold, put } from './photo-io';
-import type { Failure, Outcome, PhotoPart, WorkerApi } from './protocol';
+import type { Failure, Outcome, WorkerApi } from './protocol';
 import { shownOf } from './shown';
 import type { Priority } from './task-queue';
 
@@ -60,7 +60,7 @@ export class Errand {
         if (isWanted() && wasStopped(answer)) this.state.value = 'waiting';
         return answer;
       },
-      { part: 'shown', isWanted, priority },
+      { needs: 'shown', isWanted, priority },
     );
     if (isWanted()) {
       this.state.value = outcome.ok ? 'idle' : { failure: outcome.failure };
@@ -91,8 +91,8 @@ export class Errand {
 }
 
 export interface Wish {
-  /** What is needed of the photo. */
-  part: PhotoPart;
+  /** Of the photo: its pixels, or what the network was shown of them. */
+  needs: 'pixels' | 'shown';
   /** Whether it still is wanted, when it has its turn. */
   isWanted?: () => boolean;
   priority?: Priority;
@@ -105,7 +105,7 @@ export interface Wish {
 export function askAbout<T>(
   photo: Photo,
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
-  { part, isWanted = () => true, priority = 'urgent' }: Wish,
+  { needs, isWanted = () => true, priority = 'urgent' }: Wish,
 ): Promise<Outcome<T>> {
   return ask(async (worker, signal) => {
     const askNow = async () => {
@@ -114,10 +114,11 @@ export function askAbout<T>(
       return request(worker);
     };
     if (!isWanted()) return UNWANTED;
-    if (await worker.holds(photo.id, part)) return askNow();
-    const shown = part === 'shown' ? shownOf(photo) : undefined;
     const { value } = photo.state;
     const crop = value.name === 'done' ? value.result.crop : undefined;
+    const part = needs === 'shown' ? crop : undefined;
+    if (await worker.holds(photo.id, part)) return askNow();
+    const shown = part && shownOf(photo);
     const held = shown
       ? await put(worker, photo.id, shown, undefined, askNow)
       : await hold(worker, photo, crop, askNow);

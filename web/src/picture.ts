@@ -60,7 +60,7 @@ async function paint(
   waiting++;
   try {
     return await askAbout(photo, (worker) => worker.overlayPng(...how), {
-      part: 'pixels',
+      needs: 'pixels',
     });
   } finally {
     waiting--;

@@ -49,9 +49,6 @@ export type HeldInfo = Omit<PhotoInfo, 'format'>;
 /** Of a prepared photo there are no more pixels than those that the network is shown. */
 export type PhotoSource = ArrayBuffer | ImageBitmap | PreparedPhoto;
 
-/** What someone needs of a photo: its pixels, or what the network is shown of them. */
-export type PhotoPart = 'pixels' | 'shown';
-
 /** A photo, ready for the network. */
 export interface PreparedPhoto extends Pick<Prepared, 'views'> {
   /** With the crop of the network that it was prepared for. */
@@ -158,8 +155,11 @@ export interface WorkerApi {
     names: readonly string[],
     progress: (teaching: Teaching, progress: TeachProgress) => void,
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
-  /** Whether the engine holds the photo with this id: all of it, or what the network is shown. */
-  holds(id: number, part: PhotoPart): boolean;
+  /**
+   * Whether the engine holds all of the photo with this id, or, if that is told, whether this part
+   * of it is what the network is shown.
+   */
+  holds(id: number, shown?: Rect): boolean;
   /**
    * Makes the engine hold a photo: an image file, or what the browser or a helper made of one;
    * `crop` is the part of it that the network is shown, if it is not the usual one.

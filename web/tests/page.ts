@@ -46,7 +46,7 @@ export async function openPage() {
   const quiet = () =>
     backend.ask(async (worker) => ({
       ok: true,
-      value: await worker.holds(0, 'pixels'),
+      value: await worker.holds(0),
     }));
   return { ...backend, ...models, ...teach, hold, fallen, quiet };
 }

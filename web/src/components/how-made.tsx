@@ -1,12 +1,12 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
 import { breedInText, percent } from '../describe';
 import { askEvidence } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';
 import { Trouble } from './trouble';
+import { useWanted } from './wanted';
 
 /** The map of one photo for one breed, taken apart: channels, weights, sum. */
 export function HowMade(props: { photo: Photo; result: PhotoResult }) {
@@ -15,9 +15,9 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
   const target = photo.target.value;
   const evidence = photo.evidence.value.get(target);
   const breed = breedInText(labelOf(result, target));
-  useEffect(() => {
-    if (isOpen.value && !evidence) void askEvidence(photo, target);
-  }, [isOpen.value, evidence, photo, target]);
+  useWanted(photo.tracing, isOpen.value && !evidence, target, () =>
+    askEvidence(photo, target),
+  );
   return (
     <details
       class="how"

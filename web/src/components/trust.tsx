@@ -1,5 +1,4 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { Curves, Trust } from '../../../wasm/engine';
 import {
   breedInText,
@@ -12,6 +11,7 @@ import {
 import { measure } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { Pending } from './pending';
+import { useWanted } from './wanted';
 
 /** The network itself is asked whether the map shows what it used. */
 export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
@@ -22,11 +22,8 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
   const found = known && known.map === map ? known.found : undefined;
   const isAsking =
     photo.measuring.state.value !== 'stopped' && !photo.measuring.failure;
-  useEffect(() => {
-    if (!map || map.status !== 'ok' || !isOpen.value || found) return;
-    void measure(photo, map);
-    return () => photo.measuring.reset();
-  }, [isOpen.value, map, found, photo]);
+  const isWanted = isOpen.value && map?.status === 'ok' && !found;
+  useWanted(photo.measuring, isWanted, map, () => measure(photo, map!));
   return (
     <details
       class="how trust"
@@ -44,7 +41,9 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
         />
       ) : (
         <p>
-          {isAsking &&
+          {!map && 'There is no map to test yet.'}
+          {map &&
+            isAsking &&
             'Asking the network again, with parts of the photo taken away… '}
           {map && (
             <Pending

@@ -36,6 +36,7 @@ const STEPS_AT_ONCE = 15;
 
 interface HeldPhoto {
   id: number;
+  /** With the part that the network was shown last, or is to be shown. */
   info: HeldInfo;
   isPrepared: boolean;
 }
@@ -169,8 +170,9 @@ const api: WorkerApi = {
       }
     }),
 
-  holds: (id, part) =>
-    held?.id === id && (part === 'shown' || !held.isPrepared),
+  holds: (id, shown) =>
+    held?.id === id &&
+    (shown ? isSameRect(held.info.crop, shown) : !held.isPrepared),
 
   hold: (id, source, crop) =>
     outcome(async () => {
@@ -240,15 +242,17 @@ function checkModel(fingerprint: string): void {
 }
 
 async function look(
-  { info, isPrepared }: HeldPhoto,
+  photo: HeldPhoto,
   how: ExplainOptions,
   part?: Rect,
   keep = false,
 ): Promise<Answer> {
+  const { info, isPrepared } = photo;
   const { milliseconds: decode } = info;
   team.forget();
   const isUsual = isPrepared && !part;
   const crop = isUsual ? info.crop : team.engine.setCrop(part);
+  photo.info = { ...info, crop }; // whether or not there will be an answer
   const { classification, explanation } = await team.lookAt(
     ({ predictions }) =>
       predictions
@@ -271,6 +275,12 @@ async function look(
     },
     shown: keep ? team.engine.shown() : undefined,
   };
+}
+
+function isSameRect(a: Rect, b: Rect): boolean {
+  return (
+    a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height
+  );
 }
 
 /** How many classes are explained before someone asks for them; none where even one is slow. */

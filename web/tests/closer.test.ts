@@ -1,0 +1,94 @@
+/** Showing the network a part of a photo, with everything down to the engine, in one thread. */
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Photo } from '../src/photo';
+import { openPage, type Page } from './page';
+import { read } from './threads';
+
+vi.mock('../src/photo-io', async (original) => ({
+  ...(await original<typeof import('../src/photo-io')>()),
+  encodePreview: async () => new Blob(),
+}));
+
+let page: Page;
+let photos: typeof import('../src/photos');
+let closer: typeof import('../src/closer');
+let file: File;
+let photo: Photo;
+
+beforeEach(async () => {
+  page = await openPage();
+  photos = await import('../src/photos');
+  closer = await import('../src/closer');
+  file = new File([await read('web/pictures/portrait.jpg')], 'portrait.jpg');
+  const [added] = await photos.addPhotos({ files: [file], refused: [] });
+  photo = added!;
+});
+afterEach(async () => {
+  photos.removeAll();
+  await page.quiet();
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+const PART = { x: 0, y: 0, width: 100, height: 100 };
+
+async function mapBy(method: string) {
+  await photos.remakeMaps({ method });
+  return photo.maps.value.get(photo.target.value);
+}
+
+function seen() {
+  const { value } = photo.state;
+  return value.name === 'done' ? value.result.crop : undefined;
+}
+
+test('after a look that failed, maps are of what the answer on the page is about', async () => {
+  const { Engine, EngineError } = await import('../../wasm/engine');
+  const expected = await mapBy('hirescam');
+  await mapBy('gradcam');
+  vi.spyOn(Engine.prototype, 'beginForward').mockImplementationOnce(() => {
+    throw new EngineError('out_of_memory', 'no room');
+  });
+  await closer.aim(photo, PART);
+  expect(photo.trouble.value?.failure.code).toBe('out_of_memory');
+  expect(photo.crop.value).toBe(undefined);
+  expect(await mapBy('hirescam')).toEqual(expected);
+});
+
+test('so are those of a photo that was taken off the page amid a look, and put back', async () => {
+  const { Team } = await import('../src/worker/team');
+  const { notice } = await import('../src/news');
+  const expected = await mapBy('hirescam');
+  await mapBy('gradcam');
+  const usual = seen();
+  const { lookAt } = Team.prototype;
+  const looking = vi.spyOn(Team.prototype, 'lookAt');
+  looking.mockImplementationOnce(async function (
+    this: InstanceType<typeof Team>,
+    ...args
+  ) {
+    photos.clearAll();
+    return lookAt.apply(this, args);
+  });
+  await closer.aim(photo, PART);
+  expect(looking).toHaveBeenCalledOnce();
+  notice.value!.offer!.take();
+  await page.quiet();
+  expect(photo.crop.value).toBe(undefined);
+  expect(seen()).toEqual(usual);
+  expect(await mapBy('hirescam')).toEqual(expected);
+});
+
+test('what a look has ended goes on, though it failed', async () => {
+  await closer.aim(photo, PART);
+  // Then the engine does not hold the photo as a whole.
+  await photos.addPhotos({ files: [new File([file], 'b.jpg')], refused: [] });
+  const gone = new DOMException('moved', 'NotFoundError');
+  vi.spyOn(file, 'arrayBuffer').mockRejectedValue(gone);
+  const remade = photos.remakeMaps({ method: 'hirescam' });
+  await closer.aim(photo, undefined);
+  expect(photo.trouble.value?.failure.code).toBe('unreadable_file');
+  await remade;
+  expect(photo.maps.value.has(photo.target.value)).toBe(true);
+});
