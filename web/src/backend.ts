@@ -31,7 +31,7 @@ export type Network =
       model: ModelInfo;
       /** Its name, if it is not the model in the page; that of the head if there is one on it. */
       file?: string;
-      /** What it is known by in the storage, if it is read from there. */
+      /** What it is known by in the storage, if it is kept there. */
       kept?: number;
       /** Whether a head is in the place of the model's own last layer. */
       hasHead?: boolean;
@@ -201,7 +201,7 @@ export async function setLowMemory(on: boolean): Promise<void> {
 }
 
 function usualWorkers(low: boolean): number {
-  return low ? 1 : navigator.hardwareConcurrency || 1;
+  return low ? 1 : Math.min(navigator.hardwareConcurrency || 1, MAX_WORKERS);
 }
 
 async function divide(count: number, low: boolean): Promise<void> {

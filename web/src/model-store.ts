@@ -102,7 +102,6 @@ export class NewModel {
   private static last: Promise<void> = Promise.resolve();
 
   private constructor(
-    private readonly db: IDBPDatabase<Schema>,
     private readonly id: number,
     private readonly end: () => void,
   ) {}
@@ -130,16 +129,18 @@ export class NewModel {
   }
 
   private static async create(end: () => void): Promise<NewModel> {
-    const db = await open();
-    const ids = (await db.getAllKeys('models')).sort((a, b) => a - b);
-    let free = 0;
-    for (const id of ids) {
-      await deleteBetween(db, free, id);
-      free = id + 1;
-    }
-    await deleteBetween(db, free, Infinity);
+    const free = await ask(async (db) => {
+      const ids = (await db.getAllKeys('models')).sort((a, b) => a - b);
+      let free = 0;
+      for (const id of ids) {
+        await deleteBetween(db, free, id);
+        free = id + 1;
+      }
+      await deleteBetween(db, free, Infinity);
+      return free;
+    });
     // Never that of one which was forgotten: another tab may still read it, piece by piece.
-    return new NewModel(db, Math.max(free, Date.now()), end);
+    return new NewModel(Math.max(free, Date.now()), end);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -164,8 +165,8 @@ export class NewModel {
     const size = this.chunks * CHUNK + this.filled;
     if (this.filled > 0) await this.flush();
     const kept: KeptModel = { id: this.id, name, size, precision };
-    const others = await this.db.getAll('models');
-    await this.db.put('models', kept);
+    const others = await ask((db) => db.getAll('models'));
+    await ask((db) => db.put('models', kept));
     for (const other of others) {
       if (other.id === atWork) continue;
       if (other.name === name && other.precision === precision) {
@@ -183,7 +184,8 @@ export class NewModel {
 
   private async flush(): Promise<void> {
     const chunk = this.pending.buffer.slice(0, this.filled);
-    await this.db.put('chunks', chunk, [this.id, this.chunks++]);
+    const number = this.chunks++;
+    await ask((db) => db.put('chunks', chunk, [this.id, number]));
     this.filled = 0;
   }
 }
@@ -214,6 +216,10 @@ export function reasonNotKept(error: unknown): string {
     error instanceof Error || error instanceof DOMException ? error.name : '';
   if (name === 'QuotaExceededError') {
     return 'there is not enough room for it in this browser';
+  }
+  // Of a file; the storage has all that the page asks of it.
+  if (name === 'NotReadableError' || name === 'NotFoundError') {
+    return 'its file cannot be read any more; it may have been moved or changed';
   }
   return 'this browser does not let the page store anything';
 }

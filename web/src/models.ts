@@ -27,6 +27,7 @@ import {
   reasonNotKept,
   type KeptModel,
 } from './model-store';
+import { say } from './news';
 import { lend, readerOfBlob } from './piece-reader';
 import { outcome as outcomeOf } from './outcome';
 import { untilAnswered } from './progress';
@@ -80,14 +81,26 @@ const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin|ckpt|tar|onnx)$/i;
 const FOREIGN_NAME = /\.(pb|tflite)$/i;
 
 /** By name, whether a file is a model, of which those of other programs have to be refused. */
-export function isModel({ name }: File): boolean {
+function isModel({ name }: File): boolean {
   const names = [/\.safetensors$/i, IMPORTED_NAME, FOREIGN_NAME];
   return names.some((pattern) => pattern.test(name));
 }
 
 /** By name, whether a file that comes with a model may name its classes. */
-export function isNames({ name }: File): boolean {
+function isNames({ name }: File): boolean {
   return /\.(txt|json)$/i.test(name);
+}
+
+/** What files that come together are, by their names: models, what names their classes, and others. */
+export function sortOut(files: readonly File[]): {
+  models: File[];
+  names?: File;
+  others: File[];
+} {
+  const models = files.filter(isModel);
+  const names = models.length > 0 ? files.find(isNames) : undefined;
+  const others = files.filter((file) => !isModel(file) && file !== names);
+  return { models, names, others };
 }
 
 /**
@@ -100,6 +113,7 @@ export async function useFile(
 ): Promise<boolean> {
   const { name } = file;
   if (FOREIGN_NAME.test(name)) return settle(FOREIGN, name).ok;
+  if (isNames(file)) return settle(NAMES_ALONE, name).ok;
   modelChange.value = { share: 0 };
   keeping.value = undefined;
   const source = readerOfBlob(file);
@@ -144,10 +158,15 @@ export async function useOwnModel(): Promise<boolean> {
 }
 
 /** Removes a model from the storage, unless it is at work. */
-export async function forget({ id }: KeptModel): Promise<void> {
+export async function forget({ id, name }: KeptModel): Promise<void> {
   if (id === keptAtWork.value) return;
-  if (remembered() === String(id)) remember(undefined);
-  await forgetModel(id);
+  const outcome = await outcomeOf(() => forgetModel(id));
+  if (!outcome.ok) {
+    const { message } = outcome.failure;
+    say(`${name} could not be forgotten: ${message}.`);
+  } else if (remembered() === String(id)) {
+    remember(undefined);
+  }
   kept.value = await keptModels();
 }
 
@@ -157,6 +176,15 @@ const FOREIGN = {
     code: 'unsupported_format',
     message:
       'models are read from .safetensors files and those of Keras (.h5, .keras), PyTorch (.pth) and ONNX (.onnx)',
+  },
+} as const;
+
+const NAMES_ALONE = {
+  ok: false,
+  failure: {
+    code: 'unsupported_format',
+    message:
+      'it is no model; a file that names classes is chosen together with the model that has them',
   },
 } as const;
 
@@ -210,26 +238,34 @@ async function useConverted(
   let shelf: NewModel | undefined;
   let blob = new Blob();
   let reason: string | undefined;
-  const write = async (bytes: Uint8Array<ArrayBuffer>) => {
-    blob = new Blob([blob, bytes]);
+  const store = async (bytes: Uint8Array) => {
     try {
-      if (keeps && reason === undefined) {
-        shelf ??= await NewModel.begin();
-        await shelf.write(bytes);
-      }
+      if (!keeps || reason !== undefined) return;
+      shelf ??= await NewModel.begin();
+      await shelf.write(bytes);
     } catch (error) {
       reason = reasonNotKept(error);
       await shelf?.abandon();
     }
   };
+  const write = async (bytes: Uint8Array<ArrayBuffer>) => {
+    blob = new Blob([blob, bytes]);
+    await store(bytes);
+  };
+  // There may be another file to wait for: not with a worker that photos wait for, too.
+  await store(new Uint8Array());
   const progress = (share: number) => {
     modelChange.value = { share: share / 2 };
   };
+  let isBegun = false;
   const made = await untilAnswered(progress, (report) =>
     ask(async (worker) => {
-      await shelf?.abandon();
-      shelf = undefined;
-      blob = new Blob();
+      if (isBegun) {
+        await shelf?.abandon();
+        shelf = undefined;
+        blob = new Blob();
+      }
+      isBegun = true;
       return worker.convertModel(
         source.size,
         lend(source.read),
@@ -247,7 +283,7 @@ async function useConverted(
   const converted = readerOfBlob(blob);
   const outcome = await load(converted, name, { begin: 0.5 });
   if (outcome.ok && shelf && reason === undefined) {
-    await finish(shelf, name, converted, outcome.value);
+    void finish(shelf, name, converted, outcome.value);
     return true;
   }
   await shelf?.abandon();
@@ -290,7 +326,11 @@ async function finish(
       precisionOf(model),
       keptAtWork.value,
     );
-    if (isAtWork(source)) remember(id);
+    const present = ready();
+    if (present && isAtWork(source)) {
+      network.value = { ...present, kept: id };
+      remember(id);
+    }
     keeping.value = undefined;
     kept.value = await keptModels();
   } catch (error) {

@@ -1,7 +1,7 @@
 /** The photos on the page and what can be done with them. */
 
 import { batch, computed, signal } from '@preact/signals';
-import type { ExplainOptions, Pixels } from '../../wasm/engine';
+import type { ExplainOptions, ModelInfo, Pixels } from '../../wasm/engine';
 import { Ahead } from './ahead';
 import { ask, modelChange, network, stopLooking } from './backend';
 import { progress, tookOff } from './describe';
@@ -80,7 +80,7 @@ export function removeAll(): void {
 
 /** The same, and offers to put them back. */
 export function clearAll(): void {
-  const model = network.value;
+  const model = presentModel();
   const how = present();
   const cleared = photos.value.map((photo) => ({
     photo,
@@ -94,11 +94,16 @@ export function clearAll(): void {
         // Whoever was about to look at that one finds it gone.
         isUnderWay ? makePhoto(photo.file, { name: 'queued' }) : photo,
       );
-      if (network.value !== model) queueAgain(back);
+      if (presentModel() !== model) queueAgain(back);
       if (!isPresent(how)) back.forEach(leaveMaps);
       void putBack(back);
     },
   });
+}
+
+function presentModel(): ModelInfo | undefined {
+  const { value } = network;
+  return value.state === 'ready' ? value.model : undefined;
 }
 
 async function putBack(back: readonly Photo[]): Promise<void> {

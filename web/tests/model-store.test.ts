@@ -132,4 +132,12 @@ test('a connection that is lost is opened anew', async () => {
   loseConnections();
   await forgetModel(model.id);
   expect(await keptModels()).toEqual([]);
+
+  loseConnections();
+  const next = await NewModel.begin();
+  loseConnections();
+  await next.write(Uint8Array.of(8));
+  loseConnections();
+  const kept = await next.finish('b', 'F32');
+  expect(await readerOfKept(kept).read(0, 1)).toEqual(Uint8Array.of(8));
 });

@@ -2,6 +2,7 @@
 
 import { proxy } from 'comlink';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { NewModel } from '../src/model-store';
 import type { Failure } from '../src/protocol';
 import { openPage, type Page } from './page';
 import { headFile, read } from './threads';
@@ -46,6 +47,12 @@ async function look(): Promise<string> {
   return answer.ok
     ? answer.value.predictions[0]!.label
     : answer.failure.message;
+}
+
+/** The one file that is kept, once it is. */
+async function keptOne(): Promise<(typeof page.kept.value)[number]> {
+  await vi.waitFor(() => expect(page.kept.value.length).toBe(1));
+  return page.kept.value[0]!;
 }
 
 /** Why the last change of the model failed. */
@@ -128,7 +135,8 @@ test('the kept model at work cannot be forgotten', async () => {
   expect(await page.useFile(file)).toBe(true);
   await vi.waitFor(() => expect(page.kept.value.length).toBe(1));
   const [model] = page.kept.value;
-  // What was dropped is read from the file.
+  expect(page.keptAtWork.value).toBe(model!.id);
+  expect(await page.useOwnModel()).toBe(true);
   expect(page.keptAtWork.value).toBe(undefined);
   expect(await page.useKept(model!)).toBe(true);
   expect(page.keptAtWork.value).toBe(model!.id);
@@ -193,7 +201,7 @@ test('a photo is held until another one is asked for, or another model', async (
   const holds = (id: number) =>
     page.ask(async (worker) => ({
       ok: true,
-      value: await worker.holds(id, 'pixels'),
+      value: await worker.holds(id),
     }));
   await look();
   expect(await holds(1)).toMatchObject({ value: true });
@@ -217,7 +225,7 @@ test('a file is kept in smaller numbers if these are asked for', async () => {
   page.precision.value = 'int8';
   const file = new File([weights], 'mine.safetensors');
   expect(await page.useFile(file)).toBe(true);
-  const [model] = page.kept.value;
+  const model = await keptOne();
   expect(model).toMatchObject({ name: 'mine.safetensors', precision: 'I8' });
   expect(model!.size).toBeLessThan(0.7 * weights.length);
   expect(remembered()).toBe(String(model!.id));
@@ -234,15 +242,22 @@ test('a file is kept in smaller numbers if these are asked for', async () => {
   expect(await page.useFile(new File([broken], 'bad.safetensors'))).toBe(false);
   expect(page.kept.value).toEqual([model]);
   expect(await page.useFile(new File([weights], 'next'))).toBe(true);
-  expect(page.kept.value.length).toBe(2);
+  await vi.waitFor(() => expect(page.kept.value.length).toBe(2));
 });
 
 test('a file of Keras is imported, under the names that come with it', async () => {
   const bytes = await read('tests/fixtures/models/keras.h5');
   const file = new File([bytes], 'dogs.h5');
   const names = new File(['beagle\r\npug\r\n'], 'labels.txt');
-  expect([file, names].map(page.isModel)).toEqual([true, false]);
-  expect(page.isNames(names)).toBe(true);
+  const readme = new File([], 'README.md');
+  expect(page.sortOut([names, readme, file])).toEqual({
+    models: [file],
+    names,
+    others: [readme],
+  });
+  expect(page.sortOut([names]).others).toEqual([names]);
+  expect(await page.useFile(names)).toBe(false);
+  expect(failure().message).toMatch(/together with the model/);
   const shares: number[] = [];
   const stop = page.modelChange.subscribe((change) => {
     if (change && 'share' in change) shares.push(change.share);
@@ -260,7 +275,7 @@ test('a file of Keras is imported, under the names that come with it', async () 
       preprocess: { channels: 'RGB', mean: [0, 0, 0] },
     },
   });
-  const [model] = page.kept.value;
+  const model = await keptOne();
   expect(model).toMatchObject({ name: 'dogs.h5', precision: 'F16' });
   expect(['beagle', 'pug']).toContain(await look());
   expect(await page.useOwnModel()).toBe(true);
@@ -297,7 +312,7 @@ test('a safetensors file takes the names that come with it', async () => {
     model: { labels: named(15) },
   });
   expect(named(15)).toContain(await look());
-  const [model] = page.kept.value;
+  const model = await keptOne();
   expect(model).toMatchObject({ precision: 'F16' });
   expect(await page.useOwnModel()).toBe(true);
   expect(await page.useKept(model!)).toBe(true);
@@ -346,4 +361,49 @@ test('a file that is kept does not replace one of its name that is at work', asy
   expect(remembered()).toBe(String(before!.id));
   await page.setLowMemory(true); // reads it again
   expect(page.keptAtWork.value).toBe(before!.id);
+});
+
+test('a model that was converted is at work before it is kept', async () => {
+  const { NewModel } = await import('../src/model-store');
+  const { finish } = NewModel.prototype;
+  let goOn = () => {};
+  const wait = new Promise<void>((resolve) => (goOn = resolve));
+  vi.spyOn(NewModel.prototype, 'finish').mockImplementationOnce(async function (
+    this: NewModel,
+    ...args
+  ) {
+    await wait; // as it takes to remove one of that name
+    return finish.apply(this, args);
+  });
+  page.precision.value = 'int8';
+  expect(await page.useFile(new File([weights], 'mine.safetensors'))).toBe(
+    true,
+  );
+  page.precision.value = 'as it is';
+  expect(page.kept.value).toEqual([]);
+  goOn();
+  await isKept(1);
+});
+
+test('photos do not wait for a file that a conversion waits for', async () => {
+  const goOn = await dropSlowly('one.safetensors');
+  page.precision.value = 'int8';
+  const converting = page.useFile(new File([weights], 'two.safetensors'));
+  page.precision.value = 'as it is';
+  expect(await look()).not.toMatch(/model/);
+  goOn();
+  expect(await converting).toBe(true);
+  await isKept(2);
+});
+
+test('a file that goes while it is being kept is said to', async () => {
+  const file = new Passing([weights], 'mine.safetensors');
+  expect(await page.useFile(file)).toBe(true);
+  file.wait = Promise.reject(new DOMException('gone', 'NotReadableError'));
+  file.wait.catch(() => {});
+  await vi.waitFor(() =>
+    expect(page.keeping.value).toMatchObject({
+      notKept: expect.stringMatching(/cannot be read any more/),
+    }),
+  );
 });

@@ -107,7 +107,7 @@ export function otherModel(lab) {
           ({ textContent }) => textContent,
         ),
       );
-      const inUse = entries.filter((text) => /I8.*In use\./.test(text));
+      const inUse = entries.filter((text) => /I8.*In use/.test(text));
       const forgettable = entries.filter((text) => /Forget$/.test(text));
       assert.equal(inUse.length, 1, 'what is at work is said');
       assert.equal(forgettable.length, entries.length - 1);

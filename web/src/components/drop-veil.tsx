@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { modelsLeftOut } from '../describe';
 import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
-import { isModel, isNames, useFile } from '../models';
+import { sortOut, useFile } from '../models';
 import { say } from '../news';
 import { addPhotos, changeModel } from '../photos';
 
@@ -38,13 +38,11 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     say(hasFiles ? '' : NO_FILE);
     if (!hasFiles || overBox(event)) return;
     const { files, refused } = await take(event.dataTransfer!);
-    const models = files.filter(isModel);
+    const { models, names, others } = sortOut(files);
     const [model] = models;
     say(modelsLeftOut(models.map(({ name }) => name)));
-    const names = model && files.find(isNames);
     if (model) void changeModel(() => useFile(model, { names }));
-    const photos = files.filter((file) => !isModel(file) && file !== names);
-    await addPhotos({ files: photos, refused });
+    await addPhotos({ files: others, refused });
   };
   document.addEventListener('dragover', onDragOver);
   document.addEventListener('dragleave', onDragLeave);

@@ -3,17 +3,18 @@ import { modelChange, network } from '../backend';
 import { megabytes, modelsLeftOut, percent, sentence } from '../describe';
 import {
   forget,
-  isNames,
   keeping,
   kept,
   keptAtWork,
   pixelValues,
   precision,
+  sortOut,
   useFile,
   useKept,
   useOwnModel,
   whatStays,
 } from '../models';
+import type { KeptModel } from '../model-store';
 import { say } from '../news';
 import { changeModel } from '../photos';
 import { isTeaching } from '../teach';
@@ -42,10 +43,10 @@ export function ModelPicker() {
           const files = [...(currentTarget.files ?? [])];
           // So that choosing the same file again counts as a change.
           currentTarget.value = '';
-          const names = files.length > 1 ? files.find(isNames) : undefined;
-          const models = files.filter((file) => file !== names);
+          const { models, names, others } = sortOut(files);
           say(modelsLeftOut(models.map(({ name }) => name)));
-          const [model] = models;
+          // A file of another name may be one, too: that will be seen.
+          const model = models[0] ?? others[0];
           if (model) void changeModel(() => useFile(model, { names }));
         }}
       />
@@ -125,6 +126,7 @@ function Kept(props: {
 }) {
   const { disabled, loading, use } = props;
   const state = keeping.value;
+  const isInUse = ({ id }: KeptModel) => id === keptAtWork.value;
   return (
     <>
       {state && (
@@ -141,17 +143,18 @@ function Kept(props: {
               <span>
                 {model.name}, {model.precision}, {megabytes(model.size)}
               </span>
+              {/* It stays, for its focus. */}
               <button
                 class="link-button"
                 type="button"
-                aria-disabled={disabled}
-                aria-label={`Use ${model.name}, ${model.precision}`}
-                onClick={() => use(() => useKept(model))}
+                aria-disabled={disabled || isInUse(model)}
+                aria-label={`${isInUse(model) ? 'In use:' : 'Use'} ${model.name}, ${model.precision}`}
+                onClick={() => isInUse(model) || use(() => useKept(model))}
               >
-                Use
+                {isInUse(model) ? 'In use' : 'Use'}
               </button>
-              {model.id === keptAtWork.value ? (
-                <span>In use. Change to another model to forget it.</span>
+              {isInUse(model) ? (
+                <span>Change to another model to forget it.</span>
               ) : (
                 <button
                   class="link-button"
