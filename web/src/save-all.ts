@@ -51,15 +51,17 @@ async function save(all: readonly Photo[]): Promise<void> {
   const unmade: string[] = [];
   const saves = all.map((photo) => async () => {
     await settled(photo);
+    // As it is now: while its picture is painted another answer may come.
     const row = rowOf(photo);
+    const line = explainLine(photo);
     const painted = row && (await pictureOf(photo));
-    return { photo, row, painted };
+    return { photo, row, line, painted };
   });
   const total = all.length;
   let done = 0;
   saving.value = { done, total };
   const atOnce = 1 + idleHelpers().length;
-  for await (const { photo, row, painted } of inOrder(saves, atOnce)) {
+  for await (const { photo, row, line, painted } of inOrder(saves, atOnce)) {
     if (++done < total) saving.value = { done, total };
     if (!row) continue;
     // One that cannot be painted, as of a file that has gone, does not take its numbers.
@@ -77,7 +79,6 @@ async function save(all: readonly Photo[]): Promise<void> {
       unmade.push(photo.name);
     }
     table.push(row);
-    const line = explainLine(photo);
     if (line) lines.push(line);
   }
   if (table.length === 0) return;
