@@ -14,7 +14,7 @@ const busy = new WeakSet<WatchedWorker>();
 export function idleHelpers(): WatchedWorker[] {
   const working = helpers.filter((helper) => busy.has(helper)).length;
   return helpers
-    .filter((helper) => !busy.has(helper))
+    .filter((helper) => !helper.isGone && !busy.has(helper))
     .slice(0, Math.max(0, MOST_AT_ONCE - working));
 }
 

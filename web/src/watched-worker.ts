@@ -16,6 +16,8 @@ export class WorkerGone extends Error {}
 
 export class WatchedWorker {
   readonly api: Remote<WorkerApi>;
+  /** Whether it can be asked no more. */
+  isGone = false;
   private readonly worker = new Worker(url);
   private readonly life = new Breakable();
 
@@ -36,7 +38,7 @@ export class WatchedWorker {
   dismiss(): void {
     this.onGone = () => {};
     this.worker.terminate();
-    this.life.break(new WorkerGone('it was dismissed'));
+    this.end('it was dismissed');
   }
 
   private async watch(): Promise<void> {
@@ -48,7 +50,12 @@ export class WatchedWorker {
 
   /** It is of no more use. */
   lose(reason: string): void {
-    this.life.break(new WorkerGone(reason));
+    this.end(reason);
     this.onGone(reason);
+  }
+
+  private end(reason: string): void {
+    this.isGone = true;
+    this.life.break(new WorkerGone(reason));
   }
 }

@@ -3,6 +3,7 @@
 import { proxy, transfer, wrap } from 'comlink';
 import { afterEach, expect, test, vi } from 'vitest';
 import { helpers, hire, hireHelpers } from '../src/hiring';
+import { idleHelpers } from '../src/idle-helpers';
 import { lend } from '../src/piece-reader';
 import {
   compileEngine,
@@ -66,4 +67,22 @@ test('who asks a helper that is dismissed hears of that', async () => {
   );
   hireHelpers(1, compileEngine());
   await expect(asked).rejects.toThrow('dismissed');
+});
+
+test('a helper that is lost is given nothing else to do', async () => {
+  let lose: (index: number, reason: string) => void = () => {};
+  let begun = () => {};
+  const started = new Promise<void>((resolve) => (begun = resolve));
+  const start: WorkerApi['start'] = async (_module, _ports, _low, onLoss) => {
+    lose = onLoss;
+    begun();
+  };
+  const helper = { serve: async () => {} };
+  fakeWorkers([script({ start }), script(helper), script(helper)]);
+  await hire(3, compileEngine(), false);
+  const idle = () => idleHelpers().map((helper) => helpers.indexOf(helper));
+  expect(idle()).toEqual([0, 1]);
+  await started;
+  lose(0, 'the browser ended it');
+  await vi.waitFor(() => expect(idle()).toEqual([1]));
 });
