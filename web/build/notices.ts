@@ -8,6 +8,7 @@ const PACKAGES = [
   '@preact/signals',
   '@preact/signals-core',
   'comlink',
+  'fflate',
   'idb',
   'wasm-feature-detect',
 ];
@@ -24,6 +25,15 @@ export function notices(root: string): Plugin {
       id === `\0${MODULE}`
         ? `export default ${JSON.stringify(text(join(root, 'web')))};`
         : undefined,
+    moduleParsed({ id }) {
+      const [, name] =
+        /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id) ?? [];
+      if (name && !PACKAGES.includes(name)) {
+        this.error(
+          `the licence of ${name} must go with the page: it is not in PACKAGES`,
+        );
+      }
+    },
   };
 }
 
