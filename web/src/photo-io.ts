@@ -84,7 +84,9 @@ export async function encodePreview(pixels: Pixels): Promise<Blob> {
 async function browserDecode(file: File): Promise<ImageBitmap | undefined> {
   try {
     return await createImageBitmap(file, { imageOrientation: 'from-image' });
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (!(error instanceof TypeError)) return undefined;
+    // Chrome before 112 does so, but has no word for it.
+    return createImageBitmap(file).catch(() => undefined);
   }
 }
