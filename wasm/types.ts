@@ -40,7 +40,7 @@ export interface ModelInfo {
   temperature: number;
   /** With less probability than this for the best class the answer is "not sure"; 0: not known. */
   unsure_below: number;
-  /** Tells networks apart, last layers aside; a head file names the one it belongs to. */
+  /** Tells networks and what they are shown apart, last layers aside; a head file names the one it belongs to. */
   fingerprint: string;
   source: string;
   license: string;

@@ -394,6 +394,7 @@ std::string Vgg16Loader::fingerprint() const {
     for (const std::size_t dim : info.shape) all.add(std::uint64_t{dim});
     all.add(first_rows_[i]);
   }
+  all.add(to_json(info_.preprocess));
   return all.hex();
 }
 

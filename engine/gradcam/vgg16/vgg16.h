@@ -43,7 +43,7 @@ struct ModelInfo {
   std::size_t parameters = 0;     ///< numbers in the file, scales not counted
   /// Tells the networks in front of the last layer apart: 16 hexadecimal digits, a Fingerprint of
   /// the name, type, shape and first row of every tensor but those of `predictions`, in the order
-  /// of the file. Empty for a member's share without those rows.
+  /// of the file, and of the preprocessing. Empty for a member's share without those rows.
   std::string fingerprint;
 };
 

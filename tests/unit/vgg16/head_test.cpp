@@ -130,6 +130,19 @@ TEST_F(HeadTest, DoesNotFitAModelOfOtherWeights) {
   }
 }
 
+/// Nor does one that was trained on photos which the same weights were shown in another way.
+TEST_F(HeadTest, DoesNotFitAModelOfOtherPreprocessing) {
+  ASSERT_OK_AND_ASSIGN(const Head head, head_of({"a", "b"}, 1));
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  Preprocess preprocess = model_->info().preprocess;
+  preprocess.bgr = !preprocess.bgr;
+  file.metadata["preprocess"] = to_json(preprocess);
+  ASSERT_OK_AND_ASSIGN(const auto bytes, file.serialize());
+  ASSERT_OK_AND_ASSIGN(Vgg16 other, load_vgg16(bytes));
+  EXPECT_THAT(error_message(other.use_head(&head), ErrorCode::kInvalidArgument),
+              HasSubstr("another model"));
+}
+
 TEST_F(HeadTest, IsDividedAmongMembers) {
   ASSERT_OK_AND_ASSIGN(const Head head, head_of({"a", "b", "c"}, 3));
   const std::vector<float> expected = logits_of(head);
