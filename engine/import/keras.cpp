@@ -132,7 +132,7 @@ class KerasDescription {
     if (!has_conv_) return read_before(kind, name, config);
     if (kind == "MaxPooling2D") {
       const bool is_usual = blocks_ < kConvsOfBlock.size() && convs_ == kConvsOfBlock[blocks_] &&
-                            is_all(member(config, "pool_size"), 2) &&
+                            has_relu_ && is_all(member(config, "pool_size"), 2) &&
                             is_all(member(config, "strides"), 2);
       if (!is_usual) return unlike(name, "pools where or as a VGG16 does not");
       ++blocks_;
@@ -168,6 +168,8 @@ class KerasDescription {
   }
 
   Result<void> read_conv(const std::string& name, const ImportedJson& config) {
+    if (has_conv_ && !has_relu_) return unlike(name, "follows a convolution without a ReLU");
+    if (!has_conv_) GRADCAM_CHECK_OK(check_before(name));
     has_conv_ = true;
     ++convs_;
     if (!norms_.empty()) return unlike(name, "follows a batch normalisation");
@@ -177,6 +179,7 @@ class KerasDescription {
       return unlike(name, "has strides, padding or a format of its own");
     }
     const std::string activation = activation_of(config);
+    has_relu_ = activation == "relu";
     if (is_one_of(activation, {"relu", "linear", ""})) return {};
     return unlike(name, "ends with the activation " + quote(activation));
   }
@@ -195,23 +198,45 @@ class KerasDescription {
     if (is_behind_norm || (dense_.empty() && activation != "relu")) {
       return unlike(name, "is the activation " + quote(activation) + " at another place");
     }
-    if (!dense_.empty()) dense_.back().activation = activation;
+    if (dense_.empty()) {
+      has_relu_ = true;
+      return {};
+    }
+    std::string& own = dense_.back().activation;
+    if (!is_one_of(own, {"linear", ""})) {
+      return unlike(name, "is the activation " + quote(activation) + " behind " + quote(own));
+    }
+    own = activation;
     return {};
   }
 
   /// What comes before the first convolution: augmentation, which does nothing then, Rescaling, or
-  /// Keras's own preprocess_input, as which these operations are known.
+  /// Keras's own preprocess_input, which flips the channels and adds to them.
   Result<void> read_before(const std::string& kind, const std::string& name,
                            const ImportedJson& config) {
     if (kind == "Rescaling") return read_rescaling(name, config);
-    const bool is_lambda = kind == "Lambda" && member(config, "function") == "preprocess_input";
-    const bool is_bias = kind == "TFOpLambda" && name.find("bias_add") != std::string::npos;
-    if (kind.starts_with("Random") || is_lambda || is_bias ||
-        is_one_of(kind, {"InputLayer", "GaussianNoise", "GetItem", "SlicingOpLambda", "Add",
-                         "Subtract", "Cast"})) {
+    if (kind == "Lambda" && member(config, "function") == "preprocess_input") {
+      flips_ = adds_ = true;
+      return {};
+    }
+    if (is_one_of(kind, {"GetItem", "SlicingOpLambda"})) {
+      flips_ = true;
+      return {};
+    }
+    if (kind == "Add" || (kind == "TFOpLambda" && name.contains("bias_add"))) {
+      adds_ = true;
+      return {};
+    }
+    if (kind.starts_with("Random") || is_one_of(kind, {"InputLayer", "GaussianNoise", "Cast"})) {
       return {};
     }
     return unlike(name, "is of the class " + quote(kind) + " and comes before the convolutions");
+  }
+
+  /// Whether that is one thing, and all of it.
+  Result<void> check_before(const std::string& name) const {
+    if (flips_ == adds_ && !(flips_ && rescales_)) return {};
+    return unlike(name, "follows other operations than Keras's preprocess_input or a Rescaling");
   }
 
   /// pixel * scale + offset
@@ -246,7 +271,10 @@ class KerasDescription {
   ForeignVgg16* network_;
   std::vector<std::string> names_;
   bool rescales_ = false;
+  bool flips_ = false;  // channels
+  bool adds_ = false;   // to each
   bool has_conv_ = false;
+  bool has_relu_ = false;   // behind the last convolution
   int convs_ = 0;           // since the last pooling
   std::size_t blocks_ = 0;  // that ended with one
   std::vector<DenseLayer> dense_;

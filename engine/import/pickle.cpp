@@ -1,5 +1,6 @@
 #include "import/pickle.h"
 
+#include <bit>
 #include <map>
 
 #include "import/window.h"
@@ -259,8 +260,8 @@ Result<void> PickleReader::step(std::uint8_t opcode) {
       break;
     }
     case Opcode::kBinFloat:
-      cursor_.skip(8);
       push_number(Kind::kFloat, 0);
+      pickle_.values_.back().real = std::bit_cast<double>(std::byteswap(cursor_.uint(8)));
       break;
     case Opcode::kShortBinString:
     case Opcode::kShortBinBytes:
@@ -352,6 +353,14 @@ Result<Pickle> Pickle::read(std::span<const std::uint8_t> bytes) {
   return PickleReader(
              bytes.first(bytes.size() < kMostPickleBytes ? bytes.size() : kMostPickleBytes))
       .run();
+}
+
+std::size_t Pickle::length(Index dict) const {
+  const Value& value = values_[dict];
+  if (value.kind != Value::Kind::kObject) return value.items.size();
+  const std::vector<Index>& arguments = values_[value.items[1]].items;
+  return (arguments.empty() ? 0 : values_[arguments[0]].items.size()) +
+         (value.items.size() > 2 ? values_[value.items[2]].items.size() : 0);
 }
 
 std::vector<std::pair<std::string_view, Pickle::Index>> Pickle::pairs(Index dict) const {

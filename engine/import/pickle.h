@@ -26,7 +26,7 @@ class Pickle {
       kNone,
       kBool,        ///< number
       kInt,         ///< number
-      kFloat,       ///< not read
+      kFloat,       ///< real
       kText,        ///< text; bytes, too
       kList,        ///< items; of tuples and sets, too
       kDict,        ///< items: key, value, key, value, ...
@@ -36,6 +36,7 @@ class Pickle {
     };
     Kind kind = Kind::kNone;
     std::int64_t number = 0;
+    double real = 0;
     std::string text;
     std::vector<Index> items;
   };
@@ -55,6 +56,9 @@ class Pickle {
 
   /// Keys, which are texts, and values of a kDict or what is built of one; nothing for all else.
   std::vector<std::pair<std::string_view, Index>> pairs(Index dict) const;
+
+  /// So many items `pairs` looks at: a value may be met again and again.
+  std::size_t length(Index dict) const;
 
  private:
   friend class PickleReader;

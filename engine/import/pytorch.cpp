@@ -75,7 +75,12 @@ class PyTorchReader {
   PyTorchReader(const Pickle& pickle, FindStorage find_storage)
       : pickle_(&pickle), find_storage_(std::move(find_storage)) {}
 
-  Result<std::vector<ForeignArray>> tensors() {
+  struct Found {
+    std::vector<ForeignArray> tensors;
+    std::map<std::string, float> epsilons = {};  ///< of batch normalisations, where they are told
+  };
+
+  Result<Found> read() {
     // A checkpoint may hold all kinds of tensors beside the state_dict.
     if (const auto state = find_state(pickle_->root(), 0)) {
       for (const auto& [name, child] : pickle_->pairs(*state)) {
@@ -85,7 +90,7 @@ class PyTorchReader {
       visited_ = 0;
       GRADCAM_CHECK_OK(visit(pickle_->root(), "", 0));
     }
-    return std::move(tensors_);
+    return Found{std::move(tensors_), std::move(epsilons_)};
   }
 
  private:
@@ -110,8 +115,8 @@ class PyTorchReader {
   /// The first state_dict of a VGG16 in a checkpoint.
   std::optional<Pickle::Index> find_state(Pickle::Index index, int depth) {
     if (visited_ > kMostVisited || depth > kMostNesting) return std::nullopt;
+    visited_ += pickle_->length(index) + 1;
     const auto pairs = pickle_->pairs(index);
-    visited_ += pairs.size() + 1;
     for (const auto& [key, child] : pairs) {
       if (is_tensor(child) && without_wrappers(key).ends_with(kFirstParameter)) return index;
     }
@@ -136,21 +141,17 @@ class PyTorchReader {
   /// A whole model: modules in modules.
   Result<void> visit(Pickle::Index index, const std::string& name, int depth) {
     if (is_tensor(index)) return add_tensor(index, name);
-    constexpr std::string_view kActivations = "torch.nn.modules.activation ";
-    const std::string_view made_by = maker(index);
-    if (made_by.starts_with(kActivations)) {
-      const std::string_view kind = made_by.substr(kActivations.size());
-      if (kind != "ReLU" && kind != "Softmax" && kind != "LogSoftmax") {
-        return fail(ErrorCode::kUnsupportedFormat, "it has the activation " + quote(kind) + " at " +
-                                                       quote(name) + ", where a VGG16 has ReLU");
-      }
-    }
     constexpr std::size_t kMostName = 500;
+    visited_ += pickle_->length(index) + 1;
     if (visited_ > kMostVisited || depth > kMostNesting || name.size() > kMostName) {
       return bad_pytorch("it says more than any VGG16 does");
     }
     const auto pairs = pickle_->pairs(index);
-    visited_ += pairs.size() + 1;
+    constexpr std::string_view kModules = "torch.nn.modules.";
+    const std::string_view made_by = maker(index);
+    if (made_by.starts_with(kModules)) {
+      GRADCAM_CHECK_OK(check_module(made_by.substr(kModules.size()), name, pairs));
+    }
     for (const auto& [key, child] : pairs) {
       // Modules keep what they have in drawers.
       const bool is_drawer = key == "_modules" || key == "_parameters" || key == "_buffers";
@@ -160,6 +161,54 @@ class PyTorchReader {
       GRADCAM_CHECK_OK(visit(child, inner, depth + 1));
     }
     return {};
+  }
+
+  using Pairs = std::vector<std::pair<std::string_view, Pickle::Index>>;
+
+  /// Whether a setting of a module, one number or one for each side, is this; one that is lacking
+  /// is.
+  bool is_all(const Pairs& settings, std::string_view setting, std::int64_t number) const {
+    const auto found = std::ranges::find(settings, setting, &Pairs::value_type::first);
+    if (found == settings.end()) return true;
+    const Pickle::Value& one = value(found->second);
+    if (one.kind == Kind::kList) {
+      return std::ranges::all_of(one.items, [&](Pickle::Index item) {
+        return value(item).kind == Kind::kInt && value(item).number == number;
+      });
+    }
+    return one.kind == Kind::kInt && one.number == number;
+  }
+
+  /// Whether a module of PyTorch's own, "pooling MaxPool2d" say, does what one of a VGG16 does.
+  Result<void> check_module(std::string_view kind, const std::string& name, const Pairs& settings) {
+    bool is_usual = true;
+    if (kind.starts_with("activation ")) {
+      is_usual = kind == "activation ReLU" || kind == "activation Softmax" ||
+                 kind == "activation LogSoftmax";
+    } else if (kind == "pooling MaxPool2d") {
+      is_usual = is_all(settings, "kernel_size", 2) && is_all(settings, "stride", 2) &&
+                 is_all(settings, "padding", 0) && is_all(settings, "dilation", 1);
+    } else if (kind == "conv Conv2d" && is_all(settings, "kernel_size", 3)) {
+      // Others are dense layers, as timm has them, or do not have a VGG16's shape.
+      is_usual = is_all(settings, "stride", 1) && is_all(settings, "padding", 1) &&
+                 is_all(settings, "dilation", 1) && is_all(settings, "groups", 1);
+    } else if (kind == "batchnorm BatchNorm2d") {
+      const auto epsilon = std::ranges::find(settings, "eps", &Pairs::value_type::first);
+      if (epsilon != settings.end() && value(epsilon->second).kind == Kind::kFloat) {
+        epsilons_[name] = static_cast<float>(value(epsilon->second).real);
+      }
+    } else {
+      constexpr std::array kOthers = {"normalization ", "instancenorm ", "padding ", "upsampling ",
+                                      "pixelshuffle "};
+      is_usual = kind == "pooling AdaptiveAvgPool2d" ||
+                 (!kind.starts_with("pooling ") &&
+                  std::ranges::none_of(
+                      kOthers, [kind](const char* other) { return kind.starts_with(other); }));
+    }
+    if (is_usual) return {};
+    return fail(ErrorCode::kUnsupportedFormat,
+                "it has " + quote(kind.substr(kind.find(' ') + 1)) + " at " + quote(name) +
+                    ", of a kind or with settings that a VGG16 has not");
   }
 
   /// _rebuild_tensor_v2(storage, offset, sides, strides, ...)
@@ -213,6 +262,7 @@ class PyTorchReader {
   const Pickle* pickle_;
   FindStorage find_storage_;
   std::vector<ForeignArray> tensors_;
+  std::map<std::string, float> epsilons_;
   std::size_t visited_ = 0;
 };
 
@@ -247,8 +297,7 @@ std::unexpected<Error> not_of_vgg16(const std::string& module) {
 }
 
 /// Adds batch normalisation, as vgg16_bn has it behind each convolution.
-Result<void> add_norm(const Module& module, ForeignVgg16& network) {
-  constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d; a state_dict does not tell
+Result<void> add_norm(const Module& module, float epsilon, ForeignVgg16& network) {
   const ForeignArray* scale = module.find("weight");
   const ForeignArray* shift = module.find("bias");
   const ForeignArray* mean = module.find("running_mean");
@@ -260,13 +309,14 @@ Result<void> add_norm(const Module& module, ForeignVgg16& network) {
     return fail(ErrorCode::kUnsupportedFormat,
                 "its batch normalisation " + quote(module.name) + " is not behind a convolution");
   }
-  network.convs.back().norm = {*scale, *shift, *mean, *variance, kUsualEpsilon};
+  network.convs.back().norm = {*scale, *shift, *mean, *variance, epsilon};
   return {};
 }
 
 /// The network that is made of tensors in the order of the forward pass, which is that in which
 /// its modules were made.
-Result<ForeignVgg16> network_of(std::vector<ForeignArray> tensors) {
+Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
+  auto& [tensors, epsilons] = found;
   std::erase_if(tensors, [](const ForeignArray& tensor) { return tensor.name.empty(); });
   if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
   // What a wrapper puts before all names.
@@ -283,7 +333,10 @@ Result<ForeignVgg16> network_of(std::vector<ForeignArray> tensors) {
     const ForeignArray* weight = module.find("weight");
     const ForeignArray* bias = module.find("bias");
     if (module.find("running_mean") != nullptr || module.find("running_var") != nullptr) {
-      GRADCAM_CHECK_OK(add_norm(module, network));
+      constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d
+      const auto epsilon = epsilons.find(module.name);
+      GRADCAM_CHECK_OK(
+          add_norm(module, epsilon == epsilons.end() ? kUsualEpsilon : epsilon->second, network));
       continue;
     }
     if (weight == nullptr || weight->shape.size() < 2 || !module.name.starts_with(prefix)) {
@@ -319,8 +372,8 @@ Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& ar
     GRADCAM_TRY(const FileRange storage, archive.find(window, folder + "data/" + key));
     return storage.begin;
   };
-  GRADCAM_TRY(auto tensors, PyTorchReader(pickle, find_storage).tensors());
-  return network_of(std::move(tensors));
+  GRADCAM_TRY(auto found, PyTorchReader(pickle, find_storage).read());
+  return network_of(std::move(found));
 }
 
 Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
@@ -370,8 +423,8 @@ Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
     if (found == begins.end()) return bad_pytorch("it lacks the storage " + quote(key));
     return found->second;
   };
-  GRADCAM_TRY(auto tensors, PyTorchReader(state, find_storage).tensors());
-  return network_of(std::move(tensors));
+  GRADCAM_TRY(auto found, PyTorchReader(state, find_storage).read());
+  return network_of(std::move(found));
 }
 
 }  // namespace gradcam

@@ -7,8 +7,8 @@
 namespace gradcam {
 
 /// Reads what `torch.save` writes, since 1.6 an archive: a state_dict of a VGG16 with torchvision's
-/// or timm's names, a checkpoint that holds one, or a whole model, of which only parameters are
-/// looked at. Nothing in it is run.
+/// or timm's names, a checkpoint that holds one, or a whole model, of whose modules the settings
+/// are looked at, but not how they are put together. Nothing in it is run.
 ///
 /// kUnsupportedFormat, naming it, for a layer that VGG16 has not; kCorruptModel for what is damaged
 /// or holds no VGG16. So does the other.

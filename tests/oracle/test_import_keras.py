@@ -195,6 +195,9 @@ class KerasImport(ImportCase):
         linear = keras_layer("Dense", "a", activation="linear")
         path = self.keras_model([flatten, linear, capped, dense[1]])
         self.expect_failure(path, '"a"', "ReLU of its own")
+        twice = keras_layer("Dense", "a", activation="sigmoid")
+        path = self.keras_model([flatten, twice, keras_layer("ReLU", "again"), dense[1]])
+        self.expect_failure(path, '"again"', 'behind "sigmoid"')
         norm = keras_layer("BatchNormalization", "bn")
         relu = keras_layer("ReLU", "relu")
         norms = [np.ones((4, BLOCKS[-1][-1]), "f4")]
@@ -244,6 +247,18 @@ class KerasImport(ImportCase):
         def normalised(layers: list) -> None:
             layers.insert(1, keras_layer("Normalization", "norm"))
 
+        def unactivated(layers: list) -> None:
+            layers[index(layers, "block3_conv2")]["config"]["activation"] = "linear"
+
+        def unactivated_last(layers: list) -> None:
+            layers[index(layers, "block3_conv3")]["config"]["activation"] = "linear"
+
+        def begins_with(*kinds: str) -> Callable[[list], None]:
+            def change(layers: list) -> None:
+                layers[1:1] = [keras_layer(kind, kind.lower(), scale=0.1) for kind in kinds]
+
+            return change
+
         def rescaled(layers: list) -> None:
             layers[1:1] = [keras_layer("Rescaling", f"scale{i}", scale=0.1) for i in range(2)]
 
@@ -256,6 +271,11 @@ class KerasImport(ImportCase):
         changed(larger, "128 pixels", "2 x 2")
         changed(normalised, '"norm"', "before the convolutions")
         changed(rescaled, '"scale1"', "once")
+        changed(unactivated, '"block3_conv3"', "without a ReLU")
+        changed(unactivated_last, '"block3_pool"', "pools")
+        changed(begins_with("Subtract"), '"subtract"', "before the convolutions")
+        changed(begins_with("GetItem"), "other operations")
+        changed(begins_with("Rescaling", "GetItem", "Add"), "other operations")
 
     def test_keras_rescaling_in_the_model(self) -> None:
         top = [keras_layer("Flatten", "flatten"), keras_layer("Dense", "a", activation="relu"),

@@ -88,6 +88,40 @@ class TorchImport(ImportCase):
         torch.save(model, path)
         self.expect_failure(path, '"Tanh"', '"classifier.1"')
 
+    def test_torch_models_with_other_settings(self) -> None:
+        path = self.folder / "model.pth"
+        for name, module in {
+            "features.4": torch.nn.AvgPool2d(2), "features.9": torch.nn.MaxPool2d(3, 2, 1),
+            "features.2": torch.nn.Conv2d(4, 5, 3, 2, 1), "features.5": torch.nn.Conv2d(5, 6, 3),
+            "features.7": torch.nn.Conv2d(6, 7, 3, padding=1, groups=1, dilation=2),
+            "features.3": torch.nn.LocalResponseNorm(2),
+        }.items():
+            with self.subTest(name):
+                model = TorchVgg16(self.parameters)
+                model.features[int(name.split(".")[1])] = module
+                torch.save(model, path)
+                self.expect_failure(path, type(module).__name__, f'"{name}"')
+
+    def test_torch_batch_normalisation_of_a_whole_model(self) -> None:
+        """With an epsilon of its own, which a state_dict does not tell."""
+        path = self.folder / "vgg16_bn.pth"
+        layers: list[torch.nn.Module] = []
+        folded: Parameters = []
+        epsilon = 0.5
+        for weight, bias in self.parameters[:13]:
+            conv = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+            conv.load_state_dict({"weight": torch.from_numpy(weight),
+                                  "bias": torch.from_numpy(bias)})
+            layers += [conv, torch.nn.BatchNorm2d(len(bias), eps=epsilon), torch.nn.ReLU()]
+            factor = (1 + epsilon) ** -0.5  # of what has seen nothing
+            folded.append((weight * factor, bias * factor))
+        model = TorchVgg16(self.parameters)
+        model.features = torch.nn.Sequential(*layers)
+        torch.save(model, path)
+        self.parameters = folded + self.parameters[13:]
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+
     def test_torch_batch_normalisation(self) -> None:
         """torchvision's vgg16_bn."""
         rng = np.random.default_rng(5)
@@ -184,6 +218,10 @@ class TorchImport(ImportCase):
         pickles = {
             "names": b"\x80\x04" + one + b"q\x00" + b"h\x00h\x00\x93" * 100_000 + b".",
             "keys": b"\x80\x02}q\x00(" + b"".join(key + b"h\x00" for key in many) + b"u.",
+            "items": b"\x80\x02(" + b"".join(
+                b"J" + struct.pack("<i", i) + b"K\x00" for i in range(100_000)) + b"dq\x00" +
+            b"(" + b"".join(text(b"%d" % i) + b"h\x00" for i in range(400)) + b"dq\x01" +
+            b"(" + b"".join(text(b"%d" % i) + b"h\x01" for i in range(400)) + b"d.",
             "long": b"\x80\x02}q\x00(" + b"".join(
                 text(b"%d" % i + b"b" * 100_000) + b"h\x00" for i in range(8)) +
             text(b"t") + tensor + b"u.",
