@@ -20,6 +20,7 @@ import { reasonOf, UNWANTED } from './outcome';
 import { put } from './photo-io';
 import { photos } from './photos';
 import type { Answer, Outcome, WorkerApi } from './protocol';
+import { method } from './settings';
 
 /** What the network says of late, because what it says of single frames flickers. */
 export interface Words {
@@ -46,6 +47,15 @@ export const sight = signal<Sight | undefined>(undefined);
 
 /** Whether there is something to take a snapshot of. */
 export const isSeeing = computed(() => sight.value !== undefined);
+/** Whether the network has been at something else for so long that what it saw is past. */
+export const isLate = signal(false);
+/** Milliseconds without an answer, and pictures that would have had one in that time. */
+const LATE = 1500;
+const LATE_PICTURES = 3;
+/** Whether maps are made by another method than the one of the settings, which takes too long. */
+export const isReplaced = computed(
+  () => atOnce(present()).method !== method.value,
+);
 /** Whether the page has nothing to show yet. */
 export const isFresh = computed(
   () => photos.value.length === 0 && !(camera.value instanceof MediaStream),
@@ -124,7 +134,14 @@ export async function watch(
     if (!isOn()) return;
     if (video.readyState < video.HAVE_CURRENT_DATA) continue;
     const how = atOnce(present());
+    const { rate = Infinity } = sight.value ?? {};
+    const patience = Math.max(LATE, (1000 * LATE_PICTURES) / rate);
+    const timer = setTimeout(() => {
+      isLate.value = true;
+    }, patience);
     const outcome = await lookAt(video, how, isOn);
+    clearTimeout(timer);
+    isLate.value = false;
     if (!isOn()) return;
     if (!outcome.ok) {
       turnOff();
@@ -158,7 +175,7 @@ function lookAt(
     if (!answer.ok) return answer;
     const { width, height } = info;
     return { ok: true, value: { ...answer.value, width, height } };
-  }, 'patient');
+  }, 'endless');
 }
 
 /** Looks at a part of the frame that the worker holds, and before at all of it if it is time to. */
@@ -187,7 +204,7 @@ async function lookCloser(
 /** @param passed milliseconds since the frame before */
 function show(
   { width, height, crop, maps, predictions, others }: Frame,
-  { method }: Required<ExplainOptions>,
+  how: Required<ExplainOptions>,
   passed: number,
 ): void {
   const { value: before } = sight;
@@ -196,7 +213,7 @@ function show(
   const words = before ? ease(before, now, share) : now;
   const likeliest = words.predictions[0]?.index;
   const map = maps.find((each) => each.class === likeliest) ?? maps[0];
-  sight.value = { ...words, width, height, crop, map, method };
+  sight.value = { ...words, width, height, crop, map, method: how.method };
 }
 
 /** What the camera shows now, as a file; only while `isSeeing`. */

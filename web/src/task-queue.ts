@@ -1,6 +1,11 @@
 /** What was clicked on, before photos that have not been seen yet, before what is made anew. */
 const PRIORITIES = ['urgent', 'patient', 'leisurely'] as const;
-export type Priority = (typeof PRIORITIES)[number];
+/**
+ * What is asked again and again without an end, as of a camera, has every second turn: it waits for
+ * one of the others, none of which makes room for it.
+ */
+const ENDLESS = 'endless';
+export type Priority = (typeof PRIORITIES)[number] | typeof ENDLESS;
 
 /** What a task gives back if it ended early to make room; it has its turn once more. */
 export const INTERRUPTED = Symbol('interrupted');
@@ -8,14 +13,17 @@ export const INTERRUPTED = Symbol('interrupted');
 /** Runs once; whether that was to its end. */
 type Turn = (signal: AbortSignal) => Promise<boolean>;
 
-/** Runs asynchronous tasks one after another; urgent ones before patient ones. */
+/** Runs asynchronous tasks one after another; urgent ones before patient ones, endless ones between. */
 export class TaskQueue {
   private readonly waiting: Record<Priority, Turn[]> = {
     urgent: [],
     patient: [],
     leisurely: [],
+    endless: [],
   };
   private running: { priority: Priority; room: AbortController } | undefined;
+  /** Whether it is the turn of what is not endless. */
+  private isOwed = false;
 
   /**
    * Settles as the task does, once it has had its turn. Its signal tells that something more urgent
@@ -53,16 +61,22 @@ export class TaskQueue {
       const next = this.waiting[priority].shift()!;
       const room = new AbortController();
       this.running = { priority, room };
+      // What is urgent comes in between, and is nobody's turn.
+      if (priority !== 'urgent') this.isOwed = priority === ENDLESS;
       if (!(await next(room.signal))) this.waiting[priority].unshift(next);
     }
     this.running = undefined;
   }
 
   private first(): Priority | undefined {
-    return PRIORITIES.find((each) => this.waiting[each].length > 0);
+    const next = PRIORITIES.find((each) => this.waiting[each].length > 0);
+    const isEndless = this.waiting[ENDLESS].length > 0;
+    const hasPrecedence = next === 'urgent' || (next && this.isOwed);
+    return isEndless && !hasPrecedence ? ENDLESS : next;
   }
 }
 
 function isBefore(a: Priority, b: Priority): boolean {
+  if (a === ENDLESS || b === ENDLESS) return false;
   return PRIORITIES.indexOf(a) < PRIORITIES.indexOf(b);
 }

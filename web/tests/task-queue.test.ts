@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { INTERRUPTED, TaskQueue } from '../src/task-queue';
+import { INTERRUPTED, TaskQueue, type Priority } from '../src/task-queue';
 
 /** A task that ends when told to, and notes when it began. */
 function makeTask(log: string[], name: string) {
@@ -84,4 +84,43 @@ test('asks nobody to make room for what is as urgent as it is', async () => {
     queue.run(task, 'leisurely'),
   ]);
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
+});
+
+test('what has no end has every second turn, and interrupts nobody', async () => {
+  const queue = new TaskQueue();
+  const log: string[] = [];
+  const take = (name: string, priority: Priority) =>
+    queue.run(async (signal) => {
+      log.push(name);
+      await new Promise((resolve) => setTimeout(resolve));
+      return signal.aborted ? INTERRUPTED : name;
+    }, priority);
+  let isOver = false;
+  const watching = (async () => {
+    while (!isOver) await take('frame', 'endless');
+  })();
+  await Promise.all([
+    take('map 1', 'leisurely'),
+    take('map 2', 'leisurely'),
+    take('photo', 'patient'),
+    take('click', 'urgent'),
+  ]);
+  isOver = true;
+  await watching;
+  expect(log.slice(0, 7)).toEqual([
+    'frame',
+    'click',
+    'photo',
+    'frame',
+    'map 1',
+    'frame',
+    'map 2',
+  ]);
+});
+
+test('what has no end has all turns that nobody else wants', async () => {
+  const queue = new TaskQueue();
+  for (let i = 0; i < 3; i++) {
+    expect(await queue.run(async () => i, 'endless')).toBe(i);
+  }
 });

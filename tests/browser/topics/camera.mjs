@@ -6,6 +6,7 @@ import {
   clearPage,
   finished,
   openPage,
+  PHOTO_INPUT,
   portable,
   waitFor,
 } from '../support/page.mjs';
@@ -110,6 +111,46 @@ export function camera(lab) {
         });
         await clearPage(lab.browser);
         assert.ok(await textOf('.camera'), 'the camera stays');
+      });
+
+      test('photos have their turn between its pictures', async () => {
+        const { browser } = lab;
+        await browser.addFiles(PHOTO_INPUT, [
+          photo('portrait.jpg'),
+          photo('square.jpg'),
+        ]);
+        await finished(browser, 2);
+        const methods = (method) =>
+          waitFor(
+            browser,
+            `maps of ${method}`,
+            (method) =>
+              window.gradcam.results().filter((line) => line.method === method)
+                .length === 2,
+            method,
+          );
+        const choose = (method) =>
+          browser.evaluate((method) => {
+            void window.gradcam.setMethod({ method });
+          }, method);
+        await choose('hirescam');
+        await methods('hirescam');
+        await choose('occlusion');
+        await waitFor(browser, 'a slow map under way', () =>
+          /[1-9]\d* of 196/.test(
+            document.querySelector('article .pending')?.innerText,
+          ),
+        );
+        await waitFor(browser, 'word of it at the camera', () =>
+          /Occlusion takes too long for a camera, whose maps are made by Grad-CAM/.test(
+            document.querySelector('.camera').innerText,
+          ),
+        );
+        await choose('gradcam');
+        await methods('gradcam');
+        assert.doesNotMatch(await textOf('.camera'), /too long/);
+        await seeing();
+        await clearPage(browser);
       });
 
       test('looked at closer, the network is shown the square around what is warm', async () => {

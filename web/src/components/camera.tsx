@@ -1,11 +1,14 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { USUAL_METHOD } from '../../../wasm/engine';
 import { methodOf, unsureBelow } from '../backend';
 import {
   camera,
   hasCamera,
   isCloser,
+  isLate,
+  isReplaced,
   sight,
   snapshot,
   turnOff,
@@ -15,7 +18,7 @@ import {
 } from '../camera';
 import { breed, captionFor, chance, heatmapLabel, verdict } from '../describe';
 import { addPhotos } from '../photos';
-import { opacity } from '../settings';
+import { method, opacity } from '../settings';
 import { Bar } from './bar';
 import { HeatOnCrop } from './heat-canvas';
 import { Icon } from './icon';
@@ -129,7 +132,7 @@ function Heat({ seen }: { seen: Sight }) {
       data-outlined={crop.width < width && crop.height < height}
       style={placeOf(crop, width, height)}
     >
-      <div style={{ opacity: opacity.value }}>
+      <div style={{ opacity: isLate.value ? 0 : opacity.value }}>
         <HeatOnCrop
           heatmap={map}
           crop={crop}
@@ -160,6 +163,12 @@ function Words() {
     <>
       <p class="verdict">{verdict(predictions, others, unsureBelow.value)}</p>
       <p class="where">{captionOf(seen)}.</p>
+      {isReplaced.value && (
+        <p class="replaced">
+          {methodOf(method.value)?.title} takes too long for a camera, whose
+          maps are made by {methodOf(USUAL_METHOD)?.title}.
+        </p>
+      )}
       <ul class="likeliest">
         {likeliest.map(({ label, probability }) => (
           <li key={label}>
@@ -170,8 +179,9 @@ function Words() {
         ))}
       </ul>
       <p class="rate">
-        {rate < 9.5 ? rate.toFixed(1) : Math.round(rate)} pictures a second,
-        each with its map; none leaves this computer
+        {isLate.value
+          ? 'The network is at something else. Then it looks here again.'
+          : `${rate < 9.5 ? rate.toFixed(1) : Math.round(rate)} pictures a second, each with its map; none leaves this computer`}
       </p>
     </>
   );
