@@ -66,6 +66,7 @@ const FRAME = 0;
 /** What shows the camera. */
 let watched: HTMLVideoElement | undefined;
 let snapshots = 0;
+const taken = new WeakSet<File>();
 
 /** After so many milliseconds half of what is shown is new. */
 const HALF_LIFE = 200;
@@ -220,7 +221,13 @@ function show(
 export async function snapshot(): Promise<File> {
   const type = 'image/jpeg';
   const blob = await frameOf(watched!).convertToBlob({ type, quality: 0.95 });
-  return new File([blob], `camera ${++snapshots}.jpg`, { type });
+  const file = new File([blob], `camera ${++snapshots}.jpg`, { type });
+  taken.add(file);
+  return file;
+}
+
+export function isSnapshot(file: File): boolean {
+  return taken.has(file);
 }
 
 /** What the element shows; unlike createImageBitmap this needs no graphics card. */

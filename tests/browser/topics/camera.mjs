@@ -113,6 +113,25 @@ export function camera(lab) {
         assert.ok(await textOf('.camera'), 'the camera stays');
       });
 
+      test('who keeps a picture stays at the camera, on a phone, too', async () => {
+        const { browser } = lab;
+        await browser.resize(390, 844);
+        const top = () =>
+          browser.evaluate(
+            () => document.querySelector('.camera').getBoundingClientRect().top,
+          );
+        await browser.evaluate(() =>
+          document.querySelector('.camera').scrollIntoView(),
+        );
+        const before = await top();
+        await click('Keep this picture');
+        await finished(browser, 1);
+        assert.ok(Math.abs((await top()) - before) < 2, 'the camera stays');
+        assert.match(await textOf('.camera'), /One picture is kept, below/);
+        await clearPage(browser);
+        await browser.resize(1280, 720);
+      });
+
       test('photos have their turn between its pictures', async () => {
         const { browser } = lab;
         await browser.addFiles(PHOTO_INPUT, [

@@ -9,6 +9,7 @@ import {
   isCloser,
   isLate,
   isReplaced,
+  isSnapshot,
   sight,
   snapshot,
   turnOff,
@@ -17,7 +18,7 @@ import {
   type Sight,
 } from '../camera';
 import { breed, captionFor, chance, heatmapLabel, verdict } from '../describe';
-import { addPhotos } from '../photos';
+import { addPhotos, photos } from '../photos';
 import { method, opacity } from '../settings';
 import { Bar } from './bar';
 import { HeatOnCrop } from './heat-canvas';
@@ -117,6 +118,7 @@ export function CameraView({ stream }: { stream: MediaStream }) {
               Turn the camera off
             </button>
           </div>
+          <Kept />
         </div>
       </div>
     </section>
@@ -140,6 +142,17 @@ function Heat({ seen }: { seen: Sight }) {
         />
       </div>
     </div>
+  );
+}
+
+/** What became of pictures that were kept: they may be out of sight, so as not to leave the camera. */
+function Kept() {
+  const { length } = photos.value.filter(({ file }) => isSnapshot(file));
+  return (
+    <p class="kept-pictures">
+      {length > 0 &&
+        `${length === 1 ? 'One picture is' : `${length} pictures are`} kept, below.`}
+    </p>
   );
 }
 

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { isSnapshot } from '../camera';
 import { enlarged, followScreen, shrink } from '../enlarge';
 import type { Photo } from '../photo';
 import { PhotoCard } from './photo-card';
@@ -9,7 +10,10 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
   const newestSeen = useRef(Infinity);
   useEffect(() => {
     const added = photos.findIndex(({ id }) => id > newestSeen.current);
-    grid.current!.children[added]?.scrollIntoView({ block: 'nearest' });
+    // Who keeps a picture of the camera stays there.
+    if (photos[added] && !isSnapshot(photos[added].file)) {
+      grid.current!.children[added]!.scrollIntoView({ block: 'nearest' });
+    }
     // Not all may be shown.
     const seen = Number.isFinite(newestSeen.current) ? newestSeen.current : 0;
     newestSeen.current = Math.max(seen, ...photos.map(({ id }) => id));
