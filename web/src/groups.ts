@@ -1,10 +1,11 @@
 /** The photos on the page by what the network says of them. */
 
-import { computed, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
+import type { ModelInfo } from '../../wasm/engine';
 import { unsureBelow } from './backend';
 import { breed, capitalised, isOther, isSure } from './describe';
 import type { Photo } from './photo';
-import { photos } from './photos';
+import { photos, presentModel } from './photos';
 
 export interface Group {
   name: string;
@@ -15,8 +16,30 @@ export interface Group {
 const MANY = 4;
 export const hasGroups = computed(() => photos.value.length >= MANY);
 
-/** The name of the group that is shown alone, if there is one of it. */
-export const chosen = signal<string | undefined>(undefined);
+/** The group that is shown alone, if there is one. */
+interface Choice {
+  name: string;
+  /** What has been in it since it was chosen, and stays in sight whatever one does with it. */
+  seen: Set<Photo>;
+  /** What it was chosen among. */
+  newest: number;
+  model: ModelInfo | undefined;
+}
+const choice = signal<Choice | undefined>(undefined);
+export const chosen = computed(() => choice.value?.name);
+
+export function choose(name: string): void {
+  choice.value = {
+    name,
+    seen: new Set(),
+    newest: newestId(),
+    model: presentModel(),
+  };
+}
+
+export function showAll(): void {
+  choice.value = undefined;
+}
 
 /** The larger ones first, those without an answer last. */
 export const groups = computed<readonly Group[]>(() => {
@@ -26,6 +49,8 @@ export const groups = computed<readonly Group[]>(() => {
     const name = answerOf(photo);
     if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
+  const { value: name } = chosen;
+  if (name !== undefined && !counts.has(name)) counts.set(name, 0);
   const last = [NOT_SURE, FAILED];
   return [...counts]
     .map(([name, count]) => ({ name, count }))
@@ -37,13 +62,27 @@ export const groups = computed<readonly Group[]>(() => {
 
 /** All photos, or those of the chosen group and those that have no answer yet. */
 export const shown = computed<readonly Photo[]>(() => {
-  const { value: name } = chosen;
-  if (!groups.value.some((group) => group.name === name)) return photos.value;
+  const { value: present } = choice;
+  if (!present) return photos.value;
   return photos.value.filter((photo) => {
     const own = answerOf(photo);
-    return own === undefined || own === name;
+    if (own === present.name) present.seen.add(photo);
+    return own === undefined || present.seen.has(photo);
   });
 });
+
+// New photos, and what another model says, are not what the group was chosen among.
+effect(() => {
+  const { value: present } = choice;
+  if (!present) return;
+  const isAnother =
+    newestId() > present.newest || presentModel() !== present.model;
+  if (isAnother || !hasGroups.value || shown.value.length === 0) showAll();
+});
+
+function newestId(): number {
+  return Math.max(0, ...photos.value.map(({ id }) => id));
+}
 
 const NOT_SURE = 'Not sure';
 const FAILED = 'Failed';

@@ -101,7 +101,8 @@ export function clearAll(): void {
   });
 }
 
-function presentModel(): ModelInfo | undefined {
+/** What the photos were looked at with, or will be. */
+export function presentModel(): ModelInfo | undefined {
   const { value } = network;
   return value.state === 'ready' ? value.model : undefined;
 }

@@ -102,14 +102,17 @@ export function results(lab) {
       const { browser } = lab;
       const groups = () =>
         browser.evaluate(() =>
-          [...document.querySelectorAll('.groups button')].map((button) => ({
-            count: Number(button.querySelector('.count').textContent),
-            isChosen: button.ariaPressed === 'true',
-          })),
+          [...document.querySelectorAll('.groups [aria-pressed]')].map(
+            (button) => ({
+              count: Number(button.querySelector('.count').textContent),
+              isChosen: button.ariaPressed === 'true',
+            }),
+          ),
         );
       const choose = (index) =>
         browser.evaluate(
-          (index) => document.querySelectorAll('.groups button')[index].click(),
+          (index) =>
+            document.querySelectorAll('.groups [aria-pressed]')[index].click(),
           index,
         );
       const seen = (count) =>
@@ -136,11 +139,17 @@ export function results(lab) {
         return browser.evaluate(() => window.scrollY);
       };
       assert.equal(await scrolled(), 0, 'one fits on the screen');
-      await choose(found.length - 1);
+      await browser.evaluate(() =>
+        [...document.querySelectorAll('.groups button')]
+          .find(({ textContent }) => textContent === 'Show all 4')
+          .click(),
+      );
       await seen(4);
       assert.equal(await scrolled(), 0, 'what is seen again is nothing new');
       await choose(0);
       await seen(found[0].count);
+      await choose(0);
+      await seen(4);
       await browser.evaluate(() =>
         document.querySelector('[aria-label^=Remove]').click(),
       );

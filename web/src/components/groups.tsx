@@ -1,4 +1,5 @@
-import { chosen, groups, hasGroups } from '../groups';
+import { choose, chosen, groups, hasGroups, showAll, shown } from '../groups';
+import { photos } from '../photos';
 
 /** How many photos show what; shows those of one group alone. */
 export function Groups() {
@@ -11,13 +12,16 @@ export function Groups() {
           class="button"
           type="button"
           aria-pressed={chosen.value === name}
-          onClick={() => {
-            chosen.value = chosen.value === name ? undefined : name;
-          }}
+          onClick={() => (chosen.value === name ? showAll() : choose(name))}
         >
           {name} <span class="count">{count}</span>
         </button>
       ))}
+      {shown.value.length < photos.value.length && (
+        <button class="link-button" type="button" onClick={showAll}>
+          Show all {photos.value.length}
+        </button>
+      )}
     </div>
   );
 }

@@ -1,0 +1,102 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { ModelInfo } from '../../wasm/engine';
+import { network } from '../src/backend';
+import { choose, chosen, groups, showAll, shown } from '../src/groups';
+import { makePhoto, type Photo, type PhotoState } from '../src/photo';
+import { photos } from '../src/photos';
+
+/** What the network says of a photo that shows one breed. */
+const sure = (label: string, probability = 0.9): PhotoState => ({
+  name: 'done',
+  result: {
+    predictions: [{ index: 0, label, probability, logit: 0 }],
+    others: null,
+    milliseconds: { decode: 0, forward: 0, backward: 0 },
+    width: 1,
+    height: 1,
+    crop: { x: 0, y: 0, width: 1, height: 1 },
+    preview: new Blob(),
+  },
+});
+const put = (...states: PhotoState[]) =>
+  states.map((state, i) => {
+    const photo = makePhoto(new File([], `${i}.jpg`), { name: 'queued' });
+    photo.state.value = state;
+    return photo;
+  });
+const counts = () => groups.value.map(({ name, count }) => `${name} ${count}`);
+
+let pug: Photo;
+let boxer: Photo;
+let all: Photo[];
+
+beforeEach(() => {
+  showAll();
+  all = put(sure('pug'), sure('boxer'), sure('boxer'), { name: 'running' });
+  [pug, boxer] = all as [Photo, Photo];
+  photos.value = all;
+});
+
+test('those of a group are shown, and those without an answer', () => {
+  choose('Pug');
+  expect(shown.value).toEqual([pug, all[3]]);
+  all[3]!.state.value = sure('maltese');
+  expect(shown.value).toEqual([pug]);
+  showAll();
+  expect(shown.value).toEqual(all);
+});
+
+test('what one works on stays in sight, whatever becomes of it', () => {
+  all[3]!.state.value = sure('pug');
+  choose('Pug');
+  expect(shown.value).toEqual([pug, all[3]]);
+  pug.state.value = sure('pug', 0.3);
+  expect(shown.value).toEqual([pug, all[3]]);
+  all[3]!.state.value = sure('boxer');
+  expect(shown.value).toEqual([pug, all[3]]);
+  // So that one can see what is chosen, and end it.
+  expect(counts()).toEqual(['Boxer 3', 'Pug 0', 'Not sure 1']);
+  choose('Boxer');
+  expect(shown.value).toEqual([boxer, all[2], all[3]]);
+});
+
+test('new photos are shown', () => {
+  choose('Pug');
+  photos.value = [...photos.value, ...put({ name: 'queued' })];
+  expect(chosen.value).toBeUndefined();
+  expect(shown.value).toHaveLength(5);
+});
+
+test('one that is put back is not new', () => {
+  photos.value = all = [...all, ...put(sure('pug'))];
+  choose('Pug');
+  expect(shown.value).toEqual([pug, all[3], all[4]]);
+  photos.value = all.slice(1);
+  photos.value = all;
+  expect(chosen.value).toBe('Pug');
+  expect(shown.value).toEqual([pug, all[3], all[4]]);
+});
+
+test('what another model says is shown', () => {
+  choose('Pug');
+  const ready = (model: object) => {
+    network.value = { state: 'ready', model: model as ModelInfo };
+  };
+  ready({ unsure_below: 0 });
+  expect(chosen.value).toBeUndefined();
+  choose('Pug');
+  // As when it has been stored.
+  if (network.value.state === 'ready') ready(network.value.model);
+  expect(chosen.value).toBe('Pug');
+});
+
+test('nothing is chosen any more when all that was is gone', () => {
+  all[3]!.state.value = sure('boxer');
+  photos.value = all = [...all, ...put(sure('boxer'))];
+  choose('Pug');
+  photos.value = all.slice(1);
+  expect(chosen.value).toBeUndefined();
+  choose('Boxer');
+  photos.value = [];
+  expect(chosen.value).toBeUndefined();
+});
