@@ -145,6 +145,29 @@ export function heatmapLabel(caption: string, map: Heatmap): string {
     : `${start}.`;
 }
 
+/** Below this there is too little to be lost for a test to tell anything. */
+const TESTABLE = 0.01;
+
+/** Why it cannot be tested whether a map shows what the network used, if that is so. */
+export function untestable(
+  map: Heatmap,
+  method: { name: string; is_decoration: boolean } | undefined,
+  label: string,
+  probability: number,
+): string | undefined {
+  if (map.status !== 'ok') return where(map);
+  if (method?.is_decoration) {
+    return 'this map is a decoration, which shows edges of the photo and not where the network looked';
+  }
+  if (method?.name === 'counterfactual') {
+    return `the tests ask whether what is warm speaks for a class, and here it speaks against ${breedInText(label)}`;
+  }
+  if (probability < TESTABLE) {
+    return `of the whole photo the network gives ${breedInText(label)} only ${chance(probability)}, too little to see what takes it away`;
+  }
+  return undefined;
+}
+
 /** What it means that the network says so much with the warm part of the map covered. */
 export function coveredVerdict(before: number, after: number): string {
   if (after < 0.5 * before) {

@@ -15,6 +15,7 @@ import {
   progress,
   progressAnnounced,
   sentence,
+  untestable,
   verdict,
   where,
   leftOutVerdict,
@@ -255,6 +256,25 @@ describe('what the curves of a map say', () => {
     };
     expect(curvesVerdict(found)).toMatch(expected);
   });
+});
+
+test('what no test fits is not tested', () => {
+  const gradcam = { name: 'gradcam', is_decoration: false };
+  const warm = map(14, 14, [[0, 0]]);
+  expect(untestable(warm, gradcam, 'pug', 0.01)).toBeUndefined();
+  expect(untestable(warm, undefined, 'pug', 0.9)).toBeUndefined();
+  expect(untestable(map(14, 14, []), gradcam, 'pug', 0.9)).toBe(
+    'no evidence here',
+  );
+  const edges = { name: 'guided-backprop', is_decoration: true };
+  expect(untestable(warm, edges, 'pug', 0.9)).toMatch(/is a decoration/);
+  const against = { name: 'counterfactual', is_decoration: false };
+  expect(untestable(warm, against, 'Irish_setter', 0.9)).toMatch(
+    /here it speaks against Irish setter$/,
+  );
+  expect(untestable(warm, gradcam, 'pug', 0.004)).toMatch(
+    /gives pug only <1\u202f%, too little/,
+  );
 });
 
 test('model files that are left out', () => {

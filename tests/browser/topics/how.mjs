@@ -333,6 +333,23 @@ export function how(lab) {
       );
     });
 
+    test('what no test fits is not tested, and the page says why', async () => {
+      await lab.browser.evaluate(() => {
+        document.querySelector('details.trust').open = true;
+      });
+      for (const [method, reason] of [
+        ['counterfactual', /nothing to test: .* it speaks against /],
+        ['guided-backprop', /nothing to test: this map is a decoration/],
+        ['gradcam', undefined],
+      ]) {
+        await choose('select', method);
+        await lineOf(method, 'block5_conv3');
+        const said = await text('details.trust');
+        if (reason) assert.match(said, reason);
+        else assert.doesNotMatch(said, /nothing to test/);
+      }
+    });
+
     test('the channels', async () => {
       await lab.browser.evaluate(() => {
         document.querySelector('details.how').open = true;

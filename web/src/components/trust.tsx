@@ -1,15 +1,17 @@
 import { useSignal } from '@preact/signals';
 import type { Curves, Trust } from '../../../wasm/engine';
+import { methodOf } from '../backend';
 import {
   breedInText,
   chance,
   coveredVerdict,
   curvesVerdict,
   percent,
-  where,
+  untestable,
 } from '../describe';
 import { measure } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
+import { method } from '../settings';
 import { Pending } from './pending';
 import { useWanted } from './wanted';
 
@@ -17,7 +19,19 @@ import { useWanted } from './wanted';
 export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
   const { photo, result } = props;
   const isOpen = useSignal(false);
-  const map = photo.maps.value.get(photo.target.value);
+  const target = photo.target.value;
+  const label = labelOf(result, target);
+  const made = photo.maps.value.get(target);
+  const obstacle =
+    made &&
+    untestable(
+      made,
+      methodOf(method.value),
+      label,
+      result.predictions.find(({ index }) => index === target)?.probability ??
+        0,
+    );
+  const map = obstacle === undefined ? made : undefined;
   const known = photo.trust.value;
   const found = known && known.map === map ? known.found : undefined;
   const isAsking =
@@ -32,13 +46,10 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
       }}
     >
       <summary>Can this map be trusted?</summary>
-      {map && map.status !== 'ok' ? (
-        <p>There is nothing to test: {where(map)}.</p>
+      {obstacle ? (
+        <p>There is nothing to test: {obstacle}.</p>
       ) : found ? (
-        <Findings
-          found={found}
-          breed={breedInText(labelOf(result, photo.target.value))}
-        />
+        <Findings found={found} breed={breedInText(label)} />
       ) : (
         <p>
           {!map && 'There is no map to test yet.'}
