@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
 import { withoutStop } from '../describe';
 import { keeping } from '../models';
@@ -9,8 +10,10 @@ import { Icon } from './icon';
 export function News() {
   const change = modelChange.value;
   const state = keeping.value;
+  const news = useRef<HTMLDivElement>(null);
+  useEffect(() => tellHeight(news.current!), []);
   return (
-    <div class="news">
+    <div ref={news} class="news">
       {change && 'failure' in change && (
         <div class="page-alert" role="alert">
           <Line dismiss={() => (modelChange.value = undefined)}>
@@ -42,6 +45,19 @@ export function News() {
       </div>
     </div>
   );
+}
+
+/** Keeps --news at how much of the screen's bottom it covers; returns how to stop. */
+function tellHeight(news: HTMLElement): () => void {
+  const { style } = document.documentElement;
+  const observer = new ResizeObserver(() => {
+    style.setProperty('--news', `${news.offsetHeight}px`);
+  });
+  observer.observe(news);
+  return () => {
+    observer.disconnect();
+    style.removeProperty('--news');
+  };
 }
 
 function Line(props: {
