@@ -209,9 +209,9 @@ export function progress(
   return failed === 0 ? done : `${done}, ${failed} failed`;
 }
 
-/** What became of all photos on the page. */
-export function tookOff(count: number): string {
-  const what = count === 1 ? 'The photo was' : `${count} photos were`;
+/** What became of photos that were on the page; of one of them, by its name. */
+export function tookOff(count: number, name = 'The photo'): string {
+  const what = count === 1 ? `${name} was` : `${count} photos were`;
   return `${what} taken off the page.`;
 }
 

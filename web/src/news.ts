@@ -1,4 +1,4 @@
-/** What the page has to say that belongs to no photo: a line above everything, until dismissed. */
+/** What the page has to say that belongs to no photo: a line in sight wherever one is, until dismissed. */
 
 import { signal } from '@preact/signals';
 
@@ -10,7 +10,11 @@ export interface Notice {
 
 export const notice = signal<Notice | undefined>(undefined);
 
-/** Says this in the place of what was said before; nothing if it is empty. */
+/**
+ * Says this in the place of what was said before. Nothing to say takes that away, too, as one goes
+ * on; but an offer stays.
+ */
 export function say(text: string, offer?: Notice['offer']): void {
-  notice.value = text ? { text, offer } : undefined;
+  if (text) notice.value = { text, offer };
+  else if (!notice.value?.offer) notice.value = undefined;
 }

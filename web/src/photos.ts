@@ -67,7 +67,7 @@ export async function addPhotos({ files, refused }: Intake): Promise<Photo[]> {
   return added;
 }
 
-export function removePhoto(photo: Photo): void {
+function removePhoto(photo: Photo): void {
   photos.value = photos.value.filter((other) => other !== photo);
   leave(photo);
 }
@@ -80,23 +80,44 @@ export function removeAll(): void {
 
 /** The same, and offers to put them back. */
 export function clearAll(): void {
+  const all = photos.value;
+  offerBack(all, removeAll, tookOff(all.length));
+}
+
+/** Takes one off the page, and offers to put it back. */
+export function takeOff(photo: Photo): void {
+  offerBack([photo], () => removePhoto(photo), tookOff(1, photo.name));
+}
+
+/** Takes photos off the page that can be put back where they were. */
+function offerBack(
+  all: readonly Photo[],
+  remove: () => void,
+  text: string,
+): void {
   const model = presentModel();
   const how = present();
-  const cleared = photos.value.map((photo) => ({
+  const before = photos.value;
+  const taken = all.map((photo) => ({
     photo,
     isUnderWay: ['queued', 'running'].includes(photo.state.value.name),
   }));
-  removeAll();
-  say(tookOff(cleared.length), {
+  remove();
+  say(text, {
     label: 'Put back',
     take: () => {
-      const back = cleared.map(({ photo, isUnderWay }) =>
+      const back = taken.map(({ photo, isUnderWay }) => ({
+        place: before.indexOf(photo),
         // Whoever was about to look at that one finds it gone.
-        isUnderWay ? makePhoto(photo.file, { name: 'queued' }) : photo,
-      );
-      if (presentModel() !== model) queueAgain(back);
-      if (!isPresent(how)) back.forEach(leaveMaps);
-      void putBack(back);
+        photo: isUnderWay ? makePhoto(photo.file, { name: 'queued' }) : photo,
+      }));
+      const returned = back.map(({ photo }) => photo);
+      if (presentModel() !== model) queueAgain(returned);
+      if (!isPresent(how)) returned.forEach(leaveMaps);
+      const now = [...photos.value];
+      for (const { photo, place } of back) now.splice(place, 0, photo);
+      photos.value = now;
+      void goOn(returned);
     },
   });
 }
@@ -107,8 +128,8 @@ export function presentModel(): ModelInfo | undefined {
   return value.state === 'ready' ? value.model : undefined;
 }
 
-async function putBack(back: readonly Photo[]): Promise<void> {
-  photos.value = [...back, ...photos.value];
+/** Does what photos that were put back lack. */
+async function goOn(back: readonly Photo[]): Promise<void> {
   const inState = (name: PhotoState['name']) =>
     back.filter(({ state }) => state.value.name === name);
   await Promise.all([

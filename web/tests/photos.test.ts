@@ -135,3 +135,24 @@ test('with little memory nothing is kept', async () => {
   await photos.remakeMaps({ method: 'hirescam' });
   expect(decode).toHaveBeenCalledTimes(2);
 });
+
+test('one that was taken off is put back where it was, whatever came meanwhile', async () => {
+  const { notice, say } = await import('../src/news');
+  const names = ['portrait.jpg', 'landscape.jpg', 'square.jpg'];
+  const files = await Promise.all(names.map(fileOf));
+  const [, second] = await photos.addPhotos({ files, refused: [] });
+  photos.takeOff(second!);
+  expect(notice.value?.text).toBe('landscape.jpg was taken off the page.');
+  say(''); // as when files are dropped
+  await photos.remakeMaps({ method: 'hirescam' });
+  notice.value!.offer!.take();
+  await vi.waitFor(() =>
+    expect(photos.explainLine(second!)).toMatchObject({ method: 'hirescam' }),
+  );
+  expect(photos.photos.value.map(({ name }) => name)).toEqual(names);
+  say('Something else.');
+  expect(notice.value?.offer).toBeUndefined();
+  say('');
+  expect(notice.value).toBeUndefined();
+  await photos.remakeMaps({ method: 'gradcam' });
+});

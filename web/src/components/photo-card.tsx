@@ -14,7 +14,7 @@ import { enlarged } from '../enlarge';
 import { retarget } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
-import { removePhoto, saveNumbers, tryAgain } from '../photos';
+import { saveNumbers, takeOff, tryAgain } from '../photos';
 import { savePicture } from '../picture';
 import { layer, method } from '../settings';
 import { BreedTable } from './breed-table';
@@ -55,7 +55,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
             type="button"
             data-control="remove"
             aria-label={`Remove ${photo.name}`}
-            onClick={() => removePhoto(photo)}
+            onClick={() => takeOff(photo)}
           >
             <Icon name="cross" />
           </button>
