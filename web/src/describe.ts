@@ -199,13 +199,13 @@ export function curvesVerdict({
     : 'The map beats chance when parts are taken away, but not when they are shown: the warm parts alone are not enough.';
 }
 
-/** "3 of 10 done", "10 of 10 done, 1 failed". */
+/** "3 of 10 done", "9 of 10 done, 1 failed". */
 export function progress(
   total: number,
   finished: number,
   failed: number,
 ): string {
-  const done = `${finished} of ${total} done`;
+  const done = `${finished - failed} of ${total} done`;
   return failed === 0 ? done : `${done}, ${failed} failed`;
 }
 

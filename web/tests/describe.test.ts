@@ -174,9 +174,9 @@ describe('where', () => {
   });
 });
 
-test('progress counts failures as finished', () => {
+test('progress tells failures from what is done', () => {
   expect(progress(10, 3, 0)).toBe('3 of 10 done');
-  expect(progress(10, 10, 2)).toBe('10 of 10 done, 2 failed');
+  expect(progress(10, 10, 2)).toBe('8 of 10 done, 2 failed');
 });
 
 test('sentence starts large and ends with one stop', () => {
@@ -288,7 +288,7 @@ test('progress is announced where it begins and ends', () => {
   const said = [0, 1, 50, 99, 100].map((n) => progressAnnounced(100, n, 1));
   expect([...new Set(said)]).toEqual([
     'Looking at photos…',
-    '100 of 100 done, 1 failed',
+    '99 of 100 done, 1 failed',
   ]);
   expect(progressAnnounced(0, 0, 0)).toBe('');
 });
