@@ -34,7 +34,7 @@ export function Teach() {
       <summary>Teach it</summary>
       <p class="teach-lead">
         Put photos into named boxes, such as your dog and the neighbour’s. The
-        network's last layer learns to tell them apart, here, in seconds.
+        network’s last layer learns to tell them apart, here, in seconds.
       </p>
       <div class="boxes">
         {boxes.value.map((box) => (
@@ -208,14 +208,20 @@ function Progress({ value }: { value: Lesson }) {
         </p>
       )}
       {head && (
-        <button
-          class="button"
-          type="button"
-          onClick={() => download(new Blob([head]), 'taught.safetensors')}
-        >
-          <Icon name="save" />
-          Save what it learnt
-        </button>
+        <div class="model-ways">
+          <button
+            class="button"
+            type="button"
+            onClick={() => download(new Blob([head]), 'taught.safetensors')}
+          >
+            <Icon name="save" />
+            Save what it learnt
+          </button>
+          <p>
+            It knows it for this visit; the file can be dropped on the page in
+            the next.
+          </p>
+        </div>
       )}
     </div>
   );
@@ -247,15 +253,17 @@ function Curve(props: { losses: readonly number[]; steps: number }) {
   const points = losses.map(
     (loss, i) => `${(300 * i) / (steps - 1)},${75 - (70 * loss) / top}`,
   );
+  const title =
+    losses.length > 0
+      ? `The loss, step by step: from ${losses[0]!.toFixed(2)} to ${losses.at(-1)!.toFixed(2)}`
+      : 'The loss, step by step';
   return (
-    <svg
-      class="curve"
-      viewBox="0 0 300 80"
-      role="img"
-      aria-label={`Loss, from ${losses[0]?.toFixed(2)} to ${losses.at(-1)?.toFixed(2)}`}
-    >
-      <path d="M0 75.5H300" />
-      <polyline points={points.join(' ')} />
-    </svg>
+    <figure class="curve">
+      <svg viewBox="0 0 300 80" aria-hidden="true">
+        <path d="M0 75.5H300" />
+        <polyline points={points.join(' ')} />
+      </svg>
+      <figcaption>{title}</figcaption>
+    </figure>
   );
 }
