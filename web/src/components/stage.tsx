@@ -10,6 +10,9 @@ import { HeatOnCrop } from './heat-canvas';
 import { useObjectUrl } from './object-url';
 import { placeOf, share } from './place';
 
+/** From this ratio of its sides on a photo leaves room beside or below for what is said of it. */
+const SLIM = 2;
+
 /** The photo, the square that the network saw, and the heat over it. */
 export function Stage(props: {
   photo: Photo;
@@ -30,6 +33,16 @@ export function Stage(props: {
   const url = useObjectUrl(preview);
   const whole = crop.width >= width && crop.height >= height;
   const isChosen = photo.crop.value !== undefined;
+  const isSlim = Math.max(width / height, height / width) >= SLIM;
+  const words = (
+    <p class="caption">
+      {isChosen
+        ? 'drag the square that the network sees, or its corners'
+        : whole
+          ? 'the network saw the whole photo'
+          : 'the network saw this square'}
+    </p>
+  );
   const hold = (down: boolean) => () => {
     held.value = down;
   };
@@ -37,6 +50,7 @@ export function Stage(props: {
     <figure
       class="stage"
       title="Hold to see the photo alone"
+      data-tall={height >= SLIM * width}
       style={{ '--photo-width': width, '--photo-height': height }}
       onPointerDown={hold(true)}
       onPointerUp={hold(false)}
@@ -90,23 +104,12 @@ export function Stage(props: {
               {pointed.value.heat.toFixed(2)}
             </output>
           )}
-          {!isChosen && (
-            <p class="caption">
-              {whole
-                ? 'the network saw the whole photo'
-                : 'the network saw this square'}
-            </p>
-          )}
+          {!isChosen && !isSlim && words}
         </div>
-        {isChosen && (
-          <>
-            <CropFrame photo={photo} result={result} />
-            <p class="caption">
-              drag the square that the network sees, or its corners
-            </p>
-          </>
-        )}
+        {isChosen && <CropFrame photo={photo} result={result} />}
+        {isChosen && !isSlim && words}
       </div>
+      {isSlim && words}
     </figure>
   );
 }
