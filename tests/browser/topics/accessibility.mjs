@@ -124,6 +124,35 @@ export function accessibility(lab) {
         );
         assert.deepEqual(await violations(browser), []);
       });
+
+      test('nothing needs scrolling sideways on narrow screens', async () => {
+        await browser.evaluate(async () => {
+          const { photo } = window.gradcam.results()[0];
+          await window.gradcam.lookCloser(photo);
+          void window.gradcam.setMethod({ method: 'occlusion' });
+        });
+        await waitFor(browser, 'maps on their way', () =>
+          document.querySelector('.status button'),
+        );
+        for (const width of [390, 360, 320]) {
+          await browser.resize(width, 700);
+          const wide = await browser.evaluate(() => {
+            const { clientWidth } = document.documentElement;
+            return [...document.querySelectorAll('#app *')]
+              .filter(
+                (element) =>
+                  element.getBoundingClientRect().right > clientWidth + 1 &&
+                  !element.closest('.table, .visually-hidden'),
+              )
+              .map(({ outerHTML }) => outerHTML.slice(0, 100));
+          });
+          assert.deepEqual(wide, [], `${width} pixels`);
+        }
+        await browser.evaluate(() =>
+          window.gradcam.setMethod({ method: 'gradcam' }),
+        );
+        await browser.resize(1280, 720);
+      });
     });
   }
 }

@@ -158,6 +158,12 @@ export function intake(lab) {
       assert.equal((await resultLines(browser)).size, 0);
       await press('Put back');
       await finished(browser, 2);
+      assert.equal(
+        await browser.evaluate(
+          () => document.querySelector('.news [role=status]').textContent,
+        ),
+        '',
+      );
       const after = await resultLines(browser);
       assert.deepEqual([...after.keys()], ['portrait.jpg', 'square.jpg']);
       assert.deepEqual(after.get('portrait.jpg'), before.get('portrait.jpg'));
@@ -181,6 +187,52 @@ export function intake(lab) {
           2,
       );
       await select('gradcam');
+    });
+
+    test('one that was taken off can be put back, dropped others or not', async () => {
+      const { browser } = lab;
+      await clearPage(browser);
+      await browser.addFiles(
+        PHOTO_INPUT,
+        ['landscape.jpg', 'square.jpg', 'lossless.png'].map(photo),
+      );
+      await finished(browser, 3);
+      const offer = () =>
+        browser.evaluate(async () => {
+          // Where a person is who looks at the last photo.
+          window.scrollTo(0, document.documentElement.scrollHeight);
+          await new Promise(requestAnimationFrame);
+          const notice = document.querySelector('.news .page-notice');
+          const { top, bottom } = notice.getBoundingClientRect();
+          return {
+            text: notice.querySelector('p').textContent,
+            isInSight: top >= 0 && bottom <= window.innerHeight,
+          };
+        });
+      const taken = {
+        text: 'square.jpg was taken off the page.',
+        isInSight: true,
+      };
+      await browser.evaluate(() =>
+        document.querySelector('[aria-label="Remove square.jpg"]').click(),
+      );
+      await waitFor(
+        browser,
+        'one less',
+        () => document.querySelectorAll('article').length === 2,
+      );
+      assert.deepEqual(await offer(), taken);
+      await browser.evaluate(bring, ['drop'], portable(path));
+      await finished(browser, 3);
+      assert.deepEqual(await offer(), taken);
+      await browser.evaluate(() =>
+        document.querySelector('.news .page-notice .button').click(),
+      );
+      await finished(browser, 4);
+      assert.deepEqual(
+        [...(await resultLines(browser)).keys()],
+        ['landscape.jpg', 'square.jpg', 'lossless.png', 'portrait.jpg'],
+      );
     });
 
     async function check() {
