@@ -18,7 +18,9 @@ find_path(STB_INCLUDE_DIR stb_image.h PATHS ${host_include} PATH_SUFFIXES stb RE
 gradcam_add_headers(gradcam_stb ${STB_INCLUDE_DIR} .)
 find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp PATHS ${host_include} REQUIRED)
 gradcam_add_headers(gradcam_json ${NLOHMANN_JSON_INCLUDE_DIR} nlohmann)
-target_compile_definitions(gradcam_json INTERFACE JSON_NOEXCEPTION=1)
+# It has a namespace of our own: the program that gradcam is linked into may have the same templates
+# with exceptions, and the linker would keep one of the two for both.
+target_compile_definitions(gradcam_json INTERFACE JSON_NOEXCEPTION=1 nlohmann=gradcam_nlohmann)
 
 if(GRADCAM_BUILD_CLI AND NOT EMSCRIPTEN)
   find_package(CLI11 REQUIRED)

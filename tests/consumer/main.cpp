@@ -13,6 +13,8 @@
 #include <iterator>
 #include <vector>
 
+#include "settings.h"
+
 namespace {
 
 std::vector<std::uint8_t> read_file(const char* path) {
@@ -40,6 +42,12 @@ gradcam::Result<void> explain(const char* model_path, const char* photo_path) {
   return {};
 }
 
+/// Whether a library that gradcam uses, too, still is this program's own.
+bool reads_settings() {
+  return read_setting("{\"classes\": 3}", "classes") == 3 && !read_setting("{}", "classes") &&
+         !read_setting("{\"classes\": \"x\"}", "classes") && !read_setting("{", "classes");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -49,6 +57,10 @@ int main(int argc, char** argv) {
   }
   if (const auto done = explain(argv[1], argv[2]); !done) {
     std::fprintf(stderr, "%s\n", done.error().message.c_str());
+    return 1;
+  }
+  if (!reads_settings()) {
+    std::fprintf(stderr, "JSON is read otherwise than it was written for\n");
     return 1;
   }
   return 0;
