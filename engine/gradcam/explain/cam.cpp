@@ -27,6 +27,7 @@ Result<std::vector<Heatmap>> explain_by(const Cam& cam, const ExplainContext& co
   const Vgg16& model = context.model;
   const Activations& activations = context.activations;
   GRADCAM_CHECK_OK(model.check_activations(activations));
+  GRADCAM_CHECK_OK(model.check_map(activations, context.layer));
   GRADCAM_TRY(const Tensor seeds, cam.scores(model, activations, classes));
   if (cam.gradient == GradientUse::kNone) {
     return cam_maps(cam, context.view(), {}, classes.size());

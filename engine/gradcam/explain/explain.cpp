@@ -41,6 +41,7 @@ Result<std::vector<Heatmap>> explain_at(const Vgg16& model, const Tensor& input,
                                         std::span<const std::size_t> classes, const Method& method,
                                         const ExplainOptions& options, std::size_t layer) {
   GRADCAM_CHECK_OK(model.complete(activations, method.is_guided ? 0 : layer));
+  GRADCAM_CHECK_OK(model.check_map(activations, layer));
   const ExplainContext context{.model = model,
                                .activations = activations,
                                .layer = layer,

@@ -25,10 +25,13 @@ void relu_backward_rows(ReluRule rule, const Tensor& output, Tensor& gradients) 
   }
 }
 
-Error not_complete(std::size_t layer) {
-  return {ErrorCode::kInvalidArgument, "the activations hold no output of " +
-                                           std::string(map_layer_name(layer)) +
-                                           " before pooling: complete them first"};
+/// Makes one tensor like another, in the memory that it has if that fits.
+Result<void> copy_to(Tensor& copy, const Tensor& tensor) {
+  if (copy.shape() != tensor.shape()) {
+    GRADCAM_TRY(copy, Tensor::uninitialized(tensor.shape()));
+  }
+  std::ranges::copy(tensor.values(), copy.data());
+  return {};
 }
 
 }  // namespace
@@ -78,6 +81,23 @@ Result<void> Vgg16::use_head(const Head* head) {
     if (!own_head_) return {};
     predictions_ = std::move(own_head_->predictions);
     info_.layers.back() = std::move(own_head_->layer);
+Result<void> Vgg16::check_map(const Activations& activations, std::size_t layer) const {
+  GRADCAM_CHECK_OK(check_whole());
+  if (layer >= kMapLayers) {
+    return fail(ErrorCode::kInvalidArgument, "there is no map layer " + std::to_string(layer) +
+                                                 "; the last one is " +
+                                                 std::to_string(kMapLayers - 1));
+  }
+  const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) >> pools_before(layer);
+  if (activations.map(layer).shape() == Shape{side, side, outputs(std::min(layer, kLastConv))}) {
+    return {};
+  }
+  const bool is_pooled = layer < kBlock5Conv3 && kEndsBlock[layer];
+  return fail(ErrorCode::kInvalidArgument,
+              "the activations hold no output of " + std::string(map_layer_name(layer)) +
+                  (is_pooled ? " before pooling: complete them first" : ""));
+}
+
     info_.metadata = std::move(own_head_->metadata);
     info_.parameters = own_head_->parameters;
     own_head_.reset();
@@ -200,12 +220,16 @@ Result<void> Vgg16::forward_from(std::size_t layer, const Tensor& map,
     }
   } else if (layer < kConvLayers) {
     Tensor& output = activations.conv[layer];
-    if (conv_[layer].spec.pool) {
-      GRADCAM_CHECK_OK(max_pool_forward(map, output));
-      return forward_behind(layer, activations);
-    }
-    if (map.shape() == output.shape()) {
-      std::ranges::copy(map.values(), output.data());
+    const bool is_pooled = conv_[layer].spec.pool;
+    if (is_pooled || map.shape() == output.shape()) {
+      if (is_pooled) {
+        GRADCAM_CHECK_OK(max_pool_forward(map, output));
+        GRADCAM_CHECK_OK(copy_to(activations.unpooled[layer], map));
+      } else {
+        std::ranges::copy(map.values(), output.data());
+      }
+      // What was completed behind it is of another pass.
+      for (std::size_t i = layer + 1; i < kConvLayers; ++i) activations.unpooled[i] = {};
       return forward_behind(layer, activations);
     }
   }
@@ -311,9 +335,9 @@ Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Te
   Tensor workspace;
   for (std::size_t i = kBlock5Conv3; i > layer; --i) {
     relu_backward(activations.map(i).values(), gradient.values(), rule);
+  for (std::size_t i = layer; i < kBlock5Pool; ++i) GRADCAM_CHECK_OK(check_map(activations, i));
     GRADCAM_TRY(gradient, backward_through(i, gradient, workspace));
     if (!conv_[i - 1].spec.pool) continue;
-    if (activations.map(i - 1).empty()) return std::unexpected(not_complete(i - 1));
     GRADCAM_TRY(gradient, max_pool_backward(activations.map(i - 1), gradient));
   }
   return gradient;

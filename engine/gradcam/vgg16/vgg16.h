@@ -63,7 +63,7 @@ struct Activations {
   Tensor workspace;                      ///< the kernels' scratch memory
 
   /// Outputs before pooling of the convolutions that end a block; empty until `complete` computes
-  /// them, and from the next forward pass on.
+  /// them, or forward_from goes on from one, and from the next forward pass on.
   std::array<Tensor, kConvLayers> unpooled;
 
   const Tensor& block5_conv3() const { return conv[kBlock5Conv3]; }
@@ -116,11 +116,15 @@ class Vgg16 {
   /// that is on it.
   Result<void> check_activations(const Activations& activations) const;
 
+  /// kInvalidArgument unless the activations hold the output of this map layer before pooling, by
+  /// its shape: it may take `complete`, and what saves memory has freed it.
+  Result<void> check_map(const Activations& activations, std::size_t layer) const;
+
   /// input: [size, size, 3] as `preprocess` gives it.
   Result<void> forward(const Tensor& input, Activations& activations) const;
 
   /// The rest of a forward pass from another output of a map layer, of the shape of
-  /// `activations.map(layer)`. What lies before and at that layer is not changed.
+  /// `activations.map(layer)`, which it replaces. What lies before that layer is not changed.
   Result<void> forward_from(std::size_t layer, const Tensor& map, Activations& activations) const;
 
   /// Computes the outputs before pooling that a backward pass down to this layer needs and a
@@ -164,7 +168,7 @@ class Vgg16 {
                                           const Tensor& pool_gradient) const;
 
   /// From block5_pool to any map layer, before its pooling: the gradient at
-  /// `activations.map(layer)`, which must be complete.
+  /// `activations.map(layer)`. kInvalidArgument unless that layer and those behind it are complete.
   Result<Tensor> backward_to_layer(const Activations& activations, const Tensor& pool_gradient,
                                    std::size_t layer, ReluRule rule = ReluRule::kGradient) const;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -19,6 +20,7 @@
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
+#include "support/values.h"
 
 namespace gradcam::testing {
 namespace {
@@ -310,6 +312,85 @@ TEST_F(Vgg16Test, GradientIsTheSlopeOfTheLogit) {
     }
   }
   EXPECT_TRUE(close(sums, slopes, 1e-3));  // of float32 logits over a small step
+}
+
+/// What was completed of the pass before is not that of the one that goes on from elsewhere.
+TEST_F(Vgg16Test, GoesOnWithoutWhatBelongedToAnotherPass) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  ASSERT_OK_AND_ASSIGN(Activations fresh, run.model.make_activations());
+  constexpr std::size_t kBlock2Conv1 = 2;
+  constexpr std::size_t kBlock2Conv2 = 3;
+  constexpr std::size_t kBlock4Conv3 = 9;
+  for (const std::size_t from : {kBlock2Conv1, kBlock2Conv2}) {
+    SCOPED_TRACE(map_layer_name(from));
+    ASSERT_OK(run.model.forward(input, run.activations));
+    ASSERT_OK(run.model.complete(run.activations, 0));
+    ASSERT_OK_AND_ASSIGN(Tensor start, run.activations.map(from).clone());
+    std::ranges::fill(start.values().first(start.size() / 2), 0.0f);
+    ASSERT_OK(run.model.forward(input, fresh));
+    ASSERT_OK(run.model.forward_from(from, start, fresh));
+    ASSERT_OK(run.model.forward_from(from, start, run.activations));
+    EXPECT_TRUE(std::ranges::equal(run.activations.map(from).values(), start.values()));
+    for (Activations* activations : {&run.activations, &fresh}) {
+      ASSERT_OK(run.model.complete(*activations, from));
+    }
+    for (std::size_t layer = from; layer < kMapLayers; ++layer) {
+      EXPECT_TRUE(
+          std::ranges::equal(run.activations.map(layer).values(), fresh.map(layer).values()))
+          << map_layer_name(layer);
+    }
+    for (const Method& method : methods()) {
+      if (method.cam.map == nullptr) continue;
+      const auto map_of = [&](const Activations& activations) {
+        return explain_by(method.cam,
+                          {.model = run.model, .activations = activations, .layer = kBlock4Conv3},
+                          {{1}});
+      };
+      ASSERT_OK_AND_ASSIGN(const auto actual, map_of(run.activations));
+      ASSERT_OK_AND_ASSIGN(const auto expected, map_of(fresh));
+      EXPECT_EQ(actual.front().values, expected.front().values) << method.name;
+    }
+  }
+}
+
+TEST_F(Vgg16Test, GoesBackOnlyThroughOutputsThatAreThere) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  ASSERT_OK_AND_ASSIGN(const Tensor gradient, Tensor::zeros(run.activations.block5_pool.shape()));
+  const std::array<std::size_t, 1> classes = {0};
+  const auto expect_refusals = [&](std::size_t layer) {
+    EXPECT_NE(
+        error_message(run.model.check_map(run.activations, layer), ErrorCode::kInvalidArgument),
+        "");
+    EXPECT_NE(error_message(run.model.backward_to_layer(run.activations, gradient, layer),
+                            ErrorCode::kInvalidArgument),
+              "");
+    EXPECT_NE(error_message(run.model.backward_to_input(run.activations, gradient),
+                            ErrorCode::kInvalidArgument),
+              "");
+    for (const Method& method : methods()) {
+      if (method.cam.map == nullptr) continue;
+      const ExplainContext context{
+          .model = run.model, .activations = run.activations, .layer = layer};
+      EXPECT_NE(
+          error_message(explain_by(method.cam, context, classes), ErrorCode::kInvalidArgument), "")
+          << method.name;
+    }
+  };
+  for (const std::size_t layer : {1, 3, 6, 9}) expect_refusals(layer);  // not complete
+  ASSERT_OK(run.model.complete(run.activations, 0));
+  for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
+    ASSERT_OK(run.model.check_map(run.activations, layer));
+  }
+  EXPECT_NE(
+      error_message(run.model.check_map(run.activations, kInput), ErrorCode::kInvalidArgument), "");
+  // As they are when memory was saved, or they are another's now.
+  for (const std::size_t layer : {12, 11, 4, 0}) {
+    const Tensor moved = std::move(run.activations.conv[layer]);
+    expect_refusals(layer);
+  }
+  run.activations.unpooled = {};
+  EXPECT_NE(error_message(run.model.complete(run.activations, 0), ErrorCode::kInvalidArgument), "");
 }
 
 }  // namespace
