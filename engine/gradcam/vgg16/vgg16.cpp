@@ -60,9 +60,14 @@ Result<void> Vgg16::check_whole() const {
 
 Result<void> Vgg16::check_input(const Tensor& input) const {
   const auto size = static_cast<std::size_t>(info_.preprocess.size);
-  if (input.shape() == Shape{size, size, 3}) return {};
-  return fail(ErrorCode::kInvalidArgument,
-              "the network cannot take an input of shape " + to_string(input.shape()));
+  if (input.shape() != Shape{size, size, 3}) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the network cannot take an input of shape " + to_string(input.shape()));
+  }
+  if (std::ranges::all_of(input.values(), [](float value) { return std::isfinite(value); })) {
+    return {};
+  }
+  return fail(ErrorCode::kInvalidArgument, "the network's input has values that are not finite");
 }
 
 Result<void> Vgg16::check_activations(const Activations& activations) const {
@@ -76,11 +81,6 @@ Result<void> Vgg16::check_activations(const Activations& activations) const {
               "the activations are not of this model, or of the one with another head");
 }
 
-Result<void> Vgg16::use_head(const Head* head) {
-  if (head == nullptr) {
-    if (!own_head_) return {};
-    predictions_ = std::move(own_head_->predictions);
-    info_.layers.back() = std::move(own_head_->layer);
 Result<void> Vgg16::check_map(const Activations& activations, std::size_t layer) const {
   GRADCAM_CHECK_OK(check_whole());
   if (layer >= kMapLayers) {
@@ -98,6 +98,11 @@ Result<void> Vgg16::check_map(const Activations& activations, std::size_t layer)
                   (is_pooled ? " before pooling: complete them first" : ""));
 }
 
+Result<void> Vgg16::use_head(const Head* head) {
+  if (head == nullptr) {
+    if (!own_head_) return {};
+    predictions_ = std::move(own_head_->predictions);
+    info_.layers.back() = std::move(own_head_->layer);
     info_.metadata = std::move(own_head_->metadata);
     info_.parameters = own_head_->parameters;
     own_head_.reset();
@@ -330,12 +335,12 @@ Result<Tensor> Vgg16::backward_to_block5_conv3(const Activations& activations,
 Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Tensor& pool_gradient,
                                         std::size_t layer, ReluRule rule) const {
   GRADCAM_CHECK_OK(check_whole());
+  for (std::size_t i = layer; i < kBlock5Pool; ++i) GRADCAM_CHECK_OK(check_map(activations, i));
   if (layer >= kBlock5Pool) return pool_gradient.clone();
   GRADCAM_TRY(Tensor gradient, backward_to_block5_conv3(activations, pool_gradient));
   Tensor workspace;
   for (std::size_t i = kBlock5Conv3; i > layer; --i) {
     relu_backward(activations.map(i).values(), gradient.values(), rule);
-  for (std::size_t i = layer; i < kBlock5Pool; ++i) GRADCAM_CHECK_OK(check_map(activations, i));
     GRADCAM_TRY(gradient, backward_through(i, gradient, workspace));
     if (!conv_[i - 1].spec.pool) continue;
     GRADCAM_TRY(gradient, max_pool_backward(activations.map(i - 1), gradient));

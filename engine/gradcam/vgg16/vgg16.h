@@ -109,7 +109,7 @@ class Vgg16 {
 
   Result<Activations> make_activations() const { return make_activations(true); }
 
-  /// kInvalidArgument for anything but [size, size, 3].
+  /// kInvalidArgument for anything but finite values [size, size, 3].
   Result<void> check_input(const Tensor& input) const;
 
   /// kInvalidArgument unless these, by their shapes, are activations of this model with the head

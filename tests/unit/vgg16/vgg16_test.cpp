@@ -393,5 +393,15 @@ TEST_F(Vgg16Test, GoesBackOnlyThroughOutputsThatAreThere) {
   EXPECT_NE(error_message(run.model.complete(run.activations, 0), ErrorCode::kInvalidArgument), "");
 }
 
+TEST_F(Vgg16Test, RefusesInputsThatAreNoNumbers) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  for (const float value : {kNaN, std::numeric_limits<float>::infinity()}) {
+    ASSERT_OK_AND_ASSIGN(Tensor input, run.oracle.tensor("input"));
+    input.values().back() = value;
+    EXPECT_NE(error_message(run.model.forward(input, run.activations), ErrorCode::kInvalidArgument),
+              "");
+  }
+}
+
 }  // namespace
 }  // namespace gradcam::testing
