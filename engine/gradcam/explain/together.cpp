@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -41,25 +42,29 @@ Result<std::vector<Heatmap>> maps_of(const Kept& kept, const Method& method,
   return maps;
 }
 
-}  // namespace
-
-Outlook outlook(const Method& method, std::size_t layer) {
-  return {.layer = method.is_guided ? 0 : layer,
-          .ablation = method.ablation_maps != nullptr && !takes_passes(method, layer)};
+/// Whether maps are made of what scores lose without each of some channels, in no further pass.
+bool is_ablation(const Method& method, std::size_t layer) {
+  return method.ablation_maps != nullptr && !takes_passes(method, layer);
 }
 
-Result<void> begin_together(Member& member, const Method& method,
-                            std::span<const std::size_t> classes, std::size_t layer,
-                            const ExplainOptions& options) {
+/// What is asked of the members, in the place of a layer that the method has not.
+Result<std::vector<GradientRequest>> requests_for(const Member& member, const Method& method,
+                                                  std::span<const std::size_t> classes,
+                                                  std::size_t& layer,
+                                                  const ExplainOptions& options) {
   if (!method.has_layer) layer = kBlock5Conv3;
+  if (layer >= kMapLayers) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a heatmap takes one of the layers 0 to " + std::to_string(kMapLayers - 1));
+  }
   const Vgg16& model = member.model();
   GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
-  const bool in_passes = takes_passes(method, layer);
-  if (method.ablation_maps != nullptr && !in_passes) {
-    return member.begin_ablation({.seeds = std::move(seeds), .layer = layer},
-                                 audible_channels(member.activations().block5_pool));
-  }
   std::vector<GradientRequest> requests;
+  if (is_ablation(method, layer)) {
+    requests.push_back({.seeds = std::move(seeds), .layer = layer});
+    return requests;
+  }
+  const bool in_passes = takes_passes(method, layer);
   const Cam& cam = method.cam;
   if (in_passes || cam.map != nullptr) {
     GradientRequest request{.seeds = {}, .layer = layer};
@@ -76,6 +81,30 @@ Result<void> begin_together(Member& member, const Method& method,
   }
   if (method.is_guided) {
     requests.push_back({.seeds = std::move(seeds), .layer = kInput, .rule = ReluRule::kGuided});
+  }
+  return requests;
+}
+
+bool are_same(const GradientRequest& a, const GradientRequest& b) {
+  return a.layer == b.layer && a.gather == b.gather && a.rule == b.rule &&
+         a.as_factor == b.as_factor && a.seeds.shape() == b.seeds.shape() &&
+         std::ranges::equal(a.seeds.values(), b.seeds.values());
+}
+
+}  // namespace
+
+Outlook outlook(const Method& method, std::size_t layer) {
+  return {.layer = method.is_guided ? 0 : layer, .ablation = is_ablation(method, layer)};
+}
+
+Result<void> begin_together(Member& member, const Method& method,
+                            std::span<const std::size_t> classes, std::size_t layer,
+                            const ExplainOptions& options) {
+  GRADCAM_TRY(std::vector<GradientRequest> requests,
+              requests_for(member, method, classes, layer, options));
+  if (is_ablation(method, layer)) {
+    return member.begin_ablation(std::move(requests.front()),
+                                 audible_channels(member.activations().block5_pool));
   }
   return member.begin_gradients(std::move(requests));
 }
@@ -94,21 +123,34 @@ Result<MapPlan> plan_together(Member& first, const Tensor& input, const Method& 
   if (first.gathered().empty() || first.progress() != Progress::kDone) {
     return fail(ErrorCode::kInvalidArgument, "no classes have been explained");
   }
-  if (!method.has_layer) layer = kBlock5Conv3;
+  const Activations& activations = first.activations();
+  GRADCAM_TRY(const std::vector<GradientRequest> requests,
+              requests_for(first, method, classes, layer, options));
+  const auto gathered_for = [](const Gathered& gathered, const GradientRequest& request) {
+    return are_same(gathered.request, request);
+  };
+  std::vector<std::size_t> channels;
+  if (is_ablation(method, layer)) channels = audible_channels(activations.block5_pool);
+  if (!std::ranges::equal(first.gathered(), requests, gathered_for) ||
+      channels != first.gathered().front().channels) {
+    return fail(ErrorCode::kInvalidArgument, "something else has been begun than " +
+                                                 std::string(method.name) +
+                                                 " of these classes at this layer");
+  }
   const auto kept = std::make_shared<Kept>();
   kept->gathered = first.take_gathered();
-  const Activations& activations = first.activations();
+  kept->channels = std::move(channels);
   GRADCAM_TRY(kept->logits, activations.logits.clone());
   kept->channel_count = first.model().info().layers[std::min(layer, kBlock5Conv3)].weight[0];
   MapPlan plan;
   if (!takes_passes(method, layer)) {
-    if (method.ablation_maps != nullptr) kept->channels = audible_channels(activations.block5_pool);
     plan.outcome = [kept, method, wanted = std::vector(classes.begin(), classes.end()),
                     principal_component = options.principal_component](const Tensor&) {
       return maps_of(*kept, method, wanted, principal_component);
     };
     return plan;
   }
+  GRADCAM_CHECK_OK(first.model().check_input(input));
   GRADCAM_TRY(const MapPlan of_kept,
               method.plan({.model = first.model(),
                            .input = input,

@@ -17,7 +17,7 @@ namespace gradcam {
 Outlook outlook(const Method& method, std::size_t layer);
 
 /// Begins, at each of the members, after a forward pass. kInvalidArgument for a class that does not
-/// exist. Of the options, only the principal component matters here.
+/// exist, or such a layer. Of the options, only the principal component matters here.
 Result<void> begin_together(Member& member, const Method& method,
                             std::span<const std::size_t> classes, std::size_t layer,
                             const ExplainOptions& options = {});
@@ -29,7 +29,7 @@ Result<void> begin_evidence(Member& member, std::size_t class_index);
 /// When all are done: the rest, asked of member 0, which hands over what it has gathered. The
 /// passes are forward passes of all members (see begin_pass); they overwrite the activations. The
 /// model and the input, which is that of the forward pass, must outlive the plan. Of the options,
-/// the layers are not looked at.
+/// the layers are not looked at. kInvalidArgument unless it is for this that they began.
 Result<MapPlan> plan_together(Member& first, const Tensor& input, const Method& method,
                               std::span<const std::size_t> classes, std::size_t layer,
                               const ExplainOptions& options = {});

@@ -263,15 +263,16 @@ Result<void> Member::begin_next_request() {
   stages_.clear();
   next_ = 0;
   if (requests_.empty()) return {};
-  const auto [seeds, layer, gather, rule, as_factor] = std::move(requests_.back());
+  request_ = std::move(requests_.back());
   requests_.pop_back();
-  scores_ = seeds.dim(0);
-  gather_ = scores_ > 0 && layer != kInput ? gather : Gather::kGradients;
+  const std::size_t layer = request_.layer;
+  scores_ = request_.seeds.dim(0);
+  gather_ = scores_ > 0 && layer != kInput ? request_.gather : Gather::kGradients;
   by_sums_ = gather_ != Gather::kGradients && layer >= kBlock5Conv3;
   // Through block5_conv3's ReLU nothing goes where it gave zero.
-  only_live_ = as_factor || layer < kBlock5Conv3 || layer == kInput;
-  rule_ = rule;
-  GRADCAM_TRY(gradient_, cut(seeds, kPredictions, share().member));
+  only_live_ = request_.as_factor || layer < kBlock5Conv3 || layer == kInput;
+  rule_ = request_.rule;
+  GRADCAM_TRY(gradient_, cut(request_.seeds, kPredictions, share().member));
   map_gradients_.clear();
   ablated_ = {};
   GRADCAM_CHECK_OK(recall_maps(layer));

@@ -56,9 +56,11 @@ struct GradientRequest {
 
 /// What member 0 has of a layer once all members have brought their parts together.
 struct Gathered {
-  Tensor activation;              ///< a map layer's output before pooling, [H, W, C]
-  std::vector<Tensor> gradients;  ///< of each score, as Gather says
-  Tensor drops;                   ///< of an ablation, see Vgg16::drops_without_channels
+  GradientRequest request;            ///< what was asked for
+  std::vector<std::size_t> channels;  ///< of an ablation, those without which
+  Tensor activation;                  ///< a map layer's output before pooling, [H, W, C]
+  std::vector<Tensor> gradients;      ///< of each score, as Gather says
+  Tensor drops;                       ///< of an ablation, see Vgg16::drops_without_channels
 };
 
 /// One of N equal members that run a VGG16 together (see partition.h): a forward pass, and what
@@ -279,6 +281,7 @@ class Member {
   Tensor ablated_;                     // how fc1's output changes without each; then, the scores
   Tensor own_map_;                     // columns of a map that all members have
   std::vector<Tensor> own_parts_;      // of what is gathered
+  GradientRequest request_;            // that is under way
   std::vector<GradientRequest> requests_;  // that are to follow, the next one last
   std::vector<Gathered> gathered_;
 

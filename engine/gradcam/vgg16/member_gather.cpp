@@ -153,6 +153,8 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
     }
     if (!ablated_.empty() && !part(kFc2, member).empty()) add(take_next(), gathered.drops);
   }
+  if (!ablated_.empty()) gathered.channels = channels_;
+  gathered.request = std::move(request_);
   gathered_.push_back(std::move(gathered));
   own_parts_.clear();
   return {};

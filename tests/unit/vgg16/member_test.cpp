@@ -360,5 +360,59 @@ TEST_F(MemberTest, LoadsOnlyItsShare) {
   }
 }
 
+TEST_F(MemberTest, ExplainsNoLayerThatIsNot) {
+  ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, 1));
+  const std::array<std::size_t, 1> classes = {3};
+  for (const Method& method : methods()) {
+    SCOPED_TRACE(method.name);
+    if (!method.has_layer) continue;
+    ASSERT_OK(all.forward(input_));
+    for (const std::size_t layer : {kInput, kInput + 1}) {
+      EXPECT_NE(
+          error_message(all.explain(input_, classes, method, layer), ErrorCode::kInvalidArgument),
+          "");
+    }
+  }
+}
+
+/// What was gathered for one map is none of another's.
+TEST_F(MemberTest, PlansOnlyWhatWasBegun) {
+  ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, 1));
+  Member& member = all.members.front();
+  const std::array<std::size_t, 2> classes = {0, 3};
+  const std::array<std::size_t, 2> others = {0, 4};
+  for (const Method& begun : methods()) {
+    ASSERT_OK(all.forward(input_));
+    ASSERT_OK(begin_together(member, begun, classes, kBlock5Conv3));
+    ASSERT_OK(all.run());
+    const auto expect_refused = [&](const Method& method, std::span<const std::size_t> of,
+                                    std::size_t layer) {
+      EXPECT_NE(error_message(plan_together(member, input_, method, of, layer),
+                              ErrorCode::kInvalidArgument),
+                "")
+          << begun.name << ", " << method.name;
+    };
+    const bool is_of_classes = begun.cam.gradient != GradientUse::kNone && begun.plan == nullptr;
+    if (is_of_classes) expect_refused(begun, others, kBlock5Conv3);
+    if (is_of_classes) expect_refused(begun, std::span(classes).first(1), kBlock5Conv3);
+    if (begun.has_layer) expect_refused(begun, classes, kBlock5Pool);
+    if (begun.has_layer) expect_refused(begun, classes, kInput);
+    for (const Method& method : methods()) {
+      // Of others the very same is gathered.
+      const bool is_other_kind =
+          method.cam.map_of_sum != begun.cam.map_of_sum ||
+          method.cam.gradient != begun.cam.gradient || method.is_guided != begun.is_guided ||
+          (method.ablation_maps == nullptr) != (begun.ablation_maps == nullptr);
+      const auto takes_map_alone = [](const Method& of) {
+        return of.cam.gradient == GradientUse::kNone || of.is_slow;
+      };
+      if (!is_other_kind || (takes_map_alone(method) && takes_map_alone(begun))) continue;
+      if (method.cam.scores != begun.cam.scores) expect_refused(method, classes, kBlock5Conv3);
+    }
+    ASSERT_OK_AND_ASSIGN(const MapPlan plan,
+                         plan_together(member, input_, begun, classes, kBlock5Conv3));
+  }
+}
+
 }  // namespace
 }  // namespace gradcam::testing
