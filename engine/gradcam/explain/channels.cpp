@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <string>
 
+#include "gradcam/image/image.h"
 #include "gradcam/kernels/weighted_sum.h"
 
 namespace gradcam {
@@ -53,6 +55,16 @@ std::vector<double> gram_matrix(const std::vector<double>& rows, std::size_t n,
   return gram;
 }
 
+/// What first_component takes at most, and what is made of it.
+std::uint64_t component_bytes(std::uint64_t positions, std::uint64_t channels) {
+  const std::uint64_t smaller = std::min(positions, channels);
+  constexpr std::uint64_t kVectors = 4;
+  constexpr std::uint64_t kSmallOnes = 1 << 18;
+  return sizeof(double) *
+             (2 * positions * channels + smaller * smaller + kVectors * (positions + channels)) +
+         kSmallOnes;
+}
+
 std::vector<double> channel_sums(const Tensor& x) {
   std::vector<double> sums(x.dim(0) * x.dim(1));
   const float* value = x.data();
@@ -62,8 +74,10 @@ std::vector<double> channel_sums(const Tensor& x) {
   return sums;
 }
 
+bool is_map(const Tensor& x) { return x.rank() == 3 && !x.empty(); }
+
 Result<void> check_weights(const Tensor& activation, std::span<const float> alpha) {
-  if (activation.rank() == 3 && activation.dim(2) == alpha.size()) return {};
+  if (is_map(activation) && activation.dim(2) == alpha.size()) return {};
   return fail(ErrorCode::kInvalidArgument, std::to_string(alpha.size()) +
                                                " channel weights do not fit activations of shape " +
                                                to_string(activation.shape()));
@@ -72,13 +86,14 @@ Result<void> check_weights(const Tensor& activation, std::span<const float> alph
 }  // namespace
 
 Result<void> check_cam_inputs(const Tensor& activation, const Tensor& gradient) {
-  if (activation.rank() == 3 && activation.shape() == gradient.shape()) return {};
+  if (is_map(activation) && activation.shape() == gradient.shape()) return {};
   return fail(ErrorCode::kInvalidArgument, "activations of shape " + to_string(activation.shape()) +
                                                " cannot have a gradient of shape " +
                                                to_string(gradient.shape()));
 }
 
 std::vector<float> channel_means(const Tensor& gradient) {
+  if (gradient.empty()) return {};
   const std::size_t channels = gradient.dim(gradient.rank() - 1);
   std::vector<double> sums(channels);
   const float* value = gradient.data();
@@ -110,10 +125,14 @@ Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> al
   return make_heatmap(activation.dim(0), activation.dim(1), raw);
 }
 
-Heatmap combine_channels(const LayerView& layer, const Tensor& contributions) {
-  return make_heatmap(contributions.dim(0), contributions.dim(1),
-                      layer.principal_component ? first_component(contributions, true)
-                                                : channel_sums(contributions));
+Result<Heatmap> combine_channels(const LayerView& layer, const Tensor& contributions) {
+  std::vector<double> raw;
+  if (layer.principal_component) {
+    GRADCAM_TRY(raw, first_component(contributions, true));
+  } else {
+    raw = channel_sums(contributions);
+  }
+  return make_heatmap(contributions.dim(0), contributions.dim(1), raw);
 }
 
 Result<Heatmap> combine_weighted(const LayerView& layer, std::span<const float> alpha) {
@@ -122,9 +141,16 @@ Result<Heatmap> combine_weighted(const LayerView& layer, std::span<const float> 
   return combine_channels(layer, contributions);
 }
 
-std::vector<double> first_component(const Tensor& x, bool centred) {
+Result<std::vector<double>> first_component(const Tensor& x, bool centred) {
+  if (!is_map(x)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "channels of shape " + to_string(x.shape()) + " have no principal component");
+  }
   const std::size_t channels = x.dim(2);
   const std::size_t positions = x.dim(0) * x.dim(1);
+  if (!can_allocate(component_bytes(positions, channels))) {
+    return fail(ErrorCode::kOutOfMemory, "not enough memory for a principal component");
+  }
   std::vector<double> rows(x.values().begin(), x.values().end());
   if (centred) {
     std::vector<double> means(channels);

@@ -11,10 +11,10 @@
 /// [H, W, C]; the map is the sum over the channels, or, smoothed, their first principal component.
 namespace gradcam {
 
-/// An error unless activation and gradient are both [H, W, C].
+/// An error unless activation and gradient are both [H, W, C], and not empty.
 Result<void> check_cam_inputs(const Tensor& activation, const Tensor& gradient);
 
-/// The mean of a gradient [H, W, C] over its positions, [C].
+/// The mean of a gradient [H, W, C] over its positions, [C]; of none there is none.
 std::vector<float> channel_means(const Tensor& gradient);
 
 /// alpha_k A_k: [H, W, C] from an activation [H, W, C] and weights [C].
@@ -37,7 +37,7 @@ Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> al
 
 /// The sum over the channels of [H, W, C], or their first principal component if the view asks for
 /// it, as a map.
-Heatmap combine_channels(const LayerView& layer, const Tensor& contributions);
+Result<Heatmap> combine_channels(const LayerView& layer, const Tensor& contributions);
 
 /// combine_channels(alpha_k A_k) of the layer.
 Result<Heatmap> combine_weighted(const LayerView& layer, std::span<const float> alpha);
@@ -48,6 +48,6 @@ Result<Heatmap> combine_weighted(const LayerView& layer, std::span<const float> 
 /// channels, so that more of what contributes is hotter; pytorch-grad-cam keeps whatever sign its
 /// LAPACK gave, and its maps turn into their negatives from one machine to another.
 /// All zero where all positions are equal (centred) or zero.
-std::vector<double> first_component(const Tensor& x, bool centred);
+Result<std::vector<double>> first_component(const Tensor& x, bool centred);
 
 }  // namespace gradcam

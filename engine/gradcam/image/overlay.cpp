@@ -45,6 +45,13 @@ bool is_grid(std::span<const float> heatmap, int rows, int cols) {
          heatmap.size() == static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols);
 }
 
+/// What is needed beside a picture of `width` pixels a row to lay a heatmap over it.
+std::uint64_t buffer_bytes(int width, int cols) {
+  constexpr std::uint64_t kSmallOnes = 1 << 18;
+  return sizeof(Between) * static_cast<std::uint64_t>(width) +
+         sizeof(float) * static_cast<std::uint64_t>(cols) + kSmallOnes;
+}
+
 std::uint8_t to_byte(float unit) { return static_cast<std::uint8_t>(255 * unit + 0.5f); }
 
 std::uint8_t blend(std::uint8_t below, std::uint8_t above, float weight) {
@@ -67,7 +74,7 @@ std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, int rows, in
   if (width <= 0 || height <= 0 || !is_grid(heatmap, rows, cols)) return {};
   const std::uint64_t bytes =
       std::uint64_t{4} * static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height);
-  if (!can_allocate(bytes)) return {};
+  if (!can_allocate(bytes + buffer_bytes(width, cols))) return {};
 
   std::vector<Between> columns;
   columns.reserve(static_cast<std::size_t>(width));
@@ -108,9 +115,13 @@ Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float
                 "alpha is " + std::to_string(alpha) + ", outside of 0..1");
   }
   GRADCAM_TRY(Image result, make_image(photo.width, photo.height));
+  if (!can_allocate(buffer_bytes(photo.width, cols))) {
+    return fail(ErrorCode::kOutOfMemory, "not enough memory to lay the heatmap over the photo");
+  }
 
   // Where the photo's columns inside of the crop fall on the heatmap.
   std::vector<Between> columns;
+  columns.reserve(static_cast<std::size_t>(photo.width));
   int first_inside = 0;
   for (int x = 0; x < photo.width; ++x) {
     const double across = (x + 0.5 - crop.x) / crop.width;

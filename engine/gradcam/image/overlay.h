@@ -35,7 +35,7 @@ inline constexpr std::string_view kOverlaySoftware = "gradcam.cpp, heatmap over 
 /// the crop takes the weight alpha * heat_opacity(heat) of the heat's colour, the heat being read
 /// bilinearly at that centre; a pixel outside of it is shown as `unseen`.
 /// `kInvalidArgument` for an inconsistent image or heatmap, an empty or non-finite crop, or an
-/// alpha outside of 0..1.
+/// alpha outside of 0..1; `kOutOfMemory`.
 Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float> heatmap, int rows,
                       int cols, Colormap colormap, float alpha);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -27,13 +28,26 @@ struct Filter {
   std::vector<float> weights;
 };
 
+/// As many source pixels as make a result pixel, at most.
+std::size_t most_taps(double length, int out_size) {
+  return static_cast<std::size_t>(2 * std::max(length / out_size, 1.0)) + 2;
+}
+
+/// The memory of a filter.
+std::uint64_t filter_bytes(double length, int out_size) {
+  return static_cast<std::uint64_t>(out_size) *
+         (sizeof(Taps) + sizeof(float) * std::uint64_t{most_taps(length, out_size)});
+}
+
 /// The triangle filter that takes [start, start + length) of `in_size` pixels to `out_size`.
 Filter triangle_filter(int in_size, double start, double length, int out_size) {
   const double scale = length / out_size;
   const double support = std::max(scale, 1.0);
   Filter filter;
   filter.taps.reserve(static_cast<std::size_t>(out_size));
+  filter.weights.reserve(static_cast<std::size_t>(out_size) * most_taps(length, out_size));
   std::vector<double> row;
+  row.reserve(most_taps(length, out_size));
   for (int i = 0; i < out_size; ++i) {
     const double center = start + (i + 0.5) * scale;
     const int first = std::max(0, static_cast<int>(center - support + 0.5));
@@ -104,6 +118,13 @@ Result<Tensor> resize_bilinear(const Image& image, const Box& box, int out_width
   GRADCAM_TRY(Tensor result, Tensor::zeros({static_cast<std::size_t>(out_height),
                                             static_cast<std::size_t>(out_width), 3}));
 
+  const std::uint64_t buffers = filter_bytes(box.width, out_width) +
+                                filter_bytes(box.height, out_height) +
+                                sizeof(float) * 3 * static_cast<std::uint64_t>(image.width);
+  constexpr std::uint64_t kSmallOnes = 1 << 18;
+  if (!can_allocate(buffers + kSmallOnes)) {
+    return fail(ErrorCode::kOutOfMemory, "not enough memory to resize the picture");
+  }
   const Filter horizontal = triangle_filter(image.width, box.x, box.width, out_width);
   const Filter vertical = triangle_filter(image.height, box.y, box.height, out_height);
   // Rows are summed first: that pass touches every source pixel and runs over contiguous values.

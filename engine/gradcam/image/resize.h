@@ -24,7 +24,8 @@ Result<void> check_box(const Box& box, const Image& image);
 /// alias: the arithmetic of Pillow's `Image.resize(size, BILINEAR, box=box)`, without its rounding
 /// to 8 bits between and after the two passes. The result has the same bits on every platform.
 ///
-/// `kInvalidArgument` for an inconsistent image or an empty result, and as `check_box`.
+/// `kInvalidArgument` for an inconsistent image or an empty result, and as `check_box`;
+/// `kOutOfMemory`.
 Result<Tensor> resize_bilinear(const Image& image, const Box& box, int out_width, int out_height);
 
 /// The whole image resampled by `resize_bilinear` and rounded to 8 bits, for previews.

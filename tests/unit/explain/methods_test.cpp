@@ -10,10 +10,14 @@
 #include "gradcam/explain/channels.h"
 #include "gradcam/explain/counterfactual.h"
 #include "gradcam/explain/grad_cam.h"
+#include "gradcam/explain/guided_backprop.h"
+#include "gradcam/explain/guided_grad_cam.h"
 #include "support/compare.h"
+#include "support/heatmaps.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
+#include "support/values.h"
 
 namespace gradcam::testing {
 namespace {
@@ -117,6 +121,26 @@ TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {
     ASSERT_OK_AND_ASSIGN(const Heatmap expected,
                          weighted_map(run.activations.block5_conv3(), negative));
     EXPECT_TRUE(close(maps[c].values, expected.values));
+  }
+}
+
+TEST(Methods, HaveNoMapsOfNothing) {
+  for (const Method& method : methods()) {
+    if (method.cam.map == nullptr) continue;
+    SCOPED_TRACE(method.name);
+    for (const bool principal_component : {false, true}) {
+      const Tensor none;
+      const auto expect_refused = [&](const Tensor& activation, const Tensor& gradient) {
+        const LayerView layer{activation, principal_component};
+        EXPECT_NE(error_message(method.cam.map(layer, gradient), ErrorCode::kInvalidArgument), "");
+      };
+      expect_refused(none, none);
+      ASSERT_OK_AND_ASSIGN(const Tensor no_channels, Tensor::zeros({2, 2, 0}));
+      expect_refused(no_channels, no_channels);
+      if (method.cam.gradient == GradientUse::kNone) continue;
+      ASSERT_OK_AND_ASSIGN(const Tensor activation, Tensor::zeros({2, 2, 3}));
+      expect_refused(activation, none);
+    }
   }
 }
 
