@@ -16,7 +16,7 @@ Result<Tensor> grad_cam_plus_plus(const Tensor& activation, const Tensor& gradie
   std::vector<double> weights(channels);
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     const double g = gradient.data()[i];
-    if (!(g > 0)) continue;  // ReLU(g) is 0
+    if (g <= 0) continue;  // ReLU(g) is 0
     // g^2 / (2 g^2 + sum(A) g^3), with g^2 divided out: it may be too small for a number.
     const double denominator = 2 + activation_sums[i % channels] * g;
     if (denominator != 0) weights[i % channels] += g / denominator;

@@ -1,6 +1,5 @@
 #include "gradcam/explain/guided_backprop.h"
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -29,7 +28,8 @@ Heatmap guided_backprop_map(const Tensor& gradient) {
   std::vector<double> largest(gradient.dim(0) * gradient.dim(1));
   for (std::size_t i = 0; i < gradient.size(); ++i) {
     double& pixel = largest[i / gradient.dim(2)];
-    pixel = std::max(pixel, std::abs(double{gradient.data()[i]}));
+    const double value = std::abs(double{gradient.data()[i]});
+    if (value > pixel || std::isnan(value)) pixel = value;
   }
   return make_heatmap(gradient.dim(0), gradient.dim(1), largest);
 }

@@ -1,6 +1,7 @@
 #include "gradcam/explain/guided_grad_cam.h"
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "gradcam/explain/guided_backprop.h"
@@ -10,6 +11,10 @@ namespace gradcam {
 Heatmap guided_grad_cam_map(const Heatmap& guided, const Heatmap& grad_cam) {
   const std::vector<float> region = enlarge(grad_cam, guided.rows, guided.cols);
   std::vector<double> raw(region.size());
+  if (guided.status == HeatmapStatus::kNonFinite || grad_cam.status == HeatmapStatus::kNonFinite) {
+    raw.assign(region.size(), std::numeric_limits<double>::quiet_NaN());
+    return make_heatmap(guided.rows, guided.cols, raw);
+  }
   for (std::size_t i = 0; i < raw.size(); ++i) {
     raw[i] = double{guided.values[i]} * double{guided.maximum} * double{region[i]} *
              double{grad_cam.maximum};

@@ -7,8 +7,9 @@
 namespace gradcam {
 
 Result<Tensor> layer_cam(const Tensor& activation, const Tensor& gradient) {
+  // In this order the maximum keeps what is no number.
   return elementwise_contributions(activation, gradient,
-                                   [](float g, float a) { return std::max(0.0f, g) * a; });
+                                   [](float g, float a) { return std::max(g, 0.0f) * a; });
 }
 
 }  // namespace gradcam

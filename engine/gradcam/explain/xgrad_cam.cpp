@@ -1,5 +1,6 @@
 #include "gradcam/explain/xgrad_cam.h"
 
+#include <cmath>
 #include <vector>
 
 #include "gradcam/explain/channels.h"
@@ -18,7 +19,8 @@ Result<Tensor> xgrad_cam(const Tensor& activation, const Tensor& gradient) {
   }
   std::vector<float> alpha(channels);
   for (std::size_t c = 0; c < channels; ++c) {
-    alpha[c] = sums[c] == 0 ? 0 : static_cast<float>(products[c] / sums[c]);
+    const bool is_silent = sums[c] == 0 && !std::isnan(products[c]);
+    alpha[c] = is_silent ? 0 : static_cast<float>(products[c] / sums[c]);
   }
   return weighted_channels(activation, alpha);
 }

@@ -124,6 +124,35 @@ TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {
   }
 }
 
+/// An overflow is told of, not taken for a map without evidence.
+TEST(Methods, SayThatTheNetworkOverflowed) {
+  for (const Method& method : methods()) {
+    if (method.cam.map == nullptr) continue;
+    SCOPED_TRACE(method.name);
+    ASSERT_OK_AND_ASSIGN(Tensor activation, Tensor::zeros({2, 2, 3}));
+    ASSERT_OK_AND_ASSIGN(Tensor gradient, Tensor::zeros({2, 2, 3}));
+    std::ranges::fill(activation.values(), 1.0f);
+    std::ranges::fill(gradient.values(), 0.5f);
+    Tensor& broken = method.cam.gradient == GradientUse::kNone ? activation : gradient;
+    broken.data()[4] = kNaN;
+    ASSERT_OK_AND_ASSIGN(const Heatmap map, method.cam.map({activation}, gradient));
+    EXPECT_EQ(map.status, HeatmapStatus::kNonFinite);
+  }
+}
+
+TEST(GuidedBackprop, SaysThatTheNetworkOverflowed) {
+  for (std::size_t colour = 0; colour < 3; ++colour) {
+    ASSERT_OK_AND_ASSIGN(Tensor gradient, Tensor::zeros({1, 2, 3}));
+    std::ranges::fill(gradient.values(), -0.5f);
+    gradient.data()[3 + colour] = kNaN;
+    const Heatmap broken = guided_backprop_map(gradient);
+    EXPECT_EQ(broken.status, HeatmapStatus::kNonFinite) << colour;
+    const Heatmap sound = map_of(1, 2, {1, 0.5f});
+    EXPECT_EQ(guided_grad_cam_map(broken, sound).status, HeatmapStatus::kNonFinite);
+    EXPECT_EQ(guided_grad_cam_map(sound, broken).status, HeatmapStatus::kNonFinite);
+  }
+}
+
 TEST(Methods, HaveNoMapsOfNothing) {
   for (const Method& method : methods()) {
     if (method.cam.map == nullptr) continue;
