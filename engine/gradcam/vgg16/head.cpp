@@ -64,10 +64,20 @@ Result<void> check_head(const Head& head) {
     return fail(ErrorCode::kInvalidArgument, "the head's weight, bias and labels do not fit");
   }
   if (const float temperature = head.metadata.temperature;
-      !(temperature > 0 && std::isfinite(temperature))) {
+      !(temperature > 0 && std::isnormal(temperature))) {
     return fail(ErrorCode::kInvalidArgument, "the head's temperature is not above 0");
   }
-  return {};
+  if (const float unsure_below = head.metadata.unsure_below;
+      !(unsure_below >= 0 && unsure_below <= 1)) {
+    return fail(ErrorCode::kInvalidArgument, "the head's unsure_below is not between 0 and 1");
+  }
+  for (const Tensor* tensor : {&head.weight, &head.bias}) {
+    if (std::ranges::all_of(tensor->values(), [](float value) { return std::isfinite(value); })) {
+      continue;
+    }
+    return fail(ErrorCode::kInvalidArgument, "the head has weights that are not finite");
+  }
+  return check_labels(head.metadata.labels);
 }
 
 Result<std::vector<std::uint8_t>> serialize_head(const Head& head) {

@@ -25,7 +25,8 @@ struct Head {
 Result<Head> parse_head(std::span<const std::uint8_t> file);
 
 /// kInvalidArgument for a head that no file can have: weight, bias and labels that do not fit each
-/// other, a temperature that is not above 0.
+/// other, values that are not finite, labels as check_labels says, a temperature that is not above
+/// 0, or an `unsure_below` that is not between 0 and 1.
 Result<void> check_head(const Head& head);
 
 /// The inverse of parse_head. kInvalidArgument as check_head says.

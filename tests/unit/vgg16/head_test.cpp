@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
+#include "support/values.h"
 
 namespace gradcam::testing {
 namespace {
@@ -176,6 +178,49 @@ TEST_F(HeadTest, OfTwoClassesComparesThemWithEachOther) {
   ASSERT_OK_AND_ASSIGN(const Tensor scores,
                        finer_scores(*model_, activations, std::vector<std::size_t>{0, 1}));
   EXPECT_THAT(scores.values(), ElementsAre(1, -1, -1, 1));
+}
+
+/// What is written can be read: nobody is left with a file that is refused.
+TEST_F(HeadTest, IsNotWrittenIfItCouldNotBeRead) {
+  const auto expect_refused = [&](const Head& head) {
+    EXPECT_NE(error_message(serialize_head(head), ErrorCode::kInvalidArgument), "");
+    EXPECT_NE(error_message(model_->use_head(&head), ErrorCode::kInvalidArgument), "");
+  };
+  using Labels = std::vector<std::string>;
+  for (const Labels& labels : {Labels{"a", "a"}, {"a", ""}, {"a", "\xff"}, {"a", "b\n"}}) {
+    SCOPED_TRACE(labels.back());
+    ASSERT_OK_AND_ASSIGN(const Head head, head_of(labels, 1));
+    expect_refused(head);
+  }
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float value : {kNaN, kInfinity}) {
+    SCOPED_TRACE(value);
+    ASSERT_OK_AND_ASSIGN(Head weight, head_of({"a", "b"}, 1));
+    weight.weight.values().back() = value;
+    expect_refused(weight);
+    ASSERT_OK_AND_ASSIGN(Head bias, head_of({"a", "b"}, 1));
+    bias.bias.values().back() = value;
+    expect_refused(bias);
+  }
+  for (const float unsure_below : {2.0f, -0.1f, kNaN}) {
+    SCOPED_TRACE(unsure_below);
+    ASSERT_OK_AND_ASSIGN(Head head, head_of({"a", "b"}, 1));
+    head.metadata.unsure_below = unsure_below;
+    expect_refused(head);
+  }
+  for (const float temperature : {-1.0f, 1e-40f, kNaN, kInfinity}) {
+    SCOPED_TRACE(temperature);
+    ASSERT_OK_AND_ASSIGN(Head head, head_of({"a", "b"}, 1));
+    head.metadata.temperature = temperature;
+    expect_refused(head);
+  }
+  ASSERT_OK_AND_ASSIGN(Head head, head_of({"a", "\xc3\xa4"}, 1));
+  head.metadata.unsure_below = 0.5f;
+  head.metadata.temperature = 1e-30f;
+  ASSERT_OK_AND_ASSIGN(const auto file, serialize_head(head));
+  ASSERT_OK_AND_ASSIGN(const Head read, parse_head(file));
+  EXPECT_EQ(read.metadata.labels, head.metadata.labels);
+  EXPECT_EQ(read.metadata.unsure_below, 0.5f);
 }
 
 }  // namespace
