@@ -79,7 +79,7 @@ Result<Trainer> Trainer::create(Classifier classifier, Dataset dataset,
     return fail(ErrorCode::kInvalidArgument, "the learning rate must be above 0");
   }
   Trainer trainer(std::move(classifier), std::move(dataset), options);
-  trainer.steps_per_epoch_ = (trainer.dataset_.train.size() + options.batch - 1) / options.batch;
+  trainer.steps_per_epoch_ = (trainer.dataset_.train.size() - 1) / options.batch + 1;
   for (const DenseParameters* parameters : trainer.classifier_.parameters()) {
     DenseParameters copy{.name = parameters->name, .weight = {}, .bias = {}};
     GRADCAM_TRY(copy.weight, parameters->weight.clone());

@@ -280,3 +280,14 @@ TEST(DrawCurves, DrawsAPointForEachEpochAndMarksTheBest) {
 
 }  // namespace
 }  // namespace gradcam::testing
+TEST(Trainer, TakesAllPhotosAtOnceIfThereAreNoMore) {
+  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+  ASSERT_OK_AND_ASSIGN(Trainer trainer,
+                       make_trainer({.learning_rate = 0.03, .epochs = 2, .batch = kMost}));
+  EXPECT_EQ(trainer.steps_per_epoch(), 1u);
+  while (!trainer.finished()) {
+    ASSERT_OK(trainer.run_step());
+  }
+  EXPECT_EQ(trainer.epochs().size(), 2u);
+}
+
