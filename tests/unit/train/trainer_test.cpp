@@ -107,14 +107,17 @@ TEST(Trainer, GivesTheWeightsOfTheBestEpoch) {
 TEST(Trainer, SeesEveryPhotoOnceAnEpochInOneOfItsViews) {
   Dataset dataset = make_dataset(20);
   ASSERT_OK(split_dataset(dataset, 0.2, 1));
-  std::vector<std::array<std::size_t, 2>> seen(20);  // how often, in either view
+  const auto train = dataset.train;
+  const auto validation = dataset.validation;
+  std::vector<std::array<std::size_t, 2>> seen(20);                // how often, in either view
+  using Reads = std::vector<std::pair<std::size_t, std::size_t>>;  // photos and views
+  Reads reads;                                                     // of those to train on
   dataset.read = [&](std::size_t photo, std::size_t view, std::span<float> out) -> Result<void> {
     ++seen[photo][view];
+    if (std::ranges::binary_search(train, photo)) reads.emplace_back(photo, view);
     std::ranges::fill(out, 1.0f);
     return {};
   };
-  const auto train = dataset.train;
-  const auto validation = dataset.validation;
   std::vector<DenseParameters> layers(1);
   ASSERT_OK_AND_ASSIGN(layers[0], new_head(kClasses, kFeatures, 1));
   ASSERT_OK_AND_ASSIGN(Classifier classifier, Classifier::create(std::move(layers), {}));
@@ -136,6 +139,21 @@ TEST(Trainer, SeesEveryPhotoOnceAnEpochInOneOfItsViews) {
   for (const std::size_t photo : validation) {
     EXPECT_EQ(seen[photo], (std::array<std::size_t, 2>{kEpochs, 0})) << photo;
   }
+  // Every epoch has an order and views of its own.
+  ASSERT_EQ(reads.size(), kEpochs * train.size());
+  std::set<std::vector<std::size_t>> orders;
+  std::set<Reads> views;
+  for (std::size_t epoch = 0; epoch < kEpochs; ++epoch) {
+    const auto first = reads.begin() + static_cast<std::ptrdiff_t>(epoch * train.size());
+    Reads of_epoch(first, first + static_cast<std::ptrdiff_t>(train.size()));
+    std::vector<std::size_t> order;
+    for (const auto& [photo, view] : of_epoch) order.push_back(photo);
+    orders.insert(std::move(order));
+    std::ranges::sort(of_epoch);
+    views.insert(std::move(of_epoch));
+  }
+  EXPECT_EQ(orders.size(), kEpochs);
+  EXPECT_EQ(views.size(), kEpochs);
 }
 
 TEST(Trainer, StopsWhenTheValidationLossNoLongerFalls) {
@@ -278,8 +296,6 @@ TEST(DrawCurves, DrawsAPointForEachEpochAndMarksTheBest) {
   EXPECT_TRUE(svg.ends_with("</svg>\n"));
 }
 
-}  // namespace
-}  // namespace gradcam::testing
 TEST(Trainer, TakesAllPhotosAtOnceIfThereAreNoMore) {
   constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
   ASSERT_OK_AND_ASSIGN(Trainer trainer,
@@ -291,3 +307,5 @@ TEST(Trainer, TakesAllPhotosAtOnceIfThereAreNoMore) {
   EXPECT_EQ(trainer.epochs().size(), 2u);
 }
 
+}  // namespace
+}  // namespace gradcam::testing
