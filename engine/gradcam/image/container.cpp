@@ -7,6 +7,7 @@
 #include <numeric>
 #include <string>
 
+#include "gradcam/image/crc32.h"
 #include "gradcam/image/exif.h"
 
 namespace gradcam::internal {
@@ -123,8 +124,15 @@ Result<Container> inspect_png(Bytes bytes, const DecodeLimits& limits) {
     }
     const Bytes chunk = bytes.subspan(position, kFrame + *length);
     position += chunk.size();
+    const auto is_sound = [&] {
+      return read_uint(chunk, 8 + *length, 4, kBig) == crc32(chunk.subspan(4, 4 + *length));
+    };
 
     if (has_text(chunk, 4, "CgBI")) return unsupported("a PNG in Apple's own variant");
+    // A capital letter begins what no decoder may do without; the transparency is drawn, too.
+    if (((chunk[4] & 0x20) == 0 || has_text(chunk, 4, "tRNS")) && !is_sound()) {
+      return fail(ErrorCode::kCorruptImage, "the PNG data are damaged (a check sum is wrong)");
+    }
     if (container.width == 0) {
       if (!has_text(chunk, 4, "IHDR") || *length != 13) {
         return fail(ErrorCode::kCorruptImage, "the PNG does not start with its header");
@@ -135,7 +143,7 @@ Result<Container> inspect_png(Bytes bytes, const DecodeLimits& limits) {
         return fail(ErrorCode::kCorruptImage, "the PNG holds no picture");
       }
       GRADCAM_CHECK_OK(check_limits(container.width, container.height, limits));
-    } else if (has_text(chunk, 4, "eXIf")) {
+    } else if (has_text(chunk, 4, "eXIf") && is_sound()) {
       container.orientation = exif_orientation(chunk.subspan(8, *length));
     } else if (has_text(chunk, 4, "IDAT")) {
       has_pixels = true;

@@ -24,6 +24,7 @@ struct DecodeLimits {
 /// A picture whose data end early is refused, not shown with a grey rest: a JPEG needs its
 /// end-of-image marker, a PNG its IEND chunk, a GIF all of its first frame, a BMP all of its rows.
 ///
+/// So is a PNG with a wrong check sum (CRC) of what makes the picture; the other formats have none.
 /// Errors, as sentences to follow the file's name and a colon:
 /// `kUnsupportedFormat` for files of another format (named, with what to do), text and empty files;
 /// `kImageTooLarge` beyond the limits; `kCorruptImage` for damaged, truncated or unknown bytes;

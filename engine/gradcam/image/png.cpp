@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "gradcam/image/crc32.h"
 #include "gradcam/image/zlib.h"
 
 /// PNG files as in https://www.w3.org/TR/png/: 8 bits RGB, not interlaced.
@@ -32,23 +33,6 @@ std::array<std::uint8_t, 4> big_endian(std::size_t value) {
 void append(Bytes& png, std::size_t value) {
   const auto bytes = big_endian(value);
   png.insert(png.end(), bytes.begin(), bytes.end());
-}
-
-/// CRC-32 of a byte each.
-constexpr std::array<std::uint32_t, 256> kCrcOfBytes = [] {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t byte = 0; byte < 256; ++byte) {
-    std::uint32_t rest = byte;
-    for (int bit = 0; bit < 8; ++bit) rest = rest >> 1 ^ (rest & 1 ? 0xedb88320 : 0);
-    table[byte] = rest;
-  }
-  return table;
-}();
-
-std::uint32_t crc32(std::span<const std::uint8_t> bytes) {
-  std::uint32_t rest = 0xffffffff;
-  for (const std::uint8_t byte : bytes) rest = rest >> 8 ^ kCrcOfBytes[(rest ^ byte) & 0xff];
-  return ~rest;
 }
 
 /// A chunk in the making, at the end of a file.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gradcam/image/crc32.h"
 #include "gradcam/image/decode.h"
 #include "image_fixtures.h"
 
@@ -283,7 +284,10 @@ TEST(HostileImage, RefusesPngsThatUnpackToMoreThanTheirPixels) {
     }
     png.insert(png.end(), type.begin(), type.end());
     png.insert(png.end(), content.begin(), content.end());
-    png.insert(png.end(), 4, 0);
+    const std::uint32_t sum = crc32(std::span(png).last(type.size() + content.size()));
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      png.push_back(static_cast<std::uint8_t>(sum >> shift));
+    }
   };
   chunk("IHDR", std::array<std::uint8_t, 13>{0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0});
   chunk("IDAT", packed);
@@ -293,6 +297,34 @@ TEST(HostileImage, RefusesPngsThatUnpackToMoreThanTheirPixels) {
   ASSERT_FALSE(image.has_value());
   EXPECT_NE(image.error().message.find("unpack to more"), std::string::npos)
       << image.error().message;
+}
+
+/// Whatever byte is wrong: a picture that is shown is the one that was meant.
+TEST(HostileImage, RefusesPngsWithAWrongByte) {
+  const Image scene = decoded_fixture("scene.png");
+  const std::vector<std::uint8_t> png = fixture("scene.png");
+  constexpr std::size_t kStep = 7;
+  std::size_t refused = 0;
+  for (std::size_t i = 8; i < png.size(); i += kStep) {
+    auto wrong = png;
+    wrong[i] ^= 0x10;
+    const auto image = decode_image(wrong);
+    if (image) EXPECT_TRUE(image->rgb == scene.rgb) << i;
+    refused += image ? 0 : 1;
+  }
+  EXPECT_GT(refused, png.size() / kStep / 2);
+  // In the pixels, and in the transparency.
+  for (const std::string name : {"scene.png", "palette.png"}) {
+    auto wrong = fixture(name);
+    const std::string_view chunk = name == "scene.png" ? "IDAT" : "tRNS";
+    const auto found = std::ranges::search(wrong, chunk);
+    ASSERT_FALSE(found.empty()) << name;
+    *found.end() ^= 1;
+    const auto image = decode_image(wrong);
+    ASSERT_FALSE(image.has_value()) << name;
+    EXPECT_EQ(image.error().code, ErrorCode::kCorruptImage);
+    EXPECT_NE(image.error().message.find("check sum"), std::string::npos) << image.error().message;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+
+#include "gradcam/image/crc32.h"
 #include "image_fixtures.h"
 
 namespace gradcam::testing {
@@ -42,6 +45,14 @@ TEST(EncodePng, RefusesInconsistentImages) {
   EXPECT_EQ(encode_png(Image{}).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(encode_png(Image{.width = 2, .height = 2, .rgb = {1, 2, 3}}).error().code,
             ErrorCode::kInvalidArgument);
+}
+
+TEST(Crc32, IsThatOfTheStandard) {
+  const std::string_view digits = "123456789";
+  const std::vector<std::uint8_t> bytes(digits.begin(), digits.end());
+  EXPECT_EQ(crc32(bytes), 0xcbf43926u);
+  EXPECT_EQ(crc32(std::span(bytes).first(0)), 0u);
+  EXPECT_EQ(crc32(std::span(bytes).first(1)), 0x83dcefb7u);
 }
 
 }  // namespace
