@@ -244,7 +244,8 @@ Result<Container> inspect_bmp(Bytes bytes, const DecodeLimits& limits) {
       return fail(ErrorCode::kCorruptImage, "the BMP uses more colours than it lists");
     }
   }
-  return Container{.width = width, .height = height};
+  return Container{
+      .width = width, .height = height, .ignores_alpha = *bits == 32 && *compression == 0};
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ namespace gradcam::internal {
 struct Container {
   std::int64_t width = 0;  ///< As stored, before the orientation is applied.
   std::int64_t height = 0;
-  int orientation = 1;  ///< EXIF's 1..8.
+  int orientation = 1;         ///< EXIF's 1..8.
+  bool ignores_alpha = false;  ///< Whether the fourth byte of a pixel has no meaning.
 };
 
 /// `kImageTooLarge`, naming the size and the limit, for a picture beyond it.

@@ -173,6 +173,10 @@ Result<Image> decode_pixels(std::span<const std::uint8_t> bytes,
   const std::unique_ptr<stbi_uc, FreePixels> pixels(
       stbi_load_from_memory(bytes.data(), size, &width, &height, &channels, 0));
   if (pixels == nullptr) return decoder_error();
+  if (container.ignores_alpha && channels == 4) {
+    const auto values = static_cast<std::size_t>(4 * container.width * container.height);
+    for (std::size_t alpha = 3; alpha < values; alpha += 4) pixels.get()[alpha] = 255;
+  }
   return upright_image(pixels.get(), width, height, channels, container.orientation);
 }
 

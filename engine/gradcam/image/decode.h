@@ -18,13 +18,14 @@ struct DecodeLimits {
 /// Decodes a JPEG (baseline or progressive; grey, YCbCr, RGB, and CMYK or YCCK as Adobe writes
 /// them), PNG, GIF (first frame) or BMP file into upright sRGB:
 /// - the EXIF orientation (JPEG APP1, PNG eXIf) is applied;
-/// - transparency is composited over white, grey becomes RGB, of 16 bits the upper 8 are taken;
+/// - transparency is composited over white, grey becomes RGB, of 16 bits the upper 8 are taken; the
+///   fourth byte of a pixel in an uncompressed BMP without masks is none;
 /// - colour profiles and gamma chunks are not applied.
 ///
 /// A picture whose data end early is refused, not shown with a grey rest: a JPEG needs its
 /// end-of-image marker, a PNG its IEND chunk, a GIF all of its first frame, a BMP all of its rows.
-///
 /// So is a PNG with a wrong check sum (CRC) of what makes the picture; the other formats have none.
+///
 /// Errors, as sentences to follow the file's name and a colon:
 /// `kUnsupportedFormat` for files of another format (named, with what to do), text and empty files;
 /// `kImageTooLarge` beyond the limits; `kCorruptImage` for damaged, truncated or unknown bytes;

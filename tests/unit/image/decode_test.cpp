@@ -87,5 +87,17 @@ TEST(ImageFromRgba, RefusesSizesThatDoNotFit) {
   EXPECT_EQ(image_from_rgba(rgba, 30000, 30000).error().code, ErrorCode::kImageTooLarge);
 }
 
+/// As Pillow, Windows and browsers have it: nothing says that it is transparency.
+TEST(Decode, TheFourthByteOfABmpWithoutMasksIsNone) {
+  std::vector<std::uint8_t> bmp = {'B', 'M', 66, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0,  // 66 bytes
+                                   40,  0,   0,  0, 3, 0, 0, 0, 1, 0, 0,  0,        // 3 x 1 pixels
+                                   1,   0,   32, 0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0,  // of 32 bits
+                                   0,   0,   0,  0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0};
+  bmp.insert(bmp.end(), {30, 20, 10, 0, 60, 50, 40, 128, 90, 80, 70, 255});
+  const auto image = decode_image(bmp);
+  ASSERT_TRUE(image.has_value()) << image.error().message;
+  EXPECT_EQ(image->rgb, (std::vector<std::uint8_t>{10, 20, 30, 40, 50, 60, 70, 80, 90}));
+}
+
 }  // namespace
 }  // namespace gradcam::testing
