@@ -1,6 +1,7 @@
 #include "gradcam/explain/faithfulness.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <numeric>
@@ -111,7 +112,10 @@ std::vector<double> ranks(std::span<const float> values) {
 class Measurement {
  public:
   Measurement(const Vgg16& model, std::size_t class_index, std::size_t steps)
-      : model_(model), class_(class_index), steps_(steps) {}
+      : model_(model),
+        class_(class_index),
+        steps_(steps),
+        colour_(mean_colour(model.info().preprocess)) {}
 
   Result<void> set_input(const Tensor& input) {
     GRADCAM_TRY(input_, input.clone());
@@ -138,7 +142,11 @@ class Measurement {
   Result<Tensor> start(std::size_t pass) const {
     if (pass == kWhole) return input_.clone();
     if (pass == kBlurred) return blurred_.clone();
-    if (pass == kEmpty) return Tensor::zeros(input_.shape());
+    if (pass == kEmpty) {
+      GRADCAM_TRY(Tensor empty, Tensor::uninitialized(input_.shape()));
+      for (std::size_t i = 0; i < empty.size(); ++i) empty.data()[i] = colour_[i % colour_.size()];
+      return empty;
+    }
     const Map& map = maps_[(pass - kOfNoMap) / passes_a_map()];
     const std::size_t of_map = (pass - kOfNoMap) % passes_a_map();
     if (of_map == 0) return masked(map);
@@ -208,10 +216,8 @@ class Measurement {
 
   Result<Tensor> deleted(const Map& map, std::size_t steps) const {
     GRADCAM_TRY(Tensor result, input_.clone());
-    const std::size_t channels = input_.dim(2);
     for (const std::size_t pixel : hottest(map, steps)) {
-      // The input is normalised: zero is the mean colour.
-      std::fill_n(result.data() + pixel * channels, channels, 0.0f);
+      std::ranges::copy(colour_, result.data() + pixel * colour_.size());
     }
     return result;
   }
@@ -266,6 +272,7 @@ double rank_correlation(const Heatmap& a, const Heatmap& b) {
     yy += (y[i] - mean) * (y[i] - mean);
   }
   return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
+  std::array<float, 3> colour_;  // in the place of what is taken away
 }
 
 Result<void> shuffle_weights(std::span<std::uint8_t> file, std::size_t layers, std::uint64_t seed) {

@@ -20,7 +20,8 @@ struct Faithfulness {
   double drop = 0;
   bool increase = false;  ///< O > Y (there: Increase in Confidence)
   /// Areas under the class's probability while pixels are put into a blurred input, or replaced by
-  /// the mean colour, the hottest first (Petsiuk et al., "RISE", 2018, arXiv 1806.07421).
+  /// the mean colour (see mean_colour), the hottest first (Petsiuk et al., "RISE", 2018, arXiv
+  /// 1806.07421).
   double insertion = 0;
   double deletion = 0;
   std::vector<double> insertion_curve;  ///< steps + 1 probabilities, from none to all of the pixels

@@ -1,6 +1,7 @@
 #include "gradcam/explain/occlusion.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 namespace gradcam {
@@ -19,6 +20,7 @@ Result<MapPlan> occlusion(const PassContext& context, std::span<const std::size_
   GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
   const std::size_t rows = context.view.activation.dim(0);
   const std::size_t cols = context.view.activation.dim(1);
+  const std::array<float, 3> colour = mean_colour(context.model.info().preprocess);
   const auto start = [=](std::size_t cell) -> Result<Tensor> {
     GRADCAM_TRY(Tensor hidden, context.input.clone());
     const std::size_t width = hidden.dim(1);
@@ -27,7 +29,7 @@ Result<MapPlan> occlusion(const PassContext& context, std::span<const std::size_
     const Range x = covered(cell % cols, cols, width);
     for (std::size_t row = y.begin; row < y.end; ++row) {
       float* line = hidden.data() + row * width * depth;
-      std::fill(line + x.begin * depth, line + x.end * depth, 0.0f);
+      for (std::size_t i = x.begin * depth; i < x.end * depth; ++i) line[i] = colour[i % depth];
     }
     return hidden;
   };

@@ -9,16 +9,14 @@
 namespace gradcam {
 namespace {
 
-/// Covers the input where the map is hot; returns the share of it that was.
-float cover(const Heatmap& map, Tensor& input) {
-  const std::size_t channels = input.dim(2);
+/// Covers the input with a colour where the map is hot; returns the share of it that was.
+float cover(const Heatmap& map, const std::array<float, 3>& colour, Tensor& input) {
   const std::vector<float> heat = enlarge(map, input.dim(0), input.dim(1));
   std::size_t hot = 0;
   for (std::size_t pixel = 0; pixel < heat.size(); ++pixel) {
     if (heat[pixel] < 0.5f) continue;
     ++hot;
-    // The input is normalised: zero is the mean colour.
-    std::ranges::fill(input.values().subspan(pixel * channels, channels), 0.0f);
+    std::ranges::copy(colour, input.data() + pixel * colour.size());
   }
   return static_cast<float>(hot) / static_cast<float>(heat.size());
 }
@@ -31,7 +29,7 @@ Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std:
   GRADCAM_TRY(const auto plan, plan_faithfulness(model, input, class_index, maps));
   const auto covered = std::make_shared<Tensor>();
   GRADCAM_TRY(*covered, input.clone());
-  const float area = cover(map, *covered);
+  const float area = cover(map, mean_colour(model.info().preprocess), *covered);
   const std::size_t count = plan.passes.count;
   const auto start = [=](std::size_t pass) {
     return pass < count ? plan.passes.start(pass) : covered->clone();

@@ -18,6 +18,16 @@ Box crop_box(const Preprocess& spec, int width, int height) {
 }
 
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec) {
+std::array<float, 3> mean_colour(const Preprocess& spec) {
+  std::array<float, 3> colour = {};
+  if (spec.mean != colour) return colour;
+  const std::array<float, 3> imagenet = Preprocess{}.mean;  // of pixels from 0 to 1, in RGB
+  for (std::size_t c = 0; c < colour.size(); ++c) {
+    colour[c] = imagenet[spec.bgr ? 2 - c : c] * 255 * spec.scale / spec.std[c];
+  }
+  return colour;
+}
+
   return preprocess(image, spec, crop_box(spec, image.width, image.height));
 }
 

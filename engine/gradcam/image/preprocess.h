@@ -48,6 +48,10 @@ std::string to_json(const Preprocess& spec);
 /// crop is placed in continuous coordinates: exactly centred, sides not rounded.
 Box crop_box(const Preprocess& spec, int width, int height);
 
+/// The mean colour of photos as the network's input has it, for pixels of which it is to see
+/// nothing: 0 where a mean is subtracted, whichever that is; where none is, ImageNet's.
+std::array<float, 3> mean_colour(const Preprocess& spec);
+
 /// The network's input, [size, size, 3]: (pixel * scale - mean[c]) / std[c], the pixels resampled
 /// in one step from `crop_box` by `resize_bilinear`.
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec);

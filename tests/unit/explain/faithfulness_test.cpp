@@ -13,10 +13,17 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/explain/occlusion.h"
+#include "gradcam/explain/trust.h"
+#include "gradcam/tensor/int4.h"
+#include "gradcam/weights/convert.h"
+#include "gradcam/weights/quantize.h"
+#include "support/converted.h"
 #include "support/heatmaps.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
+#include "support/values.h"
 
 namespace gradcam::testing {
 namespace {
@@ -222,6 +229,84 @@ TEST(ShuffleWeights, PermutesTheLastLayersAndNothingElse) {
   }
   std::vector<std::uint8_t> broken(7);
   EXPECT_FALSE(shuffle_weights(broken, 1, 1).has_value());
+}
+
+/// The weights of a layer as they count, sorted.
+std::vector<float> sorted_weights(const Bytes& file, const std::string& layer) {
+  const auto header = parse_safetensors_header(file, file.size());
+  const auto data = [&](const TensorInfo& tensor) {
+    return file.data() + header->data_offset + tensor.begin;
+  };
+  const TensorInfo& weight = *header->find(layer + ".weight");
+  const TensorInfo* scale = header->find(layer + ".weight_scale");
+  const std::size_t rows = weight.shape[0];
+  const std::size_t row = static_cast<std::size_t>(weight.end - weight.begin) / rows;
+  std::vector<float> values;
+  for (std::size_t o = 0; o < rows; ++o) {
+    const std::uint8_t* bytes = data(weight) + o * row;
+    const bool is_int4 = weight.dtype == DType::kU8;
+    const bool is_int8 = weight.dtype == DType::kI8;
+    const std::size_t columns = is_int4 ? 2 * row : row / dtype_size(weight.dtype);
+    const std::size_t group = is_int4 ? kInt4Group : columns;
+    const std::size_t groups = (columns + group - 1) / group;
+    for (std::size_t i = 0; i < columns; ++i) {
+      float factor = 1;
+      if (scale != nullptr) {
+        std::memcpy(&factor, data(*scale) + (o * groups + i / group) * sizeof factor,
+                    sizeof factor);
+      }
+      float value = 0;
+      if (is_int4) {
+        value = static_cast<float>(int4_at(bytes, i));
+      } else if (is_int8) {
+        value = static_cast<float>(static_cast<std::int8_t>(bytes[i]));
+      } else {
+        const std::size_t each = dtype_size(weight.dtype);
+        EXPECT_TRUE(to_float32(weight.dtype, {bytes + i * each, each}, {&value, 1}));
+      }
+      values.push_back(factor * value);
+    }
+  }
+  std::ranges::sort(values);
+  return values;
+}
+
+/// Where no mean is subtracted, zero would be black.
+TEST(CoveredPixels, HaveTheMeanColourWhereZeroIsNotIt) {
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  file.metadata["preprocess"] =
+      R"({"resize":"squash","size":64,"channels":"BGR","scale":0.00392156862745098,)"
+      R"("mean":[0,0,0],"std":[1,1,0.5]})";
+  ASSERT_OK_AND_ASSIGN(const auto bytes, file.serialize());
+  ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes));
+  ASSERT_OK_AND_ASSIGN(Tensor input, Tensor::zeros({64, 64, 3}));
+  std::ranges::fill(input.values(), 0.25f);
+  const auto expect_mean = [](std::span<const float> pixel) {
+    EXPECT_NEAR(pixel[0], 0.406, 1e-6);
+    EXPECT_NEAR(pixel[1], 0.456, 1e-6);
+    EXPECT_NEAR(pixel[2], 0.485 / 0.5, 1e-6);
+  };
+  const Heatmap left = map_of(1, 2, {1, 0});
+  ASSERT_OK_AND_ASSIGN(const auto plan, plan_trust(model, input, 0, left));
+  // Without any pixels; with only the coldest eighth of them; and covered.
+  ASSERT_OK_AND_ASSIGN(const Tensor empty, plan.passes.start(2));
+  expect_mean(empty.values().last(3));
+  ASSERT_OK_AND_ASSIGN(const Tensor deleted, plan.passes.start(3 + 2 * kCurveSteps - 2));
+  expect_mean(deleted.values().first(3));
+  ASSERT_OK_AND_ASSIGN(const Tensor covered, plan.passes.start(plan.passes.count - 1));
+  expect_mean(covered.values().first(3));
+  EXPECT_EQ(covered.values().back(), 0.25f);
+
+  ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
+  ASSERT_OK(model.forward(input, activations));
+  ASSERT_OK_AND_ASSIGN(const MapPlan hidden, occlusion({.model = model,
+                                                        .input = input,
+                                                        .logits = activations.logits.values(),
+                                                        .view = {activations.block5_conv3()}},
+                                                       {{0}}));
+  ASSERT_OK_AND_ASSIGN(const Tensor first, hidden.passes.start(0));
+  expect_mean(first.values().first(3));
+  EXPECT_EQ(first.values().back(), 0.25f);
 }
 
 }  // namespace

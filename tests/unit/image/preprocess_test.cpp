@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "image_fixtures.h"
+#include "support/values.h"
 
 namespace gradcam::testing {
 namespace {
@@ -178,6 +181,19 @@ TEST(PreprocessJson, IgnoresUnknownKeysAndRefusesOtherText) {
   EXPECT_TRUE(parse_preprocess(json.dump()).has_value());
   for (const std::string_view text : {"", "{", "[]", "3", "null", R"({"size":NaN})"}) {
     EXPECT_FALSE(parse_preprocess(text).has_value()) << text;
+  }
+}
+
+TEST(Preprocess, TheMeanColourIsZeroIfAMeanIsSubtracted) {
+  using Colour = std::array<float, 3>;
+  EXPECT_EQ(mean_colour({}), Colour{});
+  EXPECT_EQ(mean_colour({.scale = 1, .mean = {127.5f, 127.5f, 127.5f}}), Colour{});
+  const Colour unit = mean_colour({.mean = {}, .std = {1, 1, 1}});
+  const Colour bytes = mean_colour({.bgr = true, .scale = 1, .mean = {}, .std = {1, 1, 2}});
+  const Colour expected = {0.485f, 0.456f, 0.406f};
+  for (std::size_t c = 0; c < 3; ++c) {
+    EXPECT_NEAR(unit[c], expected[c], 1e-6);
+    EXPECT_NEAR(bytes[c], 255 * expected[2 - c] / (c == 2 ? 2 : 1), 1e-3);
   }
 }
 
