@@ -231,6 +231,14 @@ TEST(ShuffleWeights, PermutesTheLastLayersAndNothingElse) {
   EXPECT_FALSE(shuffle_weights(broken, 1, 1).has_value());
 }
 
+TEST(RankCorrelation, OfWhatIsNoNumberIsNone) {
+  const Heatmap up = map_of(1, 4, {0, 0.1f, 0.5f, 1});
+  const Heatmap broken = map_of(1, 4, {0, kNaN, 0.5f, kNaN});
+  EXPECT_EQ(rank_correlation(up, broken), 0);
+  EXPECT_EQ(rank_correlation(broken, up), 0);
+  EXPECT_EQ(rank_correlation(broken, broken), 0);
+}
+
 /// The weights of a layer as they count, sorted.
 std::vector<float> sorted_weights(const Bytes& file, const std::string& layer) {
   const auto header = parse_safetensors_header(file, file.size());
@@ -269,6 +277,58 @@ std::vector<float> sorted_weights(const Bytes& file, const std::string& layer) {
   }
   std::ranges::sort(values);
   return values;
+}
+
+/// A weight that moved to a row with another scale would be another weight.
+TEST(ShuffleWeights, KeepsTheWeightsOfEveryNumberFormat) {
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  // The rows' scales differ, and those of the groups in a row.
+  for (auto& entry : file.entries) {
+    if (!entry.info.name.ends_with(".weight")) continue;
+    std::vector<float> values(entry.bytes.size() / sizeof(float));
+    std::memcpy(values.data(), entry.bytes.data(), entry.bytes.size());
+    const std::size_t row = values.size() / entry.info.shape[0];
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] *= 1 + static_cast<float>(i / row % 7) + static_cast<float>(i % row / 50 % 3);
+    }
+    std::memcpy(entry.bytes.data(), values.data(), entry.bytes.size());
+  }
+  ASSERT_OK_AND_ASSIGN(const Bytes floats, file.serialize());
+  for (const Precision precision : {Precision::kInt8, Precision::kInt4}) {
+    SCOPED_TRACE(static_cast<int>(precision));
+    ASSERT_OK_AND_ASSIGN(const Bytes bytes, convert(floats, precision));
+    Bytes shuffled = bytes;
+    ASSERT_OK(shuffle_weights(shuffled, kLayerNames.size(), 7));
+    for (const std::string_view name : kLayerNames) {
+      SCOPED_TRACE(name);
+      const std::string layer(name);
+      EXPECT_EQ(sorted_weights(shuffled, layer), sorted_weights(bytes, layer));
+    }
+    EXPECT_NE(shuffled, bytes);
+    ASSERT_OK(load_vgg16(shuffled));
+  }
+}
+
+TEST(ShuffleWeights, OfTheLastLayerAreThoseOfTheOthersToo) {
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  for (const char* part : {"weight", "bias"}) {
+    TensorFile::Entry others = *file.find(std::string("predictions.") + part);
+    others.info.name = std::string("others.") + part;
+    file.entries.push_back(std::move(others));
+  }
+  ASSERT_OK_AND_ASSIGN(const Bytes bytes, file.serialize());
+  const auto weights = [](const Bytes& from) {
+    const auto header = parse_safetensors_header(from, from.size());
+    const TensorInfo& others = *header->find("others.weight");
+    return Bytes(from.begin() + static_cast<std::ptrdiff_t>(header->data_offset + others.begin),
+                 from.begin() + static_cast<std::ptrdiff_t>(header->data_offset + others.end));
+  };
+  Bytes shuffled = bytes;
+  ASSERT_OK(shuffle_weights(shuffled, 0, 7));
+  EXPECT_EQ(weights(shuffled), weights(bytes));
+  ASSERT_OK(shuffle_weights(shuffled, 1, 7));
+  EXPECT_NE(weights(shuffled), weights(bytes));
+  EXPECT_EQ(sorted_weights(shuffled, "others"), sorted_weights(bytes, "others"));
 }
 
 /// Where no mean is subtracted, zero would be black.
