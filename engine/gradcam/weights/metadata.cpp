@@ -27,7 +27,14 @@ json parse_value(const std::string& text) {
   // The parser would take a zero byte for the end of the text.
   if (text.size() > kMaxJsonText || text.find('\0') != std::string::npos)
     return json::value_t::discarded;
-  return json::parse(text, nullptr, /*allow_exceptions=*/false);
+  // It compares every key of an object with all before it, and no value is one, or holds one.
+  bool has_object = false;
+  const auto no_object = [&](int /*depth*/, json::parse_event_t event, const json& /*parsed*/) {
+    has_object = has_object || event == json::parse_event_t::object_start;
+    return !has_object;
+  };
+  json value = json::parse(text, no_object, /*allow_exceptions=*/false);
+  return has_object ? json(json::value_t::discarded) : value;
 }
 
 /// What names classes goes to terminals and into file names.

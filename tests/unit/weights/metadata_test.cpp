@@ -143,5 +143,24 @@ TEST(Metadata, RefusesBadThresholds) {
   }
 }
 
+/// A parser that compares every key of an object with all before it would take half a minute.
+TEST(Metadata, RefusesObjectsAtOnce) {
+  std::string object = "{";
+  for (int i = 0; object.size() < 1'000'000; ++i) {
+    object += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
+  }
+  object += "}";
+  for (const char* key : {"labels", "temperature", "unsure_below"}) {
+    EXPECT_FALSE(parse_metadata({{key, object}}).has_value()) << key;
+  }
+  for (const std::string& labels : {"[" + object + "]", std::string(R"(["a",{}])"),
+                                    std::string(R"([{},"a"])"), std::string(R"(["a",[{}]])")}) {
+    EXPECT_FALSE(parse_metadata({{"labels", labels}}).has_value());
+  }
+  const auto braces = parse_metadata({{"labels", R"(["{a}","b{"])"}});
+  ASSERT_TRUE(braces.has_value());
+  EXPECT_THAT(braces->labels, ElementsAre("{a}", "b{"));
+}
+
 }  // namespace
 }  // namespace gradcam
