@@ -55,6 +55,12 @@ TEST(Evaluation, CalibrationErrorIsGuosOverBinsOfAFifteenth) {
   EXPECT_NEAR(evaluation.expected_calibration_error(),
               2.0 / 4 * (0.83 - 0.5) + 1.0 / 4 * (1 - 0.55) + 1.0 / 4 * 0.65, 1e-6);
   // What is certain belongs to the last bin.
+  // Neighbours in the bins: wrong in [0.6, 0.6667), right in [0.6667, 0.7333); in wider ones they
+  // would make up for each other.
+  Evaluation neighbours(2);
+  neighbours.add(1, ranked({0, 1}, 0.64f));
+  neighbours.add(0, ranked({0, 1}, 0.68f));
+  EXPECT_NEAR(neighbours.expected_calibration_error(), (0.64 + (1 - 0.68)) / 2, 1e-6);
   Evaluation certain(2);
   certain.add(0, ranked({0, 1}, 1));
   EXPECT_EQ(certain.expected_calibration_error(), 0);
