@@ -14,7 +14,7 @@ namespace gradcam {
 /// means are taken first.
 ///
 /// The square is as long as that is, centred on it, and moved or shortened to stay in the photo. Of
-/// a map without heat it is around all of the crop.
+/// a map without heat it is around all of the crop; of an empty photo there is none, 0 x 0.
 Box closer_box(const Heatmap& map, const Box& crop, const Image& photo);
 
 }  // namespace gradcam

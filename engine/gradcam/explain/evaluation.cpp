@@ -43,13 +43,17 @@ double Evaluation::expected_calibration_error() const {
 MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_width,
                                 int photo_height, const Image& mask) {
   MaskAgreement agreement;
-  if (map.status != HeatmapStatus::kOk) return agreement;
+  if (map.status != HeatmapStatus::kOk || map.values.size() != map.rows * map.cols ||
+      map.values.empty() || photo_width <= 0 || photo_height <= 0 || !check_image(mask) ||
+      !std::isfinite(crop.x + crop.y + crop.width + crop.height)) {
+    return agreement;
+  }
   // (x, y): 0..1 over the crop.
   const auto on_object = [&](double x, double y) {
     const double photo_x = (crop.x + x * crop.width) / photo_width;
     const double photo_y = (crop.y + y * crop.height) / photo_height;
-    const int column = std::clamp(static_cast<int>(photo_x * mask.width), 0, mask.width - 1);
-    const int row = std::clamp(static_cast<int>(photo_y * mask.height), 0, mask.height - 1);
+    const auto column = static_cast<int>(std::clamp(photo_x * mask.width, 0.0, mask.width - 1.0));
+    const auto row = static_cast<int>(std::clamp(photo_y * mask.height, 0.0, mask.height - 1.0));
     const auto pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(mask.width) +
                        static_cast<std::size_t>(column);
     constexpr std::uint8_t kHalfWhite = 128;
@@ -74,7 +78,7 @@ MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_w
       if (on_object(x, y)) inside += heat;
     }
   }
-  agreement.heat_inside = inside / total;
+  agreement.heat_inside = total > 0 ? inside / total : 0;
   return agreement;
 }
 

@@ -56,7 +56,7 @@ struct MaskAgreement {
 
 /// Compares the heatmap of a photo's crop with a mask of the whole photo. The mask may have another
 /// size in pixels than the photo, `photo_width` x `photo_height`; what is at least half white (128)
-/// is the object. An empty heatmap agrees with nothing.
+/// is the object. An empty heatmap agrees with nothing, and nothing with an empty mask.
 MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_width,
                                 int photo_height, const Image& mask);
 

@@ -108,6 +108,14 @@ TEST(Closer, BearsAnyNumbers) {
   }
 }
 
+TEST(Closer, OfNothingIsNothing) {
+  const Heatmap warm = map(std::vector<float>(16, 1));
+  EXPECT_EQ(closer_box(warm, {0, 0, 10, 10}, Image{}), Box{});
+  Heatmap none = warm;
+  none.values.clear();
+  EXPECT_EQ(closer_box(none, {0, 0, 50, 30}, photo(50, 30)), (Box{10, 0, 30, 30}));
+}
+
 }  // namespace
 }  // namespace testing
 }  // namespace gradcam

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/heatmaps.h"
+#include "support/values.h"
 
 namespace gradcam::testing {
 namespace {
@@ -54,13 +55,13 @@ TEST(Evaluation, CalibrationErrorIsGuosOverBinsOfAFifteenth) {
   evaluation.add(1, ranked({0, 1}, 0.65f));
   EXPECT_NEAR(evaluation.expected_calibration_error(),
               2.0 / 4 * (0.83 - 0.5) + 1.0 / 4 * (1 - 0.55) + 1.0 / 4 * 0.65, 1e-6);
-  // What is certain belongs to the last bin.
   // Neighbours in the bins: wrong in [0.6, 0.6667), right in [0.6667, 0.7333); in wider ones they
   // would make up for each other.
   Evaluation neighbours(2);
   neighbours.add(1, ranked({0, 1}, 0.64f));
   neighbours.add(0, ranked({0, 1}, 0.68f));
   EXPECT_NEAR(neighbours.expected_calibration_error(), (0.64 + (1 - 0.68)) / 2, 1e-6);
+  // What is certain belongs to the last bin.
   Evaluation certain(2);
   certain.add(0, ranked({0, 1}, 1));
   EXPECT_EQ(certain.expected_calibration_error(), 0);
@@ -121,6 +122,19 @@ TEST(MaskAgreement, OfAnEmptyMapIsNone) {
   const auto none = compare_with_mask(map, {0, 0, 10, 10}, 10, 10, mask(10, 10, 0, 0));
   EXPECT_FALSE(none.pointing);
   EXPECT_EQ(none.heat_inside, 0);
+}
+
+TEST(MaskAgreement, WithNothingIsNone) {
+  const Heatmap map = map_of(2, 2, {1, 0, 0, 0});
+  const Box crop{.x = 0, .y = 0, .width = 10, .height = 10};
+  const auto expect_none = [](const MaskAgreement& none) {
+    EXPECT_FALSE(none.pointing);
+    EXPECT_EQ(none.heat_inside, 0);
+  };
+  expect_none(compare_with_mask(map, crop, 10, 10, Image{}));
+  expect_none(compare_with_mask(map, crop, 0, 10, mask(10, 10, 0, 0)));
+  expect_none(compare_with_mask(map_of(2, 2, {}), crop, 10, 10, mask(10, 10, 0, 0)));
+  expect_none(compare_with_mask(map, {double{kNaN}, 0, 10, 10}, 10, 10, mask(10, 10, 0, 0)));
 }
 
 }  // namespace

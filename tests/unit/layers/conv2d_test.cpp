@@ -93,6 +93,12 @@ TEST_P(Conv2d, RefusesShapesThatDoNotFit) {
   };
   EXPECT_NE(refused(other_channels, y).find("[5, 6, 2]"), std::string::npos);
   EXPECT_NE(refused(x, other_size).find("[5, 5, 4]"), std::string::npos);
+  for (const Shape& shape : {Shape{0, 6, 3}, Shape{5, 0, 3}}) {
+    ASSERT_OK_AND_ASSIGN(const Tensor nothing, Tensor::zeros(shape));
+    EXPECT_NE(error_message(conv2d_forward_unpooled(*conv, nothing, workspace),
+                            ErrorCode::kInvalidArgument),
+              "");
+  }
 
   ASSERT_OK_AND_ASSIGN(const auto transpose, conv2d_transpose(GetParam(), *conv));
   EXPECT_NE(error_message(conv2d_backward(*transpose, x, workspace), ErrorCode::kInvalidArgument),
