@@ -67,6 +67,12 @@ Result<Tensor> Tensor::from(Shape shape, std::span<const float> values) {
   return tensor;
 }
 
+Result<Tensor> Tensor::clone() const {
+  // Without a shape it would be one number.
+  if (data_ == nullptr) return Tensor();
+  return from(shape_, values());
+}
+
 Result<void> Tensor::reshape(Shape shape) {
   GRADCAM_TRY(const std::size_t count, element_count(shape));
   if (count != size_) {

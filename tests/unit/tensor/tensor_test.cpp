@@ -95,5 +95,14 @@ TEST(Memory, IsRefusedBeyondTheAddressSpace) {
   EXPECT_NE(error_message(array, ErrorCode::kOutOfMemory), "");
 }
 
+TEST(Tensor, OfNothingIsClonedToo) {
+  ASSERT_OK_AND_ASSIGN(const Tensor copy, Tensor().clone());
+  EXPECT_TRUE(copy.empty());
+  EXPECT_EQ(copy.shape(), Shape{});
+  ASSERT_OK_AND_ASSIGN(const Tensor none, Tensor::zeros({2, 0}));
+  ASSERT_OK_AND_ASSIGN(const Tensor copy_of_none, none.clone());
+  EXPECT_EQ(copy_of_none.shape(), (Shape{2, 0}));
+}
+
 }  // namespace
 }  // namespace gradcam::testing
