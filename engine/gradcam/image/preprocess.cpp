@@ -1,6 +1,7 @@
 #include "gradcam/image/preprocess.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -17,7 +18,6 @@ Box crop_box(const Preprocess& spec, int width, int height) {
   return {(w - side) / 2, (h - side) / 2, side, side};
 }
 
-Result<Tensor> preprocess(const Image& image, const Preprocess& spec) {
 std::array<float, 3> mean_colour(const Preprocess& spec) {
   std::array<float, 3> colour = {};
   if (spec.mean != colour) return colour;
@@ -28,10 +28,18 @@ std::array<float, 3> mean_colour(const Preprocess& spec) {
   return colour;
 }
 
+Result<Tensor> preprocess(const Image& image, const Preprocess& spec) {
   return preprocess(image, spec, crop_box(spec, image.width, image.height));
 }
 
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& crop) {
+  const auto is_finite = [](float value) { return std::isfinite(value); };
+  const auto is_positive = [](float value) { return value > 0 && std::isfinite(value); };
+  if (!is_positive(spec.scale) || !std::ranges::all_of(spec.mean, is_finite) ||
+      !std::ranges::all_of(spec.std, is_positive)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "preprocess: scale and std must be above 0, and all numbers finite");
+  }
   GRADCAM_TRY(Tensor input, resize_bilinear(image, crop, spec.size, spec.size));
   const std::span<float> values = input.values();
   for (std::size_t i = 0; i < values.size(); i += 3) {

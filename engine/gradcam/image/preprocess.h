@@ -53,7 +53,8 @@ Box crop_box(const Preprocess& spec, int width, int height);
 std::array<float, 3> mean_colour(const Preprocess& spec);
 
 /// The network's input, [size, size, 3]: (pixel * scale - mean[c]) / std[c], the pixels resampled
-/// in one step from `crop_box` by `resize_bilinear`.
+/// in one step from `crop_box` by `resize_bilinear`. kInvalidArgument for a scale or std that
+/// `parse_preprocess` would refuse, too.
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec);
 
 /// The same of another part of the photo, whatever its aspect. Errors as `resize_bilinear`.

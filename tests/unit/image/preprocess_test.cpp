@@ -184,6 +184,18 @@ TEST(PreprocessJson, IgnoresUnknownKeysAndRefusesOtherText) {
   }
 }
 
+TEST(Preprocess, RefusesNumbersThatGiveNone) {
+  const Image noise = decoded_fixture("noise.png");
+  const auto expect_refused = [&](const Preprocess& spec) {
+    const auto input = preprocess(noise, spec);
+    ASSERT_FALSE(input.has_value());
+    EXPECT_EQ(input.error().code, ErrorCode::kInvalidArgument);
+  };
+  for (const float scale : {0.0f, -1.0f, kNaN}) expect_refused({.scale = scale});
+  for (const float std : {0.0f, -1.0f, kNaN}) expect_refused({.std = {1, std, 1}});
+  expect_refused({.mean = {0, 0, kNaN}});
+}
+
 TEST(Preprocess, TheMeanColourIsZeroIfAMeanIsSubtracted) {
   using Colour = std::array<float, 3>;
   EXPECT_EQ(mean_colour({}), Colour{});
