@@ -171,7 +171,9 @@ Result<Json> passes_left(gradcam_engine* engine) {
     return fail(ErrorCode::kInvalidArgument, "nothing has been begun that takes passes");
   }
   PassRun& run = engine->in_passes->run;
-  if (std::exchange(engine->is_passing, false)) run.take(engine->member->activations().logits);
+  if (std::exchange(engine->is_passing, false)) {
+    GRADCAM_CHECK_OK(run.take(engine->member->activations().logits));
+  }
   const auto from = run.from();
   return Json{{"passes", run.left()}, {"from", from ? Json(map_layer_name(*from)) : Json()}};
 }

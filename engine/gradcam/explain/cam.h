@@ -36,7 +36,7 @@ struct Cam {
   /// so many channels, which members add up without bringing A together.
   Heatmap (*map_of_sum)(const Tensor& sum, std::size_t channels) = nullptr;
 
-  /// What Y is, for each of the classes: [classes, classes of the model], after a forward pass.
+  /// What Y is, for each of the classes: [classes, Vgg16::logits()], after a forward pass.
   Result<Tensor> (*scores)(const Vgg16& model, const Activations& activations,
                            std::span<const std::size_t> classes) = class_scores;
 };

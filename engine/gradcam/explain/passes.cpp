@@ -1,6 +1,7 @@
 #include "gradcam/explain/passes.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace gradcam {
@@ -12,9 +13,14 @@ Result<PassRun> PassRun::begin(Passes passes, std::size_t logits) {
   return run;
 }
 
-void PassRun::take(const Tensor& logits) {
+Result<void> PassRun::take(const Tensor& logits) {
+  if (left() == 0 || logits.size() != logits_.dim(1)) {
+    return fail(ErrorCode::kInvalidArgument,
+                std::to_string(logits.size()) + " logits are not those of one of the passes left");
+  }
   std::ranges::copy(logits.values(), logits_.data() + done_ * logits_.dim(1));
   ++done_;
+  return {};
 }
 
 Result<void> PassRun::run(const std::function<Result<const Tensor*>(const Tensor& start)>& pass,
@@ -25,7 +31,7 @@ Result<void> PassRun::run(const std::function<Result<const Tensor*>(const Tensor
     }
     GRADCAM_TRY(const Tensor input, start());
     GRADCAM_TRY(const Tensor* logits, pass(input));
-    take(*logits);
+    GRADCAM_CHECK_OK(take(*logits));
   }
   return {};
 }

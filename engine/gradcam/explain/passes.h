@@ -22,7 +22,7 @@ struct Passes {
   std::function<Result<Tensor>(std::size_t pass)> start = nullptr;
 };
 
-/// Passes, and what is made of the logits of all of them, [passes, classes of the model].
+/// Passes, and what is made of the logits of all of them, [passes, Vgg16::logits()].
 template <class Outcome>
 struct PassPlan {
   Passes passes = {};
@@ -38,7 +38,7 @@ using PassProgress = std::function<bool(std::size_t done, std::size_t total)>;
 /// Passes one at a time, so that whoever asked can tell how far they are, or stop.
 class PassRun {
  public:
-  /// classes: the model's.
+  /// logits: how many each pass gives, as Vgg16::logits() says.
   static Result<PassRun> begin(Passes passes, std::size_t logits);
 
   std::size_t left() const { return passes_.count - done_; }
@@ -49,8 +49,8 @@ class PassRun {
   /// What the next pass starts from; there must be one left.
   Result<Tensor> start() const { return passes_.start(done_); }
 
-  /// The outcome of that pass.
-  void take(const Tensor& logits);
+  /// The outcome of that pass. kInvalidArgument for another number of logits, or one pass too many.
+  Result<void> take(const Tensor& logits);
 
   /// Calls `pass(start)`, which returns the logits, until none is left.
   Result<void> run(const std::function<Result<const Tensor*>(const Tensor& start)>& pass,
@@ -70,13 +70,12 @@ template <class Outcome>
 Result<Outcome> carry_out(const PassPlan<Outcome>& plan, const Vgg16& model, Activations& scratch,
                           const PassProgress& progress = nullptr) {
   GRADCAM_TRY(PassRun run, PassRun::begin(plan.passes, model.logits()));
-  GRADCAM_CHECK_OK(run.run(
-      [&](const Tensor& start) -> Result<const Tensor*> {
-        GRADCAM_CHECK_OK(run.from() ? model.forward_from(*run.from(), start, scratch)
-                                    : model.forward(start, scratch));
-        return &scratch.logits;
-      },
-      progress));
+  const auto pass = [&](const Tensor& start) -> Result<const Tensor*> {
+    GRADCAM_CHECK_OK(run.from() ? model.forward_from(*run.from(), start, scratch)
+                                : model.forward(start, scratch));
+    return &scratch.logits;
+  };
+  GRADCAM_CHECK_OK(run.run(pass, progress));
   return plan.outcome(run.logits());
 }
 

@@ -303,5 +303,16 @@ TEST(Fuse, OfEmptyMapsIsEmptyAndOfOverflownOnesMeansNothing) {
   EXPECT_EQ(fuse(std::array{map_of(1, 2, {0, 1}), broken}).status, HeatmapStatus::kNonFinite);
 }
 
+TEST(PassRun, TakesTheLogitsOfItsPassesAndNoMore) {
+  ASSERT_OK_AND_ASSIGN(PassRun run, PassRun::begin({.count = 1}, 3));
+  for (const std::size_t wrong : {0, 2, 4}) {
+    ASSERT_OK_AND_ASSIGN(const Tensor logits, Tensor::zeros({wrong}));
+    EXPECT_NE(error_message(run.take(logits), ErrorCode::kInvalidArgument), "");
+  }
+  ASSERT_OK_AND_ASSIGN(const Tensor logits, Tensor::zeros({3}));
+  ASSERT_OK(run.take(logits));
+  EXPECT_NE(error_message(run.take(logits), ErrorCode::kInvalidArgument), "");
+}
+
 }  // namespace
 }  // namespace gradcam::testing
