@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -37,6 +39,76 @@ Result<Teacher> taught(std::size_t photos, float distance) {
   GRADCAM_TRY(Teacher teacher, Teacher::create(std::move(given)));
   while (!teacher.finished()) GRADCAM_CHECK_OK(teacher.step());
   return teacher;
+}
+
+/// logits[1] - logits[0] of each row of a lesson by the same training, written down in double: SGD
+/// with momentum, from zero, on rows without their mean and of mean square length 1.
+std::vector<double> margins_by_hand(const Lesson& given) {
+  const std::span<const float> values = given.features.values();
+  const std::size_t rows = values.size() / kWidth;
+  std::vector<double> mean(kWidth);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    mean[i % kWidth] += double{values[i]} / static_cast<double>(rows);
+  }
+  std::vector<double> x;
+  double square = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    x.push_back(double{values[i]} - mean[i % kWidth]);
+    square += x.back() * x.back() / static_cast<double>(rows);
+  }
+  for (double& value : x) value /= std::sqrt(square);
+  // Of two classes, which begin alike, one has the negative of the other's weights.
+  std::vector<double> weights(kWidth + 1);  // the bias last
+  std::vector<double> velocity(kWidth + 1);
+  const auto logit = [&](std::size_t row) {
+    double sum = weights[kWidth];
+    for (std::size_t i = 0; i < kWidth; ++i) sum += weights[i] * x[row * kWidth + i];
+    return sum;
+  };
+  for (std::size_t step = 0; step < Teacher::steps(); ++step) {
+    std::vector<double> gradient(kWidth + 1);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const double error =
+          1 / (1 + std::exp(-2 * logit(row))) - static_cast<double>(given.labels[row / kViews]);
+      for (std::size_t i = 0; i <= kWidth; ++i) {
+        const double input = i < kWidth ? x[row * kWidth + i] : 1;
+        gradient[i] += error * input / static_cast<double>(rows);
+      }
+    }
+    const double done = static_cast<double>(step) / static_cast<double>(Teacher::steps());
+    const double rate = (1 + std::cos(std::numbers::pi * done)) / 2;
+    for (std::size_t i = 0; i <= kWidth; ++i) {
+      velocity[i] = 0.9 * velocity[i] + gradient[i] + 1e-3 * weights[i];
+      weights[i] -= rate * velocity[i];
+    }
+  }
+  std::vector<double> margins;
+  for (std::size_t row = 0; row < rows; ++row) margins.push_back(2 * logit(row));
+  return margins;
+}
+
+/// On features as they were given.
+TEST(Teacher, GivesTheHeadOfItsTraining) {
+  for (const float distance : {0.0f, 0.5f, 8.0f}) {
+    SCOPED_TRACE(distance);
+    ASSERT_OK_AND_ASSIGN(const Teacher teacher, taught(12, distance));
+    ASSERT_OK_AND_ASSIGN(const DenseParameters head, teacher.head());
+    ASSERT_OK_AND_ASSIGN(const Lesson given, lesson(12, distance));
+    const std::vector<double> expected = margins_by_hand(given);
+    double loss = 0;
+    for (std::size_t row = 0; row < expected.size(); ++row) {
+      const float* x = given.features.data() + row * kWidth;
+      double margin = double{head.bias.data()[1]} - double{head.bias.data()[0]};
+      for (std::size_t i = 0; i < kWidth; ++i) {
+        const float* weights = head.weight.data();
+        margin += (double{weights[kWidth + i]} - double{weights[i]}) * double{x[i]};
+      }
+      EXPECT_NEAR(margin, expected[row], 1e-3) << row;
+      const double right = given.labels[row / kViews] == 1 ? margin : -margin;
+      loss += std::log1p(std::exp(-right)) / static_cast<double>(expected.size());
+    }
+    EXPECT_NEAR(teacher.losses().back(), loss, 1e-4);
+  }
 }
 
 TEST(Teacher, LearnsWhatCanBeToldApart) {
