@@ -248,6 +248,7 @@ Result<void> Vgg16::complete(Activations& activations, std::size_t layer) const 
   GRADCAM_CHECK_OK(check_activations(activations));
   for (std::size_t i = layer; i < kConvLayers; ++i) {
     if (!conv_[i].spec.pool || !activations.unpooled[i].empty()) continue;
+    GRADCAM_CHECK_OK(check_map(activations, i - 1));
     GRADCAM_TRY(
         activations.unpooled[i],
         conv2d_forward_unpooled(*conv_[i].kernel, activations.conv[i - 1], activations.workspace));
