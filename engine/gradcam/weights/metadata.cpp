@@ -34,7 +34,9 @@ json parse_value(const std::string& text) {
     return !has_object;
   };
   json value = json::parse(text, no_object, /*allow_exceptions=*/false);
-  return has_object ? json(json::value_t::discarded) : value;
+  // Not in one expression, which would copy a value that may be nested deeper than the stack.
+  if (has_object) return json::value_t::discarded;
+  return value;
 }
 
 /// What names classes goes to terminals and into file names.
