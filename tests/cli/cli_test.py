@@ -4,39 +4,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import unittest
 import zlib
 from pathlib import Path
 
-GRADCAM = sys.argv.pop(1)
-TESTS = Path(__file__).resolve().parent.parent
-IMAGES = TESTS / "fixtures/images"
-MODEL = TESTS / "oracle/fixtures/tiny32.keras.safetensors"  # three classes
+from support import GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, write_bmp
 
 
-def gradcam(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess:
-    return subprocess.run([GRADCAM, *map(str, arguments)], input=stdin, capture_output=True,
-                          text=True, timeout=120, check=False)
-
-
-def write_bmp(path: Path, grey: int) -> None:
-    side = 40
-    pixels = bytes((grey + x % 7 + y % 5) for y in range(side) for x in range(side) for _ in "bgr")
-    path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(pixels), 0, 54, 40, side, side,
-                                         1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
-
-
-class CommandLine(unittest.TestCase):
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
+class CommandLine(Case):
     def test_explain_writes_the_overlay_and_says_where(self) -> None:
         result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--class", 1,
                          "--out", self.folder / "new/maps")
@@ -327,168 +304,6 @@ class CommandLine(unittest.TestCase):
                 result = gradcam(*arguments, self.folder / name)
                 self.assertEqual(result.returncode, 1, (arguments, name))
                 self.assertIn(name, result.stderr)
-
-    def make_photos(self) -> list[str]:
-        labels = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
-        for label in labels[:2]:
-            (self.folder / "photos" / label).mkdir(parents=True)
-            for image in ("baseline.jpg", "scene.png"):
-                shutil.copy(IMAGES / image, self.folder / "photos" / label)
-        return labels
-
-    def test_evaluate_counts(self) -> None:
-        labels = self.make_photos()
-        (self.folder / "photos" / labels[0] / "bad.jpg").write_text("no picture")
-        (self.folder / "photos" / "lynx").mkdir()
-        (self.folder / "others").mkdir()
-        shutil.copy(IMAGES / "noise.png", self.folder / "others")
-        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
-                         "--others", self.folder / "others")
-        self.assertEqual(result.returncode, 1)
-        for said in ("bad.jpg", "lynx"):
-            self.assertIn(said, result.stderr)
-        numbers = json.loads(result.stdout)
-        self.assertEqual((numbers["photos"], numbers["failed"]), (4, 1))
-        self.assertEqual(numbers["others"]["photos"], 1)
-        # The same two photos in both folders: each is right in one of them at most.
-        self.assertLessEqual(numbers["top1"], 0.5)
-        rows = numbers["confusion"]
-        self.assertEqual([sum(row) for row in rows], [2, 2, 0])
-        self.assertEqual(rows[0], rows[1])
-        self.assertEqual(numbers["per_class"][2]["top1"], None)
-        self.assertNotIn("taken_for_others", numbers)
-
-    def test_what_is_none_of_the_classes(self) -> None:
-        """Of two rows that are far above the only one with a label."""
-        content = MODEL.read_bytes()
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8:8 + length])
-        data = bytearray(content[8 + length:])
-        (label, *_) = labels = json.loads(header["__metadata__"]["labels"])
-        header["__metadata__"] |= {"labels": json.dumps([label]), "others": "no lynx"}
-        begin, _ = header["predictions.bias"]["data_offsets"]
-        struct.pack_into(f"<{len(labels)}f", data, begin, -20, *[20] * (len(labels) - 1))
-        for part in ("weight", "bias"):
-            entry = header[f"predictions.{part}"]
-            begin, end = entry["data_offsets"]
-            cut = begin + (end - begin) // len(labels)
-            header[f"others.{part}"] = {**entry, "shape": [len(labels) - 1, *entry["shape"][1:]],
-                                        "data_offsets": [cut, end]}
-            entry |= {"shape": [1, *entry["shape"][1:]], "data_offsets": [begin, cut]}
-        text = json.dumps(header).encode()
-        model = self.folder / "model.safetensors"
-        model.write_bytes(struct.pack("<Q", len(text)) + text + data)
-        photos = self.folder / "photos"
-        (photos / label).mkdir(parents=True)
-        shutil.copy(IMAGES / "scene.png", photos / label)
-
-        explain = ("explain", photos, "--model", model, "--out", self.folder / "maps")
-        others = json.loads(gradcam(*explain, "--json").stdout)["others"]
-        self.assertEqual(others["label"], "no lynx")
-        self.assertGreater(others["probability"], 0.99)
-        self.assertIn("probably no lynx", gradcam(*explain).stdout)
-        self.assertIn("no lynx", gradcam("info", model).stdout)
-        numbers = json.loads(gradcam("evaluate", photos, "--model", model, "--json", "--others",
-                                     photos).stdout)
-        self.assertEqual(numbers["taken_for_others"], 1)
-        self.assertEqual(numbers["others"], {"photos": 1, "sure": 1, "recognised": 1})
-        self.assertEqual(numbers["top1"], 1)  # of the classes it is still the first
-
-        (photos / label / "scene.png").write_text("no picture")
-        result = gradcam("evaluate", photos, "--model", model)
-        self.assertEqual(result.returncode, 1)
-        self.assertIn("0 photos", result.stdout)
-
-    def test_evaluate_explain(self) -> None:
-        labels = self.make_photos()
-        arguments = ("evaluate", self.folder / "photos", "--model", MODEL, "--explain", "--json")
-        result = gradcam(*arguments, "--limit-slow", 3)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        numbers = json.loads(result.stdout)
-        methods = {each["method"]: each for each in numbers["methods"]}
-        self.assertEqual((numbers["photos"], len(methods)), (4, 16))
-        for name, method in methods.items():
-            self.assertEqual(method["photos"], 3 if name in ("scorecam", "occlusion") else 4, name)
-            self.assertEqual(len(method["insertion_curve"]), 9)
-            for key, least in (("average_drop", 0), ("insertion", 0), ("other_class", -1)):
-                self.assertTrue(least <= method[key] <= 1, (name, key))
-                self.assertGreaterEqual(method["standard_errors"][key], 0, (name, key))
-            depths = 3 if name in ("scorecam", "occlusion") else 16
-            self.assertEqual([len(method["randomised"]), method["randomised"][-1]["layer"]],
-                             [depths, "block1_conv1"], name)
-        # Eigen-CAM is the same for every class, and does not see the last layers.
-        self.assertAlmostEqual(methods["eigencam"]["other_class"], 1)
-        self.assertAlmostEqual(methods["eigencam"]["randomised"][2]["correlation"], 1)
-        # A photo that cannot be read changes nothing but the status, nor does the order of work.
-        (self.folder / "photos" / labels[0] / "zz.jpg").write_text("no picture")
-        again = gradcam(*arguments, "--method", "gradcam,layercam")
-        self.assertEqual(again.returncode, 1)
-        self.assertIn("zz.jpg", again.stderr)
-        numbers = json.loads(again.stdout)
-        self.assertEqual(numbers["photos"], 4)
-        for method in numbers["methods"]:
-            before = methods[method["method"]]
-            for key in ("average_drop", "insertion", "deletion"):
-                self.assertAlmostEqual(method[key], before[key], msg=key)
-        table = gradcam(*arguments[:-1], "--method", "gradcam").stdout
-        self.assertIn("+-", table)
-        self.assertIn("(random order)", table)
-
-    def test_evaluate_explain_refuses_what_it_does_not_know(self) -> None:
-        self.make_photos()
-        arguments = ("evaluate", self.folder / "photos", "--model", MODEL)
-        result = gradcam(*arguments, "--explain", "--method", "guess")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("there are gradcam, ", result.stderr)
-        for wrong in (("--limit", 3), ("--explain", "--limit", "x")):
-            self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
-
-    def test_evaluate_refuses_masks_of_other_photos(self) -> None:
-        self.make_photos()
-        (self.folder / "masks").mkdir()
-        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--masks",
-                         self.folder / "masks")
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("none of the photos", result.stderr)
-
-    def test_evaluate_without_photos(self) -> None:
-        for folder in (self.folder, self.folder / "missing"):
-            result = gradcam("evaluate", folder, "--model", MODEL)
-            self.assertEqual(result.returncode, 1)
-            self.assertIn(str(folder), result.stderr)
-
-    def test_finetune_stops_at_an_interrupt_and_goes_on(self) -> None:
-        for label in ("dark", "light"):
-            folder = self.folder / "photos" / label
-            folder.mkdir(parents=True)
-            for i in range(4):
-                write_bmp(folder / f"{i}.bmp", i + (200 if label == "light" else 30))
-        out = self.folder / "new.safetensors"
-        command = [GRADCAM, "finetune", str(self.folder / "photos"), "--model", str(MODEL),
-                   "--out", str(out), "--cache", str(self.folder / "cache")]
-        endless = [*command, "--epochs", "90000", "--patience", "90000"]
-        epochs = []
-        for resume in ([], ["--resume"]):
-            with subprocess.Popen([*endless, *resume], stdout=subprocess.PIPE, text=True) as run:
-                interrupted = False
-                for line in run.stdout:
-                    if line.count("%") != 2:
-                        continue
-                    epochs.append(int(line.split()[0]))
-                    if not interrupted:
-                        run.send_signal(signal.SIGINT)
-                    interrupted = True
-            self.assertEqual(run.returncode, 1)
-            self.assertTrue(Path(f"{out}.checkpoint").exists())
-            self.assertFalse(out.exists())
-        self.assertGreaterEqual(len(epochs), 2)
-        self.assertEqual(epochs, list(range(1, len(epochs) + 1)))
-        result = subprocess.run([*command, "--epochs", "3"], capture_output=True, text=True,
-                                timeout=120, check=False)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("--resume", result.stderr)
-        info = json.loads(gradcam("info", out, "--json").stdout)
-        self.assertEqual(info["labels"], ["dark", "light"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""`gradcam evaluate` as people meet it: `evaluate_test.py PATH/TO/gradcam` (run by ctest)."""
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import unittest
+
+from support import IMAGES, MODEL, Case, gradcam
+
+
+class Evaluate(Case):
+    def make_photos(self) -> list[str]:
+        labels = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
+        for label in labels[:2]:
+            (self.folder / "photos" / label).mkdir(parents=True)
+            for image in ("baseline.jpg", "scene.png"):
+                shutil.copy(IMAGES / image, self.folder / "photos" / label)
+        return labels
+
+    def test_evaluate_counts(self) -> None:
+        labels = self.make_photos()
+        (self.folder / "photos" / labels[0] / "bad.jpg").write_text("no picture")
+        (self.folder / "photos" / "lynx").mkdir()
+        (self.folder / "others").mkdir()
+        shutil.copy(IMAGES / "noise.png", self.folder / "others")
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
+                         "--others", self.folder / "others")
+        self.assertEqual(result.returncode, 1)
+        for said in ("bad.jpg", "lynx"):
+            self.assertIn(said, result.stderr)
+        numbers = json.loads(result.stdout)
+        self.assertEqual((numbers["photos"], numbers["failed"]), (4, 1))
+        self.assertEqual(numbers["others"]["photos"], 1)
+        # The same two photos in both folders: each is right in one of them at most.
+        self.assertLessEqual(numbers["top1"], 0.5)
+        rows = numbers["confusion"]
+        self.assertEqual([sum(row) for row in rows], [2, 2, 0])
+        self.assertEqual(rows[0], rows[1])
+        self.assertEqual(numbers["per_class"][2]["top1"], None)
+        self.assertNotIn("taken_for_others", numbers)
+
+    def test_what_is_none_of_the_classes(self) -> None:
+        """Of two rows that are far above the only one with a label."""
+        content = MODEL.read_bytes()
+        (length,) = struct.unpack_from("<Q", content)
+        header = json.loads(content[8:8 + length])
+        data = bytearray(content[8 + length:])
+        (label, *_) = labels = json.loads(header["__metadata__"]["labels"])
+        header["__metadata__"] |= {"labels": json.dumps([label]), "others": "no lynx"}
+        begin, _ = header["predictions.bias"]["data_offsets"]
+        struct.pack_into(f"<{len(labels)}f", data, begin, -20, *[20] * (len(labels) - 1))
+        for part in ("weight", "bias"):
+            entry = header[f"predictions.{part}"]
+            begin, end = entry["data_offsets"]
+            cut = begin + (end - begin) // len(labels)
+            header[f"others.{part}"] = {**entry, "shape": [len(labels) - 1, *entry["shape"][1:]],
+                                        "data_offsets": [cut, end]}
+            entry |= {"shape": [1, *entry["shape"][1:]], "data_offsets": [begin, cut]}
+        text = json.dumps(header).encode()
+        model = self.folder / "model.safetensors"
+        model.write_bytes(struct.pack("<Q", len(text)) + text + data)
+        photos = self.folder / "photos"
+        (photos / label).mkdir(parents=True)
+        shutil.copy(IMAGES / "scene.png", photos / label)
+
+        explain = ("explain", photos, "--model", model, "--out", self.folder / "maps")
+        others = json.loads(gradcam(*explain, "--json").stdout)["others"]
+        self.assertEqual(others["label"], "no lynx")
+        self.assertGreater(others["probability"], 0.99)
+        self.assertIn("probably no lynx", gradcam(*explain).stdout)
+        self.assertIn("no lynx", gradcam("info", model).stdout)
+        numbers = json.loads(gradcam("evaluate", photos, "--model", model, "--json", "--others",
+                                     photos).stdout)
+        self.assertEqual(numbers["taken_for_others"], 1)
+        self.assertEqual(numbers["others"], {"photos": 1, "sure": 1, "recognised": 1})
+        self.assertEqual(numbers["top1"], 1)  # of the classes it is still the first
+
+        (photos / label / "scene.png").write_text("no picture")
+        result = gradcam("evaluate", photos, "--model", model)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("0 photos", result.stdout)
+
+    def test_evaluate_explain(self) -> None:
+        labels = self.make_photos()
+        arguments = ("evaluate", self.folder / "photos", "--model", MODEL, "--explain", "--json")
+        result = gradcam(*arguments, "--limit-slow", 3)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        numbers = json.loads(result.stdout)
+        methods = {each["method"]: each for each in numbers["methods"]}
+        self.assertEqual((numbers["photos"], len(methods)), (4, 16))
+        for name, method in methods.items():
+            self.assertEqual(method["photos"], 3 if name in ("scorecam", "occlusion") else 4, name)
+            self.assertEqual(len(method["insertion_curve"]), 9)
+            for key, least in (("average_drop", 0), ("insertion", 0), ("other_class", -1)):
+                self.assertTrue(least <= method[key] <= 1, (name, key))
+                self.assertGreaterEqual(method["standard_errors"][key], 0, (name, key))
+            depths = 3 if name in ("scorecam", "occlusion") else 16
+            self.assertEqual([len(method["randomised"]), method["randomised"][-1]["layer"]],
+                             [depths, "block1_conv1"], name)
+        # Eigen-CAM is the same for every class, and does not see the last layers.
+        self.assertAlmostEqual(methods["eigencam"]["other_class"], 1)
+        self.assertAlmostEqual(methods["eigencam"]["randomised"][2]["correlation"], 1)
+        # A photo that cannot be read changes nothing but the status, nor does the order of work.
+        (self.folder / "photos" / labels[0] / "zz.jpg").write_text("no picture")
+        again = gradcam(*arguments, "--method", "gradcam,layercam")
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("zz.jpg", again.stderr)
+        numbers = json.loads(again.stdout)
+        self.assertEqual(numbers["photos"], 4)
+        for method in numbers["methods"]:
+            before = methods[method["method"]]
+            for key in ("average_drop", "insertion", "deletion"):
+                self.assertAlmostEqual(method[key], before[key], msg=key)
+        table = gradcam(*arguments[:-1], "--method", "gradcam").stdout
+        self.assertIn("+-", table)
+        self.assertIn("(random order)", table)
+
+    def test_evaluate_explain_refuses_what_it_does_not_know(self) -> None:
+        self.make_photos()
+        arguments = ("evaluate", self.folder / "photos", "--model", MODEL)
+        result = gradcam(*arguments, "--explain", "--method", "guess")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("there are gradcam, ", result.stderr)
+        for wrong in (("--limit", 3), ("--explain", "--limit", "x")):
+            self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
+
+    def test_evaluate_refuses_masks_of_other_photos(self) -> None:
+        self.make_photos()
+        (self.folder / "masks").mkdir()
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--masks",
+                         self.folder / "masks")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("none of the photos", result.stderr)
+
+    def test_evaluate_without_photos(self) -> None:
+        for folder in (self.folder, self.folder / "missing"):
+            result = gradcam("evaluate", folder, "--model", MODEL)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(str(folder), result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,50 @@
+"""`gradcam finetune` as people meet it: `finetune_test.py PATH/TO/gradcam` (run by ctest). What it
+learns is tested in tests/unit."""
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import unittest
+from pathlib import Path
+
+from support import GRADCAM, MODEL, Case, gradcam, write_bmp
+
+
+class Finetune(Case):
+    def test_finetune_stops_at_an_interrupt_and_goes_on(self) -> None:
+        for label in ("dark", "light"):
+            folder = self.folder / "photos" / label
+            folder.mkdir(parents=True)
+            for i in range(4):
+                write_bmp(folder / f"{i}.bmp", i + (200 if label == "light" else 30))
+        out = self.folder / "new.safetensors"
+        command = [GRADCAM, "finetune", str(self.folder / "photos"), "--model", str(MODEL),
+                   "--out", str(out), "--cache", str(self.folder / "cache")]
+        endless = [*command, "--epochs", "90000", "--patience", "90000"]
+        epochs = []
+        for resume in ([], ["--resume"]):
+            with subprocess.Popen([*endless, *resume], stdout=subprocess.PIPE, text=True) as run:
+                interrupted = False
+                for line in run.stdout:
+                    if line.count("%") != 2:
+                        continue
+                    epochs.append(int(line.split()[0]))
+                    if not interrupted:
+                        run.send_signal(signal.SIGINT)
+                    interrupted = True
+            self.assertEqual(run.returncode, 1)
+            self.assertTrue(Path(f"{out}.checkpoint").exists())
+            self.assertFalse(out.exists())
+        self.assertGreaterEqual(len(epochs), 2)
+        self.assertEqual(epochs, list(range(1, len(epochs) + 1)))
+        result = subprocess.run([*command, "--epochs", "3"], capture_output=True, text=True,
+                                timeout=120, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("--resume", result.stderr)
+        info = json.loads(gradcam("info", out, "--json").stdout)
+        self.assertEqual(info["labels"], ["dark", "light"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,33 @@
+"""What tests of the command line have in common. They are called with PATH/TO/gradcam."""
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+GRADCAM = sys.argv.pop(1)
+TESTS = Path(__file__).resolve().parent.parent
+IMAGES = TESTS / "fixtures/images"
+MODEL = TESTS / "oracle/fixtures/tiny32.keras.safetensors"  # three classes
+
+
+def gradcam(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess:
+    return subprocess.run([GRADCAM, *map(str, arguments)], input=stdin, capture_output=True,
+                          text=True, timeout=120, check=False)
+
+
+def write_bmp(path: Path, grey: int) -> None:
+    side = 40
+    pixels = bytes((grey + x % 7 + y % 5) for y in range(side) for x in range(side) for _ in "bgr")
+    path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(pixels), 0, 54, 40, side, side,
+                                         1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
+
+
+class Case(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
