@@ -10,6 +10,7 @@
 
 #include "cli/explain_totals.h"
 #include "cli/files.h"
+#include "cli/import.h"
 #include "cli/in_order.h"
 #include "cli/progress.h"
 #include "cli/threads.h"
@@ -138,11 +139,18 @@ Result<std::vector<std::optional<double>>> compare_maps(const Vgg16& shuffled,
   return correlations;
 }
 
+/// The bytes of a model as a safetensors file. The error names the file.
+Result<std::vector<std::uint8_t>> read_model(const std::filesystem::path& path) {
+  auto bytes = is_foreign_model(path) ? import_bytes(path) : read_file(path);
+  if (!bytes) return fail(bytes.error().code, path.string() + ": " + bytes.error().message);
+  return bytes;
+}
+
 /// Compares the maps with those of the same model with ever more layers shuffled.
 Result<void> randomise(const std::filesystem::path& model_path,
                        const std::vector<PhotoMeasures>& photos, const std::vector<Method>& methods,
                        std::vector<MethodTotals>& totals) {
-  GRADCAM_TRY(const std::vector<std::uint8_t> file, read_file(model_path));
+  GRADCAM_TRY(const std::vector<std::uint8_t> file, read_model(model_path));
   for (std::size_t depth = 1; depth <= kLayerNames.size(); ++depth) {
     std::vector<std::uint8_t> shuffled = file;
     GRADCAM_CHECK_OK(shuffle_weights(shuffled, depth, 1));

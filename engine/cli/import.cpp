@@ -78,6 +78,17 @@ class LoaderOfStream {
   std::uint64_t offset_ = 0;
 };
 
+/// Imports a file without changes: `take` is given the new one from the first byte to the last.
+Result<void> import_as_it_is(const fs::path& path, const WritePart& take) {
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(path, error);
+  if (error) return fail(ErrorCode::kUnreadableFile, "its size cannot be read: " + error.message());
+  ModelImporter importer(size, {.source = path.filename().string()});
+  return feed(path, importer, [&](std::span<const std::uint8_t> bytes) {
+    return take(bytes, importer.file_bytes());
+  });
+}
+
 }  // namespace
 
 bool is_foreign_model(const fs::path& path) {
@@ -94,15 +105,23 @@ Result<void> import_model(const fs::path& path, ImportingConverter converter,
   });
 }
 
+Result<std::vector<std::uint8_t>> import_bytes(const fs::path& path) {
+  std::vector<std::uint8_t> file;
+  GRADCAM_CHECK_OK(
+      import_as_it_is(path, [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
+        file.reserve(static_cast<std::size_t>(file_bytes));
+        file.insert(file.end(), bytes.begin(), bytes.end());
+        return Result<void>();
+      }));
+  return file;
+}
+
 Result<Vgg16> import_vgg16(const fs::path& path, const LoadOptions& options) {
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(path, error);
-  if (error) return fail(ErrorCode::kUnreadableFile, "its size cannot be read: " + error.message());
-  ModelImporter importer(size, {.source = path.filename().string()});
   LoaderOfStream loader(options);
-  GRADCAM_CHECK_OK(feed(path, importer, [&](std::span<const std::uint8_t> bytes) {
-    return loader.take(bytes, importer.file_bytes());
-  }));
+  GRADCAM_CHECK_OK(
+      import_as_it_is(path, [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
+        return loader.take(bytes, file_bytes);
+      }));
   return loader.finish();
 }
 

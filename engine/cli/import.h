@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "gradcam/tensor/error.h"
 #include "gradcam/vgg16/loader.h"
@@ -21,6 +22,9 @@ using WritePart =
 /// Converts one. Errors: those of `write`, and others, which name no file.
 Result<void> import_model(const std::filesystem::path& path, ImportingConverter converter,
                           const WritePart& write);
+
+/// The bytes of the safetensors file that one becomes. Errors name no file.
+Result<std::vector<std::uint8_t>> import_bytes(const std::filesystem::path& path);
 
 /// Loads one as load_model does. Errors name no file.
 Result<Vgg16> import_vgg16(const std::filesystem::path& path, const LoadOptions& options);

@@ -6,7 +6,7 @@ import shutil
 import struct
 import unittest
 
-from support import IMAGES, MODEL, Case, gradcam
+from support import IMAGES, MODEL, TESTS, Case, gradcam
 
 
 class Evaluate(Case):
@@ -124,6 +124,26 @@ class Evaluate(Case):
         self.assertIn("there are gradcam, ", result.stderr)
         for wrong in (("--limit", 3), ("--explain", "--limit", "x")):
             self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
+
+    def test_evaluate_explain_of_imported_models(self) -> None:
+        for name in ("keras.h5", "keras.keras", "pytorch.pth", "pytorch.onnx"):
+            model = TESTS / "fixtures/models" / name
+            label = json.loads(gradcam("info", model, "--json").stdout)["labels"][1]
+            photos = self.folder / name
+            (photos / label).mkdir(parents=True)
+            for image in ("baseline.jpg", "scene.png"):
+                shutil.copy(IMAGES / image, photos / label)
+            numbers = []
+            safetensors = self.folder / "model.safetensors"
+            self.assertEqual(gradcam("convert", model, safetensors).returncode, 0)
+            for file in (model, safetensors):
+                result = gradcam("evaluate", photos, "--model", file, "--explain", "--json",
+                                 "--method", "gradcam,layercam")
+                self.assertEqual((result.returncode, result.stderr), (0, ""), name)
+                numbers.append(json.loads(result.stdout))
+                for method in numbers[-1]["methods"]:
+                    del method["milliseconds"]
+            self.assertEqual(*numbers, name)
 
     def test_evaluate_refuses_masks_of_other_photos(self) -> None:
         self.make_photos()
