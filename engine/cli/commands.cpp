@@ -39,6 +39,10 @@ CLI::Validator above_zero() {
   return {fault, ""};
 }
 
+CLI::Option* with_commas(CLI::Option* list) {
+  return list->delimiter(',')->expected(1)->take_all()->allow_extra_args(false);
+}
+
 bool output_has_arrived() {
   std::cout.flush();
   return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();

@@ -26,6 +26,10 @@ void refuse_what_is_no_value(CLI::App& app);
 /// A check for a number.
 CLI::Validator above_zero();
 
+/// Makes a list take one argument, with commas in it: by itself it would take the photos that come
+/// after it, too.
+CLI::Option* with_commas(CLI::Option* list);
+
 void add_explain(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);

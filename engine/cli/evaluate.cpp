@@ -396,16 +396,17 @@ void add_evaluate(CLI::App& app, int& exit_code) {
                       "A last layer for that model, as gradcam finetune --head-only writes it");
   command->add_option("--masks", options->masks,
                       "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says");
-  command->add_option("--others", options->others,
-                      "Photos of none of the classes, as a folder or folders in it: how often the "
-                      "model is sure of them");
+  CLI::Option* others = command->add_option(
+      "--others", options->others,
+      "Photos of none of the classes, as a folder or folders in it: how often the "
+      "model is sure of them");
   CLI::Option* closer = command->add_flag(
       "--closer", options->closer, "Look at each photo again, as gradcam explain --closer does");
   CLI::Option* explain = command->add_flag(
       "--explain", options->explain,
       "Measure the heatmaps instead: whether they show what the network used, see below");
-  command->add_option("--method", options->methods, "With --explain: these methods, or all")
-      ->delimiter(',')
+  with_commas(command->add_option("--method", options->methods,
+                                  "With --explain: these methods, separated by commas, or all"))
       ->needs(explain);
   command
       ->add_option("--limit", options->limits.photos,
@@ -416,7 +417,7 @@ void add_evaluate(CLI::App& app, int& exit_code) {
                    "With --explain: so many of them for scorecam and occlusion (0: all)")
       ->needs(explain)
       ->capture_default_str();
-  explain->excludes(closer);
+  explain->excludes(closer)->excludes(others);
   command->add_flag("--json", options->json, "As one line of JSON");
   command->footer(std::string(kExplainEvaluationHelp));
   command->callback([options, &exit_code] {

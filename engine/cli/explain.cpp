@@ -124,12 +124,6 @@ std::size_t threads(const ExplainCommand& options) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-/// A list takes one argument, with commas in it: by itself it would take the photos that come after
-/// it, too.
-CLI::Option* with_commas(CLI::Option* list) {
-  return list->delimiter(',')->expected(1)->take_all()->allow_extra_args(false);
-}
-
 /// The names on standard input.
 void for_each_name(bool null_ends, const std::function<void(const std::string&)>& use) {
   for (std::string name; std::getline(std::cin, name, null_ends ? '\0' : '\n');) {

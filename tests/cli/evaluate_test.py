@@ -122,8 +122,17 @@ class Evaluate(Case):
         result = gradcam(*arguments, "--explain", "--method", "guess")
         self.assertEqual(result.returncode, 2)
         self.assertIn("there are gradcam, ", result.stderr)
-        for wrong in (("--limit", 3), ("--explain", "--limit", "x")):
+        for wrong in (("--limit", 3), ("--explain", "--limit", "x"), ("--explain", "--closer"),
+                      ("--explain", "--others", self.folder / "photos")):
             self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
+
+    def test_methods_leave_the_folder_alone(self) -> None:
+        self.make_photos()
+        result = gradcam("evaluate", "--json", "--explain", "--model", MODEL, "--method",
+                         "gradcam,layercam", self.folder / "photos")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual([each["method"] for each in json.loads(result.stdout)["methods"]],
+                         ["gradcam", "layercam"])
 
     def test_evaluate_explain_of_imported_models(self) -> None:
         for name in ("keras.h5", "keras.keras", "pytorch.pth", "pytorch.onnx"):
