@@ -1,10 +1,13 @@
 #include "cli/commands.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace gradcam {
 
@@ -41,6 +44,30 @@ CLI::Validator above_zero() {
 
 CLI::Option* with_commas(CLI::Option* list) {
   return list->delimiter(',')->expected(1)->take_all()->allow_extra_args(false);
+}
+
+std::vector<std::string> arguments_of(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  const auto commands = app.get_subcommands([&](const CLI::App* command) {
+    return !arguments.empty() && command->get_name() == arguments.front();
+  });
+  if (commands.empty()) return arguments;
+  const auto end = std::ranges::find(arguments, "--");
+  std::vector<std::string> apart;
+  for (auto it = arguments.begin(); it != end; ++it) {
+    if (it->starts_with("--") && it->ends_with('=')) {
+      const CLI::Option* option =
+          commands.front()->get_option_no_throw(it->substr(0, it->size() - 1));
+      if (option != nullptr && option->get_items_expected_max() > 0) {
+        it->pop_back();
+        apart.insert(apart.end(), {std::move(*it), ""});
+        continue;
+      }
+    }
+    apart.push_back(std::move(*it));
+  }
+  apart.insert(apart.end(), end, arguments.end());
+  return apart;
 }
 
 bool output_has_arrived() {

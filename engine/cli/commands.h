@@ -1,6 +1,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
 #include "gradcam/tensor/error.h"
 
@@ -29,6 +31,10 @@ CLI::Validator above_zero();
 /// Makes a list take one argument, with commas in it: by itself it would take the photos that come
 /// after it, too.
 CLI::Option* with_commas(CLI::Option* list);
+
+/// The arguments of the program, with what follows `=` apart from its option where it is empty:
+/// `--out=` would take the next argument for its value.
+std::vector<std::string> arguments_of(const CLI::App& app, int argc, char** argv);
 
 void add_explain(CLI::App& app, int& exit_code);
 void add_info(CLI::App& app, int& exit_code);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.h"
@@ -31,7 +32,9 @@ int main(int argc, char** argv) {
          "there is no command \"" + std::string(argv[1]) + "\"; there are " + known});
   }
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> arguments = gradcam::arguments_of(app, argc, argv);
+    std::ranges::reverse(arguments);  // as the parser takes them
+    app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? gradcam::kOk : gradcam::kBadUsage;
   }

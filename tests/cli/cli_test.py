@@ -239,6 +239,10 @@ class CommandLine(Case):
             (("explain",), "photo"),
             (("dance",), "evaluate"),
             (("explain", photo, "--model", ""), "--model"),
+            (("explain", "--model=", photo), "--model: it is given, but empty"),
+            (("explain", "--json", "--out=", photo), "--out: it is given, but empty"),
+            (("explain", "--smooth=", photo), "--smooth"),
+            (("evaluate", "--masks=", self.folder), "--masks: it is given, but empty"),
             (("explain", photo, "--alpha", "nan"), "nan"),
             (("explain", photo, "--top", -1), "-1"),
             (("finetune", self.folder, "--out", "x", "--learning-rate", "inf"), "inf"),
@@ -247,6 +251,15 @@ class CommandLine(Case):
             result = gradcam(*arguments)
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn(said, result.stdout + result.stderr)
+
+    def test_a_photo_may_be_named_like_an_empty_option(self) -> None:
+        photo = self.folder / "--out="
+        shutil.copy(IMAGES / "scene.png", photo)
+        result = subprocess.run([GRADCAM, "explain", "--model", MODEL, "--json", "--", photo.name],
+                                cwd=self.folder, capture_output=True, text=True, timeout=120,
+                                check=False)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(json.loads(result.stdout)["photo"], photo.name)
 
     def test_what_does_not_exist_is_answered_with_what_does(self) -> None:
         photo = IMAGES / "baseline.jpg"

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-GRADCAM = sys.argv.pop(1)
+GRADCAM = str(Path(sys.argv.pop(1)).resolve())
 TESTS = Path(__file__).resolve().parent.parent
 IMAGES = TESTS / "fixtures/images"
 MODEL = TESTS / "oracle/fixtures/tiny32.keras.safetensors"  # three classes
