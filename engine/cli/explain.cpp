@@ -140,10 +140,8 @@ int run_explain(const ExplainCommand& options) {
   int exit_code = kOk;
   const auto deliver = [&](Outcome outcome) {
     auto& [photo, explanation] = outcome;
-    if (explanation) {
-      const auto saved = explainer->save(photo, *explanation);
-      if (!saved) explanation = std::unexpected(saved.error());
-    }
+    Result<void> saved;
+    if (explanation) saved = explainer->save(photo, *explanation);
     if (!explanation) {
       print_error(photo.string(), explanation.error(), options.json);
       exit_code = kSomeFailed;
@@ -154,6 +152,10 @@ int run_explain(const ExplainCommand& options) {
     } else {
       print_text(photo.string(), *explanation, explainer->info(), options);
       std::fflush(stdout);
+    }
+    if (!saved) {  // which does not take the answer
+      print_error(photo.string(), saved.error(), false);
+      exit_code = kSomeFailed;
     }
   };
   {

@@ -214,13 +214,24 @@ Result<std::optional<std::size_t>> Explainer::find_class(const std::string& name
                                                ", counted from 0: " + known);
 }
 
+/// The beginning of a text, of so many bytes at most, without a part of a character.
+static std::string beginning_of(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  return text.substr(0, most);
+}
+
 Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
   if (explanation.png.empty()) return {};
   std::string label = info().metadata.labels[explanation.target];
   // What cannot be in a file's name everywhere.
   constexpr std::string_view kUnfit = " /\\:*?\"<>|";
   std::ranges::replace_if(label, [&](char c) { return kUnfit.contains(c); }, '_');
-  const std::string stem = photo.stem().string();
+  // Names of files have 255 bytes at most, some of which are needed for what tells copies apart.
+  constexpr std::size_t kMostLabel = 80;
+  constexpr std::size_t kMostStem = 160;
+  label = beginning_of(label, kMostLabel);
+  const std::string stem = beginning_of(photo.stem().string(), kMostStem);
   std::string name = stem + "." + label + ".png";
   int& copy = copies_.try_emplace(name, 1).first->second;
   fs::path target = fs::path(command_.out) / name;
