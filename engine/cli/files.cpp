@@ -249,6 +249,9 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
     return unreadable(std::string("the folder cannot be read: ") + std::strerror(errno));
   const auto first = static_cast<std::ptrdiff_t>(photos.size());
   std::string closed;
+  const auto leave_out = [&closed](const fs::path& folder, const char* why) {
+    closed += (closed.empty() ? "" : "; ") + folder.string() + why;
+  };
   const auto options = fs::directory_options::skip_permission_denied;
   for (fs::recursive_directory_iterator it(path, options, error), end; !error && it != end;
        it.increment(error)) {
@@ -256,9 +259,9 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
     const fs::path& found = it->path();
     const fs::file_status target = it->status(ignored);
     if (fs::is_directory(it->symlink_status(ignored))) {
-      if (!may_open(found)) closed = found.string() + ", a folder in it, cannot be read";
+      if (!may_open(found)) leave_out(found, ", a folder in it, cannot be read");
     } else if (fs::is_directory(target)) {
-      closed = found.string() + ", a link to a folder, is not followed; name the folder itself";
+      leave_out(found, ", a link to a folder, is not followed, but can be named itself");
     } else if ((fs::is_regular_file(target) || !fs::exists(target)) && has_photo_extension(found) &&
                !is_overlay(found)) {
       photos.push_back(found);

@@ -52,6 +52,33 @@ class CommandLine(Case):
         self.assertEqual(len(last["heatmap"]["values"]),
                          last["heatmap"]["rows"] * last["heatmap"]["cols"])
 
+    def test_an_overlay_that_cannot_be_written_does_not_take_the_answer(self) -> None:
+        name = "ä" * 120 + ".jpg"
+        shutil.copy(IMAGES / "baseline.jpg", self.folder / name)
+        result = gradcam("explain", self.folder / name, "--model", MODEL, "--out", self.folder)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        (overlay,) = self.folder.glob("*.png")
+        self.assertTrue(overlay.name.startswith("ä" * 80 + "."))
+        (label, *_) = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
+        for options in ([], ["--json"]):
+            # A folder in which nobody can make files.
+            result = gradcam("explain", IMAGES / "baseline.jpg", "--model", MODEL, "--out", "/proc",
+                             *options)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("baseline.jpg: /proc/", result.stderr)
+            self.assertIn(label, result.stdout)
+
+    def test_all_that_a_folder_leaves_out_is_said(self) -> None:
+        photos = self.folder / "photos"
+        photos.mkdir()
+        shutil.copy(IMAGES / "baseline.jpg", photos)
+        for link in ("one", "two"):
+            (photos / link).symlink_to(IMAGES)
+        result = gradcam("explain", photos, "--model", MODEL, "--json")
+        self.assertEqual((result.returncode, len(result.stdout.splitlines())), (1, 2))
+        for link in ("one", "two"):
+            self.assertIn(f"photos/{link}, a link", result.stdout)
+
     def test_names_come_by_standard_input(self) -> None:
         names = "".join(f"{IMAGES / name}\n" for name in ("baseline.jpg", "scene.png"))
         result = gradcam("explain", "-", "--model", MODEL, "--json", stdin=names)
