@@ -85,7 +85,8 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command->add_flag("--head-only", options->head_only,
                     "Write only the last layer, a small file for gradcam explain --head");
   command->footer(
-      "The result does not depend on the number of threads. Next to it, an .svg shows the curves.");
+      "The result does not depend on the number of threads. Next to it, <out>.svg shows the "
+      "curves.");
   command->callback([options, &exit_code] {
     const auto model = find_model(options->model);
     if (!model) {

@@ -66,17 +66,10 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
   plan.threads =
       options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   plan.checkpoint = options.out + ".checkpoint";
-  plan.curves = fs::path(options.out).replace_extension(".svg");
+  plan.curves = options.out + ".svg";
   plan.cache = options.cache.empty() ? default_feature_cache() : fs::path(options.cache);
   if (plan.cache.empty()) {
     return fail(ErrorCode::kInvalidArgument, "name a folder for features with --cache");
-  }
-  if (plan.curves == options.out) {
-    return fail(ErrorCode::kInvalidArgument,
-                options.out +
-                    " would be overwritten by the picture of the curves; name the model "
-                    "otherwise, as in " +
-                    plan.curves.replace_extension(".safetensors").string());
   }
   std::error_code error;
   if (fs::equivalent(options.model, options.out, error)) {

@@ -121,7 +121,7 @@ TEST_F(FinetuningTest, WritesAModelThatKeepsTheBase) {
   EXPECT_EQ(model.info().metadata.temperature, report.temperature);
   EXPECT_EQ(to_json(model.info().preprocess), to_json(base_model.info().preprocess));
   EXPECT_EQ(model.info().fingerprint, base_model.info().fingerprint);
-  EXPECT_TRUE(fs::exists(root_ / "new.svg"));
+  EXPECT_TRUE(fs::exists(root_ / "new.safetensors.svg"));
   EXPECT_FALSE(fs::exists(root_ / "new.safetensors.checkpoint"));
 }
 
@@ -210,7 +210,7 @@ TEST_F(FinetuningTest, WhatWasLearntIsKeptIfTheModelCannotBeWritten) {
 }
 
 TEST_F(FinetuningTest, AModelWithoutItsPictureIsAModel) {
-  fs::create_directory(root_ / "new.svg");
+  fs::create_directory(root_ / "new.safetensors.svg");
   ASSERT_OK_AND_ASSIGN(const FinetuneReport report, run(options("new.safetensors")));
   EXPECT_FALSE(report.has_curves);
   ASSERT_OK(load_model(root_ / "new.safetensors"));
