@@ -50,6 +50,35 @@ Result<std::vector<std::string>> labels_from_json(const ImportedJson& json) {
   return labels;
 }
 
+/// A dict as Python prints it, {0: 'tench, Tinca tinca', 1: "...", ...}, as the JSON that says the
+/// same; "" if it is none.
+std::string json_from_python(std::string_view text) {
+  std::string json;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c >= '0' && c <= '9') {
+      const std::size_t end = std::min(text.find_first_not_of("0123456789", at), text.size());
+      json += '"' + std::string(text.substr(at, end - at)) + '"';
+      at = end - 1;
+    } else if (c == '"' || c == '\'') {
+      json += '"';
+      for (++at; at < text.size() && text[at] != c; ++at) {
+        if (text[at] == '\\' && at + 1 < text.size()) ++at;  // which stands for what follows
+        if (text[at] == '"' || text[at] == '\\') json += '\\';
+        json += text[at];
+      }
+      json += '"';
+    } else if (c == '}' && json.ends_with(',')) {
+      json.back() = c;
+    } else if (std::string_view("{}:,").contains(c)) {
+      json += c;
+    } else if (!std::string_view(" \t\r\n").contains(c)) {
+      return "";
+    }
+  }
+  return json;
+}
+
 Result<std::vector<std::string>> labels_from_lines(std::string_view text) {
   std::vector<std::string> labels(1);
   for (const char c : text) {
@@ -78,11 +107,19 @@ Result<std::vector<std::string>> parse_labels(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   constexpr std::ptrdiff_t kMostEntries = 20'000;
-  const auto json = text.starts_with('[') || text.starts_with('{')
-                        ? internal::parse_imported_json(text, kMostEntries)
-                        : ImportedJson();
-  const bool is_json = json.is_array() || json.is_object();
-  GRADCAM_TRY(auto labels, is_json ? labels_from_json(json) : labels_from_lines(text));
+  const bool is_json = text.starts_with('[') || text.starts_with('{');
+  auto json = is_json ? internal::parse_imported_json(text, kMostEntries) : ImportedJson();
+  if (text.starts_with('{') && !json.is_object()) {
+    json = internal::parse_imported_json(json_from_python(text), kMostEntries);
+  }
+  const bool is_whole = json.is_array() || json.is_object();
+  const std::size_t second = text.find_first_not_of(" \t\r\n", 1);
+  // A line may begin with a bracket, too, but hardly go on so.
+  if (is_json && !is_whole && second < text.size() &&
+      std::string_view("\"'0123456789").contains(text[second])) {
+    return bad_labels("it begins as JSON does, but is damaged or cut short");
+  }
+  GRADCAM_TRY(auto labels, is_whole ? labels_from_json(json) : labels_from_lines(text));
   if (labels.empty()) return bad_labels("it names no classes");
   GRADCAM_CHECK_OK(check_labels(labels));
   return labels;

@@ -25,6 +25,8 @@ TEST(Labels, AsPeopleHaveThem) {
            R"({"1": ["n02110958", "pug"], "0": ["n02088364", "beagle"]})",
            R"({"pug": 1, "beagle": 0})",
            R"({"0": "beagle", "1": "pug"})",
+           "{0: 'beagle',\n 1: 'pug'}\n",
+           "{1: \"pug\", 0: 'beagle',}",
        }) {
     ASSERT_OK_AND_ASSIGN(const Labels labels, parse_labels(text));
     EXPECT_EQ(labels, expected) << text;
@@ -34,6 +36,12 @@ TEST(Labels, AsPeopleHaveThem) {
 TEST(Labels, FoldersNamedByNumbers) {
   ASSERT_OK_AND_ASSIGN(const Labels labels, parse_labels(R"({"1": 0, "2": 1})"));
   EXPECT_EQ(labels, (Labels{"1", "2"}));
+}
+
+TEST(Labels, OfPythonWithQuotesInside) {
+  ASSERT_OK_AND_ASSIGN(const Labels labels,
+                       parse_labels(R"({0: "potter's wheel", 1: 'say "a"', 2: 'it\'s'})"));
+  EXPECT_EQ(labels, (Labels{"potter's wheel", "say \"a\"", "it's"}));
 }
 
 TEST(Labels, TwiceInJson) {
@@ -59,6 +67,10 @@ TEST(Labels, Faults) {
            {R"({"a": 0, "b": 2})", "class index"},
            {R"([1, 2])", "list of names"},
            {R"([[]])", "list of names"},
+           {"[\n\"a\",\n\"b\"\n", "damaged"},
+           {"{0: 'a', 1: 'b'", "damaged"},
+           {"{0: 'a', 2: 'b'}", "class index"},
+           {"{0: 'a' 'b'}", "damaged"},
            {"", "no classes"},
            {"[]", "no classes"},
        }) {
