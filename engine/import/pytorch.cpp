@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <utility>
@@ -292,6 +294,17 @@ std::vector<Module> modules_of(std::vector<ForeignArray> tensors) {
   return modules;
 }
 
+/// Where a module of this name, without what is before all names, comes in the forward pass: its
+/// features by their numbers, whatever order the file has them in, then all others as they come.
+std::size_t place_of(std::string_view name) {
+  constexpr std::string_view kFeatures = "features.";
+  std::size_t number = 0;
+  if (!name.starts_with(kFeatures)) return std::numeric_limits<std::size_t>::max();
+  name.remove_prefix(kFeatures.size());
+  std::from_chars(name.data(), name.data() + name.size(), number);
+  return number;
+}
+
 std::unexpected<Error> not_of_vgg16(const std::string& module) {
   return fail(ErrorCode::kUnsupportedFormat, "it has " + quote(module) + ", which a VGG16 has not");
 }
@@ -329,7 +342,14 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
   }
   const std::string prefix = first->name.substr(0, first->name.size() - kFirstParameter.size());
   ForeignVgg16 network;
-  for (const Module& module : modules_of(std::move(tensors))) {
+  const std::vector<Module> modules = modules_of(std::move(tensors));
+  std::multimap<std::size_t, const Module*> in_order;
+  for (const Module& module : modules) {
+    const std::size_t skipped = module.name.starts_with(prefix) ? prefix.size() : 0;
+    in_order.emplace(place_of(std::string_view(module.name).substr(skipped)), &module);
+  }
+  for (const auto& [place, next] : in_order) {
+    const Module& module = *next;
     const ForeignArray* weight = module.find("weight");
     const ForeignArray* bias = module.find("bias");
     if (module.find("running_mean") != nullptr || module.find("running_var") != nullptr) {

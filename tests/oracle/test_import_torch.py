@@ -191,6 +191,12 @@ class TorchImport(ImportCase):
         self.import_file(path)
         self.expect_answer(self.torchvision_input())
 
+    def test_torch_names_in_another_order(self) -> None:
+        path = self.folder / "sorted.pth"
+        torch.save(dict(sorted(torch_state(self.parameters).items())), path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+
     def test_torch_views_of_a_storage(self) -> None:
         path = self.folder / "views.pth"
         state = torch_state(self.parameters)
