@@ -41,13 +41,10 @@ struct EvaluateOptions {
   bool json = false;
 };
 
-/// "beagle/rex.jpg": what a photo is known by wherever its folder lies.
-std::string short_name(const fs::path& photo) {
-  return (photo.parent_path().filename() / photo.filename()).generic_string();
-}
-
 /// Which mask belongs to which photo. A folder of masks either has a MANIFEST.tsv with the columns
-/// `mask` and `photo`, or names each mask as its photo: <class>/<photo's stem>.png.
+/// `mask` and `photo`, or names each mask as its photo: <class>/<photo's stem>.png. What lies in
+/// folders of a class has its mask in folders of the same names or, if no other photo of the class
+/// is called so, in that of the class.
 class MaskFinder {
  public:
   static Result<MaskFinder> create(const fs::path& folder) {
@@ -72,21 +69,32 @@ class MaskFinder {
     while (std::getline(manifest, line)) {
       const std::vector<std::string> fields = split(line);
       if (static_cast<std::ptrdiff_t>(fields.size()) <= needed) continue;
-      finder.manifest_[short_name(fields[static_cast<std::size_t>(photo)])] =
-          folder / fields[static_cast<std::size_t>(mask)];
+      // Known by any end of the path that has a folder in it, wherever the photos lie.
+      const fs::path path = fields[static_cast<std::size_t>(photo)];
+      fs::path end = path.filename();
+      for (fs::path above = path.parent_path(); above.has_filename(); above = above.parent_path()) {
+        end = above.filename() / end;
+        finder.manifest_[end.generic_string()] = folder / fields[static_cast<std::size_t>(mask)];
+      }
     }
     return finder;
   }
 
-  fs::path find(const fs::path& photo) const {
+  /// @param photo its path in the folder of the classes: "beagle/rex.jpg"
+  /// @param is_alone no other photo of its class has its name
+  fs::path find(const fs::path& photo, bool is_alone) const {
     if (folder_.empty()) return {};
-    if (const auto it = manifest_.find(short_name(photo)); it != manifest_.end()) {
-      return it->second;
+    std::vector<fs::path> names = {photo};
+    if (is_alone) names.push_back(*photo.begin() / photo.filename());
+    for (fs::path& name : names) {
+      if (const auto it = manifest_.find(name.generic_string()); it != manifest_.end()) {
+        return it->second;
+      }
+      const fs::path candidate = folder_ / name.replace_extension(".png");
+      std::error_code error;
+      if (fs::exists(candidate, error)) return candidate;
     }
-    const fs::path candidate =
-        folder_ / photo.parent_path().filename() / (photo.stem().string() + ".png");
-    std::error_code error;
-    return fs::exists(candidate, error) ? candidate : fs::path();
+    return {};
   }
 
  private:
@@ -125,9 +133,11 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
                 << std::endl;
       some_failed = true;
     }
+    std::map<fs::path, std::size_t> of_name;
+    for (const fs::path& photo : found) ++of_name[photo.stem()];
     for (const fs::path& photo : found) {
-      photos.push_back(
-          {photo, static_cast<std::size_t>(label - labels.begin()), masks.find(photo)});
+      photos.push_back({photo, static_cast<std::size_t>(label - labels.begin()),
+                        masks.find(photo.lexically_relative(folder), of_name[photo.stem()] == 1)});
     }
   }
   if (error) {
@@ -167,14 +177,15 @@ struct Totals {
   std::size_t others_recognised = 0;
   std::size_t failed = 0;
   std::size_t masks = 0;
+  std::size_t masks_failed = 0;
   std::size_t pointing = 0;
   double heat_inside = 0;
 };
 
 struct Answer {
   std::vector<Prediction> predictions;
-  float others;  // the probability of none of the classes
-  std::optional<MaskAgreement> agreement;
+  float others;                                    // the probability of none of the classes
+  Result<std::optional<MaskAgreement>> agreement;  // an error of the mask is not the photo's
 };
 
 /// @param closer looks again, as `gradcam explain --closer`
@@ -198,9 +209,13 @@ Result<Answer> evaluate_photo(const Vgg16& model, Activations& activations,
                 .others = model.others_probability(activations),
                 .agreement = std::nullopt};
   if (photo.label && !photo.mask.empty()) {
-    GRADCAM_TRY(const Image mask, read_mask(photo.mask));
+    const auto mask = read_mask(photo.mask, image);
+    if (!mask) {
+      answer.agreement = std::unexpected(mask.error());
+      return answer;
+    }
     GRADCAM_TRY(const auto maps, grad_cam(model, activations, {{*photo.label}}));
-    answer.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, mask);
+    answer.agreement = compare_with_mask(maps.front(), crop, image.width, image.height, *mask);
   }
   return answer;
 }
@@ -243,10 +258,14 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       totals.taken_for_others += is_other ? 1 : 0;
       totals.sure += sure ? 1 : 0;
       totals.sure_right += sure && best.index == *photos[i].label ? 1 : 0;
-      if (outcome->agreement) {
+      if (!outcome->agreement) {
+        ++totals.masks_failed;
+        std::cerr << "gradcam: " << photos[i].path.string() << ": "
+                  << outcome->agreement.error().message << std::endl;
+      } else if (const auto& agreement = *outcome->agreement) {
         ++totals.masks;
-        totals.pointing += outcome->agreement->pointing ? 1 : 0;
-        totals.heat_inside += outcome->agreement->heat_inside;
+        totals.pointing += agreement->pointing ? 1 : 0;
+        totals.heat_inside += agreement->heat_inside;
       }
     }
   };
@@ -377,7 +396,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
                                  some_failed);
   }
   GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer));
-  some_failed |= totals.failed > 0;
+  some_failed |= totals.failed + totals.masks_failed > 0;
   return to_json(totals, model->info());
 }
 
@@ -395,7 +414,9 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command->add_option("--head", options->head,
                       "A last layer for that model, as gradcam finetune --head-only writes it");
   command->add_option("--masks", options->masks,
-                      "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says");
+                      "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says. In "
+                      "pictures with transparency it is what is opaque, in others what is not "
+                      "black: at least half as bright as the brightest pixel");
   CLI::Option* others = command->add_option(
       "--others", options->others,
       "Photos of none of the classes, as a folder or folders in it: how often the "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <iostream>
 #include <optional>
 #include <thread>
@@ -58,6 +59,15 @@ struct PhotoMeasures {
   std::vector<Heatmap> maps;
 };
 
+/// Whether a mask is a photo of another size, give or take what rounding its sides does.
+bool has_shape_of(const Image& mask, const Image& photo) {
+  const double height = double{1} * photo.height * mask.width / photo.width;
+  const double width = double{1} * photo.width * mask.height / photo.height;
+  constexpr double kNear = 0.02;
+  return std::abs(height - mask.height) <= std::max(1.0, kNear * height) ||
+         std::abs(width - mask.width) <= std::max(1.0, kNear * width);
+}
+
 /// Whether the i-th of n is one of `some`, which are spread evenly.
 bool is_among(std::size_t i, std::size_t n, std::size_t some) {
   return (i + 1) * some / n > i * some / n;
@@ -70,7 +80,7 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
   GRADCAM_TRY(const Image image, decode_image(bytes));
   std::optional<Image> mask;
   if (!photo.mask.empty()) {
-    GRADCAM_TRY(mask, read_mask(photo.mask));
+    GRADCAM_TRY(mask, read_mask(photo.mask, image));
   }
   GRADCAM_TRY(Activations activations, model.make_activations());
   PhotoMeasures result;
@@ -185,9 +195,17 @@ Result<void> randomise(const std::filesystem::path& model_path,
 
 }  // namespace
 
-Result<Image> read_mask(const std::filesystem::path& path) {
+Result<Image> read_mask(const std::filesystem::path& path, const Image& photo) {
   const auto bytes = read_file(path);
-  auto mask = bytes ? decode_image(*bytes) : Result<Image>(std::unexpected(bytes.error()));
+  auto mask = bytes ? decode_mask(*bytes) : Result<Image>(std::unexpected(bytes.error()));
+  if (mask && !has_shape_of(*mask, photo)) {
+    const auto sides = [](const Image& image) {
+      return std::to_string(image.width) + " x " + std::to_string(image.height);
+    };
+    mask =
+        fail(ErrorCode::kInvalidArgument,
+             "its " + sides(*mask) + " pixels have another shape than the photo's " + sides(photo));
+  }
   if (mask) return mask;
   return fail(mask.error().code, "its mask " + path.string() + ": " + mask.error().message);
 }

@@ -19,8 +19,9 @@ struct LabelledPhoto {
   std::filesystem::path mask;        // empty if there is none
 };
 
-/// The picture that shows where the dog is in a photo. The error names the file.
-Result<Image> read_mask(const std::filesystem::path& path);
+/// The picture that shows where the dog is in a photo, as decode_mask reads it; its sides may be
+/// others than the photo's, but not their ratio. The error names the file.
+Result<Image> read_mask(const std::filesystem::path& path, const Image& photo);
 
 /// What --help says of `evaluate --explain`.
 extern const std::string_view kExplainEvaluationHelp;

@@ -6,7 +6,16 @@ import shutil
 import struct
 import unittest
 
-from support import IMAGES, MODEL, TESTS, Case, gradcam
+from support import IMAGES, MODEL, TESTS, Case, gradcam, write_png
+
+Rows = list[list[tuple[int, ...]]]
+
+
+def mask_of(dog: tuple[int, ...], background: tuple[int, ...], width: int = 40,
+            height: int = 29) -> Rows:
+    """With a dog in the middle; photos of fixtures are 40 x 29."""
+    return [[dog if 12 <= x < 28 and 8 <= y < 20 else background for x in range(width)]
+            for y in range(height)]
 
 
 class Evaluate(Case):
@@ -161,6 +170,72 @@ class Evaluate(Case):
                          self.folder / "masks")
         self.assertEqual(result.returncode, 2)
         self.assertIn("none of the photos", result.stderr)
+
+    def with_masks(self, masks: dict[str, Rows]) -> tuple[dict, str]:
+        """What is measured of the photos, and what is said of the masks."""
+        folder = self.folder / "masks"
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, rows in masks.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_png(folder / name, rows)
+        result = gradcam("evaluate", f"{self.folder}/photos/", "--model", MODEL, "--json",
+                         "--masks", folder)
+        self.assertEqual(result.returncode, 1 if result.stderr else 0)
+        return json.loads(result.stdout), result.stderr
+
+    def test_masks_as_programs_write_them(self) -> None:
+        label = self.make_photos()[0]
+        measured = []
+        for dog, background in (((255,) * 3, (0,) * 3), ((1,), (0,)), ((250,), (4,)),
+                                ((0, 255, 0), (0, 0, 0)), ((40, 30, 20, 255), (90, 80, 70, 0)),
+                                ((0, 255), (255, 0)), ((255, 255, 255, 255), (0, 0, 0, 255))):
+            numbers, said = self.with_masks({f"{label}/scene.png": mask_of(dog, background)})
+            self.assertEqual((said, numbers["masks"]), ("", 1), dog)
+            measured.append((numbers["pointing"], numbers["heat_inside"]))
+        self.assertEqual(measured, measured[:1] * len(measured))
+        self.assertTrue(0 < measured[0][1] < 1)
+
+    def test_masks_that_are_none(self) -> None:
+        label = self.make_photos()[0]
+        for rows, fault in ((mask_of((0,), (0,)), "all of it is black"),
+                            (mask_of((9, 9, 9, 0), (0, 0, 0, 0)), "all of it is transparent"),
+                            (mask_of((1,), (2,)), "from 1 to 2"),
+                            (mask_of((255,), (0,), 29, 40), "29 x 40 pixels have another shape")):
+            numbers, said = self.with_masks({f"{label}/scene.png": rows,
+                                             f"{label}/baseline.png": mask_of((1,), (0,))})
+            self.assertEqual(len(said.splitlines()), 1, said)
+            for text in ("photos/", "its mask", "masks/", "scene.png", fault):
+                self.assertIn(text, said)
+            self.assertEqual((numbers["photos"], numbers["masks"], numbers["failed"]), (4, 1, 0))
+            result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
+                             "--explain", "--method", "gradcam", "--masks", self.folder / "masks")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(fault, result.stderr)
+            self.assertEqual(json.loads(result.stdout)["photos"], 1)
+
+    def test_masks_of_photos_in_folders_of_a_class(self) -> None:
+        label, other, _ = self.make_photos()
+        photos = self.folder / "photos" / label
+        for name in ("a", "b"):
+            (photos / name).mkdir()
+            shutil.copy(photos / "scene.png", photos / name / "rex.png")
+        shutil.copy(photos / "scene.png", photos / "a/max.png")
+        mask = mask_of((255,), (0,))
+        for names, found in (([f"{label}/a/rex.png"], 1), ([f"{label}/a/max.png"], 1),
+                             ([f"{label}/max.png"], 1), ([f"{label}/rex.png"], 0),
+                             (["a/max.png", "max.png", f"{other}/max.png"], 0)):
+            names.append(f"{other}/scene.png")
+            numbers, said = self.with_masks(dict.fromkeys(names, mask))
+            self.assertEqual((said, numbers["masks"]), ("", 1 + found), names)
+        for path, found in ((f"test/{label}/a/max.png", 1), (f"{label}/max.png", 1),
+                            (f"{label}/a/rex.png", 1), (f"{label}/rex.png", 0),
+                            (f"{other}/a/max.png", 0)):
+            (self.folder / "masks/MANIFEST.tsv").write_text(
+                f"mask\tphoto\n{names[0]}\t{path}\n{names[-1]}\t{other}/scene.png\n")
+            result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
+                             "--masks", self.folder / "masks")
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(json.loads(result.stdout)["masks"], 1 + found, path)
 
     def test_evaluate_without_photos(self) -> None:
         for folder in (self.folder, self.folder / "missing"):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 
 GRADCAM = str(Path(sys.argv.pop(1)).resolve())
@@ -24,6 +25,20 @@ def write_bmp(path: Path, grey: int) -> None:
     pixels = bytes((grey + x % 7 + y % 5) for y in range(side) for x in range(side) for _ in "bgr")
     path.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(pixels), 0, 54, 40, side, side,
                                          1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
+
+
+def write_png(path: Path, rows: list[list[tuple[int, ...]]]) -> None:
+    """Pixels of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(
+            ">I", zlib.crc32(name + data))
+
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[len(rows[0][0])]
+    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, kind, 0, 0, 0)
+    data = b"".join(b"\0" + bytes(value for pixel in row for value in pixel) for row in rows)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+                     + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
 
 
 class Case(unittest.TestCase):

@@ -11,9 +11,11 @@ namespace {
 void decode(std::span<const std::uint8_t> bytes) {
   // Small limits keep a run fast; they do not shorten the way through the decoder.
   const gradcam::DecodeLimits limits{.max_side = 2000, .max_pixels = 200'000};
-  const auto image = gradcam::decode_image(bytes, limits);
-  if (image ? !gradcam::check_image(*image).has_value() : image.error().message.empty()) {
-    std::abort();
+  for (const auto decode_as : {gradcam::decode_image, gradcam::decode_mask}) {
+    const auto image = decode_as(bytes, limits);
+    if (image ? !gradcam::check_image(*image).has_value() : image.error().message.empty()) {
+      std::abort();
+    }
   }
 }
 

@@ -149,8 +149,43 @@ struct FreePixels {
   void operator()(stbi_uc* pixels) const { stbi_image_free(pixels); }
 };
 
+/// What a picture is decoded for.
+enum class Use { kPhoto, kMask };
+
+/// Puts a byte a pixel in the place of the pixels: 255 for what decode_mask has as white, else 0.
+Result<void> make_mask(stbi_uc* pixels, std::size_t count, int channels) {
+  const bool has_alpha = channels % 2 == 0;
+  const auto alpha = [&](std::size_t i) { return pixels[(i + 1) * channels - 1]; };
+  bool is_transparent = false;
+  for (std::size_t i = 0; has_alpha && i < count; ++i) is_transparent |= alpha(i) < 255;
+  stbi_uc least = 255;
+  stbi_uc most = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const stbi_uc* colours = pixels + i * channels;
+    const stbi_uc level =
+        is_transparent ? alpha(i) : *std::max_element(colours, colours + channels - has_alpha);
+    pixels[i] = level;  // what was there has been seen
+    least = std::min(least, level);
+    most = std::max(most, level);
+  }
+  if (most == 0) {
+    return fail(ErrorCode::kInvalidArgument, std::string("it shows nothing, all of it is ") +
+                                                 (is_transparent ? "transparent" : "black"));
+  }
+  constexpr int kMostNumber = 15;  // brighter ones are shades of grey
+  const bool is_numbers = !is_transparent && most <= kMostNumber;
+  if (is_numbers && least > 0 && least < most) {
+    return fail(ErrorCode::kInvalidArgument, "its values go from " + std::to_string(least) +
+                                                 " to " + std::to_string(most) +
+                                                 ", so that none is the background, which is 0");
+  }
+  const int threshold = is_numbers ? 1 : (most + 1) / 2;
+  for (std::size_t i = 0; i < count; ++i) pixels[i] = pixels[i] >= threshold ? 255 : 0;
+  return {};
+}
+
 Result<Image> decode_pixels(std::span<const std::uint8_t> bytes,
-                            const internal::Container& container) {
+                            const internal::Container& container, Use use) {
   // The decoder allocates what it reads in the header itself: it must have read the same.
   const int size = static_cast<int>(bytes.size());
   growth = {.limit = SIZE_MAX};
@@ -177,12 +212,15 @@ Result<Image> decode_pixels(std::span<const std::uint8_t> bytes,
     const auto values = static_cast<std::size_t>(4 * container.width * container.height);
     for (std::size_t alpha = 3; alpha < values; alpha += 4) pixels.get()[alpha] = 255;
   }
+  if (use == Use::kMask) {
+    const std::size_t count = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+    GRADCAM_CHECK_OK(make_mask(pixels.get(), count, channels));
+    channels = 1;
+  }
   return upright_image(pixels.get(), width, height, channels, container.orientation);
 }
 
-}  // namespace
-
-Result<Image> decode_image(std::span<const std::uint8_t> bytes, const DecodeLimits& limits) {
+Result<Image> decode(std::span<const std::uint8_t> bytes, const DecodeLimits& limits, Use use) {
   const std::string_view format = sniff_format(bytes);
   if (!internal::is_decodable(format)) return std::unexpected(internal::undecodable(bytes));
   if (bytes.size() > INT_MAX) {
@@ -200,9 +238,19 @@ Result<Image> decode_image(std::span<const std::uint8_t> bytes, const DecodeLimi
     }
     std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());
     copy[kGifBackground] = 0;
-    return decode_pixels(copy, container);
+    return decode_pixels(copy, container, use);
   }
-  return decode_pixels(bytes, container);
+  return decode_pixels(bytes, container, use);
+}
+
+}  // namespace
+
+Result<Image> decode_image(std::span<const std::uint8_t> bytes, const DecodeLimits& limits) {
+  return decode(bytes, limits, Use::kPhoto);
+}
+
+Result<Image> decode_mask(std::span<const std::uint8_t> bytes, const DecodeLimits& limits) {
+  return decode(bytes, limits, Use::kMask);
 }
 
 Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height) {

@@ -32,6 +32,15 @@ struct DecodeLimits {
 /// `kOutOfMemory`.
 Result<Image> decode_image(std::span<const std::uint8_t> bytes, const DecodeLimits& limits = {});
 
+/// Decodes a picture of where something is, as `decode_image` does: white is what it shows, black
+/// the background. Where some of a picture is transparent, it shows what is at least half opaque;
+/// else what is not black, as far as a JPEG's noise lets tell: what has a channel of at least half
+/// of the picture's largest value, or above 0 if that is less than 16, as of classes that are
+/// counted.
+///
+/// `kInvalidArgument`, too, for a picture that shows nothing, and for numbers of which none is 0.
+Result<Image> decode_mask(std::span<const std::uint8_t> bytes, const DecodeLimits& limits = {});
+
 /// The format that the first bytes announce: "jpeg", "png", "gif" and "bmp", which `decode_image`
 /// reads; "webp", "heic", "avif", "tiff", "jxl", "jp2", "psd", "ico", "pnm", "exr", "hdr", "raw",
 /// "svg", "pdf", "video" or "zip", which it does not; "" for anything else.

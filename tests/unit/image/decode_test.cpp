@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "gradcam/image/png.h"
 #include "image_fixtures.h"
+#include "support/result.h"
 
 namespace gradcam::testing {
 namespace {
@@ -97,6 +99,76 @@ TEST(Decode, TheFourthByteOfABmpWithoutMasksIsNone) {
   const auto image = decode_image(bmp);
   ASSERT_TRUE(image.has_value()) << image.error().message;
   EXPECT_EQ(image->rgb, (std::vector<std::uint8_t>{10, 20, 30, 40, 50, 60, 70, 80, 90}));
+}
+
+/// A picture of one row, with the same in all three channels, or in some.
+Result<std::vector<std::uint8_t>> row_of(const std::vector<int>& values,
+                                         const std::vector<int>& channels = {0, 1, 2}) {
+  GRADCAM_TRY(Image image, make_image(static_cast<int>(values.size()), 1));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (const int channel : channels) {
+      image.rgb[i * 3 + static_cast<std::size_t>(channel)] = static_cast<std::uint8_t>(values[i]);
+    }
+  }
+  return encode_png(image);
+}
+
+/// Whether each pixel of a mask is white; empty if one is neither white nor black.
+std::vector<int> whites(const Image& mask) {
+  std::vector<int> whites;
+  for (std::size_t i = 0; i < mask.rgb.size(); i += 3) {
+    const std::uint8_t value = mask.rgb[i];
+    if ((value != 0 && value != 255) || mask.rgb[i + 1] != value || mask.rgb[i + 2] != value) {
+      return {};
+    }
+    whites.push_back(value == 255 ? 1 : 0);
+  }
+  return whites;
+}
+
+TEST(DecodeMask, SeesWhatIsNotBlackButForNoise) {
+  struct Case {
+    std::vector<int> values;
+    std::vector<int> channels;
+    std::vector<int> expected;
+  };
+  for (const auto& [values, channels, expected] : std::vector<Case>{
+           {{0, 255, 127, 128}, {0, 1, 2}, {0, 1, 0, 1}},
+           {{3, 250, 0, 251}, {0, 1, 2}, {0, 1, 0, 1}},  // a JPEG
+           {{0, 1, 0, 1}, {0, 1, 2}, {0, 1, 0, 1}},      // a number for each class
+           {{0, 2, 12, 1}, {0, 1, 2}, {0, 1, 1, 1}},     // of several
+           {{0, 255, 0, 0}, {1}, {0, 1, 0, 0}},          // green
+           {{0, 128, 0, 90}, {2}, {0, 1, 0, 1}},         // dark blue
+           {{255, 255, 255, 255}, {0, 1, 2}, {1, 1, 1, 1}},
+           {{1, 1, 1, 1}, {0, 1, 2}, {1, 1, 1, 1}},
+       }) {
+    ASSERT_OK_AND_ASSIGN(const auto bytes, row_of(values, channels));
+    ASSERT_OK_AND_ASSIGN(const Image mask, decode_mask(bytes));
+    EXPECT_EQ(whites(mask), expected) << ::testing::PrintToString(values);
+  }
+}
+
+TEST(DecodeMask, OfATransparentPictureSeesWhatIsOpaque) {
+  for (const char* name : {"rgba.png", "grey_alpha.png"}) {  // alpha grows along each row
+    ASSERT_OK_AND_ASSIGN(const Image mask, decode_mask(fixture(name)));
+    std::vector<int> expected;
+    for (int y = 0; y < mask.height; ++y) {
+      for (int x = 0; x < mask.width; ++x) {
+        expected.push_back(255 * x / (mask.width - 1) >= 128 ? 1 : 0);
+      }
+    }
+    EXPECT_EQ(whites(mask), expected) << name;
+  }
+}
+
+TEST(DecodeMask, RefusesWhatShowsNothing) {
+  ASSERT_OK_AND_ASSIGN(const auto black, row_of({0, 0}));
+  EXPECT_EQ(error_message(decode_mask(black), ErrorCode::kInvalidArgument),
+            "it shows nothing, all of it is black");
+  ASSERT_OK_AND_ASSIGN(const auto trimap, row_of({1, 2, 3}));
+  EXPECT_NE(error_message(decode_mask(trimap), ErrorCode::kInvalidArgument).find("from 1 to 3"),
+            std::string::npos);
+  EXPECT_NE(error_message(decode_mask({}), ErrorCode::kUnsupportedFormat), "");
 }
 
 }  // namespace
