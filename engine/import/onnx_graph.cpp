@@ -119,16 +119,19 @@ class OnnxReader {
     OnnxNode node;
     GRADCAM_TRY(const Fields fields, file_.fields(bytes));
     for (const ProtobufField& field : fields) {
-      if (field.number > NodeProto::kAttribute) continue;
+      if (field.number == 0 || field.number > NodeProto::kAttribute) continue;
       if (field.number == NodeProto::kAttribute) {
         GRADCAM_CHECK_OK(read_attribute(field.bytes, node));
         continue;
       }
       GRADCAM_TRY(std::string text, file_.text(field.bytes));
-      if (field.number == NodeProto::kInput) node.inputs.push_back(std::move(text));
-      if (field.number == NodeProto::kOutput) node.outputs.push_back(std::move(text));
-      if (field.number == NodeProto::kName) node.name = std::move(text);
-      if (field.number == NodeProto::kKind) node.kind = std::move(text);
+      if (field.number == NodeProto::kInput) {
+        node.inputs.push_back(std::move(text));
+      } else if (field.number == NodeProto::kOutput) {
+        node.outputs.push_back(std::move(text));
+      } else {
+        (field.number == NodeProto::kName ? node.name : node.kind) = std::move(text);
+      }
     }
     return node;
   }
