@@ -222,7 +222,10 @@ export function lackingPictures(
 ): string {
   const parts = [
     { names: unreadable, why: 'which can no longer be read' },
-    { names: unmade, why: 'of which no map was made' },
+    {
+      names: unmade,
+      why: 'of which no map was made (results.csv has the answers, results.jsonl nothing)',
+    },
   ]
     .filter(({ names }) => names.length > 0)
     .map(({ names: [first, ...more], why }) =>

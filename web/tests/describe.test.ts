@@ -214,7 +214,7 @@ test('whose pictures are lacking is said, and why', () => {
     'All is saved but the picture of a.jpg, which can no longer be read.',
   );
   expect(lackingPictures(['a.jpg', 'b.jpg', 'c.jpg'], ['d.jpg'])).toBe(
-    'All is saved but the pictures of a.jpg and 2 more, which can no longer be read, and of d.jpg, of which no map was made.',
+    'All is saved but the pictures of a.jpg and 2 more, which can no longer be read, and of d.jpg, of which no map was made (results.csv has the answers, results.jsonl nothing).',
   );
 });
 

@@ -109,8 +109,28 @@ export function closer(lab) {
           dx,
           dy,
         );
+      // Every look ends what an open panel asks; the last one is asked about all the same.
+      const openHow = (isOpen) =>
+        evaluate(
+          (name, isOpen) => {
+            const article = document.querySelector(`[data-photo="${name}"]`);
+            article.querySelector('details.how').open = isOpen;
+          },
+          NAME,
+          isOpen,
+        );
+      const channels = () =>
+        waitFor(
+          lab.browser,
+          'the channels',
+          () => document.querySelectorAll('.channels canvas').length > 0,
+        );
+      await openHow(true);
+      await channels();
       await drag('.crop-frame', -40, -10);
       await seen('the square where it was dragged to');
+      await channels();
+      await openHow(false);
       const moved = await asOnTheCommandLine('after dragging');
       assert.ok(moved.crop.x < before.crop.x, 'it is further to the left');
       assert.equal(moved.crop.width, before.crop.width);
