@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/import.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "gradcam/image/preprocess.h"
 #include "gradcam/vgg16/loader.h"
@@ -152,6 +153,7 @@ Result<void> run_convert(const ConvertCommand& command) {
   const auto options = [&](const SafetensorsHeader& header) {
     return plan(header, command, labels);
   };
+  catch_interrupt();
   std::optional<NewFile> out;
   std::uint64_t written = 0;
   Result<void> writing;
@@ -165,6 +167,9 @@ Result<void> run_convert(const ConvertCommand& command) {
       }
     }
     if (writing) writing = out->write(bytes);
+    if (writing && is_interrupted()) {
+      writing = fail(ErrorCode::kCancelled, command.out + " is not written: it was interrupted");
+    }
     written += bytes.size();
     if (writing) show_progress(written, file_bytes, "MB", 1e6);
     return writing;

@@ -1,28 +1,12 @@
-#include <csignal>
 #include <iostream>
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/finetuning.h"
+#include "cli/interrupt.h"
 
 namespace gradcam {
-namespace {
-
-volatile std::sig_atomic_t g_interrupted = 0;
-
-/// The first Ctrl-C, or a scheduler's SIGTERM, asks the training to stop, a second ends the program
-/// as usual.
-void catch_interrupt() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { g_interrupted = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-}
-
-}  // namespace
-
 void add_finetune(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<FinetuneOptions>();
   CLI::App* command = app.add_subcommand(
@@ -95,7 +79,7 @@ void add_finetune(CLI::App& app, int& exit_code) {
     }
     options->model = model->string();
     catch_interrupt();
-    const auto report = finetune(*options, [] { return g_interrupted != 0; });
+    const auto report = finetune(*options, is_interrupted);
     if (!report) {
       exit_code = report_failure(report.error());
     } else if (report->interrupted || report->skipped > 0 || !report->has_curves) {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -198,6 +200,34 @@ class Convert(unittest.TestCase):
         result = self.run_convert("a", "b", "--dtype", "int2")
         self.assertEqual(result.returncode, 2)
         self.assertEqual(self.run_convert("a").returncode, 2)
+
+    def test_what_is_interrupted_leaves_nothing(self) -> None:
+        """Of a VGG16 of its published size, all zeros, which take no room on a disk."""
+        widths = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+        names = [f"block{b}_conv{c + 1}" for b, n in enumerate((2, 2, 3, 3, 3), 1) for c in range(n)]
+        shapes = {name: [o, 3, 3, i] for name, o, i in zip(names, widths, [3, *widths])}
+        shapes |= {"fc1": [4096, 25088], "fc2": [4096, 4096], "predictions": [1000, 4096]}
+        header, at = {}, 0
+        for name, shape in shapes.items():
+            for kind, sides in (("weight", shape), ("bias", shape[:1])):
+                begin, at = at, at + 4 * math.prod(sides)
+                header[f"{name}.{kind}"] = {"dtype": "F32", "shape": sides,
+                                            "data_offsets": [begin, at]}
+        text = json.dumps(header).encode()
+        whole = self.folder / "vgg16.safetensors"
+        with whole.open("wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            file.truncate(8 + len(text) + at)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            command = [GRADCAM, "convert", str(whole), str(self.folder / "small"), "--dtype", "int8"]
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+                while run.poll() is None and len(list(self.folder.iterdir())) == 1:
+                    time.sleep(0.01)
+                run.send_signal(number)
+                _, said = run.communicate(timeout=60)
+            self.assertEqual(run.returncode, 1)
+            self.assertIn("interrupted", said)
+            self.assertEqual(list(self.folder.iterdir()), [whole])
 
 
 if __name__ == "__main__":
