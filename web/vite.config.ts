@@ -6,8 +6,8 @@ import { singleFile } from './build/single-file';
 import { workerScript } from './build/worker';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// The oldest with DecompressionStream, OffscreenCanvas, and :has() and @container in CSS.
-const target = ['chrome105', 'firefox121', 'safari16.4'];
+// The oldest with DecompressionStream, OffscreenCanvas, and :has(), @container and color-mix() in CSS.
+const target = ['chrome111', 'firefox121', 'safari16.4'];
 
 export default defineConfig({
   plugins: [

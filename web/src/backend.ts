@@ -76,7 +76,7 @@ export const modelChange = signal<
 
 const UNSUPPORTED =
   'this browser is too old to run the network, or WebAssembly is turned off in it; ' +
-  'Chrome and Edge from 105, Firefox from 121 and Safari from 16.4 on will do';
+  'Chrome and Edge from 111, Firefox from 121 and Safari from 16.4 on will do';
 
 const tasks = new TaskQueue();
 let module: Promise<WebAssembly.Module>;
