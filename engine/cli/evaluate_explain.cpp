@@ -262,6 +262,7 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
     if (outcome.with_slow && kept_with_slow < kShuffledSlowPhotos) {
       kept.insert(kept.begin() + static_cast<std::ptrdiff_t>(kept_with_slow++),
                   std::move(measures));
+      if (kept.size() > kShuffledPhotos) kept.pop_back();
     } else if (kept.size() < kShuffledPhotos) {
       kept.push_back(std::move(measures));
     }

@@ -243,6 +243,19 @@ class Evaluate(Case):
             self.assertEqual(result.returncode, 1)
             self.assertIn(str(folder), result.stderr)
 
+    def test_maps_are_made_again_of_ten_photos(self) -> None:
+        (label, *_) = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
+        folder = self.folder / "photos" / label
+        folder.mkdir(parents=True)
+        for i in range(30):
+            shutil.copy(IMAGES / "baseline.jpg", folder / f"{i}.jpg")
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--explain", "--json",
+                         "--method", "gradcam,scorecam", "--limit-slow", 3)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        gradcams, scorecams = json.loads(result.stdout)["methods"]
+        self.assertEqual({step["photos"] for step in gradcams["randomised"]}, {10})
+        self.assertEqual({step["photos"] for step in scorecams["randomised"]}, {3})
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
