@@ -294,13 +294,15 @@ std::vector<Module> modules_of(std::vector<ForeignArray> tensors) {
   return modules;
 }
 
-/// Where a module of this name, without what is before all names, comes in the forward pass: its
-/// features by their numbers, whatever order the file has them in, then all others as they come.
+/// Where a module of this name, without what is before all names, comes in the forward pass,
+/// whatever order the file has: features by their numbers, then others as they come, timm's head
+/// last.
 std::size_t place_of(std::string_view name) {
   constexpr std::string_view kFeatures = "features.";
-  std::size_t number = 0;
-  if (!name.starts_with(kFeatures)) return std::numeric_limits<std::size_t>::max();
+  constexpr std::size_t kLast = std::numeric_limits<std::size_t>::max();
+  if (!name.starts_with(kFeatures)) return name.starts_with("head.") ? kLast : kLast - 1;
   name.remove_prefix(kFeatures.size());
+  std::size_t number = 0;
   std::from_chars(name.data(), name.data() + name.size(), number);
   return number;
 }

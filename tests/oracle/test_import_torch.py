@@ -179,9 +179,10 @@ class TorchImport(ImportCase):
         fc1, fc2 = "pre_logits.fc1.weight", "pre_logits.fc2.weight"
         state[fc1] = state[fc1].reshape(DENSE[0], -1, GRID, GRID)
         state[fc2] = state[fc2][:, :, None, None]
-        torch.save(state, path)
-        self.import_file(path)
-        self.expect_answer(self.torchvision_input())
+        for given in (state, dict(sorted(state.items()))):
+            torch.save(given, path)
+            self.import_file(path)
+            self.expect_answer(self.torchvision_input())
 
     def test_torch_of_python_2(self) -> None:
         """Where an OrderedDict is made of a list of pairs."""
