@@ -77,6 +77,13 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
   return options;
 }
 
+/// The beginning of a text, of so many bytes at most, without a part of a character.
+std::string beginning_of(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  return text.substr(0, most);
+}
+
 }  // namespace
 
 Result<Explainer> Explainer::create(const ExplainCommand& command) {
@@ -212,13 +219,6 @@ Result<std::optional<std::size_t>> Explainer::find_class(const std::string& name
   return fail(ErrorCode::kInvalidArgument, "the model has no class \"" + name + "\"; it has " +
                                                std::to_string(labels.size()) +
                                                ", counted from 0: " + known);
-}
-
-/// The beginning of a text, of so many bytes at most, without a part of a character.
-static std::string beginning_of(const std::string& text, std::size_t most) {
-  if (text.size() <= most) return text;
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
-  return text.substr(0, most);
 }
 
 Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
