@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gradcam/image/preprocess.h"
@@ -69,10 +72,17 @@ struct ForeignVgg16 {
   std::optional<int> side;  ///< of the input, where the file tells
 };
 
+/// Convolutions of a VGG16 up to each of its max-pools.
+inline constexpr std::array<int, 5> kConvsOfBlock = {2, 2, 3, 3, 3};
 /// Dense layers of a VGG16, and the most of a top that becomes them.
 inline constexpr std::size_t kDenseLayers = 3;
 /// Pixels of the input, along a side, for a cell of block5_pool's output.
 inline constexpr int kPixelsOfCell = 32;
+
+/// Of kinds of layers, say.
+inline bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 /// Whether the layers are those of a VGG16, fit together and lie in a file of so many bytes; the
 /// rows, and columns, of block5_pool's output. kUnsupportedFormat, with what was found and

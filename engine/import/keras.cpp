@@ -4,7 +4,6 @@
 #include <array>
 #include <cctype>
 #include <cstdint>
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,10 +55,6 @@ std::string activation_of(const ImportedJson& config) {
   return name.empty() ? text_of(member(activation, "config"), "name") : name;
 }
 
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 /// Batch normalisation among the dense layers.
 struct DenseNorm {
   std::size_t layer = 0;   ///< which dense layer it is of
@@ -98,8 +93,6 @@ class KerasDescription {
   }
 
  private:
-  static constexpr std::array<int, 5> kConvsOfBlock = {2, 2, 3, 3, 3};
-
   struct DenseLayer {
     std::string name;
     std::string activation;

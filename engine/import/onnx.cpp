@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,10 +14,6 @@ namespace {
 
 using internal::quote;
 
-bool is_any_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 /// Follows the operators of a graph, and makes a VGG16 of them.
 class OnnxFollower {
  public:
@@ -30,8 +25,8 @@ class OnnxFollower {
       GRADCAM_TRY(const OnnxNode* node, next());
       // What comes of the logits does not count.
       const bool has_logits = !network_.dense.empty() && !is_activated_;
-      if (node == nullptr || (has_logits && is_any_of(node->kind, {"ArgMax", "TopK"}))) break;
-      if (is_any_of(node->kind, {"Softmax", "LogSoftmax", "Sigmoid"})) {
+      if (node == nullptr || (has_logits && is_one_of(node->kind, {"ArgMax", "TopK"}))) break;
+      if (is_one_of(node->kind, {"Softmax", "LogSoftmax", "Sigmoid"})) {
         GRADCAM_CHECK_OK(end(*node));
         break;
       }
@@ -43,8 +38,6 @@ class OnnxFollower {
   }
 
  private:
-  static constexpr std::array<int, 5> kConvsOfBlock = {2, 2, 3, 3, 3};
-
   static std::unexpected<Error> unlike(const OnnxNode& node, const std::string& what) {
     return fail(ErrorCode::kUnsupportedFormat,
                 "its operator " + quote(node.name.empty() ? node.kind : node.name) + " " + what +
@@ -100,7 +93,7 @@ class OnnxFollower {
 
   Result<void> take(const OnnxNode& node) {
     const std::string& kind = node.kind;
-    if (is_any_of(kind, {"Identity", "Dropout", "Cast"})) return {};
+    if (is_one_of(kind, {"Identity", "Dropout", "Cast"})) return {};
     if (kind == "Transpose") return transpose(node);
     if (kind == "Conv") return take_conv(node);
     if (kind.contains("Quantize") || kind.starts_with("Q")) {
@@ -119,11 +112,11 @@ class OnnxFollower {
     if (kind == "BatchNormalization") return take_norm(node);
     if (kind == "MaxPool") return take_max_pool(node);
     if (blocks_ < kConvsOfBlock.size()) return unlike(node, "(" + kind + ") is among convolutions");
-    if (is_any_of(kind, {"AveragePool", "GlobalAveragePool", "ReduceMean"})) {
+    if (is_one_of(kind, {"AveragePool", "GlobalAveragePool", "ReduceMean"})) {
       return take_average(node);
     }
-    if (is_any_of(kind, {"Flatten", "Reshape", "Squeeze"})) return flatten(node);
-    if (is_any_of(kind, {"Gemm", "MatMul"})) return take_dense(node);
+    if (is_one_of(kind, {"Flatten", "Reshape", "Squeeze"})) return flatten(node);
+    if (is_one_of(kind, {"Gemm", "MatMul"})) return take_dense(node);
     return unlike(node, "is of the kind " + quote(kind));
   }
 
@@ -333,7 +326,7 @@ class OnnxFollower {
                       " blocks of convolutions that end with MaxPool, where a VGG16 has 5");
     }
     const auto has_weights = [](const OnnxNode& node) {
-      return is_any_of(node.kind, {"Conv", "Gemm", "MatMul"});
+      return is_one_of(node.kind, {"Conv", "Gemm", "MatMul"});
     };
     if (std::cmp_not_equal(std::ranges::count_if(graph_->nodes, has_weights),
                            network_.convs.size() + network_.dense.size())) {
