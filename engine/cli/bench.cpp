@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/team.h"
+#include "cli/terminal.h"
 #include "gradcam/explain/json.h"
 
 namespace gradcam {
@@ -102,7 +103,7 @@ int run_bench(const BenchOptions& options) {
   for (const auto& algorithm : algorithms) {
     const auto result = bench_algorithm(*path, algorithm, options.workers, options.repeat);
     if (!result) {
-      std::cerr << "gradcam: " << path->string() << ": " << result.error().message << std::endl;
+      complain(path->string(), result.error().message);
       return kSomeFailed;
     }
     if (options.json) {

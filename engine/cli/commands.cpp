@@ -9,11 +9,23 @@
 #include <utility>
 #include <vector>
 
+#include "cli/terminal.h"
+
 namespace gradcam {
+namespace {
+
+/// A number as it is meant; the parser takes 010 for 8.
+std::string without_zeros(std::string number) {
+  while (number.size() > 1 && number[0] == '0' && number[1] >= '0' && number[1] <= '9') {
+    number.erase(0, 1);
+  }
+  return number;
+}
+
+}  // namespace
 
 int report_failure(const Error& error) {
-  std::cout.flush();
-  std::cerr << "gradcam: " << error.message << std::endl;
+  complain(error.message);
   return error.code == ErrorCode::kInvalidArgument ? kBadUsage : kSomeFailed;
 }
 
@@ -23,6 +35,7 @@ void refuse_what_is_no_value(CLI::App& app) {
       if (!option->nonpositional()) continue;
       const std::string type = option->get_type_name();
       const bool is_optional = option->get_default_str().empty();  // else "" is a wrong choice
+      if (type.starts_with("UINT") || type.starts_with("INT")) option->transform(without_zeros);
       option->check([type, is_optional](const std::string& value) -> std::string {
         if (value.empty() && is_optional) return "it is given, but empty";
         if (type.starts_with("UINT") && value.starts_with('-')) return value + " is below 0";

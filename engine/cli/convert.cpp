@@ -2,7 +2,6 @@
 #include <array>
 #include <cstdio>
 #include <fstream>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,7 +11,7 @@
 #include "cli/files.h"
 #include "cli/import.h"
 #include "cli/interrupt.h"
-#include "cli/progress.h"
+#include "cli/terminal.h"
 #include "gradcam/image/preprocess.h"
 #include "gradcam/vgg16/loader.h"
 #include "gradcam/vgg16/plan_conversion.h"

@@ -16,7 +16,7 @@
 #include "cli/evaluate_explain.h"
 #include "cli/explain_totals.h"
 #include "cli/files.h"
-#include "cli/progress.h"
+#include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/explain/closer.h"
 #include "gradcam/explain/evaluation.h"
@@ -123,14 +123,12 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
     const std::string name = it->path().filename().string();
     const auto label = std::ranges::find(labels, name);
     if (label == labels.end()) {
-      std::cerr << "gradcam: " << it->path().string() << ": left out, \"" << name
-                << "\" is no class of the model" << std::endl;
+      complain(it->path().string(), "left out, \"" + name + "\" is no class of the model");
       continue;
     }
     std::vector<fs::path> found;
     if (const auto status = list_photos(it->path(), found); !status) {
-      std::cerr << "gradcam: " << it->path().string() << ": " << status.error().message
-                << std::endl;
+      complain(it->path().string(), status.error().message);
       some_failed = true;
     }
     std::map<fs::path, std::size_t> of_name;
@@ -241,8 +239,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       show_progress(++done, photos.size(), "photos");
       if (!outcome) {
         ++totals.failed;
-        std::cerr << "gradcam: " << photos[i].path.string() << ": " << outcome.error().message
-                  << std::endl;
+        complain(photos[i].path.string(), outcome.error().message);
         continue;
       }
       const Prediction& best = outcome->predictions.front();
@@ -260,8 +257,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       totals.sure_right += sure && best.index == *photos[i].label ? 1 : 0;
       if (!outcome->agreement) {
         ++totals.masks_failed;
-        std::cerr << "gradcam: " << photos[i].path.string() << ": "
-                  << outcome->agreement.error().message << std::endl;
+        complain(photos[i].path.string(), outcome->agreement.error().message);
       } else if (const auto& agreement = *outcome->agreement) {
         ++totals.masks;
         totals.pointing += agreement->pointing ? 1 : 0;
@@ -350,7 +346,7 @@ void print_text(const Json& result) {
     const auto photos = per_class[i]["photos"].get<std::size_t>();
     if (photos == 0) continue;
     std::printf("  %-24s %5zu photos  top-1 %5.1f %%",
-                per_class[i]["label"].get<std::string>().c_str(), photos,
+                printable(per_class[i]["label"].get<std::string>()).c_str(), photos,
                 per_class[i]["top1"].get<double>() * 100);
     std::size_t most = 0;
     std::size_t other = i;
@@ -362,8 +358,8 @@ void print_text(const Json& result) {
       }
     }
     if (other != i) {
-      std::printf("   taken for %s: %zu", per_class[other]["label"].get<std::string>().c_str(),
-                  most);
+      std::printf("   taken for %s: %zu",
+                  printable(per_class[other]["label"].get<std::string>()).c_str(), most);
     }
     std::printf("\n");
   }

@@ -4,7 +4,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <iostream>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -13,7 +12,7 @@
 #include "cli/files.h"
 #include "cli/import.h"
 #include "cli/in_order.h"
-#include "cli/progress.h"
+#include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/explain/evaluation.h"
 #include "gradcam/explain/explain.h"
@@ -248,8 +247,7 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
     show_progress(++done, limit, "photos");
     if (!outcome.measures) {
       some_failed = true;
-      std::cerr << "gradcam: " << outcome.photo.path.string() << ": "
-                << outcome.measures.error().message << '\n';
+      complain(outcome.photo.path.string(), outcome.measures.error().message);
       return;
     }
     ++measured;

@@ -15,6 +15,7 @@
 #include "cli/explainer.h"
 #include "cli/files.h"
 #include "cli/in_order.h"
+#include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/explain/json.h"
 
@@ -69,20 +70,20 @@ void print_row(const std::string& label, float probability) {
   for (int cell = 0; cell < static_cast<int>(probability * kBarCells + 0.5f); ++cell) {
     bar += "█";
   }
-  std::printf("  %-24s %5.1f %%  %s\n", label.c_str(), static_cast<double>(probability) * 100,
-              bar.c_str());
+  std::printf("  %-24s %5.1f %%  %s\n", printable(label).c_str(),
+              static_cast<double>(probability) * 100, bar.c_str());
 }
 
 void print_text(const std::string& photo, const Explanation& e, const ModelInfo& info,
                 const ExplainCommand& options) {
-  std::printf("%s (%d x %d)\n", photo.c_str(), e.width, e.height);
+  std::printf("%s (%d x %d)\n", printable(photo).c_str(), e.width, e.height);
   const std::span<const Prediction> top(e.predictions.data(),
                                         std::min(options.top, e.predictions.size()));
   for (const Prediction& p : top) print_row(info.metadata.labels[p.index], p.probability);
   if (!info.metadata.others.empty()) print_row(info.metadata.others, e.others);
   const float best = e.predictions.front().probability;
   if (e.others > 0.5f) {  // more than all classes together
-    std::printf("  probably %s\n", info.metadata.others.c_str());
+    std::printf("  probably %s\n", printable(info.metadata.others).c_str());
   } else if (best < info.metadata.unsure_below) {
     std::printf(
         "  not sure%s%s\n",
@@ -90,14 +91,14 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
         options.closer ? "" : "; --closer looks again, at what was warm");
   }
   const auto method = find_method(options.method);  // which was found before
-  const std::string caption = caption_for(*method, info.metadata.labels[e.target]);
+  const std::string caption = printable(caption_for(*method, info.metadata.labels[e.target]));
   if (e.heatmap.status == HeatmapStatus::kEmpty) {
     std::printf("  %s: no evidence anywhere, its heatmap is empty\n", caption.c_str());
   } else if (e.heatmap.status == HeatmapStatus::kNonFinite) {
     std::printf("  the network overflowed on this photo: its heatmap is empty\n");
   }
   if (!e.overlay.empty()) {
-    std::printf("  %s: %s\n", caption.c_str(), e.overlay.c_str());
+    std::printf("  %s: %s\n", caption.c_str(), printable(e.overlay).c_str());
   }
 }
 
@@ -105,8 +106,7 @@ void print_error(const std::string& photo, const Error& error, bool json) {
   if (json) {
     std::cout << dump({{"photo", photo}, {"error", to_json(error)}}) << std::endl;
   } else {
-    std::cout.flush();
-    std::cerr << "gradcam: " << photo << ": " << error.message << std::endl;
+    complain(photo, error.message);
   }
 }
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "cli/files.h"
-#include "cli/progress.h"
+#include "cli/terminal.h"
 #include "gradcam/explain/closer.h"
 #include "gradcam/explain/together.h"
 #include "gradcam/image/decode.h"

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <iostream>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -15,7 +14,7 @@
 #include <utility>
 
 #include "cli/files.h"
-#include "cli/progress.h"
+#include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/image/decode.h"
 #include "gradcam/train/feature_record.h"
@@ -26,10 +25,6 @@ namespace gradcam {
 namespace {
 
 namespace fs = std::filesystem;
-
-void name_failure(const fs::path& photo, const std::string& message) {
-  std::cerr << "gradcam: " << photo.string() << ": " << message << std::endl;
-}
 
 /// The folders of the classes, sorted by name.
 Result<std::vector<fs::path>> class_folders(const fs::path& folder) {
@@ -72,7 +67,7 @@ Result<void> remove_duplicates(ClassPhotos& photos) {
       }
     } else {
       ++photos.duplicates;
-      name_failure(photo.path, "left out, the same photo as " + first->second->path.string());
+      complain(photo.path.string(), "left out, the same photo as " + first->second->path.string());
     }
   }
   if (conflict_count > 0) {
@@ -123,7 +118,7 @@ Result<ClassPhotos> find_class_photos(const fs::path& folder, std::size_t thread
       continue;
     }
     ++result.unreadable;
-    name_failure(result.photos[i].path, errors[i]->message);
+    complain(result.photos[i].path.string(), errors[i]->message);
   }
   result.photos = std::move(readable);
   GRADCAM_CHECK_OK(remove_duplicates(result));
@@ -269,7 +264,7 @@ Result<FeatureCache::Outcome> FeatureCache::fill(const Vgg16& model, ClassPhotos
       }
       failed[i] = true;
       ++photos.unreadable;
-      name_failure(photo.path, status.error().message);
+      complain(photo.path.string(), status.error().message);
     }
   });
   if (fatal) return std::unexpected(*fatal);

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -12,7 +11,7 @@
 #include "cli/checkpoint.h"
 #include "cli/feature_cache.h"
 #include "cli/files.h"
-#include "cli/progress.h"
+#include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/train/curves.h"
 #include "gradcam/train/finetuned_file.h"
@@ -180,13 +179,11 @@ Result<bool> run_training(Trainer& trainer, const std::function<bool()>& interru
     const std::size_t before = trainer.epochs().size();
     GRADCAM_CHECK_OK(trainer.run_step());
     if (trainer.epochs().size() > before) {
+      clear_progress();
       print_epoch(trainer);
     } else {
       show_progress(static_cast<std::size_t>(trainer.step() % trainer.steps_per_epoch()),
                     trainer.steps_per_epoch(), "steps");
-      if (trainer.step() % trainer.steps_per_epoch() + 1 == trainer.steps_per_epoch()) {
-        std::fprintf(stderr, "\r");
-      }
     }
   }
   return true;
@@ -235,7 +232,7 @@ void print_confusion(const Tensor& logits, std::span<const std::size_t> truths,
   for (std::size_t c = 0; c < std::min(classes, kFits); ++c) std::printf(" %4zu", c + 1);
   std::printf("\n");
   for (std::size_t row = 0; row < classes; ++row) {
-    std::printf("  %3zu %-24s", row + 1, labels[row].c_str());
+    std::printf("  %3zu %-24s", row + 1, printable(labels[row]).c_str());
     if (classes <= kFits) {
       for (std::size_t column = 0; column < classes; ++column) {
         const std::size_t count = counts[row * classes + column];
@@ -245,7 +242,8 @@ void print_confusion(const Tensor& logits, std::span<const std::size_t> truths,
       std::printf(" %zu right", counts[row * classes + row]);
       for (std::size_t column = 0; column < classes; ++column) {
         const std::size_t count = counts[row * classes + column];
-        if (column != row && count > 0) std::printf(", %s %zu", labels[column].c_str(), count);
+        if (column != row && count > 0)
+          std::printf(", %s %zu", printable(labels[column]).c_str(), count);
       }
     }
     std::printf("\n");
@@ -320,7 +318,7 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
   const auto curves =
       write_file(plan.curves, {reinterpret_cast<const std::uint8_t*>(svg.data()), svg.size()});
   report.has_curves = curves.has_value();
-  if (!curves) std::cerr << "gradcam: " << curves.error().message << std::endl;
+  if (!curves) complain(curves.error().message);
   std::error_code ignored;
   fs::remove(plan.checkpoint, ignored);
   print_confusion(logits, truths, photos.labels);
@@ -350,8 +348,7 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   if (options.resume) {
     GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
   } else if (fs::exists(plan.checkpoint, error)) {
-    std::cerr << "gradcam: " << plan.checkpoint.string()
-              << " is there; it would be continued by --resume, and is not" << std::endl;
+    complain(plan.checkpoint.string(), "is there; it would be continued by --resume, and is not");
   }
 
   GRADCAM_TRY(ClassPhotos photos, find_photos(options, plan));
@@ -363,6 +360,7 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
               cache.fill(*base, photos, plan.threads, interrupted));
   report.skipped = photos.unreadable;
   if (interrupted()) {
+    clear_progress();
     std::printf("interrupted; the features of %zu photos are kept in %s for the next run\n",
                 outcome.computed + outcome.cached, cache.folder().c_str());
     report.interrupted = true;
@@ -400,6 +398,7 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   report.best_epoch = trainer.best_epoch();
   if (!complete) {
     GRADCAM_CHECK_OK(write_checkpoint(plan.checkpoint, trainer, identity));
+    clear_progress();
     std::printf("interrupted; %s is continued by the same command with --resume\n",
                 plan.checkpoint.c_str());
     report.interrupted = true;

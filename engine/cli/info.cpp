@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -6,20 +5,14 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
+#include "cli/terminal.h"
 #include "gradcam/explain/json.h"
 
 namespace gradcam {
 namespace {
 
-/// Text of a file for a terminal, which would do what control characters tell it.
-std::string on_one_line(std::string text) {
-  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
-  std::ranges::replace_if(text, is_control, ' ');
-  return text;
-}
-
 void print_text(const std::string& path, const ModelInfo& info) {
-  std::printf("%s: VGG16, %zu classes, %.2f million parameters\n", path.c_str(),
+  std::printf("%s: VGG16, %zu classes, %.2f million parameters\n", printable(path).c_str(),
               info.metadata.labels.size(), static_cast<double>(info.parameters) / 1e6);
   std::printf("\n  %-14s %-16s %-16s %-5s %s\n", "layer", "weight", "output", "dtype", "run by");
   for (const LayerInfo& layer : info.layers) {
@@ -30,15 +23,16 @@ void print_text(const std::string& path, const ModelInfo& info) {
   std::printf("\n  preprocess  %s\n", to_json(info.preprocess).c_str());
   std::printf("  fingerprint %s (of all layers but the last)\n", info.fingerprint.c_str());
   if (!info.metadata.source.empty())
-    std::printf("  source      %s\n", on_one_line(info.metadata.source).c_str());
+    std::printf("  source      %s\n", printable(info.metadata.source).c_str());
   if (!info.metadata.license.empty()) {
-    std::printf("  license     %s\n", on_one_line(info.metadata.license).c_str());
+    std::printf("  license     %s\n", printable(info.metadata.license).c_str());
   }
   std::printf("  classes    ");
-  for (const std::string& label : info.metadata.labels) std::printf(" %s", label.c_str());
+  for (const std::string& label : info.metadata.labels)
+    std::printf(" %s", printable(label).c_str());
   std::printf("\n");
   if (!info.metadata.others.empty())
-    std::printf("  or else     %s\n", info.metadata.others.c_str());
+    std::printf("  or else     %s\n", printable(info.metadata.others).c_str());
 }
 
 }  // namespace
@@ -58,7 +52,7 @@ void add_info(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] {
     const auto model = load_model(options->model);
     if (!model) {
-      std::cerr << "gradcam: " << options->model << ": " << model.error().message << std::endl;
+      complain(options->model, model.error().message);
       exit_code = kSomeFailed;
     } else if (options->json) {
       std::cout << dump(to_json(model->info())) << std::endl;

@@ -279,6 +279,26 @@ class CommandLine(Case):
             self.assertEqual(result.returncode, 2, arguments)
             self.assertIn(said, result.stdout + result.stderr)
 
+    def test_a_number_may_begin_with_0(self) -> None:
+        """Where the parser takes 010 for 8."""
+        photo = IMAGES / "baseline.jpg"
+        result = gradcam("explain", photo, "--model", MODEL, "--json", "--top", "03", "--workers",
+                         "0000000002")
+        self.assertEqual(len(json.loads(result.stdout)["top"]), 3, result.stderr)
+        result = gradcam("explain", photo, "--model", MODEL, "--json", "--workers", "08")
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_a_terminal_is_not_told_what_to_do_by_a_name(self) -> None:
+        red = "\x1b[31m\u009b1m.png"
+        good, bad = self.folder / f"dog{red}", self.folder / f"text{red}"
+        shutil.copy(IMAGES / "scene.png", good)
+        bad.write_text("no picture")
+        result = gradcam("explain", good, bad, "--model", MODEL, "--out", self.folder)
+        self.assertEqual(result.returncode, 1)
+        for said, name in ((result.stdout, "dog"), (result.stderr, "text")):
+            self.assertIn(f"{name}?[31m?1m.png", said)
+            self.assertFalse([c for c in said if not c.isprintable() and c != "\n"], said)
+
     def test_a_photo_may_be_named_like_an_empty_option(self) -> None:
         photo = self.folder / "--out="
         shutil.copy(IMAGES / "scene.png", photo)

@@ -6,7 +6,7 @@ import shutil
 import struct
 import unittest
 
-from support import IMAGES, MODEL, TESTS, Case, gradcam, write_png
+from support import IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, write_png
 
 Rows = list[list[tuple[int, ...]]]
 
@@ -48,6 +48,17 @@ class Evaluate(Case):
         self.assertEqual(rows[0], rows[1])
         self.assertEqual(numbers["per_class"][2]["top1"], None)
         self.assertNotIn("taken_for_others", numbers)
+
+    def test_a_bar_is_taken_away_before_something_is_said(self) -> None:
+        labels = self.make_photos()
+        (self.folder / "photos" / labels[0] / "bad.jpg").write_text("no picture")
+        screen = on_terminal("evaluate", self.folder / "photos", "--model", MODEL)
+        lines = screen.replace("\r\n", "\n").split("\n")
+        (said,) = [line for line in lines if "bad.jpg" in line]
+        # What a terminal still shows of the line.
+        self.assertTrue(said.split("\r\x1b[K")[-1].startswith("gradcam: "), said)
+        (bar,) = [line for line in lines if line.endswith("5 of 5 photos")]
+        self.assertNotIn("gradcam: ", bar)
 
     def test_what_is_none_of_the_classes(self) -> None:
         """Of two rows that are far above the only one with a label."""

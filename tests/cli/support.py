@@ -1,6 +1,9 @@
 """What tests of the command line have in common. They are called with PATH/TO/gradcam."""
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import struct
 import subprocess
 import sys
@@ -18,6 +21,20 @@ MODEL = TESTS / "oracle/fixtures/tiny32.keras.safetensors"  # three classes
 def gradcam(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess:
     return subprocess.run([GRADCAM, *map(str, arguments)], input=stdin, capture_output=True,
                           text=True, timeout=120, check=False)
+
+
+def on_terminal(*arguments: object) -> str:
+    """What a terminal is sent of standard error."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        with os.fdopen(theirs, "wb") as terminal:
+            subprocess.run([GRADCAM, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=terminal, timeout=120, check=False)
+        sent = b""
+        with contextlib.suppress(OSError):  # as Linux says that the other end is closed
+            while part := screen.read(4096):
+                sent += part
+        return sent.decode()
 
 
 def write_bmp(path: Path, grey: int) -> None:
