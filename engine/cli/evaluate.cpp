@@ -346,7 +346,7 @@ void print_text(const Json& result) {
     const auto photos = per_class[i]["photos"].get<std::size_t>();
     if (photos == 0) continue;
     std::printf("  %-24s %5zu photos  top-1 %5.1f %%",
-                printable(per_class[i]["label"].get<std::string>()).c_str(), photos,
+                per_class[i]["label"].get<std::string>().c_str(), photos,
                 per_class[i]["top1"].get<double>() * 100);
     std::size_t most = 0;
     std::size_t other = i;
@@ -358,8 +358,8 @@ void print_text(const Json& result) {
       }
     }
     if (other != i) {
-      std::printf("   taken for %s: %zu",
-                  printable(per_class[other]["label"].get<std::string>()).c_str(), most);
+      std::printf("   taken for %s: %zu", per_class[other]["label"].get<std::string>().c_str(),
+                  most);
     }
     std::printf("\n");
   }

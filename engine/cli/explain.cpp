@@ -70,8 +70,8 @@ void print_row(const std::string& label, float probability) {
   for (int cell = 0; cell < static_cast<int>(probability * kBarCells + 0.5f); ++cell) {
     bar += "█";
   }
-  std::printf("  %-24s %5.1f %%  %s\n", printable(label).c_str(),
-              static_cast<double>(probability) * 100, bar.c_str());
+  std::printf("  %-24s %5.1f %%  %s\n", label.c_str(), static_cast<double>(probability) * 100,
+              bar.c_str());
 }
 
 void print_text(const std::string& photo, const Explanation& e, const ModelInfo& info,
@@ -83,7 +83,7 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
   if (!info.metadata.others.empty()) print_row(info.metadata.others, e.others);
   const float best = e.predictions.front().probability;
   if (e.others > 0.5f) {  // more than all classes together
-    std::printf("  probably %s\n", printable(info.metadata.others).c_str());
+    std::printf("  probably %s\n", info.metadata.others.c_str());
   } else if (best < info.metadata.unsure_below) {
     std::printf(
         "  not sure%s%s\n",
@@ -91,7 +91,7 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
         options.closer ? "" : "; --closer looks again, at what was warm");
   }
   const auto method = find_method(options.method);  // which was found before
-  const std::string caption = printable(caption_for(*method, info.metadata.labels[e.target]));
+  const std::string caption = caption_for(*method, info.metadata.labels[e.target]);
   if (e.heatmap.status == HeatmapStatus::kEmpty) {
     std::printf("  %s: no evidence anywhere, its heatmap is empty\n", caption.c_str());
   } else if (e.heatmap.status == HeatmapStatus::kNonFinite) {

@@ -16,6 +16,7 @@
 #include "cli/import.h"
 #include "gradcam/image/overlay.h"
 #include "gradcam/image/png.h"
+#include "gradcam/train/curves.h"
 #include "gradcam/weights/fingerprint.h"
 #include "import/importer.h"
 
@@ -89,6 +90,14 @@ bool is_overlay(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   file.read(reinterpret_cast<char*>(start.data()), start.size());
   return png_software(start) == kOverlaySoftware;
+}
+
+bool is_curves(const fs::path& path) {
+  std::array<char, 512> start = {};
+  std::ifstream file(path, std::ios::binary);
+  file.read(start.data(), start.size());
+  const std::string_view beginning(start.data(), static_cast<std::size_t>(file.gcount()));
+  return beginning.contains("<title>" + std::string(kCurvesTitle) + "</title>");
 }
 
 Result<ModelFile> ModelFile::open(const fs::path& path) {

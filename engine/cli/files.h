@@ -22,6 +22,9 @@ Result<void> write_file(const std::filesystem::path& path, std::span<const std::
 /// Whether a file is an overlay that was written here, perhaps into a folder of photos.
 bool is_overlay(const std::filesystem::path& path);
 
+/// Whether a file is a picture of curves that fine-tuning has written.
+bool is_curves(const std::filesystem::path& path);
+
 /// A safetensors file whose header has been read and checked, and whose data is read where it is
 /// needed. Errors name the fault, not the file.
 class ModelFile {

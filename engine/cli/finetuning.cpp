@@ -75,6 +75,12 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
     return fail(ErrorCode::kInvalidArgument,
                 options.out + " is the base model; the new one needs a file of its own");
   }
+  if (fs::exists(plan.curves, error) && !is_curves(plan.curves)) {
+    return fail(ErrorCode::kInvalidArgument,
+                plan.curves.string() +
+                    " is there, and was not written by gradcam: the curves of "
+                    "the training would replace it. Choose another --out");
+  }
   return plan;
 }
 
@@ -232,7 +238,7 @@ void print_confusion(const Tensor& logits, std::span<const std::size_t> truths,
   for (std::size_t c = 0; c < std::min(classes, kFits); ++c) std::printf(" %4zu", c + 1);
   std::printf("\n");
   for (std::size_t row = 0; row < classes; ++row) {
-    std::printf("  %3zu %-24s", row + 1, printable(labels[row]).c_str());
+    std::printf("  %3zu %-24s", row + 1, labels[row].c_str());
     if (classes <= kFits) {
       for (std::size_t column = 0; column < classes; ++column) {
         const std::size_t count = counts[row * classes + column];
@@ -242,8 +248,7 @@ void print_confusion(const Tensor& logits, std::span<const std::size_t> truths,
       std::printf(" %zu right", counts[row * classes + row]);
       for (std::size_t column = 0; column < classes; ++column) {
         const std::size_t count = counts[row * classes + column];
-        if (column != row && count > 0)
-          std::printf(", %s %zu", printable(labels[column]).c_str(), count);
+        if (column != row && count > 0) std::printf(", %s %zu", labels[column].c_str(), count);
       }
     }
     std::printf("\n");

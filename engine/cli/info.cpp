@@ -28,11 +28,10 @@ void print_text(const std::string& path, const ModelInfo& info) {
     std::printf("  license     %s\n", printable(info.metadata.license).c_str());
   }
   std::printf("  classes    ");
-  for (const std::string& label : info.metadata.labels)
-    std::printf(" %s", printable(label).c_str());
+  for (const std::string& label : info.metadata.labels) std::printf(" %s", label.c_str());
   std::printf("\n");
   if (!info.metadata.others.empty())
-    std::printf("  or else     %s\n", printable(info.metadata.others).c_str());
+    std::printf("  or else     %s\n", info.metadata.others.c_str());
 }
 
 }  // namespace

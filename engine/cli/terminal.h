@@ -7,8 +7,8 @@
 /// What people read: on standard error, and on standard output where it is not JSON.
 namespace gradcam {
 
-/// A text with "?" for each control character: names of files and labels can hold what a terminal
-/// would obey.
+/// A text with "?" for each control character: names of files can hold what a terminal would
+/// obey. (Labels cannot, see check_labels.)
 std::string printable(std::string_view text);
 
 /// "gradcam: <message>" on standard error, on a line of its own, behind all that was written to

@@ -93,7 +93,9 @@ std::string draw_curves(std::span<const Epoch> epochs, std::size_t best_epoch) {
   std::string svg = "<svg xmlns='http://www.w3.org/2000/svg' width='" + number(width, "%.0f") +
                     "' height='330' viewBox='0 0 " + number(width, "%.0f") +
                     " 330' font-family='sans-serif' font-size='12'>\n"
-                    "<title>Fine-tuning: loss and accuracy by epoch</title>\n"
+                    "<title>" +
+                    std::string(kCurvesTitle) +
+                    "</title>\n"
                     "<rect width='100%' height='100%' fill='white'/>\n";
   svg += loss.axes() + accuracy.axes();
   if (best_epoch < epochs.size()) svg += loss.best(best_epoch) + accuracy.best(best_epoch);

@@ -10,7 +10,6 @@
 namespace gradcam {
 namespace {
 
-constexpr const char* kHeadArchitecture = "vgg16-head";
 constexpr const char* kWeight = "predictions.weight";
 constexpr const char* kBias = "predictions.bias";
 

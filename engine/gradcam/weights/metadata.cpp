@@ -108,6 +108,11 @@ Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& m
   }
   if (const auto* architecture = value("architecture");
       architecture != nullptr && *architecture != kArchitecture) {
+    if (*architecture == kHeadArchitecture) {
+      return fail(ErrorCode::kCorruptModel,
+                  "the file is a head, a last layer alone; the model that it was trained on is "
+                  "needed, and takes it as its --head");
+    }
     return fail(ErrorCode::kCorruptModel, "the model has the architecture " + quote(*architecture) +
                                               "; expected " + std::string(kArchitecture));
   }

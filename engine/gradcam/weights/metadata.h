@@ -3,11 +3,15 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gradcam/tensor/error.h"
 
 namespace gradcam {
+
+/// The `architecture` of a file that is a last layer alone, see Head.
+inline constexpr std::string_view kHeadArchitecture = "vgg16-head";
 
 /// What a model file says about itself in its `__metadata__`.
 struct ModelMetadata {

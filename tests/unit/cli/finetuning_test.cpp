@@ -210,11 +210,29 @@ TEST_F(FinetuningTest, WhatWasLearntIsKeptIfTheModelCannotBeWritten) {
 }
 
 TEST_F(FinetuningTest, AModelWithoutItsPictureIsAModel) {
-  fs::create_directory(root_ / "new.safetensors.svg");
-  ASSERT_OK_AND_ASSIGN(const FinetuneReport report, run(options("new.safetensors")));
+  const auto take_its_place = [this] {
+    fs::create_directory(root_ / "new.safetensors.svg");
+    return false;
+  };
+  ASSERT_OK_AND_ASSIGN(const FinetuneReport report,
+                       finetune(options("new.safetensors"), take_its_place));
   EXPECT_FALSE(report.has_curves);
   ASSERT_OK(load_model(root_ / "new.safetensors"));
   EXPECT_FALSE(fs::exists(root_ / "new.safetensors.checkpoint"));
+}
+
+TEST_F(FinetuningTest, AnotherPictureIsNotReplaced) {
+  const fs::path picture = root_ / "new.safetensors.svg";
+  std::ofstream(picture) << "<svg><title>My dog</title></svg>";
+  EXPECT_NE(error_message(run(options("new.safetensors")), ErrorCode::kInvalidArgument)
+                .find("new.safetensors.svg is there"),
+            std::string::npos);
+  EXPECT_FALSE(fs::exists(root_ / "new.safetensors"));
+  fs::remove(picture);
+  for (int time = 0; time < 2; ++time) {  // that of an earlier training is
+    ASSERT_OK_AND_ASSIGN(const FinetuneReport report, run(options("new.safetensors")));
+    EXPECT_TRUE(report.has_curves);
+  }
 }
 
 TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {

@@ -88,6 +88,7 @@ TEST(Metadata, RefusesOtherVersionsAndArchitectures) {
               HasSubstr("\"gradcam.cpp/2\"; this version reads gradcam.cpp/1"));
   EXPECT_THAT(error_of({{"format", "gradcam.cpp/10"}}), HasSubstr("gradcam.cpp/10"));
   EXPECT_THAT(error_of({{"architecture", "resnet50"}}), HasSubstr("\"resnet50\"; expected vgg16"));
+  EXPECT_THAT(error_of({{"architecture", "vgg16-head"}}), HasSubstr("the file is a head"));
 }
 
 TEST(Metadata, RefusesBadLabels) {
