@@ -120,6 +120,20 @@ def explain(network: Network, x, layer: str, c: int) -> dict[str, torch.Tensor]:
     }
 
 
+def visible_edges(raw):
+    """Of maps of pixels: the heat, of the whole scale, where the hottest hundredth of them begins,
+    and what it is shown as."""
+    maximum = float(raw.max())
+    usual = float(raw.flatten().kthvalue(raw.numel() - raw.numel() // 100).values)
+    return (usual / maximum, 0.9) if 0 < usual < 0.9 * maximum else (1, 1)
+
+
+def with_visible_edges(raw):
+    usual, shown = visible_edges(raw)
+    scaled = np.interp((raw / raw.max()).numpy(), [0, usual, 1], [0, shown, 1])
+    return torch.from_numpy(scaled) * raw.max()
+
+
 def quick_maps(network: Network, x, layer: str, c: int, temperature=TEMPERATURE, labels=None):
     """Those of methods that take a backward pass or two. The first `labels` outputs are classes; all
     of them by default."""
@@ -273,13 +287,17 @@ def write(folder: Path) -> None:
         tensors[f"{name}.maximum"] = float32(maximum.numpy())
         tensors[f"{name}.shape"] = np.array(raw.shape[1:], np.float32)
 
+    def seen(layer, c, method):
+        raw = raws[layer, c][method]
+        return with_visible_edges(raw) if method.startswith("guided") else raw
+
     for layer in LAYERS:
         for method in raws[layer, CLASSES[0]]:
             if method in ("occlusion", "guided-backprop"):
                 if layer == "block5_conv3":
-                    keep(f"input/{method}", lambda c: raws[layer, c][method])
+                    keep(f"input/{method}", lambda c: seen(layer, c, method))
             else:
-                keep(f"{layer}/{method}", lambda c: raws[layer, c][method])
+                keep(f"{layer}/{method}", lambda c: seen(layer, c, method))
     keep("block4_conv3/gradcam+flip", lambda c: augmented(network, x, "block4_conv3", c))
     keep("fused/gradcam", lambda c: fused(network, x, c))
     write_safetensors(folder / "methods.expected.safetensors", tensors)

@@ -1,6 +1,8 @@
 #include "gradcam/explain/guided_grad_cam.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -22,12 +24,28 @@ Heatmap guided_grad_cam_map(const Heatmap& guided, const Heatmap& grad_cam) {
   return make_heatmap(guided.rows, guided.cols, raw);
 }
 
+Heatmap with_visible_edges(Heatmap map) {
+  if (map.status != HeatmapStatus::kOk) return map;
+  std::vector<float> sorted = map.values;
+  const auto bound = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 100);
+  std::ranges::nth_element(sorted, bound, std::ranges::greater());
+  constexpr float kShare = 0.9f;
+  const float usual = *bound;
+  if (usual <= 0 || usual >= kShare) return map;
+  for (float& value : map.values) {
+    value = value <= usual ? kShare * value / usual
+                           : kShare + (1 - kShare) * (value - usual) / (1 - usual);
+  }
+  return map;
+}
+
 std::vector<Heatmap> guided_maps(std::span<const Tensor> gradients,
                                  std::span<const Heatmap> grad_cam) {
   std::vector<Heatmap> maps;
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     const Heatmap guided = guided_backprop_map(gradients[i]);
-    maps.push_back(grad_cam.empty() ? guided : guided_grad_cam_map(guided, grad_cam[i]));
+    maps.push_back(
+        with_visible_edges(grad_cam.empty() ? guided : guided_grad_cam_map(guided, grad_cam[i])));
   }
   return maps;
 }

@@ -12,7 +12,15 @@ namespace gradcam {
 /// times the Grad-CAM of the layer, enlarged to the input. A decoration like the former.
 Heatmap guided_grad_cam_map(const Heatmap& guided, const Heatmap& grad_cam);
 
-/// The maps of guided gradients at the input, times those of Grad-CAM, where there are any.
+/// A map of pixels, a few of which are so far above the others that these would not be seen. Where
+/// others cut off all that is above the 99th percentile (Smilkov et al., "SmoothGrad", 2017, arXiv
+/// 1706.03825, section 3), that hundredth of the pixels gets the last tenth of the scale, and the
+/// others the rest: the order stays. A map that fills its scale, or is 0 nearly everywhere, stays
+/// as it is.
+Heatmap with_visible_edges(Heatmap map);
+
+/// The maps of guided gradients at the input, times those of Grad-CAM, where there are any; with
+/// visible edges.
 std::vector<Heatmap> guided_maps(std::span<const Tensor> gradients,
                                  std::span<const Heatmap> grad_cam);
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -150,6 +152,36 @@ TEST(GuidedBackprop, SaysThatTheNetworkOverflowed) {
     const Heatmap sound = map_of(1, 2, {1, 0.5f});
     EXPECT_EQ(guided_grad_cam_map(broken, sound).status, HeatmapStatus::kNonFinite);
     EXPECT_EQ(guided_grad_cam_map(sound, broken).status, HeatmapStatus::kNonFinite);
+  }
+}
+
+TEST(GuidedMaps, ShowEdgesThatAreFaint) {
+  std::vector<float> values(200);  // two of which are far above the others
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 2000;
+  values[7] = 1;
+  values[3] = (1 + values[199]) / 2;
+  const Heatmap map = with_visible_edges(map_of(10, 20, values));
+  EXPECT_EQ(map.maximum, map_of(10, 20, values).maximum);
+  EXPECT_EQ(map.values[7], 1);
+  EXPECT_NEAR(map.values[3], 0.95, 1e-6);
+  EXPECT_NEAR(map.values[199], 0.9, 1e-6);
+  EXPECT_NEAR(map.values[100], 0.9 * 100 / 199, 1e-6);
+  EXPECT_EQ(map.values[0], 0);
+  const auto order = [](std::span<const float> all) {
+    std::vector<std::size_t> list(all.size());
+    std::iota(list.begin(), list.end(), 0);
+    std::ranges::sort(list, {}, [&](std::size_t i) { return all[i]; });
+    return list;
+  };
+  EXPECT_EQ(order(map.values), order(values));
+}
+
+TEST(GuidedMaps, StayAsTheyAreWhereEdgesAreSeen) {
+  std::vector<float> values(400);
+  for (const float rest : {0.0f, 0.95f}) {
+    std::ranges::fill(values, rest);
+    values[9] = 1;
+    EXPECT_EQ(with_visible_edges(map_of(20, 20, values)).values, values);
   }
 }
 
