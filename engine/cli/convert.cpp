@@ -129,14 +129,10 @@ Result<void> convert_file(const ConvertCommand& command, const ImportingConverte
 /// Converts a file of Keras, PyTorch or ONNX.
 Result<void> import_file(const ConvertCommand& command, const std::vector<std::string>& labels,
                          const ImportingConverter::Plan& plan, const WritePart& write) {
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(command.in, error);
-  if (error) return fail(ErrorCode::kUnreadableFile, "its size cannot be read: " + error.message());
-  ImportOptions options{.source = fs::path(command.in).filename().string(),
-                        .preprocess = preprocess_from_name(command.values),
+  ImportOptions options{.preprocess = preprocess_from_name(command.values),
                         .labels = command.head.empty() ? labels : std::vector<std::string>(),
                         .width = command.width};
-  return import_model(command.in, ImportingConverter(size, std::move(options), plan), write);
+  return import_model(command.in, std::move(options), plan, write);
 }
 
 Result<void> run_convert(const ConvertCommand& command) {

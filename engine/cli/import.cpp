@@ -16,23 +16,63 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Gives a converter the parts of the file that it wants, and `take` what it makes of them.
-template <class Converter, class Take>
-Result<void> feed(const fs::path& path, Converter& converter, const Take& take) {
-  std::ifstream file(path, std::ios::binary);
-  std::vector<std::uint8_t> bytes;
-  while (const auto wanted = converter.wanted()) {
-    bytes.resize(static_cast<std::size_t>(wanted->end - wanted->begin));
-    file.seekg(static_cast<std::streamoff>(wanted->begin));
-    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    if (!file) {
-      return fail(ErrorCode::kUnreadableFile, "it ended or failed while it was being read");
+/// A file of another program, and the one beside it that has its weights, if there is one.
+class ForeignFile {
+ public:
+  static Result<ForeignFile> open(const fs::path& path) {
+    std::error_code error;
+    const std::uint64_t size = fs::file_size(path, error);
+    if (error) {
+      return fail(ErrorCode::kUnreadableFile, "its size cannot be read: " + error.message());
     }
-    GRADCAM_TRY(const auto next, converter.provide(bytes));
-    if (!next.empty()) GRADCAM_CHECK_OK(take(next));
+    return ForeignFile(path, size);
   }
-  return {};
-}
+
+  std::uint64_t size() const { return size_; }
+
+  /// For an importer that does not outlive this.
+  FindBeside find_beside() {
+    return [this](const std::string& name) -> std::optional<std::uint64_t> {
+      const fs::path beside = path_.parent_path() / name;
+      std::error_code error;
+      const bool is_beside =
+          fs::path(name).filename() == name && fs::is_regular_file(beside, error);
+      const std::uint64_t size = is_beside ? fs::file_size(beside, error) : 0;
+      if (!is_beside || error) return std::nullopt;
+      beside_ = beside;
+      return size;
+    };
+  }
+
+  /// Gives a converter the parts that it wants, and `take` what it makes of them.
+  template <class Converter, class Take>
+  Result<void> feed(Converter& converter, const Take& take) {
+    std::ifstream file(path_, std::ios::binary);
+    std::ifstream beside;
+    std::vector<std::uint8_t> bytes;
+    while (const auto wanted = converter.wanted()) {
+      bytes.resize(static_cast<std::size_t>(wanted->end - wanted->begin));
+      const bool is_beside = wanted->begin >= size_ && !bytes.empty();
+      if (is_beside && !beside.is_open()) beside.open(beside_, std::ios::binary);
+      std::ifstream& from = is_beside ? beside : file;
+      from.seekg(static_cast<std::streamoff>(wanted->begin - (is_beside ? size_ : 0)));
+      from.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+      if (!from) {
+        return fail(ErrorCode::kUnreadableFile, "it ended or failed while it was being read");
+      }
+      GRADCAM_TRY(const auto next, converter.provide(bytes));
+      if (!next.empty()) GRADCAM_CHECK_OK(take(next));
+    }
+    return {};
+  }
+
+ private:
+  ForeignFile(fs::path path, std::uint64_t size) : path_(std::move(path)), size_(size) {}
+
+  fs::path path_;
+  std::uint64_t size_;
+  fs::path beside_;
+};
 
 /// Gives a loader its rows of a file that comes from the first byte to the last.
 class LoaderOfStream {
@@ -80,11 +120,10 @@ class LoaderOfStream {
 
 /// Imports a file without changes: `take` is given the new one from the first byte to the last.
 Result<void> import_as_it_is(const fs::path& path, const WritePart& take) {
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(path, error);
-  if (error) return fail(ErrorCode::kUnreadableFile, "its size cannot be read: " + error.message());
-  ModelImporter importer(size, {.source = path.filename().string()});
-  return feed(path, importer, [&](std::span<const std::uint8_t> bytes) {
+  GRADCAM_TRY(ForeignFile file, ForeignFile::open(path));
+  ModelImporter importer(file.size(),
+                         {.source = path.filename().string(), .find_beside = file.find_beside()});
+  return file.feed(importer, [&](std::span<const std::uint8_t> bytes) {
     return take(bytes, importer.file_bytes());
   });
 }
@@ -98,9 +137,13 @@ bool is_foreign_model(const fs::path& path) {
   return file && is_foreign_model(first);
 }
 
-Result<void> import_model(const fs::path& path, ImportingConverter converter,
-                          const WritePart& write) {
-  return feed(path, converter, [&](std::span<const std::uint8_t> bytes) {
+Result<void> import_model(const fs::path& path, ImportOptions options,
+                          ImportingConverter::Plan plan, const WritePart& write) {
+  GRADCAM_TRY(ForeignFile file, ForeignFile::open(path));
+  options.source = path.filename().string();
+  options.find_beside = file.find_beside();
+  ImportingConverter converter(file.size(), std::move(options), std::move(plan));
+  return file.feed(converter, [&](std::span<const std::uint8_t> bytes) {
     return write(bytes, converter.file_bytes());
   });
 }

@@ -92,7 +92,7 @@ std::optional<Preprocess> preprocess_from_name(std::string_view name) {
 }
 
 ModelImporter::ModelImporter(std::uint64_t file_bytes, ImportOptions options)
-    : window_(file_bytes), options_(std::move(options)) {}
+    : window_(file_bytes, options.find_beside), options_(std::move(options)) {}
 
 std::optional<FileRange> ModelImporter::wanted() const {
   if (tensors_.empty()) return wanted_;
@@ -161,7 +161,7 @@ Result<void> ModelImporter::begin() {
 }
 
 Result<void> ModelImporter::plan(ForeignVgg16 network) {
-  GRADCAM_TRY(const std::size_t grid, check_foreign(network, window_.file_bytes()));
+  GRADCAM_TRY(const std::size_t grid, check_foreign(network, window_.all_bytes()));
   const std::size_t channels = network.convs.back().sides().outputs;
   // A single output is the logit of the second of two classes, by a sigmoid: softmax([0, z]).
   const std::size_t outputs =

@@ -29,6 +29,9 @@ struct ImportOptions {
   /// untrained dense layers for them, with `width` outputs of fc1 and fc2.
   std::vector<std::string> labels = {};
   std::size_t width = 4096;
+  /// Finds the file that has an ONNX file's weights, where that has them not (external_data). What
+  /// is wanted of it comes behind the old file's bytes, as if the two were one.
+  FindBeside find_beside = {};
 };
 
 /// What a network was trained with, by a name: "keras" (BGR, means subtracted), "torchvision" (RGB,

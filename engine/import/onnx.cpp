@@ -129,7 +129,7 @@ class OnnxFollower {
   /// A weight of an operator.
   Result<ForeignArray> weight(const OnnxNode& node, std::size_t input) const {
     const OnnxTensor* tensor = constant(node, input);
-    if (tensor != nullptr) return array_of(*tensor);
+    if (tensor != nullptr) return array_of(*tensor, *window_);
     return unlike(node, "has no weights in the file");
   }
 
@@ -292,6 +292,7 @@ class OnnxFollower {
     ForeignLayer dense;
     GRADCAM_TRY(dense.weight, weight(node, 1));
     dense.by_columns = node.kind == "MatMul" || node.integer("transB", 0) == 0;
+    if (constant(node, 1)->is_turned) dense.by_columns = !dense.by_columns;
     const auto is_one = [&node](std::string_view factor) {
       const OnnxNode::Attribute* found = node.find(factor);
       return found == nullptr || found->number == 1;

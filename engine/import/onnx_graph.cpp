@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "gradcam/weights/quote.h"
@@ -63,8 +65,12 @@ struct TensorProto {
     kName = 8,
     kRaw = 9,
     kDoubles = 10,
-    kLocation = 14,
+    kExternal = 13,
   };
+};
+/// Of `external_data`.
+struct StringStringEntryProto {
+  enum : std::uint8_t { kKey = 1, kValue = 2 };
 };
 struct ValueInfoProto {
   enum : std::uint8_t { kName = 1, kType = 2 };
@@ -73,6 +79,22 @@ constexpr std::uint64_t kTensorType = 1;  // of TypeProto
 constexpr std::uint64_t kShape = 2;       // of TypeProto.Tensor
 constexpr std::uint64_t kDim = 1;         // of TensorShapeProto
 constexpr std::uint64_t kDimValue = 1;    // of TensorShapeProto.Dimension
+
+/// Where a tensor is, which takes so many bytes by its shape.
+Result<FileRange> bytes_of(const OnnxTensor& tensor, std::uint64_t expected, Window& window) {
+  if (!tensor.external) return tensor.bytes;
+  const auto& [location, offset, length] = *tensor.external;
+  GRADCAM_TRY(const FileRange file, window.beside(location));
+  const std::uint64_t size = file.end - file.begin;
+  const std::uint64_t count = length.value_or(expected);
+  if (offset > size || count > size - offset) {
+    return fail(ErrorCode::kCorruptModel, quote(tensor.name) + " is said to be in " +
+                                              quote(location) + ", " + std::to_string(count) +
+                                              " bytes from byte " + std::to_string(offset) +
+                                              " on, but that file has " + std::to_string(size));
+  }
+  return FileRange{file.begin + offset, file.begin + offset + count};
+}
 
 class OnnxReader {
  public:
@@ -206,8 +228,8 @@ class OnnxReader {
         case TensorProto::kRaw:
           tensor.bytes = field.bytes;
           break;
-        case TensorProto::kLocation:
-          tensor.is_elsewhere = field.value != 0;
+        case TensorProto::kExternal:
+          GRADCAM_CHECK_OK(read_external(field.bytes, tensor));
           break;
         default:
           break;
@@ -224,6 +246,32 @@ class OnnxReader {
     }
     tensor.shape.assign(sides.begin(), sides.end());
     return tensor;
+  }
+
+  /// One thing that is said, in texts, of bytes in another file.
+  Result<void> read_external(FileRange bytes, OnnxTensor& tensor) {
+    std::string key;
+    std::string value;
+    GRADCAM_TRY(const Fields fields, file_.fields(bytes));
+    for (const ProtobufField& field : fields) {
+      GRADCAM_TRY(std::string text, file_.text(field.bytes));
+      (field.number == StringStringEntryProto::kKey ? key : value) = std::move(text);
+    }
+    if (!tensor.external) tensor.external.emplace();
+    if (key == "location") tensor.external->location = value;
+    if (key != "offset" && key != "length") return {};
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size()) {
+      return fail(ErrorCode::kCorruptModel,
+                  "its external_data has the " + key + " " + quote(value) + ", which is no number");
+    }
+    if (key == "offset") {
+      tensor.external->offset = number;
+    } else {
+      tensor.external->length = number;
+    }
+    return {};
   }
 
   /// ValueInfoProto, TypeProto and TensorShapeProto.
@@ -258,7 +306,7 @@ class OnnxReader {
     return {};
   }
 
-  /// Constants may be operators, too, and have several names.
+  /// Constants may be operators, too, have several names, and be matrices that are transposed.
   void name_constants() {
     for (const OnnxNode& node : graph_.nodes) {
       if (node.outputs.empty()) continue;
@@ -267,10 +315,20 @@ class OnnxReader {
           OnnxTensor& constant = graph_.constants[node.outputs[0]] = value->tensor;
           constant.name = node.outputs[0];
         }
-      } else if (node.kind == "Identity" && !node.inputs.empty()) {
-        const auto same = graph_.constants.find(node.inputs[0]);
-        if (same != graph_.constants.end()) graph_.constants[node.outputs[0]] = same->second;
+        continue;
       }
+      const bool is_transpose = node.kind == "Transpose";
+      if ((node.kind != "Identity" && !is_transpose) || node.inputs.empty()) continue;
+      const auto found = graph_.constants.find(node.inputs[0]);
+      if (found == graph_.constants.end()) continue;
+      OnnxTensor same = found->second;
+      if (is_transpose) {  // a matrix, whose axes can only change places
+        if (same.shape.size() != 2) continue;
+        const auto* order = node.find("perm");
+        const bool is_turn = order == nullptr || order->integers == std::vector<std::int64_t>{1, 0};
+        same.is_turned = same.is_turned != is_turn;
+      }
+      graph_.constants[node.outputs[0]] = std::move(same);
     }
   }
 
@@ -280,42 +338,40 @@ class OnnxReader {
 
 }  // namespace
 
-Result<ForeignArray> array_of(const OnnxTensor& tensor) {
-  if (tensor.is_elsewhere) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                "its weights are in another file; save all in one, as "
-                "onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\") does");
-  }
+Result<ForeignArray> array_of(const OnnxTensor& tensor, Window& window) {
   const auto dtype = float_type(tensor.data_type);
   if (!dtype) {
     return fail(ErrorCode::kUnsupportedFormat,
                 quote(tensor.name) + " is of no floats, but of ONNX's data type " +
                     std::to_string(tensor.data_type) + "; quantised models are not read");
   }
-  const std::uint64_t bytes = tensor.bytes.end - tensor.bytes.begin;
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 40;
   std::uint64_t expected = dtype_size(*dtype);
   for (const std::size_t side : tensor.shape) {
-    expected = side != 0 && expected <= bytes / side ? expected * side : 0;
+    expected = side != 0 && expected <= kMostBytes / side ? expected * side : 0;
   }
+  GRADCAM_TRY(const FileRange range, bytes_of(tensor, expected, window));
+  const std::uint64_t bytes = range.end - range.begin;
   if (expected != bytes || bytes == 0) {
     return fail(ErrorCode::kCorruptModel, quote(tensor.name) + " has the shape " +
                                               to_string(tensor.shape) + ", but " +
                                               std::to_string(bytes) + " bytes of raw_data");
   }
-  return ForeignArray{tensor.name, *dtype, tensor.shape, tensor.bytes.begin};
+  return ForeignArray{tensor.name, *dtype, tensor.shape, range.begin};
 }
 
 Result<std::vector<std::int64_t>> integers_of(const OnnxTensor& tensor, Window& window) {
   constexpr std::uint64_t kMostBytes = 64;
   if (!tensor.integers.empty()) return tensor.integers;
-  const std::uint64_t size = tensor.bytes.end - tensor.bytes.begin;
+  GRADCAM_TRY(const FileRange range, bytes_of(tensor, 0, window));
+  const std::uint64_t size = range.end - range.begin;
   const std::size_t width = tensor.data_type == DataType::kInt32 ? 4 : 8;
   if ((tensor.data_type != DataType::kInt32 && tensor.data_type != DataType::kInt64) ||
       size > kMostBytes) {
     return fail(ErrorCode::kUnsupportedFormat,
                 quote(tensor.name) + " is no short list of integers");
   }
-  GRADCAM_TRY(const auto bytes, window.read(tensor.bytes.begin, size));
+  GRADCAM_TRY(const auto bytes, window.read(range.begin, size));
   Cursor cursor(bytes);
   std::vector<std::int64_t> integers;
   while (cursor.left() >= width) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,19 +13,27 @@
 
 namespace gradcam {
 
+/// Where numbers are in another file.
+struct OnnxExternal {
+  std::string location;  ///< its name
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> length = {};  ///< in bytes; else as many as their shape takes
+};
+
 /// Numbers in an ONNX file, or what it says of them.
 struct OnnxTensor {
   std::string name;
   Shape shape = {};
   std::uint64_t data_type = 0;  ///< TensorProto.DataType
   FileRange bytes = {};  ///< where they are, little-endian; empty if they are not in one piece
+  std::optional<OnnxExternal> external = {};
   std::vector<std::int64_t> integers = {};  ///< or they are these
-  bool is_elsewhere = false;                ///< in another file
+  bool is_turned = false;                   ///< its rows are what is meant by its columns
 };
 
-/// The array of a tensor of floats. kUnsupportedFormat, saying what to do, for one in another file
-/// or of other numbers; kCorruptModel if its bytes are not as many as its shape says.
-Result<ForeignArray> array_of(const OnnxTensor& tensor);
+/// The array of a tensor of floats. kUnsupportedFormat, saying what to do, for one in a file that
+/// is not there, or of other numbers; kCorruptModel if its bytes are not as many as its shape says.
+Result<ForeignArray> array_of(const OnnxTensor& tensor, Window& window);
 
 /// A few integers, axes say; kUnsupportedFormat if they are none, or many.
 Result<std::vector<std::int64_t>> integers_of(const OnnxTensor& tensor, Window& window);

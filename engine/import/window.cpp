@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gradcam/weights/quote.h"
+
 namespace gradcam {
 namespace {
 
@@ -41,6 +43,26 @@ Result<std::vector<std::uint8_t>> Window::read(std::uint64_t offset, std::uint64
   }
   if (lacking_) return fail(ErrorCode::kUnreadableFile, "a part of it has not been read");
   return bytes;
+}
+
+Result<FileRange> Window::beside(const std::string& name) {
+  const auto refuse = [](const std::string& what) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "its weights are in " + what +
+                    "; or save all in one, as onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\") "
+                    "does");
+  };
+  if (name_beside_.empty()) {
+    const auto size = find_beside_ ? find_beside_(name) : std::nullopt;
+    if (!size) return refuse("another file, " + internal::quote(name) + ", which is to be with it");
+    name_beside_ = name;
+    bytes_beside_ = *size;
+  }
+  if (name != name_beside_) {
+    return refuse("several files, where one is read: " + internal::quote(name_beside_) + ", " +
+                  internal::quote(name));
+  }
+  return FileRange{file_bytes_, all_bytes()};
 }
 
 Result<void> Window::provide(std::span<const std::uint8_t> bytes) {

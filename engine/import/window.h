@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gradcam/tensor/error.h"
@@ -13,14 +15,25 @@
 
 namespace gradcam {
 
+/// The size of a file of that name which lies beside the one that is read; nothing if none does.
+using FindBeside = std::function<std::optional<std::uint64_t>(const std::string& name)>;
+
 /// What is known of a file that is elsewhere. Readers of formats that jump about in a file need no
 /// I/O this way: where they read what is not there yet they fail, whoever has the file provides
 /// what is lacking, and they start again from the beginning.
 class Window {
  public:
-  explicit Window(std::uint64_t file_bytes) : file_bytes_(file_bytes) {}
+  explicit Window(std::uint64_t file_bytes, FindBeside find_beside = {})
+      : file_bytes_(file_bytes), find_beside_(std::move(find_beside)) {}
 
   std::uint64_t file_bytes() const { return file_bytes_; }
+
+  /// Where the bytes of another file are, which has the weights: behind those of this one, as if
+  /// the two were one. kUnsupportedFormat if there is none of that name, or a third one.
+  Result<FileRange> beside(const std::string& name);
+
+  /// Of both files.
+  std::uint64_t all_bytes() const { return file_bytes_ + bytes_beside_; }
 
   /// So many bytes from `offset` on. An error if the file ends before, if they are too many for a
   /// description of weights, or if they are lacking.
@@ -34,6 +47,9 @@ class Window {
 
  private:
   std::uint64_t file_bytes_;
+  FindBeside find_beside_;
+  std::string name_beside_;
+  std::uint64_t bytes_beside_ = 0;
   std::map<std::uint64_t, std::vector<std::uint8_t>> blocks_;
   std::optional<FileRange> lacking_;
 };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 
@@ -43,6 +44,14 @@ def _tensor_head(name: str, values: np.ndarray, typed: bool = False) -> bytes:
     return head + _varint((field if typed else RAW_DATA) << 3 | 2) + _varint(values.nbytes)
 
 
+def _external_tensor(name: str, values: np.ndarray, said: dict[str, str]) -> bytes:
+    """A TensorProto whose numbers are in another file."""
+    head = b"".join(_number(1, dim) for dim in values.shape)
+    head += _number(2, DATA_TYPES[values.dtype.name][0]) + _bytes(8, name)
+    entries = (_bytes(1, key) + _bytes(2, value) for key, value in said.items())
+    return head + b"".join(_bytes(13, entry) for entry in entries) + _number(14, 1)
+
+
 def _attribute(name: str, value: int | float | str | list[int] | np.ndarray) -> bytes:
     if isinstance(value, int):
         return _bytes(1, name) + _number(3, value) + _number(20, ATTRIBUTE_INT)
@@ -69,20 +78,13 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: list[bytes] = []
-        self._weights: list[tuple[bytes, np.ndarray]] = []
+        self._weights: list[tuple[str, np.ndarray, bool]] = []
         self._domains: set[str] = set()
 
     def weight(self, name: str, values: np.ndarray, typed: bool = False) -> str:
         """An initializer, in the field of its own type if it is `typed`."""
         values = np.ascontiguousarray(values)
-        self._weights.append((_tensor_head(name, values, typed), values))
-        return name
-
-    def weight_elsewhere(self, name: str, shape: tuple[int, ...]) -> str:
-        """An initializer that is in another file."""
-        head = b"".join(_number(1, dim) for dim in shape) + _number(2, DATA_TYPES["float32"][0])
-        head += _bytes(8, name) + _bytes(13, _bytes(1, "location") + _bytes(2, "data"))
-        self._weights.append((head + _number(14, 1), np.empty(0)))
+        self._weights.append((name, values, typed))
         return name
 
     def node(self, operator: str, inputs: list[str], output: str, domain: str = "",
@@ -97,10 +99,16 @@ class Graph:
         return output
 
     def write(self, path: Path, inputs: dict[str, list[int]], outputs: dict[str, list[int]],
-              producer: str = "") -> None:
+              producer: str = "", beside: Callable[[str, np.ndarray], dict[str, str]] | None = None) -> None:
+        """What `beside` says of a weight, if something, is where it is in another file."""
         pieces: list[bytes | np.ndarray] = [_bytes(1, node) for node in self._nodes]
         pieces.append(_bytes(2, "vgg16"))
-        for head, values in self._weights:
+        for name, values, typed in self._weights:
+            said = beside(name, values) if beside else {}
+            if said:
+                pieces.append(_bytes(5, _external_tensor(name, values, said)))
+                continue
+            head = _tensor_head(name, values, typed)
             pieces += [_varint(5 << 3 | 2) + _varint(len(head) + values.nbytes) + head, values]
         pieces += [_bytes(11, _value_info(*item)) for item in inputs.items()]
         pieces += [_bytes(12, _value_info(*item)) for item in outputs.items()]

@@ -228,6 +228,37 @@ class OnnxImport(ImportCase):
         self.out.unlink(missing_ok=True)
         graph.write(self.path, {"x": shape}, {"logits": [0, CLASSES]}, producer)
 
+    def write_beside(self, graph: Graph, name: str, least: int = 256,
+                     forget: tuple[str, ...] = ()) -> Path:
+        """With all weights of that many bytes in another file, as PyTorch does it from 2.9 on; does
+        not say of them what it is to forget."""
+        path = self.folder / name
+        data = bytearray()
+
+        def put(_: str, values: np.ndarray) -> dict[str, str]:
+            if values.nbytes < least:
+                return {}
+            data.extend(bytes(-len(data) % 64))
+            said = {"location": name, "offset": str(len(data)), "length": str(values.nbytes)}
+            data.extend(values.tobytes())
+            return {key: value for key, value in said.items() if key not in forget}
+
+        self.out.unlink(missing_ok=True)
+        graph.write(self.path, {"x": [1, 3, SIDE, SIDE]}, {"logits": [1, CLASSES]}, "pytorch", put)
+        path.write_bytes(data)
+        return path
+
+    def torch_top(self, graph: Graph, value: str) -> str:
+        """torchvision's, as PyTorch exports it from 2.6 on; large weights are not transposed yet."""
+        value = graph.node("AveragePool", [value], "mean", kernel_shape=[1, 1], strides=[1, 1],
+                           pads=[0] * 4, ceil_mode=0, count_include_pad=1)
+        value = graph.node("Reshape", [value, graph.weight("shape", np.int64([1, -1]))], "flat")
+        for i, (weight, bias) in enumerate(self.parameters[13:]):
+            w = graph.node("Transpose", [graph.weight(f"w{i}", weight)], f"t{i}", perm=[1, 0])
+            value = graph.node("Gemm", [value, w, graph.weight(f"b{i}", bias)], f"sum{i}")
+            value = value if i == 2 else graph.node("Relu", [value], f"fc{i}")
+        return value
+
     def gemm_top(self, graph: Graph, value: str) -> str:
         value = graph.node("Flatten", [value], "flat")
         return self.dense(graph, value, self.parameters[13:], True)
@@ -318,14 +349,43 @@ class OnnxImport(ImportCase):
         self.import_file(self.path)
         self.expect_answer(self.torchvision_input())
 
+    def test_onnx_with_weights_in_another_file(self) -> None:
+        for name, least, forget in (("vgg16.onnx.data", 256, ()), ("weights.bin", 0, ("length",))):
+            with self.subTest(name):
+                self.write_beside(self.graph(self.torch_top), name, least, forget)
+                self.import_file(self.path)
+                self.expect_answer(self.torchvision_input())
+
+    def test_onnx_without_the_file_of_its_weights(self) -> None:
+        graph = self.graph(self.torch_top)
+        path = self.write_beside(graph, "vgg16.onnx.data")
+        content = path.read_bytes()
+        path.write_bytes(content[:-4])
+        self.expect_failure(self.path, "vgg16.onnx.data", f"that file has {len(content) - 4}")
+        path.unlink()
+        self.expect_failure(self.path, "another file, \"vgg16.onnx.data\", which is to be with it")
+        path.mkdir()
+        self.expect_failure(self.path, "another file")
+
+        names = iter(range(100))
+        for says, said in {
+            "several files": lambda: {"location": f"{next(names)}.data"},
+            "another file": lambda: {"location": f"../{self.folder.name}/0.data"},
+            "is no number": lambda: {"location": "0.data", "offset": "0x10"},
+            "shape": lambda: {"location": "0.data", "length": "16"},
+            "from byte 18446744073709551615 on": lambda: {"location": "0.data",
+                                                          "offset": str(2**64 - 1)},
+        }.items():
+            with self.subTest(says):
+                for i in range(100):
+                    (self.folder / f"{i}.data").write_bytes(bytes(100_000))
+                self.graph(self.torch_top).write(
+                    self.path, {"x": [1, 3, SIDE, SIDE]}, {}, "pytorch",
+                    lambda _, values: said() if values.nbytes > 64 else {})
+                self.expect_failure(self.path, says)
+
     def test_onnx_that_is_refused(self) -> None:
         weight, bias = self.parameters[13]
-
-        def elsewhere(graph: Graph, value: str) -> str:
-            graph.weight_elsewhere("w", weight.shape)
-            graph.weight("b", bias)
-            flat = graph.node("Flatten", [value], "flat")
-            return graph.node("Gemm", [flat, "w", "b"], "y", transB=1)
 
         def gemm(**settings: Any) -> Callable[[Graph, str], str]:
             def top(graph: Graph, value: str) -> str:
@@ -371,7 +431,6 @@ class OnnxImport(ImportCase):
         int8 = (lambda g: g.node("QuantizeLinear", ["x"], "q"))
         swapped = (lambda g: g.node("Transpose", ["x"], "t", perm=[0, 1, 3, 2]))
         for says, graph in {
-            "another file": self.graph(elsewhere),
             "multiplies in a way": self.graph(gemm(alpha=0.5)),
             "takes 33 inputs": self.graph(gemm(transB=0)),
             "more layers": self.graph(behind("Softmax")),

@@ -334,6 +334,10 @@ TEST_F(MemberTest, WithAPartOfTheWeightsDoesNothingAlone) {
   EXPECT_NE(error_message(model.forward(input_, activations), ErrorCode::kInvalidArgument), "");
   EXPECT_NE(error_message(model.backward_to_fc1(activations, classes), ErrorCode::kInvalidArgument),
             "");
+  const Tensor& fc1 = activations.fc1;
+  EXPECT_NE(error_message(model.backward_to_block5_pool(fc1), ErrorCode::kInvalidArgument), "");
+  EXPECT_NE(error_message(model.backward_to_block5_pool_sums(fc1), ErrorCode::kInvalidArgument),
+            "");
 }
 
 TEST_F(MemberTest, LoadsOnlyItsShare) {
