@@ -45,10 +45,14 @@ Result<Json> convert_begin(gradcam_engine* engine, std::span<const std::uint8_t>
   return state_of(*engine->converter);
 }
 
-Result<Json> import_begin(gradcam_engine* engine, double file_bytes, std::string_view precision,
-                          std::string_view name, std::string_view values, std::string_view labels) {
+Result<Json> import_begin(gradcam_engine* engine, double file_bytes, double beside_bytes,
+                          std::string_view precision, std::string_view name,
+                          std::string_view values, std::string_view labels) {
   GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
+  GRADCAM_TRY(const std::uint64_t beside, check_file_bytes(beside_bytes));
   ImportOptions options{.source = std::string(name)};
+  // Under whatever name: it has been chosen for it.
+  if (beside > 0) options.find_beside = [beside](const std::string&) { return beside; };
   if (!values.empty()) {
     options.preprocess = preprocess_from_name(values);
     if (!options.preprocess) {
@@ -92,13 +96,13 @@ int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uin
                                       {precision, precision_bytes}, {labels, labels_bytes}));
 }
 
-int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, const char* precision,
-                             uint32_t precision_bytes, const char* name, uint32_t name_bytes,
-                             const char* values, uint32_t values_bytes, const char* labels,
-                             uint32_t labels_bytes) {
+int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, double beside_bytes,
+                             const char* precision, uint32_t precision_bytes, const char* name,
+                             uint32_t name_bytes, const char* values, uint32_t values_bytes,
+                             const char* labels, uint32_t labels_bytes) {
   return finish(engine,
-                import_begin(engine, file_bytes, {precision, precision_bytes}, {name, name_bytes},
-                             {values, values_bytes}, {labels, labels_bytes}));
+                import_begin(engine, file_bytes, beside_bytes, {precision, precision_bytes},
+                             {name, name_bytes}, {values, values_bytes}, {labels, labels_bytes}));
 }
 
 int32_t gradcam_convert_piece(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {

@@ -178,7 +178,8 @@ export class Engine {
     let state = foreign
       ? this.bridge.call<State>(
           'gradcam_import_begin',
-          size,
+          size - (foreign.beside ?? 0),
+          foreign.beside ?? 0,
           precision,
           foreign.name,
           foreign.values ?? '',

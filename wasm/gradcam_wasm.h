@@ -84,13 +84,14 @@ int32_t gradcam_convert_begin(gradcam_engine* engine, const uint8_t* header, uin
                               double file_bytes, const char* precision, uint32_t precision_bytes,
                               const char* labels, uint32_t labels_bytes);
 /// The same for a model file of Keras, PyTorch or ONNX (import/importing_converter.h), of which no
-/// header is to be read before; `name` is the file's. `values`: "keras", "torchvision" or "unit" if
+/// header is to be read before; `name` is the file's. `beside_bytes`: of the file that has an ONNX
+/// file's weights and follows it, 0 if there is none. `values`: "keras", "torchvision" or "unit" if
 /// it was trained with other ones than its program is known for. The new file begins later: "bytes"
 /// is 0 until then.
-int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, const char* precision,
-                             uint32_t precision_bytes, const char* name, uint32_t name_bytes,
-                             const char* values, uint32_t values_bytes, const char* labels,
-                             uint32_t labels_bytes);
+int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, double beside_bytes,
+                             const char* precision, uint32_t precision_bytes, const char* name,
+                             uint32_t name_bytes, const char* values, uint32_t values_bytes,
+                             const char* labels, uint32_t labels_bytes);
 /// Takes the bytes that are wanted, perhaps none; the next bytes of the new file, perhaps none, are
 /// at gradcam_data. {"bytes": of the new file, "wanted": [begin, end], or null at the end}.
 int32_t gradcam_convert_piece(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);

@@ -206,6 +206,8 @@ export interface ForeignModel {
   name: string;
   /** If other ones than its program is known for. */
   values?: PixelValues;
+  /** How many bytes, behind its own, are of another file, which has the weights of an ONNX file. */
+  beside?: number;
 }
 
 /** What is to be known of a model file beside its bytes. */

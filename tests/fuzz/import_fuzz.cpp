@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "gradcam/image/preprocess.h"
@@ -28,8 +30,10 @@ void check_imported(const std::vector<std::uint8_t>& file, std::uint64_t file_by
   require(metadata && parse_preprocess(metadata->preprocess));
 }
 
-void fuzz(std::span<const std::uint8_t> file, const ImportOptions& options) {
-  ModelImporter importer(file.size(), options);
+/// beside: how many bytes, the last ones, are those of a second file.
+void fuzz(std::span<const std::uint8_t> file, ImportOptions options, std::size_t beside = 0) {
+  if (beside > 0) options.find_beside = [beside](const std::string&) { return beside; };
+  ModelImporter importer(file.size() - beside, std::move(options));
   std::vector<std::uint8_t> out;
   while (const auto wanted = importer.wanted()) {
     require(wanted->begin <= wanted->end && wanted->end <= file.size());
@@ -50,5 +54,9 @@ void fuzz(std::span<const std::uint8_t> file, const ImportOptions& options) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   gradcam::fuzz({data, size}, {});
   gradcam::fuzz({data, size}, {.source = "x", .labels = {"a", "b"}, .width = 3});
+  std::vector<std::uint8_t> two(data, data + size);
+  constexpr std::size_t kBeside = 4096;
+  two.resize(size + kBeside);
+  gradcam::fuzz(two, {}, kBeside);
   return 0;
 }

@@ -25,7 +25,7 @@ import { isInside } from './crop';
 import type { ExplainLine } from './explain-line';
 import { workers } from './hiring';
 import { choose } from './maps';
-import { useFile } from './models';
+import { useFile, type Companions } from './models';
 import type { Photo } from './photo';
 import {
   addPhotos,
@@ -61,10 +61,11 @@ export interface GradcamApi {
   clear(): void;
   /**
    * Puts a weights file in the place of the present model for this visit; resolves when photos on
-   * the page have been looked at anew. Rejects if the model had to stay. Another file may name its
-   * classes, which one of Keras, PyTorch or ONNX does not.
+   * the page have been looked at anew. Rejects if the model had to stay. Other files may come with it:
+   * `names` of its classes, which one of Keras, PyTorch or ONNX has not, and the `weights` of an ONNX
+   * file that has them elsewhere.
    */
-  useModel(file: File, names?: File): Promise<void>;
+  useModel(file: File, companions?: Companions): Promise<void>;
   /** Calls the listener with the results now and whenever they change, until told to stop. */
   onResults(listener: (results: ExplainLine[]) => void): () => void;
   /**
@@ -128,8 +129,8 @@ export function makeApi(): GradcamApi {
       await remakeMaps(how);
     },
     clear: removeAll,
-    async useModel(file, names) {
-      await changeModel(() => useFile(file, { names, keeps: false }));
+    async useModel(file, companions) {
+      await changeModel(() => useFile(file, { ...companions, keeps: false }));
       const change = modelChange.value;
       if (change && 'failure' in change) {
         throw new Error(change.failure.message);

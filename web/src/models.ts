@@ -79,6 +79,8 @@ const USUAL_PRECISION = 'f16';
 /** Of Keras, PyTorch and ONNX. */
 const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin|ckpt|tar|onnx)$/i;
 const FOREIGN_NAME = /\.(pb|tflite)$/i;
+/** Beside an ONNX file: PyTorch writes dogs.onnx.data, others dogs.onnx_data. */
+const WEIGHTS_NAME = /[._]data$/i;
 
 /** By name, whether a file is a model, of which those of other programs have to be refused. */
 function isModel({ name }: File): boolean {
@@ -91,32 +93,40 @@ function isNames({ name }: File): boolean {
   return /\.(txt|json)$/i.test(name);
 }
 
-/** What files that come together are, by their names: models, what names their classes, and others. */
-export function sortOut(files: readonly File[]): {
-  models: File[];
+/** What comes with a model file, if anything does. */
+export interface Companions {
+  /** Names its classes. */
   names?: File;
-  others: File[];
-} {
-  const models = files.filter(isModel);
-  const names = models.length > 0 ? files.find(isNames) : undefined;
-  const others = files.filter((file) => !isModel(file) && file !== names);
-  return { models, names, others };
+  /** Has the weights of an ONNX file. */
+  weights?: File;
 }
 
-/**
- * Puts a file in the place of the present model; false if that one had to stay.
- * @param names a file that names its classes
- */
+/** What files that come together are, by their names. */
+export function sortOut(
+  files: readonly File[],
+): Companions & { models: File[]; others: File[] } {
+  const models = files.filter(isModel);
+  const names = models.length > 0 ? files.find(isNames) : undefined;
+  const isOnnx = models.some(({ name }) => /\.onnx$/i.test(name));
+  const weights = isOnnx
+    ? files.find(({ name }) => WEIGHTS_NAME.test(name))
+    : undefined;
+  const known = [...models, names, weights];
+  const others = files.filter((file) => !known.includes(file));
+  return { models, names, weights, others };
+}
+
+/** Puts a file in the place of the present model; false if that one had to stay. */
 export async function useFile(
   file: File,
-  { names, keeps = true }: { names?: File; keeps?: boolean } = {},
+  { names, weights, keeps = true }: Companions & { keeps?: boolean } = {},
 ): Promise<boolean> {
   const { name } = file;
   if (FOREIGN_NAME.test(name)) return settle(FOREIGN, name).ok;
   if (isNames(file)) return settle(NAMES_ALONE, name).ok;
   modelChange.value = { share: 0 };
   keeping.value = undefined;
-  const source = readerOfBlob(file);
+  const source = readerOfBlob(weights ? new Blob([file, weights]) : file);
   const wanted = precision.value;
   const labels = await outcomeOf(async () => names?.text());
   if (!labels.ok) return settle(labels, names!.name).ok;
@@ -131,7 +141,11 @@ export async function useFile(
     return useConverted(name, source, into, keeps, {
       labels: labels.value,
       foreign: isImported
-        ? { name, values: values === 'usual' ? undefined : values }
+        ? {
+            name,
+            values: values === 'usual' ? undefined : values,
+            beside: weights?.size,
+          }
         : undefined,
     });
   }

@@ -439,6 +439,34 @@ test('an engine without a model colours heatmaps, and classifies nothing', async
   expect(errorOf(() => engine.classify()).message).toMatch(/no model/);
 });
 
+test('an ONNX file may have its weights in another one', async () => {
+  const path = 'tests/fixtures/models/pytorch_beside.onnx';
+  const files = [path, `${path}.data`].map(async (name) =>
+    Uint8Array.from(await readFile(new URL(name, repository))),
+  );
+  const [file, weights] = await Promise.all(files);
+  const both = new Blob([file!, weights!]);
+  const engine = await Engine.create(module);
+  const parts: Uint8Array[] = [];
+  const convert = (source: Blob, beside?: number) =>
+    engine.convertModel(
+      source,
+      'f16',
+      async (bytes) => void parts.push(bytes),
+      () => {},
+      { labels: 'a\nb\n', foreign: { name: 'dogs.onnx', beside } },
+    );
+  await convert(both, weights!.length);
+  const info = await engine.loadModel(Buffer.concat(parts));
+  expect(info).toMatchObject({ labels: ['a', 'b'], source: 'dogs.onnx' });
+  await expect(convert(new Blob([file!]))).rejects.toThrow(
+    /another file, "pytorch_beside.onnx.data"/,
+  );
+  await expect(
+    convert(both.slice(0, both.size - 1), weights!.length - 1),
+  ).rejects.toThrow(/that file has/);
+});
+
 test.each([
   'keras.h5',
   'keras.keras',

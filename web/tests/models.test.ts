@@ -256,6 +256,16 @@ test('a file of Keras is imported, under the names that come with it', async () 
     others: [readme],
   });
   expect(page.sortOut([names]).others).toEqual([names]);
+  const onnx = new File([], 'dogs.onnx');
+  for (const name of ['dogs.onnx.data', 'model.onnx_data']) {
+    const weights = new File([], name);
+    expect(page.sortOut([weights, onnx, readme])).toEqual({
+      models: [onnx],
+      weights,
+      others: [readme],
+    });
+    expect(page.sortOut([weights, file]).others).toEqual([weights]);
+  }
   expect(await page.useFile(names)).toBe(false);
   expect(failure().message).toMatch(/together with the model/);
   const shares: number[] = [];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { explain, run } from '../support/cli.mjs';
@@ -138,13 +138,18 @@ export function otherModel(lab) {
       const names = join(folder, 'names.txt');
       writeFileSync(names, 'first\nsecond\n');
       await showPhotos(lab.browser, [path]);
-      for (const name of ['keras.h5', 'pytorch.pth', 'pytorch.onnx']) {
+      const models = ['keras.h5', 'pytorch.pth', 'pytorch_beside.onnx'];
+      for (const name of models) {
         const imported = join(folder, `${name}.safetensors`);
         const options = ['--labels', names, '--dtype', 'f16'];
         await run('convert', foreignModel(name), imported, ...options);
         const [expected] = await explain([path], '--model', imported);
         await choosePrecision('as it is');
-        await choose(foreignModel(name), names);
+        const weights = foreignModel(`${name}.data`);
+        await choose(
+          foreignModel(name),
+          ...(existsSync(weights) ? [names, weights] : [names]),
+        );
         await waitFor(lab.browser, `an answer of ${name}`, () =>
           /^(first|second)$/.test(window.gradcam.results()[0]?.class),
         );

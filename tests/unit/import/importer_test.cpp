@@ -64,6 +64,37 @@ TEST(Importer, FilesOfOtherPrograms) {
   }
 }
 
+TEST(Importer, WeightsInAFileBeside) {
+  const std::string name = "pytorch_beside.onnx";
+  auto both = foreign_file(name);
+  EXPECT_TRUE(is_foreign_model(both));
+  EXPECT_NE(error_message(import_bytes(both), ErrorCode::kUnsupportedFormat)
+                .find("\"pytorch_beside.onnx.data\", which is to be with it"),
+            std::string::npos);
+  const auto data = foreign_file(name + ".data");
+  both.insert(both.end(), data.begin(), data.end());
+  std::vector<std::string> asked;
+  const auto import_both = [&](std::size_t beside) {
+    ImportOptions options;
+    options.find_beside = [&, beside](const std::string& location) {
+      asked.push_back(location);
+      return beside;
+    };
+    return import_bytes(both, std::move(options), beside);
+  };
+  ASSERT_OK_AND_ASSIGN(const auto file, import_both(data.size()));
+  EXPECT_EQ(asked, std::vector<std::string>{name + ".data"});
+  ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
+  for (std::size_t i = 0; i < kLayerNames.size(); ++i) {
+    const std::string layer(kLayerNames[i]);
+    EXPECT_EQ(imported_values(file, header, layer + ".weight"), tiny_weight(i)) << layer;
+  }
+  both.pop_back();
+  EXPECT_NE(error_message(import_both(data.size() - 1), ErrorCode::kCorruptModel)
+                .find("that file has " + std::to_string(data.size() - 1)),
+            std::string::npos);
+}
+
 /// A tensor of an imported file.
 std::vector<float> imported_tensor(const std::string& file_name, const std::string& tensor) {
   const auto file = import_bytes(foreign_file(file_name));
@@ -155,13 +186,17 @@ TEST(Importer, FilesCutShort) {
 // Whatever a byte says, the importer ends, and gives a file or an error.
 TEST(Importer, DamagedBytes) {
   std::vector<const char*> names(kForeignFiles.begin(), kForeignFiles.end());
-  names.insert(names.end(), {"keras_average.h5", "pytorch_two.pth"});
+  names.insert(names.end(), {"keras_average.h5", "pytorch_two.pth", "pytorch_beside.onnx"});
   for (const char* name : names) {
     auto file = foreign_file(name);
+    constexpr std::size_t kBeside = 4096;
+    ImportOptions options;
+    options.find_beside = [](const std::string&) { return kBeside; };
+    file.resize(file.size() + kBeside);
     for (std::size_t i = 0; i < file.size(); i += i < 8192 ? 11 : 199) {
       for (const int change : {0x01, 0x80, 0xff}) {
         file[i] ^= static_cast<std::uint8_t>(change);
-        const auto result = import_bytes(file);
+        const auto result = import_bytes(file, options, kBeside);
         if (!result) {
           EXPECT_LT(result.error().message.size(), 1000u);
         }

@@ -27,11 +27,13 @@ inline std::vector<std::uint8_t> foreign_file(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The new file, or the first error. It ends after `most` bytes, which a damaged file may exceed.
+/// The new file, or the first error. It ends after 1 MB, which a damaged file may exceed.
+/// beside: how many bytes, the last ones, are those of a second file.
 inline Result<std::vector<std::uint8_t>> import_bytes(std::span<const std::uint8_t> file,
                                                       ImportOptions options = {},
-                                                      std::size_t most = 1 << 20) {
-  ModelImporter importer(file.size(), std::move(options));
+                                                      std::size_t beside = 0) {
+  constexpr std::size_t kMost = 1 << 20;
+  ModelImporter importer(file.size() - beside, std::move(options));
   std::vector<std::uint8_t> out;
   while (const auto wanted = importer.wanted()) {
     EXPECT_LE(wanted->begin, wanted->end);
@@ -41,7 +43,7 @@ inline Result<std::vector<std::uint8_t>> import_bytes(std::span<const std::uint8
                                     static_cast<std::size_t>(wanted->end - wanted->begin));
     GRADCAM_TRY(const auto next, importer.provide(bytes));
     out.insert(out.end(), next.begin(), next.end());
-    if (out.size() > most) break;
+    if (out.size() > kMost) break;
   }
   return out;
 }

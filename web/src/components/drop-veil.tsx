@@ -38,10 +38,10 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     say(hasFiles ? '' : NO_FILE);
     if (!hasFiles || overBox(event)) return;
     const { files, refused } = await take(event.dataTransfer!);
-    const { models, names, others } = sortOut(files);
+    const { models, others, ...companions } = sortOut(files);
     const [model] = models;
     say(modelsLeftOut(models.map(({ name }) => name)));
-    if (model) void changeModel(() => useFile(model, { names }));
+    if (model) void changeModel(() => useFile(model, companions));
     await addPhotos({ files: others, refused });
   };
   document.addEventListener('dragover', onDragOver);

@@ -38,16 +38,16 @@ export function ModelPicker() {
         hidden
         type="file"
         multiple
-        accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.ckpt,.tar,.onnx,.txt,.json"
+        accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.ckpt,.tar,.onnx,.data,.onnx_data,.txt,.json"
         onChange={({ currentTarget }) => {
           const files = [...(currentTarget.files ?? [])];
           // So that choosing the same file again counts as a change.
           currentTarget.value = '';
-          const { models, names, others } = sortOut(files);
+          const { models, others, ...companions } = sortOut(files);
           say(modelsLeftOut(models.map(({ name }) => name)));
           // A file of another name may be one, too: that will be seen.
           const model = models[0] ?? others[0];
-          if (model) void changeModel(() => useFile(model, { names }));
+          if (model) void changeModel(() => useFile(model, companions));
         }}
       />
       <div class="model-ways">
@@ -107,7 +107,7 @@ export function ModelPicker() {
           ? `Loading, ${percent(change.share)}`
           : isTeaching.value
             ? 'It is being taught. Other models can be used after that.'
-            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model. All can be dropped on the page, too.'}
+            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx, and the .data file that it may have); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model. All can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
         <p class="failure">
