@@ -19,8 +19,8 @@ bool is_foreign_model(const std::filesystem::path& path);
 using WritePart =
     std::function<Result<void>(std::span<const std::uint8_t> bytes, std::uint64_t file_bytes)>;
 
-/// Converts one; its weights may be in a file beside it. Errors: those of `write`, and others, which
-/// name no file.
+/// Converts one; its weights may be in a file beside it. Errors: those of `write`, and others,
+/// which name no file.
 Result<void> import_model(const std::filesystem::path& path, ImportOptions options,
                           ImportingConverter::Plan plan, const WritePart& write);
 

@@ -8,7 +8,8 @@
 namespace gradcam {
 
 /// Tells contents apart that differ by accident, not by malice: FNV-1a of 64 bits (Fowler, Noll and
-/// Vo, http://www.isthe.com/chongo/tech/comp/fnv/). The same on every machine: files name each other by it.
+/// Vo, http://www.isthe.com/chongo/tech/comp/fnv/). The same on every machine: files name each
+/// other by it.
 class Fingerprint {
  public:
   void add(std::span<const std::uint8_t> bytes) {
