@@ -29,11 +29,12 @@ const AT_ONCE = 2 << 20;
 /**
  * Saves the pictures of all photos on the page, a table of the answers, and the numbers; of those
  * that are not finished yet, when they are.
+ * @param most bytes of pictures in a zip file
  */
-export async function saveAll(): Promise<void> {
+export async function saveAll(most = MOST_BYTES): Promise<void> {
   if (saving.value) return;
   try {
-    await save(photos.value);
+    await save(photos.value, most);
   } catch (error) {
     say(`What is on the page could not be saved: ${reasonOf(error)}.`);
   } finally {
@@ -41,7 +42,7 @@ export async function saveAll(): Promise<void> {
   }
 }
 
-async function save(all: readonly Photo[]): Promise<void> {
+async function save(all: readonly Photo[], most: number): Promise<void> {
   let archive = new Archive();
   let full = 0;
   const table: TableRow[] = [];
@@ -67,7 +68,7 @@ async function save(all: readonly Photo[]): Promise<void> {
     // One that cannot be painted, as of a file that has gone, does not take its numbers.
     if (painted?.ok) {
       const { name, png } = painted.value;
-      if (archive.bytes + png.length > MOST_BYTES) {
+      if (archive.bytes + png.length > most) {
         download(archive.end(), `gradcam-${++full}.zip`);
         archive = new Archive();
       }

@@ -17,8 +17,49 @@ vi.mock('../src/photo-io', async (original) => ({
 }));
 
 afterEach(() => {
+  download.mockClear();
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
+});
+
+/** The zip files: their names, and what is in them. */
+function downloaded() {
+  return Promise.all(
+    download.mock.calls.map(async ([zip, name]) => {
+      const bytes = new Uint8Array(await zip.arrayBuffer());
+      return [name, unzipSync(bytes)] as const;
+    }),
+  );
+}
+
+test('what no longer fits into a zip file goes into another one', async () => {
+  const page = await openPage();
+  const photos = await import('../src/photos');
+  const { saveAll } = await import('../src/save-all');
+  const bytes = await read('web/pictures/portrait.jpg');
+  const files = ['a.jpg', 'b.jpg', 'c.jpg'].map(
+    (name) => new File([bytes], name),
+  );
+  await photos.addPhotos({ files, refused: [] });
+  await saveAll();
+  const [[name, whole] = [], ...more] = await downloaded();
+  expect([name, more]).toEqual(['gradcam.zip', []]);
+  const pictures = Object.keys(whole!).filter((name) => name.endsWith('.png'));
+  expect(pictures.length).toBe(3);
+  expect(strFromU8(whole!['results.csv']!).trim().split('\n').length).toBe(4);
+
+  download.mockClear();
+  await saveAll(2.5 * whole![pictures[0]!]!.length);
+  const parts = await downloaded();
+  expect(parts.map(([name]) => name)).toEqual([
+    'gradcam-1.zip',
+    'gradcam-2.zip',
+  ]);
+  const names = parts.map(([, entries]) => Object.keys(entries));
+  expect(names[0]).toEqual(pictures.slice(0, 2));
+  expect(names[1]).toEqual([pictures[2], 'results.csv', 'results.jsonl']);
+  photos.removeAll();
+  await page.quiet();
 });
 
 test('the picture, the row and the line of a photo are of one class', async () => {
@@ -43,8 +84,7 @@ test('the picture, the row and the line of a photo are of one class', async () =
     return overlayPng.apply(this, args);
   });
   await saveAll();
-  const [zip] = download.mock.calls.at(-1)!;
-  const entries = unzipSync(new Uint8Array(await zip.arrayBuffer()));
+  const [, entries] = (await downloaded()).at(-1)!;
   const line = JSON.parse(strFromU8(entries['results.jsonl']!));
   expect(Object.keys(entries)).toContain(`portrait.${line.class}.png`);
   photos.removeAll();

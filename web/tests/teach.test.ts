@@ -36,6 +36,24 @@ async function otherModel(): Promise<Uint8Array<ArrayBuffer>> {
   return weights;
 }
 
+test('what was taught is known', async () => {
+  await page.teach();
+  const labels = page.boxes.value.map(({ name }) => name.value);
+  expect(page.network.value).toMatchObject({ model: { labels } });
+  for (const [i, name] of ['portrait.jpg', 'square.jpg'].entries()) {
+    const file = await photo(name);
+    const answer = await page.ask(async (worker) => {
+      const held = await page.hold(worker, { id: i + 1, file }, undefined, () =>
+        worker.look({}),
+      );
+      return held.ok ? held.value.asked : held;
+    });
+    const best = answer.ok ? answer.value.predictions[0] : undefined;
+    expect(best?.label).toBe(labels[i]);
+    expect(best?.probability).toBeGreaterThan(0.6); // two photos each make it sure of little
+  }
+});
+
 test('a lesson ends when another model comes in, and can be given again', async () => {
   const model = new File([await otherModel()], 'other.safetensors');
   const lesson = page.teach();
