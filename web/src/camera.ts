@@ -217,10 +217,35 @@ function show(
   sight.value = { ...words, width, height, crop, map, method: how.method };
 }
 
-/** What the camera shows now, as a file; only while `isSeeing`. */
-export async function snapshot(): Promise<File> {
+/**
+ * What the camera shows now, as a file, and the part of it that the network is shown if that is not
+ * all; only while `isSeeing`.
+ */
+export async function snapshot(): Promise<{ file: File; crop?: Rect }> {
+  const frame = frameOf(watched!);
+  const crop = partOf(frame);
+  return { file: await fileOf(frame), crop };
+}
+
+/** What the network is shown of what the camera shows now; only while `isSeeing`. */
+export async function closeUp(): Promise<File> {
+  const frame = frameOf(watched!);
+  const crop = partOf(frame);
+  if (!crop) return fileOf(frame);
+  const [width, height] = [Math.ceil(crop.width), Math.ceil(crop.height)];
+  const part = new OffscreenCanvas(width, height);
+  part.getContext('2d')!.drawImage(frame, -crop.x, -crop.y);
+  return fileOf(part);
+}
+
+function partOf({ width, height }: Size): Rect | undefined {
+  const isOfFrame = square?.width === width && square.height === height;
+  return isCloser.value && isOfFrame ? square!.crop : undefined;
+}
+
+async function fileOf(canvas: OffscreenCanvas): Promise<File> {
   const type = 'image/jpeg';
-  const blob = await frameOf(watched!).convertToBlob({ type, quality: 0.95 });
+  const blob = await canvas.convertToBlob({ type, quality: 0.95 });
   const file = new File([blob], `camera ${++snapshots}.jpg`, { type });
   taken.add(file);
   return file;

@@ -28,6 +28,7 @@ export async function lookCloser(photo: Photo): Promise<void> {
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return;
   photo.trouble.value = undefined;
+  stopErrands(photo); // which it would wait for, and which look at what is no longer shown
   const { crop } = state.result;
   const outcome = await askAbout(photo, (worker) => worker.closer(map, crop), {
     needs: 'pixels',
@@ -37,6 +38,7 @@ export async function lookCloser(photo: Photo): Promise<void> {
   } else {
     const again = () => lookCloser(photo);
     photo.trouble.value = { failure: outcome.failure, again };
+    await explainAnew(photo, 'urgent');
   }
 }
 

@@ -20,9 +20,28 @@ export function numbered(name: string, used: Set<string>): string {
   return free;
 }
 
-/** A class in a file's name: without what cannot be in one everywhere. */
-export function fit(label: string): string {
-  return label.replace(/[ /\\:*?"<>|]/g, '_');
+/** Names of files have 255 bytes at most; the longest parts of them, as on the command line. */
+const MOST_LABEL = 80;
+const MOST_STEM = 160;
+
+/** A class in a file's name. */
+export function fitLabel(label: string): string {
+  return fit(label.replaceAll(' ', '_'), MOST_LABEL);
+}
+
+/** What a photo is called, in the name of a file that is made of it. */
+export function fitStem(photo: string): string {
+  return fit(stem(photo), MOST_STEM);
+}
+
+/** Without what cannot be in a file's name everywhere, and of so many bytes at most. */
+function fit(text: string, most: number): string {
+  const fitting = text.replace(/[\p{Cc}/\\:*?"<>|]/gu, '_');
+  const bytes = new TextEncoder().encode(fitting);
+  if (bytes.length <= most) return fitting;
+  // Without a character that would be cut.
+  const beginning = new TextDecoder().decode(bytes.subarray(0, most));
+  return beginning.replace(/\ufffd$/, '');
 }
 
 /** "holiday/rex.photo.jpg" without folder and ending: "rex.photo". */

@@ -9,12 +9,14 @@ export interface Notice {
 }
 
 export const notice = signal<Notice | undefined>(undefined);
+/** What is said while an offer is there. */
+export const aside = signal<Notice | undefined>(undefined);
 
 /**
  * Says this in the place of what was said before. Nothing to say takes that away, too, as one goes
- * on; but an offer stays.
+ * on. But an offer stays, until it is taken or dismissed, or another one is made.
  */
 export function say(text: string, offer?: Notice['offer']): void {
-  if (text) notice.value = { text, offer };
-  else if (!notice.value?.offer) notice.value = undefined;
+  const place = !offer && notice.value?.offer ? aside : notice;
+  place.value = text ? { text, offer } : undefined;
 }

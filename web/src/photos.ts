@@ -1,11 +1,16 @@
 /** The photos on the page and what can be done with them. */
 
 import { batch, computed, signal } from '@preact/signals';
-import type { ExplainOptions, ModelInfo, Pixels } from '../../wasm/engine';
+import type {
+  ExplainOptions,
+  ModelInfo,
+  Pixels,
+  Rect,
+} from '../../wasm/engine';
 import { Ahead } from './ahead';
 import { ask, modelChange, network, stopLooking } from './backend';
 import { progress, tookOff } from './describe';
-import { download, stem } from './download';
+import { download, fitStem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
 import {
@@ -53,14 +58,21 @@ export const progressText = computed(() => {
   return total === 0 ? '' : progress(total, done + failed, failed);
 });
 
-/** Takes photos in and looks at them, one after another; settles when all are finished. */
-export async function addPhotos({ files, refused }: Intake): Promise<Photo[]> {
+/**
+ * Takes photos in and looks at them, one after another; settles when all are finished.
+ * @param crop the part of each that the network is shown, if not the usual one
+ */
+export async function addPhotos(
+  { files, refused }: Intake,
+  crop?: Rect,
+): Promise<Photo[]> {
   const added = [
     ...files.map((file) => makePhoto(file, { name: 'queued' })),
     ...refused.map(({ name, failure }) =>
       makePhoto(new File([], name), { name: 'failed', failure }),
     ),
   ];
+  for (const photo of added) photo.crop.value = crop;
   photos.value = [...photos.value, ...added];
   const queued = added.filter(({ state }) => state.value.name === 'queued');
   await Promise.all(queued.map(look));
@@ -162,7 +174,11 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
 
 /** Ends the making of maps that are lacking; each can be gone on with. */
 export function stopMaps(): void {
-  for (const photo of unmade.value) photo.making.stop();
+  for (const photo of unmade.value) {
+    photo.making.stop();
+    const { value: rival } = photo.rival;
+    if (rival && !rival.map) photo.makingRival.stop();
+  }
 }
 
 /** Takes all maps of a photo away, the one to compare with too: that is made like the others. */
@@ -178,6 +194,7 @@ export async function explainAnew(
   priority: Priority = 'leisurely',
 ): Promise<void> {
   await retarget(photo, photo.target.value, priority);
+  if (photo.making.state.value === 'stopped') return;
   const { value: rival } = photo.rival;
   const isThere = photos.value.includes(photo);
   if (rival && isThere)
@@ -228,7 +245,7 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
 export function saveNumbers(photo: Photo): void {
   const line = `${JSON.stringify(explainLine(photo))}\n`;
   const blob = new Blob([line], { type: 'application/json' });
-  download(blob, `${stem(photo.name)}.json`);
+  download(blob, `${fitStem(photo.name)}.json`);
 }
 
 /** Looks at a photo that failed once more. */

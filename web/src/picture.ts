@@ -2,7 +2,7 @@
 
 import { transfer } from 'comlink';
 import type { Heatmap, Rect } from '../../wasm/engine';
-import { download, fit, stem } from './download';
+import { download, fitLabel, fitStem } from './download';
 import { askAbout } from './errand';
 import { borrow, idleHelpers } from './idle-helpers';
 import { labelOf, type Photo } from './photo';
@@ -23,8 +23,8 @@ export async function pictureOf(
   if (state.name !== 'done' || !map) return undefined;
   const outcome = await paint(photo, map, state.result.crop);
   if (!outcome.ok) return outcome;
-  const label = fit(labelOf(state.result, map.class));
-  const name = `${stem(photo.name)}.${label}.png`;
+  const label = fitLabel(labelOf(state.result, map.class));
+  const name = `${fitStem(photo.name)}.${label}.png`;
   return { ok: true, value: { name, png: outcome.value } };
 }
 

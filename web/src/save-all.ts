@@ -105,8 +105,9 @@ function settled(photo: Photo): Promise<void> {
   });
 }
 
-/** Nothing of a photo that was taken off the page before there was an answer. */
+/** Nothing of a photo that was taken off the page before there was an answer, and a map. */
 function rowOf(photo: Photo): TableRow | undefined {
+  if (!photos.value.includes(photo) && !isSettled(photo)) return undefined;
   const { value: state } = photo.state;
   const { name, making } = photo;
   const answer = answerOf(photo);

@@ -4,7 +4,8 @@ import { computed, signal, type Signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { Ahead } from './ahead';
 import { ask, network } from './backend';
-import { sentence } from './describe';
+import { breed, sentence } from './describe';
+import { say } from './news';
 import type { Intake } from './intake';
 import { useHeadBytes } from './models';
 import { FAULTS_OF_CONTENTS } from './photo-io';
@@ -82,8 +83,17 @@ export function addBox(): void {
   boxes.value = [...boxes.value, makeBox(`Box ${boxes.value.length + 1}`)];
 }
 
+/** Takes a box away, and offers to put it back if there is something in it. */
 export function removeBox(box: Box): void {
+  const place = boxes.value.indexOf(box);
   boxes.value = boxes.value.filter((other) => other !== box);
+  if (box.photos.value.length === 0) return;
+  say(`The box "${box.name.value}" was taken away.`, {
+    label: 'Put back',
+    take: () => {
+      boxes.value = boxes.value.toSpliced(place, 0, box);
+    },
+  });
 }
 
 export function takeOut(box: Box, file: File): void {
@@ -99,8 +109,9 @@ export function putIn(
   files: readonly File[],
   refused: Intake['refused'] = [],
 ): Promise<void> {
+  const leftOut = new Map<string, string[]>();
   const leaveOut = (name: string, reason: string) =>
-    remark(`${name} is left out of "${box.name.value}": ${reason}.`);
+    leftOut.set(reason, [...(leftOut.get(reason) ?? []), name]);
   return putting.run(async () => {
     for (const { name, failure } of refused) leaveOut(name, failure.message);
     for (const file of files) {
@@ -110,6 +121,11 @@ export function putIn(
       } else {
         box.photos.value = [...box.photos.value, file];
       }
+    }
+    for (const [reason, [name, ...more]] of leftOut) {
+      const who =
+        more.length > 0 ? `${name} and ${more.length} more are` : `${name} is`;
+      remark(`${who} left out of "${box.name.value}": ${reason}.`);
     }
   });
 }
@@ -142,7 +158,9 @@ export function obstacle(
   if (all.length < 2) return 'Two boxes are needed to tell something apart.';
   const names = all.map(({ name }) => name.trim());
   if (names.some((name) => name === '')) return 'Every box needs a name.';
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  // As the page shows them.
+  const shown = names.map((name) => breed(name).toLowerCase());
+  const twice = names.find((_, i) => shown.indexOf(shown[i]!) !== i);
   if (twice !== undefined) return `Two boxes are named "${twice}".`;
   const few = all.find(({ photos }) => photos < 2);
   if (!few) return undefined;

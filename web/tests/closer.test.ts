@@ -80,6 +80,36 @@ test('so are those of a photo that was taken off the page amid a look, and put b
   expect(await mapBy('hirescam')).toEqual(expected);
 });
 
+test('looking closer does not wait for what it ends', async () => {
+  const { compare } = await import('../src/maps');
+  const second = compare(photo, photo.target.value, 'layercam');
+  expect(photo.makingRival.state.value).toBe('waiting');
+  const looking = closer.lookCloser(photo);
+  expect(photo.makingRival.state.value).toBe('idle');
+  await Promise.all([looking, second]);
+  expect(photo.crop.value).toEqual(seen());
+  expect(photo.rival.value?.map).toBeDefined(); // made anew, of what is shown
+});
+
+test('all that is being made is stopped, and can be gone on with', async () => {
+  const { compare } = await import('../src/maps');
+  photo.rival.value = {
+    target: photo.target.value,
+    method: 'scorecam',
+    map: undefined,
+  };
+  const making = photos.remakeMaps({ method: 'occlusion' });
+  expect(photo.making.state.value).toBe('waiting');
+  photos.stopMaps();
+  await making;
+  await page.quiet();
+  expect(photo.making.state.value).toBe('stopped');
+  expect(photo.makingRival.state.value).toBe('stopped');
+  await compare(photo, photo.target.value, 'hirescam');
+  expect(photo.rival.value?.map).toBeDefined();
+  await photos.remakeMaps({ method: 'gradcam' });
+});
+
 test('what a look has ended goes on, though it failed', async () => {
   await closer.aim(photo, PART);
   // Then the engine does not hold the photo as a whole.

@@ -137,21 +137,27 @@ test('with little memory nothing is kept', async () => {
 });
 
 test('one that was taken off is put back where it was, whatever came meanwhile', async () => {
-  const { notice, say } = await import('../src/news');
+  const { aside, notice, say } = await import('../src/news');
   const names = ['portrait.jpg', 'landscape.jpg', 'square.jpg'];
   const files = await Promise.all(names.map(fileOf));
   const [, second] = await photos.addPhotos({ files, refused: [] });
   photos.takeOff(second!);
   expect(notice.value?.text).toBe('landscape.jpg was taken off the page.');
   say(''); // as when files are dropped
+  say('Something else.');
+  expect(aside.value?.text).toBe('Something else.');
+  say('');
+  expect(aside.value).toBeUndefined();
   await photos.remakeMaps({ method: 'hirescam' });
   notice.value!.offer!.take();
   await vi.waitFor(() =>
     expect(photos.explainLine(second!)).toMatchObject({ method: 'hirescam' }),
   );
   expect(photos.photos.value.map(({ name }) => name)).toEqual(names);
+  const dismiss = () => (notice.value = undefined);
+  dismiss(); // as when it is taken
   say('Something else.');
-  expect(notice.value?.offer).toBeUndefined();
+  expect(notice.value?.text).toBe('Something else.');
   say('');
   expect(notice.value).toBeUndefined();
   await photos.remakeMaps({ method: 'gradcam' });

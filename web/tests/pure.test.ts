@@ -4,7 +4,7 @@ import { Breakable } from '../src/breakable';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { halfway, isInside, moved, resized, scaled } from '../src/crop';
 import { csv } from '../src/csv';
-import { numbered, stem } from '../src/download';
+import { fitLabel, fitStem, numbered, stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { inOrder } from '../src/in-order';
 import { isPicture } from '../src/intake';
@@ -72,6 +72,15 @@ test('names of files are used once', () => {
     'a.pug-3.png',
     'a.pug-2-2.png',
   ]);
+});
+
+test('what a file is named after fits into names of files everywhere', () => {
+  expect(fitLabel('pug / "old" type')).toBe('pug____old__type');
+  expect(fitStem('a folder/my dog: <1>?.final.jpg')).toBe('my dog_ _1__.final');
+  expect(fitStem('a\nb.png')).toBe('a_b');
+  const long = `${'ü'.repeat(90)}.jpg`;
+  expect(fitStem(long)).toBe('ü'.repeat(80));
+  expect(fitStem(`x${long}`)).toBe(`x${'ü'.repeat(79)}`);
 });
 
 test('a table for spreadsheets has no formulas and quotes what it must', () => {

@@ -126,6 +126,33 @@ test('two quick drops of the same photo put it into one box', async () => {
   ]);
 });
 
+test('photos that are left out for one reason are told of at once', async () => {
+  const names = ['landscape.jpg', 'portrait.jpg', 'square.jpg'];
+  const files = await Promise.all(names.map(photo));
+  await page.putIn(page.boxes.value[0]!, files);
+  expect(page.remarks.value).toEqual([
+    'landscape.jpg and 1 more are left out of "My dog": the same photo is in "My dog".',
+    'square.jpg is left out of "My dog": the same photo is in "The neighbour’s".',
+  ]);
+});
+
+test('boxes whose names look the same teach nothing', () => {
+  const of = (...names: string[]) =>
+    page.obstacle(names.map((name) => ({ name, photos: 2 })));
+  expect(of('rex', 'Luna')).toBeUndefined();
+  expect(of('rex', 'Rex ')).toBe('Two boxes are named "Rex".');
+  expect(of('old_dog', 'Old dog')).toMatch(/^Two boxes/);
+});
+
+test('a box that was taken away can be put back', async () => {
+  const { notice } = await import('../src/news');
+  const before = page.boxes.value;
+  page.removeBox(before[0]!);
+  expect(page.boxes.value).toEqual([before[1]]);
+  notice.value!.offer!.take();
+  expect(page.boxes.value).toEqual(before);
+});
+
 test('what a box refuses is said', async () => {
   const message = 'this is a folder without pictures in it';
   const failure = { code: 'unreadable_file', message };

@@ -6,6 +6,9 @@ import { vi } from 'vitest';
 import type { PieceReader } from '../../wasm/engine';
 import type { WorkerApi } from '../src/protocol';
 
+// What a timer of a worker looks at may come after the test, and Node 20 has none.
+globalThis.navigator ??= {} as Navigator;
+
 const repository = new URL('../../', import.meta.url);
 
 export const read = async (path: string) =>

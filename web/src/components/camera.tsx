@@ -30,7 +30,8 @@ const READING = 250;
 const LISTED = 3;
 
 async function keep(): Promise<void> {
-  await addPhotos({ files: [await snapshot()], refused: [] });
+  const { file, crop } = await snapshot();
+  await addPhotos({ files: [file], refused: [] }, crop);
 }
 
 /** Turns the camera on and off, where there may be one. */

@@ -10,6 +10,7 @@ import {
   strengths,
   where,
 } from '../describe';
+import type { Errand } from '../errand';
 import { compare, stopComparing } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { method } from '../settings';
@@ -92,7 +93,7 @@ export function Comparison(props: {
       </div>
       <p class="agreement">
         {rival.map ? (
-          agreement(map, rival.map, isComparable)
+          agreement(map, rival.map, isComparable, photo.making.state.value)
         ) : photo.makingRival.state.value === 'idle' ? (
           'Looking…'
         ) : (
@@ -162,8 +163,10 @@ function agreement(
   first: Heatmap | undefined,
   second: Heatmap,
   isComparable: boolean,
+  making: Errand['state']['value'],
 ): string {
-  if (!first) return 'Looking…';
+  const isMaking = making === 'waiting' || typeof making === 'object';
+  if (!first) return isMaking ? 'Looking…' : 'There is no first map yet.';
   if (second.status !== 'ok') return `The second map: ${where(second)}.`;
   if (first.status !== 'ok') return `The first map: ${where(first)}.`;
   const common = overlap(first, second);

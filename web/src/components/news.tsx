@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
 import { withoutStop } from '../describe';
 import { keeping } from '../models';
-import { notice, type Notice } from '../news';
+import { aside, notice, type Notice } from '../news';
 import { Icon } from './icon';
 
 /** What one should hear of wherever one is: why a model did not come in, what was left out. */
@@ -32,15 +32,18 @@ export function News() {
             </Line>
           </div>
         )}
-        {notice.value && (
-          <div class="page-notice">
-            <Line
-              dismiss={() => (notice.value = undefined)}
-              offer={notice.value.offer}
-            >
-              {notice.value.text}
-            </Line>
-          </div>
+        {[notice, aside].map(
+          (said, i) =>
+            said.value && (
+              <div key={i} class="page-notice">
+                <Line
+                  dismiss={() => (said.value = undefined)}
+                  offer={said.value.offer}
+                >
+                  {said.value.text}
+                </Line>
+              </div>
+            ),
         )}
       </div>
     </div>

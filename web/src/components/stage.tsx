@@ -28,7 +28,7 @@ export function Stage(props: {
   const caption = captionFor(methodOf(method)?.caption ?? '{}', label);
   const seen = useRef<HTMLDivElement>(null);
   const held = useSignal(false);
-  const pointed = useSignal<Cell | undefined>(undefined);
+  const pointed = useSignal<Place | undefined>(undefined);
   const { width, height, crop, preview } = result;
   const url = useObjectUrl(preview);
   const whole = crop.width >= width && crop.height >= height;
@@ -62,7 +62,7 @@ export function Stage(props: {
         onPointerMove={(event) => {
           const isHeld = event.buttons > 0;
           pointed.value =
-            isHeld || !map ? undefined : cellUnder(event, seen.current!, map);
+            isHeld || !map ? undefined : placeUnder(event, seen.current!);
         }}
         onPointerLeave={() => {
           pointed.value = undefined;
@@ -92,7 +92,7 @@ export function Stage(props: {
               />
             )}
           </div>
-          {pointed.value && (
+          {map && pointed.value && (
             <output
               class="cell"
               aria-hidden="true"
@@ -101,7 +101,7 @@ export function Stage(props: {
                 top: share(pointed.value.y, 1),
               }}
             >
-              {pointed.value.heat.toFixed(2)}
+              {heatAt(map, pointed.value).toFixed(2)}
             </output>
           )}
           {!isChosen && !isSlim && words}
@@ -114,24 +114,26 @@ export function Stage(props: {
   );
 }
 
-/** A cell of the heatmap: where in what the network saw, from 0 to 1, and its number. */
-interface Cell {
+/** Where in what the network saw, from 0 to 1. */
+interface Place {
   x: number;
   y: number;
-  heat: number;
 }
 
-function cellUnder(
+function placeUnder(
   { clientX, clientY }: PointerEvent,
   seen: Element,
-  { rows, cols, values }: Heatmap,
-): Cell | undefined {
+): Place | undefined {
   const box = seen.getBoundingClientRect();
   const x = (clientX - box.left) / box.width;
   const y = (clientY - box.top) / box.height;
-  const heat = values[Math.floor(y * rows) * cols + Math.floor(x * cols)];
   const isInside = x >= 0 && x < 1 && y >= 0 && y < 1;
-  return isInside ? { x, y, heat: heat! } : undefined;
+  return isInside ? { x, y } : undefined;
+}
+
+/** The number of the cell at a place. */
+function heatAt({ rows, cols, values }: Heatmap, { x, y }: Place): number {
+  return values[Math.floor(y * rows) * cols + Math.floor(x * cols)]!;
 }
 
 /** Cuts everything but the crop away. */

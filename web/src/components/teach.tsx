@@ -1,9 +1,10 @@
 import { network } from '../backend';
-import { isSeeing, snapshot } from '../camera';
+import { closeUp, isSeeing } from '../camera';
 import { leftOutVerdict } from '../describe';
 import { download } from '../download';
 import { bringsFiles, take } from '../intake';
 import { dropHead, hasHead } from '../models';
+import { say } from '../news';
 import { changeModel } from '../photos';
 import {
   addBox,
@@ -69,11 +70,13 @@ export function Teach() {
         )}
         {reason && <p>{reason}</p>}
       </div>
-      {remarks.value.map((text) => (
-        <p key={text} class="remark">
-          {text}
-        </p>
-      ))}
+      <div role="status">
+        {remarks.value.map((text) => (
+          <p key={text} class="remark">
+            {text}
+          </p>
+        ))}
+      </div>
       <Progress value={value} />
       <p class="visually-hidden" role="status">
         {announced(value)}
@@ -96,6 +99,7 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
       onDrop={async (event) => {
         if (!bringsFiles(event.dataTransfer)) return; // its name takes text
         event.preventDefault();
+        if (disabled) say('It is learning. Drop the photos once it is done.');
         if (!event.dataTransfer || disabled) return;
         const { files, refused } = await take(event.dataTransfer);
         await putIn(box, files, refused);
@@ -144,7 +148,7 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
           class="button"
           type="button"
           title="Move it from one to the next: pictures that are alike teach little, and testing with them flatters"
-          onClick={async () => putIn(box, [await snapshot()])}
+          onClick={async () => putIn(box, [await closeUp()])}
         >
           <Icon name="camera" />
           Put in what the camera shows
@@ -171,7 +175,8 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
 }
 
 function Thumbnail({ file }: { file: File }) {
-  return <img src={useObjectUrl(file)} alt={file.name} title={file.name} />;
+  const url = useObjectUrl(file);
+  return <img src={url} alt={file.name} title={file.name} draggable={false} />;
 }
 
 function Progress({ value }: { value: Lesson }) {
@@ -218,8 +223,9 @@ function Progress({ value }: { value: Lesson }) {
             Save what it learnt
           </button>
           <p>
-            It knows it for this visit; the file can be dropped on the page in
-            the next.
+            {hasHead.value
+              ? 'It knows it for this visit; the file can be dropped on the page in the next.'
+              : 'It does not know it any more; the file can be dropped on the page, as in the next visit.'}
           </p>
         </div>
       )}
