@@ -234,7 +234,9 @@ Result<void> Hdf5::read_symbols(std::uint64_t node, const std::vector<std::uint8
     cursor.skip(kEntryBytes - 16);
     const auto begin = names.begin() + static_cast<std::ptrdiff_t>(offset);
     const auto end = std::find(begin, names.end(), 0);
+    constexpr std::ptrdiff_t kMostName = 1000;  // names may overlap: all would take far more
     if (end == names.end()) return bad_hdf5("a name is not where it should be");
+    if (end - begin > kMostName) return bad_hdf5("a name is too long");
     members[std::string(begin, end)] = object;
     if (members.size() > kMostMembers) return bad_hdf5("a group has too many members");
   }

@@ -124,9 +124,12 @@ class KerasDescription {
     if (kind == "Conv2D") return read_conv(name, config);
     if (!has_conv_) return read_before(kind, name, config);
     if (kind == "MaxPooling2D") {
+      // Of maps without a row that is left over, all padding is none.
+      const bool is_whole = network_->side && *network_->side % kPixelsOfCell == 0;
       const bool is_usual = blocks_ < kConvsOfBlock.size() && convs_ == kConvsOfBlock[blocks_] &&
                             has_relu_ && is_all(member(config, "pool_size"), 2) &&
-                            is_all(member(config, "strides"), 2);
+                            is_all(member(config, "strides"), 2) &&
+                            (is_whole || text_of(config, "padding") != "same");
       if (!is_usual) return unlike(name, "pools where or as a VGG16 does not");
       ++blocks_;
       convs_ = 0;

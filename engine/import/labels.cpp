@@ -107,6 +107,10 @@ Result<std::vector<std::string>> parse_labels(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   constexpr std::ptrdiff_t kMostEntries = 20'000;
+  constexpr std::size_t kMostBytes = 4 << 20;
+  if (text.size() > kMostBytes || std::ranges::count(text, '\n') > kMostEntries) {
+    return bad_labels("it is longer than a file that names classes");
+  }
   const bool is_json = text.starts_with('[') || text.starts_with('{');
   auto json = is_json ? internal::parse_imported_json(text, kMostEntries) : ImportedJson();
   if (text.starts_with('{') && !json.is_object()) {

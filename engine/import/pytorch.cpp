@@ -71,6 +71,9 @@ std::optional<Storage> read_storage(const Pickle& pickle, const Pickle::Value& v
 /// Where the numbers of a storage begin in the file.
 using FindStorage = std::function<Result<std::uint64_t>(const std::string& key)>;
 
+constexpr std::size_t kMostName = 500;
+constexpr std::size_t kMostTensors = 1000;  // a VGG16 with batch normalisation has some 100
+
 /// The tensors in a pickle, by their names with dots between, in its order.
 class PyTorchReader {
  public:
@@ -86,7 +89,11 @@ class PyTorchReader {
     // A checkpoint may hold all kinds of tensors beside the state_dict.
     if (const auto state = find_state(pickle_->root(), 0)) {
       for (const auto& [name, child] : pickle_->pairs(*state)) {
-        if (is_tensor(child)) GRADCAM_CHECK_OK(add_tensor(child, without_wrappers(name)));
+        if (!is_tensor(child)) continue;
+        if (name.size() > kMostName || tensors_.size() == kMostTensors) {
+          return bad_pytorch("it says more of its tensors than any VGG16 does");
+        }
+        GRADCAM_CHECK_OK(add_tensor(child, without_wrappers(name)));
       }
     } else {
       visited_ = 0;
@@ -120,7 +127,8 @@ class PyTorchReader {
     visited_ += pickle_->length(index) + 1;
     const auto pairs = pickle_->pairs(index);
     for (const auto& [key, child] : pairs) {
-      if (is_tensor(child) && without_wrappers(key).ends_with(kFirstParameter)) return index;
+      const bool is_name = key.size() <= kMostName && is_tensor(child);
+      if (is_name && without_wrappers(key).ends_with(kFirstParameter)) return index;
     }
     for (const auto& [key, child] : pairs) {
       if (const auto found = find_state(child, depth + 1)) return found;
@@ -143,7 +151,6 @@ class PyTorchReader {
   /// A whole model: modules in modules.
   Result<void> visit(Pickle::Index index, const std::string& name, int depth) {
     if (is_tensor(index)) return add_tensor(index, name);
-    constexpr std::size_t kMostName = 500;
     visited_ += pickle_->length(index) + 1;
     if (visited_ > kMostVisited || depth > kMostNesting || name.size() > kMostName) {
       return bad_pytorch("it says more than any VGG16 does");
@@ -181,6 +188,12 @@ class PyTorchReader {
     return one.kind == Kind::kInt && one.number == number;
   }
 
+  /// What is not said is as it was before it could be.
+  bool pads_with_zeros(const Pairs& settings) const {
+    const auto mode = std::ranges::find(settings, "padding_mode", &Pairs::value_type::first);
+    return mode == settings.end() || value(mode->second).text == "zeros";
+  }
+
   /// Whether a module of PyTorch's own, "pooling MaxPool2d" say, does what one of a VGG16 does.
   Result<void> check_module(std::string_view kind, const std::string& name, const Pairs& settings) {
     bool is_usual = true;
@@ -193,7 +206,8 @@ class PyTorchReader {
     } else if (kind == "conv Conv2d" && is_all(settings, "kernel_size", 3)) {
       // Others are dense layers, as timm has them, or do not have a VGG16's shape.
       is_usual = is_all(settings, "stride", 1) && is_all(settings, "padding", 1) &&
-                 is_all(settings, "dilation", 1) && is_all(settings, "groups", 1);
+                 is_all(settings, "dilation", 1) && is_all(settings, "groups", 1) &&
+                 pads_with_zeros(settings);
     } else if (kind == "batchnorm BatchNorm2d") {
       const auto epsilon = std::ranges::find(settings, "eps", &Pairs::value_type::first);
       if (epsilon != settings.end() && value(epsilon->second).kind == Kind::kFloat) {
@@ -312,7 +326,9 @@ std::unexpected<Error> not_of_vgg16(const std::string& module) {
 }
 
 /// Adds batch normalisation, as vgg16_bn has it behind each convolution.
-Result<void> add_norm(const Module& module, float epsilon, ForeignVgg16& network) {
+/// @param is_next whether the layer before it is a convolution, and not a ReLU, which has no
+/// tensors
+Result<void> add_norm(const Module& module, bool is_next, float epsilon, ForeignVgg16& network) {
   const ForeignArray* scale = module.find("weight");
   const ForeignArray* shift = module.find("bias");
   const ForeignArray* mean = module.find("running_mean");
@@ -320,9 +336,10 @@ Result<void> add_norm(const Module& module, float epsilon, ForeignVgg16& network
   if (scale == nullptr || shift == nullptr || mean == nullptr || variance == nullptr) {
     return bad_pytorch("its batch normalisation " + quote(module.name) + " is incomplete");
   }
-  if (network.convs.empty() || !network.dense.empty() || network.convs.back().norm) {
+  if (!is_next || !network.dense.empty() || network.convs.back().norm) {
     return fail(ErrorCode::kUnsupportedFormat,
-                "its batch normalisation " + quote(module.name) + " is not behind a convolution");
+                "its batch normalisation " + quote(module.name) +
+                    " is not right behind a convolution, before its ReLU");
   }
   network.convs.back().norm = {*scale, *shift, *mean, *variance, epsilon};
   return {};
@@ -350,6 +367,7 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
     const std::size_t skipped = module.name.starts_with(prefix) ? prefix.size() : 0;
     in_order.emplace(place_of(std::string_view(module.name).substr(skipped)), &module);
   }
+  std::optional<std::size_t> conv_at;  // the last one's place
   for (const auto& [place, next] : in_order) {
     const Module& module = *next;
     const ForeignArray* weight = module.find("weight");
@@ -357,8 +375,9 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
     if (module.find("running_mean") != nullptr || module.find("running_var") != nullptr) {
       constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d
       const auto epsilon = epsilons.find(module.name);
-      GRADCAM_CHECK_OK(
-          add_norm(module, epsilon == epsilons.end() ? kUsualEpsilon : epsilon->second, network));
+      GRADCAM_CHECK_OK(add_norm(module, conv_at && place == *conv_at + 1,
+                                epsilon == epsilons.end() ? kUsualEpsilon : epsilon->second,
+                                network));
       continue;
     }
     if (weight == nullptr || weight->shape.size() < 2 || !module.name.starts_with(prefix)) {
@@ -372,6 +391,7 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
       const Shape& shape = weight->shape;
       layer.weight.shape = {shape[0], shape[1] * shape[2] * shape[3]};
     }
+    if (is_conv) conv_at = place;
     (is_conv ? network.convs : network.dense).push_back(std::move(layer));
   }
   return network;

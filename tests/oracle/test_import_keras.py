@@ -235,6 +235,10 @@ class KerasImport(ImportCase):
         def large_pools(layers: list) -> None:
             layers[index(layers, "block3_pool")]["config"]["pool_size"] = [3, 3]
 
+        def padded(layers: list) -> None:
+            layers[0]["config"]["batch_shape"] = [None, 80, 80, 3]
+            layers[index(layers, "block3_pool")]["config"]["padding"] = "same"
+
         def channels_first(layers: list) -> None:
             layers[1]["config"]["data_format"] = "channels_first"
 
@@ -266,6 +270,7 @@ class KerasImport(ImportCase):
         changed(with_pool, '"early"', "pools")
         changed(with_strides, '"block2_conv1"', "strides")
         changed(large_pools, '"block3_pool"', "pools")
+        changed(padded, '"block3_pool"', "pools")
         changed(channels_first, "block1_conv1", "format")
         changed(oblong, '"input_1"', "no square")
         changed(larger, "128 pixels", "2 x 2")

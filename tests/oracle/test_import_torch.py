@@ -95,6 +95,7 @@ class TorchImport(ImportCase):
             "features.2": torch.nn.Conv2d(4, 5, 3, 2, 1), "features.5": torch.nn.Conv2d(5, 6, 3),
             "features.7": torch.nn.Conv2d(6, 7, 3, padding=1, groups=1, dilation=2),
             "features.3": torch.nn.LocalResponseNorm(2),
+            "features.10": torch.nn.Conv2d(7, 8, 3, padding=1, padding_mode="reflect"),
         }.items():
             with self.subTest(name):
                 model = TorchVgg16(self.parameters)
@@ -161,6 +162,11 @@ class TorchImport(ImportCase):
         self.import_file(path)
         self.expect_answer(self.torchvision_input())
         self.out.unlink()
+        # Behind the ReLU it is another network.
+        behind = OrderedDict((name.replace("features.1.", "features.2."), values)
+                             for name, values in state.items())
+        torch.save(behind, path)
+        self.expect_failure(path, "features.2", "before its ReLU")
         state["features.1.running_var"] *= -1
         torch.save(state, path)
         self.expect_failure(path, "features.1.running_var", "negative")
@@ -232,6 +238,10 @@ class TorchImport(ImportCase):
             "long": b"\x80\x02}q\x00(" + b"".join(
                 text(b"%d" % i + b"b" * 100_000) + b"h\x00" for i in range(8)) +
             text(b"t") + tensor + b"u.",
+            # One long key, said again and again, each time of another tensor.
+            "long keys": b"\x80\x02}q\x00(" + text(b"features.0.weight") + tensor +
+            b"u(" + text(b"c" * 500_000) + b"r\x09\x00\x00\x00" + tensor + b"q\x08" +
+            b"j\x09\x00\x00\x00h\x08" * 100_000 + b"u.",
         }
         path = self.folder / "all.pth"
         for name, content in pickles.items():

@@ -79,5 +79,19 @@ TEST(Labels, Faults) {
   }
 }
 
+TEST(Labels, LongFilesAreRefusedAtOnce) {
+  std::string lines;
+  for (int i = 0; i < 300'000; ++i) lines += std::to_string(i) + "\n";
+  const std::string nested = std::string(300'000, '[') + std::string(300'000, ']');
+  const std::string wide(5 << 20, 'a');
+  for (const std::string_view text : {std::string_view(lines), std::string_view(wide)}) {
+    EXPECT_NE(error_message(parse_labels(text), ErrorCode::kInvalidArgument).find("longer"),
+              std::string::npos);
+  }
+  // No JSON for us, and so a line; or a list that is damaged.
+  EXPECT_FALSE(error_message(parse_labels("[\"" + nested), ErrorCode::kInvalidArgument).empty());
+  EXPECT_FALSE(parse_labels("[0," + nested + "]"));
+}
+
 }  // namespace
 }  // namespace gradcam
