@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -229,6 +230,10 @@ Result<void> ModelConverter::decode(std::size_t layer, std::size_t row,
       dequantize_int4(bytes, std::span(old_scales_).subspan(row * groups, groups), row_);
       break;
     }
+  }
+  if (!std::ranges::all_of(row_, [](float value) { return std::isfinite(value); })) {
+    return fail(ErrorCode::kCorruptModel,
+                quote(file_.tensors[weights.weight].name) + " has values that are not finite");
   }
   return {};
 }

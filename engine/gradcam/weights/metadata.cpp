@@ -42,7 +42,12 @@ json parse_value(const std::string& text) {
 /// What names classes goes to terminals and into file names.
 Result<void> check_printable(const char* what, const std::string& name) {
   const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
-  if (std::ranges::none_of(name, is_control)) return {};
+  // U+0080 to U+009F are control characters, too.
+  const auto is_high = [](unsigned char a, unsigned char b) { return a == 0xc2 && b < 0xa0; };
+  if (std::ranges::none_of(name, is_control) &&
+      std::ranges::adjacent_find(name, is_high) == name.end()) {
+    return {};
+  }
   return fail(ErrorCode::kCorruptModel, "the model's " + std::string(what) + " " + quote(name) +
                                             " has a control character in it");
 }

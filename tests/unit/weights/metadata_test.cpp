@@ -77,7 +77,8 @@ TEST(Metadata, RoundTrips) {
 }
 
 TEST(Metadata, RefusesNamesWithControlCharacters) {
-  for (const char* name : {"a\\u001b[2J", "a\\u0000b", "a\\nb", "a\x7f"}) {
+  for (const char* name :
+       {"a\\u001b[2J", "a\\u0000b", "a\\nb", "a\x7f", "a\\u009b2J", "\xc2\x80"}) {
     EXPECT_THAT(error_of({{"labels", "[\"" + std::string(name) + "\"]"}}), HasSubstr("control"));
   }
   EXPECT_THAT(error_of({{"others", "no\tdog"}}), HasSubstr("control"));
