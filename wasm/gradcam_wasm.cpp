@@ -32,6 +32,7 @@ Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> b
   GRADCAM_TRY(engine->loader, Vgg16Loader::begin(std::move(header), options));
   // Together they may not fit, and what a WebAssembly memory once had it never gives back.
   engine->member.reset();
+  engine->teacher.reset();  // what it learns belongs to the model before
   drop_passes(engine);
   engine->classified = false;
   engine->input = {};
@@ -55,6 +56,14 @@ Result<Json> provide_tensor(gradcam_engine* engine, std::uint32_t index,
   return Json::object();
 }
 
+/// The part of the photo that the model's preprocessing keeps; all of it without a model.
+Box usual_crop(const gradcam_engine* engine) {
+  const Image& photo = *engine->photo;
+  return engine->member ? crop_box(model_info(engine).preprocess, photo.width, photo.height)
+                        : Box{.width = static_cast<double>(photo.width),
+                              .height = static_cast<double>(photo.height)};
+}
+
 Result<Json> finish_model(gradcam_engine* engine) {
   if (!engine->loader) return fail(ErrorCode::kInvalidArgument, "no model is being loaded");
   auto model = engine->loader->finish();
@@ -65,6 +74,7 @@ Result<Json> finish_model(gradcam_engine* engine) {
   engine->member = std::move(member);
   engine->classified = false;
   engine->messages.clear();
+  if (engine->photo) engine->crop = usual_crop(engine);
   return to_json(model_info(engine));
 }
 
@@ -80,9 +90,7 @@ Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string
   drop_photo(engine);
   GRADCAM_TRY(engine->photo, std::move(image));
   const Image& photo = *engine->photo;
-  engine->crop = engine->member ? crop_box(model_info(engine).preprocess, photo.width, photo.height)
-                                : Box{.width = static_cast<double>(photo.width),
-                                      .height = static_cast<double>(photo.height)};
+  engine->crop = usual_crop(engine);
   return Json{{"width", photo.width},
               {"height", photo.height},
               {"format", format},
