@@ -182,10 +182,12 @@ export function assertSameAnswer(actual, expected, what) {
   );
   assert.equal(actual.heatmap.rows, expected.heatmap.rows, `${what}: rows`);
   assert.equal(actual.heatmap.cols, expected.heatmap.cols, `${what}: columns`);
+  // Faint edges are made stronger, and their rounding with them.
+  const tolerance = actual.method.startsWith('guided') ? 5e-3 : 1e-3;
   assertClose(
     actual.heatmap.values,
     expected.heatmap.values,
-    1e-3,
+    tolerance,
     `${what}: heatmap`,
   );
 }
