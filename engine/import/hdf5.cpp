@@ -21,7 +21,7 @@ constexpr std::uint64_t kDataspace = 0x01;
 constexpr std::uint64_t kDatatype = 0x03;
 constexpr std::uint64_t kLayout = 0x08;
 constexpr std::uint64_t kFilters = 0x0b;
-constexpr std::uint64_t kAttribute = 0x0c;
+constexpr std::uint64_t kAttributes = 0x0c;
 constexpr std::uint64_t kContinuation = 0x10;
 constexpr std::uint64_t kSymbolTable = 0x11;
 
@@ -326,7 +326,7 @@ Result<std::optional<std::vector<std::string>>> Hdf5::texts(Object object,
                                                             std::string_view attribute) {
   GRADCAM_TRY(const auto messages, this->messages(object));
   for (const Message& message : messages) {
-    if (message.type != kAttribute) continue;
+    if (message.type != kAttributes) continue;
     GRADCAM_TRY(const Attribute found, read_attribute(message.content));
     if (found.name != attribute) continue;
     const std::size_t count = elements(found.shape);

@@ -8,7 +8,6 @@
 #include "gradcam/kernels/transpose.h"
 #include "gradcam/vgg16/plan.h"
 #include "gradcam/weights/convert.h"
-#include "gradcam/weights/fingerprint.h"
 #include "gradcam/weights/imagenet_labels.h"
 #include "gradcam/weights/quantize.h"
 #include "gradcam/weights/rows.h"
@@ -108,7 +107,6 @@ Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptio
   loader.info_.layers = describe_layers(header, loader.map_, options,
                                         static_cast<std::size_t>(loader.info_.preprocess.size));
   loader.rows_.resize(header.tensors.size());
-  loader.first_rows_.resize(header.tensors.size());
   loader.targets_.resize(header.tensors.size());
   for (std::size_t i = 0; i < loader.map_.layers.size(); ++i) {
     const LayerWeights& layer = loader.map_.layers[i];
@@ -233,11 +231,6 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
   }
   if (rows == 0) return {};
   GRADCAM_CHECK_OK(allocate(layer));
-  if (rows_[tensor] == 0 && own.begin == 0) {
-    Fingerprint first_row;
-    first_row.add(bytes.first(stride));
-    first_rows_[tensor] = first_row.value();
-  }
   Pending& pending = pending_[layer];
   const std::size_t first = rows_of_layer.begin + own.begin - this->own(layer).begin;
   for (std::size_t i = 0; i < rows; ++i) {
@@ -255,6 +248,9 @@ Result<void> Vgg16Loader::provide(std::size_t tensor, std::span<const std::uint8
       return fail(status.error().code, "tensor " + info.name + ", row " +
                                            std::to_string(own.begin + rows_[tensor]) + ": " +
                                            status.error().message);
+    }
+    if (part == Part::kBias && this->own(layer).begin + row < fingerprinted(layer).end) {
+      biases_[layer].add(std::uint64_t{std::bit_cast<std::uint32_t>(bias(layer).data()[row])});
     }
     ++rows_[tensor];
     --pending.missing;
@@ -383,16 +379,21 @@ Result<void> Vgg16Loader::pack_nothing(std::size_t layer) {
   return pack(layer);
 }
 
+/// The outputs whose biases are in the fingerprint: those that the first member has, however many
+/// there are.
+Range Vgg16Loader::fingerprinted(std::size_t layer) const {
+  if (layer == kPredictions) return {};
+  return own_outputs(outputs(layer), {.member = 0, .members = kMaxMembers});
+}
+
 std::string Vgg16Loader::fingerprint() const {
   Fingerprint all;
-  for (std::size_t i = 0; i < header_.tensors.size(); ++i) {
-    if (targets_[i].layer + 1 == map_.layers.size()) continue;
-    if (first_rows_[i] == 0) return "";
-    const TensorInfo& info = header_.tensors[i];
-    all.add(info.name);
-    all.add(dtype_name(info.dtype));
-    for (const std::size_t dim : info.shape) all.add(std::uint64_t{dim});
-    all.add(first_rows_[i]);
+  for (std::size_t i = 0; i < kPredictions; ++i) {
+    const Range own = this->own(i);
+    if (own.begin > 0 || own.end < fingerprinted(i).end) return "";
+    all.add(map_.layers[i].name);
+    for (const std::size_t dim : map_.layers[i].shape) all.add(std::uint64_t{dim});
+    all.add(biases_[i].value());
   }
   all.add(to_json(info_.preprocess));
   return all.hex();

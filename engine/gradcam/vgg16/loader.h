@@ -11,6 +11,7 @@
 #include "gradcam/vgg16/head.h"
 #include "gradcam/vgg16/stored_rows.h"
 #include "gradcam/vgg16/vgg16.h"
+#include "gradcam/weights/fingerprint.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/safetensors.h"
 
@@ -127,15 +128,16 @@ class Vgg16Loader {
   Result<void> pack_conv(std::size_t layer);
   Result<void> pack_dense(std::size_t layer);
   Result<void> pack_nothing(std::size_t layer);
+  Range fingerprinted(std::size_t layer) const;
   std::string fingerprint() const;
 
   LoadOptions options_;
   SafetensorsHeader header_;
   WeightMap map_;
   ModelInfo info_;
-  std::vector<Target> targets_;            // by tensor: what it is
-  std::vector<std::size_t> rows_;          // by tensor: how many of its wanted rows have come
-  std::vector<std::uint64_t> first_rows_;  // by tensor: a fingerprint of its row 0, or 0
+  std::vector<Target> targets_;    // by tensor: what it is
+  std::vector<std::size_t> rows_;  // by tensor: how many of its wanted rows have come
+  std::array<Fingerprint, kLayerNames.size()> biases_;
   std::array<Pending, kLayerNames.size()> pending_;
   std::vector<float> scratch_;            // one row as the file lays it out
   std::vector<float> unturned_;           // some rows of a layer that is turned
@@ -146,7 +148,8 @@ class Vgg16Loader {
   bool finished_ = false;
 };
 
-/// Loads a whole file that is in memory, or mapped into it.
+/// Loads a whole safetensors file that is in memory, or mapped into it. (Of files of Keras, PyTorch
+/// and ONNX `gradcam convert` makes one.)
 Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options = {});
 
 }  // namespace gradcam

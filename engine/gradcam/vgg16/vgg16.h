@@ -41,9 +41,11 @@ struct ModelInfo {
   Preprocess preprocess;          ///< how a photo becomes the input
   std::vector<LayerInfo> layers;  ///< the 16 layers with weights, in order
   std::size_t parameters = 0;     ///< numbers in the file, scales not counted
-  /// Tells the networks in front of the last layer apart: 16 hexadecimal digits, a Fingerprint of
-  /// the name, type, shape and first row of every tensor but those of `predictions`, in the order
-  /// of the file, and of the preprocessing. Empty for a member's share without those rows.
+  /// Tells the networks in front of the last layer apart, whatever file they come from: 16
+  /// hexadecimal digits, a Fingerprint of the names, canonical shapes and biases, by which a
+  /// network is known also after its weights were brought to smaller numbers, of every layer but
+  /// `predictions`, and of the preprocessing. (Of the biases, those that the first of any number of
+  /// members has.) Empty for other members.
   std::string fingerprint;
 };
 

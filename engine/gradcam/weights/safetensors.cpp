@@ -147,10 +147,10 @@ Result<std::uint64_t> safetensors_header_bytes(std::span<const std::uint8_t> fir
   std::uint64_t length = 0;
   for (std::size_t i = kLengthBytes; i-- > 0;) length = length << 8 | first_bytes[i];
   if (length > kMaxSafetensorsHeader) {
-    return fail(ErrorCode::kCorruptModel, "this is no safetensors file: its header claims " +
-                                              std::to_string(length) + " bytes, more than the " +
-                                              std::to_string(kMaxSafetensorsHeader) +
-                                              " that are allowed");
+    return fail(ErrorCode::kCorruptModel,
+                "this is no safetensors file: its first 8 bytes, the length of a header, say " +
+                    std::to_string(length) + ", where at most " +
+                    std::to_string(kMaxSafetensorsHeader) + " are allowed");
   }
   if (length > file_size - kLengthBytes) {
     return fail(ErrorCode::kCorruptModel,

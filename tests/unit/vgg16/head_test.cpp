@@ -13,6 +13,7 @@
 
 #include "gradcam/explain/finer_cam.h"
 #include "support/compare.h"
+#include "support/converted.h"
 #include "support/members.h"
 #include "support/random.h"
 #include "support/result.h"
@@ -118,10 +119,10 @@ TEST_F(HeadTest, ThatDoesNotFitChangesNothing) {
   EXPECT_TRUE(close(logits, logits_.values()));
 }
 
-/// A fingerprint is that of the weights, not only of their names and shapes.
+/// A fingerprint is that of the numbers, not only of their names and shapes.
 TEST_F(HeadTest, DoesNotFitAModelOfOtherWeights) {
   ASSERT_OK_AND_ASSIGN(const Head head, head_of({"a", "b"}, 1));
-  for (const char* name : {"block1_conv1.weight", "block4_conv2.bias", "fc2.weight"}) {
+  for (const char* name : {"block1_conv1.bias", "block4_conv2.bias", "fc2.bias"}) {
     ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
     file.find(name)->bytes.front() ^= 1;
     ASSERT_OK_AND_ASSIGN(const auto bytes, file.serialize());
@@ -130,6 +131,20 @@ TEST_F(HeadTest, DoesNotFitAModelOfOtherWeights) {
                 HasSubstr("another model"))
         << name;
   }
+}
+
+/// However its weights are written.
+TEST_F(HeadTest, FitsTheSameNetworkInOtherNumbers) {
+  ASSERT_OK_AND_ASSIGN(const Head head, head_of({"a", "b"}, 1));
+  for (const auto precision :
+       {Precision::kFloat32, Precision::kFloat16, Precision::kInt8, Precision::kInt4}) {
+    ASSERT_OK_AND_ASSIGN(const auto bytes, convert(bytes_, precision));
+    ASSERT_OK_AND_ASSIGN(Vgg16 other, load_vgg16(bytes));
+    ASSERT_OK(other.use_head(&head));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny64.torchvision"));
+  ASSERT_OK_AND_ASSIGN(Vgg16 other, load_vgg16(bytes));
+  ASSERT_OK(other.use_head(&head));
 }
 
 /// Nor does one that was trained on photos which the same weights were shown in another way.
