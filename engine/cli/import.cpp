@@ -29,6 +29,8 @@ class ForeignFile {
   }
 
   std::uint64_t size() const { return size_; }
+  /// The file beside it, once it has been found.
+  const fs::path& beside() const { return beside_; }
 
   /// For an importer that does not outlive this.
   FindBeside find_beside() {
@@ -137,13 +139,18 @@ bool is_foreign_model(const fs::path& path) {
   return file && is_foreign_model(first);
 }
 
-Result<void> import_model(const fs::path& path, ImportOptions options,
+Result<void> import_model(const fs::path& path, const fs::path& out, ImportOptions options,
                           ImportingConverter::Plan plan, const WritePart& write) {
   GRADCAM_TRY(ForeignFile file, ForeignFile::open(path));
   options.source = path.filename().string();
   options.find_beside = file.find_beside();
   ImportingConverter converter(file.size(), std::move(options), std::move(plan));
-  return file.feed(converter, [&](std::span<const std::uint8_t> bytes) {
+  return file.feed(converter, [&](std::span<const std::uint8_t> bytes) -> Result<void> {
+    std::error_code error;
+    if (fs::equivalent(file.beside(), out, error)) {
+      return fail(ErrorCode::kInvalidArgument,
+                  out.string() + " has its weights; choose another name for the new file");
+    }
     return write(bytes, converter.file_bytes());
   });
 }

@@ -19,10 +19,11 @@ bool is_foreign_model(const std::filesystem::path& path);
 using WritePart =
     std::function<Result<void>(std::span<const std::uint8_t> bytes, std::uint64_t file_bytes)>;
 
-/// Converts one; its weights may be in a file beside it. Errors: those of `write`, and others,
-/// which name no file.
-Result<void> import_model(const std::filesystem::path& path, ImportOptions options,
-                          ImportingConverter::Plan plan, const WritePart& write);
+/// Converts one; its weights may be in a file beside it, which must not be `out`. Errors: those of
+/// `write`, and others.
+Result<void> import_model(const std::filesystem::path& path, const std::filesystem::path& out,
+                          ImportOptions options, ImportingConverter::Plan plan,
+                          const WritePart& write);
 
 /// The bytes of the safetensors file that one becomes. Errors name no file.
 Result<std::vector<std::uint8_t>> import_bytes(const std::filesystem::path& path);

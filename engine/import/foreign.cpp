@@ -89,8 +89,7 @@ Result<std::size_t> flattened_grid(const ForeignVgg16& network, std::size_t chan
   if (grid == 1 && network.side.value_or(kUsualSide) / kPixelsOfCell != 1) {
     return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(inputs) +
                   " inputs, one for each channel; whether they are averages, maxima or a map of "
-                  "one position, weights alone do not tell" +
-                  (layer.by_columns ? ": save the whole model" : ""));
+                  "one position, weights alone do not tell: save the whole model, or as ONNX");
   }
   return grid;
 }

@@ -98,7 +98,7 @@ std::optional<FileRange> ModelImporter::wanted() const {
   if (tensors_.empty()) return wanted_;
   if (next_ == steps_.size()) return std::nullopt;
   const Step& step = steps_[next_];
-  if (step.kind == Step::Kind::kEmit || step.kind == Step::Kind::kZero) return FileRange{};
+  if (step.kind == Step::Kind::kEmit) return FileRange{};
   if (step.kind == Step::Kind::kNorm) {
     const ForeignArray& array = norm_array(step);
     return FileRange{array.begin, array.begin + dtype_size(array.dtype) * array.shape[0]};
@@ -139,9 +139,6 @@ Result<std::span<const std::uint8_t>> ModelImporter::provide(std::span<const std
     case Step::Kind::kEmit:
       emit(step);
       break;
-    case Step::Kind::kZero:
-      out_.resize(row_elements(tensors_[step.tensor].info.shape) * sizeof(float));
-      break;
   }
   return out_;
 }
@@ -163,11 +160,16 @@ Result<void> ModelImporter::begin() {
 Result<void> ModelImporter::plan(ForeignVgg16 network) {
   GRADCAM_TRY(const std::size_t grid, check_foreign(network, window_.all_bytes()));
   const std::size_t channels = network.convs.back().sides().outputs;
-  // A single output is the logit of the second of two classes, by a sigmoid: softmax([0, z]).
+  // A single output z is the logit of the second of two classes, by a sigmoid.
   const std::size_t outputs =
       network.dense.empty() ? options_.labels.size() : network.dense.back().sides().outputs;
   const std::size_t classes = outputs == 1 && !network.dense.empty() ? 2 : outputs;
   if (!options_.labels.empty()) GRADCAM_CHECK_OK(check_labels(options_.labels, classes));
+  if (!network.dense.empty() && options_.width) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        "the widths of fc1 and fc2 are to be chosen for files without their top; it has one");
+  }
   if (classes == 0) {
     return fail(
         ErrorCode::kUnsupportedFormat,
@@ -226,10 +228,14 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
   };
   const auto made = [](Make make) { return NewTensor{.info = {}, .make = make}; };
   const NewTensor zeros = made(Make::kZeros);
+  // sigmoid(z) = softmax([-z/2, z/2]): for either class there is a gradient, and so a map.
+  const std::vector<float> of_sigmoid = {-0.5f, 0.5f};
   if (network.dense.empty()) {
-    add(kFc1, options_.width, positions * channels, made(Make::kRandom), zeros);
-    add(kFc2, options_.width, options_.width, made(Make::kRandom), zeros);
-    add(kPredictions, options_.labels.size(), options_.width, made(Make::kRandom), zeros);
+    constexpr std::size_t kUsualWidth = 4096;
+    const std::size_t width = options_.width.value_or(kUsualWidth);
+    add(kFc1, width, positions * channels, made(Make::kRandom), zeros);
+    add(kFc2, width, width, made(Make::kRandom), zeros);
+    add(kPredictions, options_.labels.size(), width, made(Make::kRandom), zeros);
     return;
   }
   const std::size_t found = network.dense.size();
@@ -252,7 +258,7 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
         weight.side = grid;
       }
       if (found == 1) {
-        weight.both_signs = bias.both_signs = true;
+        weight.factors = bias.factors = {1, -1};
         outputs *= 2;
       }
     }
@@ -260,7 +266,7 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
     const bool is_last = i + 1 == found;
     if (is_last && found == 2) add(kFc2, inputs, inputs, made(Make::kIdentity), zeros);
     if (is_last && found > 1 && outputs == 1) {
-      weight.zero_first = bias.zero_first = true;
+      weight.factors = bias.factors = of_sigmoid;
       outputs = 2;
     }
     add(i == 0    ? kFc1
@@ -270,7 +276,7 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
   }
   if (found == 1) {
     NewTensor difference = made(Make::kDifference);
-    difference.zero_first = outputs == 2;
+    if (outputs == 2) difference.factors = of_sigmoid;
     add(kFc2, outputs, outputs, made(Make::kIdentity), zeros);
     add(kPredictions, std::max<std::size_t>(2, outputs / 2), outputs, std::move(difference), zeros);
   }
@@ -278,18 +284,17 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
 
 void ModelImporter::plan_steps(std::size_t index) {
   const NewTensor& tensor = tensors_[index];
-  const std::size_t outputs =
-      (tensor.info.shape[0] - (tensor.zero_first ? 1 : 0)) / (tensor.both_signs ? 2 : 1);
+  const std::size_t outputs = tensor.info.shape[0] / tensor.factors.size();
   const std::size_t row_bytes = row_elements(tensor.info.shape) * sizeof(float);
   const std::size_t rows = std::max<std::size_t>(1, kChunkBytes / row_bytes);
-  const auto add_rows = [&](Step::Kind kind, std::size_t begin, std::size_t end, bool negative) {
+  const auto add_rows = [&](Step::Kind kind, std::size_t begin, std::size_t end, float factor) {
     for (std::size_t first = begin; first < end; first += rows) {
       steps_.push_back({.tensor = index,
                         .kind = kind,
                         .first = first,
                         .count = std::min(rows, end - first),
                         .panel_first = begin,
-                        .negative = negative});
+                        .factor = factor});
     }
   };
   if (tensor.info.shape.size() > 1) {  // a bias has those of the weight before it
@@ -301,11 +306,10 @@ void ModelImporter::plan_steps(std::size_t index) {
       }
     }
   }
-  if (tensor.zero_first) steps_.push_back({.tensor = index, .kind = Step::Kind::kZero});
-  for (int sign = 0; sign < (tensor.both_signs ? 2 : 1); ++sign) {
+  for (const float factor : tensor.factors) {
     if (!tensor.by_columns) {
       add_rows(tensor.make == NewTensor::Make::kArray ? Step::Kind::kRows : Step::Kind::kEmit, 0,
-               outputs, sign == 1);
+               outputs, factor);
       continue;
     }
     const std::size_t columns = tensor.from.shape.back();
@@ -323,7 +327,7 @@ void ModelImporter::plan_steps(std::size_t index) {
                           .inputs_first = input,
                           .inputs_count = std::min(chunk, inputs - input)});
       }
-      add_rows(Step::Kind::kEmit, begin, end, sign == 1);
+      add_rows(Step::Kind::kEmit, begin, end, factor);
     }
   }
 }
@@ -376,7 +380,7 @@ Result<void> ModelImporter::copy_rows(const Step& step, std::span<const std::uin
     const auto status =
         to_float32(tensor.from.dtype, bytes.subspan(i * row_bytes, row_bytes), unordered_);
     if (!status) return bad_value(tensor, "row " + std::to_string(step.first + i), status.error());
-    append_row(tensor, step.first + i, in_order(tensor, unordered_), step.negative);
+    append_row(tensor, step.first + i, in_order(tensor, unordered_), step.factor);
   }
   return {};
 }
@@ -428,11 +432,11 @@ void ModelImporter::emit(const Step& step) {
     for (std::size_t i = 0; i < step.count; ++i) {
       const std::size_t row = step.first + i - step.panel_first;
       append_row(tensor, step.first + i,
-                 in_order(tensor, panel_.values().subspan(row * inputs, inputs)), step.negative);
+                 in_order(tensor, panel_.values().subspan(row * inputs, inputs)), step.factor);
     }
     return;
   }
-  const std::size_t outputs = tensor.info.shape[0] - (tensor.zero_first ? 1 : 0);
+  const std::size_t outputs = tensor.info.shape[0] / tensor.factors.size();
   for (std::size_t output = step.first; output < step.first + step.count; ++output) {
     row_.assign(elements, 0);
     if (tensor.make == Make::kIdentity || tensor.make == Make::kDifference) row_[output] = 1;
@@ -445,15 +449,14 @@ void ModelImporter::emit(const Step& step) {
         row_[i] = static_cast<float>(deviation * random.normal(i));
       }
     }
-    append_row(tensor, output, row_, false);
+    append_row(tensor, output, row_, step.factor);
   }
 }
 
-/// Appends a row of the new file to what `provide` gives.
+/// Appends a row of the new file, times `factor`, to what `provide` gives.
 void ModelImporter::append_row(const NewTensor& tensor, std::size_t output,
-                               std::span<const float> row, bool negative) {
+                               std::span<const float> row, double factor) {
   const bool is_bias = tensor.info.shape.size() == 1;
-  double factor = negative ? -1 : 1;
   double added = 0;  // of a bias
   if (tensor.input_norm && is_bias) added += factor * from_inputs_[output];
   if (tensor.norm) {

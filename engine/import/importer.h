@@ -26,9 +26,10 @@ struct ImportOptions {
   std::optional<Preprocess> preprocess = {};  ///< In the place of what its program is known for;
                                               ///< sides and the rule of resizing do not count.
   /// The classes' names, if not empty. A file without its top, which is refused otherwise, gets
-  /// untrained dense layers for them, with `width` outputs of fc1 and fc2.
+  /// untrained dense layers for them, with `width` outputs of fc1 and fc2, 4096 if it is not set;
+  /// a file with a top refuses a width.
   std::vector<std::string> labels = {};
-  std::size_t width = 4096;
+  std::optional<std::size_t> width = {};
   /// Finds the file that has an ONNX file's weights, where that has them not (external_data). What
   /// is wanted of it comes behind the old file's bytes, as if the two were one.
   FindBeside find_beside = {};
@@ -85,8 +86,7 @@ class ModelImporter {
     std::size_t averaged = 1;  ///< positions that each number of a row stands for
     std::optional<ForeignNorm> norm = {};  ///< of the layer that it is the weight or bias of
     std::optional<ForeignNorm> input_norm = {};
-    bool zero_first = false;  ///< zeros for a first output, before all rows
-    bool both_signs = false;  ///< all rows, and then all with the other sign
+    std::vector<float> factors = {1};  ///< all rows times the first, then all times the next, ...
   };
 
   /// The next thing to do for a tensor.
@@ -95,7 +95,6 @@ class ModelImporter {
       kNorm,    ///< an array of the normalisation is read
       kRows,    ///< rows of the old file become rows of the new one
       kGather,  ///< rows of the old file are a part of columns that become rows
-      kZero,    ///< a row of zeros
       kEmit,    ///< rows that have been gathered, or come from nowhere
     };
     std::size_t tensor = 0;
@@ -105,7 +104,7 @@ class ModelImporter {
     std::size_t inputs_first = 0;  ///< of kGather
     std::size_t inputs_count = 0;
     std::size_t panel_first = 0;  ///< the output with which what is gathered begins
-    bool negative = false;
+    float factor = 1;
     bool of_inputs = false;  ///< of kNorm
   };
 
@@ -131,7 +130,7 @@ class ModelImporter {
   const ForeignArray& norm_array(const Step& step) const;
   std::span<const float> normalize_inputs(std::size_t output, std::span<const float> row);
   void append_row(const NewTensor& tensor, std::size_t output, std::span<const float> row,
-                  bool negative);
+                  double factor);
 
   Window window_;
   ImportOptions options_;

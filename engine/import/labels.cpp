@@ -88,7 +88,7 @@ Result<std::vector<std::string>> labels_from_lines(std::string_view text) {
       labels.back().push_back(c);
     }
   }
-  if (labels.back().empty()) labels.pop_back();
+  while (!labels.empty() && labels.back().empty()) labels.pop_back();
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::string line = "line " + std::to_string(i + 1);
     if (labels[i].empty()) return bad_labels(line + " is empty; expected is one label a line");

@@ -83,6 +83,7 @@ class PyTorchReader {
   struct Found {
     std::vector<ForeignArray> tensors;
     std::map<std::string, float> epsilons = {};  ///< of batch normalisations, where they are told
+    bool averages = false;  ///< whether a pool averages all positions, where it is told
   };
 
   Result<Found> read() {
@@ -99,7 +100,7 @@ class PyTorchReader {
       visited_ = 0;
       GRADCAM_CHECK_OK(visit(pickle_->root(), "", 0));
     }
-    return Found{std::move(tensors_), std::move(epsilons_)};
+    return Found{std::move(tensors_), std::move(epsilons_), averages_};
   }
 
  private:
@@ -213,13 +214,15 @@ class PyTorchReader {
       if (epsilon != settings.end() && value(epsilon->second).kind == Kind::kFloat) {
         epsilons_[name] = static_cast<float>(value(epsilon->second).real);
       }
+    } else if (kind == "pooling AdaptiveAvgPool2d") {
+      // One position is the mean of all; of as many as there are each is left as it is.
+      averages_ = averages_ || is_all(settings, "output_size", 1);
     } else {
       constexpr std::array kOthers = {"normalization ", "instancenorm ", "padding ", "upsampling ",
                                       "pixelshuffle "};
-      is_usual = kind == "pooling AdaptiveAvgPool2d" ||
-                 (!kind.starts_with("pooling ") &&
-                  std::ranges::none_of(
-                      kOthers, [kind](const char* other) { return kind.starts_with(other); }));
+      is_usual = !kind.starts_with("pooling ") &&
+                 std::ranges::none_of(
+                     kOthers, [kind](const char* other) { return kind.starts_with(other); });
     }
     if (is_usual) return {};
     return fail(ErrorCode::kUnsupportedFormat,
@@ -279,6 +282,7 @@ class PyTorchReader {
   FindStorage find_storage_;
   std::vector<ForeignArray> tensors_;
   std::map<std::string, float> epsilons_;
+  bool averages_ = false;
   std::size_t visited_ = 0;
 };
 
@@ -348,7 +352,7 @@ Result<void> add_norm(const Module& module, bool is_next, float epsilon, Foreign
 /// The network that is made of tensors in the order of the forward pass, which is that in which
 /// its modules were made.
 Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
-  auto& [tensors, epsilons] = found;
+  auto& [tensors, epsilons, averages] = found;
   std::erase_if(tensors, [](const ForeignArray& tensor) { return tensor.name.empty(); });
   if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
   // What a wrapper puts before all names.
@@ -361,6 +365,7 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
   }
   const std::string prefix = first->name.substr(0, first->name.size() - kFirstParameter.size());
   ForeignVgg16 network;
+  network.averages = averages;
   const std::vector<Module> modules = modules_of(std::move(tensors));
   std::multimap<std::size_t, const Module*> in_order;
   for (const Module& module : modules) {

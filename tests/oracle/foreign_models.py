@@ -273,7 +273,7 @@ class ImportCase(unittest.TestCase):
         tests/unit/image tests."""
         values, metadata = tensors.read(self.out)
         preprocess = json.loads(metadata["preprocess"])
-        self.assertEqual(preprocess["size"], SIDE)
+        self.assertEqual(preprocess["size"], len(self.photo))
         metadata["preprocess"] = json.dumps(preprocess | {"resize": "squash"})
         model = self.folder / "unresized.safetensors"
         tensors.write(model, values, metadata)

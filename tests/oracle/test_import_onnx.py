@@ -95,7 +95,7 @@ class OnnxImport(ImportCase):
         behind = model.top[:-1] if isinstance(model.top[-1], nn.Softmax) else model.top
         logits = behind(pool(activations))[0]
         if len(logits) == 1:
-            logits = torch.cat([torch.zeros(1), logits])
+            logits = torch.cat([-logits / 2, logits / 2])
         gradient, = torch.autograd.grad(logits.max(), activations)
         cam = F.relu((gradient.mean((2, 3), keepdim=True) * activations).sum(1))[0].detach().numpy()
         expected = logits.detach().numpy()
@@ -355,6 +355,14 @@ class OnnxImport(ImportCase):
                 self.write_beside(self.graph(self.torch_top), name, least, forget)
                 self.import_file(self.path)
                 self.expect_answer(self.torchvision_input())
+
+    def test_onnx_weights_are_not_written_over(self) -> None:
+        beside = self.write_beside(self.graph(self.torch_top), "vgg16.onnx.data")
+        content = beside.read_bytes()
+        result = self.run_import(self.path, beside)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("choose another name", result.stderr)
+        self.assertEqual(beside.read_bytes(), content)
 
     def test_onnx_without_the_file_of_its_weights(self) -> None:
         graph = self.graph(self.torch_top)

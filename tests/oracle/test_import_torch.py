@@ -16,7 +16,7 @@ import torch
 
 from foreign_models import (
     BLOCKS, CLASSES, DENSE, GRADCAM, GRID, SIDE, ImportCase, OldPickle, Parameters, TorchVgg16,
-    random_parameters, tensors, torch_state,
+    average_top, random_parameters, tensors, torch_state,
 )
 
 
@@ -65,6 +65,20 @@ class TorchImport(ImportCase):
         self.parameters = random_parameters(CLASSES, [], averages=True)
         torch.save(torch_state(self.parameters, (".0",)), path)
         self.expect_failure(path, "classifier.0.weight", "weights alone do not tell")
+
+    def test_torch_averages(self) -> None:
+        """Which a whole model tells, but not how large its photos were."""
+        self.photo = np.random.default_rng(3).integers(0, 256, (224, 224, 3), np.uint8)
+        path = self.folder / "dogs.pth"
+        for hidden in ([24], []):
+            for size in (1, (1, 1)):
+                with self.subTest(hidden=hidden, size=size):
+                    self.parameters = random_parameters(CLASSES, hidden, averages=True)
+                    model = TorchVgg16(self.parameters)
+                    model.avgpool = torch.nn.AdaptiveAvgPool2d(size)
+                    torch.save(model, path)
+                    self.import_file(path)
+                    self.expect_answer(self.torchvision_input(), average_top)
 
     def test_torch_checkpoints_with_other_tensors(self) -> None:
         path = self.folder / "checkpoint.ckpt"
