@@ -52,27 +52,24 @@ Result<std::vector<fs::path>> class_folders(const fs::path& folder) {
 Result<void> remove_duplicates(ClassPhotos& photos) {
   std::map<std::uint64_t, const ClassPhoto*> seen;
   std::vector<ClassPhoto> kept;
-  std::string conflicts;
-  std::size_t conflict_count = 0;
+  std::size_t conflicts = 0;
   for (const ClassPhoto& photo : photos.photos) {
     const auto [first, is_new] = seen.emplace(photo.content, &photo);
     if (is_new) {
       kept.push_back(photo);
     } else if (first->second->label != photo.label) {
-      constexpr std::size_t kListed = 5;
-      if (++conflict_count <= kListed) {
-        conflicts += "\n  " + first->second->path.string() + " and " + photo.path.string();
-      } else if (conflict_count == kListed + 1) {
-        conflicts += "\n  ...";
-      }
+      ++conflicts;
+      complain(photo.path.string(),
+               "the same photo as " + first->second->path.string() + ", but in another class");
     } else {
       ++photos.duplicates;
       complain(photo.path.string(), "left out, the same photo as " + first->second->path.string());
     }
   }
-  if (conflict_count > 0) {
-    return fail(ErrorCode::kInvalidArgument,
-                "the same photo is in two classes; remove it from one of them:" + conflicts);
+  if (conflicts > 0) {
+    return fail(ErrorCode::kInvalidArgument, std::to_string(conflicts) +
+                                                 (conflicts == 1 ? " photo is" : " photos are") +
+                                                 " in two classes: remove each from one of them");
   }
   photos.photos = std::move(kept);
   return {};
@@ -92,7 +89,11 @@ Result<ClassPhotos> find_class_photos(const fs::path& folder, std::size_t thread
   for (const fs::path& path : folders) {
     std::vector<fs::path> found;
     if (const auto status = list_photos(path, found); !status) {
-      return fail(status.error().code, path.string() + ": " + status.error().message);
+      if (found.empty()) {
+        return fail(status.error().code, path.string() + ": " + status.error().message);
+      }
+      ++result.unreadable;
+      complain(path.string(), status.error().message);
     }
     for (const fs::path& photo : found) {
       result.photos.push_back({.path = photo, .label = result.labels.size(), .content = 0});

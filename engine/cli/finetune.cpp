@@ -81,7 +81,8 @@ void add_finetune(CLI::App& app, int& exit_code) {
     const auto report = finetune(*options, is_interrupted);
     if (!report) {
       exit_code = report_failure(report.error());
-    } else if (report->interrupted || report->skipped > 0 || !report->has_curves) {
+    } else if (report->interrupted || report->skipped > 0 || report->diverged ||
+               !report->has_curves) {
       exit_code = kSomeFailed;
     }
   });

@@ -353,7 +353,11 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   if (options.resume) {
     GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
   } else if (fs::exists(plan.checkpoint, error)) {
-    complain(plan.checkpoint.string(), "is there; it would be continued by --resume, and is not");
+    return fail(
+        ErrorCode::kInvalidArgument,
+        plan.checkpoint.string() +
+            " is there, of a training that was interrupted: --resume continues it; to begin "
+            "anew, delete it or choose another --out");
   }
 
   GRADCAM_TRY(ClassPhotos photos, find_photos(options, plan));
@@ -401,6 +405,13 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   GRADCAM_TRY(const bool complete, run_training(trainer, interrupted));
   report.epochs = trainer.epochs();
   report.best_epoch = trainer.best_epoch();
+  report.diverged = trainer.diverged();
+  if (report.diverged) {
+    complain("the loss is not finite any more in epoch " +
+             std::to_string(report.epochs.size() + 1) +
+             ": the training ends there, with the best epoch before; a smaller --learning-rate may "
+             "help");
+  }
   if (!complete) {
     GRADCAM_CHECK_OK(write_checkpoint(plan.checkpoint, trainer, identity));
     clear_progress();

@@ -37,6 +37,7 @@ struct FinetuneOptions {
 struct FinetuneReport {
   std::size_t skipped = 0;   ///< photos left out because they could not be read
   bool interrupted = false;  ///< then there is no model, but perhaps a checkpoint
+  bool diverged = false;     ///< the training went astray after the best epoch
   bool has_curves = false;   ///< whether their picture could be written
   std::vector<Epoch> epochs;
   std::size_t best_epoch = 0;

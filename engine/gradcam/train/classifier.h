@@ -63,7 +63,7 @@ class Classifier {
 
   /// One step of the optimizer on the mean loss of a batch x [n, I]. A layer's gradients exist only
   /// for some rows at a time: each row of the weights is changed as soon as its gradient is known.
-  /// kInvalidArgument if the loss is not finite; the weights are then as they were.
+  /// If the loss is not finite, the weights stay as they were.
   Result<BatchOutcome> train_step(const Tensor& x, std::span<const std::size_t> labels,
                                   double learning_rate, std::uint64_t step);
 

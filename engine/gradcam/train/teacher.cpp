@@ -141,6 +141,9 @@ Result<void> Teacher::step() {
   const double rate = cosine_schedule(kLearningRate, step_, kSteps);
   GRADCAM_TRY(const BatchOutcome outcome,
               classifier_->train_step(batch_, batch_labels_, rate, step_));
+  if (!std::isfinite(outcome.loss)) {
+    return fail(ErrorCode::kInternal, "the loss is not finite in step " + std::to_string(step_));
+  }
   if (training_ == 0) {
     losses_.push_back(outcome.loss / static_cast<double>(batch_labels_.size()));
   }

@@ -91,7 +91,8 @@ Result<Trainer> Trainer::create(Classifier classifier, Dataset dataset,
 
 bool Trainer::finished() const {
   const std::size_t done = epochs_.size();
-  return done >= options_.epochs || (done > 0 && done - 1 - best_epoch_ >= options_.patience);
+  return diverged_ || done >= options_.epochs ||
+         (done > 0 && done - 1 - best_epoch_ >= options_.patience);
 }
 
 Result<Tensor> Trainer::read(std::span<const std::size_t> photos,
@@ -121,6 +122,9 @@ Result<void> Trainer::run_step() {
   const double rate =
       cosine_schedule(options_.learning_rate, step_, options_.epochs * steps_per_epoch_);
   GRADCAM_TRY(const BatchOutcome outcome, classifier_.train_step(x, labels, rate, step_));
+  if (!std::isfinite(outcome.loss)) {
+    return diverge("the loss is not finite in step " + std::to_string(step_));
+  }
   epoch_outcome_.loss += outcome.loss;
   epoch_outcome_.right += outcome.right;
   ++step_;
@@ -134,17 +138,16 @@ Result<void> Trainer::end_epoch() {
   const BatchOutcome validation = measure(logits, labels);
   const auto train_photos = static_cast<double>(dataset_.train.size());
   const auto validation_photos = static_cast<double>(labels.size());
+  if (!std::isfinite(validation.loss)) {
+    return diverge("the validation loss is not finite after epoch " +
+                   std::to_string(epochs_.size() + 1));
+  }
   const BatchOutcome train = std::exchange(epoch_outcome_, {});
   epochs_.push_back(
       {.train_loss = train.loss / train_photos,
        .train_accuracy = static_cast<double>(train.right) / train_photos,
        .validation_loss = validation.loss / validation_photos,
        .validation_accuracy = static_cast<double>(validation.right) / validation_photos});
-  if (!std::isfinite(validation.loss)) {
-    return fail(ErrorCode::kInvalidArgument, "the validation loss is not finite after epoch " +
-                                                 std::to_string(epochs_.size()) +
-                                                 "; a smaller learning rate may help");
-  }
   if (epochs_.size() == 1 ||
       epochs_.back().validation_loss < epochs_[best_epoch_].validation_loss) {
     best_epoch_ = epochs_.size() - 1;
@@ -154,6 +157,17 @@ Result<void> Trainer::end_epoch() {
       std::ranges::copy(now[i]->bias.values(), best_[i].bias.data());
     }
   }
+  return {};
+}
+
+/// The end, with the best epoch that there was.
+Result<void> Trainer::diverge(const std::string& what) {
+  if (epochs_.empty()) {
+    return fail(ErrorCode::kInvalidArgument, what + "; a smaller learning rate may help");
+  }
+  diverged_ = true;
+  // What it has come to is of no more use, and no checkpoint takes numbers that are not finite.
+  for (const NamedTensor& state : classifier_.state()) std::ranges::fill(state.tensor->values(), 0);
   return {};
 }
 
@@ -199,6 +213,7 @@ std::string Trainer::progress() const {
               {"loss", epoch_outcome_.loss},
               {"right", epoch_outcome_.right},
               {"best_epoch", best_epoch_},
+              {"diverged", diverged_},
               {"epochs", std::move(epochs)}}
       .dump();
 }
@@ -217,10 +232,12 @@ Result<void> Trainer::restore(std::string_view progress) {
   const Json* loss = number("loss");
   const Json* right = number("right");
   const Json* best = number("best_epoch");
+  const auto diverged = json.find("diverged");
   const auto list = json.find("epochs");
   if (step == nullptr || !step->is_number_unsigned() || loss == nullptr || right == nullptr ||
       !right->is_number_unsigned() || best == nullptr || !best->is_number_unsigned() ||
-      list == json.end() || !list->is_array()) {
+      diverged == json.end() || !diverged->is_boolean() || list == json.end() ||
+      !list->is_array()) {
     return corrupt();
   }
   std::vector<Epoch> epochs;
@@ -236,13 +253,16 @@ Result<void> Trainer::restore(std::string_view progress) {
   }
   const auto steps = step->get<std::uint64_t>();
   const auto best_epoch = best->get<std::size_t>();
-  if (steps / steps_per_epoch_ != epochs.size() || epochs.size() > options_.epochs ||
-      best_epoch >= std::max<std::size_t>(1, epochs.size())) {
+  const bool has_diverged = diverged->get<bool>();
+  // An epoch that led astray is not among them.
+  if ((has_diverged ? epochs.empty() : steps / steps_per_epoch_ != epochs.size()) ||
+      epochs.size() > options_.epochs || best_epoch >= std::max<std::size_t>(1, epochs.size())) {
     return corrupt();
   }
   step_ = steps;
   epoch_outcome_ = {.loss = loss->get<double>(), .right = right->get<std::size_t>()};
   best_epoch_ = best_epoch;
+  diverged_ = has_diverged;
   epochs_ = std::move(epochs);
   return {};
 }

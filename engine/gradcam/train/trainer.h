@@ -56,6 +56,9 @@ class Trainer {
   std::size_t steps_per_epoch() const { return steps_per_epoch_; }
   std::uint64_t step() const { return step_; }
   bool finished() const;
+  /// Whether it has finished because the loss was not finite any more. The epoch in which that
+  /// happened is not among `epochs`; if it was the first one, `run_step` fails.
+  bool diverged() const { return diverged_; }
 
   /// Trains on one batch: every photo once in an epoch, in an order of the epoch's own, each by a
   /// view drawn for it. The last step of an epoch ends with the validation.
@@ -84,6 +87,7 @@ class Trainer {
       : classifier_(std::move(classifier)), dataset_(std::move(dataset)), options_(options) {}
 
   Result<void> end_epoch();
+  Result<void> diverge(const std::string& what);
   Result<Tensor> read(std::span<const std::size_t> photos,
                       const std::function<std::size_t(std::size_t)>& view) const;
 
@@ -95,6 +99,7 @@ class Trainer {
   std::uint64_t step_ = 0;
   BatchOutcome epoch_outcome_;  // of the steps of this epoch
   std::size_t best_epoch_ = 0;
+  bool diverged_ = false;
   std::vector<Epoch> epochs_;
 };
 

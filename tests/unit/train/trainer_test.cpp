@@ -104,6 +104,52 @@ TEST(Trainer, GivesTheWeightsOfTheBestEpoch) {
   EXPECT_NEAR(loss / static_cast<double>(validation.size()), best.validation_loss, 1e-6);
 }
 
+/// A network of one layer, whose inputs are infinite from a training step on.
+Result<Trainer> make_diverging_trainer(std::size_t good_steps) {
+  Dataset dataset = make_dataset(20);
+  GRADCAM_CHECK_OK(split_dataset(dataset, 0.2, 1));
+  const std::size_t good_reads = good_steps * dataset.train.size();
+  dataset.read = [read = std::move(dataset.read), train = dataset.train, good_reads,
+                  count = std::size_t{0}](std::size_t photo, std::size_t view,
+                                          std::span<float> out) mutable -> Result<void> {
+    const bool is_training = std::ranges::binary_search(train, photo);
+    if (is_training && count++ >= good_reads) {
+      std::ranges::fill(out, std::numeric_limits<float>::infinity());
+      return {};
+    }
+    return read(photo, view, out);
+  };
+  std::vector<DenseParameters> layers(1);
+  GRADCAM_TRY(layers[0], new_head(kClasses, kFeatures, 1));
+  GRADCAM_TRY(Classifier classifier, Classifier::create(std::move(layers), {}));
+  return Trainer::create(std::move(classifier), std::move(dataset),
+                         {.epochs = 9, .batch = 20, .patience = 9});
+}
+
+TEST(Trainer, KeepsTheBestEpochBeforeItDiverges) {
+  ASSERT_OK_AND_ASSIGN(Trainer trainer, make_diverging_trainer(2));
+  while (!trainer.finished()) {
+    ASSERT_OK(trainer.run_step());
+  }
+  EXPECT_TRUE(trainer.diverged());
+  ASSERT_EQ(trainer.epochs().size(), 2u);
+  // Also after a checkpoint, as where the model cannot be written.
+  for (const float value : values_of(trainer)) ASSERT_TRUE(std::isfinite(value));
+  ASSERT_OK_AND_ASSIGN(Trainer again, make_diverging_trainer(2));
+  ASSERT_OK(again.restore(trainer.progress()));
+  EXPECT_TRUE(again.finished());
+  EXPECT_TRUE(again.diverged());
+  ASSERT_OK(trainer.finish());
+  ASSERT_OK_AND_ASSIGN(const Tensor logits, trainer.validation_logits());
+  for (const float logit : logits.values()) EXPECT_TRUE(std::isfinite(logit));
+}
+
+TEST(Trainer, HasNothingIfItDivergesInTheFirstEpoch) {
+  ASSERT_OK_AND_ASSIGN(Trainer trainer, make_diverging_trainer(0));
+  EXPECT_NE(error_message(trainer.run_step(), ErrorCode::kInvalidArgument).find("learning rate"),
+            std::string::npos);
+}
+
 TEST(Trainer, SeesEveryPhotoOnceAnEpochInOneOfItsViews) {
   Dataset dataset = make_dataset(20);
   ASSERT_OK(split_dataset(dataset, 0.2, 1));
