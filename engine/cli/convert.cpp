@@ -53,11 +53,11 @@ constexpr std::array kDogs = {
 struct ConvertCommand {
   std::string in;
   std::string out;
-  std::string dtype = "f32";
+  std::string dtype;  ///< empty: what the file has
   std::string labels;
   std::string head;
   std::string values;
-  std::size_t width = 4096;
+  std::optional<std::size_t> width;
 };
 
 std::unexpected<Error> with_name(const std::string& name, const Error& error) {
@@ -91,7 +91,7 @@ Result<void> keep_imagenet_dogs(std::size_t classes, ConvertOptions& options) {
 /// What the new file is to be, from what the old one says and the command asks for.
 Result<ConvertOptions> plan(SafetensorsHeader header, const ConvertCommand& command,
                             const std::vector<std::string>& labels) {
-  const Precision precision = precision_from_name(command.dtype).value_or(Precision::kFloat32);
+  const auto precision = precision_from_name(command.dtype);
   const bool new_labels = !command.labels.empty() || !command.head.empty();
   if (new_labels) header.metadata.erase("labels");
   GRADCAM_TRY(ConvertOptions options, plan_conversion(header, precision, {}));
@@ -117,6 +117,9 @@ Result<void> convert_file(const ConvertCommand& command, const ImportingConverte
     return fail(ErrorCode::kInvalidArgument,
                 "--values is for files of Keras, PyTorch and ONNX, which do not tell; it is none");
   }
+  if (command.width) {
+    return fail(ErrorCode::kInvalidArgument, "--width is for files without their top; it has one");
+  }
   GRADCAM_TRY(ModelFile in, ModelFile::open(command.in));
   GRADCAM_TRY(const ConvertOptions options, plan(in.header()));
   GRADCAM_TRY(const ModelConverter converter, ModelConverter::create(in.header(), options));
@@ -132,7 +135,7 @@ Result<void> import_file(const ConvertCommand& command, const std::vector<std::s
   ImportOptions options{.preprocess = preprocess_from_name(command.values),
                         .labels = command.head.empty() ? labels : std::vector<std::string>(),
                         .width = command.width};
-  return import_model(command.in, std::move(options), plan, write);
+  return import_model(command.in, command.out, std::move(options), plan, write);
 }
 
 Result<void> run_convert(const ConvertCommand& command) {
@@ -174,9 +177,9 @@ Result<void> run_convert(const ConvertCommand& command) {
   if (!writing) return std::unexpected(writing.error());
   if (!status) return with_name(command.in, status.error());
   GRADCAM_CHECK_OK(out->commit());
-  std::printf("%s: %s, %.1f MB (%s has %.1f MB)\n", command.out.c_str(), command.dtype.c_str(),
-              static_cast<double>(written) / 1e6, command.in.c_str(),
-              static_cast<double>(fs::file_size(command.in, error)) / 1e6);
+  std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", command.out.c_str(), command.dtype.c_str(),
+              command.dtype.empty() ? "" : ", ", static_cast<double>(written) / 1e6,
+              command.in.c_str(), static_cast<double>(fs::file_size(command.in, error)) / 1e6);
   return {};
 }
 
@@ -192,9 +195,9 @@ void add_convert(CLI::App& app, int& exit_code) {
   command->add_option("out", options->out, "The new safetensors file")->required();
   command
       ->add_option("--dtype", options->dtype,
-                   "Numbers: f32; f16, half the size; int8, a quarter; int4, a seventh")
-      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}))
-      ->capture_default_str();
+                   "Numbers: f32; f16, half the size; int8, a quarter; int4, a fifth to a seventh "
+                   "(default: those of the old file, or f32 where it has others)")
+      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}));
   command->add_option("--labels", options->labels,
                       "The classes' names: a line each, a JSON list, or Keras's class index");
   command
@@ -207,9 +210,8 @@ void add_convert(CLI::App& app, int& exit_code) {
   command
       ->add_option("--width", options->width,
                    "Of a file without its top, outputs of fc1 and fc2, which come untrained, for "
-                   "the classes of --labels")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
+                   "the classes of --labels (default: 4096)")
+      ->check(CLI::Range(1, 65536));
   command
       ->add_option("--head", options->head,
                    "imagenet-dogs: of ImageNet's 1000 classes, keep the 15 breeds of the default "

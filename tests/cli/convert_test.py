@@ -93,6 +93,21 @@ class Convert(unittest.TestCase):
             self.assertEqual(info["preprocess"]["size"], 64)
         self.assertEqual(sorted(self.folder.iterdir()), [self.out])
 
+    def test_numbers_stay_as_they_are_unless_others_are_asked_for(self) -> None:
+        labels = self.folder / "labels.txt"
+        labels.write_text("".join(f"breed {i}\n" for i in range(15)) + "\n\n")
+        model = self.folder / "model.safetensors"
+        for dtype in ("f32", "f16", "int8"):
+            self.run_convert(FIXTURES / "tiny64.torchvision.safetensors", model, "--dtype", dtype)
+            result = self.run_convert(model, self.out, "--labels", labels)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            before, after = self.info(model), self.info(self.out)
+            self.assertEqual([layer["dtype"] for layer in after["layers"]],
+                             [layer["dtype"] for layer in before["layers"]])
+            self.assertEqual(after["labels"][14], "breed 14")
+            # A last layer that was trained on the one is one for the other.
+            self.assertEqual(after["fingerprint"], before["fingerprint"])
+
     def test_dogs_of_imagenet(self) -> None:
         model = self.imagenet_model()
         result = self.run_convert(model, self.out, "--head", "imagenet-dogs")
@@ -197,6 +212,8 @@ class Convert(unittest.TestCase):
         self.assertEqual(self.out.read_text(), "old")
 
     def test_wrong_usage(self) -> None:
+        self.expect_failure(FIXTURES / "tiny64.torchvision.safetensors", self.out, "--width", "64",
+                            says=["--width", "without their top"], status=2)
         result = self.run_convert("a", "b", "--dtype", "int2")
         self.assertEqual(result.returncode, 2)
         self.assertEqual(self.run_convert("a").returncode, 2)

@@ -8,7 +8,7 @@
 
 namespace gradcam {
 
-Result<ConvertOptions> plan_conversion(SafetensorsHeader file, Precision precision,
+Result<ConvertOptions> plan_conversion(SafetensorsHeader file, std::optional<Precision> precision,
                                        const std::vector<std::string>& labels) {
   if (!labels.empty()) file.metadata.erase("labels");
   ConvertOptions options{.precision = precision, .classes = {}, .metadata = {}};

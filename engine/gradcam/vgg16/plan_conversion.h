@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace gradcam {
 /// begun that cannot be loaded afterwards; only labels that are replaced need not fit.
 ///
 /// Errors: those of Vgg16Loader::begin, and of check_labels.
-Result<ConvertOptions> plan_conversion(SafetensorsHeader file, Precision precision,
+Result<ConvertOptions> plan_conversion(SafetensorsHeader file, std::optional<Precision> precision,
                                        const std::vector<std::string>& labels);
 
 }  // namespace gradcam

@@ -23,16 +23,18 @@ constexpr std::size_t kOthers = kLayerNames.size();
 constexpr std::size_t kExactConvLayers = 4;  // blocks 1 and 2
 constexpr std::size_t kChunkBytes = 4 << 20;
 
+bool is_quantized(DType dtype) { return dtype == DType::kI8 || dtype == DType::kU8; }
+
 /// The element type of a layer's weights in the new file; U8 is int4.
-DType new_dtype(Precision precision, std::size_t layer, std::size_t inputs) {
+DType new_dtype(std::optional<Precision> precision, DType stored, std::size_t layer,
+                std::size_t inputs) {
+  if (!precision) return stored == DType::kF16 || is_quantized(stored) ? stored : DType::kF32;
   if (precision == Precision::kFloat32) return DType::kF32;
   if (precision == Precision::kFloat16 || layer < kExactConvLayers) return DType::kF16;
   const bool is_int4 = precision == Precision::kInt4 && layer >= kFc1 && layer < kPredictions &&
                        inputs % kInt4Block == 0;
   return is_int4 ? DType::kU8 : DType::kI8;
 }
-
-bool is_quantized(DType dtype) { return dtype == DType::kI8 || dtype == DType::kU8; }
 
 /// The outputs of `predictions` that become others.
 std::vector<std::size_t> new_others(const WeightMap& map, const ConvertOptions& options) {
@@ -44,7 +46,8 @@ std::vector<std::size_t> new_others(const WeightMap& map, const ConvertOptions& 
   return rows;
 }
 
-Result<std::vector<TensorInfo>> new_tensors(const WeightMap& map, const ConvertOptions& options) {
+Result<std::vector<TensorInfo>> new_tensors(const SafetensorsHeader& file, const WeightMap& map,
+                                            const ConvertOptions& options) {
   std::vector<TensorInfo> tensors;
   std::vector<LayerWeights> layers(map.layers.begin(), map.layers.end());
   if (map.others) layers.push_back(*map.others);
@@ -67,7 +70,8 @@ Result<std::vector<TensorInfo>> new_tensors(const WeightMap& map, const ConvertO
     }
     const std::size_t outputs = shape[0];
     const std::size_t inputs = row_elements(shape);
-    const DType dtype = new_dtype(options.precision, i, inputs);
+    const DType stored = file.tensors[layer.weight].dtype;
+    const DType dtype = new_dtype(options.precision, stored, i, inputs);
     if (dtype == DType::kU8) shape[1] /= 2;
     tensors.push_back({.name = layer.name + ".weight", .dtype = dtype, .shape = std::move(shape)});
     if (is_quantized(dtype)) {
@@ -102,13 +106,13 @@ std::optional<Precision> precision_from_name(std::string_view name) {
 Result<std::vector<TensorInfo>> converted_tensors(const SafetensorsHeader& file,
                                                   const ConvertOptions& options) {
   GRADCAM_TRY(const WeightMap map, map_names(file));
-  return new_tensors(map, options);
+  return new_tensors(file, map, options);
 }
 
 Result<ModelConverter> ModelConverter::create(SafetensorsHeader file, ConvertOptions options) {
   ModelConverter converter;
   GRADCAM_TRY(converter.map_, map_names(file));
-  GRADCAM_TRY(const std::vector<TensorInfo> tensors, new_tensors(converter.map_, options));
+  GRADCAM_TRY(const std::vector<TensorInfo> tensors, new_tensors(file, converter.map_, options));
   converter.beginning_ =
       serialize_safetensors_header(tensors, serialize_metadata(options.metadata));
   converter.file_bytes_ = converter.beginning_.size() + tensors.back().end;
@@ -242,7 +246,8 @@ Result<void> ModelConverter::decode(std::size_t layer, std::size_t row,
 Result<void> ModelConverter::encode(std::size_t layer) {
   const std::size_t channels = layer == kFc1 ? row_.size() / (map_.grid * map_.grid) : 1;
   const std::size_t old = out_.size();
-  switch (new_dtype(options_.precision, layer, row_.size())) {
+  const DType stored = file_.tensors[weights(layer).weight].dtype;
+  switch (new_dtype(options_.precision, stored, layer, row_.size())) {
     case DType::kF16:
       for (const float value : row_) {
         const Float16 half = f32_to_f16(value);

@@ -29,7 +29,8 @@ enum class Precision {
 std::optional<Precision> precision_from_name(std::string_view name);
 
 struct ConvertOptions {
-  Precision precision = Precision::kFloat32;
+  /// If none, each layer stays as it is stored, but F64 and BF16 become F32.
+  std::optional<Precision> precision = Precision::kFloat32;
   std::vector<std::size_t> classes;  ///< The outputs of `predictions` to keep, in their new order;
                                      ///< empty for all.
   bool others = false;  ///< The outputs that are not kept become `others` (see WeightMap), if the
