@@ -18,6 +18,7 @@
 #include "cli/files.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
+#include "gradcam/explain/certainty.h"
 #include "gradcam/explain/closer.h"
 #include "gradcam/explain/evaluation.h"
 #include "gradcam/explain/json.h"
@@ -166,7 +167,7 @@ struct Totals {
   explicit Totals(std::size_t classes) : evaluation(classes) {}
 
   Evaluation evaluation;
-  std::size_t sure = 0;  // photos of which the best class is not below unsure_below
+  std::size_t sure = 0;  // photos, see Certainty
   std::size_t sure_right = 0;
   std::size_t taken_for_others =
       0;                   // photos with less than half of the probability for all classes
@@ -243,7 +244,8 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
         continue;
       }
       const Prediction& best = outcome->predictions.front();
-      const bool sure = best.probability >= model.info().metadata.unsure_below;
+      const bool sure = certainty_of(outcome->predictions, outcome->others,
+                                     model.info().metadata) == Certainty::kSure;
       const bool is_other = outcome->others > 0.5f;
       if (!photos[i].label) {
         ++totals.others;
@@ -293,10 +295,8 @@ Json to_json(const Totals& totals, const ModelInfo& info) {
   const auto share = [](std::size_t part, std::size_t whole) {
     return whole == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(whole));
   };
-  if (info.metadata.unsure_below > 0) {
-    result["sure"] = share(totals.sure, e.photos());
-    result["top1_sure"] = share(totals.sure_right, totals.sure);
-  }
+  result["sure"] = share(totals.sure, e.photos());
+  result["top1_sure"] = share(totals.sure_right, totals.sure);
   const bool knows_others = !info.metadata.others.empty();
   if (knows_others) result["taken_for_others"] = share(totals.taken_for_others, e.photos());
   if (totals.others > 0) {

@@ -17,6 +17,7 @@
 #include "cli/in_order.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
+#include "gradcam/explain/certainty.h"
 #include "gradcam/explain/json.h"
 
 namespace gradcam {
@@ -35,12 +36,27 @@ std::string method_list() {
   return text;
 }
 
+/// What --help says of --json.
+constexpr const char* kJsonFields = R"(
+JSON: "photo", its "width" and "height" in pixels; "top", the classes with "label", "index",
+"probability" and "logit"; "others", likewise, what is none of them, null if the model does not
+know; "certainty", whether that is to be believed: "sure", "unsure", "lost" (perhaps nothing that
+it knows) or "others"; "class", "method" and "layer" of the map; "crop", the part of the photo that
+the network saw; "heatmap": "rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum"
+before it was scaled to 1, "values" row by row over the crop; "milliseconds"; with --out "overlay",
+the file. A photo that failed has "photo" and "error": "code" and "message".
+)";
+
 /// "block5_conv3"; "block4_conv3,block5_conv3" for several; "input" for a method that has none.
 std::string layer_name(const ExplainCommand& options) {
   if (const auto method = find_method(options.method); method && !method->has_layer) return "input";
   std::string name;
   for (const std::string& layer : options.layers) name += (name.empty() ? "" : ",") + layer;
   return name;
+}
+
+Certainty certainty_of(const Explanation& e, const ModelInfo& info) {
+  return certainty_of(e.predictions, e.others, info.metadata);
 }
 
 Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& info,
@@ -52,6 +68,7 @@ Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& 
                {"height", e.height},
                {"top", to_json(top, info)},
                {"others", others_to_json(e.others, info)},
+               {"certainty", certainty_name(certainty_of(e, info))},
                {"class", info.metadata.labels[e.target]},
                {"method", options.method},
                {"layer", layer_name(options)},
@@ -81,14 +98,13 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
                                         std::min(options.top, e.predictions.size()));
   for (const Prediction& p : top) print_row(info.metadata.labels[p.index], p.probability);
   if (!info.metadata.others.empty()) print_row(info.metadata.others, e.others);
-  const float best = e.predictions.front().probability;
-  if (e.others > 0.5f) {  // more than all classes together
+  const Certainty certainty = certainty_of(e, info);
+  if (certainty == Certainty::kOthers) {
     std::printf("  probably %s\n", info.metadata.others.c_str());
-  } else if (best < info.metadata.unsure_below) {
-    std::printf(
-        "  not sure%s%s\n",
-        info.metadata.others.empty() ? ": perhaps none of the breeds that the model knows" : "",
-        options.closer ? "" : "; --closer looks again, at what was warm");
+  } else if (certainty != Certainty::kSure) {
+    std::printf("  not sure%s%s\n",
+                certainty == Certainty::kLost ? ", perhaps nothing that it knows" : "",
+                options.closer ? "" : "; --closer looks again, at what was warm");
   }
   const auto method = find_method(options.method);  // which was found before
   const std::string caption = caption_for(*method, info.metadata.labels[e.target]);
@@ -230,14 +246,14 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_flag("--closer", options->closer,
                     "Look again, at the square around what the first map shows as warm: for dogs "
                     "that are small in the photo");
-  command
-      ->add_option("--channels", options->channels,
-                   "How many channels, the strongest first, scorecam tries, a forward pass each; "
-                   "a number or all")
-      ->capture_default_str();
+  command->add_option(
+      "--channels", options->channels,
+      "How many channels, the strongest first, scorecam tries, a forward pass each; "
+      "a number or all (default: " +
+          std::to_string(kUsualChannels) + ")");
   command->add_option("--out", options->out,
                       "A folder for the overlays, <photo>.<class>.png (default: the current one; "
-                      "with --json, none)");
+                      "with --json, none); those of the same photos are replaced");
   command->add_option("--colormap", options->colormap, "Its colours")
       ->check(
           CLI::IsMember(std::vector<std::string>(colormap_names().begin(), colormap_names().end())))
@@ -256,13 +272,21 @@ void add_explain(CLI::App& app, int& exit_code) {
                    "How many photos are looked at side by side (default: as many as there are "
                    "processors; with --workers, the next one is decoded meanwhile)")
       ->check(CLI::Range(1, 1024));
-  command->add_flag("--json", options->json, "One line of JSON for each photo");
-  command->footer(method_list());
-  command->callback([options, &exit_code] {
+  command->add_flag("--json", options->json, "One line of JSON for each photo, see below");
+  command->footer(method_list() + kJsonFields);
+  command->callback([command, options, &exit_code] {
     if (!options->crop.empty() && options->crop.size() != 4) {
       throw CLI::ValidationError("--crop", "four numbers are expected, X,Y,WIDTH,HEIGHT");
     }
     if (options->out.empty() && !options->json) options->out = ".";
+    for (const char* name : {"--colormap", "--alpha"}) {
+      if (options->out.empty() && command->count(name) > 0) {
+        throw CLI::ValidationError(name, "with --json there are overlays only with --out");
+      }
+    }
+    if (options->null_ends && std::ranges::find(options->inputs, "-") == options->inputs.end()) {
+      throw CLI::ValidationError("--null", "goes with -, names on standard input");
+    }
     exit_code = run_explain(*options);
   });
 }

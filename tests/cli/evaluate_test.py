@@ -85,15 +85,16 @@ class Evaluate(Case):
         shutil.copy(IMAGES / "scene.png", photos / label)
 
         explain = ("explain", photos, "--model", model, "--out", self.folder / "maps")
-        others = json.loads(gradcam(*explain, "--json").stdout)["others"]
-        self.assertEqual(others["label"], "no lynx")
-        self.assertGreater(others["probability"], 0.99)
+        line = json.loads(gradcam(*explain, "--json").stdout)
+        self.assertEqual(line["others"]["label"], "no lynx")
+        self.assertGreater(line["others"]["probability"], 0.99)
+        self.assertEqual(line["certainty"], "others")
         self.assertIn("probably no lynx", gradcam(*explain).stdout)
         self.assertIn("no lynx", gradcam("info", model).stdout)
         numbers = json.loads(gradcam("evaluate", photos, "--model", model, "--json", "--others",
                                      photos).stdout)
         self.assertEqual(numbers["taken_for_others"], 1)
-        self.assertEqual(numbers["others"], {"photos": 1, "sure": 1, "recognised": 1})
+        self.assertEqual(numbers["others"], {"photos": 1, "sure": 0, "recognised": 1})
         self.assertEqual(numbers["top1"], 1)  # of the classes it is still the first
 
         (photos / label / "scene.png").write_text("no picture")

@@ -13,7 +13,7 @@ const PROPER = new Set(
 
 /** Above this a network that does not say itself when it is sure is believed. */
 const SURE = 0.5;
-/** Below this it sees nothing that it knows clearly. */
+/** Below this one that is not sure sees nothing that it knows clearly. */
 const LOST = 0.25;
 
 const NARROW_SPACE = '\u202f';
@@ -52,21 +52,28 @@ export function megabytes(bytes: number): string {
 }
 
 /**
- * Whether the network should be believed.
+ * Whether an answer is to be believed: `unsure` is between classes, `lost` that no class is
+ * anywhere near, `others` that it is rather none of them. The engine's certainty_of.
+ */
+export type Certainty = 'sure' | 'unsure' | 'lost' | 'others';
+
+/**
  * @param predictions sorted, the most probable first
  * @param others how probable it is that it is none of these, if the model knows that
  * @param unsureBelow of the model's metadata; 0 if it has none
  */
-export function isSure(
+export function certainty(
   predictions: readonly Prediction[],
   others: Others | null = null,
   unsureBelow = 0,
-): boolean {
+): Certainty {
   const best = predictions[0]?.probability ?? 0;
-  return !isOther(others) && best >= Math.max(LOST, unsureBelow || SURE);
+  if (others && others.probability > 0.5) return 'others'; // more than all classes together
+  if (best >= (unsureBelow || SURE)) return 'sure';
+  return best < LOST ? 'lost' : 'unsure';
 }
 
-/** The answer in one line, of what `isSure` takes. */
+/** The answer in one line, of what `certainty` takes. */
 export function verdict(
   predictions: readonly Prediction[],
   others: Others | null = null,
@@ -75,27 +82,20 @@ export function verdict(
   const [first] = predictions;
   if (!first) return 'The model knows no classes.';
   const best = `${breed(first.label)}, ${chance(first.probability)}`;
-  if (others && isOther(others)) {
+  const isBelieved = certainty(predictions, others, unsureBelow);
+  if (others && isBelieved === 'others') {
     return `Probably ${others.label}, ${chance(others.probability)}`;
   }
   const [likeliest, second] = [
     ...predictions.slice(0, 2),
     ...(others ? [others] : []),
   ].sort((a, b) => b.probability - a.probability);
-  if (isSure(predictions, others, unsureBelow) || !likeliest || !second)
-    return best;
-  if (first.probability < LOST) {
-    return 'Not sure, perhaps nothing that it knows';
-  }
+  if (isBelieved === 'sure' || !likeliest || !second) return best;
+  if (isBelieved === 'lost') return 'Not sure, perhaps nothing that it knows';
   return (
     `Not sure: ${breed(likeliest.label)} ${chance(likeliest.probability)} ` +
     `or ${breedInText(second.label)} ${chance(second.probability)}`
   );
-}
-
-/** More than all classes together. */
-export function isOther(others: Others | null): boolean {
-  return others !== null && others.probability > 0.5;
 }
 
 /** Where the heatmap is strongest, as the rest of a sentence. */

@@ -7,6 +7,7 @@ import type {
   Prediction,
   Rect,
 } from '../../wasm/engine';
+import { certainty, type Certainty } from './describe';
 import type { PhotoResult } from './photo';
 import type { Failure } from './protocol';
 
@@ -16,6 +17,7 @@ export interface ExplainedLine {
   height: number;
   top: Prediction[];
   others: Others | null;
+  certainty: Certainty;
   class: string;
   method: string;
   layer: string;
@@ -43,6 +45,7 @@ export function explainedLine(
   { width, height, crop, predictions, others, milliseconds }: PhotoResult,
   map: Heatmap,
   { method, layer }: Required<Pick<ExplainOptions, 'method' | 'layer'>>,
+  unsureBelow: number,
 ): ExplainedLine {
   const target = predictions.find(({ index }) => index === map.class);
   return {
@@ -51,6 +54,7 @@ export function explainedLine(
     height,
     top: predictions,
     others,
+    certainty: certainty(predictions, others, unsureBelow),
     class: target?.label ?? String(map.class),
     method,
     layer,

@@ -3,7 +3,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { ModelInfo } from '../../wasm/engine';
 import { unsureBelow } from './backend';
-import { breed, capitalised, isOther, isSure } from './describe';
+import { breed, capitalised, certainty } from './describe';
 import type { Photo } from './photo';
 import { photos, presentModel } from './photos';
 
@@ -92,9 +92,8 @@ export function answerOf({ state: { value } }: Photo): string | undefined {
   if (value.name === 'failed') return FAILED;
   if (value.name !== 'done') return undefined;
   const { predictions, others } = value.result;
-  if (others && isOther(others)) return capitalised(others.label);
+  const isBelieved = certainty(predictions, others, unsureBelow.value);
+  if (others && isBelieved === 'others') return capitalised(others.label);
   const [first] = predictions;
-  return first && isSure(predictions, others, unsureBelow.value)
-    ? breed(first.label)
-    : NOT_SURE;
+  return first && isBelieved === 'sure' ? breed(first.label) : NOT_SURE;
 }

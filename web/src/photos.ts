@@ -8,7 +8,7 @@ import type {
   Rect,
 } from '../../wasm/engine';
 import { Ahead } from './ahead';
-import { ask, modelChange, network, stopLooking } from './backend';
+import { ask, modelChange, network, stopLooking, unsureBelow } from './backend';
 import { progress, tookOff } from './describe';
 import { download, fitStem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
@@ -237,7 +237,14 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
   }
   if (state.name !== 'done') return undefined;
   const map = photo.maps.value.get(photo.target.value);
-  if (map) return explainedLine(photo.name, state.result, map, present());
+  if (map)
+    return explainedLine(
+      photo.name,
+      state.result,
+      map,
+      present(),
+      unsureBelow.peek(),
+    );
   const { failure } = photo.making;
   return failure && { photo: photo.name, error: failure };
 }

@@ -6,7 +6,7 @@ import {
   breedInText,
   curvesVerdict,
   heatmapLabel,
-  isSure,
+  certainty,
   modelsLeftOut,
   lackingPictures,
   overlap,
@@ -112,15 +112,27 @@ describe('verdict', () => {
     ).toBe('Probably another breed, 80\u202f%');
   });
 
-  test('is to be believed from the model’s threshold on, if it is no other breed', () => {
-    const found = predictions(['beagle', 0.55], ['pug', 0.1]);
-    expect(isSure(found)).toBe(true);
-    expect(isSure(found, null, 0.55)).toBe(true);
-    expect(isSure(found, null, 0.6)).toBe(false);
-    expect(isSure(found, others(0.4))).toBe(true);
-    expect(isSure(predictions(['beagle', 0.3]), others(0.6), 0.26)).toBe(false);
-    expect(isSure(predictions(['beagle', 0.2]), null, 0.1)).toBe(false);
-    expect(isSure([])).toBe(false);
+  // The engine's rule (tests/unit/explain/certainty_test.cpp) is tested by the same numbers.
+  test.each<[number, number, number, string]>([
+    [0.55, 0, 0, 'sure'],
+    [0.45, 0, 0, 'unsure'],
+    [0.55, 0, 0.55, 'sure'],
+    [0.55, 0, 0.6, 'unsure'],
+    [0.3, 0, 0.26, 'sure'],
+    [0.2, 0, 0, 'lost'],
+    [0.2, 0.4, 0.3, 'lost'],
+    [0.2, 0.4, 0.1, 'sure'],
+    [0.55, 0.4, 0, 'sure'],
+    [0.3, 0.6, 0.26, 'others'],
+    [0.2, 0.8, 0.1, 'others'],
+  ])('of %d beside %d of others, unsure below %d', (best, other, below, is) => {
+    const found = predictions(['beagle', best], ['pug', 0.01]);
+    expect(certainty(found, others(other), below)).toBe(is);
+    if (other === 0) expect(certainty(found, null, below)).toBe(is);
+  });
+
+  test('is lost without classes', () => {
+    expect(certainty([])).toBe('lost');
   });
 
   test('copes with one class and with none', () => {

@@ -217,6 +217,7 @@ test("an explained photo is the command line's JSON, and no more", () => {
     result,
     { ...heatmap, values },
     { method: 'hirescam', layer: 'block4_conv3' },
+    0.8,
   );
   expect(line).toEqual({
     photo: 'a.jpg',
@@ -224,6 +225,7 @@ test("an explained photo is the command line's JSON, and no more", () => {
     height: 200,
     top: result.predictions,
     others: result.others,
+    certainty: 'unsure',
     class: 'beagle',
     method: 'hirescam',
     layer: 'block4_conv3',

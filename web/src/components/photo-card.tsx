@@ -5,7 +5,7 @@ import { methodOf, unsureBelow } from '../backend';
 import {
   breedInText,
   captionParts,
-  isSure,
+  certainty,
   sentence,
   verdict,
   where,
@@ -135,7 +135,9 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           <CloserButton
             photo={photo}
             map={map}
-            isWise={!isSure(predictions, others, unsureBelow.value)}
+            isWise={
+              certainty(predictions, others, unsureBelow.value) !== 'sure'
+            }
           />
           <CompareButton photo={photo} result={result} />
           <button

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "gradcam/vgg16/vgg16.h"
+
+namespace gradcam {
+
+/// Whether an answer is to be believed.
+enum class Certainty {
+  kSure,
+  kUnsure,  ///< between classes
+  kLost,    ///< no class is anywhere near: perhaps the photo shows nothing that the network knows
+  kOthers,  ///< the photo rather shows what is none of the classes (ModelMetadata::others)
+};
+
+/// "sure", "unsure", "lost" or "others".
+std::string_view certainty_name(Certainty certainty);
+
+/// By the model's own `unsure_below`, or one half where it has none.
+/// @param predictions the most probable first, as Vgg16::predictions gives them
+/// @param others the probability that the photo shows none of the classes
+Certainty certainty_of(std::span<const Prediction> predictions, float others,
+                       const ModelMetadata& metadata);
+
+}  // namespace gradcam
