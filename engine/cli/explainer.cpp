@@ -62,12 +62,18 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
     return fail(ErrorCode::kInvalidArgument,
                 std::string(method.name) + " adds up no channels; leave out --smooth eigen");
   }
-  const auto channels = parse_number(command.channels);
-  if (command.channels != "all" && channels.value_or(0) == 0) {
-    return fail(ErrorCode::kInvalidArgument,
-                "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
+  if (!command.channels.empty()) {
+    const auto channels = parse_number(command.channels);
+    if (command.channels != "all" && channels.value_or(0) == 0) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
+    }
+    if (method.name != "scorecam") {
+      return fail(ErrorCode::kInvalidArgument,
+                  std::string(method.name) + " tries no channels; leave out --channels");
+    }
+    options.channels = channels.value_or(0);
   }
-  options.channels = channels.value_or(0);
   if (method.is_slow && is_one_photo(command)) {
     options.progress = [](std::size_t done, std::size_t total) {
       show_progress(done + 1, total, "passes");
@@ -119,6 +125,7 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
   Stopwatch watch;
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo));
   GRADCAM_TRY(const Image image, decode_image(bytes));
+  result.software = overlay_software(bytes);
   result.width = image.width;
   result.height = image.height;
   result.decode_ms = watch.lap();
@@ -131,7 +138,7 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
   GRADCAM_TRY(const Image painted,
               overlay(image, result.crop, map.values, static_cast<int>(map.rows),
                       static_cast<int>(map.cols), colormap_, command_.alpha));
-  GRADCAM_TRY(result.png, encode_png(painted, kOverlaySoftware));
+  GRADCAM_TRY(result.png, encode_png(painted, result.software));
   return result;
 }
 
@@ -236,8 +243,9 @@ Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
   int& copy = copies_.try_emplace(name, 1).first->second;
   fs::path target = fs::path(command_.out) / name;
   std::error_code error;
-  // Of what is there, only overlays are written anew.
-  while (written_.contains(name) || (fs::exists(target, error) && !is_overlay(target))) {
+  // Of what is there, only overlays of the same photo are written anew.
+  while (written_.contains(name) ||
+         (fs::exists(target, error) && overlay_software(target) != explanation.software)) {
     name = stem + "-" + std::to_string(++copy) + "." + label + ".png";
     target.replace_filename(name);
   }

@@ -33,7 +33,7 @@ struct ExplainCommand {
   std::vector<std::string> smooth;
   std::vector<double> crop;  ///< x, y, width, height; empty for the model's own
   bool closer = false;       ///< looks again, at what was warm
-  std::string channels = std::to_string(kUsualChannels);
+  std::string channels;      ///< empty: as many as are usual
   std::string out;
   std::string colormap = std::string(kDefaultColormap);
   std::string convolution;
@@ -55,6 +55,7 @@ struct Explanation {
   double decode_ms = 0;
   double forward_ms = 0;
   double backward_ms = 0;
+  std::string software;           ///< that the overlay names
   std::vector<std::uint8_t> png;  ///< the overlay, if it was asked for
   std::string overlay;            ///< the file it was saved in
 };
@@ -70,7 +71,7 @@ class Explainer {
   Result<Explanation> explain(const std::filesystem::path& photo);
 
   /// Writes the overlay: DIR/<stem>.<class>.png, or <stem>-2.<class>.png if that one has been
-  /// written already, or is a file of someone else. One thread at a time.
+  /// written already, or is there and no overlay of this photo. One thread at a time.
   Result<void> save(const std::filesystem::path& photo, Explanation& explanation);
 
  private:

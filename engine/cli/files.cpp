@@ -85,11 +85,18 @@ Result<void> write_file(const fs::path& path, std::span<const std::uint8_t> byte
   return file.commit(false);
 }
 
-bool is_overlay(const fs::path& path) {
+std::string overlay_software(std::span<const std::uint8_t> photo) {
+  Fingerprint content;
+  content.add(photo);
+  return std::string(kOverlaySoftware) + " " + content.hex();
+}
+
+std::string overlay_software(const fs::path& path) {
   std::array<std::uint8_t, 256> start = {};
   std::ifstream file(path, std::ios::binary);
   file.read(reinterpret_cast<char*>(start.data()), start.size());
-  return png_software(start) == kOverlaySoftware;
+  const std::string_view software = png_software(start);
+  return software.starts_with(kOverlaySoftware) ? std::string(software) : "";
 }
 
 bool is_curves(const fs::path& path) {
@@ -272,7 +279,7 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
     } else if (fs::is_directory(target)) {
       leave_out(found, ", a link to a folder, is not followed, but can be named itself");
     } else if ((fs::is_regular_file(target) || !fs::exists(target)) && has_photo_extension(found) &&
-               !is_overlay(found)) {
+               overlay_software(found).empty()) {
       photos.push_back(found);
     }
   }

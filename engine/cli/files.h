@@ -19,8 +19,11 @@ Result<std::vector<std::uint8_t>> read_file(const std::filesystem::path& path);
 /// Writes a small file as a whole, or leaves what was there (see NewFile).
 Result<void> write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 
-/// Whether a file is an overlay that was written here, perhaps into a folder of photos.
-bool is_overlay(const std::filesystem::path& path);
+/// What the overlay of a photo names as its software: kOverlaySoftware, and the photo by its bytes.
+std::string overlay_software(std::span<const std::uint8_t> photo);
+
+/// That of an overlay that was written here, perhaps into a folder of photos; "" of other files.
+std::string overlay_software(const std::filesystem::path& path);
 
 /// Whether a file is a picture of curves that fine-tuning has written.
 bool is_curves(const std::filesystem::path& path);

@@ -144,6 +144,25 @@ class CommandLine(Case):
             self.assertEqual(precious.read_text(), "precious")
         self.assertEqual(len(list(self.folder.iterdir())), 2)
 
+    def test_overlays_of_earlier_runs_are_replaced_if_they_are_of_the_same_photo(self) -> None:
+        for folder in ("a", "b"):
+            (self.folder / folder).mkdir()
+            write_bmp(self.folder / folder / "rex.bmp", 40 if folder == "a" else 90)
+        for folder, name in (("a", "rex"), ("b", "rex-2"), ("b", "rex-2"), ("a", "rex")):
+            result = gradcam("explain", self.folder / folder / "rex.bmp", "--model", MODEL,
+                             "--class", 1, "--json", "--out", self.folder / "maps")
+            overlay = Path(json.loads(result.stdout)["overlay"])
+            self.assertEqual(overlay.name.split(".")[0], name)
+        self.assertEqual(len(list((self.folder / "maps").iterdir())), 2)
+
+    def test_options_without_a_use_are_refused(self) -> None:
+        photo = IMAGES / "baseline.jpg"
+        for options, says in ((["--json", "--colormap", "jet"], "--out"), (["-0"], "standard input"),
+                              (["--channels", "3"], "--channels")):
+            result = gradcam("explain", photo, "--model", MODEL, *options)
+            self.assertEqual(result.returncode, 2, result.stdout)
+            self.assertIn(says, result.stderr)
+
     def test_a_folder_for_overlays_that_cannot_be_made_is_an_error_at_once(self) -> None:
         (self.folder / "file").touch()
         result = gradcam("explain", IMAGES / "scene.png", IMAGES / "scene.png", "--model", MODEL,
