@@ -159,6 +159,7 @@ Result<std::vector<std::uint8_t>> read_model(const std::filesystem::path& path) 
 Result<void> randomise(const std::filesystem::path& model_path,
                        const std::vector<PhotoMeasures>& photos, const std::vector<Method>& methods,
                        std::vector<MethodTotals>& totals) {
+  if (photos.empty()) return {};
   GRADCAM_TRY(const std::vector<std::uint8_t> file, read_model(model_path));
   for (std::size_t depth = 1; depth <= kLayerNames.size(); ++depth) {
     std::vector<std::uint8_t> shuffled = file;
@@ -181,8 +182,10 @@ Result<void> randomise(const std::filesystem::path& model_path,
       InOrder<Correlations> queue(threads(), deliver);
       for (std::size_t number = 0; number < photos.size(); ++number) {
         queue.push([&, number] {
-          return compare_maps(model, photos[number], methods,
-                              with_slow && number < kShuffledSlowPhotos);
+          return within_memory([&] {
+            return compare_maps(model, photos[number], methods,
+                                with_slow && number < kShuffledSlowPhotos);
+          });
         });
       }
     }
@@ -276,7 +279,12 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
       });
     }
   }
-  GRADCAM_CHECK_OK(randomise(model_path, kept, methods, totals));
+  const auto shuffling =
+      within_memory([&] { return randomise(model_path, kept, methods, totals); });
+  if (!shuffling) {  // which does not take what was measured
+    some_failed = true;
+    complain("with layers shuffled", shuffling.error().message);
+  }
   Json list = Json::array();
   for (std::size_t i = 0; i < methods.size(); ++i) list.push_back(to_json(methods[i], totals[i]));
   Json random = random_order.json();
