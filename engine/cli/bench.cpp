@@ -130,7 +130,8 @@ int run_bench(const BenchOptions& options) {
 void add_bench(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand(
-      "bench", "Time the forward pass and Grad-CAM with every convolution algorithm.");
+      "bench",
+      "Time the forward pass and Grad-CAM with every convolution algorithm but the reference.");
   command->add_option(
       "--model", options->model,
       "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model that "

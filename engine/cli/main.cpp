@@ -35,8 +35,8 @@ int main(int argc, char** argv) {
     std::vector<std::string> arguments = gradcam::arguments_of(app, argc, argv);
     std::ranges::reverse(arguments);  // as the parser takes them
     app.parse(std::move(arguments));
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? gradcam::kOk : gradcam::kBadUsage;
+  } catch (const CLI::ParseError& error) {  // or what --help throws
+    if (app.exit(error) != 0) return gradcam::kBadUsage;
   }
   if (!gradcam::output_has_arrived()) {
     exit_code = gradcam::report_failure(

@@ -38,12 +38,13 @@ Result<Image> decode_image(std::span<const std::uint8_t> bytes, const DecodeLimi
 /// of the picture's largest value, or above 0 if that is less than 16, as of classes that are
 /// counted.
 ///
-/// `kInvalidArgument`, too, for a picture that shows nothing, and for numbers of which none is 0.
+/// `kInvalidArgument`, too, for a picture that shows nothing, and for different numbers of which
+/// none is 0.
 Result<Image> decode_mask(std::span<const std::uint8_t> bytes, const DecodeLimits& limits = {});
 
 /// The format that the first bytes announce: "jpeg", "png", "gif" and "bmp", which `decode_image`
 /// reads; "webp", "heic", "avif", "tiff", "jxl", "jp2", "psd", "ico", "pnm", "exr", "hdr", "raw",
-/// "svg", "pdf", "video" or "zip", which it does not; "" for anything else.
+/// "svg", "pdf", "video", "zip" or "hdf5", which it does not; "" for anything else.
 std::string_view sniff_format(std::span<const std::uint8_t> bytes);
 
 /// An image from the pixels that a browser has decoded: `rgba` holds width * height * 4 values,
