@@ -14,9 +14,14 @@ function(gradcam_add_headers target folder wanted)
 endfunction()
 
 set(host_include /usr/local/include /usr/include)
-find_path(STB_INCLUDE_DIR stb_image.h PATHS ${host_include} PATH_SUFFIXES stb REQUIRED)
+find_path(STB_INCLUDE_DIR stb_image.h PATHS ${host_include} PATH_SUFFIXES stb)
+find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp PATHS ${host_include})
+if(NOT STB_INCLUDE_DIR OR NOT NLOHMANN_JSON_INCLUDE_DIR)
+  message(FATAL_ERROR "gradcam needs the headers of stb and nlohmann-json (Debian's libstb-dev and "
+    "nlohmann-json3-dev): STB_INCLUDE_DIR is ${STB_INCLUDE_DIR}, NLOHMANN_JSON_INCLUDE_DIR is "
+    "${NLOHMANN_JSON_INCLUDE_DIR}")
+endif()
 gradcam_add_headers(gradcam_stb ${STB_INCLUDE_DIR} .)
-find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp PATHS ${host_include} REQUIRED)
 gradcam_add_headers(gradcam_json ${NLOHMANN_JSON_INCLUDE_DIR} nlohmann)
 # It has a namespace of our own: the program that gradcam is linked into may have the same templates
 # with exceptions, and the linker would keep one of the two for both.
