@@ -21,7 +21,7 @@ import {
   stopErrands,
   withMaps,
 } from './maps';
-import { say } from './news';
+import { notice, say, type Notice } from './news';
 import { outcome as outcomeOf } from './outcome';
 import {
   isSettled,
@@ -93,20 +93,22 @@ export function removeAll(): void {
 /** The same, and offers to put them back. */
 export function clearAll(): void {
   const all = photos.value;
-  offerBack(all, removeAll, tookOff(all.length));
+  offerBack(all, removeAll);
 }
 
 /** Takes one off the page, and offers to put it back. */
 export function takeOff(photo: Photo): void {
-  offerBack([photo], () => removePhoto(photo), tookOff(1, photo.name));
+  offerBack([photo], () => removePhoto(photo));
 }
 
-/** Takes photos off the page that can be put back where they were. */
-function offerBack(
-  all: readonly Photo[],
-  remove: () => void,
-  text: string,
-): void {
+/** How many photos offers put back. */
+const offered = new WeakMap<NonNullable<Notice['offer']>, number>();
+
+/**
+ * Takes photos off the page that can be put back where they were, with those before them whose
+ * offer still stands.
+ */
+function offerBack(all: readonly Photo[], remove: () => void): void {
   const model = presentModel();
   const how = present();
   const before = photos.value;
@@ -115,7 +117,9 @@ function offerBack(
     isUnderWay: ['queued', 'running'].includes(photo.state.value.name),
   }));
   remove();
-  say(text, {
+  const { offer: earlier } = notice.peek() ?? {};
+  const more = (earlier && offered.get(earlier)) ?? 0;
+  const offer = {
     label: 'Put back',
     take: () => {
       const back = taken.map(({ photo, isUnderWay }) => ({
@@ -130,8 +134,12 @@ function offerBack(
       for (const { photo, place } of back) now.splice(place, 0, photo);
       photos.value = now;
       void goOn(returned);
+      if (more) earlier?.take();
     },
-  });
+  };
+  const count = all.length + more;
+  offered.set(offer, count);
+  say(tookOff(count, all[0]?.name), offer);
 }
 
 /** What the photos were looked at with, or will be. */

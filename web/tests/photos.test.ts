@@ -162,3 +162,25 @@ test('one that was taken off is put back where it was, whatever came meanwhile',
   expect(notice.value).toBeUndefined();
   await photos.remakeMaps({ method: 'gradcam' });
 });
+
+test('what was taken off one by one comes back together, where it was', async () => {
+  const files = await Promise.all(
+    ['portrait.jpg', 'landscape.jpg', 'square.jpg'].map(fileOf),
+  );
+  const all = await photos.addPhotos({ files, refused: [] });
+  const { notice } = await import('../src/news');
+  photos.takeOff(all[1]!);
+  photos.takeOff(all[0]!);
+  expect(notice.value?.text).toBe('2 photos were taken off the page.');
+  notice.value!.offer!.take();
+  expect(photos.photos.value).toEqual(all);
+  // What was dismissed is gone.
+  photos.takeOff(all[1]!);
+  notice.value = undefined;
+  photos.takeOff(all[0]!);
+  expect(notice.value).toMatchObject({
+    text: 'portrait.jpg was taken off the page.',
+  });
+  notice.value!.offer!.take();
+  expect(photos.photos.value).toEqual([all[0], all[2]]);
+});
