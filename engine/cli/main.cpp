@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +38,9 @@ int main(int argc, char** argv) {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {  // or what --help throws
     if (app.exit(error) != 0) return gradcam::kBadUsage;
+  } catch (const std::bad_alloc&) {
+    return gradcam::report_failure(
+        {gradcam::ErrorCode::kOutOfMemory, "there is not enough memory for it"});
   }
   if (!gradcam::output_has_arrived()) {
     exit_code = gradcam::report_failure(
