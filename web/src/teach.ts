@@ -96,8 +96,29 @@ export function removeBox(box: Box): void {
   });
 }
 
+/** Takes a photo out, and offers to put it back. */
 export function takeOut(box: Box, file: File): void {
+  const place = box.photos.value.indexOf(file);
   box.photos.value = box.photos.value.filter((other) => other !== file);
+  say(`${file.name} was taken out of "${box.name.value}".`, {
+    label: 'Put back',
+    take: () => {
+      box.photos.value = box.photos.value.toSpliced(place, 0, file);
+    },
+  });
+}
+
+/** The photo that is being dragged out of its box. */
+export const moving = signal<File | undefined>(undefined);
+
+/** Puts it at the end of another one. */
+export function moveTo(box: Box): void {
+  const { value: file } = moving;
+  moving.value = undefined;
+  const from = boxes.value.find(({ photos }) => photos.value.includes(file!));
+  if (!file || !from || from === box) return;
+  from.photos.value = from.photos.value.filter((other) => other !== file);
+  box.photos.value = [...box.photos.value, file];
 }
 
 /** One after the other: else neither of two quick drops sees what the other one brings. */

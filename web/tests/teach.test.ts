@@ -24,7 +24,7 @@ afterEach(() => vi.unstubAllGlobals());
 
 const counts = () => page.boxes.value.map(({ photos }) => photos.value.length);
 
-/** A model of other weights. */
+/** Another model, by what models are known by. */
 async function otherModel(): Promise<Uint8Array<ArrayBuffer>> {
   const weights = await read('weights/default.safetensors');
   const view = new DataView(weights.buffer);
@@ -32,7 +32,7 @@ async function otherModel(): Promise<Uint8Array<ArrayBuffer>> {
   const header = JSON.parse(
     new TextDecoder().decode(weights.subarray(8, begin)),
   );
-  weights[begin + header['fc2.weight'].data_offsets[0]]! ^= 1;
+  weights[begin + header['fc2.bias'].data_offsets[0]]! ^= 1;
   return weights;
 }
 
@@ -151,6 +151,26 @@ test('a box that was taken away can be put back', async () => {
   expect(page.boxes.value).toEqual([before[1]]);
   notice.value!.offer!.take();
   expect(page.boxes.value).toEqual(before);
+});
+
+test('a photo that was taken out can be put back, and dragged into another box', async () => {
+  const { notice } = await import('../src/news');
+  const [one, other] = page.boxes.value;
+  const files = ['a', 'b', 'c'].map((name) => new File([name], name));
+  one!.photos.value = files;
+  other!.photos.value = [];
+  page.takeOut(one!, files[1]!);
+  expect(one!.photos.value).toEqual([files[0], files[2]]);
+  notice.value!.offer!.take();
+  expect(one!.photos.value).toEqual(files);
+  for (const box of [one!, other!]) {
+    page.moving.value = files[0];
+    page.moveTo(box);
+    expect(page.moving.value).toBeUndefined();
+    expect(box.photos.value).toContain(files[0]);
+  }
+  expect(one!.photos.value).toEqual(files.slice(1));
+  expect(other!.photos.value).toEqual([files[0]]);
 });
 
 test('what a box refuses is said', async () => {

@@ -4,6 +4,7 @@ import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
 import { sortOut, useFile } from '../models';
 import { say } from '../news';
 import { addPhotos, changeModel } from '../photos';
+import { moving } from '../teach';
 
 /** Lets files be dropped anywhere, and says so while they hover. */
 export function DropVeil() {
@@ -35,6 +36,7 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     const hasFiles = bringsFiles(event.dataTransfer);
     if (!hasFiles && isTextField(event.target)) return;
     event.preventDefault();
+    if (moving.peek()) return;
     say(hasFiles ? '' : NO_FILE);
     if (!hasFiles || overBox(event)) return;
     const { files, refused } = await take(event.dataTransfer!);

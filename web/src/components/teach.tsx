@@ -11,6 +11,8 @@ import {
   boxes,
   isTeaching,
   lesson,
+  moveTo,
+  moving,
   presentObstacle,
   putIn,
   remarks,
@@ -94,9 +96,17 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
       data-drop
       disabled={disabled}
       onDragOver={(event) => {
-        if (bringsFiles(event.dataTransfer)) event.preventDefault();
+        if (moving.peek() || bringsFiles(event.dataTransfer)) {
+          event.preventDefault();
+        }
       }}
       onDrop={async (event) => {
+        if (moving.peek()) {
+          event.preventDefault();
+          event.stopPropagation();
+          moveTo(box);
+          return;
+        }
         if (!bringsFiles(event.dataTransfer)) return; // its name takes text
         event.preventDefault();
         if (disabled) say('It is learning. Drop the photos once it is done.');
@@ -128,7 +138,16 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
       </div>
       <ul class="box-photos">
         {box.photos.value.map((file) => (
-          <li key={file}>
+          <li
+            key={file}
+            draggable={boxes.value.length > 1 && !disabled}
+            onDragStart={({ dataTransfer }) => {
+              moving.value = file;
+              dataTransfer!.effectAllowed = 'move';
+              dataTransfer!.setData('text/plain', file.name); // for Firefox
+            }}
+            onDragEnd={() => (moving.value = undefined)}
+          >
             <Thumbnail file={file} />
             {mistakes?.has(file) && (
               <span class="mistake">taken for {mistakes.get(file)}</span>
