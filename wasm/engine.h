@@ -47,7 +47,7 @@ struct gradcam_engine {
   std::optional<gradcam::ImportingConverter> importer;
   std::optional<gradcam::Member> member;
   std::optional<gradcam::Image> photo;
-  gradcam::Box crop;                       // the part of photo that the network is shown
+  std::optional<gradcam::Box> crop;        // the part of photo that the network is to be shown
   std::vector<gradcam::Tensor> views;      // in the place of photo: what the network is shown of it
   gradcam::Tensor input;                   // the network's, of crop, at member 0
   bool classified = false;                 // there, the member's activations belong to photo

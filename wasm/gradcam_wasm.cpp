@@ -56,8 +56,10 @@ Result<Json> provide_tensor(gradcam_engine* engine, std::uint32_t index,
   return Json::object();
 }
 
-/// The part of the photo that the model's preprocessing keeps; all of it without a model.
-Box usual_crop(const gradcam_engine* engine) {
+/// The part of the photo that the network is shown: the one that was chosen, or what the model's
+/// preprocessing keeps; all of it without a model.
+Box present_crop(const gradcam_engine* engine) {
+  if (engine->crop) return *engine->crop;
   const Image& photo = *engine->photo;
   return engine->member ? crop_box(model_info(engine).preprocess, photo.width, photo.height)
                         : Box{.width = static_cast<double>(photo.width),
@@ -74,13 +76,13 @@ Result<Json> finish_model(gradcam_engine* engine) {
   engine->member = std::move(member);
   engine->classified = false;
   engine->messages.clear();
-  if (engine->photo) engine->crop = usual_crop(engine);
   return to_json(model_info(engine));
 }
 
 /// Makes room for another photo.
 void drop_photo(gradcam_engine* engine) {
   engine->photo.reset();
+  engine->crop.reset();
   engine->views.clear();
   drop_passes(engine);
   engine->classified = false;
@@ -90,11 +92,10 @@ Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string
   drop_photo(engine);
   GRADCAM_TRY(engine->photo, std::move(image));
   const Image& photo = *engine->photo;
-  engine->crop = usual_crop(engine);
   return Json{{"width", photo.width},
               {"height", photo.height},
               {"format", format},
-              {"crop", to_json(engine->crop)}};
+              {"crop", to_json(present_crop(engine))}};
 }
 
 Result<Json> prepare_photo(gradcam_engine* engine, std::string_view preprocess, std::size_t views) {
@@ -139,15 +140,12 @@ Result<void> take_prepared(gradcam_engine* engine, std::span<const float> values
 Result<Json> crop_photo(gradcam_engine* engine, Box crop) {
   GRADCAM_CHECK_OK(check_model(engine));
   GRADCAM_CHECK_OK(check_photo(engine));
-  const Image& photo = *engine->photo;
-  if (crop.width == 0 && crop.height == 0) {
-    crop = crop_box(model_info(engine).preprocess, photo.width, photo.height);
-  }
-  GRADCAM_CHECK_OK(check_box(crop, photo));
+  const bool is_usual = crop.width == 0 && crop.height == 0;
+  if (!is_usual) GRADCAM_CHECK_OK(check_box(crop, *engine->photo));
   drop_passes(engine);
   engine->classified = false;
-  engine->crop = crop;
-  return to_json(crop);
+  engine->crop = is_usual ? std::nullopt : std::optional(crop);
+  return to_json(present_crop(engine));
 }
 
 Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
@@ -176,7 +174,8 @@ Result<Json> preview(gradcam_engine* engine, int32_t max_side) {
 Result<Tensor> input_of(const gradcam_engine& engine, std::size_t view) {
   if (view < engine.views.size()) return engine.views[view].clone();
   GRADCAM_CHECK_OK(check_photo(&engine));
-  return preprocess_view(*engine.photo, model_info(&engine).preprocess, engine.crop, view);
+  return preprocess_view(*engine.photo, model_info(&engine).preprocess, present_crop(&engine),
+                         view);
 }
 
 Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::string_view method_name,

@@ -103,8 +103,8 @@ int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint3
 int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
                            int32_t height);
 /// From now on the network is shown this part of the photo, in pixels; of no width and height, the
-/// usual crop again. {"x": .., "y": .., "width": .., "height": ..}. What was classified is
-/// forgotten.
+/// usual crop again, that of the model at work. {"x": .., "y": .., "width": .., "height": ..}. What
+/// was classified is forgotten.
 int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double width, double height);
 /// The photo as RGBA at gradcam_data, shrunk so that no side exceeds max_side:
 /// {"width": w, "height": h}.

@@ -156,6 +156,35 @@ test('a helper that crashes is done without, and its part is done again', async 
   expect(team.members).toBe(2);
 });
 
+test('a part of the photo that was chosen is seen after a loss, and until another photo comes', async () => {
+  let calls = 0;
+  const { team, losses } = await makeTeam(2, (api) => {
+    const { forward } = api;
+    api.forward = (run) =>
+      ++calls === 2
+        ? Promise.resolve({
+            ok: false,
+            failure: { code: 'internal', message: 'unreachable executed' },
+          })
+        : forward(run);
+  });
+  await team.load(model);
+  const { width, height } = team.engine.decode(photo);
+  const logits = async () => {
+    const { classification } = await team.lookAt(() => []);
+    return logitsOf(classification.predictions);
+  };
+  const side = Math.min(width, height) / 2;
+  team.engine.setCrop({ x: 0, y: 0, width: side, height: side });
+  const ofPart = await logits();
+  expectClose(await logits(), ofPart, 1e-3); // the helper is lost at this
+  expect(losses.length).toBe(1);
+  await team.load(model);
+  expectClose(await logits(), ofPart, 1e-3);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+});
+
 test('a helper that is gone is done without', async () => {
   const { team, losses } = await makeTeam(2, (api) => {
     api.explain = () => new Promise(() => {});
