@@ -24,20 +24,24 @@ import { INTERRUPTED, TaskQueue, type Priority } from './task-queue';
 import { tidy } from './tidy';
 import { WorkerGone } from './watched-worker';
 
+/** What the page knows of a model besides what the engine does. */
+interface Origin {
+  /** Its name, if it is not the model in the page; that of the head if there is one on it. */
+  file?: string;
+  /** What it is known by in the storage, if it is kept there. */
+  kept?: number;
+  /** Whether a head is in the place of the model's own last layer. */
+  hasHead?: boolean;
+}
+
 export type Network =
   | { state: 'starting' }
-  | {
+  | (Origin & {
       state: 'ready';
       model: ModelInfo;
-      /** Its name, if it is not the model in the page; that of the head if there is one on it. */
-      file?: string;
-      /** What it is known by in the storage, if it is kept there. */
-      kept?: number;
-      /** Whether a head is in the place of the model's own last layer. */
-      hasHead?: boolean;
       /** Why it is at work in the place of another one. */
       insteadOf?: Failure;
-    }
+    })
   | { state: 'failed'; failure: Failure };
 
 export const network = signal<Network>({ state: 'starting' });
@@ -151,23 +155,41 @@ function shelveOwn(): void {
 }
 
 /** Puts a model in the place of the present one; if that fails, that one stays, or else our own. */
-export async function loadModel(
+export function loadModel(
   model: PieceReader,
+  origin: Origin,
   progress: (part: number) => void,
 ): Promise<Outcome<ModelInfo>> {
-  const outcome = await untilAnswered(progress, (report) =>
-    ask((worker) => {
+  return untilAnswered(progress, (report) =>
+    ask(async (worker) => {
       shelveOwn();
-      return load(worker, model, report);
+      const outcome = await load(worker, model, report);
+      return atWork(outcome, { model }, origin);
     }),
   );
-  if (outcome.ok) present = { model };
+}
+
+/** Notes which model is at work, before anything else is asked of it. */
+function atWork(
+  outcome: Outcome<ModelInfo>,
+  now: typeof present,
+  origin: Origin,
+): Outcome<ModelInfo> {
+  if (outcome.ok) {
+    present = now;
+    network.value = { state: 'ready', model: outcome.value, ...origin };
+  }
   return outcome;
 }
 
 /** Whether this is the model that was loaded last, with or without a head on it. */
 export function isAtWork(model: PieceReader): boolean {
   return present.model === model;
+}
+
+/** Whether this is the head that was put on the model last. */
+export function isHeadAtWork(head: Uint8Array): boolean {
+  return present.head === head;
 }
 
 function load(
@@ -179,12 +201,13 @@ function load(
 }
 
 /** `Engine.useHead`. */
-export async function putHead(
+export function putHead(
   head: Uint8Array | undefined,
+  origin: Origin,
 ): Promise<Outcome<ModelInfo>> {
-  const outcome = await ask((worker) => worker.useHead(head));
-  if (outcome.ok) present = { ...present, head };
-  return outcome;
+  return ask(async (worker) =>
+    atWork(await worker.useHead(head), { ...present, head }, origin),
+  );
 }
 
 /** Divides the network among so many workers, 1 to 8, from the next photo on. */

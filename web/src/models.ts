@@ -229,16 +229,18 @@ export async function useHeadBytes(
   bytes: Uint8Array,
   name: string,
 ): Promise<boolean> {
-  const outcome = await putHead(bytes);
-  if (outcome.ok && !hasHead.value) baseFile = ready()?.file;
-  return settle(outcome, name, { kept: keptAtWork.value, hasHead: true }).ok;
+  const base = hasHead.value ? baseFile : ready()?.file;
+  const kept = keptAtWork.value;
+  const outcome = await putHead(bytes, { file: name, kept, hasHead: true });
+  if (outcome.ok) baseFile = base;
+  return settle(outcome, name).ok;
 }
 
 /** Gives the present model its own last layer back; false if it has that already. */
 export async function dropHead(): Promise<boolean> {
   if (!hasHead.value) return false;
-  const outcome = await putHead(undefined);
-  return settle(outcome, baseFile, { kept: keptAtWork.value }).ok;
+  const origin = { file: baseFile, kept: keptAtWork.value };
+  return settle(await putHead(undefined, origin), baseFile).ok;
 }
 
 /** Makes the numbers smaller into the storage, or, without one, into a Blob for this visit. */
@@ -366,27 +368,15 @@ async function load(
   const progress = (share: number) => {
     modelChange.value = { share: begin + (1 - begin) * share };
   };
-  const outcome = await loadModel(source, progress);
-  return settle(outcome, name, { kept });
+  return settle(await loadModel(source, { file: name, kept }, progress), name);
 }
 
 /** Shows how the change of the model went. */
-function settle<T>(
-  outcome: Outcome<T>,
-  name: string | undefined,
-  more: { kept?: number; hasHead?: boolean } = {},
-): Outcome<T> {
-  if (outcome.ok) {
-    modelChange.value = undefined;
-    network.value = {
-      state: 'ready',
-      model: outcome.value as ModelInfo,
-      file: name,
-      ...more,
-    };
-  } else {
-    modelChange.value = { failure: outcome.failure, file: name };
-  }
+function settle<T>(outcome: Outcome<T>, file: string | undefined): Outcome<T> {
+  const { value: present } = network;
+  // Without a network the page says so, and why.
+  const isSaid = outcome.ok || present.state === 'failed';
+  modelChange.value = isSaid ? undefined : { failure: outcome.failure, file };
   return outcome;
 }
 

@@ -417,3 +417,17 @@ test('a file that goes while it is being kept is said to', async () => {
     }),
   );
 });
+
+test('who is next at the network knows which model is at work', async () => {
+  const change = page.useFile(new File([weights], 'other.safetensors'), {
+    keeps: false,
+  });
+  await new Promise<void>((resolve) => {
+    page.modelChange.subscribe((now) => {
+      if (now && 'share' in now && now.share > 0) resolve();
+    });
+  });
+  const seen = page.ask(async () => ({ ok: true, value: page.network.value }));
+  expect(await change).toBe(true);
+  expect(await seen).toMatchObject({ value: { file: 'other.safetensors' } });
+});

@@ -18,7 +18,7 @@ export function News() {
         <div class="page-alert" role="alert">
           <Line dismiss={() => (modelChange.value = undefined)}>
             {change.file ?? 'Another model'} could not be loaded:{' '}
-            {withoutStop(change.failure.message)}. At work is {modelAtWork()}.
+            {withoutStop(change.failure.message)}. {whatIsAtWork()}
           </Line>
         </div>
       )}
@@ -96,8 +96,8 @@ function Line(props: {
   );
 }
 
-function modelAtWork(): string {
+function whatIsAtWork(): string {
   const { value } = network;
-  const file = value.state === 'ready' ? value.file : undefined;
-  return file ?? 'the model in this page';
+  if (value.state !== 'ready') return '';
+  return `At work is ${value.file ?? 'the model in this page'}.`;
 }
