@@ -98,14 +98,15 @@ export function removeBox(box: Box): void {
 
 /** Takes a photo out, and offers to put it back. */
 export function takeOut(box: Box, file: File): void {
-  const place = box.photos.value.indexOf(file);
-  box.photos.value = box.photos.value.filter((other) => other !== file);
+  leaveOut(box, file);
   say(`${file.name} was taken out of "${box.name.value}".`, {
     label: 'Put back',
-    take: () => {
-      box.photos.value = box.photos.value.toSpliced(place, 0, file);
-    },
+    take: () => void putIn(box, [file]),
   });
+}
+
+function leaveOut(box: Box, file: File): void {
+  box.photos.value = box.photos.value.filter((other) => other !== file);
 }
 
 /** The photo that is being dragged out of its box. */
@@ -117,7 +118,7 @@ export function moveTo(box: Box): void {
   moving.value = undefined;
   const from = boxes.value.find(({ photos }) => photos.value.includes(file!));
   if (!file || !from || from === box) return;
-  from.photos.value = from.photos.value.filter((other) => other !== file);
+  leaveOut(from, file);
   box.photos.value = [...box.photos.value, file];
 }
 
@@ -131,14 +132,14 @@ export function putIn(
   refused: Intake['refused'] = [],
 ): Promise<void> {
   const leftOut = new Map<string, string[]>();
-  const leaveOut = (name: string, reason: string) =>
+  const refuse = (name: string, reason: string) =>
     leftOut.set(reason, [...(leftOut.get(reason) ?? []), name]);
   return putting.run(async () => {
-    for (const { name, failure } of refused) leaveOut(name, failure.message);
+    for (const { name, failure } of refused) refuse(name, failure.message);
     for (const file of files) {
       const twin = await findTwin(file);
       if (twin) {
-        leaveOut(file.name, `the same photo is in "${twin.name.value}"`);
+        refuse(file.name, `the same photo is in "${twin.name.value}"`);
       } else {
         box.photos.value = [...box.photos.value, file];
       }
@@ -204,9 +205,11 @@ export async function teach(): Promise<void> {
   if (value.state !== 'ready' || presentObstacle()) return;
   const { fingerprint } = value.model;
   try {
+    // A box that is put back meanwhile is no part of it.
+    const names = boxes.value.map(({ name }) => name.value.trim());
     const seen = await look(fingerprint);
     if (!seen) return;
-    await train(fingerprint, seen);
+    await train(fingerprint, seen, names);
   } catch (error) {
     fail(error instanceof Error ? error.message : String(error));
   }
@@ -229,7 +232,7 @@ async function look(fingerprint: string): Promise<Seen[] | undefined> {
       seen.push({ file, label, views: outcome.value });
     } else if (outcome.isOfPhoto) {
       remark(`${file.name} is skipped: ${outcome.failure.message}.`);
-      takeOut(box, file);
+      leaveOut(box, file);
     } else {
       fail(reasonToStop(file, outcome.failure));
       return undefined;
@@ -284,11 +287,11 @@ function knownFeatures(
 async function train(
   fingerprint: string,
   seen: readonly Seen[],
+  names: readonly string[],
 ): Promise<void> {
   const labels = seen.map(({ label }) => label);
   const views = seen.flatMap(({ views }) => views);
   const width = views[0]!.length;
-  const names = boxes.value.map(({ name }) => name.value.trim());
   const outcome = await ask((worker) => {
     const values = new Float32Array(views.length * width);
     views.forEach((view, i) => values.set(view, i * width));

@@ -36,9 +36,9 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     const hasFiles = bringsFiles(event.dataTransfer);
     if (!hasFiles && isTextField(event.target)) return;
     event.preventDefault();
-    if (moving.peek()) return;
+    if (moving.peek() || (hasFiles && overBox(event))) return;
     say(hasFiles ? '' : NO_FILE);
-    if (!hasFiles || overBox(event)) return;
+    if (!hasFiles) return;
     const { files, refused } = await take(event.dataTransfer!);
     const { models, others, ...companions } = sortOut(files);
     const [model] = models;

@@ -1,4 +1,4 @@
-import { network } from '../backend';
+import { isHeadAtWork, network } from '../backend';
 import { closeUp, isSeeing } from '../camera';
 import { leftOutVerdict } from '../describe';
 import { download } from '../download';
@@ -215,6 +215,9 @@ function Progress({ value }: { value: Lesson }) {
     );
   }
   const { losses, steps, photos, leftOut, head } = value;
+  const { value: present } = network;
+  const isKnown =
+    present.state === 'ready' && head !== undefined && isHeadAtWork(head);
   return (
     <div class="lesson" data-state={value.state}>
       <Curve losses={losses} steps={steps} />
@@ -225,7 +228,7 @@ function Progress({ value }: { value: Lesson }) {
             ? `Training, step ${losses.length} of ${steps}…`
             : `Testing without each photo: ${leftOut} of ${photos}…`}
       </p>
-      {value.state === 'taught' && hasHead.value && (
+      {value.state === 'taught' && isKnown && (
         <p>
           The page now knows what is in the boxes, and nothing else: drop other
           photos to try it. <i>Back to what it knew</i> undoes that.
@@ -242,7 +245,7 @@ function Progress({ value }: { value: Lesson }) {
             Save what it learnt
           </button>
           <p>
-            {hasHead.value
+            {isKnown
               ? 'It knows it for this visit; the file can be dropped on the page in the next.'
               : 'It does not know it any more; the file can be dropped on the page, as in the next visit.'}
           </p>
