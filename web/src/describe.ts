@@ -215,26 +215,22 @@ export function tookOff(count: number, name = 'The photo'): string {
   return `${what} taken off the page.`;
 }
 
-/** Whose pictures were not saved with the rest: photos, by name; nothing if there are none. */
+/** Why there is no picture of a photo. */
+export const NO_LONGER_READABLE = 'which can no longer be read';
+export const WITHOUT_MAP =
+  'of which no map was made (results.csv has the answers, results.jsonl nothing)';
+
+/** Whose pictures were not saved with the rest: photos by why, by name; nothing if there are none. */
 export function lackingPictures(
-  unreadable: readonly string[],
-  unmade: readonly string[],
+  lacking: ReadonlyMap<string, readonly string[]>,
 ): string {
-  const parts = [
-    { names: unreadable, why: 'which can no longer be read' },
-    {
-      names: unmade,
-      why: 'of which no map was made (results.csv has the answers, results.jsonl nothing)',
-    },
-  ]
-    .filter(({ names }) => names.length > 0)
-    .map(({ names: [first, ...more], why }) =>
-      more.length > 0
-        ? `of ${first} and ${more.length} more, ${why}`
-        : `of ${first}, ${why}`,
-    );
+  const parts = [...lacking].map(([why, [first, ...more]]) =>
+    more.length > 0
+      ? `of ${first} and ${more.length} more, ${why}`
+      : `of ${first}, ${why}`,
+  );
   if (parts.length === 0) return '';
-  const isOne = unreadable.length + unmade.length === 1;
+  const isOne = [...lacking.values()].flat().length === 1;
   return `All is saved but the ${isOne ? 'picture' : 'pictures'} ${parts.join(', and ')}.`;
 }
 

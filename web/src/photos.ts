@@ -124,8 +124,7 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
     take: () => {
       const back = taken.map(({ photo, isUnderWay }) => ({
         place: before.indexOf(photo),
-        // Whoever was about to look at that one finds it gone.
-        photo: isUnderWay ? makePhoto(photo.file, { name: 'queued' }) : photo,
+        photo: isUnderWay ? again(photo) : photo,
       }));
       const returned = back.map(({ photo }) => photo);
       if (presentModel() !== model) queueAgain(returned);
@@ -140,6 +139,13 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
   const count = all.length + more;
   offered.set(offer, count);
   say(tookOff(count, all[0]?.name), offer);
+}
+
+/** A photo that whoever was about to look at it finds gone, once more. */
+function again({ file, crop }: Photo): Photo {
+  const photo = makePhoto(file, { name: 'queued' });
+  photo.crop.value = crop.value;
+  return photo;
 }
 
 /** What the photos were looked at with, or will be. */

@@ -3,7 +3,12 @@
 import { effect, signal } from '@preact/signals';
 import { Zip, ZipPassThrough } from 'fflate';
 import { csv, type TableRow } from './csv';
-import { lackingPictures } from './describe';
+import {
+  lackingPictures,
+  NO_LONGER_READABLE,
+  WITHOUT_MAP,
+  withoutStop,
+} from './describe';
 import { download, numbered } from './download';
 import type { ExplainLine } from './explain-line';
 import { answerOf } from './groups';
@@ -14,6 +19,7 @@ import { reasonOf } from './outcome';
 import { isSettled, type Photo } from './photo';
 import { explainLine, photos } from './photos';
 import { pictureOf } from './picture';
+import type { Failure } from './protocol';
 
 /** How many photos are in the file, of how many; undefined while nothing is being saved. */
 export const saving = signal<{ done: number; total: number } | undefined>(
@@ -48,8 +54,9 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
   const table: TableRow[] = [];
   const lines: ExplainLine[] = [];
   const used = new Set<string>();
-  const unreadable: string[] = [];
-  const unmade: string[] = [];
+  const lacking = new Map<string, string[]>();
+  const lacks = (name: string, why: string) =>
+    lacking.set(why, [...(lacking.get(why) ?? []), name]);
   const saves = all.map((photo) => async () => {
     await settled(photo);
     // As it is now: while its picture is painted another answer may come.
@@ -75,9 +82,9 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
       row.picture = numbered(name, used);
       await archive.add(row.picture, png);
     } else if (painted) {
-      unreadable.push(photo.name);
+      lacks(photo.name, whyUnpainted(painted.failure));
     } else if (row.error === undefined) {
-      unmade.push(photo.name);
+      lacks(photo.name, WITHOUT_MAP);
     }
     table.push(row);
     if (line) lines.push(line);
@@ -89,8 +96,14 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
   await archive.add('results.jsonl', text.encode(numbers));
   const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
   download(archive.end(), name);
-  const lacking = lackingPictures(unreadable, unmade);
-  if (lacking) say(lacking);
+  const words = lackingPictures(lacking);
+  if (words) say(words);
+}
+
+function whyUnpainted({ code, message }: Failure): string {
+  return code === 'unreadable_file'
+    ? NO_LONGER_READABLE
+    : `which could not be painted: ${withoutStop(message)}`;
 }
 
 /** Waits until there is no more to be expected of a photo than it has. */

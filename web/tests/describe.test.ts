@@ -9,6 +9,8 @@ import {
   certainty,
   modelsLeftOut,
   lackingPictures,
+  NO_LONGER_READABLE,
+  WITHOUT_MAP,
   overlap,
   strengths,
   percent,
@@ -221,11 +223,15 @@ test('nothing that was computed is certain', () => {
 });
 
 test('whose pictures are lacking is said, and why', () => {
-  expect(lackingPictures([], [])).toBe('');
-  expect(lackingPictures(['a.jpg'], [])).toBe(
+  expect(lackingPictures(new Map())).toBe('');
+  expect(lackingPictures(new Map([[NO_LONGER_READABLE, ['a.jpg']]]))).toBe(
     'All is saved but the picture of a.jpg, which can no longer be read.',
   );
-  expect(lackingPictures(['a.jpg', 'b.jpg', 'c.jpg'], ['d.jpg'])).toBe(
+  const several = new Map([
+    [NO_LONGER_READABLE, ['a.jpg', 'b.jpg', 'c.jpg']],
+    [WITHOUT_MAP, ['d.jpg']],
+  ]);
+  expect(lackingPictures(several)).toBe(
     'All is saved but the pictures of a.jpg and 2 more, which can no longer be read, and of d.jpg, of which no map was made (results.csv has the answers, results.jsonl nothing).',
   );
 });
