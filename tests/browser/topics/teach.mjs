@@ -84,6 +84,45 @@ export function teaching(lab) {
       await photosIn(2, 1);
     });
 
+    test('a photo is dragged from one box to the other, and back', async () => {
+      // As a mouse does it; drivers differ in how they drag.
+      const drag = (from, to) =>
+        lab.browser.evaluate(
+          ([from, to]) => {
+            const photo = document.querySelector(
+              `.box:nth-of-type(${from}) li:last-child`,
+            );
+            const box = document.querySelector(`.box:nth-of-type(${to})`);
+            const dataTransfer = new DataTransfer();
+            const tell = (target, kind) =>
+              target.dispatchEvent(
+                new DragEvent(kind, {
+                  bubbles: true,
+                  cancelable: true,
+                  dataTransfer,
+                }),
+              );
+            tell(photo, 'dragstart');
+            const isTaken = !tell(box, 'dragover');
+            tell(box, 'drop');
+            return isTaken;
+          },
+          [from, to],
+        );
+      assert.ok(await drag(1, 2));
+      await photosIn(1, 2);
+      await photosIn(2, 2);
+      assert.ok(await drag(2, 1));
+      await photosIn(1, 3);
+      await photosIn(2, 1);
+      assert.doesNotMatch(
+        await lab.browser.evaluate(
+          () => document.querySelector('.news').innerText,
+        ),
+        /no file/,
+      );
+    });
+
     test('trains, skips what cannot be read, and tells how it did on photos left out', async (t) => {
       const broken = join(folder, 'broken.jpg');
       writeFileSync(broken, 'This is no picture.\n');

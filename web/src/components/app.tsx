@@ -12,7 +12,7 @@ import { News } from './news';
 import { PhotoGrid } from './photo-grid';
 import { PhotoInput, acceptPaste } from './photo-input';
 import { Teach } from './teach';
-import { Toolbar } from './toolbar';
+import { OnPaper, Toolbar } from './toolbar';
 import { Welcome } from './welcome';
 
 export function App() {
@@ -37,6 +37,7 @@ export function App() {
             <Toolbar />
             {stream instanceof MediaStream && <CameraView stream={stream} />}
             <Groups />
+            <OnPaper />
             <PhotoGrid photos={shown.value} />
           </>
         )}

@@ -61,11 +61,7 @@ export function Toolbar() {
           ))}
         </select>
       </label>
-      <p class="legend">
-        <span>less</span>
-        <HeatCanvas heatmap={RAMP} width={256} height={1} />
-        <span>more</span>
-      </p>
+      <Legend />
       {counts.value.total > 0 && (
         <div class="at-end">
           <SaveAll />
@@ -77,6 +73,30 @@ export function Toolbar() {
       )}
       <HowPicker />
     </section>
+  );
+}
+
+function Legend() {
+  return (
+    <p class="legend">
+      <span>less</span>
+      <HeatCanvas heatmap={RAMP} width={256} height={1} />
+      <span>more</span>
+    </p>
+  );
+}
+
+/** What the toolbar says of the heatmaps, where there is nothing to click on. */
+export function OnPaper() {
+  const chosen = methodOf(method.value);
+  return (
+    <div class="on-paper">
+      <p>
+        Heatmaps by {chosen?.title}
+        {chosen?.has_layer && ` at ${layer.value}`}
+      </p>
+      <Legend />
+    </div>
   );
 }
 
