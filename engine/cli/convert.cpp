@@ -196,7 +196,7 @@ void add_convert(CLI::App& app, int& exit_code) {
   command
       ->add_option("--dtype", options->dtype,
                    "Numbers: f32; f16, half the size; int8, a quarter; int4, a fifth to a seventh "
-                   "(default: those of the old file, or f32 where it has others)")
+                   "(default: as a safetensors file has them; f32 of other files)")
       ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}));
   command->add_option("--labels", options->labels,
                       "The classes' names: a line each, a JSON list, or Keras's class index");

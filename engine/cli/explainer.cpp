@@ -125,7 +125,6 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
   Stopwatch watch;
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo));
   GRADCAM_TRY(const Image image, decode_image(bytes));
-  result.software = overlay_software(bytes);
   result.width = image.width;
   result.height = image.height;
   result.decode_ms = watch.lap();
@@ -138,6 +137,7 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
   GRADCAM_TRY(const Image painted,
               overlay(image, result.crop, map.values, static_cast<int>(map.rows),
                       static_cast<int>(map.cols), colormap_, command_.alpha));
+  result.software = overlay_software(bytes);
   GRADCAM_TRY(result.png, encode_png(painted, result.software));
   return result;
 }

@@ -1,6 +1,5 @@
 #include "gradcam/explain/certainty.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 
