@@ -82,16 +82,16 @@ export function verdict(
   const [first] = predictions;
   if (!first) return 'The model knows no classes.';
   const best = `${breed(first.label)}, ${chance(first.probability)}`;
-  const isBelieved = certainty(predictions, others, unsureBelow);
-  if (others && isBelieved === 'others') {
+  const belief = certainty(predictions, others, unsureBelow);
+  if (others && belief === 'others') {
     return `Probably ${others.label}, ${chance(others.probability)}`;
   }
   const [likeliest, second] = [
     ...predictions.slice(0, 2),
     ...(others ? [others] : []),
   ].sort((a, b) => b.probability - a.probability);
-  if (isBelieved === 'sure' || !likeliest || !second) return best;
-  if (isBelieved === 'lost') return 'Not sure, perhaps nothing that it knows';
+  if (belief === 'sure' || !likeliest || !second) return best;
+  if (belief === 'lost') return 'Not sure, perhaps nothing that it knows';
   return (
     `Not sure: ${breed(likeliest.label)} ${chance(likeliest.probability)} ` +
     `or ${breedInText(second.label)} ${chance(second.probability)}`

@@ -92,8 +92,8 @@ export function answerOf({ state: { value } }: Photo): string | undefined {
   if (value.name === 'failed') return FAILED;
   if (value.name !== 'done') return undefined;
   const { predictions, others } = value.result;
-  const isBelieved = certainty(predictions, others, unsureBelow.value);
-  if (others && isBelieved === 'others') return capitalised(others.label);
+  const belief = certainty(predictions, others, unsureBelow.value);
+  if (others && belief === 'others') return capitalised(others.label);
   const [first] = predictions;
-  return first && isBelieved === 'sure' ? breed(first.label) : NOT_SURE;
+  return first && belief === 'sure' ? breed(first.label) : NOT_SURE;
 }
