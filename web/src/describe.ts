@@ -163,7 +163,7 @@ export function untestable(
     return `the tests ask whether what is warm speaks for a class, and here it speaks against ${breedInText(label)}`;
   }
   if (probability < TESTABLE) {
-    return `of the whole photo the network gives ${breedInText(label)} only ${chance(probability)}, too little to see what takes it away`;
+    return `of all that it saw the network gives ${breedInText(label)} only ${chance(probability)}, too little to see what takes it away`;
   }
   return undefined;
 }

@@ -21,6 +21,7 @@ export function canEnlarge(): boolean {
 
 /** @param grid what has all photos */
 export async function enlarge(photo: Photo, grid: Element): Promise<void> {
+  cameBy = undefined;
   enlarged.value = photo;
   try {
     await grid.requestFullscreen();
@@ -35,11 +36,15 @@ export function shrink(): void {
   if (document.fullscreenElement) void document.exitFullscreen();
 }
 
+/** Which of a photo's controls led to the one on the screen: that one's has the focus next. */
+export let cameBy: 'before' | 'next' | undefined;
+
 /** Shows the photo so many places after the present one, or before it; if there is one. */
-export function turn(places: number): void {
+export function turn(places: number, by?: typeof cameBy): void {
   const { value: all } = shown;
   const next = all[all.indexOf(enlarged.value!) + places];
   if (!enlarged.value || !next) return;
+  cameBy = by;
   enlarged.value = next;
   screenChanges.value++;
 }

@@ -200,6 +200,7 @@ function leaveMaps(photo: Photo): void {
   photo.maps.value = new Map();
   const { value: rival } = photo.rival;
   photo.rival.value = rival && { ...rival, map: undefined };
+  photo.makingRival.reset();
 }
 
 /** Makes the maps that are to be seen and lacking; nobody may be waiting for just these. */
@@ -208,8 +209,12 @@ export async function explainAnew(
   priority: Priority = 'leisurely',
 ): Promise<void> {
   await retarget(photo, photo.target.value, priority);
-  if (photo.making.state.value === 'stopped') return;
   const { value: rival } = photo.rival;
+  if (photo.making.state.value === 'stopped') {
+    // It can be gone on with, too.
+    if (rival && !rival.map) photo.makingRival.stop();
+    return;
+  }
   const isThere = photos.value.includes(photo);
   if (rival && isThere)
     await compare(photo, rival.target, rival.method, priority);

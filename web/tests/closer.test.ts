@@ -110,6 +110,20 @@ test('all that is being made is stopped, and can be gone on with', async () => {
   await photos.remakeMaps({ method: 'gradcam' });
 });
 
+test('a second map is stopped with the first, which it waits for, and not made in vain', async () => {
+  const { compare, stopComparing } = await import('../src/maps');
+  const rival = compare(photo, photo.target.value, 'occlusion');
+  expect(photo.makingRival.state.value).toBe('waiting');
+  const remade = photos.remakeMaps({ method: 'scorecam' });
+  expect(photo.makingRival.state.value).toBe('idle');
+  photo.making.stop();
+  await Promise.all([rival, remade]);
+  expect(photo.making.state.value).toBe('stopped');
+  expect(photo.makingRival.state.value).toBe('stopped');
+  stopComparing(photo);
+  await photos.remakeMaps({ method: 'gradcam' });
+});
+
 test('what a look has ended goes on, though it failed', async () => {
   await closer.aim(photo, PART);
   // Then the engine does not hold the photo as a whole.

@@ -55,7 +55,11 @@ export function enlarging(lab) {
       await lab.browser.press('ArrowRight');
       await shows('portrait.jpg');
       assert.deepEqual(await visible(), ['portrait.jpg']);
+      await lab.browser.press('ArrowLeft');
+      await shows('landscape.jpg');
       await press('The next photo');
+      await shows('portrait.jpg');
+      await lab.browser.press('Enter'); // the same control of the next one
       await shows('square.jpg');
       await lab.browser.press('ArrowRight');
       await lab.browser.press('ArrowLeft');

@@ -41,12 +41,16 @@ export function memory(lab) {
     }
 
     const click = async () => {
+      const { isChecked: before } = await state();
       await lab.browser.evaluate(() => {
         const box = document.querySelector('.memory input');
         box.closest('details').open = true;
         box.focus();
         box.click();
       });
+      // What was chosen is to be seen at once.
+      const { isBusy, isChecked } = await state();
+      if (isBusy) assert.equal(isChecked, !before);
       await waitFor(
         lab.browser,
         'the network to be ready',

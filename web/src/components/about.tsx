@@ -102,25 +102,27 @@ function Facts() {
 
 /** For devices with little memory, and for large models. */
 function MemorySwitch() {
-  const isBusy = useSignal(false);
+  /** What it is on the way to. */
+  const wanted = useSignal<boolean | undefined>(undefined);
   const failure = useSignal('');
-  const isOff = network.value.state !== 'ready' || isBusy.value;
+  const isBusy = wanted.value !== undefined;
+  const isOff = network.value.state !== 'ready' || isBusy;
   const toggle = async (on: boolean) => {
-    isBusy.value = true;
+    wanted.value = on;
     failure.value = '';
     try {
       await setLowMemory(on);
     } catch (error) {
       failure.value = error instanceof Error ? error.message : String(error);
     }
-    isBusy.value = false;
+    wanted.value = undefined;
   };
   return (
     <div class="memory">
       <label>
         <input
           type="checkbox"
-          checked={lowMemory.value}
+          checked={wanted.value ?? lowMemory.value}
           aria-disabled={isOff}
           onClick={(event) => {
             // Disabled, it would lose the focus whenever it is used.

@@ -1,5 +1,6 @@
+import type { Ref } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { canEnlarge, enlarge, shrink, turn } from '../enlarge';
+import { cameBy, canEnlarge, enlarge, shrink, turn } from '../enlarge';
 import { shown } from '../groups';
 import type { Photo } from '../photo';
 import { Icon } from './icon';
@@ -8,14 +9,17 @@ import { Icon } from './icon';
 export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
   const { photo, isEnlarged } = props;
   const button = useRef<HTMLButtonElement>(null);
+  const before = useRef<HTMLButtonElement>(null);
+  const next = useRef<HTMLButtonElement>(null);
   useLayoutEffect(() => {
     // The control that led here is hidden with the photo before.
-    if (isEnlarged) button.current!.focus();
+    const control = { before, next }[cameBy!] ?? button;
+    if (isEnlarged) control.current!.focus();
   }, [isEnlarged]);
   if (!canEnlarge()) return null;
   return (
     <>
-      {isEnlarged && <Neighbours photo={photo} />}
+      {isEnlarged && <Neighbours photo={photo} before={before} next={next} />}
       <button
         ref={button}
         class="icon-button"
@@ -38,7 +42,12 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
   );
 }
 
-function Neighbours({ photo }: { photo: Photo }) {
+function Neighbours(props: {
+  photo: Photo;
+  before: Ref<HTMLButtonElement>;
+  next: Ref<HTMLButtonElement>;
+}) {
+  const { photo, before, next } = props;
   const { value: all } = shown;
   if (all.length === 1) return null;
   const place = all.indexOf(photo);
@@ -48,22 +57,24 @@ function Neighbours({ photo }: { photo: Photo }) {
         {place + 1} of {all.length}
       </span>
       <button
+        ref={before}
         class="icon-button"
         type="button"
         title="The photo before (left arrow key)"
         aria-label="The photo before"
         aria-disabled={place === 0}
-        onClick={() => turn(-1)}
+        onClick={() => turn(-1, 'before')}
       >
         <Icon name="before" />
       </button>
       <button
+        ref={next}
         class="icon-button"
         type="button"
         title="The next photo (right arrow key)"
         aria-label="The next photo"
         aria-disabled={place === all.length - 1}
-        onClick={() => turn(1)}
+        onClick={() => turn(1, 'next')}
       >
         <Icon name="next" />
       </button>

@@ -43,8 +43,8 @@ export function Stage(props: {
           : 'the network saw this square'}
     </p>
   );
-  const hold = (down: boolean) => () => {
-    held.value = down;
+  const release = () => {
+    held.value = false;
   };
   return (
     <figure
@@ -52,10 +52,12 @@ export function Stage(props: {
       title="Hold to see the photo alone"
       data-tall={height >= SLIM * width}
       style={{ '--photo-width': width, '--photo-height': height }}
-      onPointerDown={hold(true)}
-      onPointerUp={hold(false)}
-      onPointerCancel={hold(false)}
-      onPointerLeave={hold(false)}
+      onPointerDown={({ button }) => {
+        held.value = button === 0; // the menu of another one may hide what follows
+      }}
+      onPointerUp={release}
+      onPointerCancel={release}
+      onPointerLeave={release}
     >
       <div
         class="picture"
