@@ -186,6 +186,18 @@ export function camera(lab) {
         );
         assert.ok(parseFloat((await place())[2]) < parseFloat(whole[2]));
         assert.match(await textOf('.camera .caption'), /square/);
+        // What is kept is shown to the network as the camera showed it.
+        const [, , wide] = await place();
+        await click('Keep this picture');
+        await finished(lab.browser, 1);
+        const [kept] = await lab.browser.evaluate(() =>
+          window.gradcam.results(),
+        );
+        assert.ok(
+          Math.abs((100 * kept.crop.width) / kept.width - parseFloat(wide)) < 3,
+          `${kept.crop.width} of ${kept.width} pixels, where ${wide} were shown`,
+        );
+        await clearPage(lab.browser);
         await click('See it all');
         await waitFor(lab.browser, 'all of it', () =>
           document.querySelector('.camera .seen[data-outlined=false]'),
