@@ -140,6 +140,9 @@ class KerasDescription {
     } else if (kind == "Activation" || kind == "ReLU" || kind == "Softmax") {
       return read_activation(kind, name, config);
     } else if (kind == "BatchNormalization") {
+      if (blocks_ < kConvsOfBlock.size()) {
+        return unlike(name, "normalises a map before it is pooled");
+      }
       const ImportedJson& epsilon = member(config, "epsilon");
       constexpr float kUsualEpsilon = 1e-3f;
       const bool is_before = dense_.empty() || dense_.back().activation == "relu";
@@ -212,6 +215,11 @@ class KerasDescription {
                            const ImportedJson& config) {
     if (kind == "Rescaling") return read_rescaling(name, config);
     if (kind == "Lambda" && member(config, "function") == "preprocess_input") {
+      // Others are called so, too, and do other things; or this one, by its arguments.
+      const ImportedJson& arguments = member(config, "arguments");
+      if (!text_of(config, "module").ends_with("vgg16") || !arguments.empty()) {
+        return unlike(name, "calls a preprocess_input that may not be VGG16's");
+      }
       flips_ = adds_ = true;
       return {};
     }
@@ -223,7 +231,8 @@ class KerasDescription {
       adds_ = true;
       return {};
     }
-    if (kind.starts_with("Random") || is_one_of(kind, {"InputLayer", "GaussianNoise", "Cast"})) {
+    const bool is_augmentation = kind.starts_with("Random") && kind != "RandomCrop";
+    if (is_augmentation || is_one_of(kind, {"InputLayer", "GaussianNoise", "Cast"})) {
       return {};
     }
     return unlike(name, "is of the class " + quote(kind) + " and comes before the convolutions");

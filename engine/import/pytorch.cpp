@@ -24,6 +24,8 @@ constexpr std::size_t kMostVisited = 200'000;
 constexpr std::string_view kFirstParameter = "features.0.weight";
 constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
 constexpr std::string_view kTensor = "torch._utils _rebuild_tensor";
+constexpr std::string_view kModules = "torch.nn.modules.";
+constexpr std::string_view kSequential = "torch.nn.modules.container Sequential";
 constexpr int kMostNesting = 16;
 
 std::unexpected<Error> bad_pytorch(const std::string& what) {
@@ -99,6 +101,9 @@ class PyTorchReader {
     } else {
       visited_ = 0;
       GRADCAM_CHECK_OK(visit(pickle_->root(), "", 0));
+      if (!ends_in_relu_.empty()) {
+        return unlike(ends_in_relu_, "its last dense layer is followed by a ReLU");
+      }
     }
     return Found{std::move(tensors_), std::move(epsilons_), averages_};
   }
@@ -157,7 +162,6 @@ class PyTorchReader {
       return bad_pytorch("it says more than any VGG16 does");
     }
     const auto pairs = pickle_->pairs(index);
-    constexpr std::string_view kModules = "torch.nn.modules.";
     const std::string_view made_by = maker(index);
     if (made_by.starts_with(kModules)) {
       GRADCAM_CHECK_OK(check_module(made_by.substr(kModules.size()), name, pairs));
@@ -170,7 +174,7 @@ class PyTorchReader {
                                                : name + "." + std::string(key);
       GRADCAM_CHECK_OK(visit(child, inner, depth + 1));
     }
-    return {};
+    return made_by == kSequential ? check_sequence(name, pairs) : Result<void>();
   }
 
   using Pairs = std::vector<std::pair<std::string_view, Pickle::Index>>;
@@ -195,6 +199,64 @@ class PyTorchReader {
     return mode == settings.end() || value(mode->second).text == "zeros";
   }
 
+  static std::unexpected<Error> unlike(const std::string& sequence, const std::string& what) {
+    return fail(ErrorCode::kUnsupportedFormat, "in " + quote(sequence) + " " + what);
+  }
+
+  /// The kinds of the modules in a Sequential, "linear Linear" say, in the order of the forward
+  /// pass.
+  std::vector<std::string_view> kinds_in(const Pairs& settings) const {
+    std::vector<std::string_view> kinds;
+    const auto modules = std::ranges::find(settings, "_modules", &Pairs::value_type::first);
+    if (modules == settings.end()) return kinds;
+    for (const auto& [key, child] : pickle_->pairs(modules->second)) {
+      std::string_view kind = maker(child);
+      if (kind.starts_with(kModules)) kind.remove_prefix(kModules.size());
+      kinds.push_back(kind);
+    }
+    return kinds;
+  }
+
+  /// Whether what is between convolutions, and between dense layers, is what a VGG16 has there.
+  Result<void> check_sequence(const std::string& name, const Pairs& settings) {
+    const std::vector<std::string_view> kinds = kinds_in(settings);
+    if (name == "features" || name.ends_with(".features")) return check_features(name, kinds);
+    std::size_t relus = 0;
+    bool has_dense = false;
+    bool has_softmax = false;
+    for (const std::string_view kind : kinds) {
+      if (kind == "linear Linear") {
+        if (has_dense && (relus != 1 || has_softmax)) {
+          return unlike(name, "a dense layer does not follow the one before by a ReLU");
+        }
+        has_dense = true;
+        relus = 0;
+        ends_in_relu_.clear();
+      }
+      if (kind == "activation ReLU") ++relus;
+      has_softmax = has_softmax || kind.ends_with("Softmax");
+    }
+    if (has_dense && relus > 0) ends_in_relu_ = name;
+    return {};
+  }
+
+  static Result<void> check_features(const std::string& name,
+                                     const std::vector<std::string_view>& kinds) {
+    std::vector<std::string_view> found;
+    constexpr std::array<std::string_view, 3> kCounted = {"conv Conv2d", "activation ReLU",
+                                                          "pooling MaxPool2d"};
+    for (const std::string_view kind : kinds) {
+      if (std::ranges::find(kCounted, kind) != kCounted.end()) found.push_back(kind);
+    }
+    std::vector<std::string_view> expected;
+    for (const int convs : kConvsOfBlock) {
+      for (int i = 0; i < convs; ++i) expected.insert(expected.end(), {kCounted[0], kCounted[1]});
+      expected.push_back(kCounted[2]);
+    }
+    if (found == expected) return {};
+    return unlike(name, "convolutions, ReLUs and max-pools do not follow as they do in a VGG16");
+  }
+
   /// Whether a module of PyTorch's own, "pooling MaxPool2d" say, does what one of a VGG16 does.
   Result<void> check_module(std::string_view kind, const std::string& name, const Pairs& settings) {
     bool is_usual = true;
@@ -215,8 +277,11 @@ class PyTorchReader {
         epsilons_[name] = static_cast<float>(value(epsilon->second).real);
       }
     } else if (kind == "pooling AdaptiveAvgPool2d") {
-      // One position is the mean of all; of as many as there are each is left as it is.
-      averages_ = averages_ || is_all(settings, "output_size", 1);
+      // One position is the mean of all; of seven, as torchvision has them, each is left as it is.
+      // Behind dense layers, as in timm's head, there is one anyway.
+      const bool is_mean = is_all(settings, "output_size", 1);
+      averages_ = averages_ || (is_mean && !has_dense_);
+      is_usual = is_mean || is_all(settings, "output_size", 7);
     } else {
       constexpr std::array kOthers = {"normalization ", "instancenorm ", "padding ", "upsampling ",
                                       "pixelshuffle "};
@@ -244,6 +309,7 @@ class PyTorchReader {
     if (!storage) return bad_pytorch("its tensor " + quote(name) + " is damaged");
     if (!storage->kind.dtype) return {};  // a counter
     ForeignArray array{.name = name, .dtype = *storage->kind.dtype};
+    has_dense_ = has_dense_ || !name.contains("features.");
     const Pickle::Value& sides = value(call[2]);
     const Pickle::Value& strides = value(call[3]);
     constexpr std::size_t kMostRank = 8;
@@ -283,6 +349,8 @@ class PyTorchReader {
   std::vector<ForeignArray> tensors_;
   std::map<std::string, float> epsilons_;
   bool averages_ = false;
+  bool has_dense_ = false;    // whether a tensor of the top has come
+  std::string ends_in_relu_;  // the Sequential, if that follows the last dense layer so far
   std::size_t visited_ = 0;
 };
 

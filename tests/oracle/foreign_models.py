@@ -219,12 +219,14 @@ class TorchVgg16(torch.nn.Module):
         super().__init__()
         convs = {n: torch.nn.Conv2d(w.shape[1], w.shape[0], 3, padding=1)
                  for n, (w, _) in zip(FEATURES, parameters)}
+        pools = {n: torch.nn.MaxPool2d(2) for n in (4, 9, 16, 23, 30)}
         self.features = torch.nn.Sequential(
-            *(convs.get(n, torch.nn.ReLU()) for n in range(FEATURES[-1] + 1)))
+            *((convs | pools).get(n, torch.nn.ReLU()) for n in range(31)))
         dense = {n: torch.nn.Linear(w.shape[1], w.shape[0])
                  for n, (w, _) in zip((0, 3, 6), parameters[13:])}
+        others = {1: torch.nn.ReLU(), 4: torch.nn.ReLU()}
         self.classifier = torch.nn.Sequential(
-            *(dense.get(n, torch.nn.Dropout()) for n in range(7)))
+            *((dense | others).get(n, torch.nn.Dropout()) for n in range(max(dense) + 1)))
         self.load_state_dict(torch_state(parameters))
 
 

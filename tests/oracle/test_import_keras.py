@@ -263,6 +263,16 @@ class KerasImport(ImportCase):
 
             return change
 
+        def calls(**config: object) -> Callable[[list], None]:
+            def change(layers: list) -> None:
+                layers.insert(1, keras_layer("Lambda", "call", function="preprocess_input",
+                                             **config))
+
+            return change
+
+        def normalised_behind(layers: list) -> None:
+            layers.insert(index(layers, "block5_pool"), keras_layer("BatchNormalization", "bn"))
+
         def rescaled(layers: list) -> None:
             layers[1:1] = [keras_layer("Rescaling", f"scale{i}", scale=0.1) for i in range(2)]
 
@@ -275,6 +285,11 @@ class KerasImport(ImportCase):
         changed(oblong, '"input_1"', "no square")
         changed(larger, "128 pixels", "2 x 2")
         changed(normalised, '"norm"', "before the convolutions")
+        changed(normalised_behind, '"bn"', "before it is pooled")
+        for config in ({"module": "keras.applications.mobilenet_v2"}, {"module": "__main__"}, {},
+                       {"module": "keras.applications.vgg16", "arguments": {"mode": "torch"}}):
+            changed(calls(**config), '"call"', "may not be VGG16's")
+        changed(begins_with("RandomCrop"), '"randomcrop"', "before the convolutions")
         changed(rescaled, '"scale1"', "once")
         changed(unactivated, '"block3_conv3"', "without a ReLU")
         changed(unactivated_last, '"block3_pool"', "pools")
@@ -292,6 +307,9 @@ class KerasImport(ImportCase):
         self.expect_answer(self.photo / 127.5 - 1)
         # Keras's own, as part of the model.
         before = [keras_layer("GetItem", "bgr"), keras_layer("Add", "minus_mean")]
+        self.expect_keras(self.keras_model(top, before))
+        before = [keras_layer("Lambda", "call", function="preprocess_input", arguments={},
+                              module="tensorflow.python.keras.applications.vgg16")]
         self.expect_keras(self.keras_model(top, before))
 
     def test_keras_sides_that_are_no_multiple_of_32(self) -> None:

@@ -75,7 +75,9 @@ class TorchImport(ImportCase):
                 with self.subTest(hidden=hidden, size=size):
                     self.parameters = random_parameters(CLASSES, hidden, averages=True)
                     model = TorchVgg16(self.parameters)
+                    classifier = model._modules.pop("classifier")
                     model.avgpool = torch.nn.AdaptiveAvgPool2d(size)
+                    model.classifier = classifier
                     torch.save(model, path)
                     self.import_file(path)
                     self.expect_answer(self.torchvision_input(), average_top)
@@ -102,6 +104,46 @@ class TorchImport(ImportCase):
         torch.save(model, path)
         self.expect_failure(path, '"Tanh"', '"classifier.1"')
 
+    def test_torch_models_in_another_order(self) -> None:
+        """What has no weights is told by whole models."""
+        path = self.folder / "model.pth"
+        relu, nothing = torch.nn.ReLU(), torch.nn.Identity()
+        for name, change, says in (
+            ("no ReLU", lambda m: m.classifier.__setitem__(1, nothing), "classifier"),
+            ("softmax between", lambda m: m.classifier.__setitem__(2, torch.nn.Softmax(1)),
+             "classifier"),
+            ("a ReLU at the end", lambda m: m.classifier.append(relu), "last dense layer"),
+            ("no ReLU in features", lambda m: m.features.__setitem__(1, nothing), "features"),
+            ("no pool", lambda m: m.features.__setitem__(16, nothing), "features"),
+            ("cut", lambda m: setattr(m, "features", m.features[:30]), "features"),
+            ("another pool", lambda m: setattr(m, "avgpool", torch.nn.AdaptiveAvgPool2d(3)),
+             "AdaptiveAvgPool2d"),
+        ):
+            with self.subTest(name):
+                model = TorchVgg16(self.parameters)
+                change(model)
+                torch.save(model, path)
+                self.expect_failure(path, says)
+
+    def test_torch_whole_models_of_timm(self) -> None:
+        """Its head averages the one position that its dense layers, convolutions, have left."""
+        path = self.folder / "model.pth"
+        model = TorchVgg16(self.parameters)
+        dense = list(model.classifier)[::3]
+        del model.classifier
+        model.pre_logits, model.head = torch.nn.Module(), torch.nn.Module()
+        for name, layer, side in (("fc1", dense[0], GRID), ("fc2", dense[1], 1)):
+            channels = layer.in_features // side ** 2
+            conv = torch.nn.Conv2d(channels, layer.out_features, side)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape)
+            conv.bias = layer.bias
+            setattr(model.pre_logits, name, conv)
+        model.head.global_pool = torch.nn.AdaptiveAvgPool2d(1)
+        model.head.fc = dense[2]
+        torch.save(model, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+
     def test_torch_models_with_other_settings(self) -> None:
         path = self.folder / "model.pth"
         for name, module in {
@@ -123,11 +165,13 @@ class TorchImport(ImportCase):
         layers: list[torch.nn.Module] = []
         folded: Parameters = []
         epsilon = 0.5
-        for weight, bias in self.parameters[:13]:
+        ends = {1, 3, 6, 9, 12}
+        for i, (weight, bias) in enumerate(self.parameters[:13]):
             conv = torch.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
             conv.load_state_dict({"weight": torch.from_numpy(weight),
                                   "bias": torch.from_numpy(bias)})
             layers += [conv, torch.nn.BatchNorm2d(len(bias), eps=epsilon), torch.nn.ReLU()]
+            layers += [torch.nn.MaxPool2d(2)] if i in ends else []
             factor = (1 + epsilon) ** -0.5  # of what has seen nothing
             folded.append((weight * factor, bias * factor))
         model = TorchVgg16(self.parameters)
