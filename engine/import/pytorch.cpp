@@ -85,7 +85,8 @@ class PyTorchReader {
   struct Found {
     std::vector<ForeignArray> tensors;
     std::map<std::string, float> epsilons = {};  ///< of batch normalisations, where they are told
-    bool averages = false;  ///< whether a pool averages all positions, where it is told
+    bool averages = false;     ///< whether a pool averages all positions, where it is told
+    bool has_sigmoid = false;  ///< whether there is one, which is to be of a single output
   };
 
   Result<Found> read() {
@@ -105,7 +106,7 @@ class PyTorchReader {
         return unlike(ends_in_relu_, "its last dense layer is followed by a ReLU");
       }
     }
-    return Found{std::move(tensors_), std::move(epsilons_), averages_};
+    return Found{std::move(tensors_), std::move(epsilons_), averages_, has_sigmoid_};
   }
 
  private:
@@ -163,6 +164,9 @@ class PyTorchReader {
     }
     const auto pairs = pickle_->pairs(index);
     const std::string_view made_by = maker(index);
+    if (made_by.contains("quantized")) {
+      return unlike(name, "weights are quantised by PyTorch, which is not read");
+    }
     if (made_by.starts_with(kModules)) {
       GRADCAM_CHECK_OK(check_module(made_by.substr(kModules.size()), name, pairs));
     }
@@ -234,7 +238,7 @@ class PyTorchReader {
         ends_in_relu_.clear();
       }
       if (kind == "activation ReLU") ++relus;
-      has_softmax = has_softmax || kind.ends_with("Softmax");
+      has_softmax = has_softmax || kind.ends_with("Softmax") || kind.ends_with("Sigmoid");
     }
     if (has_dense && relus > 0) ends_in_relu_ = name;
     return {};
@@ -262,7 +266,8 @@ class PyTorchReader {
     bool is_usual = true;
     if (kind.starts_with("activation ")) {
       is_usual = kind == "activation ReLU" || kind == "activation Softmax" ||
-                 kind == "activation LogSoftmax";
+                 kind == "activation LogSoftmax" || kind == "activation Sigmoid";
+      has_sigmoid_ = has_sigmoid_ || kind == "activation Sigmoid";
     } else if (kind == "pooling MaxPool2d") {
       is_usual = is_all(settings, "kernel_size", 2) && is_all(settings, "stride", 2) &&
                  is_all(settings, "padding", 0) && is_all(settings, "dilation", 1);
@@ -349,6 +354,7 @@ class PyTorchReader {
   std::vector<ForeignArray> tensors_;
   std::map<std::string, float> epsilons_;
   bool averages_ = false;
+  bool has_sigmoid_ = false;
   bool has_dense_ = false;    // whether a tensor of the top has come
   std::string ends_in_relu_;  // the Sequential, if that follows the last dense layer so far
   std::size_t visited_ = 0;
@@ -397,6 +403,38 @@ std::unexpected<Error> not_of_vgg16(const std::string& module) {
   return fail(ErrorCode::kUnsupportedFormat, "it has " + quote(module) + ", which a VGG16 has not");
 }
 
+/// How many places behind its last convolution the next one may be, by what is between them.
+std::size_t steps_behind(const ForeignVgg16& network) {
+  std::size_t steps = network.convs.back().norm ? 3 : 2;
+  std::size_t end = 0;  // of a block
+  for (const int convs : kConvsOfBlock) {
+    end += static_cast<std::size_t>(convs);
+    if (network.convs.size() == end) ++steps;
+  }
+  return steps;
+}
+
+/// Whether a module comes right after another one in the same Sequential: "classifier.0",
+/// "classifier.1".
+bool is_next_to(std::string_view before, std::string_view module) {
+  const auto number = [](std::string_view name) {
+    const std::string_view digits = name.substr(name.rfind('.') + 1);
+    std::size_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    const bool is_number = error == std::errc() && end == digits.data() + digits.size();
+    return is_number ? std::optional(value) : std::nullopt;
+  };
+  const auto parent = [](std::string_view name) { return name.substr(0, name.rfind('.')); };
+  const auto first = number(before);
+  const auto second = number(module);
+  return first && second && parent(before) == parent(module) && *second == *first + 1;
+}
+
+std::unexpected<Error> no_room(const std::string& module, const std::string& what) {
+  return fail(ErrorCode::kUnsupportedFormat,
+              "before " + quote(module) + " there is no room for " + what + " as a VGG16 has");
+}
+
 /// Adds batch normalisation, as vgg16_bn has it behind each convolution.
 /// @param is_next whether the layer before it is a convolution, and not a ReLU, which has no
 /// tensors
@@ -420,7 +458,7 @@ Result<void> add_norm(const Module& module, bool is_next, float epsilon, Foreign
 /// The network that is made of tensors in the order of the forward pass, which is that in which
 /// its modules were made.
 Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
-  auto& [tensors, epsilons, averages] = found;
+  auto& [tensors, epsilons, averages, has_sigmoid] = found;
   std::erase_if(tensors, [](const ForeignArray& tensor) { return tensor.name.empty(); });
   if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
   // What a wrapper puts before all names.
@@ -441,6 +479,7 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
     in_order.emplace(place_of(std::string_view(module.name).substr(skipped)), &module);
   }
   std::optional<std::size_t> conv_at;  // the last one's place
+  std::string last_dense;
   for (const auto& [place, next] : in_order) {
     const Module& module = *next;
     const ForeignArray* weight = module.find("weight");
@@ -456,7 +495,10 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
     if (weight == nullptr || weight->shape.size() < 2 || !module.name.starts_with(prefix)) {
       return not_of_vgg16(module.name);
     }
-    if (bias == nullptr) return bad_pytorch("it lacks " + quote(module.name + ".bias"));
+    if (bias == nullptr) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it lacks " + quote(module.name + ".bias") + "; a VGG16's layers have one");
+    }
     const bool is_conv = module.name.substr(prefix.size()).starts_with("features.");
     ForeignLayer layer{.weight = *weight, .bias = *bias};
     if (!is_conv && weight->shape.size() == 4) {
@@ -464,8 +506,22 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
       const Shape& shape = weight->shape;
       layer.weight.shape = {shape[0], shape[1] * shape[2] * shape[3]};
     }
-    if (is_conv) conv_at = place;
+    if (is_conv && conv_at && place < *conv_at + steps_behind(network)) {
+      return no_room(module.name, "a ReLU, and a max-pool behind each block,");
+    }
+    if (!is_conv && !network.dense.empty() && is_next_to(last_dense, module.name)) {
+      return no_room(module.name, "a ReLU");
+    }
+    if (is_conv) {
+      conv_at = place;
+    } else {
+      last_dense = module.name;
+    }
     (is_conv ? network.convs : network.dense).push_back(std::move(layer));
+  }
+  if (has_sigmoid && !network.dense.empty() && network.dense.back().bias.shape != Shape{1}) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "it has a Sigmoid of several outputs, each of which is a class on its own");
   }
   return network;
 }

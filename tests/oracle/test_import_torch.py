@@ -16,7 +16,7 @@ import torch
 
 from foreign_models import (
     BLOCKS, CLASSES, DENSE, GRADCAM, GRID, SIDE, ImportCase, OldPickle, Parameters, TorchVgg16,
-    average_top, random_parameters, tensors, torch_state,
+    average_top, flatten_top, random_parameters, tensors, torch_state,
 )
 
 
@@ -124,6 +124,47 @@ class TorchImport(ImportCase):
                 change(model)
                 torch.save(model, path)
                 self.expect_failure(path, says)
+
+    def test_torch_weights_without_room_for_what_is_between(self) -> None:
+        path = self.folder / "state.pth"
+        torch.save(torch_state(self.parameters, (".0", ".1", ".2")), path)
+        self.expect_failure(path, '"classifier.1"', "no room for a ReLU")
+        state = torch_state(self.parameters)
+        for before, after in (("features.2.", "features.1."), ("features.5.", "features.4.")):
+            with self.subTest(after):
+                torch.save({name.replace(before, after): values
+                            for name, values in state.items()}, path)
+                self.expect_failure(path, after[:-1], "no room for a ReLU, and a max-pool")
+
+    def test_torch_sigmoid(self) -> None:
+        """Of one output; several are classes on their own."""
+        path = self.folder / "model.pth"
+        for classes in (1, CLASSES):
+            self.parameters = random_parameters(classes)
+            model = TorchVgg16(self.parameters)
+            model.classifier.append(torch.nn.Sigmoid())
+            torch.save(model, path)
+            if classes > 1:
+                self.expect_failure(path, "Sigmoid of several outputs")
+                continue
+            self.import_file(path)
+
+            def both(x: torch.Tensor, dense: list) -> torch.Tensor:
+                z = flatten_top(x, dense)
+                return torch.cat([-z / 2, z / 2], 1)
+
+            self.expect_answer(self.torchvision_input(), both)
+            self.out.unlink()
+
+    def test_torch_layers_that_are_not_read(self) -> None:
+        path = self.folder / "model.pth"
+        model = TorchVgg16(self.parameters)
+        torch.save(torch.quantization.quantize_dynamic(model, {torch.nn.Linear}), path)
+        self.expect_failure(path, "quantised")
+        model.features[2] = torch.nn.Conv2d(*model.features[2].weight.shape[1::-1], 3, padding=1,
+                                            bias=False)
+        torch.save(model, path)
+        self.expect_failure(path, 'lacks "features.2.bias"')
 
     def test_torch_whole_models_of_timm(self) -> None:
         """Its head averages the one position that its dense layers, convolutions, have left."""
