@@ -235,7 +235,6 @@ class PyTorchReader {
         }
         has_dense = true;
         relus = 0;
-        ends_in_relu_.clear();
       }
       if (kind == "activation ReLU") ++relus;
       has_softmax = has_softmax || kind.ends_with("Softmax") || kind.ends_with("Sigmoid");
@@ -264,6 +263,7 @@ class PyTorchReader {
   /// Whether a module of PyTorch's own, "pooling MaxPool2d" say, does what one of a VGG16 does.
   Result<void> check_module(std::string_view kind, const std::string& name, const Pairs& settings) {
     bool is_usual = true;
+    if (kind == "linear Linear") ends_in_relu_.clear();
     if (kind.starts_with("activation ")) {
       is_usual = kind == "activation ReLU" || kind == "activation Softmax" ||
                  kind == "activation LogSoftmax" || kind == "activation Sigmoid";

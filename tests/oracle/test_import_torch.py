@@ -166,6 +166,16 @@ class TorchImport(ImportCase):
         torch.save(model, path)
         self.expect_failure(path, 'lacks "features.2.bias"')
 
+    def test_torch_tops_in_parts(self) -> None:
+        path = self.folder / "model.pth"
+        model = TorchVgg16(self.parameters)
+        top = list(model.classifier)
+        model.classifier, model.hidden = torch.nn.Sequential(*top[:3]), torch.nn.Sequential(*top[3:5])
+        model.answer = top[6]
+        torch.save(model, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+
     def test_torch_whole_models_of_timm(self) -> None:
         """Its head averages the one position that its dense layers, convolutions, have left."""
         path = self.folder / "model.pth"
