@@ -19,6 +19,12 @@ namespace {
 /// "class 0", ..., and torchvision's own.
 Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
   const std::size_t classes = map.layers.back().shape[0];
+  if (map.logits() < 2) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "the last layer has a single output: as the logit of the only class, its softmax "
+                "is 1 for every photo. One that is for a sigmoid is read as two classes from the "
+                "files of PyTorch, Keras and ONNX that say so");
+  }
   auto& labels = info.metadata.labels;
   if (labels.empty() && classes == kImageNetClasses) labels = imagenet_labels();
   if (labels.empty()) {
