@@ -24,8 +24,6 @@ constexpr std::size_t kMostVisited = 200'000;
 constexpr std::string_view kFirstParameter = "features.0.weight";
 constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
 constexpr std::string_view kTensor = "torch._utils _rebuild_tensor";
-constexpr std::string_view kModules = "torch.nn.modules.";
-constexpr std::string_view kSequential = "torch.nn.modules.container Sequential";
 constexpr int kMostNesting = 16;
 
 std::unexpected<Error> bad_pytorch(const std::string& what) {
@@ -115,7 +113,26 @@ class PyTorchReader {
   /// The name of what was called to make an object; "" of anything else.
   std::string_view maker(Pickle::Index index) const {
     const Pickle::Value& object = value(index);
-    return object.kind == Kind::kObject ? std::string_view(value(object.items[0]).text) : "";
+    if (object.kind != Kind::kObject) return "";
+    const Pickle::Value& made_by = value(object.items[0]);
+    if (made_by.kind != Kind::kPersistent) return made_by.text;
+    // Without an archive, classes of modules come with their source: ("module", class, file, text).
+    const std::vector<Pickle::Index>& id = value(made_by.items[0]).items;
+    return id.size() > 1 ? std::string_view(value(id[1]).text) : "";
+  }
+
+  /// The kind of a module of PyTorch's own, "linear Linear" say; "" of anything else. TorchScript
+  /// files call it "__torch__.torch.nn.modules.linear.___torch_mangle_6 Linear".
+  std::string kind_of(Pickle::Index index) const {
+    constexpr std::string_view kScript = "__torch__.";
+    constexpr std::string_view kModules = "torch.nn.modules.";
+    std::string_view made_by = maker(index);
+    if (made_by.starts_with(kScript)) made_by.remove_prefix(kScript.size());
+    if (!made_by.starts_with(kModules)) return "";
+    std::string kind(made_by.substr(kModules.size()));
+    const std::size_t mangled = kind.find(".___torch_mangle_");
+    if (mangled != std::string::npos) kind.erase(mangled, kind.find(' ', mangled) - mangled);
+    return kind;
   }
 
   /// The arguments of that call.
@@ -163,13 +180,12 @@ class PyTorchReader {
       return bad_pytorch("it says more than any VGG16 does");
     }
     const auto pairs = pickle_->pairs(index);
-    const std::string_view made_by = maker(index);
-    if (made_by.contains("quantized")) {
+    if (maker(index).contains("quantized")) {
       return unlike(name, "weights are quantised by PyTorch, which is not read");
     }
-    if (made_by.starts_with(kModules)) {
-      GRADCAM_CHECK_OK(check_module(made_by.substr(kModules.size()), name, pairs));
-    }
+    const std::string kind = kind_of(index);
+    if (!kind.empty()) GRADCAM_CHECK_OK(check_module(kind, name, pairs));
+    if (kind.empty()) GRADCAM_CHECK_OK(check_own_module(maker(index), name, pairs));
     for (const auto& [key, child] : pairs) {
       // Modules keep what they have in drawers.
       const bool is_drawer = key == "_modules" || key == "_parameters" || key == "_buffers";
@@ -178,17 +194,22 @@ class PyTorchReader {
                                                : name + "." + std::string(key);
       GRADCAM_CHECK_OK(visit(child, inner, depth + 1));
     }
-    return made_by == kSequential ? check_sequence(name, pairs) : Result<void>();
+    return kind == "container Sequential" ? check_sequence(name, pairs) : Result<void>();
   }
 
   using Pairs = std::vector<std::pair<std::string_view, Pickle::Index>>;
 
+  static std::optional<Pickle::Index> find(const Pairs& settings, std::string_view setting) {
+    const auto found = std::ranges::find(settings, setting, &Pairs::value_type::first);
+    return found == settings.end() ? std::nullopt : std::optional(found->second);
+  }
+
   /// Whether a setting of a module, one number or one for each side, is this; one that is lacking
   /// is.
   bool is_all(const Pairs& settings, std::string_view setting, std::int64_t number) const {
-    const auto found = std::ranges::find(settings, setting, &Pairs::value_type::first);
-    if (found == settings.end()) return true;
-    const Pickle::Value& one = value(found->second);
+    const auto found = find(settings, setting);
+    if (!found) return true;
+    const Pickle::Value& one = value(*found);
     if (one.kind == Kind::kList) {
       return std::ranges::all_of(one.items, [&](Pickle::Index item) {
         return value(item).kind == Kind::kInt && value(item).number == number;
@@ -199,8 +220,8 @@ class PyTorchReader {
 
   /// What is not said is as it was before it could be.
   bool pads_with_zeros(const Pairs& settings) const {
-    const auto mode = std::ranges::find(settings, "padding_mode", &Pairs::value_type::first);
-    return mode == settings.end() || value(mode->second).text == "zeros";
+    const auto mode = find(settings, "padding_mode");
+    return !mode || value(*mode).text == "zeros";
   }
 
   static std::unexpected<Error> unlike(const std::string& sequence, const std::string& what) {
@@ -209,26 +230,24 @@ class PyTorchReader {
 
   /// The kinds of the modules in a Sequential, "linear Linear" say, in the order of the forward
   /// pass.
-  std::vector<std::string_view> kinds_in(const Pairs& settings) const {
-    std::vector<std::string_view> kinds;
-    const auto modules = std::ranges::find(settings, "_modules", &Pairs::value_type::first);
-    if (modules == settings.end()) return kinds;
-    for (const auto& [key, child] : pickle_->pairs(modules->second)) {
-      std::string_view kind = maker(child);
-      if (kind.starts_with(kModules)) kind.remove_prefix(kModules.size());
-      kinds.push_back(kind);
+  std::vector<std::string> kinds_in(const Pairs& settings) const {
+    const auto drawer = find(settings, "_modules");
+    std::vector<std::string> kinds;
+    // TorchScript has no drawers.
+    for (const auto& [key, child] : drawer ? pickle_->pairs(*drawer) : settings) {
+      kinds.push_back(kind_of(child));
     }
     return kinds;
   }
 
   /// Whether what is between convolutions, and between dense layers, is what a VGG16 has there.
   Result<void> check_sequence(const std::string& name, const Pairs& settings) {
-    const std::vector<std::string_view> kinds = kinds_in(settings);
+    const std::vector<std::string> kinds = kinds_in(settings);
     if (name == "features" || name.ends_with(".features")) return check_features(name, kinds);
     std::size_t relus = 0;
     bool has_dense = false;
     bool has_softmax = false;
-    for (const std::string_view kind : kinds) {
+    for (const std::string& kind : kinds) {
       if (kind == "linear Linear") {
         if (has_dense && (relus != 1 || has_softmax)) {
           return unlike(name, "a dense layer does not follow the one before by a ReLU");
@@ -244,11 +263,11 @@ class PyTorchReader {
   }
 
   static Result<void> check_features(const std::string& name,
-                                     const std::vector<std::string_view>& kinds) {
+                                     const std::vector<std::string>& kinds) {
     std::vector<std::string_view> found;
     constexpr std::array<std::string_view, 3> kCounted = {"conv Conv2d", "activation ReLU",
                                                           "pooling MaxPool2d"};
-    for (const std::string_view kind : kinds) {
+    for (const std::string& kind : kinds) {
       if (std::ranges::find(kCounted, kind) != kCounted.end()) found.push_back(kind);
     }
     std::vector<std::string_view> expected;
@@ -277,14 +296,14 @@ class PyTorchReader {
                  is_all(settings, "dilation", 1) && is_all(settings, "groups", 1) &&
                  pads_with_zeros(settings);
     } else if (kind == "batchnorm BatchNorm2d") {
-      const auto epsilon = std::ranges::find(settings, "eps", &Pairs::value_type::first);
-      if (epsilon != settings.end() && value(epsilon->second).kind == Kind::kFloat) {
-        epsilons_[name] = static_cast<float>(value(epsilon->second).real);
+      const auto epsilon = find(settings, "eps");
+      if (epsilon && value(*epsilon).kind == Kind::kFloat) {
+        epsilons_[name] = static_cast<float>(value(*epsilon).real);
       }
     } else if (kind == "pooling AdaptiveAvgPool2d") {
       // One position is the mean of all; of seven, as torchvision has them, each is left as it is.
       // Behind dense layers, as in timm's head, there is one anyway.
-      const bool is_mean = is_all(settings, "output_size", 1);
+      const bool is_mean = find(settings, "output_size") && is_all(settings, "output_size", 1);
       averages_ = averages_ || (is_mean && !has_dense_);
       is_usual = is_mean || is_all(settings, "output_size", 7);
     } else {
@@ -298,6 +317,26 @@ class PyTorchReader {
     return fail(ErrorCode::kUnsupportedFormat,
                 "it has " + quote(kind.substr(kind.find(' ') + 1)) + " at " + quote(name) +
                     ", of a kind or with settings that a VGG16 has not");
+  }
+
+  /// A module of the model's own that has neither modules nor tensors computes something all the
+  /// same: normalises, say. Only of those that tutorials write is it known that they do not.
+  Result<void> check_own_module(std::string_view made_by, const std::string& name,
+                                const Pairs& settings) const {
+    bool is_module = false;
+    for (const auto& [key, drawer] : settings) {
+      if (key == "_modules") is_module = true;
+      const bool has_contents = key == "_modules" || key == "_parameters" || key == "_buffers";
+      if (has_contents && !pickle_->pairs(drawer).empty()) return {};
+    }
+    constexpr std::array kWithoutEffect = {"Flatten", "View", "Reshape", "Identity", "Loss"};
+    if (!is_module || std::ranges::any_of(kWithoutEffect, [&](const char* known) {
+          return made_by.contains(known);
+        })) {
+      return {};
+    }
+    return unlike(name, "is a " + quote(made_by.substr(made_by.find(' ') + 1)) +
+                            " of the model's own; what it computes is not in the file");
   }
 
   /// _rebuild_tensor_v2(storage, offset, sides, strides, ...)
@@ -371,11 +410,16 @@ struct Module {
   }
 };
 
-std::vector<Module> modules_of(std::vector<ForeignArray> tensors) {
+std::unexpected<Error> not_of_vgg16(const std::string& name) {
+  return fail(ErrorCode::kUnsupportedFormat, "it has " + quote(name) + ", which a VGG16 has not");
+}
+
+Result<std::vector<Module>> modules_of(std::vector<ForeignArray> tensors) {
   std::vector<Module> modules;
   for (ForeignArray& tensor : tensors) {
     const std::size_t dot = tensor.name.rfind('.');
-    if (dot == std::string::npos) continue;  // a tensor of the model itself
+    // A tensor of the model itself: the mean and deviation of colours, say.
+    if (dot == std::string::npos) return not_of_vgg16(tensor.name);
     std::string name = tensor.name.substr(0, dot);
     if (modules.empty() || modules.back().name != name) {
       modules.push_back({.name = std::move(name), .tensors = {}});
@@ -397,10 +441,6 @@ std::size_t place_of(std::string_view name) {
   std::size_t number = 0;
   std::from_chars(name.data(), name.data() + name.size(), number);
   return number;
-}
-
-std::unexpected<Error> not_of_vgg16(const std::string& module) {
-  return fail(ErrorCode::kUnsupportedFormat, "it has " + quote(module) + ", which a VGG16 has not");
 }
 
 /// How many places behind its last convolution the next one may be, by what is between them.
@@ -472,7 +512,7 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
   const std::string prefix = first->name.substr(0, first->name.size() - kFirstParameter.size());
   ForeignVgg16 network;
   network.averages = averages;
-  const std::vector<Module> modules = modules_of(std::move(tensors));
+  GRADCAM_TRY(const std::vector<Module> modules, modules_of(std::move(tensors)));
   std::multimap<std::size_t, const Module*> in_order;
   for (const Module& module : modules) {
     const std::size_t skipped = module.name.starts_with(prefix) ? prefix.size() : 0;

@@ -229,6 +229,9 @@ class TorchVgg16(torch.nn.Module):
             *((dense | others).get(n, torch.nn.Dropout()) for n in range(max(dense) + 1)))
         self.load_state_dict(torch_state(parameters))
 
+    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+        return self.classifier(torch.flatten(self.features(photos), 1))
+
 
 class OldPickle:
     """The module `pickle` as it wrote an OrderedDict in Python 2."""

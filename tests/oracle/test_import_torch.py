@@ -20,6 +20,14 @@ from foreign_models import (
 )
 
 
+class Normalize(torch.nn.Module):
+    """As in models that take photos in [0, 1]."""
+
+
+class FlattenAll(torch.nn.Module):
+    """As tutorials write it."""
+
+
 class TorchImport(ImportCase):
     def test_torchvision_in_both_containers(self) -> None:
         path = self.folder / "vgg16-397923af.pth"
@@ -122,8 +130,40 @@ class TorchImport(ImportCase):
             with self.subTest(name):
                 model = TorchVgg16(self.parameters)
                 change(model)
-                torch.save(model, path)
-                self.expect_failure(path, says)
+                for is_zip in (True, False):
+                    torch.save(model, path, _use_new_zipfile_serialization=is_zip)
+                    self.expect_failure(path, says)
+
+    def test_torch_script(self) -> None:
+        path = self.folder / "script.pt"
+        photo = torch.rand(1, 3, SIDE, SIDE)
+        for saves in (torch.jit.script, lambda model: torch.jit.trace(model, photo)):
+            model = TorchVgg16(self.parameters).eval()
+            saves(model).save(str(path))
+            self.import_file(path)
+            self.expect_answer(self.torchvision_input())
+            self.out.unlink()
+            model.classifier[1] = torch.nn.Tanh()
+            saves(model).save(str(path))
+            self.expect_failure(path, '"Tanh"', '"classifier.1"')
+            model.classifier[1] = torch.nn.Identity()
+            saves(model).save(str(path))
+            self.expect_failure(path, "does not follow", '"classifier"')
+
+    def test_torch_models_that_compute_more(self) -> None:
+        path = self.folder / "model.pth"
+        model = TorchVgg16(self.parameters)
+        model.normalize = Normalize()
+        torch.save(model, path)
+        self.expect_failure(path, '"normalize"', '"Normalize"')
+        model.normalize = FlattenAll()
+        torch.save(model, path)
+        self.import_file(path)
+        self.out.unlink()
+        model.register_buffer("mean", torch.zeros(3))
+        for saved in (model, model.state_dict()):
+            torch.save(saved, path)
+            self.expect_failure(path, '"mean"')
 
     def test_torch_weights_without_room_for_what_is_between(self) -> None:
         path = self.folder / "state.pth"
