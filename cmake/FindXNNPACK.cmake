@@ -1,7 +1,8 @@
 # Finds XNNPACK as scripts/setup builds it (cmake/xnnpack) and defines XNNPACK::XNNPACK.
 #
 # It is looked for in XNNPACK_ROOT, then in the user's cache folder under the platform's name. It
-# has no version number of its own; the newest build wins.
+# has no version number of its own; the newest build wins. Nothing is kept in the cache: with
+# another build or installation of gradcam, another XNNPACK is found.
 
 if(EMSCRIPTEN)
   set(_xnnpack_build wasm-simd)
@@ -21,16 +22,16 @@ if(NOT XNNPACK_ROOT)
   list(REVERSE _xnnpack_builds)
 endif()
 find_path(XNNPACK_INCLUDE_DIR xnnpack.h HINTS ${XNNPACK_ROOT} ${_xnnpack_builds}
-          PATH_SUFFIXES include NO_DEFAULT_PATH)
+          PATH_SUFFIXES include NO_DEFAULT_PATH NO_CACHE)
 cmake_path(GET XNNPACK_INCLUDE_DIR PARENT_PATH _xnnpack_prefix)
 foreach(_xnnpack_library IN ITEMS XNNPACK pthreadpool microkernels-prod)
   string(TOUPPER XNNPACK_${_xnnpack_library}_LIBRARY _xnnpack_variable)
   find_library(${_xnnpack_variable} ${_xnnpack_library} HINTS ${_xnnpack_prefix}/lib
-               NO_DEFAULT_PATH)
+               NO_DEFAULT_PATH NO_CACHE)
 endforeach()
 set(_xnnpack_required XNNPACK_XNNPACK_LIBRARY XNNPACK_PTHREADPOOL_LIBRARY XNNPACK_INCLUDE_DIR)
 if(NOT EMSCRIPTEN)
-  find_library(CPUINFO_LIBRARY cpuinfo)
+  find_library(CPUINFO_LIBRARY cpuinfo NO_CACHE)
   find_package(Threads)
   list(APPEND _xnnpack_required XNNPACK_MICROKERNELS-PROD_LIBRARY CPUINFO_LIBRARY Threads_FOUND)
 endif()
@@ -38,7 +39,7 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(XNNPACK REQUIRED_VARS ${_xnnpack_required}
   REASON_FAILURE_MESSAGE
-    "XNNPACK_ROOT may name its folder, and GRADCAM_XNNPACK=OFF builds gradcam without it")
+    "XNNPACK_ROOT may name its folder, CPUINFO_LIBRARY is in Debian's libcpuinfo-dev, and GRADCAM_XNNPACK=OFF builds gradcam without them")
 
 if(XNNPACK_FOUND AND NOT TARGET XNNPACK::XNNPACK)
   add_library(XNNPACK::XNNPACK STATIC IMPORTED)

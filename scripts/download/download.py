@@ -103,7 +103,10 @@ def _append(official: Official, part: Path) -> int | None:
 def fetch(official: Official, folder: Path, attempts: int = 5, pause: float = 2.0) -> Path:
     """Returns the file in `folder`, where it stays. What an interrupted download has left there is
     gone on from, in this run (several attempts) and in the next."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DownloadError(f"{folder} cannot be made: {error.strerror}") from None
     path, part = folder / official.name, folder / f"{official.name}.part"
     if path.exists():
         return path

@@ -85,6 +85,12 @@ class Download(unittest.TestCase):
         self.expect_complete(self.fetch())
         self.assertEqual(Server.asked, [None], "the second time it was there already")
 
+    def test_folder_that_cannot_be_made(self) -> None:
+        self.folder = self.folder / "file" / "weights"
+        self.folder.parent.write_bytes(b"")
+        with self.assertRaisesRegex(download.DownloadError, "weights cannot be made"):
+            self.fetch()
+
     def test_of_unknown_size(self) -> None:
         self.expect_complete(self.fetch(self.file(size=None)))
 

@@ -126,6 +126,10 @@ Result<Heatmap> weighted_map(const Tensor& activation, std::span<const float> al
 }
 
 Result<Heatmap> combine_channels(const LayerView& layer, const Tensor& contributions) {
+  if (!is_map(contributions)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "contributions of shape " + to_string(contributions.shape()) + " are no map");
+  }
   std::vector<double> raw;
   if (layer.principal_component) {
     GRADCAM_TRY(raw, first_component(contributions, true));

@@ -90,8 +90,7 @@ double begin_of(double begin, double length, double side, int photo) {
 Box closer_box(const Heatmap& map, const Box& crop, const Image& photo) {
   if (photo.width <= 0 || photo.height <= 0) return {};
   Box warm = crop;
-  if (map.status == HeatmapStatus::kOk && !map.values.empty() &&
-      map.values.size() == map.rows * map.cols) {
+  if (map.status == HeatmapStatus::kOk && has_cells(map)) {
     const Cells cells = warm_cells(map);
     const double height = crop.height / static_cast<double>(map.rows);
     const double width = crop.width / static_cast<double>(map.cols);

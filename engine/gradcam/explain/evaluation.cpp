@@ -43,8 +43,8 @@ double Evaluation::expected_calibration_error() const {
 MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_width,
                                 int photo_height, const Image& mask) {
   MaskAgreement agreement;
-  if (map.status != HeatmapStatus::kOk || map.values.size() != map.rows * map.cols ||
-      map.values.empty() || photo_width <= 0 || photo_height <= 0 || !check_image(mask) ||
+  if (map.status != HeatmapStatus::kOk || !has_cells(map) || photo_width <= 0 ||
+      photo_height <= 0 || !check_image(mask) ||
       !std::isfinite(crop.x + crop.y + crop.width + crop.height)) {
     return agreement;
   }

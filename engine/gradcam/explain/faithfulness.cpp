@@ -171,7 +171,7 @@ class Measurement {
   }
 
   Result<void> add(const Heatmap& map) {
-    if (map.values.empty() || map.values.size() != map.rows * map.cols) {
+    if (!has_cells(map)) {
       return fail(ErrorCode::kInvalidArgument, "a map that is measured has rows and columns");
     }
     if (!std::ranges::all_of(map.values, [](float heat) { return std::isfinite(heat); })) {

@@ -25,10 +25,13 @@ std::string_view heatmap_status_name(HeatmapStatus status) {
   return "";
 }
 
+bool has_cells(const Heatmap& map) {
+  return !map.values.empty() && map.values.size() == map.rows * map.cols;
+}
+
 namespace {
 
 float interpolate(const Heatmap& map, const Between& x, const Between& y) {
-  if (map.values.empty()) return 0;
   const auto in_row = [&](std::size_t row) {
     const float* values = &map.values[row * map.cols];
     return values[x.low] + (values[x.high] - values[x.low]) * x.fraction;
@@ -40,11 +43,13 @@ float interpolate(const Heatmap& map, const Between& x, const Between& y) {
 }  // namespace
 
 float heat_at(const Heatmap& map, double x, double y) {
+  if (!has_cells(map)) return 0;
   return interpolate(map, Between(x * static_cast<double>(map.cols), map.cols),
                      Between(y * static_cast<double>(map.rows), map.rows));
 }
 
 std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols) {
+  if (!has_cells(map)) return std::vector<float>(rows * cols);
   if (rows == map.rows && cols == map.cols) return map.values;
   std::vector<float> values;
   values.reserve(rows * cols);

@@ -25,6 +25,9 @@ struct Heatmap {
   HeatmapStatus status = HeatmapStatus::kEmpty;
 };
 
+/// Whether a map has cells, and a value for each of them.
+bool has_cells(const Heatmap& map);
+
 /// The map at (x, y), each 0..1 from edge to edge, bilinear between the centres of its cells; zero
 /// for a map without cells.
 float heat_at(const Heatmap& map, double x, double y);

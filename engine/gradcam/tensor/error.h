@@ -1,8 +1,10 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace gradcam {
@@ -58,6 +60,30 @@ template <class T>
 class [[nodiscard]] Result : public std::expected<T, Error> {
  public:
   using std::expected<T, Error>::expected;
+
+  /// As std::expected's, which take no functions that give a class derived from it.
+  template <class F>
+  auto and_then(F&& next) const& {
+    return chain(*this, std::forward<F>(next));
+  }
+  template <class F>
+  auto and_then(F&& next) && {
+    return chain(std::move(*this), std::forward<F>(next));
+  }
+
+ private:
+  template <class Self, class F>
+  static auto chain(Self&& self, F&& next) {
+    const auto call = [&] {
+      if constexpr (std::is_void_v<T>) {
+        return std::invoke(std::forward<F>(next));
+      } else {
+        return std::invoke(std::forward<F>(next), *std::forward<Self>(self));
+      }
+    };
+    using Next = decltype(call());
+    return self ? call() : Next(std::unexpect, std::forward<Self>(self).error());
+  }
 };
 
 /// Builds the error side of a `Result`.

@@ -240,6 +240,7 @@ std::vector<NamedTensor> Classifier::state() {
 float fit_temperature(const Tensor& logits, std::span<const std::size_t> labels) {
   if (logits.rank() != 2 || labels.empty() || logits.dim(0) != labels.size()) return 1;
   const std::size_t classes = logits.dim(1);
+  if (std::ranges::max(labels) >= classes) return 1;
   const auto loss = [&](double log_temperature) {
     const double scale = std::exp(-log_temperature);
     double total = 0;

@@ -98,7 +98,7 @@ class Classifier {
 
 /// The temperature in [1/4, 10] that makes the mean cross-entropy of softmax(logits / T) smallest
 /// (Guo et al., "On Calibration of Modern Neural Networks", 2017, arXiv 1706.04599).
-/// logits: [n, classes].
+/// logits: [n, classes]; labels: [n], each of a class. 1 of anything else.
 float fit_temperature(const Tensor& logits, std::span<const std::size_t> labels);
 
 }  // namespace gradcam

@@ -1,7 +1,7 @@
 #include "gradcam/train/curves.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
 
 namespace gradcam {
 namespace {
@@ -10,10 +10,12 @@ constexpr double kLeft = 60, kTop = 40, kWidth = 340, kHeight = 240, kGap = 90;
 constexpr const char* kTrainColour = "#1f77b4";
 constexpr const char* kValidationColour = "#d62728";
 
-std::string number(double value, const char* format = "%.1f") {
+/// With a point, whatever the locale has.
+std::string number(double value, int decimals = 1) {
   char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
+  const auto [end, error] =
+      std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, decimals);
+  return error == std::errc() ? std::string(text, end) : "0";
 }
 
 /// One of the two diagrams.
@@ -21,7 +23,8 @@ struct Panel {
   double x;  ///< of its left edge
   double top_value;
   const char* title;
-  const char* tick_format;
+  const char* unit;
+  int tick_decimals;
   double tick_scale;
   std::size_t epochs;
 
@@ -42,7 +45,7 @@ struct Panel {
       svg += "<line x1='" + number(x) + "' x2='" + number(x + kWidth) + "' y1='" + y + "' y2='" +
              y + "' stroke='#ddd'/>\n<text x='" + number(x - 8) + "' y='" +
              number(at_value(value) + 4) + "' text-anchor='end'>" +
-             number(value * tick_scale, tick_format) + "</text>\n";
+             number(value * tick_scale, tick_decimals) + unit + "</text>\n";
     }
     const std::size_t every = std::max<std::size_t>(1, (epochs + 7) / 8);
     for (std::size_t epoch = 0; epoch < epochs; epoch += every) {
@@ -62,7 +65,7 @@ struct Panel {
       const std::string py = number(at_value(all[i].*value));
       points += px + "," + py + " ";
       dots += "<circle cx='" + px + "' cy='" + py + "' r='2.5' fill='" + colour + "'><title>" +
-              name + ", epoch " + std::to_string(i + 1) + ": " + number(all[i].*value, "%.4f") +
+              name + ", epoch " + std::to_string(i + 1) + ": " + number(all[i].*value, 4) +
               "</title></circle>\n";
     }
     return "<polyline fill='none' stroke-width='2' stroke='" + std::string(colour) + "' points='" +
@@ -87,11 +90,11 @@ std::string legend(double x, const char* colour, const char* name) {
 std::string draw_curves(std::span<const Epoch> epochs, std::size_t best_epoch) {
   double highest = 0.1;
   for (const Epoch& e : epochs) highest = std::max({highest, e.train_loss, e.validation_loss});
-  const Panel loss{kLeft, highest * 1.05, "loss", "%.2f", 1, epochs.size()};
-  const Panel accuracy{kLeft + kWidth + kGap, 1, "accuracy", "%.0f %%", 100, epochs.size()};
+  const Panel loss{kLeft, highest * 1.05, "loss", "", 2, 1, epochs.size()};
+  const Panel accuracy{kLeft + kWidth + kGap, 1, "accuracy", " %", 0, 100, epochs.size()};
   const double width = accuracy.x + kWidth + 30;
-  std::string svg = "<svg xmlns='http://www.w3.org/2000/svg' width='" + number(width, "%.0f") +
-                    "' height='330' viewBox='0 0 " + number(width, "%.0f") +
+  std::string svg = "<svg xmlns='http://www.w3.org/2000/svg' width='" + number(width, 0) +
+                    "' height='330' viewBox='0 0 " + number(width, 0) +
                     " 330' font-family='sans-serif' font-size='12'>\n"
                     "<title>" +
                     std::string(kCurvesTitle) +

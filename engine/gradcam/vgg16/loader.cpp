@@ -135,6 +135,7 @@ void Vgg16Loader::set_targets(std::size_t layer, const LayerWeights& weights, st
 }
 
 std::size_t Vgg16Loader::row_bytes(std::size_t tensor) const {
+  if (tensor >= header_.tensors.size()) return 0;
   const TensorInfo& info = header_.tensors[tensor];
   return row_elements(info.shape) * dtype_size(info.dtype);
 }
@@ -151,6 +152,7 @@ std::vector<std::size_t> Vgg16Loader::order() const {
 }
 
 FileRange Vgg16Loader::wanted(std::size_t tensor) const {
+  if (tensor >= header_.tensors.size()) return {};
   const Range rows = own_of_tensor(tensor);
   const std::uint64_t begin = header_.data_offset + header_.tensors[tensor].begin;
   const std::uint64_t row = row_bytes(tensor);

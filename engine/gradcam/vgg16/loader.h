@@ -51,7 +51,7 @@ class Vgg16Loader {
   /// What the header says of the model, completed where it says nothing.
   const ModelInfo& info() const { return info_; }
 
-  /// Bytes of a row (an output channel) of a tensor of the file.
+  /// Bytes of a row (an output channel) of a tensor of the file; 0 of one that it has not.
   std::size_t row_bytes(std::size_t tensor) const;
 
   /// The tensors as they are best provided: in the order of the file, except that the scales of
@@ -59,7 +59,7 @@ class Vgg16Loader {
   std::vector<std::size_t> order() const;
 
   /// Where the bytes are that `provide` takes of a tensor: all of it, or the rows of the share,
-  /// which may be none.
+  /// which may be none. Nothing of one that it has not.
   FileRange wanted(std::size_t tensor) const;
 
   /// Takes the next of the tensor's wanted bytes: all of them, or any number of whole rows. Tensors

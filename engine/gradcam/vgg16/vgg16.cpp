@@ -337,7 +337,8 @@ Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Te
                                         std::size_t layer, ReluRule rule) const {
   GRADCAM_CHECK_OK(check_whole());
   for (std::size_t i = layer; i < kBlock5Pool; ++i) GRADCAM_CHECK_OK(check_map(activations, i));
-  if (layer >= kBlock5Pool) return pool_gradient.clone();
+  GRADCAM_CHECK_OK(check_map(activations, std::max(layer, kBlock5Pool)));
+  if (layer == kBlock5Pool) return pool_gradient.clone();
   GRADCAM_TRY(Tensor gradient, backward_to_block5_conv3(activations, pool_gradient));
   Tensor workspace;
   for (std::size_t i = kBlock5Conv3; i > layer; --i) {

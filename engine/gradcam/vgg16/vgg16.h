@@ -89,7 +89,8 @@ struct Prediction {
 /// several threads, each with activations of its own. Comes from a Vgg16Loader.
 ///
 /// It may hold only a member's share of the weights (see partition.h), or leave some in the file;
-/// then a Member (member.h) runs it, and `forward` and the backward functions refuse.
+/// then a Member (member.h) runs it, and `forward` and the backward functions refuse. One that was
+/// moved from may only be destroyed or assigned to.
 class Vgg16 {
  public:
   const ModelInfo& info() const { return info_; }

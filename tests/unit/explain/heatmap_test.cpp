@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "gradcam/explain/guided_grad_cam.h"
 #include "support/heatmaps.h"
 
 namespace gradcam::testing {
@@ -81,6 +82,21 @@ TEST(MakeHeatmap, SaysWhyItIsEmpty) {
   EXPECT_EQ(status_of({1, kNaN}), HeatmapStatus::kNonFinite);
   EXPECT_EQ(status_of({1, 1e39}), HeatmapStatus::kNonFinite);
   EXPECT_EQ(status_of({-std::numeric_limits<double>::infinity(), 1}), HeatmapStatus::kNonFinite);
+}
+
+TEST(Heatmap, WithoutAValueForEachCellIsOneWithoutCells) {
+  Heatmap map;
+  map.rows = map.cols = 4;
+  map.values = {1, 0.5f};
+  map.maximum = 1;
+  map.status = HeatmapStatus::kOk;
+  EXPECT_FALSE(has_cells(map));
+  EXPECT_EQ(heat_at(map, 0.9, 0.9), 0);
+  EXPECT_EQ(enlarge(map, 4, 4), Values(16));
+  EXPECT_EQ(enlarge(map, 2, 3), Values(6));
+  EXPECT_EQ(fuse(std::array{map, map}).status, HeatmapStatus::kEmpty);
+  EXPECT_EQ(guided_grad_cam_map(map, map).status, HeatmapStatus::kEmpty);
+  EXPECT_TRUE(with_visible_edges(map_of(0, 0, {})).values.empty());
 }
 
 TEST(HeatmapStatus, HasTheNamesOfTheJson) {

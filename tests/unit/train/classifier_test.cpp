@@ -154,6 +154,7 @@ TEST(FitTemperature, StaysInItsRange) {
   ASSERT_OK_AND_ASSIGN(const Tensor logits, Tensor::from({2, 2}, {{3, 0, 0, 3}}));
   EXPECT_NEAR(fit_temperature(logits, {{0, 1}}), 0.25f, 1e-4f);
   EXPECT_NEAR(fit_temperature(logits, {{1, 0}}), 10.0f, 1e-3f);
+  EXPECT_EQ(fit_temperature(logits, {{0, 9}}), 1);
 }
 
 /// A layer of several blocks of rows, so that several lanes work.
