@@ -87,6 +87,7 @@ class Download(unittest.TestCase):
 
     def test_folder_that_cannot_be_made(self) -> None:
         self.folder = self.folder / "file" / "weights"
+        self.folder.parent.parent.mkdir()
         self.folder.parent.write_bytes(b"")
         with self.assertRaisesRegex(download.DownloadError, "weights cannot be made"):
             self.fetch()
