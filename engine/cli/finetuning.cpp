@@ -432,7 +432,8 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   const Epoch& best = report.epochs[report.best_epoch];
   std::printf(
       "\nbest epoch %zu of %zu: %.1f %% of the validation photos right, loss %.4f; temperature "
-      "%.3f\ntrained in %.1f s; wrote %s%s\n",
+      "%.3f\n(the epoch was chosen by these photos: others, in gradcam evaluate, say "
+      "more)\ntrained in %.1f s; wrote %s%s\n",
       report.best_epoch + 1, report.epochs.size(), best.validation_accuracy * 100,
       best.validation_loss, double{report.temperature}, seconds, options.out.c_str(),
       report.has_curves ? (" and " + plan.curves.string()).c_str() : "");

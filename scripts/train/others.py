@@ -4,7 +4,7 @@ A softmax over the labels' breeds has to give the probability of a stranger to t
 other breeds it has somewhere else to go (background classes: Dhamija et al. 2018, "Reducing Network
 Agnostophobia"). The rows are fitted last, to what fc2 gives: the network, the labels' logits and with
 them all heatmaps stay as they are. Temperature and threshold are fitted anew, to held-out photos of
-all breeds.
+the labels' breeds.
 """
 from __future__ import annotations
 

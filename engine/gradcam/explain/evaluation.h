@@ -50,7 +50,8 @@ class Evaluation {
 /// How a heatmap lies on a mask of the object.
 struct MaskAgreement {
   bool pointing = false;   ///< the heatmap's maximum is on the object (Zhang et al., "Top-down
-                           ///< Neural Attention by Excitation Backprop", 2016: the pointing game)
+                           ///< Neural Attention by Excitation Backprop", 2016: the pointing game,
+                           ///< here without their tolerance of 15 pixels)
   double heat_inside = 0;  ///< the share of the heat that is on the object, 0..1
 };
 

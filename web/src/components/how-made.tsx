@@ -44,7 +44,7 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
             <p>
               Its last layer of filters made {evidence.total} small maps of{' '}
               {evidence.rows} by {evidence.cols} numbers. Each lights up where
-              its filter found what it looks for. These counted most:
+              its filter found what it looks for. These speak for it most:
             </p>
             <ul class="channels">
               {evidence.channels.map(({ channel, alpha, share, values }) => (
@@ -65,7 +65,7 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
                     <br />
                     weight {signed(alpha)}
                     <br />
-                    <strong>{percent(share)}</strong> of the sum
+                    <strong>{percent(share)}</strong> of all
                   </p>
                 </li>
               ))}
@@ -82,8 +82,9 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
           <li>
             <h3>Added up</h3>
             <p>
-              All maps are added, each times its weight, and what is below zero
-              is cut off. The highest number becomes 1.
+              All maps are added, each times its weight; the percentages above
+              are of all that is added or taken away. What is below zero is cut
+              off, and the highest number becomes 1.
             </p>
             <details class="formula">
               <summary>As a formula</summary>
