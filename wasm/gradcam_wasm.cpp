@@ -294,7 +294,8 @@ int32_t gradcam_about(gradcam_engine* engine) {
                            {"in_passes", std::move(in_passes)},
                            {"has_layer", method.has_layer},
                            {"is_slow", method.is_slow},
-                           {"is_decoration", method.is_decoration}});
+                           {"is_decoration", method.is_decoration},
+                           {"is_comparable", method.is_comparable}});
   }
   Json layers = Json::array();
   for (std::size_t layer = 0; layer < kMapLayers; ++layer) layers.push_back(map_layer_name(layer));

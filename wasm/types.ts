@@ -22,6 +22,8 @@ export interface EngineInfo {
     is_slow: boolean;
     /** Whether it shows edges of the photo, and little of what the network learned. */
     is_decoration: boolean;
+    /** Whether the maxima of maps of several classes can be compared. */
+    is_comparable: boolean;
   }[];
   /** Layers whose maps `explain` can look at, from the input on. */
   layers: string[];

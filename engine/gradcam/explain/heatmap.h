@@ -21,7 +21,7 @@ struct Heatmap {
   std::size_t rows = 0;
   std::size_t cols = 0;
   std::vector<float> values;
-  float maximum = 0;  ///< of the raw map, in the units of the method; comparable over classes
+  float maximum = 0;  ///< of the raw map, in the units of the method (see Method::is_comparable)
   HeatmapStatus status = HeatmapStatus::kEmpty;
 };
 

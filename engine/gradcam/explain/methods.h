@@ -41,6 +41,10 @@ struct Method {
   bool has_channels = true;    ///< adds up channels, which can be smoothed
   bool is_slow = false;        ///< costs many forward passes at every layer
   bool is_decoration = false;  ///< shows edges of the input rather than what the network learned
+  /// Whether Heatmap::maximum says how strong maps of several classes are beside each other. Not
+  /// where weights are divided by what the class has of them; and the values of decorations are
+  /// bent until edges can be seen, so that their maximum is not theirs.
+  bool is_comparable = true;
 };
 
 /// A method's caption for a class of this name.

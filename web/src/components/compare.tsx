@@ -33,6 +33,7 @@ export function Comparison(props: {
   const isSameScale = useSignal(false);
   const isComparable =
     rival.method === method.value &&
+    methodOf(method.value)?.is_comparable === true &&
     map?.status === 'ok' &&
     rival.map?.status === 'ok';
   const most =
