@@ -140,6 +140,7 @@ Json to_json(const Trust& trust) {
   json["increase"] = trust.map.increase;
   json["covered"] = {{"area", trust.covered.area}, {"probability", trust.covered.probability}};
   json["random"] = curves(trust.random_order);
+  json["centre"] = curves(trust.centre);
   return json;
 }
 

@@ -167,6 +167,8 @@ export interface Trust extends Curves {
   covered: Covered;
   /** What pixels in random order give: what the map must beat. */
   random: Curves;
+  /** And a round spot in the middle. */
+  centre: Curves;
 }
 
 /**

@@ -33,10 +33,12 @@ constexpr std::string_view kHelp = R"(
   other_class   rank correlation with the map of another class; near 1, the class does not matter
   randomised    rank correlation with the map after shuffling the weights of the last layers, from
                 "predictions" to all ("block1_conv1"); near 1, the weights do not matter; on
-                10 photos, by slow methods on 3
+                10 photos, by slow methods on 3; those that are "empty" then are left out
   empty         photos without any heat
   milliseconds  for the maps of two classes, on one thread beside whatever else runs
-and "random_order": insertion and deletion of pixels in random order, which a map must beat.
+and of what knows nothing of the network or the photo, and what a map must beat: "random_order"
+(insertion and deletion of pixels in random order), "centre" (a round spot in the middle) and
+"other_photo" (the Grad-CAM of the photo before).
 )";
 const std::string_view kExplainEvaluationHelp = kHelp.substr(1);
 
@@ -44,6 +46,8 @@ namespace {
 
 // How many photos have their maps compared with those of shuffled weights.
 constexpr std::size_t kShuffledPhotos = 10;
+// They are shuffled in so many ways, each for some of these photos.
+constexpr std::size_t kSeeds = 3;
 // By slow methods: fewer, and only after these many layers.
 constexpr std::size_t kShuffledSlowPhotos = 3;
 constexpr std::array<std::size_t, 3> kSlowDepths = {1, 3, kLayerNames.size()};
@@ -53,6 +57,8 @@ struct PhotoMeasures {
   Tensor input;
   std::size_t target = 0;
   Faithfulness random_order;  // of pixels, without a map
+  Measured centre;
+  std::optional<Measured> other_photo;
   // By method; nothing of a slow one that this photo is not for.
   std::vector<std::optional<Measured>> measured;
   std::vector<Heatmap> maps;
@@ -72,26 +78,66 @@ bool is_among(std::size_t i, std::size_t n, std::size_t some) {
   return (i + 1) * some / n > i * some / n;
 }
 
-Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& photo,
-                                    std::size_t number, bool with_slow,
-                                    const std::vector<Method>& methods) {
+/// A photo, and what the network made of it.
+struct Seen {
+  Image image;
+  Tensor input;
+  Activations activations;
+  std::size_t target;  ///< the most probable class
+};
+
+Result<Seen> look_at(const Vgg16& model, const LabelledPhoto& photo) {
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
-  GRADCAM_TRY(const Image image, decode_image(bytes));
+  GRADCAM_TRY(Image image, decode_image(bytes));
+  GRADCAM_TRY(Tensor input, preprocess(image, model.info().preprocess));
+  GRADCAM_TRY(Activations activations, model.make_activations());
+  GRADCAM_CHECK_OK(model.forward(input, activations));
+  const std::size_t target = model.predictions(activations).front().index;
+  return Seen{std::move(image), std::move(input), std::move(activations), target};
+}
+
+/// @param other_photo one whose map is measured on this one
+Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& photo,
+                                    const LabelledPhoto& other_photo, std::size_t number,
+                                    bool with_slow, const std::vector<Method>& methods) {
+  PhotoMeasures result;
+  std::vector<Heatmap> to_measure = {constant_map(), centre_map()};
+  if (&other_photo != &photo) {
+    // One that cannot be read is complained of in its turn.
+    if (auto seen = look_at(model, other_photo)) {
+      GRADCAM_TRY(const std::vector<Heatmap> maps,
+                  explain(model, seen->input, seen->activations, {{seen->target}},
+                          gradcam::methods().front()));
+      to_measure.push_back(maps.front());
+    }
+  }
+  GRADCAM_TRY(Seen seen, look_at(model, photo));
+  const Image& image = seen.image;
+  Activations& activations = seen.activations;
+  result.input = std::move(seen.input);
+  result.target = seen.target;
   std::optional<Image> mask;
   if (!photo.mask.empty()) {
     GRADCAM_TRY(mask, read_mask(photo.mask, image));
   }
-  GRADCAM_TRY(Activations activations, model.make_activations());
-  PhotoMeasures result;
-  GRADCAM_TRY(result.input, preprocess(image, model.info().preprocess));
-  GRADCAM_CHECK_OK(model.forward(result.input, activations));
-  result.target = model.predictions(activations).front().index;
   // Another class, each as often as the others.
   const std::size_t classes = model.classes();
   const std::size_t other =
       classes == 1 ? 0 : (result.target + 1 + number % (classes - 1)) % classes;
   const Box crop = crop_box(model.info().preprocess, image.width, image.height);
-  std::vector<Heatmap> to_measure = {constant_map()};
+  const auto measure = [&](const Heatmap& map) {
+    Measured measured;
+    measured.is_empty = map.status != HeatmapStatus::kOk;
+    if (mask) {
+      const MaskAgreement agreement =
+          compare_with_mask(map, crop, image.width, image.height, *mask);
+      measured.pointing = agreement.pointing;
+      measured.heat_inside = agreement.heat_inside;
+    }
+    return measured;
+  };
+  result.centre = measure(to_measure[1]);
+  if (to_measure.size() > 2) result.other_photo = measure(to_measure[2]);
   for (const Method& method : methods) {
     if (method.is_slow && !with_slow) {
       result.measured.emplace_back();
@@ -104,15 +150,8 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
     const std::chrono::duration<double, std::milli> passed =
         std::chrono::steady_clock::now() - start;
     Heatmap& map = maps.front();
-    Measured measured;
+    Measured measured = measure(map);
     measured.milliseconds = passed.count();
-    measured.is_empty = map.status != HeatmapStatus::kOk;
-    if (mask) {
-      const MaskAgreement agreement =
-          compare_with_mask(map, crop, image.width, image.height, *mask);
-      measured.pointing = agreement.pointing;
-      measured.heat_inside = agreement.heat_inside;
-    }
     if (classes > 1) measured.other_class = rank_correlation(map, maps.back());
     to_measure.push_back(map);
     result.measured.emplace_back(std::move(measured));
@@ -122,6 +161,8 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
   GRADCAM_TRY(std::vector<Faithfulness> faithfulness, carry_out(plan, model, activations));
   auto next = faithfulness.begin();
   result.random_order = std::move(*next++);
+  result.centre.faithfulness = std::move(*next++);
+  if (result.other_photo) result.other_photo->faithfulness = std::move(*next++);
   for (auto& measured : result.measured) {
     if (measured) measured->faithfulness = std::move(*next++);
   }
@@ -130,22 +171,21 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
 
 std::size_t threads() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-/// How the maps of a photo are correlated with those of the same model with layers shuffled; by
-/// method.
-Result<std::vector<std::optional<double>>> compare_maps(const Vgg16& shuffled,
-                                                        const PhotoMeasures& photo,
-                                                        const std::vector<Method>& methods,
-                                                        bool with_slow) {
+/// The maps of a photo by the same model with layers shuffled; by method.
+Result<std::vector<std::optional<Heatmap>>> maps_of(const Vgg16& shuffled,
+                                                    const PhotoMeasures& photo,
+                                                    const std::vector<Method>& methods,
+                                                    bool with_slow) {
   GRADCAM_TRY(Activations activations, shuffled.make_activations());
   GRADCAM_CHECK_OK(shuffled.forward(photo.input, activations));
-  std::vector<std::optional<double>> correlations(methods.size());
+  std::vector<std::optional<Heatmap>> maps(methods.size());
   for (std::size_t i = 0; i < methods.size(); ++i) {
     if (!photo.measured[i] || (methods[i].is_slow && !with_slow)) continue;
-    GRADCAM_TRY(const auto maps,
+    GRADCAM_TRY(auto map,
                 explain(shuffled, photo.input, activations, {{photo.target}}, methods[i]));
-    correlations[i] = rank_correlation(photo.maps[i], maps.front());
+    maps[i] = std::move(map.front());
   }
-  return correlations;
+  return maps;
 }
 
 /// The bytes of a model as a safetensors file. The error names the file.
@@ -155,6 +195,43 @@ Result<std::vector<std::uint8_t>> read_model(const std::filesystem::path& path) 
   return bytes;
 }
 
+/// Compares the maps of the photos that are for a seed with those of the same model with its last
+/// layers shuffled.
+Result<void> randomise(std::vector<std::uint8_t> file, std::size_t depth, std::size_t seed,
+                       const std::vector<PhotoMeasures>& photos, const std::vector<Method>& methods,
+                       std::vector<MethodTotals>& totals) {
+  GRADCAM_CHECK_OK(shuffle_weights(file, depth, seed));
+  GRADCAM_TRY(const Vgg16 model, load_vgg16(file));
+  const bool with_slow = std::ranges::find(kSlowDepths, depth) != kSlowDepths.end();
+  struct Outcome {
+    const PhotoMeasures& photo;
+    Result<std::vector<std::optional<Heatmap>>> maps;
+  };
+  Result<void> result;
+  const auto deliver = [&](const Outcome& outcome) {
+    if (!outcome.maps) {
+      result = std::unexpected(outcome.maps.error());
+      return;
+    }
+    for (std::size_t i = 0; i < methods.size(); ++i) {
+      const std::optional<Heatmap>& map = (*outcome.maps)[i];
+      if (map) totals[i].randomised[depth - 1].add(outcome.photo.maps[i], *map);
+    }
+  };
+  {
+    InOrder<Outcome> queue(threads(), deliver);
+    for (std::size_t number = seed; number < photos.size(); number += kSeeds) {
+      queue.push([&, number]() -> Outcome {
+        const PhotoMeasures& photo = photos[number];
+        return {photo, within_memory([&] {
+                  return maps_of(model, photo, methods, with_slow && number < kShuffledSlowPhotos);
+                })};
+      });
+    }
+  }
+  return result;
+}
+
 /// Compares the maps with those of the same model with ever more layers shuffled.
 Result<void> randomise(const std::filesystem::path& model_path,
                        const std::vector<PhotoMeasures>& photos, const std::vector<Method>& methods,
@@ -162,34 +239,9 @@ Result<void> randomise(const std::filesystem::path& model_path,
   if (photos.empty()) return {};
   GRADCAM_TRY(const std::vector<std::uint8_t> file, read_model(model_path));
   for (std::size_t depth = 1; depth <= kLayerNames.size(); ++depth) {
-    std::vector<std::uint8_t> shuffled = file;
-    GRADCAM_CHECK_OK(shuffle_weights(shuffled, depth, 1));
-    GRADCAM_TRY(const Vgg16 model, load_vgg16(shuffled));
-    const bool with_slow = std::ranges::find(kSlowDepths, depth) != kSlowDepths.end();
-    using Correlations = Result<std::vector<std::optional<double>>>;
-    Result<void> outcome;
-    const auto deliver = [&](const Correlations& correlations) {
-      if (!correlations) {
-        outcome = std::unexpected(correlations.error());
-        return;
-      }
-      for (std::size_t i = 0; i < methods.size(); ++i) {
-        const auto& correlation = (*correlations)[i];
-        if (correlation) totals[i].randomised[depth - 1].add(*correlation);
-      }
-    };
-    {
-      InOrder<Correlations> queue(threads(), deliver);
-      for (std::size_t number = 0; number < photos.size(); ++number) {
-        queue.push([&, number] {
-          return within_memory([&] {
-            return compare_maps(model, photos[number], methods,
-                                with_slow && number < kShuffledSlowPhotos);
-          });
-        });
-      }
+    for (std::size_t seed = 0; seed < std::min(kSeeds, photos.size()); ++seed) {
+      GRADCAM_CHECK_OK(randomise(file, depth, seed, photos, methods, totals));
     }
-    GRADCAM_CHECK_OK(outcome);
     show_progress(depth, kLayerNames.size(), "layers shuffled");
   }
   return {};
@@ -237,6 +289,8 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
   const std::size_t slow = limits.slow == 0 ? limit : std::min(limits.slow, limit);
   std::vector<MethodTotals> totals(methods.size());
   CurveTotals random_order;
+  MethodTotals centre;
+  MethodTotals other_photo;
   std::vector<PhotoMeasures> kept;
   std::size_t measured = 0;
   struct Outcome {
@@ -256,6 +310,8 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
     ++measured;
     PhotoMeasures& measures = *outcome.measures;
     random_order.add(measures.random_order);
+    centre.add(measures.centre);
+    if (measures.other_photo) other_photo.add(*measures.other_photo);
     for (std::size_t i = 0; i < methods.size(); ++i) {
       if (measures.measured[i]) totals[i].add(*measures.measured[i]);
     }
@@ -272,9 +328,13 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
     InOrder<Outcome> queue(threads(), deliver);
     for (std::size_t i = 0; i < limit; ++i) {
       queue.push([&, i]() -> Outcome {
-        const LabelledPhoto& photo = photos[i * photos.size() / limit];
+        const auto number = [&](std::size_t n) { return n % limit * photos.size() / limit; };
+        const LabelledPhoto& photo = photos[number(i)];
+        const LabelledPhoto& other = photos[number(i + limit - 1)];
         const bool with_slow = is_among(i, limit, slow);
-        const auto measure = [&] { return measure_photo(model, photo, i, with_slow, methods); };
+        const auto measure = [&] {
+          return measure_photo(model, photo, other, i, with_slow, methods);
+        };
         return {photo, with_slow, within_memory(measure)};
       });
     }
@@ -291,10 +351,9 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
   random["photos"] = measured;
   random["standard_errors"] = {{"insertion", random_order.insertion.standard_error()},
                                {"deletion", random_order.deletion.standard_error()}};
-  return Json{{"photos", measured},
-              {"layer", map_layer_name(kBlock5Conv3)},
-              {"methods", std::move(list)},
-              {"random_order", std::move(random)}};
+  return Json{{"photos", measured},         {"layer", map_layer_name(kBlock5Conv3)},
+              {"methods", std::move(list)}, {"random_order", std::move(random)},
+              {"centre", to_json(centre)},  {"other_photo", to_json(other_photo)}};
 }
 
 }  // namespace gradcam

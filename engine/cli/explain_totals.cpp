@@ -59,16 +59,15 @@ void MethodTotals::add(const Measured& measured) {
   empty += measured.is_empty ? 1 : 0;
 }
 
-Json to_json(const Method& method, const MethodTotals& total) {
-  Json randomised = Json::array();
-  for (std::size_t depth = 1; depth <= kLayerNames.size(); ++depth) {
-    const Mean& mean = total.randomised[depth - 1];
-    if (mean.count() == 0) continue;
-    randomised.push_back({{"layer", kLayerNames[kLayerNames.size() - depth]},
-                          {"photos", mean.count()},
-                          {"correlation", mean.mean()},
-                          {"standard_error", mean.standard_error()}});
+void RandomisedTotals::add(const Heatmap& before, const Heatmap& after) {
+  if (before.status == HeatmapStatus::kOk && after.status == HeatmapStatus::kOk) {
+    correlation.add(rank_correlation(before, after));
+  } else {
+    ++empty;
   }
+}
+
+Json to_json(const MethodTotals& total) {
   const std::array<std::pair<const char*, const Mean*>, 7> measures = {
       {{"average_drop", &total.drop},
        {"increase", &total.increase},
@@ -77,7 +76,7 @@ Json to_json(const Method& method, const MethodTotals& total) {
        {"pointing", &total.pointing},
        {"heat_inside", &total.heat_inside},
        {"other_class", &total.other_class}}};
-  Json json = {{"method", method.name}, {"title", method.title}, {"photos", total.drop.count()}};
+  Json json = {{"photos", total.drop.count()}};
   Json errors = Json::object();
   for (const auto& [name, mean] : measures) {
     json[name] = mean->mean();
@@ -85,6 +84,22 @@ Json to_json(const Method& method, const MethodTotals& total) {
   }
   json["standard_errors"] = std::move(errors);
   json.update(total.curves.json());
+  return json;
+}
+
+Json to_json(const Method& method, const MethodTotals& total) {
+  Json randomised = Json::array();
+  for (std::size_t depth = 1; depth <= kLayerNames.size(); ++depth) {
+    const auto& [correlation, empty] = total.randomised[depth - 1];
+    if (correlation.count() + empty == 0) continue;
+    randomised.push_back({{"layer", kLayerNames[kLayerNames.size() - depth]},
+                          {"photos", correlation.count() + empty},
+                          {"empty", empty},
+                          {"correlation", correlation.mean()},
+                          {"standard_error", correlation.standard_error()}});
+  }
+  Json json = {{"method", method.name}, {"title", method.title}};
+  json.update(to_json(total));
   json["randomised"] = std::move(randomised);
   json["empty"] = total.empty;
   json["milliseconds"] = total.milliseconds.mean();
@@ -121,6 +136,8 @@ void print_explanations(const Json& result) {
     print_row(method["method"].get<std::string>(), method);
   }
   print_row("(random order)", result["random_order"]);
+  print_row("(centre)", result["centre"]);
+  print_row("(other photo)", result["other_photo"]);
 }
 
 }  // namespace gradcam

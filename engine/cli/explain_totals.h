@@ -50,6 +50,14 @@ struct Measured {
   double milliseconds = 0;
 };
 
+/// How the maps of one method changed as layers were shuffled.
+struct RandomisedTotals {
+  Mean correlation;
+  std::size_t empty = 0;  ///< photos with a map without any heat, before or after, which have none
+
+  void add(const Heatmap& before, const Heatmap& after);
+};
+
 struct MethodTotals {
   Mean drop;
   Mean increase;
@@ -59,11 +67,14 @@ struct MethodTotals {
   Mean other_class;
   Mean milliseconds;
   std::size_t empty = 0;
-  std::array<Mean, kLayerNames.size()> randomised;  // by how many layers are shuffled, less one
+  // By how many layers are shuffled, less one.
+  std::array<RandomisedTotals, kLayerNames.size()> randomised;
 
   void add(const Measured& measured);
 };
 
+/// How maps did that come from no method, or from one.
+Json to_json(const MethodTotals& total);
 Json to_json(const Method& method, const MethodTotals& total);
 
 /// The result of evaluate_explanations as a table.

@@ -27,7 +27,9 @@ COLUMNS = [
     ("other class", "other_class", 1, ""),
 ]
 # Rank correlation after shuffling the last layers: down to fc1, and all.
-SHUFFLED = [("fc1..", "fc1"), ("all", "block1_conv1")]
+SHUFFLED = [("top shuffled", "fc1"), ("all shuffled", "block1_conv1")]
+# What knows nothing of the network or the photo.
+CONTROLS = [("random order", "random_order"), ("centre", "centre"), ("other photo", "other_photo")]
 
 
 def number(value: float | None, error: float | None, scale: float, unit: str) -> str:
@@ -43,7 +45,9 @@ def number(value: float | None, error: float | None, scale: float, unit: str) ->
 def shuffled(method: dict, layer: str) -> str:
     for each in method["randomised"]:
         if each["layer"] == layer:
-            return number(each["correlation"], each["standard_error"], 1, "")
+            text = number(each["correlation"], each["standard_error"], 1, "")
+            empty = each["empty"]
+            return f"{text} ({empty} of {each['photos']} empty)" if empty else text
     return "-"
 
 
@@ -57,19 +61,20 @@ def table(result: dict) -> str:
     lines = [
         f"{most} photos{said}; maps of the most probable breed at `{result['layer']}`; means ± standard "
         f"errors. Shuffled weights: {max(redone, default=0)} photos, slow methods "
-        f"{min(redone, default=0)}. A map must beat the last row, pixels in random order.",
+        f"{min(redone, default=0)}.",
         "",
         "| " + " | ".join(header) + " |",
         "|" + "---|" * len(header),
     ]
-    for method in [*methods, result["random_order"] | {"method": None, "randomised": []}]:
+    controls = [result[key] | {"control": name, "randomised": []} for name, key in CONTROLS]
+    for method in [*methods, *controls]:
         errors = method["standard_errors"]
         cells = [
             number(method.get(key), errors.get(key), scale, unit)
             for _, key, scale, unit in COLUMNS
         ]
         cells += [shuffled(method, layer) for _, layer in SHUFFLED]
-        name = f"`{method['method']}`" if method["method"] else "(random order)"
+        name = f"`{method['method']}`" if "method" in method else f"({method['control']})"
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join([*lines, "", "![Insertion and deletion](methods.svg)", ""])
 

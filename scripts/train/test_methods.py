@@ -17,16 +17,23 @@ def method(name: str, photos: int) -> dict:
         "insertion_curve": [0, 0.5, 1],
         "deletion_curve": [1, 0.5, 0],
         "randomised": [
-            {"layer": "fc1", "photos": 10 if photos > 30 else 3, "correlation": 0.5,
+            {"layer": "fc1", "photos": 10 if photos > 30 else 3, "empty": 0, "correlation": 0.5,
              "standard_error": 0.1},
+            {"layer": "block1_conv1", "photos": 3, "empty": 3, "correlation": None,
+             "standard_error": None},
         ],
     }
 
+
+control = method("", 150)
+del control["method"], control["randomised"]
 
 RESULT = {
     "photos": 150,
     "layer": "block5_conv3",
     "methods": [method("gradcam", 150), method("scorecam", 30)],
+    "centre": control,
+    "other_photo": control,
     "random_order": {
         "photos": 150,
         "insertion": 0.35,
@@ -46,8 +53,10 @@ class Methods(unittest.TestCase):
         rows = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("|")}
         for name in ("`gradcam`", "`scorecam`"):
             self.assertIn("| 25 ± 3 % | 25 ± 3 % | 0.25 ± 0.03 | 0.25 ± 0.03 | 25 % |", rows[name])
-            self.assertTrue(rows[name].endswith("| 0.50 ± 0.10 | - |"), rows[name])
+            self.assertTrue(rows[name].endswith("| 0.50 ± 0.10 | - (3 of 3 empty) |"), rows[name])
         self.assertIn("| - | - | 0.35 ± 0.02 | 0.12 ± 0.01 | - |", rows["(random order)"])
+        self.assertIn("| 25 ± 3 % | 25 ± 3 % | 0.25 ± 0.03 |", rows["(centre)"])
+        self.assertTrue(rows["(other photo)"].endswith("| - | - |"))
         widths = {line.count("|") for line in rows.values()}
         self.assertEqual(len(widths), 1, "every row has as many cells")
 

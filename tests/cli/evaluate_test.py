@@ -119,6 +119,14 @@ class Evaluate(Case):
             depths = 3 if name in ("scorecam", "occlusion") else 16
             self.assertEqual([len(method["randomised"]), method["randomised"][-1]["layer"]],
                              [depths, "block1_conv1"], name)
+            for depth in method["randomised"]:
+                photos = 3 if name in ("scorecam", "occlusion") else 4
+                self.assertEqual(depth["photos"], photos, name)
+                self.assertEqual(depth["correlation"] is None, depth["empty"] == photos, name)
+        for control in ("centre", "other_photo"):
+            self.assertEqual(numbers[control]["photos"], 4)
+            self.assertTrue(0 <= numbers[control]["average_drop"] <= 1)
+        self.assertNotEqual(numbers["centre"]["insertion"], numbers["random_order"]["insertion"])
         # Eigen-CAM is the same for every class, and does not see the last layers.
         self.assertAlmostEqual(methods["eigencam"]["other_class"], 1)
         self.assertAlmostEqual(methods["eigencam"]["randomised"][2]["correlation"], 1)
@@ -135,7 +143,8 @@ class Evaluate(Case):
                 self.assertAlmostEqual(method[key], before[key], msg=key)
         table = gradcam(*arguments[:-1], "--method", "gradcam").stdout
         self.assertIn("+-", table)
-        self.assertIn("(random order)", table)
+        for control in ("random order", "centre", "other photo"):
+            self.assertIn(f"({control})", table)
 
     def test_evaluate_explain_refuses_what_it_does_not_know(self) -> None:
         self.make_photos()

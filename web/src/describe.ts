@@ -178,16 +178,17 @@ export function coveredVerdict(before: number, after: number): string {
     : 'So the network has other evidence as well; do not read too much into the map.';
 }
 
+/** An area as it is shown: a difference that cannot be seen is none. */
+const asShown = (area: number) => Math.round(100 * area);
+
 /** What the curves of a map say, beside those of pixels in random order. */
 export function curvesVerdict({
   insertion,
   deletion,
   random,
 }: Pick<Trust, 'insertion' | 'deletion' | 'random'>): string {
-  // As the areas are shown: a difference that cannot be seen is none.
-  const shown = (area: number) => Math.round(100 * area);
-  const climbs = shown(insertion) > shown(random.insertion);
-  const falls = shown(deletion) < shown(random.deletion);
+  const climbs = asShown(insertion) > asShown(random.insertion);
+  const falls = asShown(deletion) < asShown(random.deletion);
   if (climbs && falls) {
     return 'The map beats chance both ways: what it calls warm is what the network uses.';
   }
@@ -197,6 +198,20 @@ export function curvesVerdict({
   return climbs
     ? 'The map beats chance when parts are shown, but not when they are taken away: holes here and there disturb this network more.'
     : 'The map beats chance when parts are taken away, but not when they are shown: the warm parts alone are not enough.';
+}
+
+/** What the curves of a map say beside those of a spot in the middle, which knows nothing either. */
+export function centreVerdict({
+  insertion,
+  deletion,
+  centre,
+}: Pick<Trust, 'insertion' | 'deletion' | 'centre'>): string {
+  const climbs = asShown(insertion) > asShown(centre.insertion);
+  const falls = asShown(deletion) < asShown(centre.deletion);
+  if (climbs && falls) return 'The map beats that, too.';
+  return climbs || falls
+    ? 'The map beats that in one way only.'
+    : 'The map does not beat that: it may be no more than a guess that the middle matters.';
 }
 
 /** "3 of 10 done", "9 of 10 done, 1 failed". */

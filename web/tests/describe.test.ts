@@ -4,6 +4,7 @@ import {
   chance,
   breed,
   breedInText,
+  centreVerdict,
   curvesVerdict,
   heatmapLabel,
   certainty,
@@ -275,6 +276,20 @@ describe('what the curves of a map say', () => {
     expect(curvesVerdict(found)).toMatch(expected);
   });
 });
+
+test.each([
+  [0.7, 0.1, /beats that, too/],
+  [0.7, 0.2, /in one way only/],
+  [0.5, 0.1, /in one way only/],
+  [0.6, 0.2, /does not beat that/],
+])(
+  'beside a spot in the middle, areas %d and %d',
+  (insertion, deletion, says) => {
+    const curves = { insertion_curve: [], deletion_curve: [] };
+    const centre = { insertion: 0.6, deletion: 0.15, ...curves };
+    expect(centreVerdict({ insertion, deletion, centre })).toMatch(says);
+  },
+);
 
 test('what no test fits is not tested', () => {
   const gradcam = { name: 'gradcam', is_decoration: false };

@@ -487,10 +487,11 @@ test('a map is measured, beside one that says nothing', async () => {
   );
   const { told, report } = reporter(team);
   const found = await team.measure(explanation.maps[0]!, report);
-  expect(told.length).toBe(34);
+  expect(told.length).toBe(49);
   const [best] = classification.predictions;
   expect(found.probability).toBeCloseTo(best!.probability, 4);
-  for (const { insertion_curve, deletion_curve } of [found, found.random]) {
+  const { random, centre } = found;
+  for (const { insertion_curve, deletion_curve } of [found, random, centre]) {
     expect(insertion_curve.length).toBe(9);
     expect(deletion_curve.length).toBe(9);
     expect(insertion_curve.at(-1)).toBe(found.probability);
@@ -499,7 +500,8 @@ test('a map is measured, beside one that says nothing', async () => {
     expect(insertion_curve[0]).toBe(found.insertion_curve[0]);
     expect(deletion_curve.at(-1)).toBe(found.deletion_curve.at(-1));
   }
-  expect(found.insertion_curve).not.toEqual(found.random.insertion_curve);
+  expect(found.insertion_curve).not.toEqual(random.insertion_curve);
+  expect(centre.insertion_curve).not.toEqual(random.insertion_curve);
   expect(found.covered.area).toBeGreaterThan(0);
   expect(found.covered.area).toBeLessThan(1);
   // The engine's own code tells the same of a second map.

@@ -305,6 +305,18 @@ Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model
 
 Heatmap constant_map() { return {.rows = 1, .cols = 1, .values = {0}}; }
 
+Heatmap centre_map() {
+  constexpr std::size_t kSide = 29;  // odd, so that one cell is the middle
+  constexpr double kDeviation = 0.2 * kSide;
+  std::vector<double> heat;
+  for (std::size_t i = 0; i < kSide * kSide; ++i) {
+    const double x = static_cast<double>(i % kSide) - kSide / 2;
+    const double y = static_cast<double>(i / kSide) - kSide / 2;
+    heat.push_back(std::exp(-(x * x + y * y) / (2 * kDeviation * kDeviation)));
+  }
+  return make_heatmap(kSide, kSide, heat);
+}
+
 double rank_correlation(const Heatmap& a, const Heatmap& b) {
   const auto is_number = [](float value) { return !std::isnan(value); };
   if (!std::ranges::all_of(a.values, is_number) || !std::ranges::all_of(b.values, is_number)) {

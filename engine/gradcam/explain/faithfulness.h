@@ -34,6 +34,10 @@ inline constexpr std::size_t kCurveSteps = 8;
 /// A map that says nothing. Its curves are those of pixels in random order: what a map must beat.
 Heatmap constant_map();
 
+/// A round spot in the middle of the input, a Gaussian with a standard deviation of a fifth of its
+/// side, which knows nothing of the network, but where photographers put things.
+Heatmap centre_map();
+
 /// How maps of one class of one input are measured: 3 forward passes, and 2 * steps - 1 for each
 /// map. steps: into how many equal parts of the pixels the curves are cut, from 1 on. Pixels of
 /// equal heat follow one another in an order that is random and always the same. An empty map is

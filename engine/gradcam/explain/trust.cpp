@@ -25,7 +25,7 @@ float cover(const Heatmap& map, const std::array<float, 3>& colour, Tensor& inpu
 
 Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std::size_t class_index,
                                    const Heatmap& map) {
-  const std::array maps = {map, constant_map()};
+  const std::array maps = {map, constant_map(), centre_map()};
   GRADCAM_TRY(const auto plan, plan_faithfulness(model, input, class_index, maps));
   const auto covered = std::make_shared<Tensor>();
   GRADCAM_TRY(*covered, input.clone());
@@ -37,8 +37,9 @@ Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std:
   const auto outcome = [=, &model](const Tensor& logits) -> Result<Trust> {
     GRADCAM_TRY(const std::vector<Faithfulness> measured, plan.outcome(logits));
     const auto last = logits.values().last(model.logits());
-    return Trust{.map = measured.front(),
-                 .random_order = measured.back(),
+    return Trust{.map = measured[0],
+                 .random_order = measured[1],
+                 .centre = measured[2],
                  .covered = {.area = area, .probability = model.probabilities(last)[class_index]}};
   };
   return PassPlan<Trust>{.passes = {.count = count + 1, .start = start}, .outcome = outcome};

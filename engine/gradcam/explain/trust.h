@@ -18,6 +18,7 @@ struct Covered {
 struct Trust {
   Faithfulness map;
   Faithfulness random_order;  ///< of pixels, without a map
+  Faithfulness centre;        ///< of centre_map(), which knows nothing either
   Covered covered;
 };
 

@@ -48,17 +48,18 @@ TEST_P(TrustTest, CoversWhereTheMapIsHot) {
   EXPECT_NEAR(half.covered.area, 0.5, 0.02);
 }
 
-TEST_P(TrustTest, MeasuresTheMapBesideOneThatSaysNothing) {
+TEST_P(TrustTest, MeasuresTheMapBesideThoseThatKnowNothing) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run, TrustTest::run());
   ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
   const Heatmap map{.rows = 1, .cols = 2, .values = {1, 0}};
-  ASSERT_OK_AND_ASSIGN(const Trust both, trust(run, map));
-  const std::array maps = {map, constant_map()};
+  ASSERT_OK_AND_ASSIGN(const Trust found, trust(run, map));
+  const std::array maps = {map, constant_map(), centre_map()};
   ASSERT_OK_AND_ASSIGN(const auto plan, plan_faithfulness(run.model, input, 0, maps));
   ASSERT_OK_AND_ASSIGN(Activations scratch, run.model.make_activations());
   ASSERT_OK_AND_ASSIGN(const auto expected, carry_out(plan, run.model, scratch));
-  EXPECT_EQ(both.map.insertion_curve, expected[0].insertion_curve);
-  EXPECT_EQ(both.random_order.deletion_curve, expected[1].deletion_curve);
+  EXPECT_EQ(found.map.insertion_curve, expected[0].insertion_curve);
+  EXPECT_EQ(found.random_order.deletion_curve, expected[1].deletion_curve);
+  EXPECT_EQ(found.centre.insertion_curve, expected[2].insertion_curve);
 }
 
 TEST_P(TrustTest, RefusesAClassThatIsNot) {

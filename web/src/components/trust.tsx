@@ -3,6 +3,7 @@ import type { Curves, Trust } from '../../../wasm/engine';
 import { methodOf } from '../backend';
 import {
   breedInText,
+  centreVerdict,
   chance,
   coveredVerdict,
   curvesVerdict,
@@ -70,7 +71,7 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
 }
 
 function Findings({ found, breed }: { found: Trust; breed: string }) {
-  const { probability, covered, drop, increase, random } = found;
+  const { probability, covered, drop, increase, random, centre } = found;
   return (
     <ol>
       <li>
@@ -120,6 +121,11 @@ function Findings({ found, breed }: { found: Trust; breed: string }) {
             otherArea={random.deletion}
           />
         </div>
+        <p>
+          A round spot in the middle of the photo, which knows nothing of the
+          network, has the areas {centre.insertion.toFixed(2)} and{' '}
+          {centre.deletion.toFixed(2)}. {centreVerdict(found)}
+        </p>
       </li>
     </ol>
   );
