@@ -228,7 +228,7 @@ Result<Json> members_predictions(gradcam_engine* engine) {
               {"others", others_to_json(model.others_probability(activations), model.info())}};
 }
 
-Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
+Result<void> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                          int32_t width, int32_t height, std::string_view name) {
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
   GRADCAM_CHECK_OK(check_heatmap(height, width));
@@ -236,10 +236,10 @@ Result<Json> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t r
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   engine->data = heat_rgba(values, rows, cols, width, height, colormap);
   if (engine->data.empty()) return fail(ErrorCode::kOutOfMemory, "no memory for the colours");
-  return Json{{"width", width}, {"height", height}};
+  return {};
 }
 
-Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
+Result<void> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                          const Box& crop, std::string_view name, float alpha) {
   GRADCAM_CHECK_OK(check_photo(engine));
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
@@ -249,7 +249,7 @@ Result<Json> overlay_png(gradcam_engine* engine, const float* heatmap, int32_t r
   GRADCAM_TRY(const Image image,
               overlay(*engine->photo, crop, values, rows, cols, colormap, alpha));
   GRADCAM_TRY(engine->data, encode_png(image, kOverlaySoftware));
-  return Json{{"width", image.width}, {"height", image.height}};
+  return {};
 }
 
 }  // namespace
@@ -303,8 +303,7 @@ int32_t gradcam_about(gradcam_engine* engine) {
                              {"simd", instruction_set()},
                              {"colormaps", colormap_names()},
                              {"methods", std::move(all_methods)},
-                             {"layers", std::move(layers)},
-                             {"max_members", kMaxMembers}});
+                             {"layers", std::move(layers)}});
 }
 
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
@@ -418,15 +417,15 @@ int32_t gradcam_members_predictions(gradcam_engine* engine) {
 int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                           int32_t width, int32_t height, const char* colormap,
                           uint32_t colormap_bytes) {
-  return finish(
-      engine, colour_heat(engine, heatmap, rows, cols, width, height, {colormap, colormap_bytes}));
+  return finish(engine, plain(colour_heat(engine, heatmap, rows, cols, width, height,
+                                          {colormap, colormap_bytes})));
 }
 
 int32_t gradcam_overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows,
                             int32_t cols, double x, double y, double width, double height,
                             const char* colormap, uint32_t colormap_bytes, float alpha) {
-  return finish(engine, overlay_png(engine, heatmap, rows, cols, {x, y, width, height},
-                                    {colormap, colormap_bytes}, alpha));
+  return finish(engine, plain(overlay_png(engine, heatmap, rows, cols, {x, y, width, height},
+                                          {colormap, colormap_bytes}, alpha)));
 }
 
 }  // extern "C"

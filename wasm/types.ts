@@ -27,8 +27,6 @@ export interface EngineInfo {
   }[];
   /** Layers whose maps `explain` can look at, from the input on. */
   layers: string[];
-  /** The most engines that can divide a model. */
-  max_members: number;
 }
 
 export interface ModelInfo {

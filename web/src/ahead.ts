@@ -2,7 +2,7 @@
 
 import { transfer, type Remote } from 'comlink';
 import type { ModelInfo, Pixels } from '../../wasm/engine';
-import { network } from './backend';
+import { presentModel } from './backend';
 import { borrow, idleHelpers } from './idle-helpers';
 import { hold, put, type Held } from './photo-io';
 import type { Outcome, PreparedPhoto, WorkerApi } from './protocol';
@@ -52,13 +52,13 @@ export class Ahead {
     const prepared = this.prepared.get(file);
     this.prepared.delete(file);
     // Another model may take it in another way.
-    if (prepared?.preprocess !== presentPreprocess()) return undefined;
+    if (prepared?.preprocess !== presentModel()?.preprocess) return undefined;
     return prepared?.photo;
   }
 
   /** Lets each helper that has nothing else to do prepare one of these. */
   private begin(files: readonly File[]): void {
-    const preprocess = presentPreprocess();
+    const preprocess = presentModel()?.preprocess;
     if (!preprocess) return;
     const missing = files.filter((file) => !this.prepared.has(file));
     idleHelpers().forEach((helper, i) => {
@@ -80,9 +80,4 @@ export class Ahead {
       return worker.prepare(given, preprocess, this.views, this.hasPreview);
     });
   }
-}
-
-function presentPreprocess(): Preprocess | undefined {
-  const { value } = network;
-  return value.state === 'ready' ? value.model.preprocess : undefined;
 }

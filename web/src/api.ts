@@ -16,6 +16,7 @@ import type {
 import {
   modelChange,
   network,
+  presentModel,
   painter,
   setLowMemory,
   setWorkers,
@@ -149,10 +150,9 @@ export function makeApi(): GradcamApi {
         });
       }),
     about() {
-      const { value } = network;
       return {
         engine: painter.value?.info,
-        model: value.state === 'ready' ? value.model : undefined,
+        model: presentModel(),
         workers: workers.value,
       };
     },

@@ -14,7 +14,7 @@ import {
 } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
 import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
-import { wasStopped } from './outcome';
+import { reasonOf, wasStopped } from './outcome';
 import type { Failure, Outcome, WorkerApi } from './protocol';
 import { payload, payloadSize } from './payload';
 import { lend, readerOfBlob } from './piece-reader';
@@ -46,11 +46,14 @@ export type Network =
 
 export const network = signal<Network>({ state: 'starting' });
 
-/** With less probability than this the model at work is not sure; 0 if it does not say. */
-export const unsureBelow = computed(() => {
+/** What photos are looked at with; nothing while there is none. */
+export function presentModel(): ModelInfo | undefined {
   const { value } = network;
-  return value.state === 'ready' ? value.model.unsure_below : 0;
-});
+  return value.state === 'ready' ? value.model : undefined;
+}
+
+/** With less probability than this the model at work is not sure; 0 if it does not say. */
+export const unsureBelow = computed(() => presentModel()?.unsure_below ?? 0);
 
 /** What its classes are called: another model, or a head, may know anything. */
 export const classNoun = computed(() => {
@@ -335,7 +338,7 @@ function failed(failure: Failure): Network {
 
 /** What nobody foresaw. */
 function internalFailure(error: unknown): Failure {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   return { code: 'internal', message: `something went wrong: ${reason}` };
 }
 

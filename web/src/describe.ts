@@ -208,9 +208,9 @@ export function centreVerdict({
 }: Pick<Trust, 'insertion' | 'deletion' | 'centre'>): string {
   const climbs = asShown(insertion) > asShown(centre.insertion);
   const falls = asShown(deletion) < asShown(centre.deletion);
-  if (climbs && falls) return 'The map beats that, too.';
+  if (climbs && falls) return 'The map beats that both ways.';
   return climbs || falls
-    ? 'The map beats that in one way only.'
+    ? 'The map beats that one way only.'
     : 'The map does not beat that: it may be no more than a guess that the middle matters.';
 }
 

@@ -2,10 +2,10 @@
 
 import { computed, effect, signal } from '@preact/signals';
 import type { ModelInfo } from '../../wasm/engine';
-import { unsureBelow } from './backend';
+import { presentModel, unsureBelow } from './backend';
 import { breed, capitalised, certainty } from './describe';
 import type { Photo } from './photo';
-import { photos, presentModel } from './photos';
+import { photos } from './photos';
 
 export interface Group {
   name: string;

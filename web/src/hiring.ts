@@ -11,7 +11,7 @@ export const workers = signal<{ count: number; lost: string[] }>({
   lost: [],
 });
 
-/** More would only wait for each other. */
+/** As many as can divide a model (`kMaxMembers`); more would only wait for each other. */
 export const MAX_WORKERS = 8;
 
 /** The worker that the page asks. */

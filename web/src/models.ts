@@ -29,7 +29,7 @@ import {
 } from './model-store';
 import { say } from './news';
 import { lend, readerOfBlob } from './piece-reader';
-import { outcome as outcomeOf } from './outcome';
+import { outcome as outcomeOf, refusal } from './outcome';
 import { untilAnswered } from './progress';
 import type { Failure, Outcome } from './protocol';
 
@@ -184,40 +184,25 @@ export async function forget({ id, name }: KeptModel): Promise<void> {
   kept.value = await keptModels();
 }
 
-const FOREIGN = {
-  ok: false,
-  failure: {
-    code: 'unsupported_format',
-    message:
-      'models are read from .safetensors files and those of Keras (.h5, .keras), PyTorch (.pth) and ONNX (.onnx)',
-  },
-} as const;
+const FOREIGN = refusal(
+  'unsupported_format',
+  'models are read from .safetensors files and those of Keras (.h5, .keras), PyTorch (.pth) and ONNX (.onnx)',
+);
 
-const NAMES_ALONE = {
-  ok: false,
-  failure: {
-    code: 'unsupported_format',
-    message:
-      'it is no model; a file that names classes is chosen together with the model that has them',
-  },
-} as const;
+const NAMES_ALONE = refusal(
+  'unsupported_format',
+  'it is no model; a file that names classes is chosen together with the model that has them',
+);
 
-const NO_NAMES = {
-  ok: false,
-  failure: {
-    code: 'invalid_argument',
-    message: 'it is empty; expected is a name for each class, a line each',
-  },
-} as const;
+const NO_NAMES = refusal(
+  'invalid_argument',
+  'it is empty; expected is a name for each class, a line each',
+);
 
-const NAMES_IN_HEAD = {
-  ok: false,
-  failure: {
-    code: 'invalid_argument',
-    message:
-      'it is a head file, which has the names of its classes inside; choose it without another file',
-  },
-} as const;
+const NAMES_IN_HEAD = refusal(
+  'invalid_argument',
+  'it is a head file, which has the names of its classes inside; choose it without another file',
+);
 
 /** Puts a last layer from a file on the present model. */
 async function useHead(file: File): Promise<boolean> {

@@ -1,19 +1,18 @@
 import { EngineError } from '../../wasm/engine';
-import type { Failure, Outcome } from './protocol';
+import type { Outcome } from './protocol';
 
 /** What was under way is no longer wanted. */
 export class Stopped extends Error {}
 
-const STOPPED: Failure = {
-  code: 'stopped',
-  message: 'it is no longer wanted',
-};
+/** The outcome of what is not done. */
+export const refusal = (code: string, message: string) =>
+  ({ ok: false, failure: { code, message } }) as const;
 
-/** The outcome of that. */
-export const UNWANTED = { ok: false, failure: STOPPED } as const;
+/** The outcome of what was stopped. */
+export const UNWANTED = refusal('stopped', 'it is no longer wanted');
 
 export function wasStopped(outcome: Outcome<unknown>): boolean {
-  return !outcome.ok && outcome.failure.code === STOPPED.code;
+  return !outcome.ok && outcome.failure.code === UNWANTED.failure.code;
 }
 
 /**
@@ -29,12 +28,11 @@ export async function outcome<T>(
     return { ok: true, value: await task() };
   } catch (error) {
     if (error instanceof EngineError) {
-      const { code, message } = error;
-      return { ok: false, failure: { code, message } };
+      return refusal(error.code, error.message);
     }
     if (error instanceof Stopped) return UNWANTED;
     const message = await afterCrash(error);
-    return { ok: false, failure: { code: 'internal', message } };
+    return refusal('internal', message);
   }
 }
 

@@ -1,14 +1,15 @@
 /** The photos on the page and what can be done with them. */
 
 import { batch, computed, signal } from '@preact/signals';
-import type {
-  ExplainOptions,
-  ModelInfo,
-  Pixels,
-  Rect,
-} from '../../wasm/engine';
+import type { ExplainOptions, Pixels, Rect } from '../../wasm/engine';
 import { Ahead } from './ahead';
-import { ask, modelChange, network, stopLooking, unsureBelow } from './backend';
+import {
+  ask,
+  modelChange,
+  presentModel,
+  stopLooking,
+  unsureBelow,
+} from './backend';
 import { progress, tookOff } from './describe';
 import { download, fitStem } from './download';
 import { explainedLine, type ExplainLine } from './explain-line';
@@ -22,7 +23,7 @@ import {
   withMaps,
 } from './maps';
 import { notice, say, type Notice } from './news';
-import { outcome as outcomeOf } from './outcome';
+import { outcome as outcomeOf, reasonOf, refusal } from './outcome';
 import {
   isSettled,
   makePhoto,
@@ -148,12 +149,6 @@ function again({ file, crop }: Photo): Photo {
   return photo;
 }
 
-/** What the photos were looked at with, or will be. */
-export function presentModel(): ModelInfo | undefined {
-  const { value } = network;
-  return value.state === 'ready' ? value.model : undefined;
-}
-
 /** Does what photos that were put back lack. */
 async function goOn(back: readonly Photo[]): Promise<void> {
   const inState = (name: PhotoState['name']) =>
@@ -231,7 +226,7 @@ export async function changeModel(
     if (!(await changes.run(change))) return;
   } catch (error) {
     // As of a file that has been moved since it was chosen.
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     modelChange.value = { failure: { code: 'unreadable_file', message } };
     return;
   }
@@ -355,7 +350,4 @@ export function show(
   });
 }
 
-const REMOVED = {
-  ok: false,
-  failure: { code: 'removed', message: 'the photo was removed' },
-} as const;
+const REMOVED = refusal('removed', 'the photo was removed');

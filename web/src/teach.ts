@@ -4,6 +4,7 @@ import { computed, signal, type Signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { Ahead } from './ahead';
 import { ask, network } from './backend';
+import { reasonOf } from './outcome';
 import { breed, sentence } from './describe';
 import { say } from './news';
 import type { Intake } from './intake';
@@ -211,7 +212,7 @@ export async function teach(): Promise<void> {
     if (!seen) return;
     await train(fingerprint, seen, names);
   } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
+    fail(reasonOf(error));
   }
 }
 

@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals';
 import notices from 'virtual:notices';
 import type { EngineInfo, ModelInfo } from '../../../wasm/engine';
 import { classNoun, network, painter, setLowMemory } from '../backend';
+import { reasonOf } from '../outcome';
 import { workers } from '../hiring';
 import { breed, capitalised } from '../describe';
 import type { PhotoResult } from '../photo';
@@ -113,7 +114,7 @@ function MemorySwitch() {
     try {
       await setLowMemory(on);
     } catch (error) {
-      failure.value = error instanceof Error ? error.message : String(error);
+      failure.value = reasonOf(error);
     }
     wanted.value = undefined;
   };

@@ -1,4 +1,4 @@
-import { classNoun, network } from '../backend';
+import { classNoun, presentModel } from '../backend';
 import { breed } from '../describe';
 import { addPhotos } from '../photos';
 import { samples } from '../samples';
@@ -53,9 +53,7 @@ export function Welcome() {
 }
 
 function Breeds() {
-  const { value } = network;
-  const labels = value.state === 'ready' ? value.model.labels : [];
-  const others = value.state === 'ready' ? value.model.others : '';
+  const { labels = [], others = '' } = presentModel() ?? {};
   const more = labels.length - LISTED_BREEDS;
   const { many } = classNoun.value;
   return (
