@@ -132,14 +132,8 @@ void add_bench(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "bench",
       "Time the forward pass and Grad-CAM with every convolution algorithm but the reference.");
-  command->add_option(
-      "--model", options->model,
-      "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model that "
-      "comes with the program)");
-  command
-      ->add_option("--workers", options->workers, "How many threads divide the network among them")
-      ->check(CLI::Range(std::size_t{1}, kMaxMembers))
-      ->capture_default_str();
+  add_model_option(*command, options->model);
+  add_workers_option(*command, options->workers);
   command->add_option("--repeat", options->repeat, "Timed runs of each")
       ->check(above_zero())
       ->capture_default_str();

@@ -15,7 +15,7 @@ constexpr const char* kFormat = "gradcam.cpp-checkpoint/1";
 
 Result<ModelFile> open_checkpoint(const fs::path& path) {
   auto file = ModelFile::open(path);
-  if (!file) return fail(file.error().code, path.string() + ": " + file.error().message);
+  if (!file) return of_file(path, file.error());
   const auto& metadata = file->header().metadata;
   const auto format = metadata.find("format");
   if (format == metadata.end() || format->second != kFormat) {
@@ -77,11 +77,11 @@ Result<void> read_checkpoint(const fs::path& path, Trainer& trainer) {
     const auto read = file.read(
         header.data_offset + header.find(t.name)->begin,
         {reinterpret_cast<std::uint8_t*>(t.tensor->data()), t.tensor->size() * sizeof(float)});
-    if (!read) return fail(read.error().code, path.string() + ": " + read.error().message);
+    if (!read) return of_file(path, read.error());
   }
   const auto progress = header.metadata.find("progress");
   const auto status = trainer.restore(progress == header.metadata.end() ? "" : progress->second);
-  if (!status) return fail(status.error().code, path.string() + ": " + status.error().message);
+  if (!status) return of_file(path, status.error());
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/terminal.h"
+#include "gradcam/vgg16/partition.h"
 
 namespace gradcam {
 namespace {
@@ -46,6 +47,23 @@ void refuse_what_is_no_value(CLI::App& app) {
       });
     }
   }
+}
+
+void add_model_option(CLI::App& command, std::string& model) {
+  command.add_option("--model", model,
+                     "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model "
+                     "that comes with the program)");
+}
+
+void add_head_option(CLI::App& command, std::string& head) {
+  command.add_option("--head", head,
+                     "A last layer for that model, as gradcam finetune --head-only writes it");
+}
+
+void add_workers_option(CLI::App& command, std::size_t& workers) {
+  command.add_option("--workers", workers, "How many threads divide the network among them")
+      ->check(CLI::Range(std::size_t{1}, kMaxMembers))
+      ->capture_default_str();
 }
 
 CLI::Validator above_zero() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ void refuse_what_is_no_value(CLI::App& app);
 
 /// A check for a number.
 CLI::Validator above_zero();
+
+/// Options that several commands have.
+void add_model_option(CLI::App& command, std::string& model);
+void add_head_option(CLI::App& command, std::string& head);
+void add_workers_option(CLI::App& command, std::size_t& workers);
 
 /// Makes a list take one argument, with commas in it: by itself it would take the photos that come
 /// after it, too.

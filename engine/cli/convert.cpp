@@ -60,15 +60,11 @@ struct ConvertCommand {
   std::optional<std::size_t> width;
 };
 
-std::unexpected<Error> with_name(const std::string& name, const Error& error) {
-  return fail(error.code, name + ": " + error.message);
-}
-
 Result<std::vector<std::string>> read_labels(const std::string& path) {
   const auto bytes = read_file(path);
-  if (!bytes) return with_name(path, bytes.error());
+  if (!bytes) return of_file(path, bytes.error());
   auto labels = parse_labels({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
-  if (!labels) return with_name(path, labels.error());
+  if (!labels) return of_file(path, labels.error());
   return labels;
 }
 
@@ -104,7 +100,7 @@ Result<ConvertOptions> plan(SafetensorsHeader header, const ConvertCommand& comm
   }
   if (!labels.empty()) {
     const auto fit = check_labels(labels, classes);
-    if (!fit) return with_name(command.labels, fit.error());
+    if (!fit) return of_file(command.labels, fit.error());
     options.metadata.labels = labels;
   }
   return options;
@@ -175,7 +171,7 @@ Result<void> run_convert(const ConvertCommand& command) {
   const auto status = is_foreign_model(command.in) ? import_file(command, labels, options, write)
                                                    : convert_file(command, options, write);
   if (!writing) return std::unexpected(writing.error());
-  if (!status) return with_name(command.in, status.error());
+  if (!status) return of_file(command.in, status.error());
   GRADCAM_CHECK_OK(out->commit());
   std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", command.out.c_str(), command.dtype.c_str(),
               command.dtype.empty() ? "" : ", ", static_cast<double>(written) / 1e6,

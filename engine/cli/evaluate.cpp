@@ -9,7 +9,6 @@
 #include <optional>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "cli/commands.h"
@@ -155,7 +154,7 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
 Result<std::vector<LabelledPhoto>> other_photos(const fs::path& folder) {
   std::vector<fs::path> found;
   if (const auto status = list_photos(folder, found); !status) {
-    return fail(status.error().code, folder.string() + ": " + status.error().message);
+    return of_file(folder, status.error());
   }
   std::vector<LabelledPhoto> photos;
   for (const fs::path& photo : found) photos.push_back({photo, std::nullopt, {}});
@@ -267,7 +266,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       }
     }
   };
-  const std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t threads = processors();
   run_in_threads(threads, threads, work);
   if (fatal && done < photos.size()) return std::unexpected(*fatal);
   return totals;
@@ -366,11 +365,16 @@ void print_text(const Json& result) {
 }
 
 Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
+  GRADCAM_TRY(const auto methods, find_methods(options.methods));
+  if (options.explain && !options.head.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--explain shuffles the weights of one whole file; leave out --head");
+  }
   GRADCAM_TRY(const fs::path path, find_model(options.model));
   LoadOptions load;
   GRADCAM_TRY(load.head, load_head(options.head));
   auto model = load_model(path, load);
-  if (!model) return fail(model.error().code, path.string() + ": " + model.error().message);
+  if (!model) return of_file(path, model.error());
   GRADCAM_TRY(const MaskFinder masks, MaskFinder::create(options.masks));
   GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks, some_failed));
   const auto has_mask = [](const LabelledPhoto& photo) { return !photo.mask.empty(); };
@@ -381,13 +385,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
     GRADCAM_TRY(const auto others, other_photos(options.others));
     photos.insert(photos.end(), others.begin(), others.end());
   }
-  if (options.explain && !options.head.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                "--explain shuffles the weights of one whole file; "
-                "leave out --head");
-  }
   if (options.explain) {
-    GRADCAM_TRY(const auto methods, find_methods(options.methods));
     return evaluate_explanations(*model, path, std::move(photos), methods, options.limits,
                                  some_failed);
   }
@@ -403,12 +401,8 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand(
       "evaluate", "Measure how often a model is right, and whether it looks at the dog.");
   command->add_option("folder", options->folder, "A folder of photos for each class")->required();
-  command->add_option(
-      "--model", options->model,
-      "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model that "
-      "comes with the program)");
-  command->add_option("--head", options->head,
-                      "A last layer for that model, as gradcam finetune --head-only writes it");
+  add_model_option(*command, options->model);
+  add_head_option(*command, options->head);
   command->add_option("--masks", options->masks,
                       "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says. In "
                       "pictures with transparency it is what is opaque, in others what is not "
@@ -439,10 +433,6 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   command->footer(std::string(kExplainEvaluationHelp));
   command->callback([options, &exit_code] {
     bool some_failed = false;
-    if (const auto methods = find_methods(options->methods); !methods) {
-      exit_code = report_failure(methods.error());
-      return;
-    }
     const auto result = run_evaluate(*options, some_failed);
     if (!result) {
       exit_code = report_failure(result.error());

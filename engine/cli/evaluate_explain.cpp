@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "cli/explain_totals.h"
@@ -169,8 +168,6 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
   return result;
 }
 
-std::size_t threads() { return std::max(1u, std::thread::hardware_concurrency()); }
-
 /// The maps of a photo by the same model with layers shuffled; by method.
 Result<std::vector<std::optional<Heatmap>>> maps_of(const Vgg16& shuffled,
                                                     const PhotoMeasures& photo,
@@ -191,7 +188,7 @@ Result<std::vector<std::optional<Heatmap>>> maps_of(const Vgg16& shuffled,
 /// The bytes of a model as a safetensors file. The error names the file.
 Result<std::vector<std::uint8_t>> read_model(const std::filesystem::path& path) {
   auto bytes = is_foreign_model(path) ? import_bytes(path) : read_file(path);
-  if (!bytes) return fail(bytes.error().code, path.string() + ": " + bytes.error().message);
+  if (!bytes) return of_file(path, bytes.error());
   return bytes;
 }
 
@@ -219,7 +216,7 @@ Result<void> randomise(std::vector<std::uint8_t> file, std::size_t depth, std::s
     }
   };
   {
-    InOrder<Outcome> queue(threads(), deliver);
+    InOrder<Outcome> queue(processors(), deliver);
     for (std::size_t number = seed; number < photos.size(); number += kSeeds) {
       queue.push([&, number]() -> Outcome {
         const PhotoMeasures& photo = photos[number];
@@ -325,7 +322,7 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
     }
   };
   {
-    InOrder<Outcome> queue(threads(), deliver);
+    InOrder<Outcome> queue(processors(), deliver);
     for (std::size_t i = 0; i < limit; ++i) {
       queue.push([&, i]() -> Outcome {
         const auto number = [&](std::size_t n) { return n % limit * photos.size() / limit; };

@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -137,7 +136,7 @@ std::size_t threads(const ExplainCommand& options) {
   if (options.threads > 0) return options.threads;
   // Where the workers keep the processors busy, the next photo can be decoded meanwhile.
   if (options.workers > 1) return 2;
-  return std::max(1u, std::thread::hardware_concurrency());
+  return processors();
 }
 
 /// The names on standard input.
@@ -216,12 +215,8 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->required();
   command->add_flag("-0,--null", options->null_ends,
                     "Names on standard input end with a NUL, as find -print0 writes them");
-  command->add_option(
-      "--model", options->model,
-      "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model that "
-      "comes with the program)");
-  command->add_option("--head", options->head,
-                      "A last layer for that model, as gradcam finetune --head-only writes it");
+  add_model_option(*command, options->model);
+  add_head_option(*command, options->head);
   command
       ->add_option("--class", options->target,
                    "The class to explain: a label, an index, or top for the most probable")
@@ -263,10 +258,7 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--convolution", options->convolution,
                       "Force a convolution algorithm (see gradcam bench)");
-  command
-      ->add_option("--workers", options->workers, "How many threads divide the network among them")
-      ->check(CLI::Range(std::size_t{1}, kMaxMembers))
-      ->capture_default_str();
+  add_workers_option(*command, options->workers);
   command
       ->add_option("--threads", options->threads,
                    "How many photos are looked at side by side (default: as many as there are "

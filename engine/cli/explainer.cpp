@@ -113,7 +113,7 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
     }
   }
   auto team = Team::load(path, command.workers, load);
-  if (!team) return fail(team.error().code, path.string() + ": " + team.error().message);
+  if (!team) return of_file(path, team.error());
   Explainer explainer(command, *std::move(team), method, colormap);
   explainer.how_ = how;
   GRADCAM_TRY(explainer.target_, explainer.find_class(command.target));

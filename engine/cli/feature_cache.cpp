@@ -90,7 +90,7 @@ Result<ClassPhotos> find_class_photos(const fs::path& folder, std::size_t thread
     std::vector<fs::path> found;
     if (const auto status = list_photos(path, found); !status) {
       if (found.empty()) {
-        return fail(status.error().code, path.string() + ": " + status.error().message);
+        return of_file(path, status.error());
       }
       ++result.unreadable;
       complain(path.string(), status.error().message);
@@ -184,7 +184,7 @@ Result<void> FeatureCache::read(std::uint64_t content, std::size_t view,
   auto status = record ? parse_features(*record, key(content, view), features)
                        : Result<void>(std::unexpected(record.error()));
   if (!status) {
-    return fail(status.error().code, path.string() + ": " + status.error().message);
+    return of_file(path, status.error());
   }
   return {};
 }

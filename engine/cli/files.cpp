@@ -231,11 +231,15 @@ Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
   return loader.finish();
 }
 
+std::unexpected<Error> of_file(const fs::path& path, const Error& error) {
+  return fail(error.code, path.string() + ": " + error.message);
+}
+
 Result<std::shared_ptr<const Head>> load_head(const fs::path& path) {
   if (path.empty()) return nullptr;
   const auto bytes = read_file(path);
   auto head = bytes ? parse_head(*bytes) : Result<Head>(std::unexpected(bytes.error()));
-  if (!head) return fail(head.error().code, path.string() + ": " + head.error().message);
+  if (!head) return of_file(path, head.error());
   return std::make_shared<const Head>(*std::move(head));
 }
 

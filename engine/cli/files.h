@@ -76,6 +76,9 @@ class NewFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
+/// An error that begins with the name of the file it is of.
+std::unexpected<Error> of_file(const std::filesystem::path& path, const Error& error);
+
 /// Loads a model in pieces of some megabytes, so that the file is never in memory as a whole; of
 /// Keras and PyTorch, too.
 Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& options = {});

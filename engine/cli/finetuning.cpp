@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "cli/checkpoint.h"
@@ -62,8 +61,7 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
                    .batch = options.batch,
                    .patience = options.patience,
                    .seed = options.seed};
-  plan.threads =
-      options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  plan.threads = options.threads > 0 ? options.threads : processors();
   plan.checkpoint = options.out + ".checkpoint";
   plan.curves = options.out + ".svg";
   plan.cache = options.cache.empty() ? default_feature_cache() : fs::path(options.cache);
@@ -337,17 +335,17 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   GRADCAM_TRY(const Plan plan, make_plan(options));
   auto base_file = ModelFile::open(options.model);
   if (!base_file) {
-    return fail(base_file.error().code, options.model + ": " + base_file.error().message);
+    return of_file(options.model, base_file.error());
   }
   // Now, not after the training, is the time to find out that it cannot be written.
   GRADCAM_TRY(const std::uint64_t size, size_of_result(*base_file, options, plan));
   GRADCAM_TRY(NewFile out, NewFile::create(options.out, size));
   auto base = load_model(options.model);
-  if (!base) return fail(base.error().code, options.model + ": " + base.error().message);
+  if (!base) return of_file(options.model, base.error());
   const ModelInfo base_info = base->info();
   // ModelInfo's fingerprint has only some rows of them.
   const auto weights = base_file->fingerprint();
-  if (!weights) return fail(weights.error().code, options.model + ": " + weights.error().message);
+  if (!weights) return of_file(options.model, weights.error());
   CheckpointIdentity identity = identity_of(options, plan, *weights);
   std::error_code error;
   if (options.resume) {

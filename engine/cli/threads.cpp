@@ -8,6 +8,8 @@
 
 namespace gradcam {
 
+std::size_t processors() { return std::max(1u, std::thread::hardware_concurrency()); }
+
 void run_in_threads(std::size_t threads, std::size_t count,
                     const std::function<void(std::size_t)>& task) {
   std::atomic<std::size_t> next = 0;

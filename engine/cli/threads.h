@@ -8,6 +8,9 @@
 
 namespace gradcam {
 
+/// How many this machine has, or 1 if it does not say.
+std::size_t processors();
+
 /// Calls task(0) to task(count - 1) in up to `threads` threads, or in as many as the system has,
 /// and returns when all are done.
 void run_in_threads(std::size_t threads, std::size_t count,
