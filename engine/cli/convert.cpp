@@ -118,9 +118,9 @@ Result<void> convert_file(const ConvertCommand& command, const ImportingConverte
   }
   GRADCAM_TRY(ModelFile in, ModelFile::open(command.in));
   GRADCAM_TRY(const ConvertOptions options, plan(in.header()));
-  GRADCAM_TRY(const ModelConverter converter, ModelConverter::create(in.header(), options));
+  GRADCAM_TRY(ModelConverter converter, ModelConverter::create(in.header(), options));
   return convert_model(
-      in.header(), options,
+      converter,
       [&in](std::uint64_t offset, std::span<std::uint8_t> bytes) { return in.read(offset, bytes); },
       [&](std::span<const std::uint8_t> bytes) { return write(bytes, converter.file_bytes()); });
 }

@@ -20,9 +20,10 @@ inline Result<ConvertOptions> options_for(const SafetensorsHeader& header, Preci
 
 inline Result<Bytes> convert(const Bytes& file, const ConvertOptions& options) {
   GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
+  GRADCAM_TRY(ModelConverter converter, ModelConverter::create(header, options));
   Bytes out;
   GRADCAM_CHECK_OK(convert_model(
-      header, options,
+      converter,
       [&file](std::uint64_t offset, std::span<std::uint8_t> bytes) -> Result<void> {
         std::ranges::copy(std::span(file).subspan(offset, bytes.size()), bytes.begin());
         return {};

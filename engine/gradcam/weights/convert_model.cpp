@@ -103,12 +103,6 @@ std::optional<Precision> precision_from_name(std::string_view name) {
   return static_cast<Precision>(found - kNames.begin());
 }
 
-Result<std::vector<TensorInfo>> converted_tensors(const SafetensorsHeader& file,
-                                                  const ConvertOptions& options) {
-  GRADCAM_TRY(const WeightMap map, map_names(file));
-  return new_tensors(file, map, options);
-}
-
 Result<ModelConverter> ModelConverter::create(SafetensorsHeader file, ConvertOptions options) {
   ModelConverter converter;
   GRADCAM_TRY(converter.map_, map_names(file));
@@ -303,9 +297,8 @@ void ModelConverter::append_floats(std::span<const float> values) {
   for (const float value : values) append_little_endian(std::bit_cast<std::uint32_t>(value));
 }
 
-Result<void> convert_model(const SafetensorsHeader& file, const ConvertOptions& options,
-                           const ReadBytes& read, const WriteBytes& write) {
-  GRADCAM_TRY(ModelConverter converter, ModelConverter::create(file, options));
+Result<void> convert_model(ModelConverter& converter, const ReadBytes& read,
+                           const WriteBytes& write) {
   GRADCAM_CHECK_OK(write(converter.beginning()));
   std::vector<std::uint8_t> bytes;
   for (auto range = converter.wanted(); range; range = converter.wanted()) {

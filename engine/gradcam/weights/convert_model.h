@@ -38,19 +38,14 @@ struct ConvertOptions {
   ModelMetadata metadata;  ///< What the new file says of itself.
 };
 
-/// The tensors of the new file, with Keras's names and layouts whatever those of the old file are.
-/// kCorruptModel as map_names; kInvalidArgument for a class that the model does not have.
-Result<std::vector<TensorInfo>> converted_tensors(const SafetensorsHeader& file,
-                                                  const ConvertOptions& options);
-
-/// Writes a VGG16 again: old names, layouts and number formats to the wanted ones. Without I/O: it
-/// is given the old file some megabytes at a time, in the order in which it asks for them, and
-/// gives the new file from the first byte to the last.
+/// Writes a VGG16 again: old number formats to the wanted ones, names and layouts to Keras's.
+/// Without I/O: it is given the old file some megabytes at a time, in the order in which it asks
+/// for them, and gives the new file from the first byte to the last.
 ///
 ///   create(header) -> beginning(), then provide(bytes of wanted()) until nothing is wanted
 class ModelConverter {
  public:
-  /// Errors: those of converted_tensors.
+  /// kCorruptModel as map_names; kInvalidArgument for a class that the model does not have.
   static Result<ModelConverter> create(SafetensorsHeader file, ConvertOptions options);
 
   /// The new file up to its tensors' data; and how many bytes it will have in all.
@@ -116,7 +111,7 @@ using ReadBytes = std::function<Result<void>(std::uint64_t offset, std::span<std
 using WriteBytes = std::function<Result<void>(std::span<const std::uint8_t> bytes)>;
 
 /// Runs a ModelConverter. Besides its errors: those of `read` and `write`.
-Result<void> convert_model(const SafetensorsHeader& file, const ConvertOptions& options,
-                           const ReadBytes& read, const WriteBytes& write);
+Result<void> convert_model(ModelConverter& converter, const ReadBytes& read,
+                           const WriteBytes& write);
 
 }  // namespace gradcam

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <vector>
 
+#include "support/converted.h"
 #include "support/result.h"
 #include "unit/import/tiny_foreign.h"
 
@@ -42,19 +42,7 @@ TEST(ImportingConverter, AsOneAfterTheOther) {
                            in_one_go(file, [&](const SafetensorsHeader&) { return options; }));
 
       ASSERT_OK_AND_ASSIGN(const auto imported, import_bytes(file));
-      ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header,
-                           parse_safetensors_header(imported, imported.size()));
-      std::vector<std::uint8_t> expected;
-      ASSERT_OK(convert_model(
-          header, options,
-          [&](std::uint64_t offset, std::span<std::uint8_t> bytes) -> Result<void> {
-            std::memcpy(bytes.data(), imported.data() + offset, bytes.size());
-            return {};
-          },
-          [&](std::span<const std::uint8_t> bytes) -> Result<void> {
-            expected.insert(expected.end(), bytes.begin(), bytes.end());
-            return {};
-          }));
+      ASSERT_OK_AND_ASSIGN(const auto expected, testing::convert(imported, options));
       EXPECT_EQ(together, expected);
     }
   }

@@ -231,23 +231,11 @@ TEST_F(Others, HaveKerasNames) {
 }
 
 TEST_F(Others, AreConvertedWithTheLastLayer) {
-  ASSERT_OK_AND_ASSIGN(const SafetensorsHeader header,
-                       parse_safetensors_header(bytes_, bytes_.size()));
   for (const Precision precision : {Precision::kFloat32, Precision::kFloat16, Precision::kInt8}) {
     ConvertOptions options{.precision = precision, .classes = {2, 0}, .metadata = {}};
     options.metadata = some_->info().metadata;
     options.metadata.labels = {"c", "a"};
-    std::vector<std::uint8_t> converted;
-    ASSERT_OK(convert_model(
-        header, options,
-        [&](std::uint64_t offset, std::span<std::uint8_t> bytes) -> Result<void> {
-          std::ranges::copy(std::span(bytes_).subspan(offset, bytes.size()), bytes.begin());
-          return {};
-        },
-        [&](std::span<const std::uint8_t> bytes) -> Result<void> {
-          converted.insert(converted.end(), bytes.begin(), bytes.end());
-          return {};
-        }));
+    ASSERT_OK_AND_ASSIGN(const auto converted, convert(bytes_, options));
     ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(converted));
     EXPECT_EQ(model.classes(), 2u);
     EXPECT_EQ(model.logits(), 2 + kOutputs - kNamed);
