@@ -25,7 +25,6 @@ namespace {
 
 constexpr std::string_view kHdf5Begins = "\x89HDF\r\n\x1a\n";
 constexpr std::string_view kZipBegins = "PK\x03\x04";
-constexpr std::uint8_t kPickleBegins = 0x80;
 constexpr std::size_t kChunkBytes = 4 << 20;
 constexpr std::size_t kPanelBytes = 128 << 20;
 
@@ -33,6 +32,14 @@ bool begins_with(std::span<const std::uint8_t> bytes, std::string_view text) {
   return bytes.size() >= text.size() &&
          std::equal(text.begin(), text.end(), bytes.begin(),
                     [](char c, std::uint8_t byte) { return static_cast<std::uint8_t>(c) == byte; });
+}
+
+/// A pickle of the protocols 2 to 5, of which the later ones say how many bytes follow.
+bool begins_as_pickle(std::span<const std::uint8_t> bytes) {
+  constexpr std::uint8_t kProto = 0x80;
+  constexpr std::uint8_t kFrame = 0x95;
+  if (bytes.size() < 3 || bytes[0] != kProto) return false;
+  return bytes[1] == 2 || bytes[1] == 3 || ((bytes[1] == 4 || bytes[1] == 5) && bytes[2] == kFrame);
 }
 
 Result<ForeignVgg16> read_foreign(Window& window) {
@@ -44,7 +51,7 @@ Result<ForeignVgg16> read_foreign(Window& window) {
     return archive.has(kKerasWeights) ? read_keras_archive(window, archive)
                                       : read_pytorch_archive(window, archive);
   }
-  if (!first.empty() && first[0] == kPickleBegins) return read_pytorch_legacy(window);
+  if (begins_as_pickle(first)) return read_pytorch_legacy(window);
   if (begins_as_onnx(first)) return read_onnx(window);
   return fail(ErrorCode::kUnsupportedFormat,
               "it is no file of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx)");
@@ -71,17 +78,33 @@ Result<Preprocess> preprocess_of(const ForeignVgg16& network, int grid,
   return parse_preprocess(to_json(preprocess));
 }
 
+/// Whether the layers that a top is short of, which are square, are of sensible sizes: a small file
+/// may say that it has many outputs.
+Result<void> check_made_up(const ForeignVgg16& network) {
+  constexpr std::size_t kMostMadeUp = 8192;  // a VGG16 has 4096
+  if (network.dense.empty() || network.dense.size() == kDenseLayers) return {};
+  const ForeignLayer& layer = network.dense.front();
+  const std::size_t width = layer.sides().outputs;
+  if (width <= kMostMadeUp) return {};
+  return fail(ErrorCode::kUnsupportedFormat,
+              internal::quote(layer.weight.name) + " has " + std::to_string(width) +
+                  " outputs, where a top of one or two dense layers may have " +
+                  std::to_string(kMostMadeUp));
+}
+
 }  // namespace
 
 bool is_foreign_model(std::span<const std::uint8_t> first_bytes) {
-  // The first 8 bytes of safetensors are a number, below 2^32.
+  // The first 8 bytes of safetensors are a number, below 2^32; so may be those of a pickle that
+  // says how many bytes follow.
   constexpr std::size_t kNumber = 8;
   const bool is_number =
       first_bytes.size() < kNumber || std::ranges::all_of(
                                           first_bytes.subspan(kNumber / 2, kNumber / 2),
                                           [](std::uint8_t byte) { return byte == 0; });
   return begins_with(first_bytes, kHdf5Begins) || begins_with(first_bytes, kZipBegins) ||
-         (!is_number && (first_bytes[0] == kPickleBegins || begins_as_onnx(first_bytes)));
+         (begins_as_pickle(first_bytes) && (!is_number || first_bytes[1] > 3)) ||
+         (!is_number && begins_as_onnx(first_bytes));
 }
 
 std::optional<Preprocess> preprocess_from_name(std::string_view name) {
@@ -176,6 +199,8 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
         "it is without its top, the dense layers that name the classes; gradcam convert --labels "
         "gives it untrained ones");
   }
+
+  GRADCAM_CHECK_OK(check_made_up(network));
 
   GRADCAM_TRY(const Preprocess preprocess,
               preprocess_of(network, static_cast<int>(grid), options_.preprocess));

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <map>
+#include <string>
 
 #include "import/window.h"
 
@@ -54,16 +55,19 @@ struct Opcode {
     kLong1 = 0x8a,
     kShortBinUnicode = 0x8c,
     kBinUnicode8 = 0x8d,
+    kBinBytes8 = 0x8e,
     kEmptySet = 0x8f,
     kAddItems = 0x90,
     kFrozenSet = 0x91,
+    kNewObjEx = 0x92,
     kStackGlobal = 0x93,
     kMemoize = 0x94,
     kFrame = 0x95,
+    kByteArray8 = 0x96,
   };
 };
 
-constexpr std::size_t kMostPickleBytes = 1 << 20;
+constexpr std::size_t kMostValues = 1 << 20;  // of some 100 bytes each
 
 std::unexpected<Error> bad_pickle(const char* what) {
   return fail(ErrorCode::kCorruptModel, std::string("its pickle ") + what);
@@ -74,15 +78,24 @@ std::unexpected<Error> bad_pickle(const char* what) {
 /// The machine that a pickle is a program for.
 class PickleReader {
  public:
-  explicit PickleReader(std::span<const std::uint8_t> bytes) : cursor_(bytes) {}
+  /// @param is_whole whether there are no bytes behind these
+  PickleReader(std::span<const std::uint8_t> bytes, bool is_whole)
+      : cursor_(bytes), is_whole_(is_whole) {}
 
   Result<Pickle> run() {
     while (true) {
       const auto opcode = static_cast<std::uint8_t>(cursor_.uint(1));
-      if (cursor_.failed()) return bad_pickle("is cut short, or too large");
-      if (opcode == Opcode::kStop) break;
-      GRADCAM_CHECK_OK(step(opcode));
-      if (cursor_.failed()) return bad_pickle("is cut short, or too large");
+      if (!cursor_.failed() && opcode == Opcode::kStop) break;
+      if (!cursor_.failed()) GRADCAM_CHECK_OK(step(opcode));
+      const bool says_too_much = pickle_.values_.size() > kMostValues ||
+                                 memo_.size() > kMostValues || global_bytes_ > Pickle::kMostBytes;
+      if (says_too_much || (cursor_.failed() && !is_whole_)) {
+        return fail(ErrorCode::kUnsupportedFormat,
+                    "it has more than " + std::to_string(Pickle::kMostBytes >> 20) +
+                        " MiB, or a million values, beside its weights; save these alone: "
+                        "torch.save(model.state_dict(), path)");
+      }
+      if (cursor_.failed()) return bad_pickle("is cut short");
       if (lacks_) return bad_pickle("is damaged: it takes what it has not made");
     }
     pickle_.root_ = pop();
@@ -172,6 +185,7 @@ class PickleReader {
     constexpr std::size_t kMostName = 1000;
     if (module.size() + name.size() > kMostName) lacks_ = true;
     if (lacks_) return push({});
+    global_bytes_ += module.size() + name.size();
     push({.kind = Kind::kGlobal, .number = 0, .text = module + " " + name, .items = {}});
   }
 
@@ -203,6 +217,8 @@ class PickleReader {
   std::vector<Index> stack_;
   std::vector<std::size_t> marks_;  // how high the stack was
   std::map<std::uint64_t, Index> memo_;
+  std::size_t global_bytes_ = 0;  // of names, which may be said again and again
+  bool is_whole_;
   bool lacks_ = false;
 };
 
@@ -274,6 +290,8 @@ Result<void> PickleReader::step(std::uint8_t opcode) {
       push_text(cursor_.uint(4));
       break;
     case Opcode::kBinUnicode8:
+    case Opcode::kBinBytes8:
+    case Opcode::kByteArray8:
       push_text(cursor_.uint(8));
       break;
     case Opcode::kEmptyTuple:
@@ -326,6 +344,10 @@ Result<void> PickleReader::step(std::uint8_t opcode) {
     case Opcode::kNewObj:
       push_items(Kind::kObject, pop(2));
       break;
+    case Opcode::kNewObjEx:
+      pop();  // arguments by name
+      push_items(Kind::kObject, pop(2));
+      break;
     case Opcode::kBuild:
       build();
       break;
@@ -350,14 +372,14 @@ Result<void> PickleReader::step(std::uint8_t opcode) {
 }
 
 Result<Pickle> Pickle::read(std::span<const std::uint8_t> bytes) {
-  return PickleReader(
-             bytes.first(bytes.size() < kMostPickleBytes ? bytes.size() : kMostPickleBytes))
-      .run();
+  const bool is_whole = bytes.size() <= kMostBytes;
+  return PickleReader(is_whole ? bytes : bytes.first(kMostBytes), is_whole).run();
 }
 
 std::size_t Pickle::length(Index dict) const {
   const Value& value = values_[dict];
-  if (value.kind != Value::Kind::kObject) return value.items.size();
+  if (value.kind == Value::Kind::kDict) return value.items.size();
+  if (value.kind != Value::Kind::kObject) return 0;
   const std::vector<Index>& arguments = values_[value.items[1]].items;
   return (arguments.empty() ? 0 : values_[arguments[0]].items.size()) +
          (value.items.size() > 2 ? values_[value.items[2]].items.size() : 0);

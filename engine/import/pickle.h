@@ -41,8 +41,12 @@ class Pickle {
     std::vector<Index> items;
   };
 
+  /// So much of a file is read as one: a list of weights, and what checkpoints have beside them.
+  static constexpr std::size_t kMostBytes = 4 << 20;
+
   /// Reads one pickle from the beginning of `bytes`. kCorruptModel if they are none, or one of a
-  /// kind that PyTorch does not write, or too large for a description of weights.
+  /// kind that PyTorch does not write; kUnsupportedFormat if it takes more than kMostBytes or has
+  /// more values than is sensible.
   static Result<Pickle> read(std::span<const std::uint8_t> bytes);
 
   const Value& value(Index index) const { return values_[index]; }

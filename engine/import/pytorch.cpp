@@ -24,6 +24,7 @@ constexpr std::size_t kMostVisited = 200'000;
 constexpr std::string_view kFirstParameter = "features.0.weight";
 constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
 constexpr std::string_view kTensor = "torch._utils _rebuild_tensor";
+constexpr std::string_view kTensorOfType = "torch._tensor _rebuild_from_type_v2";
 constexpr int kMostNesting = 16;
 
 std::unexpected<Error> bad_pytorch(const std::string& what) {
@@ -89,16 +90,17 @@ class PyTorchReader {
 
   Result<Found> read() {
     // A checkpoint may hold all kinds of tensors beside the state_dict.
-    if (const auto state = find_state(pickle_->root(), 0)) {
+    const auto state = find_state(pickle_->root(), 0);
+    visited_ = 0;
+    if (state) {
       for (const auto& [name, child] : pickle_->pairs(*state)) {
-        if (!is_tensor(child)) continue;
-        if (name.size() > kMostName || tensors_.size() == kMostTensors) {
-          return bad_pytorch("it says more of its tensors than any VGG16 does");
+        GRADCAM_CHECK_OK(check_amount(name.size(), 0));
+        if (name.ends_with(".weight") || name.ends_with(".bias")) {
+          GRADCAM_CHECK_OK(check_parameter(child, name));
         }
-        GRADCAM_CHECK_OK(add_tensor(child, without_wrappers(name)));
+        if (is_tensor(child)) GRADCAM_CHECK_OK(add_tensor(child, without_wrappers(name)));
       }
     } else {
-      visited_ = 0;
       GRADCAM_CHECK_OK(visit(pickle_->root(), "", 0));
       if (!ends_in_relu_.empty()) {
         return unlike(ends_in_relu_, "its last dense layer is followed by a ReLU");
@@ -135,14 +137,58 @@ class PyTorchReader {
     return kind;
   }
 
-  /// The arguments of that call.
-  const std::vector<Pickle::Index>& arguments(Pickle::Index object) const {
-    return value(value(object).items[1]).items;
+  /// A function that was called to make something, and its arguments.
+  struct Call {
+    std::string_view function;
+    const std::vector<Pickle::Index>* arguments = nullptr;
+  };
+
+  /// The call that a tensor is made by, inside of those that make it a parameter, or give it a type
+  /// or attributes of its own; no function for what is not made by a call.
+  Call tensor_call(Pickle::Index index) const {
+    if (value(index).kind != Kind::kObject) return {};
+    Pickle::Index function = value(index).items[0];
+    Pickle::Index arguments = value(index).items[1];
+    constexpr int kMostWrapped = 4;
+    for (int i = 0; i < kMostWrapped; ++i) {
+      const std::string_view name = value(function).text;
+      const std::vector<Pickle::Index>& given = value(arguments).items;
+      if (name == kTensorOfType && given.size() > 2) {  // (function, type, arguments, state)
+        function = given[0];
+        arguments = given[2];
+      } else if (name.starts_with(kParameter) && !given.empty() &&
+                 value(given[0]).kind == Kind::kObject) {  // (tensor, ...)
+        function = value(given[0]).items[0];
+        arguments = value(given[0]).items[1];
+      } else {
+        break;
+      }
+    }
+    return {value(function).text, &value(arguments).items};
   }
 
   bool is_tensor(Pickle::Index index) const {
-    const std::string_view made_by = maker(index);
-    return made_by == kParameter || made_by.starts_with(kTensor);
+    return tensor_call(index).function.starts_with(kTensor);
+  }
+
+  /// A layer whose weights are not read would not be there at all.
+  Result<void> check_parameter(Pickle::Index index, std::string_view name) const {
+    if (value(index).kind == Kind::kNone || is_tensor(index)) return {};
+    const std::string made_by(tensor_call(index).function);
+    return fail(ErrorCode::kUnsupportedFormat,
+                "its " + quote(name) + " is no plain tensor" +
+                    (made_by.empty() ? "" : ", but made by " + quote(made_by)) +
+                    "; save it as one: .detach().clone()");
+  }
+
+  /// What is said again and again takes little of a file.
+  /// @param name_bytes of the name of what comes next
+  Result<void> check_amount(std::size_t name_bytes, int depth) {
+    if (++visited_ <= kMostVisited && depth <= kMostNesting && name_bytes <= kMostName &&
+        tensors_.size() < kMostTensors) {
+      return {};
+    }
+    return bad_pytorch("it says more of its tensors than any VGG16 does");
   }
 
   /// The first state_dict of a VGG16 in a checkpoint.
@@ -175,10 +221,8 @@ class PyTorchReader {
   /// A whole model: modules in modules.
   Result<void> visit(Pickle::Index index, const std::string& name, int depth) {
     if (is_tensor(index)) return add_tensor(index, name);
-    visited_ += pickle_->length(index) + 1;
-    if (visited_ > kMostVisited || depth > kMostNesting || name.size() > kMostName) {
-      return bad_pytorch("it says more than any VGG16 does");
-    }
+    visited_ += pickle_->length(index);
+    GRADCAM_CHECK_OK(check_amount(name.size(), depth));
     const auto pairs = pickle_->pairs(index);
     if (maker(index).contains("quantized")) {
       return unlike(name, "weights are quantised by PyTorch, which is not read");
@@ -188,7 +232,13 @@ class PyTorchReader {
     if (kind.empty()) GRADCAM_CHECK_OK(check_own_module(maker(index), name, pairs));
     for (const auto& [key, child] : pairs) {
       // Modules keep what they have in drawers.
+      GRADCAM_CHECK_OK(check_amount(name.size() + key.size(), depth));
       const bool is_drawer = key == "_modules" || key == "_parameters" || key == "_buffers";
+      if (key == "_parameters") {
+        for (const auto& [parameter, tensor] : pickle_->pairs(child)) {
+          GRADCAM_CHECK_OK(check_parameter(tensor, name + "." + std::string(parameter)));
+        }
+      }
       const std::string inner = is_drawer      ? name
                                 : name.empty() ? std::string(key)
                                                : name + "." + std::string(key);
@@ -341,14 +391,7 @@ class PyTorchReader {
 
   /// _rebuild_tensor_v2(storage, offset, sides, strides, ...)
   Result<void> add_tensor(Pickle::Index index, const std::string& name) {
-    if (maker(index) == kParameter) {
-      const std::vector<Pickle::Index>& parameter = arguments(index);
-      if (parameter.empty() || !maker(parameter[0]).starts_with(kTensor)) {
-        return bad_pytorch("its parameter " + quote(name) + " is damaged");
-      }
-      return add_tensor(parameter[0], name);
-    }
-    const std::vector<Pickle::Index>& call = arguments(index);
+    const std::vector<Pickle::Index>& call = *tensor_call(index).arguments;
     const auto storage = call.size() < 4 ? std::nullopt : read_storage(*pickle_, value(call[0]));
     if (!storage) return bad_pytorch("its tensor " + quote(name) + " is damaged");
     if (!storage->kind.dtype) return {};  // a counter
@@ -566,6 +609,21 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
   return network;
 }
 
+/// As much of a file as a pickle may take, and a byte, which tells that it takes more.
+constexpr std::uint64_t kMostOfPickle = Pickle::kMostBytes + 1;
+
+/// Whether it begins as torch.save begins where it makes no archive; other pickles do not.
+Result<void> check_magic(Window& window) {
+  constexpr std::uint64_t kMagic = 0xa86a20f9469cfc6c;  // its lowest bytes
+  constexpr std::uint64_t kMagicBytes = 64;
+  GRADCAM_TRY(const auto bytes, window.read(0, std::min(window.file_bytes(), kMagicBytes)));
+  const Result<Pickle> magic = Pickle::read(bytes);
+  if (magic && magic->value(magic->root()).number == static_cast<std::int64_t>(kMagic)) return {};
+  return fail(ErrorCode::kUnsupportedFormat,
+              "it begins as a pickle of Python does, but not as a file of torch.save; save it with "
+              "torch.save(model.state_dict(), path)");
+}
+
 }  // namespace
 
 Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& archive) {
@@ -576,7 +634,8 @@ Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& ar
                                                    " of PyTorch nor the model.weights.h5 of Keras");
   }
   GRADCAM_TRY(const FileRange where, archive.find(window, description));
-  GRADCAM_TRY(const auto bytes, window.read(where.begin, where.end - where.begin));
+  GRADCAM_TRY(const auto bytes,
+              window.read(where.begin, std::min(where.end - where.begin, kMostOfPickle)));
   GRADCAM_TRY(const Pickle pickle, Pickle::read(bytes));
   const std::string folder = description.substr(0, description.size() - kPyTorchPickle.size());
   const auto find_storage = [&](const std::string& key) -> Result<std::uint64_t> {
@@ -588,6 +647,7 @@ Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& ar
 }
 
 Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
+  GRADCAM_CHECK_OK(check_magic(window));
   // Pickles behind one another: a magic number, a version, the machine; what was saved; the keys of
   // its storages. Then those, each with the count of its elements before it.
   std::vector<Pickle> pickles;
@@ -597,15 +657,14 @@ Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
     // Most are short.
     for (std::uint64_t most = 16 << 10;; most *= 4) {
       const std::uint64_t left = window.file_bytes() - at;
-      GRADCAM_TRY(const auto bytes, window.read(at, std::min(most, left)));
+      GRADCAM_TRY(const auto bytes, window.read(at, std::min({most, left, kMostOfPickle})));
       Result<Pickle> pickle = Pickle::read(bytes);
       if (pickle) {
         at += pickle->bytes();
         pickles.push_back(*std::move(pickle));
         break;
       }
-      constexpr std::uint64_t kMost = 1 << 20;
-      if (most >= left || most >= kMost) return std::unexpected(pickle.error());
+      if (most >= left || most >= kMostOfPickle) return std::unexpected(pickle.error());
     }
   }
   std::map<std::string, Storage> storages;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import resource
 import struct
 import subprocess
@@ -22,6 +23,26 @@ from foreign_models import (
 
 class Normalize(torch.nn.Module):
     """As in models that take photos in [0, 1]."""
+
+
+class OwnTensor(torch.Tensor):
+    """As fastai has them."""
+
+
+def rebuild_with_state(*_: object) -> None:
+    """What PyTorch 2 calls for parameters with attributes."""
+
+
+class ParameterWithState(torch.nn.Parameter):
+    """A parameter as PyTorch 2 saves those with attributes."""
+
+    def __reduce_ex__(self, protocol: int) -> tuple:
+        return rebuild_with_state, (self.data, True, OrderedDict(), {"lr_scale": 10})
+
+
+rebuild_with_state.__module__ = "torch._utils"
+rebuild_with_state.__name__ = rebuild_with_state.__qualname__ = "_rebuild_parameter_with_state"
+torch._utils._rebuild_parameter_with_state = rebuild_with_state
 
 
 class FlattenAll(torch.nn.Module):
@@ -104,6 +125,63 @@ class TorchImport(ImportCase):
             torch.save(saved, path)
             self.import_file(path)
             self.expect_answer(self.torchvision_input())
+
+    def test_torch_checkpoints_with_much_beside(self) -> None:
+        """As training scripts leave it, in all protocols of pickle."""
+        path = self.folder / "checkpoint.pth"
+        saved = {"arguments": OrderedDict(lr=0.1), "bytes": bytearray(b"x" * 300),
+                 "steps": 10**30, "log": [float(i) for i in range(150_000)],
+                 "state_dict": torch_state(self.parameters)}
+        for is_zip in (True, False):
+            for protocol in (2, 3, 4, 5):
+                with self.subTest(zip=is_zip, protocol=protocol):
+                    torch.save(saved, path, pickle_protocol=protocol,
+                               _use_new_zipfile_serialization=is_zip)
+                    self.import_file(path)
+                    self.expect_answer(self.torchvision_input())
+            self.out.unlink()
+            torch.save({"text": "x" * 5_000_000, **saved}, path,
+                       _use_new_zipfile_serialization=is_zip)
+            self.expect_failure(path, "more than 4 MiB", "model.state_dict()")
+
+    def test_torch_kinds_of_tensors(self) -> None:
+        """A layer whose tensors are not read would not be there at all."""
+        path = self.folder / "model.pth"
+        for make in (torch.nn.Parameter, ParameterWithState, lambda t: t.as_subclass(OwnTensor)):
+            state = torch_state(self.parameters)
+            state["classifier.3.weight"] = make(state["classifier.3.weight"])
+            torch.save(state, path)
+            self.import_file(path)
+            self.expect_answer(self.torchvision_input())
+        model = TorchVgg16(self.parameters)
+        for name in ("weight", "bias"):
+            setattr(model.classifier[6], name, ParameterWithState(
+                getattr(model.classifier[6], name).detach()))
+        torch.save(model, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        self.out.unlink()
+        model.classifier[6].weight = torch.nn.Parameter(model.classifier[6].weight.data.to_sparse())
+        for saved in (model, model.state_dict()):
+            torch.save(saved, path)
+            self.expect_failure(path, '"classifier.6.weight" is no plain tensor', "sparse")
+
+    def test_torch_pickles_that_are_not_of_torch(self) -> None:
+        path = self.folder / "state.pth"
+        for protocol in (2, 4, 5):
+            path.write_bytes(pickle.dumps(torch_state(self.parameters), protocol))
+            self.expect_failure(path, "a pickle of Python", "torch.save(model.state_dict(), path)")
+        path.write_bytes(b"")
+        self.expect_failure(path, "is empty")
+
+    def test_torch_tops_of_very_many_classes(self) -> None:
+        """The layers that are lacking would take gigabytes."""
+        path = self.folder / "state.pth"
+        state = torch_state(self.parameters[:13])
+        state["classifier.weight"] = torch.ones(8193, GRID * GRID * BLOCKS[-1][-1])
+        state["classifier.bias"] = torch.ones(8193)
+        torch.save(state, path)
+        self.expect_failure(path, '"classifier.weight" has 8193 outputs', "may have 8192")
 
     def test_torch_models_with_other_activations(self) -> None:
         path = self.folder / "model.pth"
@@ -391,6 +469,13 @@ class TorchImport(ImportCase):
             "long keys": b"\x80\x02}q\x00(" + text(b"features.0.weight") + tensor +
             b"u(" + text(b"c" * 500_000) + b"r\x09\x00\x00\x00" + tensor + b"q\x08" +
             b"j\x09\x00\x00\x00h\x08" * 100_000 + b"u.",
+            # The same in a whole model.
+            "long names": b"\x80\x02" + text(b"c" * 200_000 + b".w") + b"q\x000" + tensor +
+            b"q\x010}(" + b"h\x00h\x01" * 20_000 + b"u.",
+            "globals": b"\x80\x04" + text(b"m" * 490) + b"q\x00" + b"h\x00h\x00\x93" * 800_000 +
+            b".",
+            "values": b"\x80\x04" + b"]" * 4_000_000 + b".",
+            "memory": b"\x80\x04N" + b"\x94" * 4_000_000 + b".",
         }
         path = self.folder / "all.pth"
         for name, content in pickles.items():

@@ -139,6 +139,7 @@ const TensorInfo* SafetensorsHeader::find(std::string_view name) const {
 
 Result<std::uint64_t> safetensors_header_bytes(std::span<const std::uint8_t> first_bytes,
                                                std::uint64_t file_size) {
+  if (file_size == 0) return fail(ErrorCode::kCorruptModel, "the file is empty");
   if (file_size < kLengthBytes || first_bytes.size() < kLengthBytes) {
     return fail(ErrorCode::kCorruptModel,
                 "the file is too short for a safetensors file, which begins with 8 bytes of "

@@ -216,6 +216,9 @@ TEST(Importer, OtherFiles) {
     const std::vector<std::uint8_t> safetensors = {first, 0x02, 0x12, 0, 0, 0, 0, 0};
     EXPECT_FALSE(is_foreign_model(safetensors)) << int{first};
   }
+  // A pickle that says how many bytes follow: a small number, too.
+  const std::vector<std::uint8_t> pickle = {0x80, 0x04, 0x95, 0x20, 0, 0, 0, 0};
+  EXPECT_TRUE(is_foreign_model(pickle));
 }
 
 TEST(Importer, TakesOnlyWhatItWants) {
