@@ -41,15 +41,21 @@ Result<void> check_numbers(const ForeignArray& array, std::size_t count, const c
                 internal::quote(layer.weight.name));
 }
 
+Result<void> check_norm(const ForeignNorm& norm, std::size_t count, const char* of,
+                        const ForeignLayer& layer, std::uint64_t file_bytes) {
+  for (const ForeignArray* array : norm.arrays()) {
+    if (array == nullptr) continue;
+    GRADCAM_CHECK_OK(check_numbers(*array, count, of, layer, file_bytes));
+  }
+  return {};
+}
+
 Result<void> check_layer(const ForeignLayer& layer, const ForeignSides& sides,
                          std::uint64_t file_bytes) {
   GRADCAM_CHECK_OK(check_array(layer.weight, file_bytes));
   GRADCAM_CHECK_OK(check_numbers(layer.bias, sides.outputs, " outputs of ", layer, file_bytes));
   if (!layer.norm) return {};
-  for (const ForeignArray* array : layer.norm->arrays()) {
-    GRADCAM_CHECK_OK(check_numbers(*array, sides.outputs, " outputs of ", layer, file_bytes));
-  }
-  return {};
+  return check_norm(*layer.norm, sides.outputs, " outputs of ", layer, file_bytes);
 }
 
 /// Whether the convolutions are a VGG16's and fit together; the channels of block5.
@@ -136,10 +142,8 @@ Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t fil
         return misfit("it normalises a map that has been flattened: " +
                       internal::quote(layer.input_norm->mean.name));
       }
-      for (const ForeignArray* array : layer.input_norm->arrays()) {
-        GRADCAM_CHECK_OK(check_numbers(*array, of_channels ? channels : inputs, " inputs of ",
-                                       layer, file_bytes));
-      }
+      GRADCAM_CHECK_OK(check_norm(*layer.input_norm, of_channels ? channels : inputs, " inputs of ",
+                                  layer, file_bytes));
     }
     inputs = sides.outputs;
   }

@@ -28,14 +28,16 @@ struct ForeignArray {
 /// Batch normalisation as it is when nothing is trained, of each channel on its own:
 /// (x - mean) / sqrt(variance + epsilon) * scale + shift
 struct ForeignNorm {
-  ForeignArray scale;
-  ForeignArray shift;
+  std::optional<ForeignArray> scale;  ///< else 1
+  std::optional<ForeignArray> shift;  ///< else 0
   ForeignArray mean;
   ForeignArray variance;
   float epsilon = 0;
 
-  /// In this order.
-  std::array<const ForeignArray*, 4> arrays() const { return {&scale, &shift, &mean, &variance}; }
+  /// In this order; nullptr for those that are not there.
+  std::array<const ForeignArray*, 4> arrays() const {
+    return {scale ? &*scale : nullptr, shift ? &*shift : nullptr, &mean, &variance};
+  }
 };
 
 /// Outputs and inputs of a dense layer, or outputs and channels of a convolution.

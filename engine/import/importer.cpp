@@ -324,8 +324,10 @@ void ModelImporter::plan_steps(std::size_t index) {
   };
   if (tensor.info.shape.size() > 1) {  // a bias has those of the weight before it
     for (const bool of_inputs : {false, true}) {
-      if (!(of_inputs ? tensor.input_norm : tensor.norm)) continue;
+      const auto& norm = of_inputs ? tensor.input_norm : tensor.norm;
+      if (!norm) continue;
       for (std::size_t i = 0; i < kNormArrays; ++i) {
+        if (norm->arrays()[i] == nullptr) continue;
         steps_.push_back(
             {.tensor = index, .kind = Step::Kind::kNorm, .first = i, .of_inputs = of_inputs});
       }
@@ -373,9 +375,9 @@ Result<void> ModelImporter::read_norm(const Step& step, std::span<const std::uin
   if (!status) {
     return fail(status.error().code, internal::quote(array.name) + ": " + status.error().message);
   }
-  if (step.first + 1 < norm_.size()) return {};
   const NewTensor& tensor = tensors_[step.tensor];
   const auto& norm = step.of_inputs ? tensor.input_norm : tensor.norm;
+  if (step.first + 1 < norm_.size() || !norm) return {};
   Affine& affine = step.of_inputs ? of_inputs_ : of_outputs_;
   affine = {};
   const auto& [scale, shift, mean, variance] = norm_;
@@ -384,8 +386,8 @@ Result<void> ModelImporter::read_norm(const Step& step, std::span<const std::uin
       return fail(ErrorCode::kCorruptModel,
                   internal::quote(array.name) + " has a negative variance");
     }
-    affine.factor.push_back(scale[i] / std::sqrt(variance[i] + (norm ? norm->epsilon : 0)));
-    affine.added.push_back(shift[i] - mean[i] * affine.factor[i]);
+    affine.factor.push_back((norm->scale ? scale[i] : 1) / std::sqrt(variance[i] + norm->epsilon));
+    affine.added.push_back((norm->shift ? shift[i] : 0) - mean[i] * affine.factor[i]);
   }
   return {};
 }

@@ -328,12 +328,12 @@ Result<void> add_layers(std::vector<ForeignArray> arrays, const std::vector<Dens
     const auto& [layer, is_before, epsilon] = places[i];
     if (layer >= network.dense.size()) {
       return fail(ErrorCode::kUnsupportedFormat,
-                  "it ends with the batch normalisation " + quote(norms[i].scale.name));
+                  "it ends with the batch normalisation " + quote(norms[i].mean.name));
     }
     auto& norm = is_before ? network.dense[layer].input_norm : network.dense[layer].norm;
     if (norm) {
       return fail(ErrorCode::kUnsupportedFormat,
-                  "it has two batch normalisations in a row: " + quote(norms[i].scale.name));
+                  "it has two batch normalisations in a row: " + quote(norms[i].mean.name));
     }
     norm = std::move(norms[i]);
   }

@@ -207,7 +207,8 @@ class OnnxFollower {
     ForeignNorm norm;
     norm.epsilon = epsilon != nullptr ? epsilon->number : kUsualEpsilon;
     std::size_t input = 1;
-    for (ForeignArray* array : {&norm.scale, &norm.shift, &norm.mean, &norm.variance}) {
+    for (ForeignArray* array :
+         {&norm.scale.emplace(), &norm.shift.emplace(), &norm.mean, &norm.variance}) {
       GRADCAM_TRY(*array, channel_numbers(node, input++));
     }
     if (!is_activated_) {

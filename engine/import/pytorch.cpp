@@ -25,6 +25,8 @@ constexpr std::string_view kFirstParameter = "features.0.weight";
 constexpr std::string_view kParameter = "torch._utils _rebuild_parameter";
 constexpr std::string_view kTensor = "torch._utils _rebuild_tensor";
 constexpr std::string_view kTensorOfType = "torch._tensor _rebuild_from_type_v2";
+constexpr std::string_view kScript = "__torch__.";  // before the classes of TorchScript
+constexpr std::string_view kSequential = "container Sequential";
 constexpr int kMostNesting = 16;
 
 std::unexpected<Error> bad_pytorch(const std::string& what) {
@@ -84,8 +86,11 @@ class PyTorchReader {
   struct Found {
     std::vector<ForeignArray> tensors;
     std::map<std::string, float> epsilons = {};  ///< of batch normalisations, where they are told
+    /// Of batch normalisations among dense layers, whether a ReLU is before them, where it is told.
+    std::map<std::string, bool> behind_relu = {};
     bool averages = false;     ///< whether a pool averages all positions, where it is told
     bool has_sigmoid = false;  ///< whether there is one, which is to be of a single output
+    bool is_whole = false;     ///< whether it is a model, and not a state_dict
   };
 
   Result<Found> read() {
@@ -106,7 +111,12 @@ class PyTorchReader {
         return unlike(ends_in_relu_, "its last dense layer is followed by a ReLU");
       }
     }
-    return Found{std::move(tensors_), std::move(epsilons_), averages_, has_sigmoid_};
+    return Found{.tensors = std::move(tensors_),
+                 .epsilons = std::move(epsilons_),
+                 .behind_relu = std::move(behind_relu_),
+                 .averages = averages_,
+                 .has_sigmoid = has_sigmoid_,
+                 .is_whole = !state};
   }
 
  private:
@@ -126,7 +136,6 @@ class PyTorchReader {
   /// The kind of a module of PyTorch's own, "linear Linear" say; "" of anything else. TorchScript
   /// files call it "__torch__.torch.nn.modules.linear.___torch_mangle_6 Linear".
   std::string kind_of(Pickle::Index index) const {
-    constexpr std::string_view kScript = "__torch__.";
     constexpr std::string_view kModules = "torch.nn.modules.";
     std::string_view made_by = maker(index);
     if (made_by.starts_with(kScript)) made_by.remove_prefix(kScript.size());
@@ -218,12 +227,20 @@ class PyTorchReader {
     return result;
   }
 
+  static std::string name_in(const std::string& module, std::string_view key) {
+    return module.empty() ? std::string(key) : module + "." + std::string(key);
+  }
+
   /// A whole model: modules in modules.
   Result<void> visit(Pickle::Index index, const std::string& name, int depth) {
     if (is_tensor(index)) return add_tensor(index, name);
     visited_ += pickle_->length(index);
     GRADCAM_CHECK_OK(check_amount(name.size(), depth));
     const auto pairs = pickle_->pairs(index);
+    const auto epsilon = find(pairs, "eps");
+    if (epsilon && value(*epsilon).kind == Kind::kFloat) {
+      epsilons_[name] = static_cast<float>(value(*epsilon).real);
+    }
     if (maker(index).contains("quantized")) {
       return unlike(name, "weights are quantised by PyTorch, which is not read");
     }
@@ -236,15 +253,12 @@ class PyTorchReader {
       const bool is_drawer = key == "_modules" || key == "_parameters" || key == "_buffers";
       if (key == "_parameters") {
         for (const auto& [parameter, tensor] : pickle_->pairs(child)) {
-          GRADCAM_CHECK_OK(check_parameter(tensor, name + "." + std::string(parameter)));
+          GRADCAM_CHECK_OK(check_parameter(tensor, name_in(name, parameter)));
         }
       }
-      const std::string inner = is_drawer      ? name
-                                : name.empty() ? std::string(key)
-                                               : name + "." + std::string(key);
-      GRADCAM_CHECK_OK(visit(child, inner, depth + 1));
+      GRADCAM_CHECK_OK(visit(child, is_drawer ? name : name_in(name, key), depth + 1));
     }
-    return kind == "container Sequential" ? check_sequence(name, pairs) : Result<void>();
+    return kind == kSequential ? check_sequence(name, pairs) : Result<void>();
   }
 
   using Pairs = std::vector<std::pair<std::string_view, Pickle::Index>>;
@@ -278,28 +292,42 @@ class PyTorchReader {
     return fail(ErrorCode::kUnsupportedFormat, "in " + quote(sequence) + " " + what);
   }
 
-  /// The kinds of the modules in a Sequential, "linear Linear" say, in the order of the forward
-  /// pass.
-  std::vector<std::string> kinds_in(const Pairs& settings) const {
+  /// A module in a Sequential.
+  struct Part {
+    std::string kind;  ///< "linear Linear", say
+    std::string name;
+  };
+
+  /// Adds the modules of a Sequential, and of those in it, in the order of the forward pass.
+  void add_parts(const std::string& name, const Pairs& settings, std::vector<Part>& parts) const {
     const auto drawer = find(settings, "_modules");
-    std::vector<std::string> kinds;
     // TorchScript has no drawers.
     for (const auto& [key, child] : drawer ? pickle_->pairs(*drawer) : settings) {
-      kinds.push_back(kind_of(child));
+      Part part{kind_of(child), name_in(name, key)};
+      if (part.kind == kSequential) {  // `visit` has been in it: it is not too deep
+        add_parts(part.name, pickle_->pairs(child), parts);
+      } else {
+        parts.push_back(std::move(part));
+      }
     }
-    return kinds;
   }
 
   /// Whether what is between convolutions, and between dense layers, is what a VGG16 has there.
   Result<void> check_sequence(const std::string& name, const Pairs& settings) {
-    const std::vector<std::string> kinds = kinds_in(settings);
-    if (name == "features" || name.ends_with(".features")) return check_features(name, kinds);
+    std::vector<Part> parts;
+    add_parts(name, settings, parts);
+    if (name == "features" || name.ends_with(".features")) return check_features(name, parts);
     std::size_t relus = 0;
     bool has_dense = false;
     bool has_softmax = false;
-    for (const std::string& kind : kinds) {
+    for (const auto& [kind, part] : parts) {
+      const bool is_norm = kind.starts_with("batchnorm ");
+      if (has_softmax && (is_norm || kind == "linear Linear")) {
+        return unlike(name, "a layer follows a Softmax or Sigmoid");
+      }
+      if (is_norm && has_dense) behind_relu_[part] = relus > 0;
       if (kind == "linear Linear") {
-        if (has_dense && (relus != 1 || has_softmax)) {
+        if (has_dense && relus != 1) {
           return unlike(name, "a dense layer does not follow the one before by a ReLU");
         }
         has_dense = true;
@@ -312,21 +340,37 @@ class PyTorchReader {
     return {};
   }
 
-  static Result<void> check_features(const std::string& name,
-                                     const std::vector<std::string>& kinds) {
+  static Result<void> check_features(const std::string& name, const std::vector<Part>& parts) {
     std::vector<std::string_view> found;
-    constexpr std::array<std::string_view, 3> kCounted = {"conv Conv2d", "activation ReLU",
-                                                          "pooling MaxPool2d"};
-    for (const std::string& kind : kinds) {
-      if (std::ranges::find(kCounted, kind) != kCounted.end()) found.push_back(kind);
+    for (const auto& [kind, part] : parts) {
+      if (is_one_of(kind.substr(0, kind.find(' ')), {"conv", "activation", "pooling", "linear"}) &&
+          kind != "linear Identity") {
+        found.push_back(kind);
+      }
     }
     std::vector<std::string_view> expected;
     for (const int convs : kConvsOfBlock) {
-      for (int i = 0; i < convs; ++i) expected.insert(expected.end(), {kCounted[0], kCounted[1]});
-      expected.push_back(kCounted[2]);
+      for (int i = 0; i < convs; ++i) {
+        expected.insert(expected.end(), {"conv Conv2d", "activation ReLU"});
+      }
+      expected.push_back("pooling MaxPool2d");
     }
     if (found == expected) return {};
     return unlike(name, "convolutions, ReLUs and max-pools do not follow as they do in a VGG16");
+  }
+
+  /// Whether a normalisation has what it has seen in training, and not each photo's own values.
+  bool has_statistics(const Pairs& settings) const {
+    const auto buffers = find(settings, "_buffers");
+    const auto mean = buffers ? pickle_->find(*buffers, "running_mean")  // else TorchScript
+                              : find(settings, "running_mean");
+    return mean && is_tensor(*mean);
+  }
+
+  bool pads(const Pairs& settings, std::int64_t positions) const {
+    const auto padding = find(settings, "padding");
+    const bool is_same = padding && value(*padding).text == "same";
+    return is_same ? positions == 1 : is_all(settings, "padding", positions);
   }
 
   /// Whether a module of PyTorch's own, "pooling MaxPool2d" say, does what one of a VGG16 does.
@@ -340,16 +384,14 @@ class PyTorchReader {
     } else if (kind == "pooling MaxPool2d") {
       is_usual = is_all(settings, "kernel_size", 2) && is_all(settings, "stride", 2) &&
                  is_all(settings, "padding", 0) && is_all(settings, "dilation", 1);
-    } else if (kind == "conv Conv2d" && is_all(settings, "kernel_size", 3)) {
-      // Others are dense layers, as timm has them, or do not have a VGG16's shape.
-      is_usual = is_all(settings, "stride", 1) && is_all(settings, "padding", 1) &&
+    } else if (kind == "conv Conv2d") {
+      // Of other sides are dense layers, as timm has them, or what has not a VGG16's shape.
+      const bool is_conv = is_all(settings, "kernel_size", 3);
+      is_usual = is_all(settings, "stride", 1) && pads(settings, is_conv ? 1 : 0) &&
                  is_all(settings, "dilation", 1) && is_all(settings, "groups", 1) &&
                  pads_with_zeros(settings);
-    } else if (kind == "batchnorm BatchNorm2d") {
-      const auto epsilon = find(settings, "eps");
-      if (epsilon && value(*epsilon).kind == Kind::kFloat) {
-        epsilons_[name] = static_cast<float>(value(*epsilon).real);
-      }
+    } else if (kind.starts_with("batchnorm ")) {
+      is_usual = has_statistics(settings);
     } else if (kind == "pooling AdaptiveAvgPool2d") {
       // One position is the mean of all; of seven, as torchvision has them, each is left as it is.
       // Behind dense layers, as in timm's head, there is one anyway.
@@ -357,11 +399,10 @@ class PyTorchReader {
       averages_ = averages_ || (is_mean && !has_dense_);
       is_usual = is_mean || is_all(settings, "output_size", 7);
     } else {
-      constexpr std::array kOthers = {"normalization ", "instancenorm ", "padding ", "upsampling ",
-                                      "pixelshuffle "};
-      is_usual = !kind.starts_with("pooling ") &&
-                 std::ranges::none_of(
-                     kOthers, [kind](const char* other) { return kind.starts_with(other); });
+      // What computes nothing, when nothing is trained, or is no part of the network.
+      is_usual =
+          is_one_of(kind, {"linear Linear", "linear Identity", "module Module"}) ||
+          is_one_of(kind.substr(0, kind.find(' ')), {"container", "dropout", "flatten", "loss"});
     }
     if (is_usual) return {};
     return fail(ErrorCode::kUnsupportedFormat,
@@ -373,8 +414,10 @@ class PyTorchReader {
   /// same: normalises, say. Only of those that tutorials write is it known that they do not.
   Result<void> check_own_module(std::string_view made_by, const std::string& name,
                                 const Pairs& settings) const {
-    bool is_module = false;
+    const bool is_script = made_by.starts_with(kScript);  // without drawers
+    bool is_module = is_script;
     for (const auto& [key, drawer] : settings) {
+      if (is_script && value(drawer).kind == Kind::kObject) return {};
       if (key == "_modules") is_module = true;
       const bool has_contents = key == "_modules" || key == "_parameters" || key == "_buffers";
       if (has_contents && !pickle_->pairs(drawer).empty()) return {};
@@ -389,12 +432,20 @@ class PyTorchReader {
                             " of the model's own; what it computes is not in the file");
   }
 
+  /// Whether a list of numbers is of weights of classes, say, which only training needs.
+  static bool is_of_loss(std::string_view name) {
+    name = name.substr(0, name.rfind('.'));
+    name = name.substr(name.rfind('.') + 1);
+    return name.contains("loss") || name.contains("criterion");
+  }
+
   /// _rebuild_tensor_v2(storage, offset, sides, strides, ...)
   Result<void> add_tensor(Pickle::Index index, const std::string& name) {
     const std::vector<Pickle::Index>& call = *tensor_call(index).arguments;
     const auto storage = call.size() < 4 ? std::nullopt : read_storage(*pickle_, value(call[0]));
     if (!storage) return bad_pytorch("its tensor " + quote(name) + " is damaged");
     if (!storage->kind.dtype) return {};  // a counter
+    if (value(call[2]).items.size() <= 1 && is_of_loss(name)) return {};
     ForeignArray array{.name = name, .dtype = *storage->kind.dtype};
     has_dense_ = has_dense_ || !name.contains("features.");
     const Pickle::Value& sides = value(call[2]);
@@ -435,6 +486,7 @@ class PyTorchReader {
   FindStorage find_storage_;
   std::vector<ForeignArray> tensors_;
   std::map<std::string, float> epsilons_;
+  std::map<std::string, bool> behind_relu_;
   bool averages_ = false;
   bool has_sigmoid_ = false;
   bool has_dense_ = false;    // whether a tensor of the top has come
@@ -464,21 +516,23 @@ Result<std::vector<Module>> modules_of(std::vector<ForeignArray> tensors) {
     // A tensor of the model itself: the mean and deviation of colours, say.
     if (dot == std::string::npos) return not_of_vgg16(tensor.name);
     std::string name = tensor.name.substr(0, dot);
-    if (modules.empty() || modules.back().name != name) {
-      modules.push_back({.name = std::move(name), .tensors = {}});
-    }
     std::string kind = tensor.name.substr(dot + 1);
-    modules.back().tensors.insert_or_assign(std::move(kind), std::move(tensor));
+    auto module = std::ranges::find(modules, name, &Module::name);
+    if (module == modules.end()) {
+      module = modules.insert(module, {.name = std::move(name), .tensors = {}});
+    }
+    module->tensors.insert_or_assign(std::move(kind), std::move(tensor));
   }
   return modules;
 }
 
-/// Where a module of this name, without what is before all names, comes in the forward pass,
-/// whatever order the file has: features by their numbers, then others as they come, timm's head
-/// last.
-std::size_t place_of(std::string_view name) {
+/// Where a module of this name comes in the forward pass, whatever order the file has: features by
+/// their numbers, then others as they come, timm's head and what is outside of the prefix last.
+std::size_t place_of(std::string_view name, std::string_view prefix) {
   constexpr std::string_view kFeatures = "features.";
   constexpr std::size_t kLast = std::numeric_limits<std::size_t>::max();
+  if (!name.starts_with(prefix)) return kLast;
+  name.remove_prefix(prefix.size());
   if (!name.starts_with(kFeatures)) return name.starts_with("head.") ? kLast : kLast - 1;
   name.remove_prefix(kFeatures.size());
   std::size_t number = 0;
@@ -518,30 +572,47 @@ std::unexpected<Error> no_room(const std::string& module, const std::string& wha
               "before " + quote(module) + " there is no room for " + what + " as a VGG16 has");
 }
 
-/// Adds batch normalisation, as vgg16_bn has it behind each convolution.
-/// @param is_next whether the layer before it is a convolution, and not a ReLU, which has no
-/// tensors
-Result<void> add_norm(const Module& module, bool is_next, float epsilon, ForeignVgg16& network) {
+/// Whether the tensors of a layer are all read: others change what it computes.
+Result<void> check_tensors(const Module& module, bool is_norm, bool is_whole) {
+  for (const auto& [kind, tensor] : module.tensors) {
+    const bool is_read = is_one_of(kind, {"weight", "bias"}) ||
+                         (is_norm && is_one_of(kind, {"running_mean", "running_var"}));
+    // Whole models that are pruned or normalised have the weight that is made of these.
+    const std::string made = kind.substr(0, kind.find('_'));
+    const bool is_made =
+        is_whole && is_one_of(made, {"weight", "bias"}) && module.find(made) != nullptr &&
+        (module.find(made + "_orig") != nullptr || module.find(made + "_g") != nullptr);
+    if (is_read || is_made) continue;
+    return fail(ErrorCode::kUnsupportedFormat,
+                "it has " + quote(tensor.name) + ", where a VGG16's layers have weight and bias");
+  }
+  return {};
+}
+
+/// Batch normalisation, perhaps without scale and shift.
+Result<ForeignNorm> norm_of(const Module& module, const std::map<std::string, float>& epsilons) {
+  constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d
   const ForeignArray* scale = module.find("weight");
   const ForeignArray* shift = module.find("bias");
   const ForeignArray* mean = module.find("running_mean");
   const ForeignArray* variance = module.find("running_var");
-  if (scale == nullptr || shift == nullptr || mean == nullptr || variance == nullptr) {
+  if ((scale == nullptr) != (shift == nullptr) || mean == nullptr || variance == nullptr) {
     return bad_pytorch("its batch normalisation " + quote(module.name) + " is incomplete");
   }
-  if (!is_next || !network.dense.empty() || network.convs.back().norm) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                "its batch normalisation " + quote(module.name) +
-                    " is not right behind a convolution, before its ReLU");
-  }
-  network.convs.back().norm = {*scale, *shift, *mean, *variance, epsilon};
-  return {};
+  const auto epsilon = epsilons.find(module.name);
+  ForeignNorm norm;
+  if (scale != nullptr) norm.scale = *scale;
+  if (shift != nullptr) norm.shift = *shift;
+  norm.mean = *mean;
+  norm.variance = *variance;
+  norm.epsilon = epsilon == epsilons.end() ? kUsualEpsilon : epsilon->second;
+  return norm;
 }
 
 /// The network that is made of tensors in the order of the forward pass, which is that in which
 /// its modules were made.
 Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
-  auto& [tensors, epsilons, averages, has_sigmoid] = found;
+  std::vector<ForeignArray>& tensors = found.tensors;
   std::erase_if(tensors, [](const ForeignArray& tensor) { return tensor.name.empty(); });
   if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
   // What a wrapper puts before all names.
@@ -554,35 +625,51 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
   }
   const std::string prefix = first->name.substr(0, first->name.size() - kFirstParameter.size());
   ForeignVgg16 network;
-  network.averages = averages;
+  network.averages = found.averages;
   GRADCAM_TRY(const std::vector<Module> modules, modules_of(std::move(tensors)));
   std::multimap<std::size_t, const Module*> in_order;
-  for (const Module& module : modules) {
-    const std::size_t skipped = module.name.starts_with(prefix) ? prefix.size() : 0;
-    in_order.emplace(place_of(std::string_view(module.name).substr(skipped)), &module);
-  }
+  for (const Module& module : modules) in_order.emplace(place_of(module.name, prefix), &module);
   std::optional<std::size_t> conv_at;  // the last one's place
-  std::string last_dense;
+  std::string last_dense;              // or its normalisation
+  std::optional<ForeignNorm> input_norm;
   for (const auto& [place, next] : in_order) {
     const Module& module = *next;
     const ForeignArray* weight = module.find("weight");
     const ForeignArray* bias = module.find("bias");
-    if (module.find("running_mean") != nullptr || module.find("running_var") != nullptr) {
-      constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d
-      const auto epsilon = epsilons.find(module.name);
-      GRADCAM_CHECK_OK(add_norm(module, conv_at && place == *conv_at + 1,
-                                epsilon == epsilons.end() ? kUsualEpsilon : epsilon->second,
-                                network));
+    const bool is_norm =
+        module.find("running_mean") != nullptr || module.find("running_var") != nullptr;
+    GRADCAM_CHECK_OK(check_tensors(module, is_norm, found.is_whole));
+    if (is_norm) {
+      GRADCAM_TRY(ForeignNorm norm, norm_of(module, found.epsilons));
+      const auto told = found.behind_relu.find(module.name);
+      const bool is_told = told != found.behind_relu.end();
+      std::optional<ForeignNorm>* of_layer = nullptr;  // or of what the next one takes
+      if (network.dense.empty()) {
+        if (conv_at && place == *conv_at + 1) of_layer = &network.convs.back().norm;
+      } else if (is_told && told->second) {
+        of_layer = &input_norm;
+      } else if (is_told || is_next_to(last_dense, module.name)) {
+        of_layer = &network.dense.back().norm;
+        last_dense = module.name;
+      }
+      if (of_layer == nullptr || *of_layer) {
+        return fail(ErrorCode::kUnsupportedFormat,
+                    "its batch normalisation " + quote(module.name) +
+                        " is not right behind a convolution or dense layer, before its ReLU");
+      }
+      *of_layer = std::move(norm);
       continue;
     }
-    if (weight == nullptr || weight->shape.size() < 2 || !module.name.starts_with(prefix)) {
+    if (weight == nullptr) return not_of_vgg16(bias->name);
+    const bool is_outside = !module.name.starts_with(prefix);
+    if (weight->shape.size() < 2 || (is_outside && weight->shape.size() != 2)) {
       return not_of_vgg16(module.name);
     }
     if (bias == nullptr) {
       return fail(ErrorCode::kUnsupportedFormat,
                   "it lacks " + quote(module.name + ".bias") + "; a VGG16's layers have one");
     }
-    const bool is_conv = module.name.substr(prefix.size()).starts_with("features.");
+    const bool is_conv = module.name.starts_with(prefix + "features.");
     ForeignLayer layer{.weight = *weight, .bias = *bias};
     if (!is_conv && weight->shape.size() == 4) {
       // timm's are convolutions over all of the map, or over one position.
@@ -599,10 +686,15 @@ Result<ForeignVgg16> network_of(PyTorchReader::Found found) {
       conv_at = place;
     } else {
       last_dense = module.name;
+      layer.input_norm = std::exchange(input_norm, {});
     }
     (is_conv ? network.convs : network.dense).push_back(std::move(layer));
   }
-  if (has_sigmoid && !network.dense.empty() && network.dense.back().bias.shape != Shape{1}) {
+  if (input_norm) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "it ends with the batch normalisation of " + quote(input_norm->mean.name));
+  }
+  if (found.has_sigmoid && !network.dense.empty() && network.dense.back().bias.shape != Shape{1}) {
     return fail(ErrorCode::kUnsupportedFormat,
                 "it has a Sigmoid of several outputs, each of which is a class on its own");
   }

@@ -14,6 +14,8 @@ from collections import OrderedDict
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+import torch.nn.utils.prune
 
 from foreign_models import (
     BLOCKS, CLASSES, DENSE, GRADCAM, GRID, SIDE, ImportCase, OldPickle, Parameters, TorchVgg16,
@@ -43,6 +45,13 @@ class ParameterWithState(torch.nn.Parameter):
 rebuild_with_state.__module__ = "torch._utils"
 rebuild_with_state.__name__ = rebuild_with_state.__qualname__ = "_rebuild_parameter_with_state"
 torch._utils._rebuild_parameter_with_state = rebuild_with_state
+
+
+class Twice(torch.nn.Module):
+    """What computes something has no tensors, always."""
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return 2 * values
 
 
 class FlattenAll(torch.nn.Module):
@@ -227,6 +236,9 @@ class TorchImport(ImportCase):
             model.classifier[1] = torch.nn.Identity()
             saves(model).save(str(path))
             self.expect_failure(path, "does not follow", '"classifier"')
+            model.classifier[1] = torch.nn.Sequential(torch.nn.ReLU(), Twice())
+            saves(model).save(str(path))
+            self.expect_failure(path, '"classifier.1.1"', '"Twice"')
 
     def test_torch_models_that_compute_more(self) -> None:
         path = self.folder / "model.pth"
@@ -242,6 +254,147 @@ class TorchImport(ImportCase):
         for saved in (model, model.state_dict()):
             torch.save(saved, path)
             self.expect_failure(path, '"mean"')
+
+    def test_torch_kinds_of_modules_that_are_not_known(self) -> None:
+        path = self.folder / "model.pth"
+        width = DENSE[0]
+        for module in (torch.nn.ChannelShuffle(3), torch.nn.Bilinear(2, 2, 2),
+                       torch.nn.BatchNorm1d(width, affine=False, track_running_stats=False)):
+            model = TorchVgg16(self.parameters)
+            model.classifier[2] = module
+            torch.save(model, path)
+            self.expect_failure(path, '"classifier.2"', type(module).__name__)
+
+    def test_torch_sequentials_in_sequentials(self) -> None:
+        path = self.folder / "model.pth"
+        model = TorchVgg16(self.parameters)
+        in_one, relu = model.classifier, torch.nn.ReLU()
+
+        def parts(*between: torch.nn.Module) -> torch.nn.Sequential:
+            return torch.nn.Sequential(*(torch.nn.Sequential(in_one[n], *between) for n in (0, 3)),
+                                       torch.nn.Sequential(in_one[6]))
+
+        model.classifier = parts(relu, torch.nn.Dropout())
+        torch.save(model, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        self.out.unlink()
+        for between, says in (((), "by a ReLU"), ((relu, torch.nn.Softmax(1)), "Softmax")):
+            model.classifier = parts(*between)
+            torch.save(model, path)
+            self.expect_failure(path, '"classifier"', says)
+        model = TorchVgg16(self.parameters)
+        model.features[3] = torch.nn.Sequential(relu, torch.nn.Softmax(1))
+        torch.save(model, path)
+        self.expect_failure(path, '"features"')
+
+    def test_torch_layers_with_other_tensors(self) -> None:
+        """Which change what they compute; what a weight was made of does not."""
+        path = self.folder / "model.pth"
+        for name in ("classifier.3.lora_A", "classifier.3.weight_mask", "features.0.scale"):
+            state = list(torch_state(self.parameters).items())
+            for at in (2, len(state)):
+                torch.save(OrderedDict([*state[:at], (name, torch.ones(3, 2)), *state[at:]]), path)
+                self.expect_failure(path, f'"{name}"')
+        model = TorchVgg16(self.parameters)
+        torch.nn.utils.prune.identity(model.classifier[0], "weight")
+        torch.nn.utils.prune.identity(model.features[2], "bias")
+        torch.nn.utils.weight_norm(model.classifier[3])
+        torch.save(model.state_dict(), path)
+        self.expect_failure(path, '"features.2.bias_mask"')
+        with torch.no_grad():
+            model(torch.zeros(1, 3, SIDE, SIDE))
+        model.classifier[3].weight = model.classifier[3].weight.detach()
+        torch.save(model, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        self.out.unlink()
+        model.other = torch.nn.Module()
+        for name in ("scale", "scale_orig"):
+            model.other.register_buffer(name, torch.ones(3))
+        torch.save(model, path)
+        self.expect_failure(path, '"other.scale"')
+
+    def test_torch_heads_and_losses_beside_a_backbone(self) -> None:
+        path = self.folder / "checkpoint.ckpt"
+        state = OrderedDict({"criterion.weight": torch.ones(CLASSES)})
+        for name, values in torch_state(self.parameters).items():
+            head = name.replace("classifier.6", "head")
+            state[f"backbone.{name}" if head == name else head] = values
+        state["loss_fn.pos_weight"] = torch.ones(CLASSES)
+        torch.save({"state_dict": state}, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        model = TorchVgg16(self.parameters)
+        model._modules = {"criterion": torch.nn.CrossEntropyLoss(torch.ones(CLASSES)),
+                          **model._modules}
+        torch.save(model, path)
+        self.import_file(path)
+        self.expect_answer(self.torchvision_input())
+        self.out.unlink()
+        torch.save(OrderedDict((name.replace("head", "gloss"), values)
+                               for name, values in state.items()), path)
+        self.expect_failure(path, "gloss")
+        torch.save({**state, "other.weight": torch.ones(2, 2, 2)}, path)
+        self.expect_failure(path, '"other"', "which a VGG16 has not")
+
+    def test_torch_convolutions_that_pad_by_name(self) -> None:
+        path = self.folder / "model.pth"
+        for padding in ("same", "valid"):
+            model = TorchVgg16(self.parameters)
+            model.features[0].padding = padding
+            torch.save(model, path)
+            if padding == "valid":
+                self.expect_failure(path, '"features.0"', "Conv2d")
+                continue
+            self.import_file(path)
+            self.expect_answer(self.torchvision_input())
+            self.out.unlink()
+
+    def test_torch_batch_normalisation_of_dense_layers(self) -> None:
+        """Before a ReLU, as a state_dict tells, too; behind one, as whole models tell."""
+        path = self.folder / "model.pth"
+        rng = np.random.default_rng(2)
+        for is_behind, is_affine in ((False, True), (False, False), (True, True), (True, False)):
+            with self.subTest(is_behind=is_behind, is_affine=is_affine):
+                model = TorchVgg16(self.parameters)
+                norms = [torch.nn.BatchNorm1d(width, affine=is_affine, eps=1e-5).eval()
+                         for width in DENSE]
+                for norm in norms:
+                    for values in norm.state_dict().values():
+                        if values.is_floating_point():
+                            values.copy_(torch.from_numpy(rng.uniform(0.5, 2, len(values))))
+                layers = list(model.classifier)
+                relu = torch.nn.ReLU()
+                order = [((relu, norm) if is_behind else (norm, relu)) for norm in norms]
+                model.classifier = torch.nn.Sequential(
+                    layers[0], *order[0], torch.nn.Dropout(), layers[3], *order[1], layers[6])
+
+                def top(x: torch.Tensor, dense: list) -> torch.Tensor:
+                    x = x.flatten(1)
+                    for layer, norm in zip(dense, norms):
+                        x = F.linear(x, *layer)
+                        x = norm.double()(F.relu(x)) if is_behind else F.relu(norm.double()(x))
+                    return F.linear(x, *dense[-1])
+
+                for saved in (model, model.state_dict()):
+                    torch.save(saved, path)
+                    if is_behind and saved is not model:
+                        self.expect_failure(path, '"classifier.2"', "before its ReLU")
+                        continue
+                    self.import_file(path)
+                    self.expect_answer(self.torchvision_input(), top)
+                    self.out.unlink()
+                    for norm in norms:
+                        norm.float()
+        model = TorchVgg16(self.parameters)
+        model.classifier[5] = torch.nn.Sequential(torch.nn.Softmax(1), torch.nn.BatchNorm1d(DENSE[1]))
+        torch.save(model, path)
+        self.expect_failure(path, "follows a Softmax")
+        model = TorchVgg16(self.parameters)
+        model.classifier.insert(0, torch.nn.BatchNorm1d(GRID * GRID * BLOCKS[-1][-1]))
+        torch.save(model, path)
+        self.expect_failure(path, '"classifier.0"', "before its ReLU")
 
     def test_torch_weights_without_room_for_what_is_between(self) -> None:
         path = self.folder / "state.pth"
