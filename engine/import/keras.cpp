@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -55,11 +56,44 @@ std::string activation_of(const ImportedJson& config) {
   return name.empty() ? text_of(member(activation, "config"), "name") : name;
 }
 
+/// Whether that is a slice of all of an axis, in steps: Keras 3 has what it is in its config.
+bool is_slice(const ImportedJson& json, int step) {
+  const ImportedJson& config = member(json, "config");
+  const ImportedJson& slice = config.is_object() ? config : json;
+  const bool is_whole = slice.is_object() && slice.contains("step") &&
+                        member(slice, "start").is_null() && member(slice, "stop").is_null();
+  const ImportedJson& found = member(slice, "step");
+  return is_whole && (found == step || (step == 1 && found.is_null()));
+}
+
+/// Whether [..., ::-1] is among what a layer is given, with the slices of all axes written out or
+/// not: the channels in the other order.
+bool flips_channels(const ImportedJson& given) {
+  if (!given.is_structured()) return false;
+  constexpr std::size_t kAxes = 4;
+  if (given.is_array() && !given.empty() && is_slice(given.back(), -1)) {
+    return given.size() == kAxes
+               ? std::all_of(given.begin(), given.end() - 1,
+                             [](const ImportedJson& other) { return is_slice(other, 1); })
+               : given.size() == 2 && text_of(given.front(), "class_name") == "__ellipsis__";
+  }
+  return std::ranges::any_of(given, flips_channels);
+}
+
+/// Adds the numbers with a point among what a layer is given: not the places of its inputs.
+void add_floats(const ImportedJson& given, std::vector<double>& floats) {
+  if (given.is_number_float()) floats.push_back(given.get<double>());
+  if (!given.is_structured()) return;
+  for (const ImportedJson& inner : given) add_floats(inner, floats);
+}
+
 /// Batch normalisation among the dense layers.
 struct DenseNorm {
   std::size_t layer = 0;   ///< which dense layer it is of
   bool is_before = false;  ///< before that layer, or between it and its ReLU
   float epsilon = 0;
+  bool has_scale = true;
+  bool has_shift = true;
 };
 
 /// What a description tells of a network that its weights do not.
@@ -111,18 +145,19 @@ class KerasDescription {
       if (layers_of(layer).is_array()) {
         GRADCAM_CHECK_OK(read_layers(layers_of(layer), depth + 1));
       } else {
-        GRADCAM_CHECK_OK(read_layer(text_of(layer, "class_name"), member(layer, "config")));
+        GRADCAM_CHECK_OK(read_layer(layer, text_of(layer, "class_name"), member(layer, "config")));
       }
     }
     return {};
   }
 
-  Result<void> read_layer(const std::string& kind, const ImportedJson& config) {
+  Result<void> read_layer(const ImportedJson& layer, const std::string& kind,
+                          const ImportedJson& config) {
     const std::string name = text_of(config, "name");
     names_.push_back(name);
     GRADCAM_CHECK_OK(read_side(name, config));
     if (kind == "Conv2D") return read_conv(name, config);
-    if (!has_conv_) return read_before(kind, name, config);
+    if (!has_conv_) return read_before(layer, kind, name, config);
     if (kind == "MaxPooling2D") {
       // Of maps without a row that is left over, all padding is none.
       const bool is_whole = network_->side && *network_->side % kPixelsOfCell == 0;
@@ -146,8 +181,14 @@ class KerasDescription {
       const ImportedJson& epsilon = member(config, "epsilon");
       constexpr float kUsualEpsilon = 1e-3f;
       const bool is_before = dense_.empty() || dense_.back().activation == "relu";
-      norms_.push_back({dense_.size() - (is_before ? 0 : 1), is_before,
-                        epsilon.is_number() ? epsilon.get<float>() : kUsualEpsilon});
+      if (!is_before && !is_one_of(dense_.back().activation, {"linear", ""})) {
+        return unlike(name, "normalises behind the activation " + quote(dense_.back().activation));
+      }
+      norms_.push_back({.layer = dense_.size() - (is_before ? 0 : 1),
+                        .is_before = is_before,
+                        .epsilon = epsilon.is_number() ? epsilon.get<float>() : kUsualEpsilon,
+                        .has_scale = member(config, "scale") != false,
+                        .has_shift = member(config, "center") != false});
     } else if (kind == "GlobalAveragePooling2D" && dense_.empty()) {
       network_->averages = true;
     } else if (!is_one_of(kind, {"InputLayer", "Flatten", "Dropout", "SpatialDropout2D",
@@ -211,8 +252,8 @@ class KerasDescription {
 
   /// What comes before the first convolution: augmentation, which does nothing then, Rescaling, or
   /// Keras's own preprocess_input, which flips the channels and adds to them.
-  Result<void> read_before(const std::string& kind, const std::string& name,
-                           const ImportedJson& config) {
+  Result<void> read_before(const ImportedJson& layer, const std::string& kind,
+                           const std::string& name, const ImportedJson& config) {
     if (kind == "Rescaling") return read_rescaling(name, config);
     if (kind == "Lambda" && member(config, "function") == "preprocess_input") {
       // Others are called so, too, and do other things; or this one, by its arguments.
@@ -224,12 +265,14 @@ class KerasDescription {
       return {};
     }
     if (is_one_of(kind, {"GetItem", "SlicingOpLambda"})) {
+      if (flips_ || !flips_channels(member(layer, "inbound_nodes"))) {
+        return unlike(name, "takes other parts of a photo than its channels as BGR, [..., ::-1]");
+      }
       flips_ = true;
       return {};
     }
     if (kind == "Add" || (kind == "TFOpLambda" && name.contains("bias_add"))) {
-      adds_ = true;
-      return {};
+      return read_means(layer, name);
     }
     const bool is_augmentation = kind.starts_with("Random") && kind != "RandomCrop";
     if (is_augmentation || is_one_of(kind, {"InputLayer", "GaussianNoise", "Cast"})) {
@@ -242,6 +285,23 @@ class KerasDescription {
   Result<void> check_before(const std::string& name) const {
     if (flips_ == adds_ && !(flips_ && rescales_)) return {};
     return unlike(name, "follows other operations than Keras's preprocess_input or a Rescaling");
+  }
+
+  /// Of each channel, in the order BGR.
+  Result<void> read_means(const ImportedJson& layer, const std::string& name) {
+    std::vector<double> added;
+    add_floats(member(layer, "inbound_nodes"), added);
+    constexpr double kClose = 1e-3;
+    const auto is_mean = [](float mean, double one) { return std::abs(mean + one) < kClose; };
+    if (flips_ && !adds_ && std::ranges::equal(kKerasPreprocess.mean, added, is_mean)) {
+      adds_ = true;
+      return {};
+    }
+    return unlike(name, "adds " +
+                            (added.size() == 3 ? ImportedJson(added).dump()
+                                               : std::to_string(added.size()) + " numbers") +
+                            ", where VGG16's preprocess_input adds -103.939, -116.779 and -123.68 "
+                            "to blue, green and red");
   }
 
   /// pixel * scale + offset
@@ -302,10 +362,20 @@ Result<void> add_layers(std::vector<ForeignArray> arrays, const std::vector<Dens
   std::vector<ForeignNorm> norms;
   for (std::size_t i = 0; i < arrays.size(); i += 2) {
     const std::size_t rank = arrays[i].shape.size();
-    if (rank == 1 && i + 4 <= arrays.size() && norms.size() < places.size()) {
-      norms.push_back({std::move(arrays[i]), std::move(arrays[i + 1]), std::move(arrays[i + 2]),
-                       std::move(arrays[i + 3]), places[norms.size()].epsilon});
-      i += 2;
+    if (rank == 1 && norms.size() < places.size()) {
+      const DenseNorm& place = places[norms.size()];
+      const std::size_t behind = (place.has_scale ? 1 : 0) + (place.has_shift ? 1 : 0);
+      if (i + behind + 2 > arrays.size()) {
+        return bad_keras("it lacks arrays of the batch normalisation of " + quote(arrays[i].name));
+      }
+      ForeignNorm norm;
+      if (place.has_scale) norm.scale = std::move(arrays[i]);
+      if (place.has_shift) norm.shift = std::move(arrays[i + behind - 1]);
+      norm.mean = std::move(arrays[i + behind]);
+      norm.variance = std::move(arrays[i + behind + 1]);
+      norm.epsilon = place.epsilon;
+      norms.push_back(std::move(norm));
+      i += behind;
       continue;
     }
     const bool has_bias = i + 1 < arrays.size() && arrays[i + 1].shape.size() == 1;
@@ -325,12 +395,12 @@ Result<void> add_layers(std::vector<ForeignArray> arrays, const std::vector<Dens
     layers.push_back({std::move(arrays[i]), std::move(arrays[i + 1]), true});
   }
   for (std::size_t i = 0; i < norms.size(); ++i) {
-    const auto& [layer, is_before, epsilon] = places[i];
+    const std::size_t layer = places[i].layer;
     if (layer >= network.dense.size()) {
       return fail(ErrorCode::kUnsupportedFormat,
                   "it ends with the batch normalisation " + quote(norms[i].mean.name));
     }
-    auto& norm = is_before ? network.dense[layer].input_norm : network.dense[layer].norm;
+    auto& norm = places[i].is_before ? network.dense[layer].input_norm : network.dense[layer].norm;
     if (norm) {
       return fail(ErrorCode::kUnsupportedFormat,
                   "it has two batch normalisations in a row: " + quote(norms[i].mean.name));
@@ -505,6 +575,71 @@ Result<void> add_undescribed(Hdf5& file, Hdf5::Object model, int depth,
   return {};
 }
 
+/// Whether what such arrays belong to is told apart by numbers alone: "dense", "dense_1", ...
+bool are_numbered(const std::vector<ForeignArray>& arrays) {
+  const auto without_number = [](const ForeignArray& array) {
+    std::string name = array.name.substr(0, array.name.find('/'));
+    std::erase_if(name, [](char c) { return c == '_' || (c >= '0' && c <= '9'); });
+    return name;
+  };
+  return std::ranges::all_of(arrays, [&](const ForeignArray& array) {
+    return without_number(array) == without_number(arrays.front());
+  });
+}
+
+/// Brings dense layers, each a kernel and a bias, into the order in which each takes what the one
+/// before it gives. False if there are several such orders.
+bool order_dense(std::vector<ForeignArray>& arrays) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < arrays.size(); i += 2) {
+    if (arrays[i].shape.size() != 2 || i + 1 == arrays.size()) return true;  // refused later
+    order.push_back(i);
+  }
+  if (order.size() > kDenseLayers) return true;
+  std::vector<std::size_t> found;
+  do {
+    bool fits = true;
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      fits = fits && arrays[order[i - 1]].shape[1] == arrays[order[i]].shape[0];
+    }
+    if (fits && !found.empty()) return false;
+    if (fits) found = order;
+  } while (std::ranges::next_permutation(order).found);
+  std::vector<ForeignArray> ordered;
+  for (const std::size_t i : found) {
+    ordered.push_back(arrays[i]);
+    ordered.push_back(arrays[i + 1]);
+  }
+  if (!found.empty()) arrays = std::move(ordered);
+  return true;
+}
+
+/// All layers of a file of Keras 3 that does not say what they are.
+Result<std::vector<ForeignArray>> undescribed_arrays(Hdf5& file, Hdf5::Object root) {
+  std::vector<ForeignArray> arrays;
+  std::vector<ForeignArray> dense;
+  GRADCAM_CHECK_OK(add_undescribed(file, root, 0, arrays, dense));
+  if (arrays.empty()) {
+    return bad_keras("it is an HDF5 file, but has no layer_names and no layers as Keras has");
+  }
+  if (!are_numbered(arrays) || (!order_dense(dense) && !are_numbered(dense))) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "the names of its layers do not tell their order; save the whole model: "
+                "model.save(\"x.keras\")");
+  }
+  arrays.insert(arrays.end(), dense.begin(), dense.end());
+  return arrays;
+}
+
+/// Theano turned kernels by 180 degrees; Keras turns them back when it loads them.
+Result<void> check_backend(Hdf5& file, Hdf5::Object object) {
+  GRADCAM_TRY(const auto backend, file.texts(object, "backend"));
+  if (!backend || backend->empty() || backend->front() != "theano") return {};
+  return fail(ErrorCode::kUnsupportedFormat,
+              "it is of Keras on Theano, whose kernels are turned; load it in Keras on TensorFlow, "
+              "and save it again");
+}
+
 ForeignVgg16 keras_network() {
   ForeignVgg16 network;
   network.channels_last = true;
@@ -518,6 +653,9 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
   GRADCAM_TRY(Hdf5 file, Hdf5::open(window, 0));
   GRADCAM_TRY(const auto weights, file.find(file.root(), "model_weights"));
   const Hdf5::Object root = weights.value_or(file.root());
+  for (const Hdf5::Object object : {file.root(), root}) {
+    GRADCAM_CHECK_OK(check_backend(file, object));
+  }
   ForeignVgg16 network = keras_network();
   KerasDescription description(network);
   GRADCAM_TRY(const auto config, file.texts(file.root(), "model_config"));
@@ -530,12 +668,7 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
   if (!layers.empty()) {
     GRADCAM_TRY(arrays, named_arrays(file, root, layers, description.names()));
   } else {
-    std::vector<ForeignArray> dense;
-    GRADCAM_CHECK_OK(add_undescribed(file, root, 0, arrays, dense));
-    if (arrays.empty()) {
-      return bad_keras("it is an HDF5 file, but has no layer_names and no layers as Keras has");
-    }
-    arrays.insert(arrays.end(), dense.begin(), dense.end());
+    GRADCAM_TRY(arrays, undescribed_arrays(file, root));
   }
   GRADCAM_CHECK_OK(add_layers(std::move(arrays), description.norms(), network));
   return network;

@@ -335,7 +335,9 @@ class ImportCase(unittest.TestCase):
                 kernel, bias = next(arrays)
                 layers[name] = {f"{name}/kernel:0": kernel, f"{name}/bias:0": bias}
             if layer["class_name"] == "BatchNormalization":
-                kinds = ("gamma", "beta", "moving_mean", "moving_variance")
+                kinds = [*(["gamma"] if layer["config"].get("scale", True) else []),
+                         *(["beta"] if layer["config"].get("center", True) else []),
+                         "moving_mean", "moving_variance"]
                 layers[name] = {f"{name}/{kind}:0": values
                                 for kind, values in zip(kinds, next(norms))}
         with h5py.File(path, "w") as file:

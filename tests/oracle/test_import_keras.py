@@ -7,7 +7,7 @@ import json
 import unittest
 import zipfile
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Sequence
 
 import h5py
 import numpy as np
@@ -18,6 +18,39 @@ from foreign_models import (
     BLOCKS, CLASSES, GRID, KERAS_CONVS, ImportCase, average_top, flatten_top, keras_arrays,
     keras_config, keras_layer, keras_layers, keras_zip, random_parameters, write_group,
 )
+
+
+VGG16_MEANS = (-103.939, -116.779, -123.68)
+
+
+def preprocessing(means: Sequence[float] = VGG16_MEANS, slices: Sequence | None = None,
+                  is_keras_3: bool = True) -> list[dict]:
+    """The layers that preprocess_input becomes in a model, as the versions of Keras describe what
+    they are given."""
+
+    def described(one: object) -> object:
+        if one is Ellipsis:
+            return {"class_name": "__ellipsis__", **({"config": {}} if is_keras_3 else {})}
+        if not isinstance(one, slice):
+            return one
+        config = {"start": one.start, "stop": one.stop, "step": one.step}
+        return {"class_name": "__slice__", "config": config} if is_keras_3 else config
+
+    key = [described(one) for one in slices or (Ellipsis, slice(None, None, -1))]
+    if is_keras_3:
+        tensor = {"class_name": "__keras_tensor__", "config": {
+            "shape": [None, 64, 64, 3], "dtype": "float32", "keras_history": ["input_1", 0, 0]}}
+        added = {"class_name": "__tensor__", "config": {
+            "value": [[[list(np.float32(means).tolist())]]], "dtype": "float32"}}
+        return [keras_layer("GetItem", "get_item") |
+                {"inbound_nodes": [{"args": [tensor, key], "kwargs": {}}]},
+                keras_layer("Add", "add") |
+                {"inbound_nodes": [{"args": [tensor, added], "kwargs": {}}]}]
+    return [keras_layer("SlicingOpLambda", "tf.__operators__.getitem") |
+            {"inbound_nodes": [["input_1", 0, 0, {"slice_spec": key}]]},
+            keras_layer("TFOpLambda", "tf.nn.bias_add") |
+            {"inbound_nodes": [["tf.__operators__.getitem", 0, 0, {
+                "bias": np.float32(means).tolist(), "data_format": "channels_last"}]]}]
 
 
 class KerasImport(ImportCase):
@@ -171,6 +204,43 @@ class KerasImport(ImportCase):
         conv = keras_layer("Conv2D", "more", activation="relu")
         path = self.keras_model([bn[0], conv, pool], norms=norms)
         self.expect_failure(path, '"more"', "batch normalisation")
+        behind = [pool, keras_layer("Dense", "end", activation="softmax"), bn[0]]
+        self.expect_failure(self.keras_model(behind, norms=norms), '"bn0"', '"softmax"')
+
+    def test_keras_batch_normalisation_of_less(self) -> None:
+        """`BatchNormalization(scale=False)`, `center=False`, or both."""
+        self.parameters = random_parameters(CLASSES, [24])
+        rng = np.random.default_rng(12)
+        for scales, centers in ((False, True), (True, False), (False, False)):
+            with self.subTest(scales=scales, centers=centers):
+                top = [keras_layer("Flatten", "flatten"),
+                       keras_layer("Dense", "a", activation="relu"),
+                       keras_layer("BatchNormalization", "bn", scale=scales, center=centers),
+                       keras_layer("Dense", "b", activation="softmax")]
+                arrays = [rng.uniform(0.5, 2, 24).astype("f4") for _ in range(2 + scales + centers)]
+                tensors = [torch.from_numpy(array).double() for array in arrays]
+                scale = tensors[0] if scales else None
+                shift = tensors[int(scales)] if centers else None
+
+                def answer(x: torch.Tensor, dense: list) -> torch.Tensor:
+                    x = F.relu(F.linear(x.flatten(1), *dense[0]))
+                    x = F.batch_norm(x, tensors[-2], tensors[-1], scale, shift, eps=1e-3)
+                    return F.linear(x, *dense[1])
+
+                self.import_file(self.keras_model(top, norms=[arrays]))
+                self.expect_answer(self.keras_input(), answer)
+
+    def test_keras_on_theano(self) -> None:
+        """Whose kernels are turned."""
+        path = self.official_keras()
+        with h5py.File(path, "r+") as file:
+            file.attrs["backend"] = b"theano"
+        self.expect_failure(path, "Theano")
+        with h5py.File(path, "w") as file:
+            write_group(file.create_group("model_weights"), keras_layers(
+                self.parameters, "{}/kernel:0", "{}/bias:0", "dense_3"))
+            file["model_weights"].attrs["backend"] = b"theano"
+        self.expect_failure(path, "Theano")
 
     def test_keras_activations_as_layers(self) -> None:
         top = [keras_layer("Flatten", "flatten"),
@@ -294,8 +364,11 @@ class KerasImport(ImportCase):
         changed(unactivated, '"block3_conv3"', "without a ReLU")
         changed(unactivated_last, '"block3_pool"', "pools")
         changed(begins_with("Subtract"), '"subtract"', "before the convolutions")
-        changed(begins_with("GetItem"), "other operations")
-        changed(begins_with("Rescaling", "GetItem", "Add"), "other operations")
+        changed(begins_with("GetItem"), "[..., ::-1]")
+        changed(lambda layers: layers.insert(1, preprocessing()[0]), "other operations")
+        changed(lambda layers: layers.__setitem__(
+            slice(1, 1), [keras_layer("Rescaling", "scale", scale=0.1), *preprocessing()]),
+            "other operations")
 
     def test_keras_rescaling_in_the_model(self) -> None:
         top = [keras_layer("Flatten", "flatten"), keras_layer("Dense", "a", activation="relu"),
@@ -306,8 +379,23 @@ class KerasImport(ImportCase):
         self.import_file(self.keras_model(top, before))
         self.expect_answer(self.photo / 127.5 - 1)
         # Keras's own, as part of the model.
-        before = [keras_layer("GetItem", "bgr"), keras_layer("Add", "minus_mean")]
-        self.expect_keras(self.keras_model(top, before))
+        full, turned = slice(None), slice(None, None, -1)
+        for is_keras_3 in (True, False):
+            for slices in (None, [full, full, slice(None, None, 1), turned]):
+                before = preprocessing(slices=slices, is_keras_3=is_keras_3)
+                self.expect_keras(self.keras_model(top, before))
+            self.out.unlink()
+            for means in ((-93.594, -104.7624, -129.1863), (0, 0, 0), (1.5,), VGG16_MEANS[::-1]):
+                before = preprocessing(means, is_keras_3=is_keras_3)
+                self.expect_failure(self.keras_model(top, before), "adds", str(int(means[0])),
+                                    "where VGG16's preprocess_input adds -103.939")
+            for slices in ([Ellipsis, full], [Ellipsis, slice(0, 3, -1)], [full, turned],
+                           [full, turned, full, turned], [Ellipsis, 2], [turned]):
+                before = preprocessing(slices=slices, is_keras_3=is_keras_3)
+                self.expect_failure(self.keras_model(top, before), "[..., ::-1]")
+            flip, add = preprocessing(is_keras_3=is_keras_3)
+            for before in ([flip, flip, add], [add, flip], [flip, add, add]):
+                self.expect_failure(self.keras_model(top, before), "unlike a VGG16")
         before = [keras_layer("Lambda", "call", function="preprocess_input", arguments={},
                               module="tensorflow.python.keras.applications.vgg16")]
         self.expect_keras(self.keras_model(top, before))
@@ -351,6 +439,28 @@ class KerasImport(ImportCase):
                     # Its generator of random numbers is no weight.
                     outer.create_group("dropout/seed_generator/vars")["0"] = np.zeros(2, "u4")
                 self.expect_keras(path)
+
+    def test_keras_3_weights_with_names_of_their_own(self) -> None:
+        """Dense layers are told by what they take, where that is one order."""
+        path = self.folder / "dogs.weights.h5"
+
+        def write(names: Sequence[str]) -> Path:
+            with h5py.File(path, "w") as file:
+                for name, arrays in zip(names, keras_arrays(self.parameters)):
+                    group = file.create_group(f"layers/{name}/vars")
+                    group["0"], group["1"] = arrays
+            return path
+
+        own = ["hidden_one", "hidden2", "out"]
+        for names in (own, ["c", "b", "a"], ["fc1", "fc2", "predictions"], ["dense", "x", "y_2"]):
+            self.expect_keras(write([*KERAS_CONVS, *names]))
+        self.parameters = random_parameters(7, [7, 7])
+        for names in (["dense", "dense_1", "dense_2"], ["fc_9", "fc_10", "fc_11"]):
+            self.expect_keras(write([*KERAS_CONVS, *names]))
+        self.out.unlink()
+        self.expect_failure(write([*KERAS_CONVS, *own]), 'model.save("x.keras")')
+        convs = [f"{chr(ord('n') - i)}_conv" for i in range(13)]
+        self.expect_failure(write([*convs, "dense", "dense_1", "dense_2"]), "order")
 
     def test_keras_numbers_of_other_kinds(self) -> None:
         layers = keras_layers(self.parameters, "{}/kernel:0", "{}/bias:0", "predictions")
