@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,7 @@ class OnnxFollower {
       if (node == nullptr || (has_logits && is_one_of(node->kind, {"ArgMax", "TopK"}))) break;
       if (is_one_of(node->kind, {"Softmax", "LogSoftmax", "Sigmoid"})) {
         GRADCAM_CHECK_OK(end(*node));
+        GRADCAM_CHECK_OK(check_behind(*node));
         break;
       }
       GRADCAM_CHECK_OK(take(*node));
@@ -317,6 +319,25 @@ class OnnxFollower {
     const Shape& bias = layer().bias.shape;
     if (node.kind == "Sigmoid" && bias != Shape{1}) {
       return unlike(node, "is a sigmoid of several outputs");
+    }
+    return {};
+  }
+
+  /// Whether probabilities stay as they are, or are only chosen from: 1 - p, say, is of the other
+  /// class.
+  Result<void> check_behind(const OnnxNode& end) const {
+    std::vector<std::string_view> same(end.outputs.begin(), end.outputs.end());
+    for (const OnnxNode& node : graph_->nodes) {
+      const bool takes = std::ranges::any_of(node.inputs, [&](const std::string& input) {
+        return std::ranges::find(same, input) != same.end();
+      });
+      if (!takes || is_one_of(node.kind, {"ArgMax", "TopK", "ReduceMax", "Shape", "ZipMap"})) {
+        continue;
+      }
+      if (!is_one_of(node.kind, {"Identity", "Cast", "Reshape", "Flatten", "Squeeze"})) {
+        return unlike(node, "(" + node.kind + ") changes probabilities");
+      }
+      same.insert(same.end(), node.outputs.begin(), node.outputs.end());
     }
     return {};
   }

@@ -137,6 +137,17 @@ class OnnxImport(ImportCase):
         self.import_file(self.path)
         self.assertEqual(tensors.read(self.out)[0]["predictions.weight"].shape, (2, 2))
 
+    def test_onnx_with_a_choice_of_probabilities(self) -> None:
+        def top(graph: Graph, value: str) -> str:
+            value = graph.node("Softmax", [self.gemm_top(graph, value)], "p", axis=-1)
+            value = graph.node("Cast", [graph.node("Identity", [value], "same")], "half", to=10)
+            graph.node("ReduceMax", [value], "confidence")
+            return graph.node("ArgMax", [value], "class")
+
+        self.write(self.graph(top), [1, 3, SIDE, SIDE])
+        self.import_file(self.path)
+        self.expect_answer(self.torchvision_input())
+
     def test_onnx_batch_normalisation(self) -> None:
         """Which PyTorch leaves to the reader, or brings into the weights."""
         keeps = {"training": torch.onnx.TrainingMode.PRESERVE}
@@ -415,6 +426,14 @@ class OnnxImport(ImportCase):
 
             return top
 
+        def complement(graph: Graph, value: str) -> str:
+            weight, bias = (values[:1] for values in self.parameters[13])
+            value = graph.node("Flatten", [value], "flat")
+            value = self.dense(graph, value, [(weight, bias)], True)
+            value = graph.node("Reshape", [graph.node("Sigmoid", [value], "p"),
+                                           graph.weight("shape", np.int64([-1]))], "flat_p")
+            return graph.node("Sub", [graph.weight("one", np.float32([1])), value], "other")
+
         def branch(graph: Graph, value: str) -> str:
             self.gemm_top(graph, value)
             return graph.node("ReduceMax", [value], "largest")
@@ -441,7 +460,9 @@ class OnnxImport(ImportCase):
         for says, graph in {
             "multiplies in a way": self.graph(gemm(alpha=0.5)),
             "takes 33 inputs": self.graph(gemm(transB=0)),
-            "more layers": self.graph(behind("Softmax")),
+            "(Gemm) changes probabilities": self.graph(behind("Softmax")),
+            "(Sub) changes probabilities": self.graph(complement),
+            "more layers": self.graph(behind("ArgMax")),
             "averages parts of a map": self.graph(pooled(1)),
             "several outputs": self.graph(behind("Sigmoid")),
             "Tanh": self.graph(behind("Tanh")),
