@@ -85,6 +85,13 @@ Result<void> check_names(const SafetensorsHeader& header, FileLayout layout) {
   const FileNames names = file_names(layout);
   const std::string which = " VGG16 with the names of " + std::string(file_layout_name(layout));
   for (const TensorInfo& tensor : header.tensors) {
+    if (!tensor.name.ends_with(".running_mean")) continue;
+    return fail(ErrorCode::kCorruptModel,
+                "the tensor " + quote(tensor.name) + " does not belong in a" + which +
+                    ": it is of batch normalisation, as vgg16_bn has it, of which the .pth file is "
+                    "read, or brought to safetensors by gradcam convert");
+  }
+  for (const TensorInfo& tensor : header.tensors) {
     if (!names.contains(tensor.name)) {
       return fail(ErrorCode::kCorruptModel,
                   "the tensor " + quote(tensor.name) + " does not belong in a" + which +

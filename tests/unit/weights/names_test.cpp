@@ -99,7 +99,13 @@ TEST_P(EveryLayout, NamesMissingTensors) {
 }
 
 TEST_P(EveryLayout, NamesUnknownTensors) {
-  for (const char* name : {"features.1.running_mean", "fc3.weight", "block1_conv1.weight.1",
+  std::vector<TensorInfo> normalised = tensors_of(GetParam());
+  normalised.push_back({"features.1.running_mean", DType::kF32, {4}});
+  const auto refused = map_tensors(normalised);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, AllOf(HasSubstr("\"features.1.running_mean\""),
+                                             HasSubstr("batch normalisation"), HasSubstr(".pth")));
+  for (const char* name : {"features.1.running_var", "fc3.weight", "block1_conv1.weight.1",
                            "predictions.bias_scale", "features.30.weight"}) {
     std::vector<TensorInfo> tensors = tensors_of(GetParam());
     tensors.push_back({name, DType::kF32, {4}});
