@@ -92,13 +92,4 @@ Result<void> to_float16(std::span<const std::uint8_t> bytes, std::span<Float16> 
   return to_float32(DType::kF16, bytes, values);  // says what is wrong
 }
 
-void oihw_to_ohwi(std::span<const float> in, std::size_t outputs, std::size_t inputs,
-                  std::size_t rows, std::size_t cols, std::span<float> out) {
-  const std::size_t filter = inputs * rows * cols;
-  for (std::size_t o = 0; o < outputs; ++o) {
-    chw_columns_to_hwc(in.subspan(o * filter, filter), inputs, rows, cols,
-                       out.subspan(o * filter, filter));
-  }
-}
-
 }  // namespace gradcam

@@ -21,13 +21,9 @@ Result<void> to_float32(DType dtype, std::span<const std::uint8_t> bytes, std::s
 /// The same for a tensor of F16 that stays so.
 Result<void> to_float16(std::span<const std::uint8_t> bytes, std::span<Float16> out);
 
-/// Convolution weights from PyTorch's [outputs, inputs, rows, cols] to [outputs, rows, cols,
-/// inputs].
-void oihw_to_ohwi(std::span<const float> in, std::size_t outputs, std::size_t inputs,
-                  std::size_t rows, std::size_t cols, std::span<float> out);
-
-/// One row of fc1, from PyTorch's column order over [channels, rows, cols] to [rows, cols,
-/// channels]. Going row by row, a file's fc1 needs no second copy of itself.
+/// One output's weights of a convolution or of fc1, from PyTorch's column order over [channels,
+/// rows, cols] to [rows, cols, channels]. Going row by row, a file's fc1 needs no second copy of
+/// itself.
 template <class T>
 void chw_columns_to_hwc(std::type_identity_t<std::span<const T>> row_in, std::size_t channels,
                         std::size_t rows, std::size_t cols, std::span<T> row_out) {

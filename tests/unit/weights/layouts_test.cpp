@@ -1,5 +1,6 @@
 // One tiny network under three names (tests/fixtures/make_weights.py): torchvision's and timm's
-// files, read, mapped and permuted here, hold what PyTorch permuted into the canonical file.
+// files, read row by row into the canonical layout, hold what PyTorch permuted into the canonical
+// file.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include "gradcam/weights/convert.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"
+#include "gradcam/weights/rows.h"
 #include "support/data_path.h"
 
 namespace gradcam::testing {
@@ -31,29 +33,30 @@ struct File {
   std::vector<Layer> layers;  // canonical
 };
 
-std::vector<float> read_values(std::span<const std::uint8_t> file, const SafetensorsHeader& header,
-                               std::size_t index) {
-  const TensorInfo& tensor = header.tensors[index];
-  const auto bytes = file.subspan(static_cast<std::size_t>(header.data_offset + tensor.begin),
-                                  static_cast<std::size_t>(tensor.end - tensor.begin));
-  std::vector<float> values(bytes.size() / dtype_size(tensor.dtype));
-  const auto converted = to_float32(tensor.dtype, bytes, values);
-  EXPECT_TRUE(converted) << tensor.name << ": " << converted.error().message;
-  return values;
+std::span<const std::uint8_t> bytes_of(const TensorInfo& tensor,
+                                       std::span<const std::uint8_t> data) {
+  return data.subspan(static_cast<std::size_t>(tensor.begin),
+                      static_cast<std::size_t>(tensor.end - tensor.begin));
 }
 
-void make_canonical(Layer& layer, const WeightMap& map) {
-  const std::vector<float> in = layer.weight;
-  if (layer.shape.size() == 4) {
-    oihw_to_ohwi(in, layer.shape[0], layer.shape[3], 3, 3, layer.weight);
-  } else if (layer.name == "fc1") {
-    const std::size_t columns = layer.shape[1];
-    const std::size_t channels = columns / (map.grid * map.grid);
-    for (std::size_t o = 0; o < layer.shape[0]; ++o) {
-      chw_columns_to_hwc(std::span(in).subspan(o * columns, columns), channels, map.grid, map.grid,
-                         std::span(layer.weight).subspan(o * columns, columns));
-    }
+Result<Layer> read_layer(const File& file, std::size_t index, std::span<const std::uint8_t> data) {
+  const LayerWeights& weights = file.map.layers[index];
+  const TensorInfo& weight = file.header.tensors[weights.weight];
+  const TensorInfo& bias = file.header.tensors[weights.bias];
+  const std::size_t rows = weights.shape[0];
+  const std::size_t columns = row_elements(weights.shape);
+  Layer layer = {weights.name, weights.shape, std::vector<float>(rows * columns),
+                 std::vector<float>(rows)};
+  const auto bytes = bytes_of(weight, data);
+  const std::size_t row_bytes = bytes.size() / rows;
+  std::vector<float> scratch;
+  for (std::size_t row = 0; row < rows; ++row) {
+    GRADCAM_CHECK_OK(read_float_row(file.map, index, weight.dtype,
+                                    bytes.subspan(row * row_bytes, row_bytes), scratch,
+                                    std::span(layer.weight).subspan(row * columns, columns)));
   }
+  GRADCAM_CHECK_OK(to_float32(bias.dtype, bytes_of(bias, data), layer.bias));
+  return layer;
 }
 
 Result<File> read_file(const std::string& name) {
@@ -63,10 +66,9 @@ Result<File> read_file(const std::string& name) {
   File file;
   GRADCAM_TRY(file.header, parse_safetensors_header(bytes, bytes.size()));
   GRADCAM_TRY(file.map, map_names(file.header));
-  for (const LayerWeights& weights : file.map.layers) {
-    Layer layer = {weights.name, weights.shape, read_values(bytes, file.header, weights.weight),
-                   read_values(bytes, file.header, weights.bias)};
-    if (file.map.layout != FileLayout::kKeras) make_canonical(layer, file.map);
+  const auto data = std::span(bytes).subspan(static_cast<std::size_t>(file.header.data_offset));
+  for (std::size_t index = 0; index < kLayerNames.size(); ++index) {
+    GRADCAM_TRY(Layer layer, read_layer(file, index, data));
     file.layers.push_back(std::move(layer));
   }
   return file;
