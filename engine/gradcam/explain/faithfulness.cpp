@@ -307,12 +307,15 @@ Heatmap constant_map() { return {.rows = 1, .cols = 1, .values = {0}}; }
 
 Heatmap centre_map() {
   constexpr std::size_t kSide = 29;  // odd, so that one cell is the middle
+  constexpr double kMiddle = (kSide - 1) / 2.0;
   constexpr double kDeviation = 0.2 * kSide;
   std::vector<double> heat;
-  for (std::size_t i = 0; i < kSide * kSide; ++i) {
-    const double x = static_cast<double>(i % kSide) - kSide / 2;
-    const double y = static_cast<double>(i / kSide) - kSide / 2;
-    heat.push_back(std::exp(-(x * x + y * y) / (2 * kDeviation * kDeviation)));
+  for (std::size_t row = 0; row < kSide; ++row) {
+    for (std::size_t col = 0; col < kSide; ++col) {
+      const double x = static_cast<double>(col) - kMiddle;
+      const double y = static_cast<double>(row) - kMiddle;
+      heat.push_back(std::exp(-(x * x + y * y) / (2 * kDeviation * kDeviation)));
+    }
   }
   return make_heatmap(kSide, kSide, heat);
 }
