@@ -299,6 +299,10 @@ export function withoutStop(message: string): string {
   return message.replace(/[.\s]+$/, '');
 }
 
+/** Why no other model is taken. */
+export const LEARNING =
+  'It is being taught. Other models can be used after that.';
+
 /** What is said of dropped model files of which only the first is taken; nothing if there is one. */
 export function modelsLeftOut(names: readonly string[]): string {
   const [first, ...others] = names;

@@ -361,7 +361,12 @@ function settle<T>(outcome: Outcome<T>, file: string | undefined): Outcome<T> {
   const { value: present } = network;
   // Without a network the page says so, and why.
   const isSaid = outcome.ok || present.state === 'failed';
-  modelChange.value = isSaid ? undefined : { failure: outcome.failure, file };
+  const { value: change } = modelChange;
+  if (!isSaid) modelChange.value = { failure: outcome.failure, file };
+  // What was said of another file stays.
+  else if (!outcome.ok || (change && 'share' in change)) {
+    modelChange.value = undefined;
+  }
   return outcome;
 }
 

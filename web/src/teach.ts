@@ -25,7 +25,9 @@ export interface Trained {
   losses: readonly number[];
   steps: number;
   photos: number;
-  classes: number;
+  names: readonly string[];
+  /** What was learnt from: photos, and which name each has. */
+  labels: ReadonlyMap<File, number>;
   groups: number;
   leftOut: number;
   /** Of those left out, photos that were not recognised, and what they were taken for. */
@@ -99,6 +101,7 @@ export function removeBox(box: Box): void {
 
 /** Takes a photo out, and offers to put it back. */
 export function takeOut(box: Box, file: File): void {
+  remarks.value = [];
   leaveOut(box, file);
   say(`${file.name} was taken out of "${box.name.value}".`, {
     label: 'Put back',
@@ -119,6 +122,7 @@ export function moveTo(box: Box): void {
   moving.value = undefined;
   const from = boxes.value.find(({ photos }) => photos.value.includes(file!));
   if (!file || !from || from === box) return;
+  remarks.value = [];
   leaveOut(from, file);
   box.photos.value = [...box.photos.value, file];
 }
@@ -136,6 +140,7 @@ export function putIn(
   const refuse = (name: string, reason: string) =>
     leftOut.set(reason, [...(leftOut.get(reason) ?? []), name]);
   return putting.run(async () => {
+    remarks.value = [];
     for (const { name, failure } of refused) refuse(name, failure.message);
     for (const file of files) {
       const twin = await findTwin(file);
@@ -240,7 +245,8 @@ async function look(fingerprint: string): Promise<Seen[] | undefined> {
     }
   }
   const reason = presentObstacle();
-  if (reason) fail(reason);
+  // Which is said beside the boxes.
+  if (reason) lesson.value = { state: 'idle' };
   return reason ? undefined : seen;
 }
 
@@ -291,6 +297,7 @@ async function train(
   names: readonly string[],
 ): Promise<void> {
   const labels = seen.map(({ label }) => label);
+  const taught = new Map(seen.map(({ file, label }) => [file, label]));
   const views = seen.flatMap(({ views }) => views);
   const width = views[0]!.length;
   const outcome = await ask((worker) => {
@@ -310,7 +317,8 @@ async function train(
           losses,
           steps,
           photos: seen.length,
-          classes: names.length,
+          names,
+          labels: taught,
           groups,
           leftOut: progress.left_out,
           mistakes: new Map(
@@ -330,6 +338,20 @@ async function train(
     lesson.value = { ...last, state: 'taught', head };
   }
   await changeModel(() => useHeadBytes(head, names.join(', ')));
+}
+
+/** Whether the boxes are still what was learnt from. */
+export function isOfBoxes({ names, labels }: Trained): boolean {
+  const all = boxes.value;
+  const files = all.flatMap(({ photos }) => photos.value);
+  return (
+    all.length === names.length &&
+    all.every(({ name }, label) => name.value.trim() === names[label]) &&
+    files.length === labels.size &&
+    all.every(({ photos }, label) =>
+      photos.value.every((file) => labels.get(file) === label),
+    )
+  );
 }
 
 function fail(reason: string): void {

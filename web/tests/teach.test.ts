@@ -68,8 +68,17 @@ test('a lesson ends when another model comes in, and can be given again', async 
   expect(counts()).toEqual([2, 2]);
   expect(page.isTeaching.value).toBe(false);
   await page.teach();
-  expect(page.lesson.value.state).toBe('taught');
+  const taught = page.lesson.value;
+  if (taught.state !== 'taught') throw new Error(taught.state);
   expect(page.network.value).toMatchObject({ hasHead: true });
+  expect(page.isOfBoxes(taught)).toBe(true);
+  const [box] = page.boxes.value;
+  const { value: name } = box!.name;
+  box!.name.value = 'Another';
+  expect(page.isOfBoxes(taught)).toBe(false);
+  box!.name.value = name;
+  page.takeOut(box!, box!.photos.value[0]!);
+  expect(page.isOfBoxes(taught)).toBe(false);
 });
 
 test('a model that comes in between looking and training ends the lesson, too', async () => {

@@ -1,9 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
-import { modelsLeftOut } from '../describe';
 import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
-import { sortOut, useFile } from '../models';
 import { say } from '../news';
-import { addPhotos, changeModel } from '../photos';
+import { takeIn } from '../take-in';
 import { moving } from '../teach';
 
 /** Lets files be dropped anywhere, and says so while they hover. */
@@ -39,12 +37,7 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     if (moving.peek() || (hasFiles && overBox(event))) return;
     say(hasFiles ? '' : NO_FILE);
     if (!hasFiles) return;
-    const { files, refused } = await take(event.dataTransfer!);
-    const { models, others, ...companions } = sortOut(files);
-    const [model] = models;
-    say(modelsLeftOut(models.map(({ name }) => name)));
-    if (model) void changeModel(() => useFile(model, companions));
-    await addPhotos({ files: others, refused });
+    await takeIn(await take(event.dataTransfer!));
   };
   document.addEventListener('dragover', onDragOver);
   document.addEventListener('dragleave', onDragLeave);

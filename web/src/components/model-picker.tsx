@@ -1,6 +1,12 @@
 import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
-import { megabytes, modelsLeftOut, percent, sentence } from '../describe';
+import {
+  LEARNING,
+  megabytes,
+  modelsLeftOut,
+  percent,
+  sentence,
+} from '../describe';
 import {
   forget,
   keeping,
@@ -106,7 +112,7 @@ export function ModelPicker() {
         {loading
           ? `Loading, ${percent(change.share)}`
           : isTeaching.value
-            ? 'It is being taught. Other models can be used after that.'
+            ? LEARNING
             : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx, and the .data file that it may have); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model. All can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { keepFocus } from '../focus';
 import { isTextField, NO_FILE, take } from '../intake';
 import { say } from '../news';
-import { addPhotos } from '../photos';
+import { takeIn } from '../take-in';
 
 const INPUT_ID = 'photo-input';
 
@@ -26,7 +26,7 @@ export function PhotoInput() {
         const files = [...(currentTarget.files ?? [])];
         // So that choosing the same file again counts as a change.
         currentTarget.value = '';
-        void addPhotos({ files, refused: [] });
+        void takeIn({ files, refused: [] });
       }}
     />
   );
@@ -55,7 +55,7 @@ export function acceptPaste(): () => void {
     if (isTextField(target) && (hasText || !hasFiles)) return;
     event.preventDefault();
     say(hasFiles ? '' : NO_FILE);
-    if (hasFiles) await addPhotos(await take(data));
+    if (hasFiles) await takeIn(await take(data));
   };
   document.addEventListener('paste', onPaste);
   return () => document.removeEventListener('paste', onPaste);

@@ -9,6 +9,7 @@ import { changeModel } from '../photos';
 import {
   addBox,
   boxes,
+  isOfBoxes,
   isTeaching,
   lesson,
   moveTo,
@@ -230,8 +231,11 @@ function Progress({ value }: { value: Lesson }) {
       </p>
       {value.state === 'taught' && isKnown && (
         <p>
-          The page now knows what is in the boxes, and nothing else: drop other
-          photos to try it. <i>Back to what it knew</i> undoes that.
+          The page now knows {new Intl.ListFormat('en').format(value.names)},
+          and nothing else: drop other photos to try it.{' '}
+          <i>Back to what it knew</i> undoes that.
+          {!isOfBoxes(value) &&
+            ' The boxes have changed since: train again to have it learn that.'}
         </p>
       )}
       {head && (
@@ -270,8 +274,8 @@ function announced(value: Lesson): string {
   }
 }
 
-function verdictOf({ mistakes, photos, classes }: Trained): string {
-  return leftOutVerdict(photos - mistakes.size, photos, classes);
+function verdictOf({ mistakes, photos, names }: Trained): string {
+  return leftOutVerdict(photos - mistakes.size, photos, names.length);
 }
 
 /** The loss, step by step. */
