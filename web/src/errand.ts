@@ -28,6 +28,11 @@ export class Errand {
 
   constructor(private readonly photoId: number) {}
 
+  get isUnderWay(): boolean {
+    const { value } = this.state;
+    return value === 'waiting' || (typeof value === 'object' && !this.failure);
+  }
+
   /** The worker's answer, or nothing if it was stopped or refused, which the state tells. */
   async run<T>(
     photo: Photo,

@@ -22,7 +22,7 @@ interface Choice {
   /** What has been in it since it was chosen, and stays in sight whatever one does with it. */
   seen: Set<Photo>;
   /** What it was chosen among. */
-  newest: number;
+  known: ReadonlySet<Photo>;
   model: ModelInfo | undefined;
 }
 const choice = signal<Choice | undefined>(undefined);
@@ -32,7 +32,7 @@ export function choose(name: string): void {
   choice.value = {
     name,
     seen: new Set(),
-    newest: newestId(),
+    known: new Set(photos.value),
     model: presentModel(),
   };
 }
@@ -71,18 +71,16 @@ export const shown = computed<readonly Photo[]>(() => {
   });
 });
 
-// New photos, and what another model says, are not what the group was chosen among.
+// New photos, ones that were put back, and what another model says, are not what the group was chosen
+// among.
 effect(() => {
   const { value: present } = choice;
   if (!present) return;
   const isAnother =
-    newestId() > present.newest || presentModel() !== present.model;
+    photos.value.some((photo) => !present.known.has(photo)) ||
+    presentModel() !== present.model;
   if (isAnother || !hasGroups.value || shown.value.length === 0) showAll();
 });
-
-function newestId(): number {
-  return Math.max(0, ...photos.value.map(({ id }) => id));
-}
 
 const NOT_SURE = 'Not sure';
 const FAILED = 'Failed';

@@ -8,6 +8,10 @@ import type { Priority } from './task-queue';
 /** Makes the heatmap answer for a class, from now on, whatever is the most probable one. */
 export function choose(photo: Photo, index: number): Promise<void> {
   photo.isTargetChosen = true;
+  // Its map may be long in the making.
+  if (index === photo.target.value && photo.making.isUnderWay) {
+    return Promise.resolve();
+  }
   return retarget(photo, index);
 }
 

@@ -4,8 +4,8 @@ import { signal } from '@preact/signals';
 
 export interface Notice {
   text: string;
-  /** What can be done about it, once. */
-  offer?: { label: string; take: () => void };
+  /** What can be done about it, once; gives the id of what came back, if something did. */
+  offer?: { label: string; take: () => string | undefined | void };
 }
 
 export const notice = signal<Notice | undefined>(undefined);

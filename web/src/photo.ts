@@ -100,6 +100,11 @@ export function makePhoto(file: File, state: PhotoState): Photo {
   };
 }
 
+/** The id of the element with its name on the page. */
+export function titleIdOf({ id }: Photo): string {
+  return `photo-${id}`;
+}
+
 /** Whether there is no more to be expected of a photo than it has. */
 export function isSettled({ state, maps, target, making }: Photo): boolean {
   const { name } = state.value;

@@ -30,6 +30,7 @@ import {
   type Photo,
   type PhotoResult,
   type PhotoState,
+  titleIdOf,
 } from './photo';
 import { encodePreview } from './photo-io';
 import type { Answer, Outcome } from './protocol';
@@ -102,12 +103,15 @@ export function takeOff(photo: Photo): void {
   offerBack([photo], () => removePhoto(photo));
 }
 
-/** How many photos offers put back. */
-const offered = new WeakMap<NonNullable<Notice['offer']>, number>();
+/** How many photos offers put back, and the newest one that there was on the page. */
+const offered = new WeakMap<
+  NonNullable<Notice['offer']>,
+  { count: number; newest: number }
+>();
 
 /**
  * Takes photos off the page that can be put back where they were, with those before them whose
- * offer still stands.
+ * offer still stands, if they were taken off in a row.
  */
 function offerBack(all: readonly Photo[], remove: () => void): void {
   const model = presentModel();
@@ -119,7 +123,9 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
   }));
   remove();
   const { offer: earlier } = notice.peek() ?? {};
-  const more = (earlier && offered.get(earlier)) ?? 0;
+  const last = earlier && offered.get(earlier);
+  const newest = Math.max(0, ...before.map(({ id }) => id));
+  const more = last && last.newest >= newest ? last.count : 0;
   const offer = {
     label: 'Put back',
     take: () => {
@@ -135,10 +141,11 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
       photos.value = now;
       void goOn(returned);
       if (more) earlier?.take();
+      return returned[0] && titleIdOf(returned[0]);
     },
   };
   const count = all.length + more;
-  offered.set(offer, count);
+  offered.set(offer, { count, newest: Math.max(newest, last?.newest ?? 0) });
   say(tookOff(count, all[0]?.name), offer);
 }
 
@@ -211,7 +218,7 @@ export async function explainAnew(
     return;
   }
   const isThere = photos.value.includes(photo);
-  if (rival && isThere)
+  if (rival && !rival.map && isThere)
     await compare(photo, rival.target, rival.method, priority);
 }
 
@@ -307,6 +314,8 @@ async function look(photo: Photo): Promise<void> {
     return { ok: true, value: { ...answer.value, ...seen } };
   }, 'patient');
   if (!outcome.ok) {
+    // One that was taken off has not failed: there is no answer.
+    if (!photos.value.includes(photo)) return;
     photo.state.value = { name: 'failed', failure: outcome.failure };
     return;
   }

@@ -77,6 +77,15 @@ test('one that is put back is not new', () => {
   expect(shown.value).toEqual([pug, all[3], all[4]]);
 });
 
+test('one that is put back into another group is shown', () => {
+  photos.value = all = [...all, ...put(sure('pug'))];
+  photos.value = all.filter((photo) => photo !== boxer);
+  choose('Pug');
+  photos.value = all;
+  expect(chosen.value).toBeUndefined();
+  expect(shown.value).toContain(boxer);
+});
+
 test('what another model says is shown', () => {
   choose('Pug');
   const ready = (model: object) => {

@@ -184,3 +184,46 @@ test('what was taken off one by one comes back together, where it was', async ()
   notice.value!.offer!.take();
   expect(photos.photos.value).toEqual([all[0], all[2]]);
 });
+
+test('what was cleared before other photos came is not put back with them', async () => {
+  const files = await Promise.all(['portrait.jpg', 'square.jpg'].map(fileOf));
+  const { notice } = await import('../src/news');
+  await photos.addPhotos({ files: files.slice(0, 1), refused: [] });
+  photos.clearAll();
+  const [later] = await photos.addPhotos({
+    files: files.slice(1),
+    refused: [],
+  });
+  photos.takeOff(later!);
+  expect(notice.value?.text).toBe('square.jpg was taken off the page.');
+  notice.value!.offer!.take();
+  expect(photos.photos.value).toEqual([later]);
+});
+
+test('one that was taken off before its turn has not failed', async () => {
+  const files = await Promise.all(['portrait.jpg', 'square.jpg'].map(fileOf));
+  const added = photos.addPhotos({ files, refused: [] });
+  const all = [...photos.photos.value];
+  photos.removeAll();
+  await added;
+  expect(all.map(({ state }) => state.value.name)).not.toContain('failed');
+});
+
+test('maps that are there, or in the making, are not begun anew', async () => {
+  const files = [await fileOf('square.jpg')];
+  const [photo] = await photos.addPhotos({ files, refused: [] });
+  const { choose, compare } = await import('../src/maps');
+  const { target, making, rival } = photo!;
+  await compare(photo!, (target.value + 1) % 15, 'hirescam');
+  const { map } = rival.value!;
+  expect(map).toBeDefined();
+  await photos.explainAnew(photo!);
+  expect(rival.value!.map).toBe(map);
+  photo!.maps.value = new Map();
+  const run = vi.spyOn(making, 'run');
+  const first = choose(photo!, target.value);
+  await choose(photo!, target.value);
+  expect(run).toHaveBeenCalledTimes(1);
+  await first;
+  expect(photo!.maps.value.has(target.value)).toBe(true);
+});

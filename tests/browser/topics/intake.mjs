@@ -156,7 +156,18 @@ export function intake(lab) {
         ),
       );
       assert.equal((await resultLines(browser)).size, 0);
-      await press('Put back');
+      // As the button does, from wherever one is.
+      await browser.evaluate(() => {
+        const keys = { key: 'z', ctrlKey: true, bubbles: true };
+        document.body.dispatchEvent(new KeyboardEvent('keydown', keys));
+      });
+      await waitFor(
+        browser,
+        'the focus on what came back',
+        () =>
+          document.activeElement.getAttribute('aria-label') ===
+          'Remove portrait.jpg',
+      );
       await finished(browser, 2);
       assert.equal(
         await browser.evaluate(

@@ -48,29 +48,34 @@ const STEP = 0.1;
 export function CropFrame(props: { photo: Photo; result: PhotoResult }) {
   const { photo, result } = props;
   const crop = photo.crop.value!;
-  /** Where the pointer that drags it leads. */
-  const drag = useRef<((to: PointerEvent) => Rect) | undefined>(undefined);
+  /** The pointer that drags it, and where it leads; a second finger does nothing. */
+  const drag = useRef<
+    { pointer: number; lead: (to: PointerEvent) => Rect } | undefined
+  >(undefined);
   const onPointerDown = (event: PointerEvent) => {
     if (event.button !== 0) return;
     event.stopPropagation(); // to hold the photo is something else
+    if (drag.current) return;
     const frame = event.currentTarget as HTMLElement;
     frame.setPointerCapture(event.pointerId);
     const { clientX, clientY } = event;
     const scale = result.width / frame.parentElement!.clientWidth;
     const { corner } = (event.target as HTMLElement).dataset;
-    drag.current = (to) => {
+    const lead = (to: PointerEvent) => {
       const dx = (to.clientX - clientX) * scale;
       const dy = (to.clientY - clientY) * scale;
       return corner
         ? resized(crop, corner as Corner, dx, dy, result)
         : moved(crop, dx, dy, result);
     };
+    drag.current = { pointer: event.pointerId, lead };
   };
   const onPointerMove = (event: PointerEvent) => {
-    if (drag.current) void aim(photo, drag.current(event));
+    const { pointer, lead } = drag.current ?? {};
+    if (lead && pointer === event.pointerId) void aim(photo, lead(event));
   };
-  const letGo = () => {
-    drag.current = undefined;
+  const letGo = ({ pointerId }: PointerEvent) => {
+    if (drag.current?.pointer === pointerId) drag.current = undefined;
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = STEP * crop.width;

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
 import { withoutStop } from '../describe';
+import { isTextField } from '../intake';
 import { keeping } from '../models';
 import { aside, notice, type Notice } from '../news';
 import { Icon } from './icon';
@@ -12,6 +13,7 @@ export function News() {
   const state = keeping.value;
   const news = useRef<HTMLDivElement>(null);
   useEffect(() => tellHeight(news.current!), []);
+  useEffect(acceptUndo, []);
   return (
     <div ref={news} class="news">
       {change && 'failure' in change && (
@@ -50,6 +52,31 @@ export function News() {
   );
 }
 
+/** Ctrl+Z does what is offered, from wherever one is; returns how to stop. */
+function acceptUndo(): () => void {
+  const onKeyDown = (event: KeyboardEvent) => {
+    const { key, ctrlKey, metaKey, shiftKey, altKey, target } = event;
+    const isUndo = key === 'z' && ctrlKey !== metaKey && !shiftKey && !altKey;
+    const offer = notice.value?.offer;
+    if (!isUndo || !offer || isTextField(target)) return;
+    event.preventDefault();
+    takeUp(offer);
+  };
+  document.addEventListener('keydown', onKeyDown);
+  return () => document.removeEventListener('keydown', onKeyDown);
+}
+
+/** Does what is offered, and leads to what came back. */
+function takeUp(offer: NonNullable<Notice['offer']>): void {
+  notice.value = undefined;
+  const id = offer.take();
+  if (!id) return;
+  requestAnimationFrame(() => {
+    const card = document.getElementById(id)?.closest('.card');
+    card?.querySelector<HTMLElement>('[data-control=remove]')?.focus();
+  });
+}
+
 /** Keeps --news at how much of the screen's bottom it covers; returns how to stop. */
 function tellHeight(news: HTMLElement): () => void {
   const { style } = document.documentElement;
@@ -76,10 +103,9 @@ function Line(props: {
         <button
           class="button"
           type="button"
-          onClick={() => {
-            dismiss();
-            offer.take();
-          }}
+          aria-keyshortcuts="Control+Z"
+          title="Ctrl+Z"
+          onClick={() => takeUp(offer)}
         >
           {offer.label}
         </button>

@@ -1,5 +1,4 @@
 import { useComputed, useSignal } from '@preact/signals';
-import { useId } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { methodOf, unsureBelow } from '../backend';
 import {
@@ -11,8 +10,9 @@ import {
   where,
 } from '../describe';
 import { enlarged } from '../enlarge';
+import { hasGroups } from '../groups';
 import { retarget } from '../maps';
-import { labelOf, type Photo, type PhotoResult } from '../photo';
+import { labelOf, type Photo, type PhotoResult, titleIdOf } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
 import { saveNumbers, takeOff, tryAgain } from '../photos';
 import { savePicture } from '../picture';
@@ -29,7 +29,7 @@ import { Trouble } from './trouble';
 import { TrustPanel } from './trust';
 
 export function PhotoCard({ photo }: { photo: Photo }) {
-  const titleId = useId();
+  const titleId = titleIdOf(photo);
   const isEnlarged = useComputed(() => enlarged.value === photo).value;
   const state = photo.state.value;
   return (
@@ -70,7 +70,8 @@ export function PhotoCard({ photo }: { photo: Photo }) {
           <TrustPanel photo={photo} result={state.result} />
         </>
       ) : state.name === 'failed' ? (
-        <p class="failure" role="alert">
+        // Of many, the page's header says how many.
+        <p class="failure" role={hasGroups.value ? undefined : 'alert'}>
           <Icon name="warning" />
           <span>{sentence(state.failure.message)}</span>
           {photo.isFile && !FAULTS_OF_CONTENTS.has(state.failure.code) && (
