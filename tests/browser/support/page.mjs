@@ -78,7 +78,7 @@ export async function cards(browser) {
     [...document.querySelectorAll('article[data-photo]')].map((article) => ({
       photo: article.dataset.photo,
       state: article.dataset.state,
-      alert: article.querySelector('[role=alert]')?.textContent,
+      failure: article.querySelector('.failure')?.textContent,
       image: article
         .querySelector('canvas[role=img]')
         ?.getAttribute('aria-label'),

@@ -54,8 +54,8 @@ export function badFiles(lab) {
       test(`${basename(path)} is refused with a reason`, async () => {
         const card = (await cards(lab.browser)).get(basename(path));
         assert.equal(card.state, 'failed');
-        assert.match(card.alert, says);
-        assert.doesNotMatch(card.alert, /try again/i);
+        assert.match(card.failure, says);
+        assert.doesNotMatch(card.failure, /try again/i);
         const { error } = (await resultLines(lab.browser)).get(basename(path));
         assert.equal(
           error.code,
@@ -85,7 +85,7 @@ export function badFiles(lab) {
     test('AVIF goes through the decoder of the browser, or is refused with a reason', async (t) => {
       const card = (await cards(lab.browser)).get('small.avif');
       t.diagnostic(`${lab.engine}: AVIF ${card.state}`);
-      if (card.state === 'failed') assert.match(card.alert, /AVIF/);
+      if (card.state === 'failed') assert.match(card.failure, /AVIF/);
       else
         assert.equal(
           (await resultLines(lab.browser)).get('small.avif').width,

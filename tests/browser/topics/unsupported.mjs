@@ -54,7 +54,7 @@ export function unsupported(lab) {
     assert.match(alert, /WebAssembly is turned off/);
     const card = await cardOf('square.jpg');
     assert.equal(card.state, 'failed');
-    assert.match(card.alert, /WebAssembly is turned off/);
+    assert.match(card.failure, /WebAssembly is turned off/);
   });
 
   test('a page that was cut short says so', async () => {
