@@ -11,32 +11,40 @@ import { colormap, opacity } from './settings';
 
 type Png = Uint8Array<ArrayBuffer>;
 
+/** A picture that is yet to be painted: what is changed on the page meanwhile does not change it. */
+export interface Picture {
+  name: string;
+  /** Of several that are painted at once helpers paint some. */
+  paint: () => Promise<Outcome<Png>>;
+}
+
 /**
- * The picture that the command line would write with the settings of the page, and its name;
- * undefined while there is no map. Of several that are asked for at once helpers paint some.
+ * The picture that the command line would write with the settings of the page; undefined while
+ * there is no map.
  */
-export async function pictureOf(
-  photo: Photo,
-): Promise<Outcome<{ name: string; png: Png }> | undefined> {
+export function pictureOf(photo: Photo): Picture | undefined {
   const state = photo.state.value;
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return undefined;
-  const outcome = await paint(photo, map, state.result.crop);
-  if (!outcome.ok) return outcome;
   const label = fitLabel(labelOf(state.result, map.class));
-  const name = `${fitStem(photo.name)}.${label}.png`;
-  return { ok: true, value: { name, png: outcome.value } };
+  const how = [map, state.result.crop, colormap.value, opacity.value] as const;
+  return {
+    name: `${fitStem(photo.name)}.${label}.png`,
+    paint: () => paint(photo, how),
+  };
 }
 
 export async function savePicture(photo: Photo): Promise<void> {
   photo.trouble.value = undefined;
-  const picture = await pictureOf(photo);
-  if (picture?.ok) {
-    const { name, png } = picture.value;
-    download(new Blob([png], { type: 'image/png' }), name);
-  } else if (picture) {
+  const picture = pictureOf(photo);
+  if (!picture) return;
+  const painted = await picture.paint();
+  if (painted.ok) {
+    const png = new Blob([painted.value], { type: 'image/png' });
+    download(png, picture.name);
+  } else {
     const again = () => savePicture(photo);
-    photo.trouble.value = { failure: picture.failure, again };
+    photo.trouble.value = { failure: painted.failure, again };
   }
 }
 
@@ -45,10 +53,8 @@ let waiting = 0;
 
 async function paint(
   photo: Photo,
-  map: Heatmap,
-  crop: Rect,
+  how: readonly [map: Heatmap, crop: Rect, colormap: string, opacity: number],
 ): Promise<Outcome<Png>> {
-  const how = [map, crop, colormap.value, opacity.value] as const;
   const [helper] = waiting > 0 ? idleHelpers() : [];
   const png =
     helper &&

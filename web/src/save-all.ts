@@ -57,34 +57,42 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
   const lacking = new Map<string, string[]>();
   const lacks = (name: string, why: string) =>
     lacking.set(why, [...(lacking.get(why) ?? []), name]);
-  const saves = all.map((photo) => async () => {
+  // As it is now, or once it is settled: what is changed before it has its turn is not half in it.
+  const takings = all.map(async (photo) => {
     await settled(photo);
-    // As it is now: while its picture is painted another answer may come.
     const row = rowOf(photo);
-    const line = explainLine(photo);
-    const painted = row && (await pictureOf(photo));
-    return { photo, row, line, painted };
+    return {
+      photo,
+      row,
+      line: explainLine(photo),
+      picture: row && pictureOf(photo),
+    };
+  });
+  const saves = takings.map((taking) => async () => {
+    const taken = await taking;
+    return { ...taken, painted: await taken.picture?.paint() };
   });
   const total = all.length;
   let done = 0;
   saving.value = { done, total };
   const atOnce = 1 + idleHelpers().length;
-  for await (const { photo, row, line, painted } of inOrder(saves, atOnce)) {
+  for await (const taken of inOrder(saves, atOnce)) {
+    const { photo, row, line, picture, painted } = taken;
     if (++done < total) saving.value = { done, total };
     if (!row) continue;
     // One that cannot be painted, as of a file that has gone, does not take its numbers.
-    if (painted?.ok) {
-      const { name, png } = painted.value;
+    if (!picture || !painted) {
+      if (row.error === undefined) lacks(photo.name, WITHOUT_MAP);
+    } else if (painted.ok) {
+      const png = painted.value;
       if (archive.bytes + png.length > most) {
         download(archive.end(), `gradcam-${++full}.zip`);
         archive = new Archive();
       }
-      row.picture = numbered(name, used);
+      row.picture = numbered(picture.name, used);
       await archive.add(row.picture, png);
-    } else if (painted) {
+    } else {
       lacks(photo.name, whyUnpainted(painted.failure));
-    } else if (row.error === undefined) {
-      lacks(photo.name, WITHOUT_MAP);
     }
     table.push(row);
     if (line) lines.push(line);

@@ -169,13 +169,14 @@ test('a lesson is the same with photos that were prepared', async () => {
 
 test('of several pictures a helper paints some', async () => {
   const { pictureOf } = await import('../src/picture');
-  const pictures = () => Promise.all(photos.photos.value.map(pictureOf));
+  const pictures = () =>
+    Promise.all(photos.photos.value.map((each) => pictureOf(each)?.paint()));
   await answersTo(await filesOf(NAMES));
   const found = await pictures();
   expect(found.map((each) => each?.ok)).toEqual([true, true, true]);
   // One at a time, while the first worker has another one.
   expect(paint).toHaveBeenCalledOnce();
-  const one = await pictureOf(photos.photos.value[1]!);
+  const one = await pictureOf(photos.photos.value[1]!)?.paint();
   expect(paint).toHaveBeenCalledOnce();
   expect(one).toEqual(found[1]);
   paint.mockRejectedValue(new RangeError('out of memory'));

@@ -86,7 +86,7 @@ test('what the network was shown is kept, and maps are made of that', async () =
   // A picture takes all pixels.
   decode.mockClear();
   const { pictureOf } = await import('../src/picture');
-  const picture = await pictureOf(added[0]!);
+  const picture = await pictureOf(added[0]!)?.paint();
   expect(picture?.ok).toBe(true);
   expect(decode).toHaveBeenCalledOnce();
 });

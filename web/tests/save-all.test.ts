@@ -62,31 +62,42 @@ test('what no longer fits into a zip file goes into another one', async () => {
   await page.quiet();
 });
 
-test('the picture, the row and the line of a photo are of one class', async () => {
+test('what is changed while pictures are painted is not in the file', async () => {
   const page = await openPage();
   const photos = await import('../src/photos');
+  const settings = await import('../src/settings');
   const { choose } = await import('../src/maps');
   const { saveAll } = await import('../src/save-all');
   const { Engine } = await import('../../wasm/engine');
   const bytes = await read('web/pictures/portrait.jpg');
-  const files = [new File([bytes], 'portrait.jpg')];
-  const [photo] = await photos.addPhotos({ files, refused: [] });
+  const files = ['first.jpg', 'second.jpg'].map(
+    (name) => new File([bytes], name),
+  );
+  const [first, second] = await photos.addPhotos({ files, refused: [] });
   const { overlayPng } = Engine.prototype;
   vi.spyOn(Engine.prototype, 'overlayPng').mockImplementationOnce(function (
     this: Engine,
     ...args
   ) {
-    const others = [...photo!.maps.value.keys()];
-    void choose(
-      photo!,
-      others.find((each) => each !== photo!.target.value)!,
-    );
+    for (const photo of [first!, second!]) {
+      const others = [...photo.maps.value.keys()];
+      void choose(
+        photo,
+        others.find((each) => each !== photo.target.value)!,
+      );
+    }
+    settings.opacity.value = 1;
     return overlayPng.apply(this, args);
   });
   await saveAll();
   const [, entries] = (await downloaded()).at(-1)!;
-  const line = JSON.parse(strFromU8(entries['results.jsonl']!));
-  expect(Object.keys(entries)).toContain(`portrait.${line.class}.png`);
+  const lines = strFromU8(entries['results.jsonl']!).trim().split('\n');
+  const [one, two] = lines.map((line) => JSON.parse(line).class);
+  expect(one).toBe(two);
+  const pictures = [`first.${one}.png`, `second.${one}.png`];
+  expect(Object.keys(entries).slice(0, 2)).toEqual(pictures);
+  // The photos are the same, and so is how they were painted.
+  expect(entries[pictures[1]!]).toEqual(entries[pictures[0]!]);
   photos.removeAll();
   await page.quiet();
 });
