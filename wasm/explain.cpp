@@ -126,22 +126,15 @@ Result<InPasses> plan_passes(gradcam_engine* engine, const Explaining& explainin
   return InPasses{.run = std::move(run), .outcome = outcome};
 }
 
-Json curves(const Faithfulness& of) {
-  return {{"insertion", of.insertion},
-          {"deletion", of.deletion},
-          {"insertion_curve", of.insertion_curve},
-          {"deletion_curve", of.deletion_curve}};
+Json to_json(const Insertion& insertion) {
+  return {{"area", insertion.area}, {"curve", insertion.curve}};
 }
 
 Json to_json(const Trust& trust) {
-  Json json = curves(trust.map);
-  json["probability"] = trust.map.probability;
-  json["drop"] = trust.map.drop;
-  json["increase"] = trust.map.increase;
-  json["covered"] = {{"area", trust.covered.area}, {"probability", trust.covered.probability}};
-  json["random"] = curves(trust.random_order);
-  json["centre"] = curves(trust.centre);
-  return json;
+  return {{"probability", trust.probability}, {"covered_area", trust.covered_area},
+          {"covered", trust.covered},         {"covered_centre", trust.covered_centre},
+          {"map", to_json(trust.map)},        {"random_order", to_json(trust.random_order)},
+          {"centre", to_json(trust.centre)}};
 }
 
 Result<void> measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,

@@ -185,11 +185,10 @@ int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t row
 int32_t gradcam_passes_left(gradcam_engine* engine);
 /// When none is left, the outcome. Of explaining: float32 [count, rows, cols] in [0, 1] at
 /// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty" |
-/// "non_finite", "maximum": of the raw map}, ...]}. Of measuring: {"probability": the class's,
-/// "drop": 0.1, "increase": false, "insertion": area, "deletion": area, "insertion_curve": [from
-/// none to all of the pixels], "deletion_curve": [...], "covered": {"area": what was covered of the
-/// input where the map is at least one half, "probability": of the class then}, "random": {the
-/// areas and curves of pixels in random order}}.
+/// "non_finite", "maximum": of the raw map}, ...]}. Of measuring, as gradcam/explain/trust.h says:
+/// {"probability": the class's, "covered_area": 0.1, "covered": probability, "covered_centre":
+/// probability, "map": {"area": under the curve, "curve": [probabilities]}, "random_order": {...},
+/// "centre": {...}}.
 int32_t gradcam_passes_finish(gradcam_engine* engine);
 
 /// When gradcam_members_evidence is done, at member 0: {"rows": 14, "cols": 14, "total": how many

@@ -144,38 +144,31 @@ export interface PassesLeft {
   from: string | null;
 }
 
-/** Areas under the class's probability, and its course; explain/faithfulness.h has the sources. */
-export interface Curves {
-  /** While the hottest pixels come first into a blurred photo: high is good. */
-  insertion: number;
-  /** While they are replaced by the mean colour: low is good. */
-  deletion: number;
+/**
+ * A class's probability while pixels are put into a blurred photo, those first that a map calls
+ * hottest: a large area is good. explain/trust.h has the source.
+ */
+export interface Insertion {
+  area: number;
   /** At equal steps, from none of the pixels to all. */
-  insertion_curve: number[];
-  deletion_curve: number[];
+  curve: number[];
 }
 
 /** Whether a heatmap shows what the network used. */
-export interface Trust extends Curves {
+export interface Trust {
   /** The class's, of the whole photo. */
   probability: number;
-  /** The part of it that is lost when the photo is seen through the map; 0 if it grows. */
-  drop: number;
-  increase: boolean;
-  covered: Covered;
-  /** What pixels in random order give: what the map must beat. */
-  random: Curves;
-  /** And a round spot in the middle. */
-  centre: Curves;
-}
-
-/**
- * The network without what a map shows: the part of the input that was covered, where the map is at
- * least one half, and the class's probability then.
- */
-export interface Covered {
-  area: number;
-  probability: number;
+  /** The part of the input where the map is at least one half. */
+  covered_area: number;
+  /** The class's probability with that covered. */
+  covered: number;
+  /** With as much covered around the middle. */
+  covered_centre: number;
+  map: Insertion;
+  /** Of pixels, without a map. */
+  random_order: Insertion;
+  /** Of a round spot in the middle, which knows nothing of the network: what the map must beat. */
+  centre: Insertion;
 }
 
 /** What a Grad-CAM map at block5_conv3 was made of. */

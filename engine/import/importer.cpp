@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "gradcam/kernels/transpose.h"
-#include "gradcam/train/random.h"
+#include "gradcam/tensor/random.h"
 #include "gradcam/weights/convert.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"

@@ -4,8 +4,7 @@ import {
   chance,
   breed,
   breedInText,
-  centreVerdict,
-  curvesVerdict,
+  coveredStanding,
   heatmapLabel,
   certainty,
   modelsLeftOut,
@@ -13,7 +12,10 @@ import {
   NO_LONGER_READABLE,
   WITHOUT_MAP,
   overlap,
+  shownStanding,
   strengths,
+  trustVerdict,
+  type Standing,
   percent,
   progress,
   progressAnnounced,
@@ -258,38 +260,56 @@ test('two maps overlap where both are warm, whatever their sizes', () => {
   expect(overlap(lowerLeft, left)).toBe(0.5);
 });
 
-describe('what the curves of a map say', () => {
-  const random = { insertion: 0.4, deletion: 0.2 };
-  test.each([
-    [0.7, 0.1, /beats chance both ways/],
-    [0.3, 0.3, /no better than chance/],
-    [0.7, 0.2, /when parts are shown, but not/],
-    [0.4, 0.1, /when parts are taken away, but not/],
-    // Shown as 0.40 and 0.20, as those of random order.
-    [0.404, 0.196, /no better than chance/],
-  ])('areas %d and %d', (insertion, deletion, expected) => {
-    const found = {
-      insertion,
-      deletion,
-      random: { ...random, insertion_curve: [], deletion_curve: [] },
-    };
-    expect(curvesVerdict(found)).toMatch(expected);
-  });
+test.each([
+  [0.1, 0.9, 'better'],
+  [0.79, 0.9, 'better'],
+  [0.81, 0.9, 'level'],
+  [0.95, 0.9, 'level'],
+  [1, 0.85, 'worse'],
+])(
+  'with the warm part covered %d, and with the middle %d',
+  (covered, covered_centre, expected) => {
+    expect(coveredStanding({ probability: 1, covered, covered_centre })).toBe(
+      expected,
+    );
+  },
+);
+
+test('what is lost is a part of what there was', () => {
+  const lost = { covered: 0.02, covered_centre: 0.03 };
+  expect(coveredStanding({ probability: 0.05, ...lost })).toBe('better');
+  expect(coveredStanding({ probability: 0.9, ...lost })).toBe('level');
 });
 
 test.each([
-  [0.7, 0.1, /beats that both ways/],
-  [0.7, 0.2, /one way only/],
-  [0.5, 0.1, /one way only/],
-  [0.6, 0.2, /does not beat that/],
+  [0.8, 0.7, 0.3, 'better'],
+  [0.8, 0.76, 0.3, 'level'],
+  [0.8, 0.7, 0.82, 'level'],
+  [0.5, 0.6, 0.3, 'worse'],
+  [0.5, 0.4, 0.6, 'worse'],
 ])(
-  'beside a spot in the middle, areas %d and %d',
-  (insertion, deletion, says) => {
-    const curves = { insertion_curve: [], deletion_curve: [] };
-    const centre = { insertion: 0.6, deletion: 0.15, ...curves };
-    expect(centreVerdict({ insertion, deletion, centre })).toMatch(says);
+  'shown first, with the areas %d, %d and %d',
+  (own, middle, random, expected) => {
+    const map = { area: own, curve: [] };
+    const centre = { area: middle, curve: [] };
+    const random_order = { area: random, curve: [] };
+    expect(shownStanding({ map, centre, random_order })).toBe(expected);
   },
 );
+
+test.each<[Standing, Standing, string, RegExp]>([
+  ['better', 'better', 'Yes', /both tests the map does better/],
+  ['better', 'level', 'Probably', /one test the map does better/],
+  ['level', 'better', 'Probably', /one test the map does better/],
+  ['level', 'level', 'Hard to say', /both tests a guess does as well/],
+  ['better', 'worse', 'Hard to say', /one test .* in the other/],
+  ['level', 'worse', 'No', /one test a guess does better/],
+  ['worse', 'worse', 'No', /both tests a guess does better/],
+])('tests that are %s and %s say: %s', (covered, shown, verdict, why) => {
+  const [word, reason] = trustVerdict(covered, shown);
+  expect(word).toBe(verdict);
+  expect(reason).toMatch(why);
+});
 
 test('what no test fits is not tested', () => {
   const gradcam = { name: 'gradcam', is_decoration: false };

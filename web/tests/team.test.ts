@@ -487,23 +487,21 @@ test('a map is measured, beside one that says nothing', async () => {
   );
   const { told, report } = reporter(team);
   const found = await team.measure(explanation.maps[0]!, report);
-  expect(told.length).toBe(49);
+  expect(told.length).toBe(25);
   const [best] = classification.predictions;
   expect(found.probability).toBeCloseTo(best!.probability, 4);
-  const { random, centre } = found;
-  for (const { insertion_curve, deletion_curve } of [found, random, centre]) {
-    expect(insertion_curve.length).toBe(9);
-    expect(deletion_curve.length).toBe(9);
-    expect(insertion_curve.at(-1)).toBe(found.probability);
-    expect(deletion_curve[0]).toBe(found.probability);
-    // Both curves begin, or end, with nothing.
-    expect(insertion_curve[0]).toBe(found.insertion_curve[0]);
-    expect(deletion_curve.at(-1)).toBe(found.deletion_curve.at(-1));
+  const { map, random_order, centre } = found;
+  for (const { curve } of [map, random_order, centre]) {
+    expect(curve.length).toBe(9);
+    // All begin with nothing.
+    expect(curve[0]).toBe(map.curve[0]);
+    expect(curve.at(-1)).toBe(found.probability);
   }
-  expect(found.insertion_curve).not.toEqual(random.insertion_curve);
-  expect(centre.insertion_curve).not.toEqual(random.insertion_curve);
-  expect(found.covered.area).toBeGreaterThan(0);
-  expect(found.covered.area).toBeLessThan(1);
+  expect(map.curve).not.toEqual(random_order.curve);
+  expect(centre.curve).not.toEqual(random_order.curve);
+  expect(found.covered_area).toBeGreaterThan(0);
+  expect(found.covered_area).toBeLessThan(1);
+  expect(found.covered).not.toBe(found.covered_centre);
   // The engine's own code tells the same of a second map.
   const second = await team.measure(explanation.maps[0]!);
   expect(second).toEqual(found);

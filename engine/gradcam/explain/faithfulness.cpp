@@ -4,97 +4,17 @@
 #include <array>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <utility>
 
+#include "gradcam/explain/masking.h"
 #include "gradcam/tensor/order.h"
+#include "gradcam/tensor/random.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/quantize.h"
 #include "gradcam/weights/safetensors.h"
 
 namespace gradcam {
 namespace {
-
-/// splitmix64.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-
-  /// A number below `end`.
-  std::size_t below(std::size_t end) {
-    state_ += 0x9E3779B97F4A7C15;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    return static_cast<std::size_t>((z ^ (z >> 31)) % end);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-/// Calls swap(i, j) so that all n! orders are as likely.
-template <class Swap>
-void shuffle(std::size_t n, Random& random, Swap&& swap) {
-  for (std::size_t i = n; i > 1; --i) swap(i - 1, random.below(i));
-}
-
-/// The pixels of a map, the hottest first.
-std::vector<std::size_t> hottest_first(std::span<const float> heat) {
-  std::vector<std::size_t> pixels(heat.size());
-  std::iota(pixels.begin(), pixels.end(), std::size_t{0});
-  Random random(1);
-  shuffle(pixels.size(), random,
-          [&](std::size_t i, std::size_t j) { std::swap(pixels[i], pixels[j]); });
-  std::vector<double> keys;
-  keys.reserve(pixels.size());
-  for (const std::size_t pixel : pixels) keys.push_back(double{heat[pixel]});
-  std::vector<std::size_t> order = largest_first(keys);
-  for (std::size_t& place : order) place = pixels[place];
-  return order;
-}
-
-/// A Gaussian blur of 11 taps, standard deviation 5, much like RISE's; edges are repeated.
-Result<Tensor> blur(const Tensor& input) {
-  constexpr int kRadius = 5;
-  double weights[2 * kRadius + 1];
-  double sum = 0;
-  for (int i = -kRadius; i <= kRadius; ++i) {
-    sum += weights[i + kRadius] = std::exp(-0.5 * i * i / 25.0);
-  }
-  const auto height = static_cast<int>(input.dim(0));
-  const auto width = static_cast<int>(input.dim(1));
-  const auto channels = static_cast<int>(input.dim(2));
-  GRADCAM_TRY(Tensor rows, Tensor::zeros(input.shape()));
-  GRADCAM_TRY(Tensor result, Tensor::zeros(input.shape()));
-  const auto pass = [&](const Tensor& from, Tensor& to, int dy, int dx) {
-    float* target = to.data();
-    for (int y = 0; y < height; ++y) {
-      for (int x = 0; x < width; ++x) {
-        for (int c = 0; c < channels; ++c) {
-          double value = 0;
-          for (int i = -kRadius; i <= kRadius; ++i) {
-            const int row = std::clamp(y + i * dy, 0, height - 1);
-            const int column = std::clamp(x + i * dx, 0, width - 1);
-            value +=
-                weights[i + kRadius] * double{from.data()[(row * width + column) * channels + c]};
-          }
-          *target++ = static_cast<float>(value / sum);
-        }
-      }
-    }
-  };
-  pass(input, rows, 0, 1);
-  pass(rows, result, 1, 0);
-  return result;
-}
-
-/// The area under a curve from 0 to 1, by trapezoids.
-double area(const std::vector<double>& curve) {
-  double sum = (curve.front() + curve.back()) / 2;
-  for (std::size_t i = 1; i + 1 < curve.size(); ++i) sum += curve[i];
-  return sum / static_cast<double>(curve.size() - 1);
-}
 
 /// Ranks, that of the largest value 0; equal values get the mean of theirs.
 std::vector<double> ranks(std::span<const float> values) {
@@ -171,15 +91,10 @@ class Measurement {
   }
 
   Result<void> add(const Heatmap& map) {
-    if (!has_cells(map)) {
-      return fail(ErrorCode::kInvalidArgument, "a map that is measured has rows and columns");
-    }
-    if (!std::ranges::all_of(map.values, [](float heat) { return std::isfinite(heat); })) {
-      return fail(ErrorCode::kInvalidArgument, "a map that is measured has finite values");
-    }
-    Map& added = maps_.emplace_back();
-    added.heat = enlarge(map, input_.dim(0), input_.dim(1));
+    Map added;
+    GRADCAM_TRY(added.heat, heat_of_pixels(map, input_));
     added.order = hottest_first(added.heat);
+    maps_.push_back(std::move(added));
     return {};
   }
 
@@ -223,8 +138,8 @@ class Measurement {
       };
       f.insertion_curve = curve(p[kBlurred], whole);
       f.deletion_curve = curve(whole, p[kEmpty]);
-      f.insertion = area(f.insertion_curve);
-      f.deletion = area(f.deletion_curve);
+      f.insertion = area_under(f.insertion_curve);
+      f.deletion = area_under(f.deletion_curve);
     }
     return result;
   }
@@ -253,20 +168,11 @@ class Measurement {
   }
 
   Result<Tensor> inserted(const Map& map, std::size_t steps) const {
-    GRADCAM_TRY(Tensor result, blurred_.clone());
-    const std::size_t channels = input_.dim(2);
-    for (const std::size_t pixel : hottest(map, steps)) {
-      std::copy_n(input_.data() + pixel * channels, channels, result.data() + pixel * channels);
-    }
-    return result;
+    return with_pixels(blurred_, hottest(map, steps), input_);
   }
 
   Result<Tensor> deleted(const Map& map, std::size_t steps) const {
-    GRADCAM_TRY(Tensor result, input_.clone());
-    for (const std::size_t pixel : hottest(map, steps)) {
-      std::ranges::copy(colour_, result.data() + pixel * colour_.size());
-    }
-    return result;
+    return cover(input_, hottest(map, steps), colour_);
   }
 
   const Vgg16& model_;
@@ -301,6 +207,12 @@ Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model
       .outcome = [measurement](const Tensor& logits) -> Result<std::vector<Faithfulness>> {
         return measurement->outcome(logits);
       }};
+}
+
+double area_under(std::span<const double> curve) {
+  double sum = (curve.front() + curve.back()) / 2;
+  for (std::size_t i = 1; i + 1 < curve.size(); ++i) sum += curve[i];
+  return sum / static_cast<double>(curve.size() - 1);
 }
 
 Heatmap constant_map() { return {.rows = 1, .cols = 1, .values = {0}}; }

@@ -31,6 +31,9 @@ struct Faithfulness {
 /// Into how many equal parts of the pixels the curves are cut, where nobody wants something else.
 inline constexpr std::size_t kCurveSteps = 8;
 
+/// The area under a curve whose two or more points are evenly spread from 0 to 1, by trapezoids.
+double area_under(std::span<const double> curve);
+
 /// A map that says nothing. Its curves are those of pixels in random order: what a map must beat.
 Heatmap constant_map();
 

@@ -4,45 +4,96 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
+
+#include "gradcam/explain/faithfulness.h"
+#include "gradcam/explain/masking.h"
 
 namespace gradcam {
 namespace {
 
-/// Covers the input with a colour where the map is hot; returns the share of it that was.
-float cover(const Heatmap& map, const std::array<float, 3>& colour, Tensor& input) {
-  const std::vector<float> heat = enlarge(map, input.dim(0), input.dim(1));
-  std::size_t hot = 0;
-  for (std::size_t pixel = 0; pixel < heat.size(); ++pixel) {
-    if (heat[pixel] < 0.5f) continue;
-    ++hot;
-    std::ranges::copy(colour, input.data() + pixel * colour.size());
-  }
-  return static_cast<float>(hot) / static_cast<float>(heat.size());
+constexpr float kWarm = 0.5f;
+
+/// What each pass begins with.
+struct Masked {
+  Tensor input;
+  Tensor blurred;
+  Tensor covered;
+  Tensor covered_centre;
+  std::array<std::vector<std::size_t>, 3>
+      orders;  // of pixels: by the map, at random, by the centre
+};
+
+enum : std::uint8_t { kWhole, kBlurred, kCovered, kCoveredCentre, kInserted };
+
+/// The first point of a curve is the blurred input, the last one the whole.
+constexpr std::size_t kInsertions = kCurveSteps - 1;
+
+Result<Tensor> start_of(const Masked& masked, std::size_t pass) {
+  if (pass == kWhole) return masked.input.clone();
+  if (pass == kBlurred) return masked.blurred.clone();
+  if (pass == kCovered) return masked.covered.clone();
+  if (pass == kCoveredCentre) return masked.covered_centre.clone();
+  const std::size_t inserted = pass - kInserted;
+  const std::vector<std::size_t>& order = masked.orders[inserted / kInsertions];
+  const std::size_t pixels = order.size() * (inserted % kInsertions + 1) / kCurveSteps;
+  return with_pixels(masked.blurred, std::span(order).first(pixels), masked.input);
+}
+
+Insertion insertion_of(std::span<const double> probabilities, std::size_t order) {
+  std::vector<double> curve = {probabilities[kBlurred]};
+  const auto inserted = probabilities.subspan(kInserted + order * kInsertions, kInsertions);
+  curve.insert(curve.end(), inserted.begin(), inserted.end());
+  curve.push_back(probabilities[kWhole]);
+  const double area = area_under(curve);
+  return {.area = area, .curve = std::move(curve)};
 }
 
 }  // namespace
 
 Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std::size_t class_index,
                                    const Heatmap& map) {
+  GRADCAM_CHECK_OK(model.check_input(input));
+  if (class_index >= model.classes()) {
+    return fail(ErrorCode::kInvalidArgument, "a map is tested for a class of the model");
+  }
+  const auto masked = std::make_shared<Masked>();
+  GRADCAM_TRY(masked->input, input.clone());
+  GRADCAM_TRY(masked->blurred, blur(input));
   const std::array maps = {map, constant_map(), centre_map()};
-  GRADCAM_TRY(const auto plan, plan_faithfulness(model, input, class_index, maps));
-  const auto covered = std::make_shared<Tensor>();
-  GRADCAM_TRY(*covered, input.clone());
-  const float area = cover(map, mean_colour(model.info().preprocess), *covered);
-  const std::size_t count = plan.passes.count;
-  const auto start = [=](std::size_t pass) {
-    return pass < count ? plan.passes.start(pass) : covered->clone();
-  };
+  std::size_t warm = 0;
+  for (std::size_t i = 0; i < maps.size(); ++i) {
+    GRADCAM_TRY(const std::vector<float> heat, heat_of_pixels(maps[i], input));
+    masked->orders[i] = hottest_first(heat);
+    if (i == 0) {
+      warm = static_cast<std::size_t>(
+          std::ranges::count_if(heat, [](float value) { return value >= kWarm; }));
+    }
+  }
+  const std::array<float, 3> colour = mean_colour(model.info().preprocess);
+  const auto& [by_map, at_random, by_centre] = masked->orders;
+  GRADCAM_TRY(masked->covered, cover(input, std::span(by_map).first(warm), colour));
+  GRADCAM_TRY(masked->covered_centre, cover(input, std::span(by_centre).first(warm), colour));
+  const double area = static_cast<double>(warm) / static_cast<double>(by_map.size());
   const auto outcome = [=, &model](const Tensor& logits) -> Result<Trust> {
-    GRADCAM_TRY(const std::vector<Faithfulness> measured, plan.outcome(logits));
-    const auto last = logits.values().last(model.logits());
-    return Trust{.map = measured[0],
-                 .random_order = measured[1],
-                 .centre = measured[2],
-                 .covered = {.area = area, .probability = model.probabilities(last)[class_index]}};
+    std::vector<double> probabilities;
+    for (std::size_t at = 0; at < logits.size(); at += model.logits()) {
+      const auto row = logits.values().subspan(at, model.logits());
+      probabilities.push_back(double{model.probabilities(row)[class_index]});
+    }
+    return Trust{.probability = probabilities[kWhole],
+                 .covered_area = area,
+                 .covered = probabilities[kCovered],
+                 .covered_centre = probabilities[kCoveredCentre],
+                 .map = insertion_of(probabilities, 0),
+                 .random_order = insertion_of(probabilities, 1),
+                 .centre = insertion_of(probabilities, 2)};
   };
-  return PassPlan<Trust>{.passes = {.count = count + 1, .start = start}, .outcome = outcome};
+  return PassPlan<Trust>{
+      .passes = {.count = kInserted + masked->orders.size() * kInsertions,
+                 .start = [masked](std::size_t pass) { return start_of(*masked, pass); }},
+      .outcome = outcome};
 }
 
 }  // namespace gradcam

@@ -1,29 +1,38 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
-#include "gradcam/explain/faithfulness.h"
 #include "gradcam/explain/heatmap.h"
 #include "gradcam/explain/passes.h"
 
 namespace gradcam {
 
-/// The network on a photo without what a map says it looked at.
-struct Covered {
-  float area;         ///< the share of the input that was covered
-  float probability;  ///< the class's probability without it
+/// How the class's probability comes back while pixels are put into a blurred input, the hottest of
+/// a map first (Petsiuk et al., "RISE", 2018, arXiv 1806.07421: Insertion).
+struct Insertion {
+  double area;                ///< under the curve
+  std::vector<double> curve;  ///< kCurveSteps + 1 probabilities, from none to all of the pixels
 };
 
-/// Whether to believe one map.
+/// Whether to believe one map: what tells maps that know the network from such as do not. (How much
+/// is lost where pixels are deleted one after another, or dimmed by the map, does not tell them.)
 struct Trust {
-  Faithfulness map;
-  Faithfulness random_order;  ///< of pixels, without a map
-  Faithfulness centre;        ///< of centre_map(), which knows nothing either
-  Covered covered;
+  double probability;  ///< of the class, for the whole input
+
+  /// The share of the input where the map is at least one half, and the class's probability with
+  /// that covered with the mean colour.
+  double covered_area;
+  double covered;
+  double covered_centre;  ///< with as much covered around the middle, where centre_map() is hottest
+
+  Insertion map;
+  Insertion random_order;  ///< of pixels, without a map
+  Insertion centre;        ///< of centre_map(), which knows nothing either
 };
 
-/// As plan_faithfulness, and one pass more: the input is covered with the mean colour where the map
-/// is at least one half.
+/// The model, which may be a member's share, must outlive the plan. kInvalidArgument for a class
+/// that the model does not have, and for a map without values, or with some that are not finite.
 Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std::size_t class_index,
                                    const Heatmap& map);
 

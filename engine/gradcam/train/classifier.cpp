@@ -8,7 +8,7 @@
 #include "gradcam/layers/dense.h"
 #include "gradcam/layers/relu.h"
 #include "gradcam/layers/softmax.h"
-#include "gradcam/train/random.h"
+#include "gradcam/tensor/random.h"
 
 namespace gradcam {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "gradcam/train/random.h"
+#include "gradcam/tensor/random.h"
 
 namespace gradcam {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "gradcam/layers/softmax.h"
 #include "gradcam/train/optimizer.h"
-#include "gradcam/train/random.h"
+#include "gradcam/tensor/random.h"
 
 namespace gradcam {
 namespace {

@@ -347,13 +347,14 @@ TEST(CoveredPixels, HaveTheMeanColourWhereZeroIsNotIt) {
     EXPECT_NEAR(pixel[2], 0.485 / 0.5, 1e-6);
   };
   const Heatmap left = map_of(1, 2, {1, 0});
-  ASSERT_OK_AND_ASSIGN(const auto plan, plan_trust(model, input, 0, left));
-  // Without any pixels; with only the coldest eighth of them; and covered.
+  ASSERT_OK_AND_ASSIGN(const auto plan, plan_faithfulness(model, input, 0, std::span(&left, 1)));
+  // Without any pixels; and with only the coldest eighth of them.
   ASSERT_OK_AND_ASSIGN(const Tensor empty, plan.passes.start(2));
   expect_mean(empty.values().last(3));
   ASSERT_OK_AND_ASSIGN(const Tensor deleted, plan.passes.start(3 + 2 * kCurveSteps - 2));
   expect_mean(deleted.values().first(3));
-  ASSERT_OK_AND_ASSIGN(const Tensor covered, plan.passes.start(plan.passes.count - 1));
+  ASSERT_OK_AND_ASSIGN(const auto trust, plan_trust(model, input, 0, left));
+  ASSERT_OK_AND_ASSIGN(const Tensor covered, trust.passes.start(2));
   expect_mean(covered.values().first(3));
   EXPECT_EQ(covered.values().back(), 0.25f);
 

@@ -1,13 +1,14 @@
 import { useSignal } from '@preact/signals';
-import type { Curves, Trust } from '../../../wasm/engine';
+import type { ComponentChildren } from 'preact';
+import type { Trust } from '../../../wasm/engine';
 import { methodOf } from '../backend';
 import {
   breedInText,
-  centreVerdict,
   chance,
-  coveredVerdict,
-  curvesVerdict,
+  coveredStanding,
   percent,
+  shownStanding,
+  trustVerdict,
   untestable,
 } from '../describe';
 import { measure } from '../maps';
@@ -71,95 +72,62 @@ export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
 }
 
 function Findings({ found, breed }: { found: Trust; breed: string }) {
-  const { probability, covered, drop, increase, random, centre } = found;
+  const { probability, covered_area, covered, covered_centre } = found;
+  const [verdict, why] = trustVerdict(
+    coveredStanding(found),
+    shownStanding(found),
+  );
   return (
-    <ol>
-      <li>
-        <h3>Without the warm part</h3>
-        <p>
-          With it covered ({percent(covered.area)} of what it saw), the network
-          gives <strong>{breed}</strong> {chance(covered.probability)} instead
-          of {chance(probability)}.{' '}
-          {coveredVerdict(probability, covered.probability)}
-        </p>
-      </li>
-      <li>
-        <h3>With the warm part alone</h3>
-        <p>
-          Dimmed where the map is cold,{' '}
-          {increase ? (
-            'the photo convinces the network even more.'
-          ) : (
-            <>
-              the photo loses <strong>{percent(drop)}</strong> of the network’s
-              confidence.
-            </>
-          )}
-        </p>
-      </li>
-      <li>
-        <h3>Bit by bit</h3>
-        <p>
-          The warmest pixels first, and in random order for comparison.{' '}
-          {curvesVerdict(found)}
-        </p>
-        <div class="curves">
-          <Chart
-            title="Shown in a blurred photo"
-            good="a large area is good"
-            curve={found.insertion_curve}
-            area={found.insertion}
-            other={random.insertion_curve}
-            otherArea={random.insertion}
-          />
-          <Chart
-            title="Taken away from the photo"
-            good="a small area is good"
-            curve={found.deletion_curve}
-            area={found.deletion}
-            other={random.deletion_curve}
-            otherArea={random.deletion}
-          />
-        </div>
-        <p>
-          A round spot in the middle of the photo, which knows nothing of the
-          network, has the areas {centre.insertion.toFixed(2)} and{' '}
-          {centre.deletion.toFixed(2)}. {centreVerdict(found)}
-        </p>
-      </li>
-    </ol>
+    <>
+      <p>
+        <strong>{verdict}:</strong> {why} The guess is the middle of the photo,
+        where most people put what they photograph.
+      </p>
+      <ol>
+        <li>
+          <h3>Covered</h3>
+          <p>
+            With the warm part covered ({percent(covered_area)} of what it saw)
+            the network gives {breed} <strong>{chance(covered)}</strong> instead
+            of {chance(probability)}. With as much covered in the middle of the
+            photo it gives {chance(covered_centre)}.
+          </p>
+        </li>
+        <li>
+          <h3>Shown first</h3>
+          <p>
+            A blurred photo gets its pixels back, the warmest first. The sooner
+            the network gives {breed} its chance, the better the map, and the
+            larger the area.
+          </p>
+          <Chart found={found} />
+        </li>
+      </ol>
+    </>
   );
 }
 
 const WIDTH = 160;
 const HEIGHT = 100;
 
-/** A probability from none of the pixels to all of them, over that of random order. */
-function Chart(props: {
-  title: string;
-  good: string;
-  curve: Curves['insertion_curve'];
-  area: number;
-  other: Curves['insertion_curve'];
-  otherArea: number;
-}) {
-  const { title, good, curve, area, other, otherArea } = props;
-  const words = `area ${area.toFixed(2)}, in random order ${otherArea.toFixed(2)}`;
+/** A probability from none of the pixels to all of them, over those of what knows nothing. */
+function Chart({ found }: { found: Trust }) {
+  const { map, centre, random_order } = found;
   return (
     <figure class="chart">
-      <figcaption>{title}</figcaption>
       <svg
         viewBox={`-36 -8 ${WIDTH + 42} ${HEIGHT + 26}`}
         role="img"
-        aria-label={`${title}: ${words}`}
+        aria-label="The chance with ever more of the pixels shown"
       >
         <path class="axes" d={`M0 0V${HEIGHT}H${WIDTH}`} />
         <path
           class="area"
-          d={`${lineOf(curve)}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`}
+          d={`${lineOf(map.curve)}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z`}
         />
-        <path class="random" d={lineOf(other)} />
-        <path class="map" d={lineOf(curve)} />
+        <path class="random" d={lineOf(random_order.curve)} />
+        <path class="centre" d={lineOf(centre.curve)} />
+        <path class="map" d={lineOf(map.curve)} />
         <text x="-4" y="4" text-anchor="end">
           100 %
         </text>
@@ -173,11 +141,24 @@ function Chart(props: {
           all of them
         </text>
       </svg>
-      <p>
-        <strong>Area {area.toFixed(2)}</strong>, in random order (dashed){' '}
-        {otherArea.toFixed(2)}; {good}.
-      </p>
+      <figcaption>
+        <Key line="map">warmest first: {map.area.toFixed(2)}</Key>
+        <Key line="centre">middle first: {centre.area.toFixed(2)}</Key>
+        <Key line="random">in random order: {random_order.area.toFixed(2)}</Key>
+      </figcaption>
     </figure>
+  );
+}
+
+/** Which line is whose. */
+function Key(props: { line: string; children: ComponentChildren }) {
+  return (
+    <span>
+      <svg viewBox="0 0 24 8" aria-hidden="true">
+        <path class={props.line} d="M0 4H24" />
+      </svg>
+      {props.children}
+    </span>
   );
 }
 

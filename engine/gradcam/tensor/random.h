@@ -8,23 +8,47 @@
 #include <utility>
 #include <vector>
 
-/// Random numbers that have no state: the number at a place (seed, step, layer, index) is always
-/// the same, so a run that is interrupted goes on with the numbers that it would have had.
 namespace gradcam {
+
+/// By how much splitmix64's state grows from one output to the next.
+inline constexpr std::uint64_t kSplitmix64Step = 0x9E3779B97F4A7C15;
 
 /// One output of splitmix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
 /// Generators", 2014) for the given state.
 constexpr std::uint64_t splitmix64(std::uint64_t state) {
-  std::uint64_t z = state + 0x9E3779B97F4A7C15;
+  std::uint64_t z = state + kSplitmix64Step;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
   return z ^ (z >> 31);
 }
 
+/// Random numbers one after another, always the same for a seed.
+class Random {
+ public:
+  explicit constexpr Random(std::uint64_t seed) : state_(seed) {}
+
+  /// A number below `end`.
+  constexpr std::size_t below(std::size_t end) {
+    return static_cast<std::size_t>(splitmix64(std::exchange(state_, state_ + kSplitmix64Step)) %
+                                    end);
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Fisher and Yates' shuffle of n things: calls swap(i, j) so that all n! orders are as likely.
+template <class Swap>
+void shuffle(std::size_t n, Random& random, Swap&& swap) {
+  for (std::size_t i = n; i > 1; --i) swap(i - 1, random.below(i));
+}
+
 /// What the numbers of a run are for; each purpose has numbers of its own.
 enum class RandomPurpose : std::uint64_t { kInit, kSplit, kOrder, kView, kDropout };
 
-/// Numbers 0, 1, 2, ... of one place.
+/// Random numbers that have no state: number 0, 1, 2, ... of a place (seed, purpose, step, layer)
+/// is always the same, so a run that is interrupted goes on with the numbers that it would have
+/// had.
 class RandomStream {
  public:
   constexpr RandomStream(std::uint64_t seed, RandomPurpose purpose, std::uint64_t a,

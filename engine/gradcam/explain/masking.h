@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "gradcam/explain/heatmap.h"
+#include "gradcam/tensor/tensor.h"
+
+/// Inputs with some of their pixels taken away, or put back: what the network is asked when a map
+/// is to be tested. An input is [height, width, 3]; pixels are numbered row by row.
+namespace gradcam {
+
+/// The heat of each pixel of an input: a map, enlarged. kInvalidArgument for a map without values,
+/// or with some that are not finite.
+Result<std::vector<float>> heat_of_pixels(const Heatmap& map, const Tensor& input);
+
+/// The pixels by their heat, the hottest first. Equal ones follow one another in an order that is
+/// random and always the same.
+std::vector<std::size_t> hottest_first(std::span<const float> heat);
+
+/// A Gaussian blur of 11 taps, standard deviation 5, much like RISE's (arXiv 1806.07421); edges are
+/// repeated.
+Result<Tensor> blur(const Tensor& input);
+
+/// The input with these pixels of another one of its size.
+Result<Tensor> with_pixels(const Tensor& input, std::span<const std::size_t> pixels,
+                           const Tensor& other);
+
+/// The input with these pixels covered with a colour.
+Result<Tensor> cover(const Tensor& input, std::span<const std::size_t> pixels,
+                     const std::array<float, 3>& colour);
+
+}  // namespace gradcam
