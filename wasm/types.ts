@@ -38,7 +38,7 @@ export interface ModelInfo {
   parameters: number;
   preprocess: Record<string, unknown>;
   temperature: number;
-  /** With less probability than this for the best class the answer is "not sure"; 0: not known. */
+  /** With less probability than this for the best class the answer is "not sure". */
   unsure_below: number;
   /** Tells networks and what they are shown apart, last layers aside; a head file names the one it belongs to. */
   fingerprint: string;

@@ -18,7 +18,12 @@ enum class Certainty {
 /// "sure", "unsure", "lost" or "others".
 std::string_view certainty_name(Certainty certainty);
 
-/// By the model's own `unsure_below`, or one half where it has none.
+/// From which probability on the best class is believed: the model's own `unsure_below`, or, where
+/// it has none, half-way from guessing to certainty. The best of two classes never has less than a
+/// half.
+float unsure_below(const ModelMetadata& metadata);
+
+/// By unsure_below.
 /// @param predictions the most probable first, as Vgg16::predictions gives them
 /// @param others the probability that the photo shows none of the classes
 Certainty certainty_of(std::span<const Prediction> predictions, float others,

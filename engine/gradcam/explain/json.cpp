@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "gradcam/explain/certainty.h"
+
 namespace gradcam {
 
 Json to_json(const Error& error) {
@@ -52,7 +54,7 @@ Json to_json(const ModelInfo& info) {
           {"parameters", info.parameters},
           {"preprocess", Json::parse(to_json(info.preprocess), nullptr, false)},
           {"temperature", info.metadata.temperature},
-          {"unsure_below", info.metadata.unsure_below},
+          {"unsure_below", unsure_below(info.metadata)},
           {"fingerprint", info.fingerprint},
           {"source", info.metadata.source},
           {"license", info.metadata.license},

@@ -11,6 +11,7 @@ std::string_view certainty(float best, float others, float unsure_below) {
   const std::vector<Prediction> predictions = {{.index = 1, .probability = best, .logit = 2},
                                                {.index = 0, .probability = 0.01f, .logit = 1}};
   ModelMetadata metadata;
+  metadata.labels.assign(1000, "");
   metadata.unsure_below = unsure_below;
   return certainty_name(certainty_of(predictions, others, metadata));
 }
@@ -22,6 +23,16 @@ TEST(Certainty, IsSureFromTheModelsThresholdOn) {
   EXPECT_EQ(certainty(0.55f, 0, 0.55f), "sure");
   EXPECT_EQ(certainty(0.55f, 0, 0.6f), "unsure");
   EXPECT_EQ(certainty(0.3f, 0, 0.26f), "sure");
+}
+
+TEST(Certainty, IsHalfWayFromGuessingWhereTheModelDoesNotSay) {
+  ModelMetadata metadata;
+  metadata.labels = {"cat", "dog"};
+  EXPECT_FLOAT_EQ(unsure_below(metadata), 0.75f);
+  metadata.others = "something else";
+  EXPECT_FLOAT_EQ(unsure_below(metadata), 2 / 3.0f);
+  metadata.unsure_below = 0.4f;
+  EXPECT_FLOAT_EQ(unsure_below(metadata), 0.4f);
 }
 
 TEST(Certainty, IsLostBelowAQuarter) {
