@@ -11,9 +11,7 @@ const PROPER = new Set(
   staffordshire sussex tibetan tzu welsh yorkshire`.split(/\s+/),
 );
 
-/** Above this a network that does not say itself when it is sure is believed. */
-const SURE = 0.5;
-/** Below this one that is not sure sees nothing that it knows clearly. */
+/** Below this a network that is not sure sees nothing that it knows clearly. */
 const LOST = 0.25;
 
 const NARROW_SPACE = '\u202f';
@@ -60,24 +58,24 @@ export type Certainty = 'sure' | 'unsure' | 'lost' | 'others';
 /**
  * @param predictions sorted, the most probable first
  * @param others how probable it is that it is none of these, if the model knows that
- * @param unsureBelow of the model's metadata; 0 if it has none
+ * @param unsureBelow of the model: from there on the best class is believed
  */
 export function certainty(
   predictions: readonly Prediction[],
-  others: Others | null = null,
-  unsureBelow = 0,
+  others: Others | null,
+  unsureBelow: number,
 ): Certainty {
   const best = predictions[0]?.probability ?? 0;
   if (others && others.probability > 0.5) return 'others'; // more than all classes together
-  if (best >= (unsureBelow || SURE)) return 'sure';
+  if (best >= unsureBelow) return 'sure';
   return best < LOST ? 'lost' : 'unsure';
 }
 
 /** The answer in one line, of what `certainty` takes. */
 export function verdict(
   predictions: readonly Prediction[],
-  others: Others | null = null,
-  unsureBelow = 0,
+  others: Others | null,
+  unsureBelow: number,
 ): string {
   const [first] = predictions;
   if (!first) return 'The model knows no classes.';
@@ -284,13 +282,15 @@ export function progressAnnounced(
 
 /**
  * How well photos that were left out were recognised, and how much that number is worth: with the
- * 95 % interval of Wilson (1927) for the rate behind it.
+ * 95 % interval of Wilson (1927) for the rate behind it, beside what needs no network.
+ * @param sizes how many photos each class has
  */
 export function leftOutVerdict(
   right: number,
-  photos: number,
-  classes: number,
+  sizes: readonly number[],
 ): string {
+  const photos = sizes.reduce((sum, size) => sum + size, 0);
+  const guess = Math.max(...sizes) / photos;
   const z = 1.96;
   const rate = right / photos;
   const centre = (rate + (z * z) / (2 * photos)) / (1 + (z * z) / photos);
@@ -299,15 +299,15 @@ export function leftOutVerdict(
     Math.sqrt((rate * (1 - rate)) / photos + (z * z) / (4 * photos * photos));
   const range = `between ${percent(centre - half)} and ${percent(Math.min(1, centre + half))}`;
   const found = `Left out of the training, ${right} of ${photos} photos were recognised`;
-  if (rate <= 1 / classes) {
-    return `${found}, which is no better than guessing. More photos may help, or such as differ more from box to box.`;
+  if (rate <= guess) {
+    return `${found}, which is no better than naming the same box every time. More photos may help, or such as differ more from box to box.`;
   }
-  if (centre - half <= 1 / classes) {
-    return `${found}. That may be luck: the true rate may be anywhere ${range}, and guessing gives ${percent(1 / classes)}. More photos would tell.`;
+  if (centre - half <= guess) {
+    return `${found}. That may be luck: the true rate may be anywhere ${range}, and naming the same box every time gives ${percent(guess)}. More photos would tell.`;
   }
   return photos < 20
-    ? `${found}. These are too few photos to tell exactly: the true rate is ${range}.`
-    : `${found}; the true rate is ${range}.`;
+    ? `${found}. These are too few photos to tell exactly: the true rate is very likely ${range}.`
+    : `${found}; the true rate is very likely ${range}.`;
 }
 
 /** What an error says, as a sentence of its own. */
@@ -360,6 +360,18 @@ export function strengths(first: number, second: number): string {
   const [more, less] =
     first > second ? ['first', 'second'] : ['second', 'first'];
   return `At its hottest, the ${more} is ${times} times as strong as the ${less}.`;
+}
+
+/** How much weaker a map is than that of the most probable class, where that is much. */
+export function weakness(
+  map: Heatmap,
+  best: Heatmap | undefined,
+  bestLabel: string,
+): string | undefined {
+  if (map.status !== 'ok' || best?.status !== 'ok') return undefined;
+  const times = best.maximum / map.maximum;
+  if (!(times >= 2)) return undefined;
+  return `It is ${times.toFixed(0)} times weaker than the map for ${breedInText(bestLabel)}, which colours do not show`;
 }
 
 type Map2d = Pick<Heatmap, 'rows' | 'cols' | 'values'>;

@@ -22,6 +22,7 @@ import {
   sentence,
   untestable,
   verdict,
+  weakness,
   where,
   leftOutVerdict,
 } from '../src/describe';
@@ -73,24 +74,24 @@ test.each([
 
 describe('verdict', () => {
   test('is plain when the network is sure', () => {
-    expect(verdict(predictions(['beagle', 0.93], ['pug', 0.04]))).toBe(
-      'Beagle, 93\u202f%',
-    );
+    expect(
+      verdict(predictions(['beagle', 0.93], ['pug', 0.04]), null, 0.5),
+    ).toBe('Beagle, 93\u202f%');
   });
 
   test('names two when it is not sure, by the model where it says when', () => {
     const close = predictions(['beagle', 0.51], ['pug', 0.4]);
-    expect(verdict(close)).toBe('Beagle, 51\u202f%');
+    expect(verdict(close, null, 0.5)).toBe('Beagle, 51\u202f%');
     expect(verdict(close, null, 0.6)).toBe(
       'Not sure: Beagle 51\u202f% or pug 40\u202f%',
     );
-    expect(verdict(predictions(['beagle', 0.41], ['shih_tzu', 0.1]))).toBe(
-      'Not sure: Beagle 41\u202f% or Shih Tzu 10\u202f%',
-    );
+    expect(
+      verdict(predictions(['beagle', 0.41], ['shih_tzu', 0.1]), null, 0.5),
+    ).toBe('Not sure: Beagle 41\u202f% or Shih Tzu 10\u202f%');
   });
 
   test('believes nothing when all are improbable', () => {
-    expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]))).toBe(
+    expect(verdict(predictions(['beagle', 0.2], ['pug', 0.1]), null, 0.5)).toBe(
       'Not sure, perhaps nothing that it knows',
     );
   });
@@ -119,15 +120,15 @@ describe('verdict', () => {
 
   // The engine's rule (tests/unit/explain/certainty_test.cpp) is tested by the same numbers.
   test.each<[number, number, number, string]>([
-    [0.55, 0, 0, 'sure'],
-    [0.45, 0, 0, 'unsure'],
+    [0.55, 0, 0.5, 'sure'],
+    [0.45, 0, 0.5, 'unsure'],
     [0.55, 0, 0.55, 'sure'],
     [0.55, 0, 0.6, 'unsure'],
     [0.3, 0, 0.26, 'sure'],
-    [0.2, 0, 0, 'lost'],
+    [0.2, 0, 0.5, 'lost'],
     [0.2, 0.4, 0.3, 'lost'],
     [0.2, 0.4, 0.1, 'sure'],
-    [0.55, 0.4, 0, 'sure'],
+    [0.55, 0.4, 0.5, 'sure'],
     [0.3, 0.6, 0.26, 'others'],
     [0.2, 0.8, 0.1, 'others'],
   ])('of %d beside %d of others, unsure below %d', (best, other, below, is) => {
@@ -137,12 +138,14 @@ describe('verdict', () => {
   });
 
   test('is lost without classes', () => {
-    expect(certainty([])).toBe('lost');
+    expect(certainty([], null, 0.5)).toBe('lost');
   });
 
   test('copes with one class and with none', () => {
-    expect(verdict(predictions(['beagle', 1]))).toBe('Beagle, >99\u202f%');
-    expect(verdict([])).toMatch(/no classes/);
+    expect(verdict(predictions(['beagle', 1]), null, 0.5)).toBe(
+      'Beagle, >99\u202f%',
+    );
+    expect(verdict([], null, 0.5)).toMatch(/no classes/);
   });
 });
 
@@ -202,11 +205,14 @@ test('sentence starts large and ends with one stop', () => {
 });
 
 test('what photos left out say, and how much', () => {
-  expect(leftOutVerdict(16, 24, 2)).toMatch(/16 of 24.*luck.*47.*82.*50/s);
-  expect(leftOutVerdict(3, 8, 2)).toMatch(/3 of 8.*no better than guessing/s);
-  expect(leftOutVerdict(10, 10, 2)).toMatch(/too few.*72.*100/s);
-  expect(leftOutVerdict(95, 100, 2)).toMatch(/95 of 100.*89.*98/s);
-  expect(leftOutVerdict(95, 100, 2)).not.toMatch(/few|luck/);
+  expect(leftOutVerdict(16, [12, 12])).toMatch(/16 of 24.*luck.*47.*82.*50/s);
+  expect(leftOutVerdict(3, [4, 4])).toMatch(/3 of 8.*no better/s);
+  expect(leftOutVerdict(10, [5, 5])).toMatch(/too few.*72.*100/s);
+  expect(leftOutVerdict(95, [50, 50])).toMatch(/95 of 100.*89.*98/s);
+  expect(leftOutVerdict(95, [50, 50])).not.toMatch(/few|luck/);
+  // 19 of 20 is no feat where 18 are of one class.
+  expect(leftOutVerdict(18, [18, 2])).toMatch(/no better/);
+  expect(leftOutVerdict(19, [18, 2])).toMatch(/luck.*gives 90/s);
 });
 
 test('a method says what its map shows of a class', () => {
@@ -247,6 +253,17 @@ test('two maps are told apart by their strength, which their colours do not show
   expect(strengths(0.01, 0.123)).toBe(
     'At its hottest, the second is 12 times as strong as the first.',
   );
+});
+
+test('a map of a class that is far from the likeliest one is told to be weak', () => {
+  const of = (maximum: number) => ({ ...map(14, 14, [[0, 0]]), maximum });
+  expect(weakness(of(0.01), of(0.15), 'german_shepherd')).toBe(
+    'It is 15 times weaker than the map for German shepherd, which colours do not show',
+  );
+  expect(weakness(of(0.1), of(0.15), 'pug')).toBeUndefined();
+  expect(weakness(of(0.15), of(0.01), 'pug')).toBeUndefined();
+  expect(weakness(map(14, 14, []), of(1), 'pug')).toBeUndefined();
+  expect(weakness(of(0.01), undefined, 'pug')).toBeUndefined();
 });
 
 test('two maps overlap where both are warm, whatever their sizes', () => {

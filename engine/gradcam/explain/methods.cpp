@@ -58,8 +58,10 @@ constexpr auto kMethods = std::to_array<Method>({
      .caption = "what speaks against {}",
      .cam = kCounterfactual},
     {.name = "gradcam-tutorial",
-     .title = "Grad-CAM, as in the tutorial",
-     .about = "Grad-CAM of the probability instead of the logit.",
+     .title = "Grad-CAM of the probability",
+     .about =
+         "Grad-CAM behind the softmax, as Keras's tutorial once had it: what speaks against the "
+         "other classes, too.",
      .cam = kGradCamTutorial},
     {.name = "eigencam",
      .title = "Eigen-CAM",

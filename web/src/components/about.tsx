@@ -22,10 +22,10 @@ export function About() {
         <li>
           <h3>Look</h3>
           <p>
-            The photo is brought to a square of 224 by 224 points. Thirteen
-            layers of small filters turn it into maps of edges, then textures,
-            then parts such as ears and muzzles; three further layers weigh
-            those into one number a breed.
+            The photo is brought to a small square, of 224 by 224 points in the
+            model of this page. Thirteen layers of small filters turn it into
+            maps of edges, then textures, then parts such as ears and muzzles;
+            three further layers weigh those into one number a breed.
           </p>
         </li>
         <li>

@@ -7,6 +7,7 @@ import {
   certainty,
   sentence,
   verdict,
+  weakness,
   where,
 } from '../describe';
 import { enlarged } from '../enlarge';
@@ -70,8 +71,12 @@ export function PhotoCard({ photo }: { photo: Photo }) {
           <TrustPanel photo={photo} result={state.result} />
         </>
       ) : state.name === 'failed' ? (
-        // Of many, the page's header says how many.
-        <p class="failure" role={hasGroups.value ? undefined : 'alert'}>
+        // Of many nobody wants to hear each: the page's header says how many.
+        <p
+          class="failure"
+          role="alert"
+          aria-live={hasGroups.value ? 'off' : undefined}
+        >
           <Icon name="warning" />
           <span>{sentence(state.failure.message)}</span>
           {photo.isFile && !FAULTS_OF_CONTENTS.has(state.failure.code) && (
@@ -119,7 +124,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
         <p class="verdict" aria-live="polite">
           {verdict(predictions, others, unsureBelow.value)}
         </p>
-        <Where photo={photo} map={map} label={label} />
+        <Where photo={photo} result={result} map={map} label={label} />
         <BreedTable photo={photo} predictions={predictions} others={others} />
         <div class="actions">
           <button
@@ -176,10 +181,11 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
 /** The map in words; a decoration has no more to say than that it is one. */
 function Where(props: {
   photo: Photo;
+  result: PhotoResult;
   map: Heatmap | undefined;
   label: string;
 }) {
-  const { photo, map, label } = props;
+  const { photo, result, map, label } = props;
   const breed = <strong>{breedInText(label)}</strong>;
   if (!map) {
     return (
@@ -199,13 +205,21 @@ function Where(props: {
   }
   const chosen = methodOf(method.value);
   const [before, after] = captionParts(chosen?.caption ?? '{}');
+  const best = result.predictions[0]!;
+  const beside =
+    chosen?.is_comparable &&
+    weakness(map, photo.maps.value.get(best.index), best.label);
+  const isNone = (result.others?.probability ?? 0) > best.probability;
   return (
     <p class="where">
       {before}
       {after !== undefined && breed}
-      {after}:{' '}
+      {after}
+      {isNone &&
+        map.class === best.index &&
+        ', the likeliest that it knows'}:{' '}
       {chosen?.is_decoration ? 'a decoration, not where it looked' : where(map)}
-      .
+      .{beside && ` ${beside}.`}
     </p>
   );
 }

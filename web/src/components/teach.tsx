@@ -274,8 +274,11 @@ function announced(value: Lesson): string {
   }
 }
 
-function verdictOf({ mistakes, photos, names }: Trained): string {
-  return leftOutVerdict(photos - mistakes.size, photos, names.length);
+function verdictOf({ mistakes, names, labels }: Trained): string {
+  const sizes = names.map(
+    (_, label) => [...labels.values()].filter((each) => each === label).length,
+  );
+  return leftOutVerdict(labels.size - mistakes.size, sizes);
 }
 
 /** The loss, step by step. */
