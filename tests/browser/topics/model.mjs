@@ -169,6 +169,55 @@ export function otherModel(lab) {
       }
     });
 
+    test('among many classes one is found by its name', async () => {
+      const many = join(folder, 'many.safetensors');
+      writeFileSync(many, fiveTimes(readFileSync(model)));
+      await choose(many);
+      await waitFor(
+        lab.browser,
+        'an answer of 75 classes',
+        () => window.gradcam.results()[0]?.top.length === 75,
+      );
+      const shown = () =>
+        lab.browser.evaluate(() =>
+          [...document.querySelectorAll('.breeds tbody tr:not([hidden])')].map(
+            ({ dataset }) => dataset.label,
+          ),
+        );
+      const seek = (words) =>
+        lab.browser.evaluate((words) => {
+          const input = document.querySelector('.breeds input[type=search]');
+          input.value = words;
+          input.dispatchEvent(new Event('input', { bubbles: true }));
+        }, words);
+      assert.equal((await shown()).length, 5);
+      await click(/^show all 75$/i);
+      assert.equal((await shown()).length, 75);
+      await seek(' Pug 3');
+      await waitFor(
+        lab.browser,
+        'the one that has this in its name',
+        () => document.querySelectorAll('.breeds tbody tr').length === 1,
+      );
+      assert.deepEqual(await shown(), ['pug_3']);
+      await seek('no such');
+      await waitFor(lab.browser, 'that there is none', () =>
+        /No class has that/.test(document.querySelector('.breeds').textContent),
+      );
+      await click(/^show the first 5$/i);
+      assert.equal((await shown()).length, 5);
+      await waitFor(lab.browser, 'it to be kept', () =>
+        document.querySelector('.kept li'),
+      );
+      await click(/back to the model in this page/i);
+      await waitFor(
+        lab.browser,
+        "the own model's answer",
+        () => window.gradcam.results()[0]?.top.length === 15,
+      );
+      await click(/^forget$/i);
+    });
+
     test('a kept one that cannot be read at the start is told of', async () => {
       await choosePrecision('int8');
       await choose(model);
@@ -268,4 +317,37 @@ export function otherModel(lab) {
       await lab.browser.addFiles(`#${input}`, files);
     }
   });
+}
+
+/** The default model with each class five times, and none of the others. */
+function fiveTimes(file) {
+  const begin = 8 + Number(file.readBigUInt64LE());
+  const header = JSON.parse(file.subarray(8, begin));
+  const numbers = file.subarray(begin);
+  const { labels } = header.__metadata__;
+  header.__metadata__.labels = JSON.stringify(
+    [1, 2, 3, 4, 5].flatMap((n) =>
+      JSON.parse(labels).map((label) => `${label}_${n}`),
+    ),
+  );
+  delete header.__metadata__.others;
+  const names = Object.keys(header).filter((name) => /^\w+\.\w+$/.test(name));
+  const parts = [];
+  let end = 0;
+  for (const name of names) {
+    const tensor = header[name];
+    const bytes = numbers.subarray(...tensor.data_offsets);
+    const times = { predictions: 5, others: 0 }[name.split('.')[0]] ?? 1;
+    if (times === 0) {
+      delete header[name];
+      continue;
+    }
+    parts.push(...new Array(times).fill(bytes));
+    tensor.shape[0] *= times;
+    tensor.data_offsets = [end, (end += times * bytes.length)];
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text, ...parts]);
 }

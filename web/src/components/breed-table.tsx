@@ -19,10 +19,15 @@ export function BreedTable(props: {
 }) {
   const { photo, predictions, others } = props;
   const all = useSignal(false);
+  const sought = useSignal('');
   const { one, many } = classNoun.value;
+  const isSearched = all.value && predictions.length > MANY_CLASSES;
+  const words = isSearched ? sought.value.trim().toLowerCase() : '';
   const rows =
     all.value || predictions.length <= MANY_CLASSES
-      ? predictions
+      ? predictions.filter(({ label }) =>
+          breed(label).toLowerCase().includes(words),
+        )
       : predictions.slice(0, FIRST_ROWS);
   // In its place among the rows that are always shown, or else behind them all.
   const before = others
@@ -32,6 +37,17 @@ export function BreedTable(props: {
     : -1;
   return (
     <div class="breeds">
+      {isSearched && (
+        <input
+          type="search"
+          aria-label={`Find a ${one}`}
+          placeholder={`Find a ${one}`}
+          value={sought.value}
+          onInput={({ currentTarget }) => {
+            sought.value = currentTarget.value;
+          }}
+        />
+      )}
       <table>
         <caption class="visually-hidden">
           {capitalised(many)} by probability; choose one to see where the
@@ -58,6 +74,7 @@ export function BreedTable(props: {
           {others && before < 0 && <OthersRow others={others} />}
         </tbody>
       </table>
+      {rows.length === 0 && <p>No {one} has that in its name.</p>}
       {predictions.length > FIRST_ROWS && (
         <button
           class="link-button"
@@ -65,6 +82,7 @@ export function BreedTable(props: {
           aria-expanded={all.value}
           onClick={() => {
             all.value = !all.value;
+            sought.value = '';
           }}
         >
           {all.value
