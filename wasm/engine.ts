@@ -525,7 +525,7 @@ export class Engine {
     const { rows, cols, maps } = this.bridge.call<{
       rows: number;
       cols: number;
-      maps: Pick<Heatmap, 'class' | 'status' | 'maximum'>[];
+      maps: Pick<Heatmap, 'class' | 'status' | 'maximum' | 'box'>[];
     }>('gradcam_passes_finish');
     const all = new Float32Array(this.bridge.data().buffer);
     const cells = rows * cols;

@@ -12,6 +12,7 @@
 #include "gradcam/explain/evidence.h"
 #include "gradcam/explain/together.h"
 #include "gradcam/explain/trust.h"
+#include "gradcam/explain/warm.h"
 
 using namespace gradcam;
 
@@ -28,9 +29,15 @@ Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
   Json list = Json::array();
   std::vector<float> values;
   for (std::size_t i = 0; i < maps.size(); ++i) {
+    Json box;  // null, of a map without heat
+    if (maps[i].status == HeatmapStatus::kOk) {
+      const CellBox warm = warm_cells(maps[i]);
+      box = {{"x", warm.x}, {"y", warm.y}, {"width", warm.width}, {"height", warm.height}};
+    }
     list.push_back({{"class", classes[i]},
                     {"status", heatmap_status_name(maps[i].status)},
-                    {"maximum", maps[i].maximum}});
+                    {"maximum", maps[i].maximum},
+                    {"box", std::move(box)}});
     values.insert(values.end(), maps[i].values.begin(), maps[i].values.end());
   }
   set_data(engine, std::span<const float>(values));

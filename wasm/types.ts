@@ -116,6 +116,8 @@ export interface Heatmap {
   status: 'ok' | 'empty' | 'non_finite';
   /** The maximum before it was scaled to 1. */
   maximum: number;
+  /** Around what is warm and connected with the maximum, in cells; null without heat. */
+  box: Rect | null;
   rows: number;
   cols: number;
   /** In [0, 1], row by row. */

@@ -18,6 +18,7 @@
 #include "cli/threads.h"
 #include "gradcam/explain/certainty.h"
 #include "gradcam/explain/json.h"
+#include "gradcam/explain/warm.h"
 
 namespace gradcam {
 namespace {
@@ -41,7 +42,8 @@ JSON: "photo", its "width" and "height" in pixels; "top", the classes with "labe
 "probability" and "logit"; "others", likewise, what is none of them, null if the model does not
 know; "certainty", whether that is to be believed: "sure", "unsure", "lost" (perhaps nothing that
 it knows) or "others"; "class", "method" and "layer" of the map; "crop", the part of the photo that
-the network saw; "heatmap": "rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum"
+the network saw; "box", around what is warm in it, in pixels of the photo (Zhou et al. 2016: what
+is connected with the maximum at a fifth of it or more), null without heat; "heatmap": "rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum"
 before it was scaled to 1, "values" row by row over the crop; "milliseconds"; with --out "overlay",
 the file. A photo that failed has "photo" and "error": "code" and "message".
 )";
@@ -72,6 +74,8 @@ Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& 
                {"method", options.method},
                {"layer", layer_name(options)},
                {"crop", to_json(e.crop)},
+               {"box", e.heatmap.status == HeatmapStatus::kOk ? to_json(warm_box(e.heatmap, e.crop))
+                                                              : Json()},
                {"heatmap", to_json(e.heatmap)},
                {"milliseconds",
                 {{"decode", e.decode_ms}, {"forward", e.forward_ms}, {"backward", e.backward_ms}}}};

@@ -221,6 +221,26 @@ class CommandLine(Case):
         self.assertLess(crop["width"], whole["crop"]["width"])
         self.assertEqual(line("--crop", ",".join(str(value) for value in crop.values())), closer)
 
+    def test_the_box_is_around_what_is_warm(self) -> None:
+        result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json")
+        line = json.loads(result.stdout)
+        heatmap, crop = line["heatmap"], line["crop"]
+        rows, cols, values = heatmap["rows"], heatmap["cols"], heatmap["values"]
+        # Zhou et al. 2016: what is connected with the maximum at a fifth of it or more.
+        found, open_ = set(), [divmod(values.index(max(values)), cols)]
+        while open_:
+            row, col = cell = open_.pop()
+            is_cell = 0 <= row < rows and 0 <= col < cols
+            if cell in found or not is_cell or values[row * cols + col] < 0.2:
+                continue
+            found.add(cell)
+            open_ += [(row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)]
+        ys, xs = zip(*found)
+        width, height = crop["width"] / cols, crop["height"] / rows
+        self.assertEqual(line["box"], {
+            "x": crop["x"] + width * min(xs), "y": crop["y"] + height * min(ys),
+            "width": width * (max(xs) - min(xs) + 1), "height": height * (max(ys) - min(ys) + 1)})
+
     def test_lists_leave_the_photos_alone(self) -> None:
         photos = [IMAGES / "scene.png", IMAGES / "baseline.jpg"]
         for arguments in (("--layer", "block4_conv3,block5_conv3"), ("--smooth", "flip,eigen"),

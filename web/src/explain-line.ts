@@ -22,6 +22,8 @@ export interface ExplainedLine {
   method: string;
   layer: string;
   crop: Rect;
+  /** Around what is warm, in pixels of the photo; null without heat. */
+  box: Rect | null;
   heatmap: {
     rows: number;
     cols: number;
@@ -59,6 +61,7 @@ export function explainedLine(
     method,
     layer,
     crop,
+    box: boxOf(map, crop),
     heatmap: {
       rows: map.rows,
       cols: map.cols,
@@ -67,6 +70,19 @@ export function explainedLine(
       values: Array.from(map.values, shortest),
     },
     milliseconds,
+  };
+}
+
+/** Where a map is warm, in the photo in which the crop lies. */
+function boxOf({ box, rows, cols }: Heatmap, crop: Rect): Rect | null {
+  if (!box) return null;
+  const width = crop.width / cols;
+  const height = crop.height / rows;
+  return {
+    x: crop.x + width * box.x,
+    y: crop.y + height * box.y,
+    width: width * box.width,
+    height: height * box.height,
   };
 }
 

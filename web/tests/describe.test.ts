@@ -31,7 +31,7 @@ const map = (rows: number, cols: number, hot: [number, number][]) => {
   const values = new Float32Array(rows * cols);
   for (const [row, col] of hot) values[row * cols + col] = 1;
   const status = hot.length > 0 ? ('ok' as const) : ('empty' as const);
-  return { class: 0, status, maximum: 2, rows, cols, values };
+  return { class: 0, status, maximum: 2, box: null, rows, cols, values };
 };
 
 const others = (probability: number) => ({

@@ -23,6 +23,7 @@ const EMPTY = {
   class: 0,
   status: 'empty' as const,
   maximum: 0,
+  box: null,
   rows: 1,
   cols: 1,
 };

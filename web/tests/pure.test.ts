@@ -209,6 +209,7 @@ test("an explained photo is the command line's JSON, and no more", () => {
     class: 0,
     status: 'ok' as const,
     maximum: 9,
+    box: { x: 1, y: 0, width: 1, height: 2 },
     rows: 2,
     cols: 2,
   };
@@ -230,6 +231,7 @@ test("an explained photo is the command line's JSON, and no more", () => {
     method: 'hirescam',
     layer: 'block4_conv3',
     crop: result.crop,
+    box: { x: 150, y: 12.5, width: 87.5, height: 175 },
     heatmap: {
       rows: 2,
       cols: 2,

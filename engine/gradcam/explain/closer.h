@@ -8,10 +8,7 @@ namespace gradcam {
 
 /// The part of a photo to look at more closely: the square around what is warm in a heatmap of
 /// `crop`, which lies in the photo, in whole pixels. Where a dog is small, a network that is shown
-/// this recognises it much more often. What is warm is what is connected with the maximum at a
-/// fifth of it or more, the rule by which Zhou et al., "Learning Deep Features for Discriminative
-/// Localization", 2016 (arXiv 1512.04150) draw boxes from such maps; of maps finer than 14 x 14 the
-/// means are taken first.
+/// this recognises it much more often. What is warm is what warm_box says.
 ///
 /// The square is as long as that is, centred on it, and moved or shortened to stay in the photo. Of
 /// a map without heat it is around all of the crop; of an empty photo there is none, 0 x 0.

@@ -3,10 +3,53 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gradcam/explain/warm.h"
+
 namespace gradcam {
 namespace {
 
 constexpr std::size_t kBins = 15;
+
+/// What is at least half white is the object.
+bool is_object(const Image& mask, int column, int row) {
+  constexpr std::uint8_t kHalfWhite = 128;
+  const auto pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(mask.width) +
+                     static_cast<std::size_t>(column);
+  return mask.rgb[pixel * 3] >= kHalfWhite;
+}
+
+/// The smallest box around the object, in pixels of the photo; 0 x 0 if there is none.
+Box object_box(const Image& mask, int photo_width, int photo_height) {
+  int left = mask.width;
+  int right = 0;
+  int top = mask.height;
+  int bottom = 0;
+  for (int row = 0; row < mask.height; ++row) {
+    for (int column = 0; column < mask.width; ++column) {
+      if (!is_object(mask, column, row)) continue;
+      left = std::min(left, column);
+      right = std::max(right, column + 1);
+      top = std::min(top, row);
+      bottom = std::max(bottom, row + 1);
+    }
+  }
+  if (right <= left) return {};
+  const double width = photo_width / static_cast<double>(mask.width);
+  const double height = photo_height / static_cast<double>(mask.height);
+  return {.x = left * width,
+          .y = top * height,
+          .width = (right - left) * width,
+          .height = (bottom - top) * height};
+}
+
+/// Intersection over union; 0 of boxes without area.
+double iou(const Box& a, const Box& b) {
+  const double width = std::min(a.x + a.width, b.x + b.width) - std::max(a.x, b.x);
+  const double height = std::min(a.y + a.height, b.y + b.height) - std::max(a.y, b.y);
+  if (width <= 0 || height <= 0) return 0;
+  const double both = width * height;
+  return both / (a.width * a.height + b.width * b.height - both);
+}
 
 }  // namespace
 
@@ -54,10 +97,7 @@ MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_w
     const double photo_y = (crop.y + y * crop.height) / photo_height;
     const auto column = static_cast<int>(std::clamp(photo_x * mask.width, 0.0, mask.width - 1.0));
     const auto row = static_cast<int>(std::clamp(photo_y * mask.height, 0.0, mask.height - 1.0));
-    const auto pixel = static_cast<std::size_t>(row) * static_cast<std::size_t>(mask.width) +
-                       static_cast<std::size_t>(column);
-    constexpr std::uint8_t kHalfWhite = 128;
-    return mask.rgb[pixel * 3] >= kHalfWhite;
+    return is_object(mask, column, row);
   };
   const auto hottest =
       static_cast<std::size_t>(std::ranges::max_element(map.values) - map.values.begin());
@@ -79,6 +119,7 @@ MaskAgreement compare_with_mask(const Heatmap& map, const Box& crop, int photo_w
     }
   }
   agreement.heat_inside = total > 0 ? inside / total : 0;
+  agreement.box_iou = iou(warm_box(map, crop), object_box(mask, photo_width, photo_height));
   return agreement;
 }
 

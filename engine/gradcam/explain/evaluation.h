@@ -53,6 +53,9 @@ struct MaskAgreement {
                            ///< Neural Attention by Excitation Backprop", 2016: the pointing game,
                            ///< here without their tolerance of 15 pixels)
   double heat_inside = 0;  ///< the share of the heat that is on the object, 0..1
+  /// Of the map's warm_box and the smallest box around the object: their intersection over their
+  /// union, 0..1. From one half on the object counts as localised (Zhou et al., see warm.h).
+  double box_iou = 0;
 };
 
 /// Compares the heatmap of a photo's crop with a mask of the whole photo. The mask may have another

@@ -13,7 +13,7 @@
 namespace gradcam {
 namespace {
 
-constexpr float kWarm = 0.5f;
+constexpr float kCoveredFrom = 0.5f;
 
 /// What each pass begins with.
 struct Masked {
@@ -68,7 +68,7 @@ Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std:
     masked->orders[i] = hottest_first(heat);
     if (i == 0) {
       warm = static_cast<std::size_t>(
-          std::ranges::count_if(heat, [](float value) { return value >= kWarm; }));
+          std::ranges::count_if(heat, [](float value) { return value >= kCoveredFrom; }));
     }
   }
   const std::array<float, 3> colour = mean_colour(model.info().preprocess);

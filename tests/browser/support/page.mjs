@@ -159,6 +159,16 @@ export function assertSameAnswer(actual, expected, what) {
     assert.equal(actual[key], expected[key], `${what}: ${key}`);
   }
   assert.deepEqual(actual.crop, expected.crop, `${what}: crop`);
+  assert.equal(!actual.box, !expected.box, `${what}: whether there is a box`);
+  // A cell that is all but warm enough may be in one of them.
+  const cell = 1.01 / Math.min(14, expected.heatmap.rows);
+  for (const side of Object.keys(expected.crop)) {
+    const difference = expected.box && actual.box[side] - expected.box[side];
+    const length = /^(x|width)$/.test(side)
+      ? expected.crop.width
+      : expected.crop.height;
+    assert.ok(Math.abs(difference ?? 0) <= cell * length, `${what}: box`);
+  }
   const byIndex = ({ top }) => [...top].sort((a, b) => a.index - b.index);
   const [mine, theirs] = [byIndex(actual), byIndex(expected)];
   assert.deepEqual(

@@ -116,6 +116,19 @@ TEST(MaskAgreement, PointsAtTheHottestCell) {
   EXPECT_FALSE(points(105, 61));
 }
 
+TEST(MaskAgreement, TheBoxAroundTheHeatIsComparedWithThatAroundTheObject) {
+  const Heatmap map = map_of(2, 2, {0, 0, 0, 1});
+  // The box is (120, 80) to (160, 120) of a photo of 160 x 120; the mask is half as large.
+  const Box crop{.x = 80, .y = 40, .width = 80, .height = 80};
+  const auto iou = [&](int left, int top) {
+    return compare_with_mask(map, crop, 160, 120, mask(80, 60, left, top)).box_iou;
+  };
+  EXPECT_DOUBLE_EQ(iou(60, 40), 1);
+  EXPECT_DOUBLE_EQ(iou(40, 40), 0.5);                          // twice as wide
+  EXPECT_DOUBLE_EQ(iou(70, 30), 800.0 / (1600 + 1200 - 800));  // (140, 60) to (160, 120)
+  EXPECT_DOUBLE_EQ(iou(80, 60), 0);                            // nothing
+}
+
 TEST(MaskAgreement, OfAnEmptyMapIsNone) {
   Heatmap map = map_of(2, 2, {0, 0, 0, 0});
   map.status = HeatmapStatus::kEmpty;
