@@ -298,12 +298,18 @@ int32_t gradcam_about(gradcam_engine* engine) {
                            {"is_comparable", method.is_comparable}});
   }
   Json layers = Json::array();
-  for (std::size_t layer = 0; layer < kMapLayers; ++layer) layers.push_back(map_layer_name(layer));
+  Json fields = Json::array();
+  for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
+    layers.push_back(map_layer_name(layer));
+    const auto [size, stride] = receptive_field(layer);
+    fields.push_back({{"size", size}, {"stride", stride}});
+  }
   return finish(engine, Json{{"version", GRADCAM_VERSION},
                              {"simd", instruction_set()},
                              {"colormaps", colormap_names()},
                              {"methods", std::move(all_methods)},
-                             {"layers", std::move(layers)}});
+                             {"layers", std::move(layers)},
+                             {"receptive_fields", std::move(fields)}});
 }
 
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,

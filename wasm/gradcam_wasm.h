@@ -41,10 +41,11 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 /// [{"name": "gradcam", "title": "Grad-CAM", "about": "...", "caption": "where it looked for {}",
 /// "in_passes": [layers at which it takes many forward passes], "has_layer": true, "is_slow":
 /// false, "is_decoration": false, "is_comparable": true}, ...], "layers":
-/// ["block1_conv1", ..., "block5_conv3", "block5_pool"]}. A method without a layer looks at the
-/// input itself; a slow one takes as long as tens of classifications; a decoration shows edges,
-/// little of what was learned; of a comparable one, maxima tell how strong maps of several classes
-/// are beside each other.
+/// ["block1_conv1", ..., "block5_conv3", "block5_pool"], "receptive_fields": [{"size": 3, "stride":
+/// 1}, ... of a cell of each of the layers (gradcam/vgg16/plan.h)]}. A method without a layer looks
+/// at the input itself; a slow one takes as long as tens of classifications; a decoration shows
+/// edges, little of what was learned; of a comparable one, maxima tell how strong maps of several
+/// classes are beside each other.
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.

@@ -27,6 +27,16 @@ export interface EngineInfo {
   }[];
   /** Layers whose maps `explain` can look at, from the input on. */
   layers: string[];
+  /** What a cell of each of them sees of the input, in pixels of that, whatever its size. */
+  receptive_fields: ReceptiveField[];
+}
+
+/** What a cell of a layer's map depends on: a square around the cell's middle. */
+export interface ReceptiveField {
+  /** A side of the square. */
+  size: number;
+  /** From one cell to the next. */
+  stride: number;
 }
 
 export interface ModelInfo {

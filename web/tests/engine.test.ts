@@ -63,10 +63,16 @@ describe('an engine with a model', () => {
   });
 
   test('tells what it is', () => {
-    const { simd, colormaps, methods } = engine.about();
+    const { simd, colormaps, methods, layers, receptive_fields } =
+      engine.about();
     expect(simd).toBe('simd128');
     expect(colormaps).toContain('turbo');
     expect(methods.map(({ name }) => name)).toContain('gradcam');
+    expect(receptive_fields.length).toBe(layers.length);
+    expect(receptive_fields[layers.indexOf('block5_conv3')]).toEqual({
+      size: 196,
+      stride: 16,
+    });
   });
 
   test('reported the progress of loading', () => {

@@ -2,6 +2,19 @@
 
 namespace gradcam {
 
+ReceptiveField receptive_field(std::size_t map_layer) {
+  constexpr std::size_t kConvSide = 3;
+  constexpr std::size_t kPoolSide = 2;
+  ReceptiveField field{.size = 1, .stride = 1};
+  for (std::size_t conv = 0; conv < kConvLayers && conv <= map_layer; ++conv) {
+    field.size += (kConvSide - 1) * field.stride;
+    if (!kEndsBlock[conv] || conv == map_layer) continue;
+    field.size += (kPoolSide - 1) * field.stride;
+    field.stride *= kPoolSide;
+  }
+  return field;
+}
+
 Result<std::size_t> find_map_layer(std::string_view name) {
   std::string known;
   for (std::size_t layer = 0; layer < kMapLayers; ++layer) {

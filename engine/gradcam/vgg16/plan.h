@@ -38,6 +38,17 @@ inline std::size_t pools_before(std::size_t map_layer) {
       kEndsBlock.begin(), kEndsBlock.begin() + static_cast<std::ptrdiff_t>(map_layer), true));
 }
 
+/// What of the input a cell of a map layer depends on, in pixels, padding and all: a square, the
+/// middle of which is at (i + 1/2) * stride for the cell i of a row or a column.
+struct ReceptiveField {
+  std::size_t size;    ///< a side of the square
+  std::size_t stride;  ///< from one cell to the next
+};
+
+/// By the recursion r_l = r_(l-1) + (k_l - 1) j_(l-1) of Araujo, Norris and Sim, "Computing
+/// Receptive Fields of Convolutional Neural Networks", 2019 (Distill), where j is the stride.
+ReceptiveField receptive_field(std::size_t map_layer);
+
 constexpr std::string_view map_layer_name(std::size_t layer) {
   return layer == kBlock5Pool ? "block5_pool" : kLayerNames[layer];
 }
