@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { ArrivingFile } from '../src/worker/arriving';
 import { Breakable } from '../src/breakable';
+import { cellsInWords, cellsOf } from '../src/cells';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { halfway, isInside, moved, resized, scaled } from '../src/crop';
 import { csv } from '../src/csv';
@@ -310,4 +311,29 @@ describe('the square that the network is shown', () => {
       square(0, 5, 10),
     );
   });
+});
+
+test('how finely a layer shows where, at any size of input', () => {
+  const info = {
+    layers: ['block4_conv3', 'block5_conv3'],
+    receptive_fields: [
+      { size: 92, stride: 8 },
+      { size: 196, stride: 16 },
+    ],
+  };
+  const words = (layer: string, size: number) =>
+    cellsInWords(cellsOf(layer, info, { preprocess: { size } })!).replaceAll(
+      '\u00a0',
+      ' ',
+    );
+  expect(words('block5_conv3', 224)).toBe(
+    '14 × 14 cells; each sees up to 196 × 196 of the 224 × 224 pixels',
+  );
+  expect(words('block4_conv3', 96)).toBe(
+    '12 × 12 cells; each sees up to 92 × 92 of the 96 × 96 pixels',
+  );
+  expect(words('block5_conv3', 96)).toBe(
+    '6 × 6 cells; each sees up to all 96 × 96 pixels',
+  );
+  expect(cellsOf('fc1', info, { preprocess: { size: 224 } })).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_CHANNELS } from '../../../wasm/engine';
 import { methodOf, painter } from '../backend';
+import { cellsAt, cellsInWords } from '../cells';
 import { percent } from '../describe';
 import { clearAll, counts, remakeMaps } from '../photos';
 import { saveAll, saving } from '../save-all';
@@ -142,6 +143,8 @@ function HowPicker() {
   if (!info) return null;
   const chosen = methodOf(method.value);
   const depth = info.layers.indexOf(layer.value);
+  const cells = cellsAt(layer.value);
+  const resolution = cells && cellsInWords(cells);
   return (
     <details class="how-picker">
       <summary>
@@ -171,7 +174,9 @@ function HowPicker() {
               step="1"
               value={depth}
               aria-label="Layer of the heatmap"
-              aria-valuetext={layer.value}
+              aria-valuetext={[layer.value, resolution]
+                .filter(Boolean)
+                .join(', ')}
               onChange={({ currentTarget }) =>
                 void remakeMaps({
                   layer: info.layers[currentTarget.valueAsNumber]!,
@@ -195,6 +200,7 @@ function HowPicker() {
             <span>All channels, not the {USUAL_CHANNELS} strongest</span>
           </label>
         )}
+        {chosen?.has_layer && resolution && <p>{resolution}</p>}
         {chosen && <p>{chosen.about}</p>}
       </div>
     </details>

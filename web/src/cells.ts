@@ -1,0 +1,53 @@
+/** How finely maps show where: the cells of a layer, in pixels of what the network is shown. */
+
+import type { EngineInfo, ModelInfo } from '../../wasm/engine';
+import { painter, presentModel } from './backend';
+
+export interface Cells {
+  /** In a row of the map, and in a column. */
+  count: number;
+  /** A side of one. */
+  size: number;
+  /** A side of the square that one sees. */
+  sees: number;
+  /** A side of all that the network is shown. */
+  input: number;
+}
+
+/** Of a layer of the model at work; nothing while there is none. */
+export function cellsAt(layer: string): Cells | undefined {
+  const info = painter.value?.info;
+  const model = presentModel();
+  return info && model && cellsOf(layer, info, model);
+}
+
+export function cellsOf(
+  layer: string,
+  info: Pick<EngineInfo, 'layers' | 'receptive_fields'>,
+  { preprocess }: Pick<ModelInfo, 'preprocess'>,
+): Cells | undefined {
+  const field = info.receptive_fields[info.layers.indexOf(layer)];
+  const input = Number(preprocess.size);
+  return (
+    field && {
+      count: Math.floor(input / field.stride),
+      size: field.stride,
+      sees: field.size,
+      input,
+    }
+  );
+}
+
+/** "14 × 14 cells; each sees up to 196 × 196 of the 224 × 224 pixels". */
+export function cellsInWords({ count, sees, input }: Cells): string {
+  const seen =
+    sees < input
+      ? `${square(sees)} of the ${square(input)} pixels`
+      : `all ${square(input)} pixels`;
+  return `${square(count)} cells; each sees up to ${seen}`;
+}
+
+/** 14 as "14 × 14", in one line. */
+export function square(side: number): string {
+  return `${side}\u00a0×\u00a0${side}`;
+}
