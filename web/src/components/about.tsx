@@ -1,7 +1,12 @@
 import { useSignal } from '@preact/signals';
 import notices from 'virtual:notices';
-import type { EngineInfo, ModelInfo } from '../../../wasm/engine';
+import {
+  USUAL_LAYER,
+  type EngineInfo,
+  type ModelInfo,
+} from '../../../wasm/engine';
 import { classNoun, network, painter, setLowMemory } from '../backend';
+import { cellsAt } from '../cells';
 import { reasonOf } from '../outcome';
 import { workers } from '../hiring';
 import { breed, capitalised } from '../describe';
@@ -22,7 +27,7 @@ export function About() {
         <li>
           <h3>Look</h3>
           <p>
-            The photo is brought to a small square, of 224 by 224 points in the
+            The photo is brought to a small square, of 224 by 224 pixels in the
             model of this page. Thirteen layers of small filters turn it into
             maps of edges, then textures, then parts such as ears and muzzles;
             three further layers weigh those into one number a breed.
@@ -41,8 +46,9 @@ export function About() {
           <p>
             The maps are added up by importance, and what speaks for the breed
             is kept. That is the heatmap: warm where the evidence was. The
-            method is called Grad-CAM. <i>Look closer</i> shows the network what
-            is warm alone; small dogs are known much better that way.
+            method is called Grad-CAM. <Borders /> <i>Look closer</i> shows the
+            network what is warm alone; small dogs are known much better that
+            way.
           </p>
         </li>
       </ol>
@@ -62,6 +68,19 @@ export function About() {
         <pre tabIndex={0}>{notices}</pre>
       </details>
     </details>
+  );
+}
+
+/** What the border of a heat is not. */
+function Borders() {
+  const cells = cellsAt(USUAL_LAYER);
+  if (!cells) return null;
+  return (
+    <>
+      The border of the heat is not the outline of an ear or a muzzle: a cell of
+      the map is {cells.size} pixels wide, and sees up to{' '}
+      {Math.min(cells.sees, cells.input)}.
+    </>
   );
 }
 
@@ -199,7 +218,7 @@ function inputOf({ preprocess }: ModelInfo): string {
   const list = (values: unknown) =>
     Array.isArray(values) ? values.join(', ') : '';
   return [
-    `${size} by ${size} points`,
+    `${size} by ${size} pixels`,
     typeof channels === 'string' ? channels : '',
     list(mean) && `mean ${list(mean)}`,
     list(std) && `deviation ${list(std)}`,
