@@ -343,28 +343,32 @@ export class Engine {
   }
 
   /**
-   * When classifying is done: begins to bring together what the Grad-CAM map of a class at
-   * block5_conv3 is made of, the same at all members.
+   * When classifying is done: begins to bring together what the Grad-CAM map of a class at a layer
+   * is made of, the same at all members.
    */
-  beginEvidence(index: number): void {
-    this.bridge.call('gradcam_members_evidence', index);
+  beginEvidence(index: number, layer = USUAL_LAYER): void {
+    this.bridge.call('gradcam_members_evidence', index, layer);
   }
 
-  /** When that is done, at member 0. */
-  evidence(channels = 6): Evidence {
-    const evidence = this.bridge.call<
-      Omit<Evidence, 'channels'> & {
+  /** When that is done, at member 0: with so many channels for the class, and against it. */
+  evidence(countFor = 3, countAgainst = 2): Evidence {
+    const { rows, cols, channels, others_share } = this.bridge.call<
+      Pick<Evidence, 'rows' | 'cols'> & {
         channels: Omit<Evidence['channels'][number], 'values'>[];
+        others_share: number;
       }
-    >('gradcam_evidence', channels);
-    const values = new Float32Array(this.bridge.data().buffer);
-    const cells = evidence.rows * evidence.cols;
+    >('gradcam_evidence', countFor, countAgainst);
+    const all = new Float32Array(this.bridge.data().buffer);
+    let taken = 0;
+    const take = (count: number) => all.slice(taken, (taken += count));
+    const map = () => take(rows * cols);
     return {
-      ...evidence,
-      channels: evidence.channels.map((channel, i) => ({
-        ...channel,
-        values: values.slice(i * cells, (i + 1) * cells),
-      })),
+      rows,
+      cols,
+      sum: map(),
+      others: { share: others_share, values: map() },
+      channels: channels.map((channel) => ({ ...channel, values: map() })),
+      alphas: take(all.length - taken),
     };
   }
 

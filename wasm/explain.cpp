@@ -62,15 +62,17 @@ Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> cl
   return {};
 }
 
-Result<void> members_evidence(gradcam_engine* engine, int32_t class_index) {
+Result<void> members_evidence(gradcam_engine* engine, int32_t class_index,
+                              std::string_view layer_name) {
   GRADCAM_CHECK_OK(check_model(engine));
   drop_passes(engine);
+  GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
   Member& member = *engine->member;
   if (member.model().share().member == 0) GRADCAM_CHECK_OK(check_classified(engine));
-  return begin_evidence(member, static_cast<std::size_t>(class_index));
+  return begin_evidence(member, static_cast<std::size_t>(class_index), layer);
 }
 
-Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
+Result<Json> evidence(gradcam_engine* engine, std::size_t count_for, std::size_t count_against) {
   GRADCAM_CHECK_OK(check_done(engine));
   const std::vector<Gathered>& gathered = engine->member->gathered();
   const auto is_evidence = [](const Gathered& of) {
@@ -82,21 +84,23 @@ Result<Json> evidence(gradcam_engine* engine, std::size_t count) {
   }
   const Tensor& activation = gathered.front().activation;
   const Tensor& alpha = gathered.front().gradients.front();
-  const auto parts = strongest_channels(activation, alpha.values(), count);
+  const Evidence evidence = take_apart(activation, alpha.values(), count_for, count_against);
   Json list = Json::array();
-  std::vector<float> values;
-  for (const ChannelPart& part : parts) {
+  std::vector<float> values = evidence.sum;
+  values.insert(values.end(), evidence.others.begin(), evidence.others.end());
+  for (const ChannelPart& part : evidence.channels) {
     list.push_back({{"channel", part.channel}, {"alpha", part.alpha}, {"share", part.share}});
     const std::span<const float> all = activation.values();
     for (std::size_t i = part.channel; i < all.size(); i += activation.dim(2)) {
       values.push_back(all[i]);
     }
   }
+  values.insert(values.end(), alpha.values().begin(), alpha.values().end());
   set_data(engine, std::span<const float>(values));
   return Json{{"rows", activation.dim(0)},
               {"cols", activation.dim(1)},
-              {"total", activation.dim(2)},
-              {"channels", std::move(list)}};
+              {"channels", std::move(list)},
+              {"others_share", evidence.others_share}};
 }
 
 /// A heatmap that was given away once, back again.
@@ -217,12 +221,13 @@ int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, 
                                               {layer, layer_bytes}, channels)));
 }
 
-int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index) {
-  return finish(engine, plain(members_evidence(engine, class_index)));
+int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index, const char* layer,
+                                 uint32_t layer_bytes) {
+  return finish(engine, plain(members_evidence(engine, class_index, {layer, layer_bytes})));
 }
 
-int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels) {
-  return finish(engine, evidence(engine, channels));
+int32_t gradcam_evidence(gradcam_engine* engine, uint32_t count_for, uint32_t count_against) {
+  return finish(engine, evidence(engine, count_for, count_against));
 }
 
 int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,

@@ -143,9 +143,10 @@ int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, 
 /// Begins one of the forward passes that are left, at all members; `from` is what
 /// gradcam_passes_left says of them, nothing for null. After it, what was classified is forgotten.
 int32_t gradcam_members_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes);
-/// When classifying is done: begins to bring together what a class's Grad-CAM map at block5_conv3
-/// is made of.
-int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index);
+/// When classifying is done: begins to bring together what a class's Grad-CAM map at a layer is
+/// made of.
+int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index, const char* layer,
+                                 uint32_t layer_bytes);
 /// 0 if there is something to compute, 1 if a message is lacking, 2 if rows of fc1 are lacking,
 /// which was left in the file, 3 at the end.
 int32_t gradcam_members_progress(const gradcam_engine* engine);
@@ -192,11 +193,13 @@ int32_t gradcam_passes_left(gradcam_engine* engine);
 /// "centre": {...}}.
 int32_t gradcam_passes_finish(gradcam_engine* engine);
 
-/// When gradcam_members_evidence is done, at member 0: {"rows": 14, "cols": 14, "total": how many
-/// channels there are, "channels": [{"channel": k, "alpha": its weight, "share": its part in
-/// everything that was added up}, ... at most `channels`, the strongest first]}. The activations of
-/// those channels are float32 [channels, rows, cols] at gradcam_data.
-int32_t gradcam_evidence(gradcam_engine* engine, uint32_t channels);
+/// When gradcam_members_evidence is done, at member 0: the map before its ReLU as a sum, {"rows":
+/// 14, "cols": 14, "channels": [{"channel": k, "alpha": its weight, "share": its part in everything
+/// that was added up or taken away}, ... at most `count_for`, the strongest first, then at most
+/// `count_against` that speak against the class], "others_share": of all other channels together}
+/// (gradcam/explain/evidence.h). At gradcam_data is float32: the whole sum [rows, cols], that of
+/// the others, the activations of the channels above, and the weights of all channels.
+int32_t gradcam_evidence(gradcam_engine* engine, uint32_t count_for, uint32_t count_against);
 
 /// Begins to train a last layer for the model (gradcam/train/teacher.h) on features of photos,
 /// float32 [photos, views, fc2] as gradcam_members_features gives them, with a label for each:

@@ -183,22 +183,26 @@ export interface Trust {
   centre: Insertion;
 }
 
-/** What a Grad-CAM map at block5_conv3 was made of. */
+/** A Grad-CAM map before its ReLU, as a sum of some channels and all others. */
 export interface Evidence {
   rows: number;
   cols: number;
-  /** How many channels there are. */
-  total: number;
-  /** Those that add most to the map, the strongest first. */
+  /** The strongest that speak for the class, the strongest first, then those against it, as well. */
   channels: {
     channel: number;
     /** Its weight in the map. */
     alpha: number;
-    /** Its part in everything that was added up, from 0 to 1. */
+    /** Its part in everything that was added up or taken away; below zero if it was taken away. */
     share: number;
     /** Its activations, row by row. */
     values: Float32Array<ArrayBuffer>;
   }[];
+  /** All other channels together; the values have their weights in them. */
+  others: { share: number; values: Float32Array<ArrayBuffer> };
+  /** The whole sum, row by row. */
+  sum: Float32Array<ArrayBuffer>;
+  /** The weights of all channels of the layer. */
+  alphas: Float32Array<ArrayBuffer>;
 }
 
 /** How numbers are stored in a model file. */

@@ -85,13 +85,14 @@ export function stopErrands(photo: Photo): void {
   }
 }
 
-/** Finds out what the Grad-CAM map of a class was made of. */
+/** Finds out what the Grad-CAM map of a class was made of, at the layer of the settings. */
 export async function askEvidence(photo: Photo, index: number): Promise<void> {
   if (photo.evidence.value.has(index)) return;
+  const how = present();
   const found = await photo.tracing.run(photo, (worker) =>
-    worker.evidence(index),
+    worker.evidence(index, how.layer),
   );
-  if (!found) return;
+  if (!found || !isPresent(how)) return;
   photo.evidence.value = new Map([...photo.evidence.value, [index, found]]);
 }
 

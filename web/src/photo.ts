@@ -40,7 +40,7 @@ export interface Photo {
   isTargetChosen: boolean;
   /** The heatmaps at hand, by class, all made in the way of the settings. */
   readonly maps: Signal<ReadonlyMap<number, Heatmap>>;
-  /** What Grad-CAM maps were made of, by class, as far as someone asked. */
+  /** What Grad-CAM maps at the layer of the settings were made of, by class, as far as asked. */
   readonly evidence: Signal<ReadonlyMap<number, Evidence>>;
   readonly tracing: Errand;
   /** Makes the map of the target. */

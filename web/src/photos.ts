@@ -197,9 +197,13 @@ export function stopMaps(): void {
   }
 }
 
-/** Takes all maps of a photo away, the one to compare with too: that is made like the others. */
+/**
+ * Takes all maps of a photo away, and what they were made of; the one to compare with too: that is
+ * made like the others.
+ */
 function leaveMaps(photo: Photo): void {
   photo.maps.value = new Map();
+  photo.evidence.value = new Map();
   const { value: rival } = photo.rival;
   photo.rival.value = rival && { ...rival, map: undefined };
   photo.makingRival.reset();
@@ -352,7 +356,6 @@ export function show(
   batch(() => {
     leaveMaps(photo);
     if (isPresent(how)) photo.maps.value = withMaps(new Map(), maps);
-    photo.evidence.value = new Map();
     photo.target.value = target;
     photo.trouble.value = undefined;
     photo.state.value = { name: 'done', result };

@@ -193,8 +193,8 @@ export interface WorkerApi {
     heatmap: Heatmap,
     report: (progress: PassProgress) => void,
   ): Promise<Outcome<Trust>>;
-  /** What the Grad-CAM map of a class of the photo held was made of. */
-  evidence(index: number): Promise<Outcome<Evidence>>;
+  /** What the Grad-CAM map of a class of the photo held, at a layer, was made of. */
+  evidence(index: number, layer: string): Promise<Outcome<Evidence>>;
   /** The whole photo held with a heatmap of a part of it over it, as a PNG file. */
   overlayPng(
     heatmap: Heatmap,

@@ -30,7 +30,9 @@ test('what is asked about a photo does not wait until it is held', async () => {
       return UNWANTED;
     },
   });
-  const held = await hold(worker, photo, undefined, () => worker.evidence(4));
+  const held = await hold(worker, photo, undefined, () =>
+    worker.evidence(4, 'block5_conv3'),
+  );
   if (!held.ok) throw new Error(held.failure.message);
   expect(held.value.info).toEqual(info);
   expect(await held.value.asked).toEqual(UNWANTED);
@@ -42,6 +44,8 @@ test('why a photo cannot be held counts, not what was asked about it', async () 
     hold: async () => ({ ok: false, failure }),
     evidence: async () => UNWANTED,
   });
-  const held = await hold(worker, photo, undefined, () => worker.evidence(4));
+  const held = await hold(worker, photo, undefined, () =>
+    worker.evidence(4, 'block5_conv3'),
+  );
   expect(held).toEqual({ ok: false, failure });
 });

@@ -399,18 +399,27 @@ test('the evidence of a map adds up', async () => {
   await team.load(model);
   team.engine.decode(photo);
   await expectSameAnswer(team);
-  const { channels, total, rows, cols } = await team.evidence(2);
-  expect(channels.length).toBe(6);
-  expect(total).toBe(256);
-  expect(team.members).toBe(2);
-  let before = 1;
-  for (const { channel, alpha, share, values } of channels) {
-    expect(channel).toBeLessThan(total);
-    expect(share).toBeGreaterThan(0);
-    expect(share).toBeLessThanOrEqual(before);
-    before = share;
-    expect(values.length).toBe(rows * cols);
-    expect(alpha * Math.max(...values)).toBeGreaterThan(0);
+  for (const layer of ['block5_conv3', 'block2_conv2']) {
+    const { maps } = await team.explain([2], { layer });
+    const [map] = maps;
+    const evidence = await team.evidence(2, layer);
+    const { channels, others, alphas, rows, cols } = evidence;
+    expect(team.members).toBe(2);
+    expect([rows, cols]).toEqual([map!.rows, map!.cols]);
+    expect(channels.map(({ share }) => Math.sign(share))).toEqual([
+      1, 1, 1, -1, -1,
+    ]);
+    const sum = others.values.map((value, cell) =>
+      channels.reduce((sum, { channel, alpha, values }) => {
+        expect(alphas[channel]).toBe(alpha);
+        return sum + alpha * values[cell]!;
+      }, value),
+    );
+    expectClose(evidence.sum, sum, 1e-5);
+    const most = Math.max(...sum);
+    expect(most / map!.maximum).toBeCloseTo(1, 3);
+    const warm = sum.map((value) => Math.max(0, value) / most);
+    expectClose(map!.values, warm, 1e-3);
   }
 });
 

@@ -109,8 +109,8 @@ Result<void> begin_together(Member& member, const Method& method,
   return member.begin_gradients(std::move(requests));
 }
 
-Result<void> begin_evidence(Member& member, std::size_t class_index) {
-  GradientRequest request{.seeds = {}, .gather = Gather::kMeans};
+Result<void> begin_evidence(Member& member, std::size_t class_index, std::size_t layer) {
+  GradientRequest request{.seeds = {}, .layer = layer, .gather = Gather::kMeans};
   GRADCAM_TRY(request.seeds, member.model().class_seeds({{class_index}}));
   std::vector<GradientRequest> requests;
   requests.push_back(std::move(request));

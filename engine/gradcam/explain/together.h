@@ -22,9 +22,9 @@ Result<void> begin_together(Member& member, const Method& method,
                             std::span<const std::size_t> classes, std::size_t layer,
                             const ExplainOptions& options = {});
 
-/// Begins to bring together what a class's Grad-CAM at block5_conv3 is made of: activation and
+/// Begins to bring together what a class's Grad-CAM at a map layer is made of: activation and
 /// means.
-Result<void> begin_evidence(Member& member, std::size_t class_index);
+Result<void> begin_evidence(Member& member, std::size_t class_index, std::size_t layer);
 
 /// When all are done: the rest, asked of member 0, which hands over what it has gathered. The
 /// passes are forward passes of all members (see begin_pass); they overwrite the activations. The

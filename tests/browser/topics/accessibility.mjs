@@ -120,7 +120,7 @@ export function accessibility(lab) {
         await waitFor(
           browser,
           'the channels of both photos',
-          () => document.querySelectorAll('.channels').length === 2,
+          () => document.querySelectorAll('.making').length === 2,
         );
         assert.deepEqual(await violations(browser), []);
       });

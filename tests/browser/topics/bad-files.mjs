@@ -205,7 +205,7 @@ export function badFiles(lab) {
           const card = document.querySelector('[data-photo="moved.jpg"]');
           for (const part of card.querySelectorAll('details')) part.open = true;
         });
-        for (const part of ['.channels', '.trust .chart']) {
+        for (const part of ['.making', '.trust .chart']) {
           await waitFor(
             lab.browser,
             part,

@@ -123,7 +123,7 @@ export function closer(lab) {
         waitFor(
           lab.browser,
           'the channels',
-          () => document.querySelectorAll('.channels canvas').length > 0,
+          () => document.querySelectorAll('.making canvas').length > 0,
         );
       await openHow(true);
       await channels();

@@ -33,6 +33,10 @@ export function how(lab) {
         selector,
         value,
       );
+    const indexOf = async (layer) =>
+      (
+        await lab.browser.evaluate(() => window.gradcam.about().engine.layers)
+      ).indexOf(layer);
     const lineOf = async (method, layer) => {
       await waitFor(
         lab.browser,
@@ -63,11 +67,8 @@ export function how(lab) {
       ['gradcam', 'block5_conv3'],
     ]) {
       test(`${method} at ${layer}, as on the command line`, async () => {
-        const { layers } = await lab.browser.evaluate(
-          () => window.gradcam.about().engine,
-        );
         await choose('select', method);
-        await choose('input[type=range]', layers.indexOf(layer));
+        await choose('input[type=range]', await indexOf(layer));
         const line = await lineOf(method, layer);
         const options = ['--method', method, '--layer', layer];
         const [expected] = await explain([path], ...options);
@@ -350,22 +351,62 @@ export function how(lab) {
       }
     });
 
-    test('the channels', async () => {
-      await lab.browser.evaluate(() => {
+    test('the map is taken apart from its score to the heat', async () => {
+      const { browser } = lab;
+      const steps = async (layer) => {
+        await choose('input[type=range]', await indexOf(layer));
+        const line = await lineOf('gradcam', layer);
+        await waitFor(
+          browser,
+          `the steps at ${layer}`,
+          (layer) =>
+            document
+              .querySelector('.making .weights')
+              ?.innerText.includes(layer),
+          layer,
+        );
+        const found = await browser.evaluate(() => ({
+          pictures: document.querySelectorAll('.making canvas').length,
+          score: document.querySelector('.making .text').innerText,
+          parts: [...document.querySelectorAll('.making .parts li')].map(
+            (part) => part.innerText,
+          ),
+          sum: document.querySelector('.making .parts + li').innerText,
+          text: document.querySelector('details.how').innerText,
+        }));
+        return { line, ...found };
+      };
+      await browser.evaluate(() => {
         document.querySelector('details.how').open = true;
       });
-      await waitFor(
-        lab.browser,
-        'the channels',
-        () => document.querySelectorAll('.channels canvas').length > 0,
-      );
-      const { channels, text } = await lab.browser.evaluate(() => ({
-        channels: document.querySelectorAll('.channels canvas').length,
-        text: document.querySelector('details.how').innerText,
-      }));
-      assert.equal(channels, 6);
-      assert.match(text, /weight \+0\.\d+/);
-      assert.match(text, /As a formula/);
+      for (const layer of ['block4_conv3', 'block5_conv3']) {
+        const { line, pictures, score, parts, sum, text } = await steps(layer);
+        const { logit } = line.top.find(({ label }) => label === line.class);
+        assert.ok(score.includes(`${logit.toFixed(1)}.`), score);
+        assert.equal(parts.length, 6);
+        assert.equal(
+          pictures,
+          6 + 3,
+          'the parts, their sum, ReLU and the heat',
+        );
+        const share = (of) =>
+          Number(/([+−][\d.]+)\s%/.exec(of)[1].replace('−', '-'));
+        const shares = parts.map(share);
+        assert.ok(shares.slice(0, 3).every((part) => part > 0));
+        assert.ok(shares.slice(3, 5).every((part) => part < 0));
+        const total = shares.reduce((sum, part) => sum + part);
+        assert.ok(Math.abs(total - share(sum)) < 0.5, `${shares} are ${sum}`);
+        const { maximum } = line.heatmap;
+        assert.ok(sum.includes(`to +${maximum.toPrecision(2)}`), sum);
+        assert.match(text, /not the outline/);
+        assert.match(text, /As a formula/);
+      }
+      await choose('select', 'layercam');
+      await lineOf('layercam', 'block5_conv3');
+      const said = await text('details.how');
+      assert.match(said, /this map is by LayerCAM/, 'why there are no steps');
+      await choose('select', 'gradcam');
+      await lineOf('gradcam', 'block5_conv3');
     });
   });
 }

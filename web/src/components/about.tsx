@@ -6,13 +6,13 @@ import {
   type ModelInfo,
 } from '../../../wasm/engine';
 import { classNoun, network, painter, setLowMemory } from '../backend';
-import { cellsAt } from '../cells';
 import { reasonOf } from '../outcome';
 import { workers } from '../hiring';
 import { breed, capitalised } from '../describe';
 import type { PhotoResult } from '../photo';
 import { photos } from '../photos';
 import { lowMemory } from '../settings';
+import { Borders } from './borders';
 import { Layers } from './layers';
 import { ModelPicker } from './model-picker';
 
@@ -46,9 +46,9 @@ export function About() {
           <p>
             The maps are added up by importance, and what speaks for the breed
             is kept. That is the heatmap: warm where the evidence was. The
-            method is called Grad-CAM. <Borders /> <i>Look closer</i> shows the
-            network what is warm alone; small dogs are known much better that
-            way.
+            method is called Grad-CAM. <Borders layer={USUAL_LAYER} />{' '}
+            <i>Look closer</i> shows the network what is warm alone; small dogs
+            are known much better that way.
           </p>
         </li>
       </ol>
@@ -68,19 +68,6 @@ export function About() {
         <pre tabIndex={0}>{notices}</pre>
       </details>
     </details>
-  );
-}
-
-/** What the border of a heat is not. */
-function Borders() {
-  const cells = cellsAt(USUAL_LAYER);
-  if (!cells) return null;
-  return (
-    <>
-      The border of the heat is not the outline of an ear or a muzzle: a cell of
-      the map is {cells.size} pixels wide, and sees up to{' '}
-      {Math.min(cells.sees, cells.input)}.
-    </>
   );
 }
 

@@ -17,7 +17,7 @@ import { labelOf, type Photo, type PhotoResult, titleIdOf } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
 import { saveNumbers, takeOff, tryAgain } from '../photos';
 import { savePicture } from '../picture';
-import { layer, method } from '../settings';
+import { method } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
 import { CompareButton, Comparison } from './compare';
@@ -65,9 +65,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
       {state.name === 'done' ? (
         <>
           <Answer photo={photo} result={state.result} />
-          {method.value === 'gradcam' && layer.value === 'block5_conv3' && (
-            <HowMade photo={photo} result={state.result} />
-          )}
+          <HowMade photo={photo} result={state.result} />
           <TrustPanel photo={photo} result={state.result} />
         </>
       ) : state.name === 'failed' ? (

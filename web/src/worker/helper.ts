@@ -35,8 +35,8 @@ export interface HelperApi {
     classes: readonly number[],
     how: ExplainOptions,
   ): Promise<Outcome<null>>;
-  /** Takes part in gathering what the Grad-CAM map of a class is made of. */
-  evidence(run: number, index: number): Promise<Outcome<null>>;
+  /** Takes part in gathering what the Grad-CAM map of a class at a layer is made of. */
+  evidence(run: number, index: number, layer: string): Promise<Outcome<null>>;
   /** Takes part in a pass of what the first worker explains or measures. */
   pass(run: number, from: string | null): Promise<Outcome<null>>;
   /** Ends a run, which then fails, or will not begin. */
@@ -74,7 +74,8 @@ export async function makeHelperApi(
     forward: (run, how) => together(run, () => engine.beginForward(how)),
     explain: (run, classes, how) =>
       together(run, () => engine.beginExplain(classes, how)),
-    evidence: (run, index) => together(run, () => engine.beginEvidence(index)),
+    evidence: (run, index, layer) =>
+      together(run, () => engine.beginEvidence(index, layer)),
     pass: (run, from) => together(run, () => engine.beginPass(from)),
     stop: (run) => member?.stop(run),
   };

@@ -194,13 +194,13 @@ export class Team {
     });
   }
 
-  /** What the Grad-CAM map of a class of the photo that the engine holds was made of. */
-  evidence(index: number): Promise<Evidence> {
+  /** What the Grad-CAM map of a class of the photo that the engine holds, at a layer, was made of. */
+  evidence(index: number, layer = USUAL_LAYER): Promise<Evidence> {
     return this.withoutLost(true, async () => {
-      if (!this.isClassified) await this.classify();
+      if (!this.isClassified) await this.classify({ layer });
       await this.together(
-        () => this.engine.beginEvidence(index),
-        (api, run) => api.evidence(run, index),
+        () => this.engine.beginEvidence(index, layer),
+        (api, run) => api.evidence(run, index, layer),
       );
       return this.engine.evidence();
     });

@@ -209,7 +209,7 @@ const api: WorkerApi = {
 
   measure: (heatmap, report) => ofPhoto(() => team.measure(heatmap, report)),
 
-  evidence: (index) => ofPhoto(() => team.evidence(index)),
+  evidence: (index, layer) => ofPhoto(() => team.evidence(index, layer)),
 
   overlayPng: async (...how) =>
     withPng(await ofPhoto(async () => team.engine.overlayPng(...how))),

@@ -1,0 +1,16 @@
+import { cellsAt } from '../cells';
+
+/** What the border of the heat of a map at a layer is not. */
+export function Borders({ layer }: { layer: string }) {
+  const cells = cellsAt(layer);
+  // Where a cell is a pixel it may well be.
+  if (!cells || cells.size === 1) return null;
+  const { size, sees, input } = cells;
+  return (
+    <>
+      The border of the heat is not the outline of an ear or a muzzle: a cell of
+      the map is {size} of {input} pixels wide, and sees up to{' '}
+      {Math.min(sees, input)}.
+    </>
+  );
+}
