@@ -1,6 +1,6 @@
 /** How finely maps show where: the cells of a layer, in pixels of what the network is shown. */
 
-import type { EngineInfo, ModelInfo } from '../../wasm/engine';
+import type { EngineInfo, ModelInfo, Rect } from '../../wasm/engine';
 import { painter, presentModel } from './backend';
 
 export interface Cells {
@@ -36,6 +36,28 @@ export function cellsOf(
       input,
     }
   );
+}
+
+/** The cell at a place of what the network is shown, both from 0 to 1, and what it sees of that. */
+export function underCells(
+  { count, size, sees, input }: Cells,
+  { x, y }: Pick<Rect, 'x' | 'y'>,
+): { cell: Rect; field: Rect } {
+  const around = (side: number): Rect => {
+    const along = (at: number) => {
+      const middle = (Math.floor(at * count) + 0.5) * size;
+      const begin = Math.max(0, middle - side / 2);
+      return { begin, length: Math.min(input, middle + side / 2) - begin };
+    };
+    const [across, down] = [along(x), along(y)];
+    return {
+      x: across.begin / input,
+      y: down.begin / input,
+      width: across.length / input,
+      height: down.length / input,
+    };
+  };
+  return { cell: around(size), field: around(sees) };
 }
 
 /** "14 × 14 cells; each sees up to 196 × 196 of the 224 × 224 pixels". */

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { ArrivingFile } from '../src/worker/arriving';
 import { Breakable } from '../src/breakable';
-import { cellsInWords, cellsOf } from '../src/cells';
+import { cellsInWords, cellsOf, underCells } from '../src/cells';
 import { decodeByAtob, fromBase64 } from '../src/base64';
 import { halfway, isInside, moved, resized, scaled } from '../src/crop';
 import { csv } from '../src/csv';
@@ -9,6 +9,7 @@ import { fitLabel, fitStem, numbered, stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { inOrder } from '../src/in-order';
 import { isPicture } from '../src/intake';
+import type { Rect } from '../../wasm/engine';
 import { untilAnswered } from '../src/progress';
 import { parseSettings } from '../src/settings';
 
@@ -336,4 +337,13 @@ test('how finely a layer shows where, at any size of input', () => {
     '6 × 6 cells; each sees up to all 96 × 96 pixels',
   );
   expect(cellsOf('fc1', info, { preprocess: { size: 224 } })).toBeUndefined();
+});
+
+test('a cell and what it sees lie around the same middle, within the input', () => {
+  const cells = { count: 14, size: 16, sees: 196, input: 224 };
+  const pixels = ({ x, y, width, height }: Rect) =>
+    [x, y, width, height].map((share) => Math.round(224 * share));
+  const { cell, field } = underCells(cells, { x: 0.5, y: 0.999 });
+  expect(pixels(cell)).toEqual([112, 208, 16, 16]);
+  expect(pixels(field)).toEqual([22, 118, 196, 106]);
 });

@@ -93,7 +93,7 @@ export function enlarging(lab) {
           lab.browser,
           'the heat to come or go',
           (opacity) =>
-            [...document.querySelectorAll('.seen > div')].every(
+            [...document.querySelectorAll('.seen > .laid')].every(
               (heat) => getComputedStyle(heat).opacity === opacity,
             ),
           isOn ? '0.5' : '0',

@@ -408,5 +408,36 @@ export function how(lab) {
       await choose('select', 'gradcam');
       await lineOf('gradcam', 'block5_conv3');
     });
+
+    test('a layer says how fine it is, and a cell what it sees', async () => {
+      const { browser } = lab;
+      await choose('input[type=range]', await indexOf('block4_conv3'));
+      await lineOf('gradcam', 'block4_conv3');
+      const said = await text('.how-picker');
+      assert.match(
+        said,
+        /28.×.28 cells; each sees up to 92.×.92 of the 224.×.224/,
+      );
+      const { cell, field } = await browser.evaluate(async () => {
+        const seen = document.querySelector('.seen');
+        const { left, top, width, height } = seen.getBoundingClientRect();
+        const place = {
+          clientX: left + width / 2 + 1,
+          clientY: top + height / 2 + 1,
+          bubbles: true,
+        };
+        seen.dispatchEvent(new PointerEvent('pointermove', place));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const [cell, field] = [...seen.querySelectorAll('.field-of-cell')].map(
+          ({ offsetWidth }) => offsetWidth / width,
+        );
+        seen.dispatchEvent(new PointerEvent('pointerleave'));
+        return { cell, field };
+      });
+      assert.ok(Math.abs(cell - 8 / 224) < 0.01, `a cell of ${cell}`);
+      assert.ok(Math.abs(field - 92 / 224) < 0.01, `a field of ${field}`);
+      await choose('input[type=range]', await indexOf('block5_conv3'));
+      await lineOf('gradcam', 'block5_conv3');
+    });
   });
 }

@@ -2,9 +2,10 @@ import { useSignal, type Signal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { methodOf } from '../backend';
+import { cellsAt, underCells } from '../cells';
 import { captionFor, heatmapLabel } from '../describe';
 import type { Photo, PhotoResult } from '../photo';
-import { opacity } from '../settings';
+import { layer, opacity } from '../settings';
 import { CropFrame } from './closer';
 import { HeatOnCrop } from './heat-canvas';
 import { useObjectUrl } from './object-url';
@@ -84,6 +85,7 @@ export function Stage(props: {
           style={placeOf(crop, width, height)}
         >
           <div
+            class="laid"
             style={{ opacity: bare.value || held.value ? 0 : opacity.value }}
           >
             {map && (
@@ -94,6 +96,9 @@ export function Stage(props: {
               />
             )}
           </div>
+          {map && pointed.value && (
+            <Field map={map} method={method} at={pointed.value} />
+          )}
           {map && pointed.value && (
             <output
               class="cell"
@@ -113,6 +118,20 @@ export function Stage(props: {
       </div>
       {isSlim && words}
     </figure>
+  );
+}
+
+/** The cell at a place of a map, and what it saw of the photo; nothing of a map without a layer. */
+function Field(props: { map: Heatmap; method: string; at: Place }) {
+  const { map, method, at } = props;
+  const cells = methodOf(method)?.has_layer ? cellsAt(layer.value) : undefined;
+  if (cells?.count !== map.rows) return null;
+  const { cell, field } = underCells(cells, at);
+  return (
+    <>
+      <div class="field-of-cell" style={placeOf(cell, 1, 1)} />
+      <div class="field-of-cell" style={placeOf(field, 1, 1)} />
+    </>
   );
 }
 
