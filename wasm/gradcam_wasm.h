@@ -187,7 +187,8 @@ int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t row
 int32_t gradcam_passes_left(gradcam_engine* engine);
 /// When none is left, the outcome. Of explaining: float32 [count, rows, cols] in [0, 1] at
 /// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty" |
-/// "non_finite", "maximum": of the raw map, "box": warm_cells of explain/warm.h or null}, ...]}. Of measuring, as gradcam/explain/trust.h says:
+/// "non_finite", "maximum": of the raw map, "box": warm_cells of explain/warm.h or null}, ...]}. Of
+/// measuring, as gradcam/explain/trust.h says:
 /// {"probability": the class's, "covered_area": 0.1, "covered": probability, "covered_centre":
 /// probability, "map": {"area": under the curve, "curve": [probabilities]}, "random_order": {...},
 /// "centre": {...}}.

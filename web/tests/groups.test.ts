@@ -30,7 +30,12 @@ let pug: Photo;
 let boxer: Photo;
 let all: Photo[];
 
+const ready = (model: object) => {
+  network.value = { state: 'ready', model: model as ModelInfo };
+};
+
 beforeEach(() => {
+  ready({ unsure_below: 0.5 });
   showAll();
   all = put(sure('pug'), sure('boxer'), sure('boxer'), { name: 'running' });
   [pug, boxer] = all as [Photo, Photo];
@@ -88,9 +93,6 @@ test('one that is put back into another group is shown', () => {
 
 test('what another model says is shown', () => {
   choose('Pug');
-  const ready = (model: object) => {
-    network.value = { state: 'ready', model: model as ModelInfo };
-  };
   ready({ unsure_below: 0 });
   expect(chosen.value).toBeUndefined();
   choose('Pug');

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "gradcam/layers/softmax.h"
-#include "gradcam/train/optimizer.h"
 #include "gradcam/tensor/random.h"
+#include "gradcam/train/optimizer.h"
 
 namespace gradcam {
 namespace {
