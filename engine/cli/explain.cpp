@@ -43,9 +43,11 @@ JSON: "photo", its "width" and "height" in pixels; "top", the classes with "labe
 know; "certainty", whether that is to be believed: "sure", "unsure", "lost" (perhaps nothing that
 it knows) or "others"; "class", "method" and "layer" of the map; "crop", the part of the photo that
 the network saw; "box", around what is warm in it, in pixels of the photo (Zhou et al. 2016: what
-is connected with the maximum at a fifth of it or more), null without heat; "heatmap": "rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum"
-before it was scaled to 1, "values" row by row over the crop; "milliseconds"; with --out "overlay",
-the file. A photo that failed has "photo" and "error": "code" and "message".
+is connected with the maximum at a fifth of it or more), null without heat; "heatmap":
+"rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum" before it was scaled to 1,
+"values" row by row over the crop; "milliseconds"; with --out "overlay", the file. Where --class
+asks for several, these are of the first, and "maps" has "class", "box", "heatmap" and "overlay" of
+each. A photo that failed has "photo" and "error": "code" and "message".
 )";
 
 /// "block5_conv3"; "block4_conv3,block5_conv3" for several; "input" for a method that has none.
@@ -60,26 +62,39 @@ Certainty certainty_of(const Explanation& e, const ModelInfo& info) {
   return certainty_of(e.predictions, e.others, info.metadata);
 }
 
-Json json_line(const std::string& photo, const Explanation& e, const ModelInfo& info,
+Json box_to_json(const Heatmap& map, const Box& crop) {
+  return map.status == HeatmapStatus::kOk ? to_json(warm_box(map, crop)) : Json();
+}
+
+Json json_line(const std::string& photo, const Explanation& e, const Explainer& explainer,
                const ExplainCommand& options) {
+  const ModelInfo& info = explainer.info();
   const std::span<const Prediction> top(e.predictions.data(),
                                         std::min(options.top, e.predictions.size()));
+  const ClassMap& first = e.maps.front();
   Json line = {{"photo", photo},
                {"width", e.width},
                {"height", e.height},
                {"top", to_json(top, info)},
                {"others", others_to_json(e.others, info)},
                {"certainty", certainty_name(certainty_of(e, info))},
-               {"class", info.metadata.labels[e.target]},
+               {"class", info.metadata.labels[first.index]},
                {"method", options.method},
                {"layer", layer_name(options)},
                {"crop", to_json(e.crop)},
-               {"box", e.heatmap.status == HeatmapStatus::kOk ? to_json(warm_box(e.heatmap, e.crop))
-                                                              : Json()},
-               {"heatmap", to_json(e.heatmap)},
+               {"box", box_to_json(first.heatmap, e.crop)},
+               {"heatmap", to_json(first.heatmap)},
                {"milliseconds",
                 {{"decode", e.decode_ms}, {"forward", e.forward_ms}, {"backward", e.backward_ms}}}};
-  if (!e.overlay.empty()) line["overlay"] = e.overlay;
+  if (!first.overlay.empty()) line["overlay"] = first.overlay;
+  if (!explainer.has_several_classes()) return line;
+  for (const ClassMap& map : e.maps) {
+    Json of_class = {{"class", info.metadata.labels[map.index]},
+                     {"box", box_to_json(map.heatmap, e.crop)},
+                     {"heatmap", to_json(map.heatmap)}};
+    if (!map.overlay.empty()) of_class["overlay"] = map.overlay;
+    line["maps"].push_back(std::move(of_class));
+  }
   return line;
 }
 
@@ -110,14 +125,16 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
                 options.closer ? "" : "; --closer looks again, at what was warm");
   }
   const auto method = find_method(options.method);  // which was found before
-  const std::string caption = caption_for(*method, info.metadata.labels[e.target]);
-  if (e.heatmap.status == HeatmapStatus::kEmpty) {
-    std::printf("  %s: no evidence anywhere, its heatmap is empty\n", caption.c_str());
-  } else if (e.heatmap.status == HeatmapStatus::kNonFinite) {
-    std::printf("  the network overflowed on this photo: its heatmap is empty\n");
-  }
-  if (!e.overlay.empty()) {
-    std::printf("  %s: %s\n", caption.c_str(), printable(e.overlay).c_str());
+  for (const ClassMap& map : e.maps) {
+    const std::string caption = caption_for(*method, info.metadata.labels[map.index]);
+    if (map.heatmap.status == HeatmapStatus::kEmpty) {
+      std::printf("  %s: no evidence anywhere, its heatmap is empty\n", caption.c_str());
+    } else if (map.heatmap.status == HeatmapStatus::kNonFinite) {
+      std::printf("  the network overflowed on this photo: its heatmap is empty\n");
+    }
+    if (!map.overlay.empty()) {
+      std::printf("  %s: %s\n", caption.c_str(), printable(map.overlay).c_str());
+    }
   }
 }
 
@@ -160,14 +177,15 @@ int run_explain(const ExplainCommand& options) {
   const auto deliver = [&](Outcome outcome) {
     auto& [photo, explanation] = outcome;
     Result<void> saved;
-    if (explanation) saved = explainer->save(photo, *explanation);
+    if (explanation) {
+      saved = within_memory([&] { return explainer->save(photo, *explanation); });
+    }
     if (!explanation) {
       print_error(photo.string(), explanation.error(), options.json);
       exit_code = kSomeFailed;
     } else if (options.json) {
       // A line at a time, at once: someone may be waiting for it at the other end of a pipe.
-      std::cout << dump(json_line(photo.string(), *explanation, explainer->info(), options))
-                << std::endl;
+      std::cout << dump(json_line(photo.string(), *explanation, *explainer, options)) << std::endl;
     } else {
       print_text(photo.string(), *explanation, explainer->info(), options);
       std::fflush(stdout);
@@ -222,8 +240,9 @@ void add_explain(CLI::App& app, int& exit_code) {
   add_model_option(*command, options->model);
   add_head_option(*command, options->head);
   command
-      ->add_option("--class", options->target,
-                   "The class to explain: a label, an index, or top for the most probable")
+      ->add_option("--class", options->classes,
+                   "The classes to explain, separated by commas: labels, indices, top for the most "
+                   "probable, top:3 for the first three, all")
       ->capture_default_str();
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
   command->add_option("--method", options->method, "How the map is made, see below")

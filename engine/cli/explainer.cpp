@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <iterator>
+#include <ranges>
+#include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -83,6 +87,16 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
   return options;
 }
 
+/// Maps with the classes that they are of.
+std::vector<ClassMap> maps_of(std::span<const std::size_t> classes, std::vector<Heatmap> heatmaps) {
+  std::vector<ClassMap> maps;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    maps.push_back(
+        {.index = classes[i], .heatmap = std::move(heatmaps[i]), .png = {}, .overlay = {}});
+  }
+  return maps;
+}
+
 /// The beginning of a text, of so many bytes at most, without a part of a character.
 std::string beginning_of(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
@@ -116,7 +130,7 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
   if (!team) return of_file(path, team.error());
   Explainer explainer(command, *std::move(team), method, colormap);
   explainer.how_ = how;
-  GRADCAM_TRY(explainer.target_, explainer.find_class(command.target));
+  GRADCAM_TRY(explainer.classes_, explainer.find_choices(command.classes));
   return explainer;
 }
 
@@ -124,22 +138,38 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
   Explanation result;
   Stopwatch watch;
   GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo));
-  GRADCAM_TRY(const Image image, decode_image(bytes));
+  GRADCAM_TRY(Image image, decode_image(bytes));
   result.width = image.width;
   result.height = image.height;
   result.decode_ms = watch.lap();
   GRADCAM_CHECK_OK(look_at(image, crop_of(image), result));
   if (command_.closer) {
-    GRADCAM_CHECK_OK(look_at(image, closer_box(result.heatmap, result.crop, image), result));
+    GRADCAM_CHECK_OK(
+        look_at(image, closer_box(result.maps.front().heatmap, result.crop, image), result));
   }
   if (command_.out.empty()) return result;
-  const Heatmap& map = result.heatmap;
-  GRADCAM_TRY(const Image painted,
-              overlay(image, result.crop, map.values, static_cast<int>(map.rows),
-                      static_cast<int>(map.cols), colormap_, command_.alpha));
   result.software = overlay_software(bytes);
-  GRADCAM_TRY(result.png, encode_png(painted, result.software));
+  // Those of 1000 classes would take gigabytes until they are saved: then the rest is painted.
+  constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  std::size_t painted = 0;
+  for (ClassMap& map : result.maps) {
+    if (painted >= kMostBytes) break;
+    GRADCAM_CHECK_OK(paint(image, result, map));
+    painted += map.png.size();
+  }
+  if (result.maps.back().png.empty()) result.image = std::move(image);
   return result;
+}
+
+/// Paints the overlay of a map.
+Result<void> Explainer::paint(const Image& image, const Explanation& explanation,
+                              ClassMap& map) const {
+  const Heatmap& heat = map.heatmap;
+  GRADCAM_TRY(const Image painted,
+              overlay(image, explanation.crop, heat.values, static_cast<int>(heat.rows),
+                      static_cast<int>(heat.cols), colormap_, command_.alpha));
+  GRADCAM_TRY(map.png, encode_png(painted, explanation.software));
+  return {};
 }
 
 /// The part of a photo that the network is shown.
@@ -188,10 +218,9 @@ Result<void> Explainer::look_alone(const Tensor& input, Activations& activations
   explanation.predictions = model.predictions(activations);
   explanation.others = model.others_probability(activations);
   explanation.forward_ms = watch.lap();
-  explanation.target = target_.value_or(explanation.predictions.front().index);
-  GRADCAM_TRY(auto maps,
-              gradcam::explain(model, input, activations, {{explanation.target}}, method_, how_));
-  explanation.heatmap = std::move(maps.front());
+  const std::vector<std::size_t> classes = classes_of(explanation.predictions);
+  GRADCAM_TRY(auto maps, gradcam::explain(model, input, activations, classes, method_, how_));
+  explanation.maps = maps_of(classes, std::move(maps));
   explanation.backward_ms = watch.lap();
   return {};
 }
@@ -203,16 +232,15 @@ Result<void> Explainer::look_together(const Tensor& input, Explanation& explanat
   explanation.predictions = team_.predictions();
   explanation.others = team_.others_probability();
   explanation.forward_ms = watch.lap();
-  explanation.target = target_.value_or(explanation.predictions.front().index);
-  GRADCAM_TRY(auto maps, team_.explain(method_, input, {{explanation.target}}, how_));
-  explanation.heatmap = std::move(maps.front());
+  const std::vector<std::size_t> classes = classes_of(explanation.predictions);
+  GRADCAM_TRY(auto maps, team_.explain(method_, input, classes, how_));
+  explanation.maps = maps_of(classes, std::move(maps));
   explanation.backward_ms = watch.lap();
   return {};
 }
 
-/// A class by its label or its number; nothing for "top".
-Result<std::optional<std::size_t>> Explainer::find_class(const std::string& name) const {
-  if (name == "top") return std::nullopt;
+/// A class by its label or its number.
+Result<std::size_t> Explainer::find_class(const std::string& name) const {
   const auto& labels = info().metadata.labels;
   if (const auto it = std::ranges::find(labels, name); it != labels.end()) {
     return static_cast<std::size_t>(it - labels.begin());
@@ -228,9 +256,74 @@ Result<std::optional<std::size_t>> Explainer::find_class(const std::string& name
                                                ", counted from 0: " + known);
 }
 
+Result<Explainer::ClassChoice> Explainer::find_choice(const std::string& name) const {
+  constexpr std::string_view kTop = "top:";
+  const std::size_t classes = info().metadata.labels.size();
+  if (name == "all") return ClassChoice{.most_probable = classes};
+  if (name == "top") return ClassChoice{.most_probable = 1};
+  if (name.starts_with(kTop)) {
+    const auto number = parse_number(name.substr(kTop.size()));
+    if (number.value_or(0) > 0) {
+      return ClassChoice{.most_probable = std::min(*number, classes)};
+    }
+    return fail(ErrorCode::kInvalidArgument,
+                "--class top:N takes a number from 1 on, not \"" + name + "\"");
+  }
+  GRADCAM_TRY(const std::size_t index, find_class(name));
+  return ClassChoice{.index = index};
+}
+
+/// What names with commas between them stand for. There may be commas in a label, too.
+Result<std::vector<Explainer::ClassChoice>> Explainer::find_choices(
+    const std::string& names) const {
+  std::ptrdiff_t most_commas = 0;
+  for (const std::string& label : info().metadata.labels) {
+    most_commas = std::max(most_commas, std::ranges::count(label, ','));
+  }
+  std::vector<ClassChoice> choices;
+  for (std::size_t begin = 0;;) {
+    std::vector<std::size_t> ends = {names.find(',', begin)};
+    while (ends.back() != std::string::npos && std::ssize(ends) <= most_commas) {
+      ends.push_back(names.find(',', ends.back() + 1));
+    }
+    // The longest name that there is; if there is none, the shortest is the unknown one.
+    auto choice = find_choice(names.substr(begin, ends.back() - begin));
+    while (!choice && ends.size() > 1) {
+      ends.pop_back();
+      choice = find_choice(names.substr(begin, ends.back() - begin));
+    }
+    if (!choice) return std::unexpected(choice.error());
+    choices.push_back(*choice);
+    if (ends.back() == std::string::npos) return choices;
+    begin = ends.back() + 1;
+  }
+}
+
+/// The classes to explain, each once; predictions: the most probable first.
+std::vector<std::size_t> Explainer::classes_of(const std::vector<Prediction>& predictions) const {
+  std::vector<std::size_t> classes;
+  const auto add = [&](std::size_t index) {
+    if (std::ranges::find(classes, index) == classes.end()) classes.push_back(index);
+  };
+  for (const ClassChoice& choice : classes_) {
+    if (choice.index) add(*choice.index);
+    for (const Prediction& p : predictions | std::views::take(choice.most_probable)) add(p.index);
+  }
+  return classes;
+}
+
 Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
-  if (explanation.png.empty()) return {};
-  std::string label = info().metadata.labels[explanation.target];
+  if (command_.out.empty()) return {};
+  for (ClassMap& map : explanation.maps) {
+    if (map.png.empty()) GRADCAM_CHECK_OK(paint(explanation.image, explanation, map));
+    GRADCAM_CHECK_OK(save(photo, explanation.software, map));
+  }
+  return {};
+}
+
+/// Writes an overlay and forgets it.
+Result<void> Explainer::save(const fs::path& photo, const std::string& software, ClassMap& map) {
+  std::string label = info().metadata.labels[map.index];
   // What cannot be in a file's name everywhere.
   constexpr std::string_view kUnfit = " /\\:*?\"<>|";
   std::ranges::replace_if(label, [&](char c) { return kUnfit.contains(c); }, '_');
@@ -245,13 +338,14 @@ Result<void> Explainer::save(const fs::path& photo, Explanation& explanation) {
   std::error_code error;
   // Of what is there, only overlays of the same photo are written anew.
   while (written_.contains(name) ||
-         (fs::exists(target, error) && overlay_software(target) != explanation.software)) {
+         (fs::exists(target, error) && overlay_software(target) != software)) {
     name = stem + "-" + std::to_string(++copy) + "." + label + ".png";
     target.replace_filename(name);
   }
   written_.insert(name);
-  GRADCAM_CHECK_OK(write_file(target, explanation.png));
-  explanation.overlay = target.string();
+  GRADCAM_CHECK_OK(write_file(target, map.png));
+  map.png = {};
+  map.overlay = target.string();
   return {};
 }
 

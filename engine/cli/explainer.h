@@ -26,7 +26,7 @@ struct ExplainCommand {
   bool null_ends = false;  ///< names on standard input end with a NUL, not with a line
   std::string model;
   std::string head;
-  std::string target = "top";
+  std::string classes = "top";
   std::size_t top = 5;
   std::string method = "gradcam";
   std::vector<std::string> layers = {"block5_conv3"};
@@ -43,21 +43,27 @@ struct ExplainCommand {
   bool json = false;
 };
 
+/// What is known about a class of a photo.
+struct ClassMap {
+  std::size_t index = 0;  ///< of the class
+  Heatmap heatmap;
+  std::vector<std::uint8_t> png;  ///< the overlay, until it is saved; see Explanation::image
+  std::string overlay;            ///< the file it was saved in
+};
+
 /// What is known about a photo when it is done.
 struct Explanation {
   int width = 0;
   int height = 0;
   std::vector<Prediction> predictions;
-  float others = 0;  ///< the probability that it is none of the classes
-  std::size_t target = 0;
+  float others = 0;            ///< the probability that it is none of the classes
+  std::vector<ClassMap> maps;  ///< of each of the classes, at least one
   Box crop;
-  Heatmap heatmap;
   double decode_ms = 0;
   double forward_ms = 0;
   double backward_ms = 0;
-  std::string software;           ///< that the overlay names
-  std::vector<std::uint8_t> png;  ///< the overlay, if it was asked for
-  std::string overlay;            ///< the file it was saved in
+  std::string software;  ///< that the overlays name
+  Image image;           ///< the photo, if there are overlays that have not been painted yet
 };
 
 /// The model, and everything that stays the same from photo to photo.
@@ -67,10 +73,16 @@ class Explainer {
 
   const ModelInfo& info() const { return team_.model().info(); }
 
-  /// Decodes a photo, looks at it and paints the overlay. Several threads may do so at once.
+  /// Whether maps of several classes were asked for, though there may be but one.
+  bool has_several_classes() const {
+    return classes_.size() > 1 || classes_.front().most_probable > 1;
+  }
+
+  /// Decodes a photo, looks at it and paints the overlays, or the first of very many. Several
+  /// threads may do so at once.
   Result<Explanation> explain(const std::filesystem::path& photo);
 
-  /// Writes the overlay: DIR/<stem>.<class>.png, or <stem>-2.<class>.png if that one has been
+  /// Writes the overlays: DIR/<stem>.<class>.png, or <stem>-2.<class>.png if that one has been
   /// written already, or is there and no overlay of this photo. One thread at a time.
   Result<void> save(const std::filesystem::path& photo, Explanation& explanation);
 
@@ -85,20 +97,31 @@ class Explainer {
   Explainer(const ExplainCommand& command, Team team, Method method, Colormap colormap)
       : command_(command), team_(std::move(team)), method_(method), colormap_(colormap) {}
 
-  Result<std::optional<std::size_t>> find_class(const std::string& name) const;
+  /// What one of the names in --class stands for: a class, or the most probable ones.
+  struct ClassChoice {
+    std::optional<std::size_t> index = std::nullopt;
+    std::size_t most_probable = 0;  ///< so many
+  };
+
+  Result<std::size_t> find_class(const std::string& name) const;
+  Result<ClassChoice> find_choice(const std::string& name) const;
+  Result<std::vector<ClassChoice>> find_choices(const std::string& names) const;
+  std::vector<std::size_t> classes_of(const std::vector<Prediction>& predictions) const;
   Box crop_of(const Image& image) const;
   Result<void> look_at(const Image& image, const Box& crop, Explanation& explanation);
   Result<void> look(const Tensor& input, Explanation& explanation);
   Result<void> look_alone(const Tensor& input, Activations& activations, Explanation& explanation);
   Result<void> look_together(const Tensor& input, Explanation& explanation);
   Result<Activations> take_activations();
+  Result<void> paint(const Image& image, const Explanation& explanation, ClassMap& map) const;
+  Result<void> save(const std::filesystem::path& photo, const std::string& software, ClassMap& map);
 
   ExplainCommand command_;
   Team team_;
   Method method_;
   ExplainOptions how_;
   Colormap colormap_;
-  std::optional<std::size_t> target_;
+  std::vector<ClassChoice> classes_;
   std::set<std::string> written_;
   std::map<std::string, int> copies_;  // the last number of a name
   std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();

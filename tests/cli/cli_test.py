@@ -155,6 +155,58 @@ class CommandLine(Case):
             self.assertEqual(overlay.name.split(".")[0], name)
         self.assertEqual(len(list((self.folder / "maps").iterdir())), 2)
 
+    def test_several_classes(self) -> None:
+        photo = IMAGES / "scene.png"
+
+        def line(*arguments: object) -> dict:
+            result = gradcam("explain", photo, "--model", MODEL, "--json", *arguments)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), arguments)
+            return json.loads(result.stdout)
+
+        labels = [entry["label"] for entry in line()["top"]]
+        self.assertEqual(len(labels), 3)
+        alone = {label: line("--class", label) for label in labels}
+        for names, expected in (
+            (f"{labels[2]},{labels[0]}", [labels[2], labels[0]]),
+            ("all", labels), ("top:2", labels[:2]), ("top:9", labels),
+            (f"{labels[1]},top,{labels[1]}", [labels[1], labels[0]]),
+        ):
+            for method in ("gradcam", "layercam"):
+                several = line("--class", names, "--method", method)
+                self.assertEqual([each["class"] for each in several["maps"]], expected, names)
+                for field in ("class", "heatmap"):
+                    self.assertEqual(several[field], several["maps"][0][field])
+                if method == "gradcam":
+                    for each in several["maps"]:
+                        self.assertEqual(each["heatmap"], alone[each["class"]]["heatmap"])
+        several = line("--class", "all", "--out", self.folder)
+        overlays = {each["class"]: Path(each["overlay"]) for each in several["maps"]}
+        self.assertEqual(several["overlay"], str(overlays[several["class"]]))
+        self.assertEqual(set(self.folder.iterdir()), set(overlays.values()))
+        for label, overlay in overlays.items():
+            self.assertEqual(overlay.name, f"scene.{label.replace(' ', '_')}.png")
+        self.assertEqual([each["class"] for each in line("--class", "all", "--workers", 2)["maps"]],
+                         labels)
+        for names in ("top", "top:1", labels[0]):
+            self.assertNotIn("maps", line("--class", names))
+        said = gradcam("explain", photo, "--model", MODEL, "--class", "all", "--out", self.folder)
+        for label, overlay in overlays.items():
+            self.assertIn(f"where it looked for {label}: {overlay}", said.stdout)
+
+    def test_labels_with_commas_can_be_named(self) -> None:
+        names = ["tench, Tinca tinca", "tench", "pug, pug-dog"]
+        (self.folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+        model = self.folder / "m.safetensors"
+        gradcam("convert", MODEL, model, "--labels", self.folder / "names.txt")
+        for asked, expected in ((names[0], [0]), (f"tench,{names[2]}", [1, 2]),
+                                (",".join(names), [0, 1, 2])):
+            result = gradcam("explain", IMAGES / "scene.png", "--model", model, "--json",
+                             "--class", asked)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), asked)
+            line = json.loads(result.stdout)
+            self.assertEqual([each["class"] for each in line.get("maps", [line])],
+                             [names[index] for index in expected])
+
     def test_options_without_a_use_are_refused(self) -> None:
         photo = IMAGES / "baseline.jpg"
         for options, says in ((["--json", "--colormap", "jet"], "--out"), (["-0"], "standard input"),
@@ -301,6 +353,10 @@ class CommandLine(Case):
         for arguments, said in (
             (("explain", photo, "--model", MODEL, "--class", "lynx"), "lynx"),
             (("explain", photo, "--model", MODEL, "--class", 3), "3"),
+            (("explain", photo, "--model", MODEL, "--class", "0,lynx"), '"lynx"'),
+            (("explain", photo, "--model", MODEL, "--class", "0,,1"), 'no class ""'),
+            (("explain", photo, "--model", MODEL, "--class", "top:0"), '"top:0"'),
+            (("explain", photo, "--model", MODEL, "--class", "top:two"), '"top:two"'),
             (("explain", photo, "--method", "guess"), "gradcam"),
             (("explain",), "photo"),
             (("dance",), "evaluate"),
