@@ -22,6 +22,7 @@
 #include "gradcam/explain/evaluation.h"
 #include "gradcam/explain/json.h"
 #include "gradcam/image/decode.h"
+#include "gradcam/weights/find_class.h"
 
 namespace gradcam {
 namespace {
@@ -116,14 +117,12 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
                                                    const MaskFinder& masks, bool& some_failed) {
   std::error_code error;
   std::vector<LabelledPhoto> photos;
-  const auto& labels = info.metadata.labels;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     if (!it->is_directory(ignored)) continue;
-    const std::string name = it->path().filename().string();
-    const auto label = std::ranges::find(labels, name);
-    if (label == labels.end()) {
-      complain(it->path().string(), "left out, \"" + name + "\" is no class of the model");
+    const auto label = find_class(info.metadata.labels, it->path().filename().string());
+    if (!label) {
+      complain(it->path().string(), "left out, " + label.error().message);
       continue;
     }
     std::vector<fs::path> found;
@@ -134,7 +133,7 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
     std::map<fs::path, std::size_t> of_name;
     for (const fs::path& photo : found) ++of_name[photo.stem()];
     for (const fs::path& photo : found) {
-      photos.push_back({photo, static_cast<std::size_t>(label - labels.begin()),
+      photos.push_back({photo, *label,
                         masks.find(photo.lexically_relative(folder), of_name[photo.stem()] == 1)});
     }
   }

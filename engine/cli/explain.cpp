@@ -240,9 +240,11 @@ void add_explain(CLI::App& app, int& exit_code) {
   add_model_option(*command, options->model);
   add_head_option(*command, options->head);
   command
-      ->add_option("--class", options->classes,
-                   "The classes to explain, separated by commas: labels, indices, top for the most "
-                   "probable, top:3 for the first three, all")
+      ->add_option(
+          "--class", options->classes,
+          "The classes to explain, separated by commas: labels (capitals, \"_\" and \"-\" do not "
+          "matter), indices, top for the most probable, top:3 for the first "
+          "three, all")
       ->capture_default_str();
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
   command->add_option("--method", options->method, "How the map is made, see below")

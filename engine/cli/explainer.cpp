@@ -17,6 +17,7 @@
 #include "gradcam/image/decode.h"
 #include "gradcam/image/png.h"
 #include "gradcam/image/preprocess.h"
+#include "gradcam/weights/find_class.h"
 
 namespace gradcam {
 namespace {
@@ -239,21 +240,14 @@ Result<void> Explainer::look_together(const Tensor& input, Explanation& explanat
   return {};
 }
 
-/// A class by its label or its number.
+/// A class by its label or its index.
 Result<std::size_t> Explainer::find_class(const std::string& name) const {
   const auto& labels = info().metadata.labels;
-  if (const auto it = std::ranges::find(labels, name); it != labels.end()) {
-    return static_cast<std::size_t>(it - labels.begin());
+  auto found = gradcam::find_class(labels, name);
+  if (const auto index = parse_number(name); !found && index && *index < labels.size()) {
+    return *index;
   }
-  if (const auto index = parse_number(name); index && *index < labels.size()) return *index;
-  std::string known;
-  for (std::size_t i = 0; i < std::min<std::size_t>(labels.size(), 20); ++i) {
-    known += (i > 0 ? ", " : "") + labels[i];
-  }
-  if (labels.size() > 20) known += ", ...";
-  return fail(ErrorCode::kInvalidArgument, "the model has no class \"" + name + "\"; it has " +
-                                               std::to_string(labels.size()) +
-                                               ", counted from 0: " + known);
+  return found;
 }
 
 Result<Explainer::ClassChoice> Explainer::find_choice(const std::string& name) const {

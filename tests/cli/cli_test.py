@@ -193,6 +193,23 @@ class CommandLine(Case):
         for label, overlay in overlays.items():
             self.assertIn(f"where it looked for {label}: {overlay}", said.stdout)
 
+    def test_other_spellings_of_a_label(self) -> None:
+        (self.folder / "names.txt").write_text("golden_retriever\nShih-Tzu\npug\n")
+        model = self.folder / "m.safetensors"
+        gradcam("convert", MODEL, model, "--labels", self.folder / "names.txt")
+        result = gradcam("explain", IMAGES / "scene.png", "--model", model, "--json", "--class",
+                         "Golden retriever, shih tzu,2")
+        self.assertEqual([each["class"] for each in json.loads(result.stdout)["maps"]],
+                         ["golden_retriever", "Shih-Tzu", "pug"])
+        photos = self.folder / "photos"
+        for name in ("Golden Retriever", "PUG", "lynx"):
+            (photos / name).mkdir(parents=True)
+            shutil.copy(IMAGES / "scene.png", photos / name)
+        result = gradcam("evaluate", photos, "--model", model, "--json")
+        self.assertEqual([each["photos"] for each in json.loads(result.stdout)["per_class"]],
+                         [1, 0, 1])
+        self.assertIn("photos/lynx: left out, the model has no class", result.stderr)
+
     def test_labels_with_commas_can_be_named(self) -> None:
         names = ["tench, Tinca tinca", "tench", "pug, pug-dog"]
         (self.folder / "names.txt").write_text("".join(f"{name}\n" for name in names))

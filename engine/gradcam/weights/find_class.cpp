@@ -1,0 +1,89 @@
+#include "gradcam/weights/find_class.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "gradcam/weights/quote.h"
+
+namespace gradcam {
+namespace {
+
+/// A name without what two spellings of it may differ in.
+std::string spelt_plainly(std::string_view name) {
+  constexpr std::string_view kBetweenWords = " _-";
+  name.remove_prefix(std::min(name.find_first_not_of(kBetweenWords), name.size()));
+  std::string plain;
+  for (const char c : name.substr(0, name.find_last_not_of(kBetweenWords) + 1)) {
+    const bool is_capital = c >= 'A' && c <= 'Z';
+    plain += kBetweenWords.contains(c) ? '_' : is_capital ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return plain;
+}
+
+/// How many bytes must be changed, put in or left out to make a name a part of a label
+/// (Levenshtein's distance to the nearest part; by Sellers, 1980).
+std::size_t distance_to_part(std::string_view name, std::string_view label) {
+  std::vector<std::size_t> row(label.size() + 1);  // of the name so far, to what ends there
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < label.size(); ++j) {
+      const std::size_t changed = diagonal + (name[i] == label[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return std::ranges::min(row);
+}
+
+/// "beagle, pug".
+std::string list_of(std::span<const std::string> labels, std::span<const std::size_t> indices) {
+  std::string list;
+  for (const std::size_t i : indices) list += (list.empty() ? "" : ", ") + labels[i];
+  return list;
+}
+
+}  // namespace
+
+Result<std::size_t> find_class(std::span<const std::string> labels, std::string_view name) {
+  if (const auto it = std::ranges::find(labels, name); it != labels.end()) {
+    return static_cast<std::size_t>(it - labels.begin());
+  }
+  const std::string plain = spelt_plainly(name);
+  std::vector<std::string> plain_labels;
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    plain_labels.push_back(spelt_plainly(labels[i]));
+    if (plain_labels.back() == plain) found.push_back(i);
+  }
+  if (found.size() == 1) return found.front();
+  const std::string quoted = internal::quote(name);
+  if (!found.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the name " + quoted + " may stand for any of " + list_of(labels, found));
+  }
+  const std::string message = "the model has no class " + quoted + "; it has " +
+                              std::to_string(labels.size()) + ", counted from 0";
+  std::vector<std::size_t> known(labels.size());
+  std::iota(known.begin(), known.end(), std::size_t{0});
+  constexpr std::size_t kAll = 20;
+  if (known.size() <= kAll) {
+    return fail(ErrorCode::kInvalidArgument, message + ": " + list_of(labels, known));
+  }
+  // A name may be a text of any length, by mistake.
+  constexpr std::size_t kMostBytes = 100;
+  const std::string_view beginning = std::string_view(plain).substr(0, kMostBytes);
+  std::vector<std::tuple<std::size_t, std::size_t, std::size_t>> order;
+  for (const std::size_t i : known) {  // of labels equally near, the shortest
+    order.emplace_back(distance_to_part(beginning, plain_labels[i]), labels[i].size(), i);
+  }
+  std::ranges::sort(known, {}, [&](std::size_t i) { return order[i]; });
+  constexpr std::size_t kNearest = 5;
+  known.resize(kNearest);
+  return fail(ErrorCode::kInvalidArgument,
+              message + "; the most similar: " + list_of(labels, known));
+}
+
+}  // namespace gradcam
