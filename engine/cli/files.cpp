@@ -202,6 +202,12 @@ Result<void> NewFile::write(std::span<const std::uint8_t> bytes) {
   return failed(" cannot be written: ");
 }
 
+Result<fs::path> NewFile::written() {
+  errno = 0;
+  if (std::fflush(file_.get()) != 0) return failed(" cannot be written: ");
+  return partial_;
+}
+
 Result<void> NewFile::commit(bool is_durable) {
   errno = 0;
   if (std::fflush(file_.get()) != 0 || (is_durable && fsync(fileno(file_.get())) != 0) ||

@@ -60,6 +60,8 @@ class NewFile {
   ~NewFile();
 
   Result<void> write(std::span<const std::uint8_t> bytes);
+  /// The file that has what was written, until it is committed or removed.
+  Result<std::filesystem::path> written();
   /// is_durable: waits until it would survive the machine's going down.
   Result<void> commit(bool is_durable = true);
 

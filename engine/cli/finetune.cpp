@@ -12,9 +12,7 @@ void add_finetune(CLI::App& app, int& exit_code) {
       "finetune", "Teach a model other classes: train new last layers on a folder of photos.");
   command->add_option("folder", options->folder, "A folder with a folder of photos for each class")
       ->required();
-  command->add_option("--model", options->model,
-                      "The base, a safetensors file (default: the model that comes with the "
-                      "program)");
+  add_model_option(*command, options->model);
   command->add_option("--out", options->out, "The file of the new model")->required();
   command
       ->add_option("--train", options->train,

@@ -10,6 +10,7 @@
 #include "cli/checkpoint.h"
 #include "cli/feature_cache.h"
 #include "cli/files.h"
+#include "cli/import.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/train/curves.h"
@@ -80,6 +81,37 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
                     "the training would replace it. Choose another --out");
   }
   return plan;
+}
+
+/// A base model.
+struct Base {
+  ModelFile file;  ///< of safetensors: what is not trained is copied from it
+  std::optional<Vgg16> network;
+};
+
+/// Loads the base. Of a file of Keras, PyTorch or ONNX the safetensors file that it becomes is
+/// beside the new model until it has been opened; after that it has no name, and goes with this.
+Result<Base> load_base(const FinetuneOptions& options, const std::function<bool()>& interrupted) {
+  std::optional<NewFile> imported;
+  fs::path path = options.model;
+  if (is_foreign_model(path)) {
+    auto created = NewFile::create(options.out, 0);
+    if (!created) return std::unexpected(created.error());
+    imported.emplace(*std::move(created));
+    const auto write = [&](std::span<const std::uint8_t> bytes, std::uint64_t) -> Result<void> {
+      if (interrupted()) return fail(ErrorCode::kCancelled, "it was interrupted while it was read");
+      return imported->write(bytes);
+    };
+    if (const auto done = import_model(path, options.out, write); !done) {
+      return of_file(options.model, done.error());
+    }
+    GRADCAM_TRY(path, imported->written());
+  }
+  auto file = ModelFile::open(path);
+  if (!file) return of_file(options.model, file.error());
+  auto network = load_model(path);
+  if (!network) return of_file(options.model, network.error());
+  return Base{*std::move(file), *std::move(network)};
 }
 
 /// What a checkpoint must agree with, besides the photos.
@@ -333,18 +365,13 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
 Result<FinetuneReport> finetune(const FinetuneOptions& options,
                                 const std::function<bool()>& interrupted) {
   GRADCAM_TRY(const Plan plan, make_plan(options));
-  auto base_file = ModelFile::open(options.model);
-  if (!base_file) {
-    return of_file(options.model, base_file.error());
-  }
+  GRADCAM_TRY(Base base, load_base(options, interrupted));
   // Now, not after the training, is the time to find out that it cannot be written.
-  GRADCAM_TRY(const std::uint64_t size, size_of_result(*base_file, options, plan));
+  GRADCAM_TRY(const std::uint64_t size, size_of_result(base.file, options, plan));
   GRADCAM_TRY(NewFile out, NewFile::create(options.out, size));
-  auto base = load_model(options.model);
-  if (!base) return of_file(options.model, base.error());
-  const ModelInfo base_info = base->info();
+  const ModelInfo base_info = base.network->info();
   // ModelInfo's fingerprint has only some rows of them.
-  const auto weights = base_file->fingerprint();
+  const auto weights = base.file.fingerprint();
   if (!weights) return of_file(options.model, weights.error());
   CheckpointIdentity identity = identity_of(options, plan, *weights);
   std::error_code error;
@@ -364,7 +391,7 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
                            plan.whole_classifier ? FeatureLayer::kBlock5Pool : FeatureLayer::kFc2,
                            options.views);
   GRADCAM_TRY(const FeatureCache::Outcome outcome,
-              cache.fill(*base, photos, plan.threads, interrupted));
+              cache.fill(*base.network, photos, plan.threads, interrupted));
   report.skipped = photos.unreadable;
   if (interrupted()) {
     clear_progress();
@@ -381,8 +408,9 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
   identity["set of photos"] = identity_of(photos);
   if (options.resume) GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
 
-  GRADCAM_TRY(std::vector<DenseParameters> layers, make_layers(*base, photos.labels.size(), plan));
-  base = fail(ErrorCode::kInternal, "");  // its memory is needed for training
+  GRADCAM_TRY(std::vector<DenseParameters> layers,
+              make_layers(*base.network, photos.labels.size(), plan));
+  base.network.reset();  // its memory is needed for training
   const Parallel parallel = [&](std::size_t count, const std::function<void(std::size_t)>& task) {
     run_in_threads(plan.threads, count, task);
   };
@@ -419,7 +447,7 @@ Result<FinetuneReport> finetune(const FinetuneOptions& options,
     return report;
   }
   const double seconds = seconds_since(start);
-  if (const auto written = write_result(options, plan, base_info, photos, *base_file, trainer,
+  if (const auto written = write_result(options, plan, base_info, photos, base.file, trainer,
                                         std::move(out), report);
       !written) {
     GRADCAM_CHECK_OK(write_checkpoint(plan.checkpoint, trainer, identity));

@@ -44,9 +44,9 @@ struct FinetuneReport {
   float temperature = 1;
 };
 
-/// Trains new last layers and writes the model, its curves (<out>.svg) and, if interrupted between
-/// two steps or if the model cannot be written, <out>.checkpoint. Says on standard output and
-/// standard error what it does.
+/// Trains new last layers of a model file, be it safetensors or of another program, and writes the
+/// model, its curves (<out>.svg) and, if interrupted between two steps or if the model cannot be
+/// written, <out>.checkpoint. Says on standard output and standard error what it does.
 Result<FinetuneReport> finetune(const FinetuneOptions& options,
                                 const std::function<bool()>& interrupted);
 

@@ -120,13 +120,17 @@ class LoaderOfStream {
   std::uint64_t offset_ = 0;
 };
 
-/// Imports a file without changes: `take` is given the new one from the first byte to the last.
-Result<void> import_as_it_is(const fs::path& path, const WritePart& take) {
-  GRADCAM_TRY(ForeignFile file, ForeignFile::open(path));
-  ModelImporter importer(file.size(),
-                         {.source = path.filename().string(), .find_beside = file.find_beside()});
-  return file.feed(importer, [&](std::span<const std::uint8_t> bytes) {
-    return take(bytes, importer.file_bytes());
+/// Gives `write` what a converter makes of a file, unless it would replace the file's weights.
+template <class Converter>
+Result<void> convert_to(const fs::path& out, ForeignFile& file, Converter& converter,
+                        const WritePart& write) {
+  return file.feed(converter, [&](std::span<const std::uint8_t> bytes) -> Result<void> {
+    std::error_code error;
+    if (fs::equivalent(file.beside(), out, error)) {
+      return fail(ErrorCode::kInvalidArgument,
+                  out.string() + " has its weights; choose another name for the new file");
+    }
+    return write(bytes, converter.file_bytes());
   });
 }
 
@@ -145,20 +149,20 @@ Result<void> import_model(const fs::path& path, const fs::path& out, ImportOptio
   options.source = path.filename().string();
   options.find_beside = file.find_beside();
   ImportingConverter converter(file.size(), std::move(options), std::move(plan));
-  return file.feed(converter, [&](std::span<const std::uint8_t> bytes) -> Result<void> {
-    std::error_code error;
-    if (fs::equivalent(file.beside(), out, error)) {
-      return fail(ErrorCode::kInvalidArgument,
-                  out.string() + " has its weights; choose another name for the new file");
-    }
-    return write(bytes, converter.file_bytes());
-  });
+  return convert_to(out, file, converter, write);
+}
+
+Result<void> import_model(const fs::path& path, const fs::path& out, const WritePart& write) {
+  GRADCAM_TRY(ForeignFile file, ForeignFile::open(path));
+  ModelImporter importer(file.size(),
+                         {.source = path.filename().string(), .find_beside = file.find_beside()});
+  return convert_to(out, file, importer, write);
 }
 
 Result<std::vector<std::uint8_t>> import_bytes(const fs::path& path) {
   std::vector<std::uint8_t> file;
   GRADCAM_CHECK_OK(
-      import_as_it_is(path, [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
+      import_model(path, {}, [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
         file.reserve(static_cast<std::size_t>(file_bytes));
         file.insert(file.end(), bytes.begin(), bytes.end());
         return Result<void>();
@@ -169,7 +173,7 @@ Result<std::vector<std::uint8_t>> import_bytes(const fs::path& path) {
 Result<Vgg16> import_vgg16(const fs::path& path, const LoadOptions& options) {
   LoaderOfStream loader(options);
   GRADCAM_CHECK_OK(
-      import_as_it_is(path, [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
+      import_model(path, {}, [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
         return loader.take(bytes, file_bytes);
       }));
   return loader.finish();

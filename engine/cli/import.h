@@ -25,6 +25,14 @@ Result<void> import_model(const std::filesystem::path& path, const std::filesyst
                           ImportOptions options, ImportingConverter::Plan plan,
                           const WritePart& write);
 
+/// Converts one as it is, to float32, likewise; `out` may be empty.
+Result<void> import_model(const std::filesystem::path& path, const std::filesystem::path& out,
+                          const WritePart& write);
+
+/// Converts one without changes, likewise; without a name for the new file, which may be none.
+Result<void> import_model(const std::filesystem::path& path, const std::filesystem::path& out,
+                          const WritePart& write);
+
 /// The bytes of the safetensors file that one becomes. Errors name no file.
 Result<std::vector<std::uint8_t>> import_bytes(const std::filesystem::path& path);
 

@@ -3,23 +3,20 @@ learns is tested in tests/unit."""
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import unittest
 from pathlib import Path
 
-from support import GRADCAM, MODEL, Case, gradcam, write_bmp
+from support import GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, write_bmp
 
 
 class Finetune(Case):
     def test_finetune_stops_at_an_interrupt_and_goes_on(self) -> None:
-        for label in ("dark", "light"):
-            folder = self.folder / "photos" / label
-            folder.mkdir(parents=True)
-            for i in range(4):
-                write_bmp(folder / f"{i}.bmp", i + (200 if label == "light" else 30))
+        photos = self.make_photos()
         out = self.folder / "new.safetensors"
-        command = [GRADCAM, "finetune", str(self.folder / "photos"), "--model", str(MODEL),
+        command = [GRADCAM, "finetune", str(photos), "--model", str(MODEL),
                    "--out", str(out), "--cache", str(self.folder / "cache")]
         endless = [*command, "--epochs", "90000", "--patience", "90000"]
         epochs = []
@@ -47,6 +44,47 @@ class Finetune(Case):
                 Path(f"{out}.checkpoint").unlink()
         info = json.loads(gradcam("info", out, "--json").stdout)
         self.assertEqual(info["labels"], ["dark", "light"])
+
+    def make_photos(self) -> Path:
+        photos = self.folder / "photos"
+        for label in ("dark", "light"):
+            (photos / label).mkdir(parents=True)
+            for i in range(4):
+                write_bmp(photos / label / f"{i}.bmp", i + (200 if label == "light" else 30))
+        return photos
+
+    def test_a_model_of_another_program_is_the_same_base_as_what_it_is_converted_to(self) -> None:
+        photos = self.make_photos()
+        for name in ("keras.h5", "keras.keras", "pytorch.pth", "pytorch_beside.onnx"):
+            model = TESTS / "fixtures/models" / name
+            converted = self.folder / "converted.safetensors"
+            self.assertEqual(gradcam("convert", model, converted).returncode, 0)
+            for train in (("--head-only",), ("--train", "classifier")):
+                results = []
+                for base in (model, converted):
+                    out = self.folder / f"new-{len(results)}"
+                    result = gradcam("finetune", photos, "--model", base, "--out", out, "--epochs",
+                                     2, "--cache", self.folder / "cache", *train)
+                    self.assertEqual((result.returncode, result.stderr), (0, ""), (name, train))
+                    results.append(out.read_bytes())
+                self.assertEqual(*results, (name, train))
+            result = gradcam("explain", IMAGES / "scene.png", "--model", self.folder / "new-0",
+                             "--json")
+            self.assertIn(json.loads(result.stdout)["class"], ("dark", "light"))
+        self.assertFalse([path for path in self.folder.iterdir() if "partial" in path.name])
+
+    def test_the_weights_beside_a_model_are_not_replaced(self) -> None:
+        photos = self.make_photos()
+        for name in ("pytorch_beside.onnx", "pytorch_beside.onnx.data"):
+            shutil.copy(TESTS / "fixtures/models" / name, self.folder)
+        out = self.folder / name
+        weights = out.read_bytes()
+        result = gradcam("finetune", photos, "--model", self.folder / "pytorch_beside.onnx",
+                         "--out", out, "--cache", self.folder / "cache")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("choose another name", result.stderr)
+        self.assertEqual(out.read_bytes(), weights)
+        self.assertEqual(len(list(self.folder.iterdir())), 3)
 
     def test_a_photo_of_two_classes_is_named_with_both(self) -> None:
         for label in ("dark", "light"):
