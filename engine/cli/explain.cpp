@@ -249,10 +249,11 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
   command->add_option("--method", options->method, "How the map is made, see below")
       ->capture_default_str();
-  with_commas(
-      command->add_option("--layer", options->layers,
-                          "Whose activations the map weighs: block1_conv1 ... block5_conv3, "
-                          "block5_pool; of several, separated by commas, the maps are averaged"))
+  with_commas(command->add_option(
+                  "--layer", options->layers,
+                  "Whose activations the map weighs: block1_conv1 ... block5_conv3, "
+                  "block5_pool; of several, separated by commas, the map is the mean or, by "
+                  "layercam, the maximum"))
       ->capture_default_str();
   with_commas(
       command->add_option("--smooth", options->smooth,

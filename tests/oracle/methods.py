@@ -236,13 +236,23 @@ def augmented(network: Network, x, layer: str, c: int):
     return total
 
 
-def fused(network: Network, x, c: int):
-    """The mean of the Grad-CAMs of three layers, enlarged to the largest."""
-    total = 0
+def layers_to_fuse(network: Network, x, c: int, method: str, scale):
+    """The scaled maps of three layers, enlarged to the largest."""
+    maps = []
     for layer in ("block3_conv2", "block4_conv3", "block5_conv3"):
-        one = normalised(explain(network, x, layer, c)["gradcam"])[None, None]
-        total = total + F.interpolate(one, (16, 16), mode="bilinear", align_corners=False)[0, 0] / 3
-    return total
+        one = scale(normalised(explain(network, x, layer, c)[method]))[None, None]
+        maps.append(F.interpolate(one, (16, 16), mode="bilinear", align_corners=False)[0, 0])
+    return torch.stack(maps)
+
+
+def fused(network: Network, x, c: int):
+    """The mean of Grad-CAMs, as pytorch-grad-cam has it."""
+    return layers_to_fuse(network, x, c, "gradcam", lambda one: one).mean(0)
+
+
+def fused_layercam(network: Network, x, c: int):
+    """The maximum of LayerCAMs after equation 9 of Jiang et al. 2021, as torch-cam has it."""
+    return layers_to_fuse(network, x, c, "layercam", lambda one: torch.tanh(2 * one)).amax(0)
 
 
 def is_clear(network: Network, x, layer: str, c: int) -> bool:
@@ -300,6 +310,7 @@ def write(folder: Path) -> None:
                 keep(f"{layer}/{method}", lambda c: seen(layer, c, method))
     keep("block4_conv3/gradcam+flip", lambda c: augmented(network, x, "block4_conv3", c))
     keep("fused/gradcam", lambda c: fused(network, x, c))
+    keep("fused/layercam", lambda c: fused_layercam(network, x, c))
     write_safetensors(folder / "methods.expected.safetensors", tensors)
 
     labelled = metadata(TINY) | {"temperature": str(TEMPERATURE)}

@@ -67,8 +67,9 @@ Result<std::vector<Heatmap>> explain_at(const Vgg16& model, const Tensor& input,
   return guided_maps(gradients, maps);
 }
 
-/// The mean of several maps of each class.
-std::vector<Heatmap> fuse_each(const std::vector<std::vector<Heatmap>>& by_class) {
+/// Several maps of each class made one.
+std::vector<Heatmap> fuse_each(const std::vector<std::vector<Heatmap>>& by_class,
+                               Heatmap (*fuse)(std::span<const Heatmap> maps)) {
   std::vector<Heatmap> fused;
   for (const std::vector<Heatmap>& maps : by_class) fused.push_back(fuse(maps));
   return fused;
@@ -101,7 +102,7 @@ Result<std::vector<Heatmap>> at_layers(
     GRADCAM_TRY(std::vector<Heatmap> maps, make_maps(layer));
     append(std::move(maps), by_class);
   }
-  return fuse_each(by_class);
+  return fuse_each(by_class, method.fuse);
 }
 
 Result<std::vector<Heatmap>> augmented(const Tensor& input, const MakeMaps& make_maps) {
@@ -118,7 +119,7 @@ Result<std::vector<Heatmap>> augmented(const Tensor& input, const MakeMaps& make
       append(std::move(maps), by_class);
     }
   }
-  return fuse_each(by_class);
+  return fuse_each(by_class, fuse_by_mean);
 }
 
 Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,

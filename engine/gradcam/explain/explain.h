@@ -11,7 +11,7 @@
 namespace gradcam {
 
 struct ExplainOptions {
-  std::vector<std::size_t> layers = {kBlock5Conv3};  ///< map layers; the maps of several are fused
+  std::vector<std::size_t> layers = {kBlock5Conv3};  ///< map layers; of several, see Method::fuse
   /// Test-time augmentation as pytorch-grad-cam's aug_smooth: the mean of the maps of the input,
   /// times 0.9, 1 and 1.1, each as it is and mirrored. Six times the work.
   bool augment = false;

@@ -66,23 +66,43 @@ std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t col
   return values;
 }
 
-Heatmap fuse(std::span<const Heatmap> maps) {
+namespace {
+
+/// Adds the value of each map to what there is of those before it, which begins with 0.
+template <class Add>
+Heatmap fuse(std::span<const Heatmap> maps, const Add& add) {
   if (maps.size() == 1) return maps.front();
   std::size_t rows = 0;
   std::size_t cols = 0;
+  bool is_finite = true;
   for (const Heatmap& map : maps) {
     rows = std::max(rows, map.rows);
     cols = std::max(cols, map.cols);
+    is_finite &= map.status != HeatmapStatus::kNonFinite;
   }
-  std::vector<double> mean(rows * cols);
+  std::vector<double> fused(rows * cols, is_finite ? 0 : kNaN);
   for (const Heatmap& map : maps) {
-    if (map.status == HeatmapStatus::kNonFinite) mean.assign(rows * cols, kNaN);
     const std::vector<float> values = enlarge(map, rows, cols);
-    for (std::size_t i = 0; i < mean.size(); ++i) {
-      mean[i] += double{values[i]} / static_cast<double>(maps.size());
-    }
+    for (std::size_t i = 0; is_finite && i < fused.size(); ++i) fused[i] = add(fused[i], values[i]);
   }
-  return make_heatmap(rows, cols, mean);
+  return make_heatmap(rows, cols, fused);
+}
+
+}  // namespace
+
+Heatmap fuse_by_mean(std::span<const Heatmap> maps) {
+  const auto count = static_cast<double>(maps.size());
+  return fuse(maps, [count](double sum, double value) { return sum + value / count; });
+}
+
+Heatmap fuse_by_maximum(std::span<const Heatmap> maps) {
+  if (maps.size() == 1) return maps.front();
+  std::vector<Heatmap> scaled(maps.begin(), maps.end());
+  for (Heatmap& map : scaled) {
+    constexpr float kGamma = 2;
+    for (float& value : map.values) value = std::tanh(kGamma * value);
+  }
+  return fuse(scaled, [](double most, double value) { return std::max(most, value); });
 }
 
 Heatmap make_heatmap(std::size_t rows, std::size_t cols, std::span<const double> raw) {

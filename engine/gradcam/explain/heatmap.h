@@ -36,10 +36,14 @@ float heat_at(const Heatmap& map, double x, double y);
 /// a map without cells.
 std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols);
 
-/// The mean of maps of the same classes at other layers or of other views, each enlarged to the
-/// largest of them and from 0 to 1, divided by its maximum; empty maps count as zero. `maximum`
-/// is the mean's. Of one map, that map.
-Heatmap fuse(std::span<const Heatmap> maps);
+/// The mean of maps of a class, at other layers or of other views, each enlarged to the largest of
+/// them and from 0 to 1, divided by its maximum; empty maps count as zero. `maximum` is the mean's.
+/// Of one map, that map.
+Heatmap fuse_by_mean(std::span<const Heatmap> maps);
+
+/// Likewise, as the LayerCAM paper (Jiang et al. 2021, equation 9) has it and torch-cam does it: of
+/// the maps M of all layers the greatest tanh(2 M / max M) at each place.
+Heatmap fuse_by_maximum(std::span<const Heatmap> maps);
 
 /// The end of every CAM method: ReLU of the raw map [rows, cols], divided by its maximum.
 Heatmap make_heatmap(std::size_t rows, std::size_t cols, std::span<const double> raw);

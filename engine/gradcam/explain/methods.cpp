@@ -42,7 +42,8 @@ constexpr auto kMethods = std::to_array<Method>({
     {.name = "layercam",
      .title = "LayerCAM",
      .about = "What each cell contributed in favour of the class.",
-     .cam = {.map = sum_of<layer_cam>, .gradient = GradientUse::kFactor}},
+     .cam = {.map = sum_of<layer_cam>, .gradient = GradientUse::kFactor},
+     .fuse = fuse_by_maximum},
     {.name = "elementwise",
      .title = "Element-wise Grad-CAM",
      .about = "HiResCAM without the evidence against the class: behind a ReLU, as all layers here, "

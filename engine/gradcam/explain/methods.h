@@ -37,6 +37,10 @@ struct Method {
                                                 const Tensor& drops,
                                                 std::span<const float> scores) = nullptr;
 
+  /// The maps of several layers as one: the mean, as in pytorch-grad-cam, unless its paper has it
+  /// otherwise.
+  Heatmap (*fuse)(std::span<const Heatmap> maps) = fuse_by_mean;
+
   bool has_layer = true;       ///< looks at a layer's map; otherwise at the input alone
   bool has_channels = true;    ///< adds up channels, which can be smoothed
   bool is_slow = false;        ///< costs many forward passes at every layer

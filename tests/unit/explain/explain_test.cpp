@@ -288,7 +288,7 @@ TEST(FirstComponent, HasTheSignOfTheSum) {
 
 TEST(Fuse, AveragesAtTheLargestSize) {
   const std::array maps = {map_of(1, 1, {1}), map_of(1, 2, {1, 0})};
-  const Heatmap fused = fuse(maps);
+  const Heatmap fused = fuse_by_mean(maps);
   EXPECT_EQ(fused.cols, 2u);
   EXPECT_EQ(fused.values, (std::vector<float>{1, 0.5f}));
   EXPECT_EQ(fused.maximum, 1.0f);
@@ -298,9 +298,10 @@ TEST(Fuse, AveragesAtTheLargestSize) {
 TEST(Fuse, OfEmptyMapsIsEmptyAndOfOverflownOnesMeansNothing) {
   const Heatmap empty{.rows = 1, .cols = 2, .values = {0, 0}};
   const Heatmap broken{.rows = 1, .cols = 2, .values = {0, 0}, .status = HeatmapStatus::kNonFinite};
-  EXPECT_EQ(fuse(std::array{empty, empty}).status, HeatmapStatus::kEmpty);
-  EXPECT_EQ(fuse(std::array{empty, map_of(1, 2, {0, 1})}).status, HeatmapStatus::kOk);
-  EXPECT_EQ(fuse(std::array{map_of(1, 2, {0, 1}), broken}).status, HeatmapStatus::kNonFinite);
+  EXPECT_EQ(fuse_by_mean(std::array{empty, empty}).status, HeatmapStatus::kEmpty);
+  EXPECT_EQ(fuse_by_mean(std::array{empty, map_of(1, 2, {0, 1})}).status, HeatmapStatus::kOk);
+  EXPECT_EQ(fuse_by_mean(std::array{map_of(1, 2, {0, 1}), broken}).status,
+            HeatmapStatus::kNonFinite);
 }
 
 TEST(PassRun, TakesTheLogitsOfItsPassesAndNoMore) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -46,24 +47,42 @@ TEST(Enlarge, ReadsTheMapAtTheCentresOfPixels) {
 TEST(Fuse, IsTheMeanOfMapsOfEachSize) {
   const Heatmap small = map_of(1, 2, {0, 1});
   const Heatmap large = map_of(1, 4, {1, 0, 0, 0.5f});
-  const Heatmap fused = fuse(std::array{small, large});
+  const Heatmap fused = fuse_by_mean(std::array{small, large});
   EXPECT_EQ(fused.rows, 1u);
   EXPECT_EQ(fused.cols, 4u);
   EXPECT_EQ(fused.status, HeatmapStatus::kOk);
   EXPECT_EQ(fused.maximum, 0.75f);
   EXPECT_EQ(fused.values, (Values{0.5f / 0.75f, 0.125f / 0.75f, 0.5f, 1}));
-  EXPECT_EQ(fuse(std::array{large}).values, large.values);
+  EXPECT_EQ(fuse_by_mean(std::array{large}).values, large.values);
+}
+
+TEST(Fuse, ByMaximumTakesTheGreatestAtEachPlace) {
+  const Heatmap small = map_of(1, 1, {1});
+  const Heatmap large = map_of(1, 3, {0.25f, 1, 0});
+  const Heatmap none{.rows = 1, .cols = 2, .values = {0, 0}};
+  const auto most = static_cast<float>(std::tanh(2.0));
+  Heatmap fused = fuse_by_maximum(std::array{small, large, none});
+  EXPECT_EQ(fused.values, (Values{1, 1, 1}));
+  EXPECT_FLOAT_EQ(fused.maximum, most);
+  fused = fuse_by_maximum(std::array{large, map_of(1, 3, {0.5f, 0, 0})});
+  EXPECT_FLOAT_EQ(fused.values[0], static_cast<float>(std::tanh(1.0) / std::tanh(2.0)));
+  EXPECT_EQ(fused.values[1], 1);
+  EXPECT_EQ(fused.values[2], 0);
+  EXPECT_EQ(fuse_by_maximum(std::array{large}).values, large.values);
+  EXPECT_EQ(fuse_by_maximum(std::array{none, none}).status, HeatmapStatus::kEmpty);
+  const Heatmap broken{.rows = 1, .cols = 1, .values = {0}, .status = HeatmapStatus::kNonFinite};
+  EXPECT_EQ(fuse_by_maximum(std::array{large, broken}).status, HeatmapStatus::kNonFinite);
 }
 
 TEST(Fuse, EmptyMapsCountAsZeroAndOverflowsAsOverflow) {
   const Heatmap map = map_of(1, 2, {0.5f, 1});
   Heatmap other = map_of(1, 2, {0, 0});
   other.status = HeatmapStatus::kEmpty;
-  EXPECT_EQ(fuse(std::array{map, other}).values, map.values);
-  EXPECT_EQ(fuse(std::array{map, other}).maximum, 0.5f);
+  EXPECT_EQ(fuse_by_mean(std::array{map, other}).values, map.values);
+  EXPECT_EQ(fuse_by_mean(std::array{map, other}).maximum, 0.5f);
   other.status = HeatmapStatus::kNonFinite;
-  EXPECT_EQ(fuse(std::array{other, map}).status, HeatmapStatus::kNonFinite);
-  EXPECT_EQ(fuse(std::array{map, other}).status, HeatmapStatus::kNonFinite);
+  EXPECT_EQ(fuse_by_mean(std::array{other, map}).status, HeatmapStatus::kNonFinite);
+  EXPECT_EQ(fuse_by_mean(std::array{map, other}).status, HeatmapStatus::kNonFinite);
 }
 
 TEST(MakeHeatmap, SaysWhyItIsEmpty) {
@@ -94,7 +113,7 @@ TEST(Heatmap, WithoutAValueForEachCellIsOneWithoutCells) {
   EXPECT_EQ(heat_at(map, 0.9, 0.9), 0);
   EXPECT_EQ(enlarge(map, 4, 4), Values(16));
   EXPECT_EQ(enlarge(map, 2, 3), Values(6));
-  EXPECT_EQ(fuse(std::array{map, map}).status, HeatmapStatus::kEmpty);
+  EXPECT_EQ(fuse_by_mean(std::array{map, map}).status, HeatmapStatus::kEmpty);
   EXPECT_EQ(guided_grad_cam_map(map, map).status, HeatmapStatus::kEmpty);
   EXPECT_TRUE(with_visible_edges(map_of(0, 0, {})).values.empty());
 }
