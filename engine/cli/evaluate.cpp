@@ -7,8 +7,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.h"
@@ -160,11 +163,40 @@ Result<std::vector<LabelledPhoto>> other_photos(const fs::path& folder) {
   return photos;
 }
 
+/// What --help says of --json without --explain.
+constexpr std::string_view kEvaluationHelp = R"(
+--json gives:
+  photos, failed    how many were evaluated, and how many of the others could not be read
+  top1, top5        of how many, as a share, their class is the most probable, or among five
+  ece               expected calibration error: how far probabilities are from how often it is right
+  per_class         "label", "photos" and "top1" of each class
+  confusion         a row for each class: how many of its photos are taken for the first, second, ...
+  mistakes          "photo", its class as "label", what it is "taken_for" and with what
+                    "probability"; the greatest first
+  sure, top1_sure   of how many the model is sure, and how many of those are right
+  taken_for_others  of how many it is more probable that they show none of the classes; only if the
+                    model knows such photos
+  others            with --others: "photos", of how many it is "sure", and how many are "recognised"
+                    as showing none of the classes
+  masks             with --masks: how many photos have one
+  pointing          of how many of these the hottest point of the Grad-CAM is on the object: that
+                    of the photo's own class, be it the most probable or not
+  heat_inside       and how much of the heat is
+)";
+
+/// A photo that is taken for another class.
+struct Mistake {
+  std::size_t photo;
+  std::size_t label;
+  Prediction taken_for;
+};
+
 /// What all photos together say.
 struct Totals {
   explicit Totals(std::size_t classes) : evaluation(classes) {}
 
   Evaluation evaluation;
+  std::vector<Mistake> mistakes;
   std::size_t sure = 0;  // photos, see Certainty
   std::size_t sure_right = 0;
   std::size_t taken_for_others =
@@ -252,6 +284,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
         continue;
       }
       totals.evaluation.add(*photos[i].label, outcome->predictions);
+      if (best.index != *photos[i].label) totals.mistakes.push_back({i, *photos[i].label, best});
       totals.taken_for_others += is_other ? 1 : 0;
       totals.sure += sure ? 1 : 0;
       totals.sure_right += sure && best.index == *photos[i].label ? 1 : 0;
@@ -268,20 +301,32 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
   const std::size_t threads = processors();
   run_in_threads(threads, threads, work);
   if (fatal && done < photos.size()) return std::unexpected(*fatal);
+  std::ranges::sort(totals.mistakes, {}, [](const Mistake& mistake) {
+    return std::pair(-mistake.taken_for.probability, mistake.photo);
+  });
   return totals;
 }
 
-Json to_json(const Totals& totals, const ModelInfo& info) {
+Json to_json(const Totals& totals, const std::vector<LabelledPhoto>& photos,
+             const ModelInfo& info) {
+  const std::vector<std::string>& labels = info.metadata.labels;
   const Evaluation& e = totals.evaluation;
   Json per_class = Json::array();
   for (std::size_t i = 0; i < e.confusion().size(); ++i) {
-    std::size_t photos = 0;
-    for (const std::size_t count : e.confusion()[i]) photos += count;
+    std::size_t of_class = 0;
+    for (const std::size_t count : e.confusion()[i]) of_class += count;
     const double right = static_cast<double>(e.confusion()[i][i]);
     per_class.push_back(
-        {{"label", info.metadata.labels[i]},
-         {"photos", photos},
-         {"top1", photos == 0 ? Json() : Json(right / static_cast<double>(photos))}});
+        {{"label", labels[i]},
+         {"photos", of_class},
+         {"top1", of_class == 0 ? Json() : Json(right / static_cast<double>(of_class))}});
+  }
+  Json mistakes = Json::array();
+  for (const auto& [photo, label, taken_for] : totals.mistakes) {
+    mistakes.push_back({{"photo", photos[photo].path.string()},
+                        {"label", labels[label]},
+                        {"taken_for", labels[taken_for.index]},
+                        {"probability", taken_for.probability}});
   }
   Json result = {{"photos", e.photos()},
                  {"failed", totals.failed},
@@ -289,7 +334,8 @@ Json to_json(const Totals& totals, const ModelInfo& info) {
                  {"top5", e.top5()},
                  {"ece", e.expected_calibration_error()},
                  {"per_class", std::move(per_class)},
-                 {"confusion", e.confusion()}};
+                 {"confusion", e.confusion()},
+                 {"mistakes", std::move(mistakes)}};
   const auto share = [](std::size_t part, std::size_t whole) {
     return whole == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(whole));
   };
@@ -361,6 +407,17 @@ void print_text(const Json& result) {
     }
     std::printf("\n");
   }
+  const Json& mistakes = result["mistakes"];
+  constexpr std::size_t kMost = 5;
+  for (const Json& mistake : mistakes | std::views::take(kMost)) {
+    std::printf("  %s: taken for %s, %.1f %%\n",
+                printable(mistake["photo"].get<std::string>()).c_str(),
+                mistake["taken_for"].get<std::string>().c_str(),
+                mistake["probability"].get<double>() * 100);
+  }
+  if (mistakes.size() > kMost) {
+    std::printf("  and %zu other mistakes, which --json lists\n", mistakes.size() - kMost);
+  }
 }
 
 Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
@@ -390,7 +447,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   }
   GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer));
   some_failed |= totals.failed + totals.masks_failed > 0;
-  return to_json(totals, model->info());
+  return to_json(totals, photos, model->info());
 }
 
 }  // namespace
@@ -429,7 +486,8 @@ void add_evaluate(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   explain->excludes(closer)->excludes(others);
   command->add_flag("--json", options->json, "As one line of JSON");
-  command->footer(std::string(kExplainEvaluationHelp));
+  command->footer(std::string(kEvaluationHelp.substr(1)) + "\n" +
+                  std::string(kExplainEvaluationHelp));
   command->callback([options, &exit_code] {
     bool some_failed = false;
     const auto result = run_evaluate(*options, some_failed);

@@ -49,6 +49,29 @@ class Evaluate(Case):
         self.assertEqual(numbers["per_class"][2]["top1"], None)
         self.assertNotIn("taken_for_others", numbers)
 
+    def test_mistakes_are_listed_the_surest_first(self) -> None:
+        self.make_photos()
+        photos = self.folder / "photos"
+        expected = []
+        for path in sorted(photos.rglob("*.*")):
+            answer = gradcam("explain", path, "--model", MODEL, "--json")
+            (best, *_) = json.loads(answer.stdout)["top"]
+            if best["label"] != path.parent.name:
+                expected.append({"photo": str(path), "label": path.parent.name,
+                                 "taken_for": best["label"], "probability": best["probability"]})
+        self.assertGreaterEqual(len(expected), 2)
+        expected.sort(key=lambda mistake: -mistake["probability"])
+        result = gradcam("evaluate", photos, "--model", MODEL, "--json")
+        mistakes = json.loads(result.stdout)["mistakes"]
+        for mistake, other in zip(mistakes, expected, strict=True):
+            self.assertAlmostEqual(mistake.pop("probability"), other.pop("probability"), places=6)
+            self.assertEqual(mistake, other)
+        for i in range(9):
+            shutil.copy(expected[0]["photo"], f"{expected[0]['photo']}.{i}.png")
+        said = gradcam("evaluate", photos, "--model", MODEL).stdout.splitlines()
+        self.assertEqual(len([line for line in said if "%" in line and str(photos) in line]), 5)
+        self.assertEqual(said[-1], f"  and {len(expected) + 4} other mistakes, which --json lists")
+
     def test_a_bar_is_taken_away_before_something_is_said(self) -> None:
         labels = self.make_photos()
         (self.folder / "photos" / labels[0] / "bad.jpg").write_text("no picture")
