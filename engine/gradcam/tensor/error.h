@@ -54,8 +54,8 @@ struct Error {
   std::string message;
 };
 
-/// Every fallible function of the library returns one; nothing throws, aborts or prints. A
-/// `std::expected` that is not to be ignored.
+/// Every fallible function of the library returns one; nothing aborts or prints, or throws but
+/// `std::bad_alloc`, by the standard library. A `std::expected` that is not to be ignored.
 template <class T>
 class [[nodiscard]] Result : public std::expected<T, Error> {
  public:
