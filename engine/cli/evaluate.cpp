@@ -118,19 +118,17 @@ class MaskFinder {
 /// are named and left out; some_failed: set if one of a class cannot be read or has no photos.
 Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const ModelInfo& info,
                                                    const MaskFinder& masks, bool& some_failed) {
-  std::error_code error;
+  GRADCAM_TRY(const std::vector<fs::path> folders, list_folders(folder));
   std::vector<LabelledPhoto> photos;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    if (!it->is_directory(ignored)) continue;
-    const auto label = find_class(info.metadata.labels, it->path().filename().string());
+  for (const fs::path& of_class : folders) {
+    const auto label = find_class(info.metadata.labels, of_class.filename().string());
     if (!label) {
-      complain(it->path().string(), "left out, " + label.error().message);
+      complain(of_class.string(), "left out, the model has no class of this name");
       continue;
     }
     std::vector<fs::path> found;
-    if (const auto status = list_photos(it->path(), found); !status) {
-      complain(it->path().string(), status.error().message);
+    if (const auto status = list_photos(of_class, found); !status) {
+      complain(of_class.string(), status.error().message);
       some_failed = true;
     }
     std::map<fs::path, std::size_t> of_name;
@@ -139,10 +137,6 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
       photos.push_back({photo, *label,
                         masks.find(photo.lexically_relative(folder), of_name[photo.stem()] == 1)});
     }
-  }
-  if (error) {
-    return fail(ErrorCode::kUnreadableFile,
-                folder.string() + ": the folder cannot be read: " + error.message());
   }
   if (photos.empty()) {
     return fail(ErrorCode::kUnreadableFile,
@@ -182,6 +176,8 @@ constexpr std::string_view kEvaluationHelp = R"(
   pointing          of how many of these the hottest point of the Grad-CAM is on the object: that
                     of the photo's own class, be it the most probable or not
   heat_inside       and how much of the heat is
+  localised         and of how many the box around what is warm overlaps with the smallest one around
+                    the object by half of their union or more (Zhou et al. 2016)
 )";
 
 /// A photo that is taken for another class.
@@ -209,6 +205,7 @@ struct Totals {
   std::size_t masks_failed = 0;
   std::size_t pointing = 0;
   double heat_inside = 0;
+  std::size_t localised = 0;
 };
 
 struct Answer {
@@ -274,9 +271,10 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
         continue;
       }
       const Prediction& best = outcome->predictions.front();
-      const bool sure = certainty_of(outcome->predictions, outcome->others,
-                                     model.info().metadata) == Certainty::kSure;
-      const bool is_other = outcome->others > 0.5f;
+      const Certainty certainty =
+          certainty_of(outcome->predictions, outcome->others, model.info().metadata);
+      const bool sure = certainty == Certainty::kSure;
+      const bool is_other = certainty == Certainty::kOthers;
       if (!photos[i].label) {
         ++totals.others;
         totals.others_sure += sure ? 1 : 0;
@@ -295,6 +293,7 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
         ++totals.masks;
         totals.pointing += agreement->pointing ? 1 : 0;
         totals.heat_inside += agreement->heat_inside;
+        totals.localised += agreement->box_iou >= 0.5 ? 1 : 0;
       }
     }
   };
@@ -355,6 +354,7 @@ Json to_json(const Totals& totals, const std::vector<LabelledPhoto>& photos,
     result["masks"] = totals.masks;
     result["pointing"] = static_cast<double>(totals.pointing) / masks;
     result["heat_inside"] = totals.heat_inside / masks;
+    result["localised"] = static_cast<double>(totals.localised) / masks;
   }
   return result;
 }
@@ -365,8 +365,10 @@ void print_text(const Json& result) {
               result["photos"].get<std::size_t>(), percent("top1"), percent("top5"),
               result["ece"].get<double>());
   if (result.contains("masks")) {
-    std::printf("%zu masks: maximum on the dog %.1f %%, heat on the dog %.1f %%\n",
-                result["masks"].get<std::size_t>(), percent("pointing"), percent("heat_inside"));
+    std::printf(
+        "%zu masks: maximum on the dog %.1f %%, heat on the dog %.1f %%, localised %.1f %%\n",
+        result["masks"].get<std::size_t>(), percent("pointing"), percent("heat_inside"),
+        percent("localised"));
   }
   if (result.contains("sure") && result["top1_sure"].is_number()) {
     std::printf("sure of %.1f %%, of which %.1f %% are right\n", percent("sure"),

@@ -26,25 +26,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The folders of the classes, sorted by name.
+/// The folders of two or more classes, sorted by name.
 Result<std::vector<fs::path>> class_folders(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> folders;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    const bool is_hidden = it->path().filename().string().starts_with('.');
-    if (it->is_directory(ignored) && !is_hidden) folders.push_back(it->path());
-  }
-  if (error) {
-    return fail(ErrorCode::kUnreadableFile,
-                folder.string() + ": the folder cannot be read: " + error.message());
-  }
+  GRADCAM_TRY(std::vector<fs::path> folders, list_folders(folder));
   if (folders.size() < 2) {
     return fail(ErrorCode::kInvalidArgument,
                 folder.string() + " has " + std::to_string(folders.size()) +
                     " folders in it; expected a folder of photos for each of two or more classes");
   }
-  std::ranges::sort(folders);
   return folders;
 }
 

@@ -224,7 +224,7 @@ Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
   GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(file.header(), options));
   std::vector<std::uint8_t> buffer;
   constexpr std::size_t kChunkBytes = 4 << 20;
-  for (std::size_t i = 0; i < loader.header().tensors.size(); ++i) {
+  for (const std::size_t i : loader.order()) {
     const auto [begin, end] = loader.wanted(i);
     const std::size_t row = loader.row_bytes(i);
     const std::uint64_t chunk = std::max<std::size_t>(1, kChunkBytes / row) * row;
@@ -260,6 +260,22 @@ Result<fs::path> find_model(const std::string& name) {
     if (fs::exists(candidate, error)) return candidate.lexically_normal();
   }
   return fail(ErrorCode::kInvalidArgument, "name a model with --model");
+}
+
+Result<std::vector<fs::path>> list_folders(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    const bool is_hidden = it->path().filename().string().starts_with('.');
+    if (it->is_directory(ignored) && !is_hidden) folders.push_back(it->path());
+  }
+  if (error) {
+    return fail(ErrorCode::kUnreadableFile,
+                folder.string() + ": the folder cannot be read: " + error.message());
+  }
+  std::ranges::sort(folders);
+  return folders;
 }
 
 Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {

@@ -93,6 +93,9 @@ Result<std::shared_ptr<const Head>> load_head(const std::filesystem::path& path)
 /// there is none.
 Result<std::filesystem::path> find_model(const std::string& name);
 
+/// The folders in a folder, sorted by name, but for hidden ones.
+Result<std::vector<std::filesystem::path>> list_folders(const std::filesystem::path& folder);
+
 /// Appends the photos that an argument stands for: the file itself, or those in a folder and the
 /// folders below it, sorted by path. Files in folders count as photos by their extension, but for
 /// the overlays that `gradcam explain` writes; links to files, too, even where they lead nowhere.

@@ -10,24 +10,34 @@
 #include <utility>
 
 #include "cli/files.h"
+#include "cli/threads.h"
 #include "gradcam/explain/together.h"
 
 namespace gradcam {
 namespace {
 
-/// Calls task(i) for every i below `count`, each in a thread of its own, the first in this one.
-/// Where the system has no more threads, the tasks that did not start have `give_up` called once.
+/// Calls task(i), which gives a Result<void>, for every i below `count`, each in a thread of its
+/// own, the first in this one. Where one fails, or the system has no more threads, `give_up` is
+/// called, which makes the others end. Returns the first error.
 template <class Task, class GiveUp>
 Result<void> run_together(std::size_t count, const Task& task, const GiveUp& give_up) {
-  std::vector<std::jthread> threads;
-  try {
-    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(task, i);
-  } catch (const std::system_error& error) {
-    give_up();
-    return fail(ErrorCode::kInternal, "a thread for each of " + std::to_string(count) +
-                                          " workers could not be started: " + error.what());
+  std::vector<Result<void>> outcomes(count);
+  const auto run = [&](std::size_t i) {
+    outcomes[i] = within_memory([&] { return task(i); });
+    if (!outcomes[i]) give_up();
+  };
+  {
+    std::vector<std::jthread> threads;
+    try {
+      for (std::size_t i = 1; i < count; ++i) threads.emplace_back(run, i);
+    } catch (const std::system_error& error) {
+      give_up();
+      return fail(ErrorCode::kInternal, "a thread for each of " + std::to_string(count) +
+                                            " workers could not be started: " + error.what());
+    }
+    run(0);
   }
-  task(0);
+  for (const Result<void>& outcome : outcomes) GRADCAM_CHECK_OK(outcome);
   return {};
 }
 
@@ -69,23 +79,17 @@ class Mailbox {
 Result<Team> Team::load(const std::filesystem::path& path, std::size_t workers,
                         const LoadOptions& options) {
   GRADCAM_CHECK_OK(check_share({0, workers}));
-  std::vector<std::optional<Result<Member>>> loaded(workers);
-  const auto load = [&](std::size_t i) {
+  std::vector<std::optional<Member>> loaded(workers);
+  const auto load = [&](std::size_t i) -> Result<void> {
     LoadOptions own = options;
     own.share = {i, workers};
-    auto model = load_model(path, own);
-    if (model) {
-      loaded[i] = Member::create(*std::move(model));
-    } else {
-      loaded[i] = std::unexpected(model.error());
-    }
+    GRADCAM_TRY(Vgg16 model, load_model(path, own));
+    GRADCAM_TRY(loaded[i], Member::create(std::move(model)));
+    return {};
   };
   GRADCAM_CHECK_OK(run_together(workers, load, [] {}));
   std::vector<Member> members;
-  for (auto& member : loaded) {
-    if (!*member) return std::unexpected(member->error());
-    members.push_back(**std::move(member));
-  }
+  for (auto& member : loaded) members.push_back(*std::move(member));
   return Team(std::move(members));
 }
 
@@ -145,37 +149,29 @@ Result<std::vector<Heatmap>> Team::explain_at(std::size_t layer, const Method& m
 /// Lets all members work until they are done with what they have begun, or one has failed.
 Result<void> Team::run() {
   std::vector<Mailbox> mailboxes(workers());
-  std::vector<Result<void>> outcomes(workers());
   const auto close_all = [&] {
     for (Mailbox& mailbox : mailboxes) mailbox.close();
   };
-  const auto work = [&](std::size_t i) {
+  const auto work = [&](std::size_t i) -> Result<void> {
     Member& member = members_[i];
-    Result<Progress> progress = member.progress();
-    while (progress) {
+    for (;;) {
+      const Progress progress = member.progress();
       for (Message& message : member.take_messages()) {
         mailboxes[message.member].put(i, std::move(message.values));
       }
-      if (*progress == Progress::kDone) return;
-      if (*progress == Progress::kReady) {
-        progress = member.step();
+      if (progress == Progress::kDone) return {};
+      if (progress == Progress::kReady) {
+        GRADCAM_CHECK_OK(member.step());
         continue;
       }
       std::vector<Message> messages = mailboxes[i].take();
-      if (messages.empty()) return;
+      if (messages.empty()) return {};
       for (Message& message : messages) {
-        if (auto taken = member.receive(message.member, std::move(message.values)); !taken) {
-          progress = std::unexpected(taken.error());
-        }
+        GRADCAM_CHECK_OK(member.receive(message.member, std::move(message.values)));
       }
-      if (progress) progress = member.progress();
     }
-    outcomes[i] = std::unexpected(progress.error());
-    close_all();
   };
-  GRADCAM_CHECK_OK(run_together(workers(), work, close_all));
-  for (const Result<void>& outcome : outcomes) GRADCAM_CHECK_OK(outcome);
-  return {};
+  return run_together(workers(), work, close_all);
 }
 
 }  // namespace gradcam

@@ -12,7 +12,7 @@ namespace gradcam {
 std::size_t processors();
 
 /// Calls task(0) to task(count - 1) in up to `threads` threads, or in as many as the system has,
-/// and returns when all are done.
+/// and returns when all are done. What a task throws ends them, and is thrown then.
 void run_in_threads(std::size_t threads, std::size_t count,
                     const std::function<void(std::size_t)>& task);
 

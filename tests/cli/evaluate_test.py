@@ -235,7 +235,7 @@ class Evaluate(Case):
                                 ((0, 255), (255, 0)), ((255, 255, 255, 255), (0, 0, 0, 255))):
             numbers, said = self.with_masks({f"{label}/scene.png": mask_of(dog, background)})
             self.assertEqual((said, numbers["masks"]), ("", 1), dog)
-            measured.append((numbers["pointing"], numbers["heat_inside"]))
+            measured.append((numbers["pointing"], numbers["heat_inside"], numbers["localised"]))
         self.assertEqual(measured, measured[:1] * len(measured))
         self.assertTrue(0 < measured[0][1] < 1)
 
