@@ -4,9 +4,9 @@ import type { Trust, Heatmap, Others, Prediction } from '../../wasm/engine';
 
 /** Parts of breed names that English writes with a capital. */
 const PROPER = new Set(
-  `afghan airedale alaskan american appenzeller australian bedlington belgian bernese boston
+  `afghan airedale alaskan american appenzeller australian bedlington belgian bernese border boston
   brittany cardigan chesapeake chihuahua doberman english french german gordon ibizan irish
-  italian japanese kerry labrador lakeland maltese newfoundland norfolk norwegian norwich
+  italian japanese kerry labrador lakeland maltese newfoundland norfolk norwegian norwich old
   pekinese pembroke pyrenees rhodesian russian saluki samoyed scotch scottish sealyham shih siberian
   staffordshire sussex tibetan tzu welsh yorkshire`.split(/\s+/),
 );
@@ -90,6 +90,13 @@ export function verdict(
   ].sort((a, b) => b.probability - a.probability);
   if (belief === 'sure' || !likeliest || !second) return best;
   if (belief === 'lost') return 'Not sure, perhaps nothing that it knows';
+  // What is more probable than all else, and no near tie, need not be shown as one.
+  if (
+    likeliest === first &&
+    first.probability > Math.max(0.5, 2 * second.probability)
+  ) {
+    return `Probably ${breedInText(first.label)}, ${chance(first.probability)}`;
+  }
   return (
     `Not sure: ${breed(likeliest.label)} ${chance(likeliest.probability)} ` +
     `or ${breedInText(second.label)} ${chance(second.probability)}`
@@ -225,11 +232,11 @@ export function trustVerdict(
   return tests.includes('better')
     ? [
         'Probably',
-        'in one test the map does better than a guess, in the other a guess does as well.',
+        'in one test the map does better than a guess; in the other they do equally well.',
       ]
     : [
         'No',
-        'in one test a guess does better than the map, in the other as well.',
+        'in one test a guess does better than the map; in the other they do equally well.',
       ];
 }
 
@@ -371,7 +378,7 @@ export function weakness(
   if (map.status !== 'ok' || best?.status !== 'ok') return undefined;
   const times = best.maximum / map.maximum;
   if (!(times >= 2)) return undefined;
-  return `It is ${times.toFixed(0)} times weaker than the map for ${breedInText(bestLabel)}, which colours do not show`;
+  return `This map is ${times.toFixed(0)} times weaker than the one for ${breedInText(bestLabel)}, though the colours look the same.`;
 }
 
 type Map2d = Pick<Heatmap, 'rows' | 'cols' | 'values'>;

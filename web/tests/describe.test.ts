@@ -51,7 +51,7 @@ describe('breed names', () => {
   test.each([
     ['beagle', 'Beagle', 'beagle'],
     ['golden_retriever', 'Golden retriever', 'golden retriever'],
-    ['old_english_sheepdog', 'Old English sheepdog', 'old English sheepdog'],
+    ['old_english_sheepdog', 'Old English sheepdog', 'Old English sheepdog'],
     ['pembroke_welsh_corgi', 'Pembroke Welsh corgi', 'Pembroke Welsh corgi'],
     ['shih_tzu', 'Shih Tzu', 'Shih Tzu'],
     ['n01440764 tench', 'N01440764 tench', 'n01440764 tench'],
@@ -101,8 +101,9 @@ describe('verdict', () => {
     expect(verdict(found, others(0.4), 0.6)).toBe(
       'Not sure: Rhodesian ridgeback 51\u202f% or another breed 40\u202f%',
     );
+    // No near tie.
     expect(verdict(found, others(0.01), 0.6)).toBe(
-      'Not sure: Rhodesian ridgeback 51\u202f% or pug 4\u202f%',
+      'Probably Rhodesian ridgeback, 51\u202f%',
     );
     expect(verdict(found, others(0.4), 0.5)).toBe(
       'Rhodesian ridgeback, 51\u202f%',
@@ -258,7 +259,7 @@ test('two maps are told apart by their strength, which their colours do not show
 test('a map of a class that is far from the likeliest one is told to be weak', () => {
   const of = (maximum: number) => ({ ...map(14, 14, [[0, 0]]), maximum });
   expect(weakness(of(0.01), of(0.15), 'german_shepherd')).toBe(
-    'It is 15 times weaker than the map for German shepherd, which colours do not show',
+    'This map is 15 times weaker than the one for German shepherd, though the colours look the same.',
   );
   expect(weakness(of(0.1), of(0.15), 'pug')).toBeUndefined();
   expect(weakness(of(0.15), of(0.01), 'pug')).toBeUndefined();

@@ -46,7 +46,7 @@ export function camera(lab) {
         button?.click();
         return button !== undefined;
       }, words);
-    const turnOn = () => click('or use the camera');
+    const turnOn = () => click('Use the camera');
     const seeing = () =>
       waitFor(lab.browser, 'a map of what the camera shows', () =>
         document.querySelector('.camera canvas[role=img]'),

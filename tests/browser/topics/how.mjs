@@ -311,8 +311,8 @@ export function how(lab) {
       const found = await text('details.trust');
       assert.match(found, /covered \(\d+.% of what it saw\)/);
       assert.match(found, /^(Yes|Probably|Hard to say|No): /m);
-      assert.match(found, /warmest first: \d\.\d\d/);
-      assert.match(found, /in random order: \d\.\d\d/);
+      assert.match(found, /warmest first: area \d\.\d\d/);
+      assert.match(found, /in random order: area \d\.\d\d/);
       const points = await browser.evaluate(
         () =>
           document.querySelector('.chart path.map').getAttribute('d').split('L')
@@ -398,7 +398,7 @@ export function how(lab) {
         assert.ok(Math.abs(total - share(sum)) < 0.5, `${shares} are ${sum}`);
         const { maximum } = line.heatmap;
         assert.ok(sum.includes(`to +${maximum.toPrecision(2)}`), sum);
-        assert.match(text, /not the outline/);
+        assert.match(text, /not the edge of an ear/);
         assert.match(text, /As a formula/);
       }
       await choose('select', 'layercam');
@@ -419,6 +419,7 @@ export function how(lab) {
         /28.×.28 cells; each sees up to 92.×.92 of the 224.×.224/,
       );
       const { cell, field } = await browser.evaluate(async () => {
+        document.querySelector('.how-made').open = true;
         const seen = document.querySelector('.seen');
         const { left, top, width, height } = seen.getBoundingClientRect();
         const place = {

@@ -54,7 +54,7 @@ export function otherModel(lab) {
         return { reason: alert.textContent, isShown: alert.checkVisibility() };
       });
       assert.match(reason, /\d+/, 'says what was found and expected');
-      assert.match(reason, /At work is the model in this page\./);
+      assert.match(reason, /The model in this page stays in use\./);
       assert.ok(isShown, 'with everything folded');
       await check();
       await dismiss();
@@ -240,7 +240,7 @@ export function otherModel(lab) {
       );
       await openPage(lab.browser);
       await waitFor(lab.browser, 'the reason', () =>
-        /^\S+\.safetensors could not be loaded: .* cannot be read.* At work is the model in this page/.test(
+        /^\S+\.safetensors could not be loaded: .* cannot be read.* The model in this page stays in use/.test(
           document.querySelector('.news [role=alert]')?.textContent,
         ),
       );

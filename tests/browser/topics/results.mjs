@@ -141,7 +141,7 @@ export function results(lab) {
       assert.equal(await scrolled(), 0, 'one fits on the screen');
       await browser.evaluate(() =>
         [...document.querySelectorAll('.groups button')]
-          .find(({ textContent }) => textContent === 'Show all 4')
+          .find(({ textContent }) => textContent === 'All photos')
           .click(),
       );
       await seen(4);

@@ -8,9 +8,8 @@ export function Borders({ layer }: { layer: string }) {
   const { size, sees, input } = cells;
   return (
     <>
-      The border of the heat is not the outline of an ear or a muzzle: a cell of
-      the map is {size} of {input} pixels wide, and sees up to{' '}
-      {Math.min(sees, input)}.
+      The edge of the heat is not the edge of an ear: a cell of the map is{' '}
+      {size} of {input} pixels wide, and sees up to {Math.min(sees, input)}.
     </>
   );
 }

@@ -5,7 +5,8 @@ import { photos } from '../photos';
 export function Groups() {
   if (!hasGroups.value) return null;
   return (
-    <div class="groups" role="group" aria-label="Show only">
+    <div class="groups" role="group" aria-labelledby="groups-name">
+      <span id="groups-name">Show only</span>
       {groups.value.map(({ name, count }) => (
         <button
           key={name}
@@ -19,7 +20,7 @@ export function Groups() {
       ))}
       {shown.value.length < photos.value.length && (
         <button class="link-button" type="button" onClick={showAll}>
-          Show all {photos.value.length}
+          All photos
         </button>
       )}
     </div>

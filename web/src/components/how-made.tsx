@@ -30,7 +30,7 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
   );
   return (
     <details
-      class="how"
+      class="how how-made"
       onToggle={({ currentTarget }) => {
         isOpen.value = currentTarget.open;
       }}

@@ -125,5 +125,5 @@ function Line(props: {
 function whatIsAtWork(): string {
   const { value } = network;
   if (value.state !== 'ready') return '';
-  return `At work is ${value.file ?? 'the model in this page'}.`;
+  return `${value.file ?? 'The model in this page'} stays in use.`;
 }

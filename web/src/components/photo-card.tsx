@@ -104,6 +104,12 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const map = photo.maps.value.get(target);
   const { predictions, others } = result;
   const { value: trouble } = photo.trouble;
+  const best = predictions[0]!;
+  // Below the table, so that no row moves while it is clicked.
+  const beside =
+    map &&
+    methodOf(method.value)?.is_comparable &&
+    weakness(map, photo.maps.value.get(best.index), best.label);
   return (
     <div class="answer" data-compared={photo.rival.value !== undefined}>
       {photo.rival.value ? (
@@ -124,6 +130,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
         </p>
         <Where photo={photo} result={result} map={map} label={label} />
         <BreedTable photo={photo} predictions={predictions} others={others} />
+        {beside && <p class="beside">{beside}</p>}
         <div class="actions">
           <button
             class="button"
@@ -140,7 +147,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             photo={photo}
             map={map}
             isWise={
-              certainty(predictions, others, unsureBelow.value) !== 'sure'
+              certainty(predictions, others, unsureBelow.value) === 'unsure'
             }
           />
           <CompareButton photo={photo} result={result} />
@@ -204,9 +211,6 @@ function Where(props: {
   const chosen = methodOf(method.value);
   const [before, after] = captionParts(chosen?.caption ?? '{}');
   const best = result.predictions[0]!;
-  const beside =
-    chosen?.is_comparable &&
-    weakness(map, photo.maps.value.get(best.index), best.label);
   const isNone = (result.others?.probability ?? 0) > best.probability;
   return (
     <p class="where">
@@ -215,9 +219,9 @@ function Where(props: {
       {after}
       {isNone &&
         map.class === best.index &&
-        ', the likeliest that it knows'}:{' '}
+        ', the closest of what it knows'}:{' '}
       {chosen?.is_decoration ? 'a decoration, not where it looked' : where(map)}
-      .{beside && ` ${beside}.`}
+      .
     </p>
   );
 }

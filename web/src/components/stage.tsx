@@ -35,13 +35,11 @@ export function Stage(props: {
   const whole = crop.width >= width && crop.height >= height;
   const isChosen = photo.crop.value !== undefined;
   const isSlim = Math.max(width / height, height / width) >= SLIM;
-  const words = (
+  const words = (isChosen || !whole) && (
     <p class="caption">
       {isChosen
         ? 'drag the square that the network sees, or its corners'
-        : whole
-          ? 'the network saw the whole photo'
-          : 'the network saw this square'}
+        : 'the network saw this square'}
     </p>
   );
   const release = () => {

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { USUAL_CHANNELS } from '../../../wasm/engine';
+import { USUAL_CHANNELS, USUAL_LAYER } from '../../../wasm/engine';
 import { methodOf, painter } from '../backend';
 import { cellsAt, cellsInWords } from '../cells';
 import { percent } from '../describe';
@@ -63,6 +63,7 @@ export function Toolbar() {
         </select>
       </label>
       <Legend />
+      <HowPicker />
       {counts.value.total > 0 && (
         <div class="at-end">
           <SaveAll />
@@ -72,7 +73,6 @@ export function Toolbar() {
           </button>
         </div>
       )}
-      <HowPicker />
     </section>
   );
 }
@@ -149,7 +149,9 @@ function HowPicker() {
     <details class="how-picker">
       <summary>
         Method: {chosen?.title}
-        {chosen?.has_layer && ` at ${layer.value}`}
+        {chosen?.has_layer &&
+          layer.value !== USUAL_LAYER &&
+          ` at ${layer.value}`}
       </summary>
       <div class="how-fields">
         <label class="field">

@@ -96,9 +96,9 @@ function Findings({ found, breed }: { found: Trust; breed: string }) {
         <li>
           <h3>Shown first</h3>
           <p>
-            A blurred photo gets its pixels back, the warmest first. The sooner
-            the network gives {breed} its chance, the better the map, and the
-            larger the area.
+            The photo is blurred and gets its pixels back, the warmest first. If
+            the map is good, the network names {breed} early, and the area under
+            the line is large.
           </p>
           <Chart found={found} />
         </li>
@@ -142,9 +142,11 @@ function Chart({ found }: { found: Trust }) {
         </text>
       </svg>
       <figcaption>
-        <Key line="map">warmest first: {map.area.toFixed(2)}</Key>
-        <Key line="centre">middle first: {centre.area.toFixed(2)}</Key>
-        <Key line="random">in random order: {random_order.area.toFixed(2)}</Key>
+        <Key line="map">warmest first: area {map.area.toFixed(2)}</Key>
+        <Key line="centre">middle first: area {centre.area.toFixed(2)}</Key>
+        <Key line="random">
+          in random order: area {random_order.area.toFixed(2)}
+        </Key>
       </figcaption>
     </figure>
   );

@@ -30,15 +30,15 @@ export function Welcome() {
           <span class="button primary">Choose photos</span>
         </PhotoPicker>
         <p class="try">
-          No photo at hand?{' '}
+          No photo at hand?
           <button
             class="link-button"
             type="button"
             onClick={() => void addPhotos({ files: samples(), refused: [] })}
           >
-            Try it with two drawn dogs
+            Try two drawn dogs
           </button>
-          <CameraButton class="link-button">or use the camera</CameraButton>
+          <CameraButton class="link-button">Use the camera</CameraButton>
         </p>
         <p class="privacy">
           <Icon name="lock" />
