@@ -179,11 +179,17 @@ export function teaching(lab) {
       assertSameAnswer(line, { ...expected, photo: 'portrait.jpg' }, 'head');
       assert.equal(line.top[0].label, 'My dog');
 
+      const taught = await lab.browser.evaluate(
+        () => document.querySelector('.header .taught').textContent,
+      );
+      assert.match(taught, /^Knows only My dog and The neighbour’s/);
       await click('Back to what it knew');
       await waitFor(
         lab.browser,
         'the breeds of before',
-        () => window.gradcam.results()[0]?.top.length === 15,
+        () =>
+          window.gradcam.results()[0]?.top.length === 15 &&
+          !document.querySelector('.header .taught'),
       );
       const [before] = await explain([dogs[1]]);
       assertSameAnswer(

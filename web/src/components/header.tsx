@@ -1,7 +1,9 @@
-import { modelChange, network } from '../backend';
+import { modelChange, network, presentModel } from '../backend';
 import { isFresh } from '../camera';
-import { percent, progressAnnounced } from '../describe';
-import { counts, progressText, stopMaps, unmade } from '../photos';
+import { breed, percent, progressAnnounced } from '../describe';
+import { dropHead, hasHead } from '../models';
+import { changeModel, counts, progressText, stopMaps, unmade } from '../photos';
+import { isTeaching } from '../teach';
 
 export function Header() {
   const { total, done, failed } = counts.value;
@@ -24,6 +26,19 @@ export function Header() {
         <span class="brand-mark" aria-hidden="true" />
         gradcam
       </Brand>
+      {hasHead.value && (
+        <p class="taught">
+          Knows only {shortList(presentModel()?.labels ?? [])}{' '}
+          <button
+            class="link-button"
+            type="button"
+            disabled={isTeaching.value}
+            onClick={() => void changeModel(dropHead)}
+          >
+            Back to what it knew
+          </button>
+        </p>
+      )}
       <div class="status">
         <p>{text}</p>
         {loading !== undefined ? (
@@ -50,6 +65,13 @@ export function Header() {
       </p>
     </header>
   );
+}
+
+/** "My dog and The neighbour’s", "12 classes". */
+function shortList(labels: readonly string[]): string {
+  return labels.length <= 3
+    ? new Intl.ListFormat('en').format(labels.map(breed))
+    : `${labels.length} classes`;
 }
 
 function networkText(): string {
