@@ -7,13 +7,13 @@ import math
 import signal
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-GRADCAM = sys.argv.pop(1)
+from support import GRADCAM, default_signals
+
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests/oracle/fixtures"
 
@@ -237,7 +237,8 @@ class Convert(unittest.TestCase):
             file.truncate(8 + len(text) + at)
         for number in (signal.SIGINT, signal.SIGHUP):
             command = [GRADCAM, "convert", str(whole), str(self.folder / "small"), "--dtype", "int8"]
-            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+            with subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
+                                  preexec_fn=default_signals) as run:
                 while run.poll() is None and len(list(self.folder.iterdir())) == 1:
                     time.sleep(0.01)
                 run.send_signal(number)

@@ -9,7 +9,9 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from support import GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, write_bmp
+from support import (
+    GRADCAM, IMAGES, MODEL, TESTS, Case, default_signals, gradcam, write_bmp,
+)
 
 
 class Finetune(Case):
@@ -21,7 +23,8 @@ class Finetune(Case):
         endless = [*command, "--epochs", "90000", "--patience", "90000"]
         epochs = []
         for resume in ([], ["--resume"]):
-            with subprocess.Popen([*endless, *resume], stdout=subprocess.PIPE, text=True) as run:
+            with subprocess.Popen([*endless, *resume], stdout=subprocess.PIPE, text=True,
+                                  preexec_fn=default_signals) as run:
                 interrupted = False
                 for line in run.stdout:
                     if line.count("%") != 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -56,6 +57,13 @@ def write_png(path: Path, rows: list[list[tuple[int, ...]]]) -> None:
     data = b"".join(b"\0" + bytes(value for pixel in row for value in pixel) for row in rows)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
                      + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+
+
+def default_signals() -> None:
+    """For `preexec_fn`: a program that was started with these ignored, as by nohup or in the
+    background of a script, lets them be ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Case(unittest.TestCase):
