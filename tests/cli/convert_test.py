@@ -5,45 +5,18 @@ from __future__ import annotations
 import json
 import math
 import signal
-import struct
 import subprocess
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from support import GRADCAM, default_signals
+from support import GRADCAM, default_signals, read_tensors, write_tensors
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests/oracle/fixtures"
 
 DOGS = {"beagle": 162, "pug": 254, "pomeranian": 259}  # some of the fifteen
-
-Tensors = dict[str, tuple[list[int], list[float]]]  # shape and values, all of F32
-
-
-def read(path: Path) -> tuple[Tensors, dict[str, str]]:
-    content = path.read_bytes()
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    metadata = header.pop("__metadata__", {})
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        values = list(struct.unpack(f"<{(end - begin) // 4}f", content[begin:end]))
-        tensors[name] = (entry["shape"], values)
-    return tensors, metadata
-
-
-def write(path: Path, tensors: Tensors, metadata: dict[str, str]) -> None:
-    header: dict[str, object] = {"__metadata__": metadata}
-    data = b""
-    for name, (shape, values) in tensors.items():
-        begin = len(data)
-        data += struct.pack(f"<{len(values)}f", *values)
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(data)]}
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
 class Convert(unittest.TestCase):
@@ -72,12 +45,12 @@ class Convert(unittest.TestCase):
 
     def imagenet_model(self) -> Path:
         """A tiny VGG16 of torchvision's names and 1000 classes; row i of its head is all i."""
-        tensors, metadata = read(FIXTURES / "tiny64.torchvision.safetensors")
+        tensors, metadata = read_tensors(FIXTURES / "tiny64.torchvision.safetensors")
         rows = [float(row) for row in range(1000)]
         tensors["classifier.6.weight"] = ([1000, 18], [row for row in rows for _ in range(18)])
         tensors["classifier.6.bias"] = ([1000], [-row for row in rows])
         path = self.folder / "imagenet.safetensors"
-        write(path, tensors, metadata)
+        write_tensors(path, tensors, metadata)
         return path
 
     def test_every_dtype_is_written_and_read(self) -> None:
@@ -112,7 +85,7 @@ class Convert(unittest.TestCase):
         model = self.imagenet_model()
         result = self.run_convert(model, self.out, "--head", "imagenet-dogs")
         self.assertEqual(result.returncode, 0, result.stderr)
-        tensors, metadata = read(self.out)
+        tensors, metadata = read_tensors(self.out)
         labels = json.loads(metadata["labels"])
         self.assertEqual(labels, (ROOT / "weights/labels.txt").read_text().split())
         for breed, index in DOGS.items():
@@ -173,9 +146,9 @@ class Convert(unittest.TestCase):
             self.assertEqual(info["layers"][15]["weight"][0], 1000)
 
     def test_labels_for_a_file_whose_own_do_not_fit(self) -> None:
-        tensors, metadata = read(FIXTURES / "tiny32.keras.safetensors")
+        tensors, metadata = read_tensors(FIXTURES / "tiny32.keras.safetensors")
         model = self.folder / "model.safetensors"
-        write(model, tensors, metadata | {"labels": '["a"]'})
+        write_tensors(model, tensors, metadata | {"labels": '["a"]'})
         self.expect_failure(model, self.out, says=["1 labels", "3 outputs"])
         labels = self.folder / "labels.txt"
         labels.write_text("a\nb\nc\n")
@@ -200,10 +173,10 @@ class Convert(unittest.TestCase):
         broken = self.folder / "broken.safetensors"
         broken.write_bytes(model.read_bytes()[:-1])
         self.expect_failure(broken, self.out, says=["broken.safetensors", "truncated"])
-        tensors, metadata = read(model)
+        tensors, metadata = read_tensors(model)
         (_, inputs), values = tensors["fc2.weight"]
         values[3 * inputs + 2] = math.nan
-        write(broken, tensors, metadata)
+        write_tensors(broken, tensors, metadata)
         # Found only when most of the file is written; the old one stays.
         self.out.write_text("old")
         self.expect_failure(

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pty
 import signal
@@ -17,6 +18,8 @@ GRADCAM = str(Path(sys.argv.pop(1)).resolve())
 TESTS = Path(__file__).resolve().parent.parent
 IMAGES = TESTS / "fixtures/images"
 MODEL = TESTS / "oracle/fixtures/tiny32.keras.safetensors"  # three classes
+
+Tensors = dict[str, tuple[list[int], list[float]]]  # shape and values, all of F32
 
 
 def gradcam(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess:
@@ -57,6 +60,30 @@ def write_png(path: Path, rows: list[list[tuple[int, ...]]]) -> None:
     data = b"".join(b"\0" + bytes(value for pixel in row for value in pixel) for row in rows)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
                      + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
+
+
+def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    metadata = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        values = list(struct.unpack(f"<{(end - begin) // 4}f", content[begin:end]))
+        tensors[name] = (entry["shape"], values)
+    return tensors, metadata
+
+
+def write_tensors(path: Path, tensors: Tensors, metadata: dict[str, str]) -> None:
+    header: dict[str, object] = {"__metadata__": metadata}
+    data = b""
+    for name, (shape, values) in tensors.items():
+        begin = len(data)
+        data += struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(data)]}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
 def default_signals() -> None:
