@@ -76,6 +76,26 @@ class Finetune(Case):
             self.assertIn(json.loads(result.stdout)["class"], ("dark", "light"))
         self.assertFalse([path for path in self.folder.iterdir() if "partial" in path.name])
 
+    def test_the_table_has_the_photos_of_a_class_in_a_row(self) -> None:
+        """Of a model that knows one class from another by nothing."""
+        of_class = {"few": 5, "many": 15}
+        greys = iter(range(40, 200, 8))
+        for label, count in of_class.items():
+            (self.folder / "photos" / label).mkdir(parents=True)
+            for i in range(count):
+                write_bmp(self.folder / "photos" / label / f"{i}.bmp", next(greys))
+        result = gradcam("finetune", self.folder / "photos", "--model", MODEL, "--out",
+                         self.folder / "new.safetensors", "--cache", self.folder / "cache",
+                         "--epochs", 1, "--validation", 0.2)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        lines = result.stdout.splitlines()
+        (begin,) = [i for i, line in enumerate(lines) if "(row)" in line]
+        table = [line.split() for line in lines[begin + 2:begin + 4]]
+        self.assertEqual([row[1] for row in table], list(of_class))
+        counts = [[0 if cell == "." else int(cell) for cell in row[2:]] for row in table]
+        self.assertEqual([sum(row) for row in counts], [1, 3])
+        self.assertNotEqual([sum(column) for column in zip(*counts)], [1, 3])
+
     def test_the_weights_beside_a_model_are_not_replaced(self) -> None:
         photos = self.make_photos()
         for name in ("pytorch_beside.onnx", "pytorch_beside.onnx.data"):
