@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import random
 import shutil
 import struct
 import subprocess
@@ -10,7 +12,9 @@ import unittest
 import zlib
 from pathlib import Path
 
-from support import GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, write_bmp
+from support import (
+    GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, read_tensors, write_bmp, write_png, write_tensors,
+)
 
 
 class CommandLine(Case):
@@ -20,7 +24,11 @@ class CommandLine(Case):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         (overlay,) = (self.folder / "new/maps").iterdir()
         self.assertIn(str(overlay), result.stdout)
-        png = overlay.read_bytes()
+        self.expect_png(overlay)
+
+    def expect_png(self, path: Path) -> None:
+        """Whole, by Python's own checks of its sums, and of as many pixels as it says."""
+        png = path.read_bytes()
         self.assertEqual(png[:8], b"\x89PNG\r\n\x1a\n")
         chunks, at = {}, 8
         while at < len(png):
@@ -32,6 +40,17 @@ class CommandLine(Case):
         rows = zlib.decompress(chunks[b"IDAT"])
         width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
         self.assertEqual(len(rows), height * (1 + 3 * width))
+
+    def test_overlays_of_many_bytes_keep_their_checksum(self) -> None:
+        """Adler-32's sums are of more bytes than 32 bits have room for."""
+        noise = random.Random(1)
+        write_png(self.folder / "noise.png",
+                  [[tuple(noise.randbytes(3)) for _ in range(200)] for _ in range(200)])
+        result = gradcam("explain", self.folder / "noise.png", "--model", MODEL, "--out",
+                         self.folder / "maps")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        (overlay,) = (self.folder / "maps").iterdir()
+        self.expect_png(overlay)
 
     def test_bad_photos_are_named_and_the_others_done(self) -> None:
         (self.folder / "empty.jpg").touch()
@@ -53,12 +72,12 @@ class CommandLine(Case):
                          last["heatmap"]["rows"] * last["heatmap"]["cols"])
 
     def test_an_overlay_that_cannot_be_written_does_not_take_the_answer(self) -> None:
-        name = "ä" * 120 + ".jpg"
+        name = "a" + "ä" * 120 + ".jpg"  # whose 160th byte is in the middle of an ä
         shutil.copy(IMAGES / "baseline.jpg", self.folder / name)
         result = gradcam("explain", self.folder / name, "--model", MODEL, "--out", self.folder)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         (overlay,) = self.folder.glob("*.png")
-        self.assertTrue(overlay.name.startswith("ä" * 80 + "."))
+        self.assertTrue(overlay.name.startswith("a" + "ä" * 79 + "."))
         (label, *_) = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
         for options in ([], ["--json"]):
             # A folder in which nobody can make files.
@@ -223,6 +242,30 @@ class CommandLine(Case):
             line = json.loads(result.stdout)
             self.assertEqual([each["class"] for each in line.get("maps", [line])],
                              [names[index] for index in expected])
+
+    def test_all_channels_are_tried_if_wanted(self) -> None:
+        """Of a block5_conv3 that has more than the usual 32."""
+        channels, inputs, outputs = 40, 9, 17
+        tensors, metadata = read_tensors(MODEL)
+        numbers = random.Random(1)
+        for name, shape, scale in (("block5_conv3.weight", [channels, 3, 3, inputs], 0.3),
+                                   ("block5_conv3.bias", [channels], 0.3),
+                                   ("fc1.weight", [outputs, channels], 0.5)):
+            values = [numbers.gauss(0, scale) for _ in range(math.prod(shape))]
+            tensors[name] = (shape, values)
+        model = self.folder / "wide.safetensors"
+        write_tensors(model, tensors, metadata)
+
+        def heatmap(*arguments: object) -> dict:
+            result = gradcam("explain", IMAGES / "scene.png", "--model", model, "--json",
+                             "--method", "scorecam", *arguments)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            return json.loads(result.stdout)["heatmap"]
+
+        every = heatmap("--channels", channels)
+        self.assertEqual(heatmap("--channels", "all"), every)
+        self.assertEqual(heatmap(), heatmap("--channels", 32))
+        self.assertNotEqual(heatmap(), every)
 
     def test_options_without_a_use_are_refused(self) -> None:
         photo = IMAGES / "baseline.jpg"
