@@ -3,10 +3,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 import struct
 import unittest
+from pathlib import Path
 
-from support import IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, write_png
+from support import (
+    IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, read_tensors, write_png, write_tensors,
+)
 
 Rows = list[list[tuple[int, ...]]]
 
@@ -18,7 +22,57 @@ def mask_of(dog: tuple[int, ...], background: tuple[int, ...], width: int = 40,
             for y in range(height)]
 
 
+def heat_inside(heatmap: dict, crop: dict, mask: Rows) -> float:
+    """The share of a map's heat, enlarged bilinearly over its part of a photo of as many pixels as
+    the mask has, that is where the mask is white."""
+    rows, cols, values = heatmap["rows"], heatmap["cols"], heatmap["values"]
+    samples = 200  # a side
+
+    def between(sample: int, cells: int) -> tuple[int, int, float]:
+        """The cells on both sides of it, and how far it is from the first to the second."""
+        at = min(max((sample + 0.5) / samples * cells - 0.5, 0), cells - 1)
+        return int(at), min(int(at) + 1, cells - 1), at % 1
+
+    total = inside = 0.0
+    for y in range(samples):
+        top, bottom, down = between(y, rows)
+        photo_y = int(crop["y"] + (y + 0.5) / samples * crop["height"])
+        for x in range(samples):
+            left, right, along = between(x, cols)
+            above, below = ((1 - along) * values[row * cols + left]
+                            + along * values[row * cols + right] for row in (top, bottom))
+            heat = (1 - down) * above + down * below
+            total += heat
+            photo_x = int(crop["x"] + (x + 0.5) / samples * crop["width"])
+            inside += heat if mask[photo_y][photo_x][0] else 0
+    return inside / total
+
+
+def rank_correlation(xs: list[float], ys: list[float]) -> float:
+    """Spearman's."""
+
+    def ranks(values: list[float]) -> list[float]:
+        """Equal values share their mean rank."""
+        return [sum(other < value for other in values) + sum(other == value for other in values) / 2
+                for value in values]
+
+    return statistics.correlation(ranks(xs), ranks(ys))
+
+
 class Evaluate(Case):
+    def explained(self, photo: Path, model: Path, *arguments: object) -> dict:
+        result = gradcam("explain", photo, "--model", model, "--json", *arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return json.loads(result.stdout)
+
+    def unlike_model(self, **metadata: str) -> tuple[Path, list[str]]:
+        """One that takes some of the photos for its first class, and others for its second."""
+        tensors, own = read_tensors(MODEL)
+        tensors["predictions.bias"][1][0] -= 0.13
+        model = self.folder / "unlike.safetensors"
+        write_tensors(model, tensors, own | metadata)
+        return model, json.loads(own["labels"])
+
     def make_photos(self) -> list[str]:
         labels = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
         for label in labels[:2]:
@@ -71,6 +125,38 @@ class Evaluate(Case):
         said = gradcam("evaluate", photos, "--model", MODEL).stdout.splitlines()
         self.assertEqual(len([line for line in said if "%" in line and str(photos) in line]), 5)
         self.assertEqual(said[-1], f"  and {len(expected) + 4} other mistakes, which --json lists")
+
+    def test_what_a_class_is_taken_for_is_what_it_is_taken_for_most(self) -> None:
+        model, (first, second, third) = self.unlike_model()
+        photos = self.folder / "photos"
+        (photos / third).mkdir(parents=True)
+        for image in ("scene.png", "baseline.jpg", "palette.png", "noise.png"):
+            shutil.copy(IMAGES / image, photos / third)
+        result = gradcam("evaluate", photos, "--model", model, "--json")
+        self.assertEqual(json.loads(result.stdout)["confusion"][2], [3, 1, 0])
+        said = gradcam("evaluate", photos, "--model", model).stdout
+        (line,) = [line for line in said.splitlines() if line.startswith(f"  {third} ")]
+        self.assertTrue(line.endswith(f"taken for {first}: 3"), line)
+        self.assertNotIn(second, line)
+
+    def test_sure_answers_are_counted_alone(self) -> None:
+        threshold = 0.414
+        model, labels = self.unlike_model(unsure_below=str(threshold))
+        photos = self.folder / "photos"
+        answers = []  # whether it is sure, and right
+        for image, label in (("noise.png", labels[1]), ("rgba.png", labels[1]),
+                             ("one_bit.png", labels[0]), ("scene.png", labels[0]),
+                             ("palette.png", labels[0])):
+            photo = photos / label / image
+            photo.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(IMAGES / image, photo)
+            (best, *_) = self.explained(photo, model)["top"]
+            answers.append((best["probability"] >= threshold, best["label"] == label))
+        self.assertEqual(set(answers), {(True, True), (True, False), (False, True)})
+        sure = [is_right for is_sure, is_right in answers if is_sure]
+        numbers = json.loads(gradcam("evaluate", photos, "--model", model, "--json").stdout)
+        self.assertAlmostEqual(numbers["sure"], len(sure) / len(answers))
+        self.assertAlmostEqual(numbers["top1_sure"], sum(sure) / len(sure))
 
     def test_a_bar_is_taken_away_before_something_is_said(self) -> None:
         labels = self.make_photos()
@@ -244,7 +330,8 @@ class Evaluate(Case):
         for rows, fault in ((mask_of((0,), (0,)), "all of it is black"),
                             (mask_of((9, 9, 9, 0), (0, 0, 0, 0)), "all of it is transparent"),
                             (mask_of((1,), (2,)), "from 1 to 2"),
-                            (mask_of((255,), (0,), 29, 40), "29 x 40 pixels have another shape")):
+                            (mask_of((255,), (0,), 29, 40), "29 x 40 pixels have another shape"),
+                            (mask_of((255,), (0,), 40, 33), "40 x 33 pixels have another shape")):
             numbers, said = self.with_masks({f"{label}/scene.png": rows,
                                              f"{label}/baseline.png": mask_of((1,), (0,))})
             self.assertEqual(len(said.splitlines()), 1, said)
@@ -256,6 +343,75 @@ class Evaluate(Case):
             self.assertEqual(result.returncode, 1)
             self.assertIn(fault, result.stderr)
             self.assertEqual(json.loads(result.stdout)["photos"], 1)
+
+    def test_what_masks_measure_is_of_the_photos_that_have_one(self) -> None:
+        label = self.make_photos()[0]
+        numbers, said = self.with_masks({f"{label}/scene.png": [[(255,)] * 40] * 29})
+        self.assertEqual((said, numbers["photos"], numbers["masks"]), ("", 4, 1))
+        self.assertAlmostEqual(numbers["heat_inside"], 1)
+        self.assertEqual(numbers["pointing"], 1)
+        box = self.explained(IMAGES / "scene.png", MODEL)["box"]
+        self.assertGreater(box["width"] * box["height"], 40 * 29 / 2)
+        self.assertEqual(numbers["localised"], 1)
+
+    def test_masks_where_it_looks_closer(self) -> None:
+        """Are compared with the new map where that lies."""
+        model = TESTS / "oracle/fixtures/tiny96.keras.safetensors"
+        photo = IMAGES / "scene.png"
+        (best, *_) = self.explained(photo, model)["top"]
+        closer = self.explained(photo, model, "--closer", "--class", best["label"])
+        self.assertLess(closer["crop"]["width"], 40)
+        (self.folder / "photos" / best["label"]).mkdir(parents=True)
+        shutil.copy(photo, self.folder / "photos" / best["label"])
+        mask = [[(255,) if x < 14 else (0,) for x in range(40)] for _ in range(29)]
+        (self.folder / "masks" / best["label"]).mkdir(parents=True)
+        write_png(self.folder / "masks" / best["label"] / "scene.png", mask)
+        result = gradcam("evaluate", self.folder / "photos", "--model", model, "--json", "--closer",
+                         "--masks", self.folder / "masks")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertAlmostEqual(json.loads(result.stdout)["heat_inside"],
+                               heat_inside(closer["heatmap"], closer["crop"], mask), delta=0.01)
+
+    def test_a_list_of_masks_with_the_line_ends_of_windows(self) -> None:
+        label = self.make_photos()[0]
+        mask = self.folder / "masks/1.png"
+        mask.parent.mkdir()
+        write_png(mask, mask_of((255,), (0,)))
+        (mask.parent / "MANIFEST.tsv").write_bytes(
+            f"mask\tphoto\r\n1.png\t{label}/scene.png\r\n".encode())
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json", "--masks",
+                         mask.parent)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual(json.loads(result.stdout)["masks"], 1)
+
+    def test_explanations_are_compared_with_those_of_another_class_and_another_photo(self) -> None:
+        model, labels = self.unlike_model()
+        names = ("one_bit.png", "palette.png", "rgba.png")  # in the order of the photos
+        photos, maps, masks, correlations = self.folder / "photos", [], [], []
+        for i, name in enumerate(names):
+            for folder in (photos, self.folder / "masks"):
+                (folder / labels[0]).mkdir(parents=True, exist_ok=True)
+            photo = photos / labels[0] / name
+            shutil.copy(IMAGES / name, photo)
+            line = self.explained(photo, model, "--class", "top," + ",".join(labels))
+            best = labels.index(line["class"])
+            maps.append(line)
+            of_class = {each["class"]: each["heatmap"]["values"] for each in line["maps"]}
+            other = labels[(best + 1 + i % 2) % 3]  # each of the others in turn
+            correlations.append(rank_correlation(of_class[labels[best]], of_class[other]))
+            masks.append([[(255,) if (x < 20, y < 15, x > y)[i] else (0,) for x in range(40)]
+                          for y in range(29)])
+            write_png(self.folder / "masks" / labels[0] / name, masks[-1])
+        result = gradcam("evaluate", photos, "--model", model, "--explain", "--json", "--method",
+                         "gradcam", "--masks", self.folder / "masks")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        numbers = json.loads(result.stdout)
+        (method,) = numbers["methods"]
+        self.assertAlmostEqual(method["other_class"], statistics.mean(correlations))
+        for measured, shift in ((method, 0), (numbers["other_photo"], 1)):
+            expected = [heat_inside(maps[i - shift]["heatmap"], maps[i]["crop"], masks[i])
+                        for i in range(3)]
+            self.assertAlmostEqual(measured["heat_inside"], statistics.mean(expected), delta=0.01)
 
     def test_masks_of_photos_in_folders_of_a_class(self) -> None:
         label, other, _ = self.make_photos()
