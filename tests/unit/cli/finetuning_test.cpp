@@ -125,6 +125,29 @@ TEST_F(FinetuningTest, WritesAModelThatKeepsTheBase) {
   EXPECT_FALSE(fs::exists(root_ / "new.safetensors.checkpoint"));
 }
 
+TEST_F(FinetuningTest, WhenTheBaseWasUnsureSaysNothingOfNewClasses) {
+  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
+  file.metadata["unsure_below"] = "0.77";
+  ASSERT_OK_AND_ASSIGN(const auto changed, file.serialize());
+  ASSERT_OK(write_file(root_ / "base", changed));
+  ASSERT_OK_AND_ASSIGN(const Vgg16 base, load_model(root_ / "base"));
+  ASSERT_EQ(base.info().metadata.unsure_below, 0.77f);
+  FinetuneOptions whole = options("whole");
+  whole.model = (root_ / "base").string();
+  ASSERT_OK(run(whole));
+  ASSERT_OK_AND_ASSIGN(const Vgg16 tuned, load_model(root_ / "whole"));
+  EXPECT_EQ(tuned.info().metadata.unsure_below, 0);
+  FinetuneOptions small = options("head");
+  small.model = whole.model;
+  small.head_only = true;
+  ASSERT_OK(run(small));
+  LoadOptions load;
+  ASSERT_OK_AND_ASSIGN(load.head, load_head(root_ / "head"));
+  EXPECT_EQ(load.head->metadata.unsure_below, 0);
+  ASSERT_OK_AND_ASSIGN(const Vgg16 with_head, load_model(root_ / "base", load));
+  EXPECT_EQ(with_head.info().metadata.unsure_below, 0);
+}
+
 TEST_F(FinetuningTest, TheResultDoesNotDependOnThreadsOrTheCache) {
   ASSERT_OK(run(options("first")));
   FinetuneOptions other = options("second");
