@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from foreign_models import (
-    BLOCKS, CLASSES, DENSE, GRID, SIDE, ImportCase, average_top, keras_arrays, random_parameters,
-    tensors,
+    BLOCKS, CLASSES, DENSE, GRID, SIDE, ImportCase, average_top, flatten_top, keras_arrays,
+    random_parameters, tensors,
 )
 from onnx_graph import Graph
 
@@ -192,6 +192,7 @@ class OnnxImport(ImportCase):
 
         for says, change in {
             "pools where": set_layer(4, nn.MaxPool2d(3, 2, 1)),
+            "is a convolution at another place": set_layer(1, nn.Identity()),
             "strides, padding": set_layer(2, nn.Conv2d(4, 5, 3, 2, 1)),
             "is among convolutions": set_layer(4, nn.AvgPool2d(2)),
             "operator": set_layer(7, nn.Sequential(nn.Conv2d(6, 6, 3, padding=1), nn.ReLU(),
@@ -200,6 +201,17 @@ class OnnxImport(ImportCase):
             with self.subTest(says):
                 self.export(altered(change), side=2 * SIDE if "strides" in says else SIDE)
                 self.expect_failure(self.path, says)
+
+    def test_onnx_pools_with_settings_of_their_own(self) -> None:
+        """Which an average behind them takes as well as others."""
+        for side, pool in ((SIDE, nn.MaxPool2d(2, 2, dilation=2)),
+                           (80, nn.MaxPool2d(2, 2, ceil_mode=True))):
+            with self.subTest(pool):
+                model = Vgg16(nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                              nn.Linear(BLOCKS[-1][-1], CLASSES))
+                model.features[-1] = pool
+                self.export(model, side)
+                self.expect_failure(self.path, "pools where")
 
     # --- What other programs write
 
@@ -314,6 +326,26 @@ class OnnxImport(ImportCase):
                 self.write(graph, [0, SIDE, SIDE, 3], "tf2onnx 1.16")
                 self.import_file(self.path)
                 self.expect_answer(self.keras_input(), average_top)
+
+    def test_onnx_batch_normalisation_without_an_epsilon(self) -> None:
+        """It is 1e-5 then, as much as a small variance feels."""
+        rng = np.random.default_rng(13)
+        width = BLOCKS[-1][-1]
+        scale, shift, mean = rng.standard_normal((3, width)).astype("f4")
+        variance = np.full(width, 1e-4, "f4")
+
+        def top(graph: Graph, value: str) -> str:
+            names = [graph.weight(f"norm{i}", values)
+                     for i, values in enumerate((scale, shift, mean, variance))]
+            return self.gemm_top(graph, graph.node("BatchNormalization", [value, *names], "norm"))
+
+        def answer(x: torch.Tensor, dense: list) -> torch.Tensor:
+            s, b, m, v = (torch.from_numpy(t).double() for t in (scale, shift, mean, variance))
+            return flatten_top(F.batch_norm(x, m, v, s, b, eps=1e-5), dense)
+
+        self.write(self.graph(top), [1, 3, SIDE, SIDE])
+        self.import_file(self.path)
+        self.expect_answer(self.torchvision_input(), answer)
 
     def test_onnx_with_columns_over_channels(self) -> None:
         """MatMul behind a map that was flattened as PyTorch does it."""
@@ -457,8 +489,11 @@ class OnnxImport(ImportCase):
         before = (lambda g: g.node("Div", ["x", g.weight("255", np.float32([255]))], "scaled"))
         int8 = (lambda g: g.node("QuantizeLinear", ["x"], "q"))
         swapped = (lambda g: g.node("Transpose", ["x"], "t", perm=[0, 1, 3, 2]))
+        for settings in ({"alpha": 0.5}, {"beta": 0.5}, {"transA": 1}):
+            with self.subTest(settings):
+                self.write(self.graph(gemm(**settings)), [1, 3, SIDE, SIDE])
+                self.expect_failure(self.path, "multiplies in a way")
         for says, graph in {
-            "multiplies in a way": self.graph(gemm(alpha=0.5)),
             "takes 33 inputs": self.graph(gemm(transB=0)),
             "(Gemm) changes probabilities": self.graph(behind("Softmax")),
             "(Sub) changes probabilities": self.graph(complement),
