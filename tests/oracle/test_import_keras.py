@@ -244,7 +244,8 @@ class KerasImport(ImportCase):
 
     def test_keras_activations_as_layers(self) -> None:
         top = [keras_layer("Flatten", "flatten"),
-               keras_layer("Dense", "a", activation="linear"), keras_layer("ReLU", "relu"),
+               keras_layer("Dense", "a", activation="linear"),
+               keras_layer("ReLU", "relu", max_value=None, negative_slope=0.0, threshold=0.0),
                keras_layer("Dense", "b", activation="linear"),
                keras_layer("Activation", "also_relu", activation="relu"),
                keras_layer("Dense", "c", activation="linear"), keras_layer("Softmax", "softmax")]
@@ -261,10 +262,11 @@ class KerasImport(ImportCase):
         self.expect_failure(self.keras_model([tanh, flatten, *dense]), '"act"', '"tanh"')
         pool = keras_layer("GlobalMaxPooling2D", "pool")
         self.expect_failure(self.keras_model([pool, *dense]), '"pool"', '"GlobalMaxPooling2D"')
-        capped = keras_layer("ReLU", "six", max_value=6.0)
         linear = keras_layer("Dense", "a", activation="linear")
-        path = self.keras_model([flatten, linear, capped, dense[1]])
-        self.expect_failure(path, '"a"', "ReLU of its own")
+        for settings in ({"max_value": 6.0}, {"negative_slope": 0.1}, {"threshold": 1.0}):
+            own = keras_layer("ReLU", "own", **settings)
+            path = self.keras_model([flatten, linear, own, dense[1]])
+            self.expect_failure(path, '"a"', "ReLU of its own")
         twice = keras_layer("Dense", "a", activation="sigmoid")
         path = self.keras_model([flatten, twice, keras_layer("ReLU", "again"), dense[1]])
         self.expect_failure(path, '"again"', 'behind "sigmoid"')
@@ -301,6 +303,9 @@ class KerasImport(ImportCase):
 
         def with_strides(layers: list) -> None:
             layers[index(layers, "block2_conv1")]["config"]["strides"] = [2, 2]
+
+        def dilated(layers: list) -> None:
+            layers[index(layers, "block5_conv2")]["config"]["dilation_rate"] = [2, 2]
 
         def large_pools(layers: list) -> None:
             layers[index(layers, "block3_pool")]["config"]["pool_size"] = [3, 3]
@@ -349,6 +354,7 @@ class KerasImport(ImportCase):
         changed(without_pool, "4 blocks")
         changed(with_pool, '"early"', "pools")
         changed(with_strides, '"block2_conv1"', "strides")
+        changed(dilated, '"block5_conv2"', "strides")
         changed(large_pools, '"block3_pool"', "pools")
         changed(padded, '"block3_pool"', "pools")
         changed(channels_first, "block1_conv1", "format")
