@@ -472,7 +472,7 @@ class TorchImport(ImportCase):
             "features.4": torch.nn.AvgPool2d(2), "features.9": torch.nn.MaxPool2d(3, 2, 1),
             "features.2": torch.nn.Conv2d(4, 5, 3, 2, 1), "features.5": torch.nn.Conv2d(5, 6, 3),
             "features.7": torch.nn.Conv2d(6, 7, 3, padding=1, groups=1, dilation=2),
-            "features.3": torch.nn.LocalResponseNorm(2),
+            "features.3": torch.nn.LocalResponseNorm(2), "features.16": torch.nn.MaxPool2d(2, 2, 0, 2),
             "features.10": torch.nn.Conv2d(7, 8, 3, padding=1, padding_mode="reflect"),
         }.items():
             with self.subTest(name):
@@ -597,6 +597,22 @@ class TorchImport(ImportCase):
         torch.save(state, path)
         self.out.unlink()
         self.expect_failure(path, name, "contiguous")
+
+    def test_torch_tensors_past_their_storage(self) -> None:
+        """Where the file goes on with other weights."""
+        path = self.folder / "state.pth"
+        torch.save(torch_state(self.parameters), path)
+        with zipfile.ZipFile(path) as archive:
+            entries = {entry: archive.read(entry) for entry in archive.infolist()}
+        outputs, inputs = self.parameters[14][0].shape
+        elements = [b"M" + struct.pack("<H", outputs * inputs - less) for less in (0, 1)]
+        with zipfile.ZipFile(path, "w") as archive:
+            for entry, content in entries.items():
+                if entry.filename.endswith("data.pkl"):
+                    self.assertEqual(content.count(elements[0]), 1)
+                    content = content.replace(*elements)
+                archive.writestr(entry, content)
+        self.expect_failure(path, '"classifier.3.weight"', "reaches past its storage")
 
     def test_torch_pickles_that_take_all(self) -> None:
         """Small files that say much: memory and time stay within bounds."""
