@@ -90,6 +90,11 @@ class Import(ImportCase):
             values, _ = tensors.read(self.out)
             self.assertEqual(values["fc1.weight"].shape, (24, 49 * BLOCKS[-1][-1]))
             self.assertEqual(values["predictions.weight"].shape, (2, 24))
+            # As He and others begin, "Delving Deep into Rectifiers", 2015.
+            for name, close in (("fc1.weight", 0.02), ("fc2.weight", 0.1)):
+                deviation = (2 / values[name].shape[1]) ** 0.5
+                self.assertLess(abs(values[name].std() / deviation - 1), close, name)
+                self.assertLess(abs(values[name].mean()), close * deviation, name)
             np.testing.assert_array_equal(
                 values["block3_conv2.weight"], self.parameters[5][0].transpose(0, 2, 3, 1))
             info = subprocess.run([GRADCAM, "info", str(self.out), "--json"], check=True,
