@@ -7,7 +7,10 @@ import { choose } from '../maps';
 import type { Photo } from '../photo';
 import { Bar } from './bar';
 
-const FIRST_ROWS = 5;
+/** So many rows are shown at first, but of those with hardly a chance two at most. */
+const MOST_FIRST = 5;
+const LEAST_FIRST = 2;
+const HARDLY = 0.01;
 /** With more classes than this, the rows that are folded away are not even made. */
 const MANY_CLASSES = 64;
 
@@ -21,6 +24,10 @@ export function BreedTable(props: {
   const all = useSignal(false);
   const sought = useSignal('');
   const { one, many } = classNoun.value;
+  const likely = predictions
+    .slice(0, MOST_FIRST)
+    .filter(({ probability }) => probability >= HARDLY).length;
+  const first = Math.max(likely, LEAST_FIRST);
   const isSearched = all.value && predictions.length > MANY_CLASSES;
   const words = isSearched ? sought.value.trim().toLowerCase() : '';
   const rows =
@@ -28,11 +35,11 @@ export function BreedTable(props: {
       ? predictions.filter(({ label }) =>
           breed(label).toLowerCase().includes(words),
         )
-      : predictions.slice(0, FIRST_ROWS);
+      : predictions.slice(0, first);
   // In its place among the rows that are always shown, or else behind them all.
   const before = others
     ? rows
-        .slice(0, FIRST_ROWS)
+        .slice(0, first)
         .findIndex(({ probability }) => probability < others.probability)
     : -1;
   return (
@@ -66,7 +73,7 @@ export function BreedTable(props: {
               <BreedRow
                 prediction={prediction}
                 chosen={photo.target.value === prediction.index}
-                hidden={!all.value && rank >= FIRST_ROWS}
+                hidden={!all.value && rank >= first}
                 choose={() => choose(photo, prediction.index)}
               />
             </Fragment>
@@ -75,7 +82,7 @@ export function BreedTable(props: {
         </tbody>
       </table>
       {rows.length === 0 && <p>No {one} has that in its name.</p>}
-      {predictions.length > FIRST_ROWS && (
+      {predictions.length > first && (
         <button
           class="link-button"
           type="button"
@@ -85,9 +92,7 @@ export function BreedTable(props: {
             sought.value = '';
           }}
         >
-          {all.value
-            ? `Show the first ${FIRST_ROWS}`
-            : `Show all ${predictions.length}`}
+          {all.value ? 'Show fewer' : `Show all ${predictions.length}`}
         </button>
       )}
     </div>
