@@ -188,7 +188,7 @@ test('of several pictures a helper paints some', async () => {
 
 test('memory that no photo needs any more is given back', async () => {
   vi.useFakeTimers();
-  const { Engine } = await import('../../wasm/engine');
+  const { Engine, EngineError } = await import('../../wasm/engine');
   const made = vi.spyOn(Engine, 'create');
   try {
     const { SideEngine } = await import('../src/worker/side-engine');
@@ -209,10 +209,29 @@ test('memory that no photo needs any more is given back', async () => {
     vi.advanceTimersByTime(4000);
     await prepareOne('portrait.jpg');
     expect(made).toHaveBeenCalledTimes(2);
-    // After a failure, which may be for lack of memory, there is a new one, too.
+    // One that refused a file goes on; after a crash, which may be for lack of memory, there is a
+    // new one, too.
     await expect(prepareOne('make_pictures.py')).rejects.toThrow();
     await prepareOne('portrait.jpg');
+    expect(made).toHaveBeenCalledTimes(2);
+    const crash = vi.spyOn(Engine.prototype, 'decode');
+    crash.mockImplementationOnce(() => {
+      throw new WebAssembly.RuntimeError('unreachable');
+    });
+    await expect(prepareOne('portrait.jpg')).rejects.toThrow('unreachable');
+    await prepareOne('portrait.jpg');
     expect(made).toHaveBeenCalledTimes(3);
+    // As after one that could not be made.
+    vi.advanceTimersByTime(4000);
+    made.mockRejectedValueOnce(new EngineError('out_of_memory', 'no room'));
+    await expect(prepareOne('portrait.jpg')).rejects.toThrow('no room');
+    await prepareOne('portrait.jpg');
+    expect(made).toHaveBeenCalledTimes(5);
+    // Of two at once the last one to end decides when.
+    const slow = prepareOne('portrait.jpg');
+    await prepareOne('portrait.jpg');
+    await slow;
+    expect(vi.getTimerCount()).toBe(1);
   } finally {
     vi.useRealTimers();
     made.mockRestore();

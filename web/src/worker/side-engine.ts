@@ -2,6 +2,7 @@
 
 import {
   Engine,
+  EngineError,
   type Heatmap,
   type ModelInfo,
   type Rect,
@@ -64,12 +65,17 @@ export class SideEngine {
   private async use<T>(task: (engine: Engine) => T): Promise<T> {
     clearTimeout(this.timer);
     this.engine ??= Engine.create(this.module);
+    let engine: Engine | undefined;
     try {
-      return task(await this.engine);
+      engine = await this.engine;
+      return task(engine);
     } catch (error) {
-      this.engine = undefined; // it may have been a crash
+      // One that refuses a photo takes the next one; one that crashed, or was not made, does not.
+      const isRefusal = engine && error instanceof EngineError;
+      if (!isRefusal) this.engine = undefined;
       throw error;
     } finally {
+      clearTimeout(this.timer); // of what ended since this began
       this.timer = setTimeout(() => this.rest(), PATIENCE);
     }
   }
