@@ -233,6 +233,23 @@ test('a run is stopped by its number, before it begins, too, and no other one', 
   await member.together(4, begin);
 });
 
+test('a run that fails as it begins takes no more messages', async () => {
+  const receive = vi.fn();
+  const engine = {
+    takeMessages: () => {
+      throw new RangeError('no room');
+    },
+    receive,
+  } as unknown as Engine;
+  const port = {} as MessagePort;
+  const member = new Member(engine, [null, port]);
+  const running = member.together(1, () => {});
+  await expect(running).rejects.toThrow('no room');
+  const data = { run: 1, values: Float32Array.of(1) };
+  port.onmessage!(new MessageEvent('message', { data }));
+  expect(receive).not.toHaveBeenCalled();
+});
+
 test('a model that a helper finds to be corrupt is refused', async () => {
   const { team, losses } = await makeTeam(2);
   const broken = weights.slice();

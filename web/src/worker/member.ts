@@ -84,12 +84,12 @@ export class Member {
     this.run = run;
     this.failure = undefined;
     begin();
-    this.isRunning = true;
-    this.send();
-    const early = this.early;
-    this.early = [];
-    for (const { from, parcel } of early) this.take(from, parcel);
     try {
+      this.isRunning = true;
+      this.send();
+      const early = this.early;
+      this.early = [];
+      for (const { from, parcel } of early) this.take(from, parcel);
       for (;;) {
         if (this.failure) throw this.failure;
         const progress = this.engine.progress();
