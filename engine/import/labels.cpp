@@ -1,8 +1,11 @@
 #include "import/labels.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "gradcam/weights/metadata.h"
@@ -24,27 +27,32 @@ std::optional<std::string> name_in(const ImportedJson& entry) {
   return name.is_string() ? std::optional(name.get<std::string>()) : std::nullopt;
 }
 
-/// The name of class `index`.
-std::optional<std::string> name_of(const ImportedJson& json, std::size_t index) {
-  if (json.is_array()) return name_in(json[index]);
-  if (const auto found = json.find(std::to_string(index)); found != json.end()) {
-    if (auto name = name_in(*found)) return name;
+/// What classes are called, by their number; nothing for those that are not named.
+std::vector<std::optional<std::string>> names_in(const ImportedJson& json) {
+  std::vector<std::optional<std::string>> names(json.size());
+  for (const auto& [key, entry] : json.items()) {  // the keys of a list are its indices
+    if (json.is_object() && entry.is_number_unsigned()) {
+      const auto index = entry.get<std::size_t>();
+      if (index < names.size()) names[index] = key;
+    } else {
+      std::size_t index = names.size();
+      std::from_chars(key.data(), key.data() + key.size(), index);
+      if (index < names.size() && key == std::to_string(index)) names[index] = name_in(entry);
+    }
   }
-  for (const auto& [name, number] : json.items()) {
-    if (number.is_number_unsigned() && number.get<std::size_t>() == index) return name;
-  }
-  return std::nullopt;
+  return names;
 }
 
 Result<std::vector<std::string>> labels_from_json(const ImportedJson& json) {
   std::vector<std::string> labels;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    auto label = name_of(json, i);
+  std::set<std::string> seen;
+  for (auto& label : names_in(json)) {
     if (!label) {
       return bad_labels(
           "it is none of a JSON list of names, Keras's class index, and {\"name\": number, ...}");
     }
-    if (std::ranges::find(labels, *label) != labels.end()) *label += "_" + std::to_string(i);
+    if (seen.contains(*label)) *label += "_" + std::to_string(labels.size());
+    seen.insert(*label);
     labels.push_back(*std::move(label));
   }
   return labels;
@@ -89,13 +97,15 @@ Result<std::vector<std::string>> labels_from_lines(std::string_view text) {
     }
   }
   while (!labels.empty() && labels.back().empty()) labels.pop_back();
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const std::string line = "line " + std::to_string(i + 1);
-    if (labels[i].empty()) return bad_labels(line + " is empty; expected is one label a line");
-    const auto first = std::ranges::find(labels, labels[i]) - labels.begin();
-    if (first != static_cast<std::ptrdiff_t>(i)) {
-      return bad_labels(line + " repeats line " + std::to_string(first + 1) + ", " +
-                        internal::quote(labels[i]));
+  std::map<std::string_view, std::size_t> lines;
+  for (const std::string& label : labels) {
+    const std::size_t number = lines.size() + 1;
+    const std::string line = "line " + std::to_string(number);
+    if (label.empty()) return bad_labels(line + " is empty; expected is one label a line");
+    const auto [first, is_new] = lines.try_emplace(label, number);
+    if (!is_new) {
+      return bad_labels(line + " repeats line " + std::to_string(first->second) + ", " +
+                        internal::quote(label));
     }
   }
   return labels;

@@ -65,6 +65,8 @@ TEST(Labels, Faults) {
            {"k\xF6ter\nb\n", "UTF-8"},
            {R"({"0": "a", "2": "b"})", "class index"},
            {R"({"a": 0, "b": 2})", "class index"},
+           {R"({"a": 0, "b": 0})", "class index"},
+           {R"({"01": "a", "0": "b"})", "class index"},
            {R"([1, 2])", "list of names"},
            {R"([[]])", "list of names"},
            {"[\n\"a\",\n\"b\"\n", "damaged"},
