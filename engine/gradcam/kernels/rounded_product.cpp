@@ -45,8 +45,6 @@ struct Bytes {
   I32x4 operator()(U32x4 x, U32x4 w, I32x4 c) const { return simd::madd_bytes(x, w, c); }
 };
 
-constexpr Kernels kAll[] = {{2, 0, multiply<Pairs>}, {4, 127, multiply<Bytes>}};
-
 /// V8's first compiler, which everything runs through at first, got these products wrong until
 /// 2023.
 bool has_right_bytes() {
@@ -81,24 +79,22 @@ bool has_right_bytes() {
   return true;
 }
 
-#else
-
-constexpr Kernels kAll[] = {{2, 0, multiply<Pairs>}};
-
 #endif
 
 }  // namespace
 
 std::span<const Kernels> kernels() {
+  static const auto all = [] {
+    std::vector<Kernels> runs = {{2, 0, multiply<Pairs>}};
 #if defined(__wasm_relaxed_simd__)
-  static const bool is_right = has_right_bytes();
-  return std::span(kAll).first(is_right ? 2 : 1);
+    if (has_right_bytes()) runs.push_back({4, 127, multiply<Bytes>});
 #elif defined(__x86_64__)
-  const auto wide = wide_kernels();
-  return wide.empty() ? kAll : wide;
-#else
-  return kAll;
+    const auto wide = wide_kernels();
+    runs.insert(runs.end(), wide.begin(), wide.end());
 #endif
+    return runs;
+  }();
+  return all;
 }
 
 }  // namespace gradcam::rounded
