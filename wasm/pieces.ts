@@ -1,5 +1,6 @@
 /** Model files in pieces, so that they are never in memory as a whole. */
 
+import { inOrder } from './in-order';
 import type { PieceReader } from './types';
 
 /** A tensor is handed over in pieces of about this size. */
@@ -34,23 +35,16 @@ export function piecesOf(
 }
 
 /** Reads one piece after another, the next ones, so many, while a piece is being used. */
-export async function* readAhead<P extends Piece>(
+export function readAhead<P extends Piece>(
   pieces: readonly P[],
   read: PieceReader['read'],
   ahead = 1,
 ): AsyncGenerator<P & { bytes: Uint8Array }> {
-  const coming: Promise<Uint8Array>[] = [];
-  for (const [i, piece] of pieces.entries()) {
-    for (const { begin, end } of pieces.slice(
-      i + coming.length,
-      i + 1 + ahead,
-    )) {
-      const bytes = read(begin, end);
-      bytes.catch(() => {}); // it is told when its turn comes
-      coming.push(bytes);
-    }
-    yield { ...piece, bytes: await coming.shift()! };
-  }
+  const reads = pieces.map((piece) => async () => ({
+    ...piece,
+    bytes: await read(piece.begin, piece.end),
+  }));
+  return inOrder(reads, 1 + ahead);
 }
 
 /** How a file is read that is in memory, in the browser's hands, or elsewhere. */

@@ -2,6 +2,7 @@
 
 import { effect, signal } from '@preact/signals';
 import { Zip, ZipPassThrough } from 'fflate';
+import { inOrder } from '../../wasm/in-order';
 import { csv, type TableRow } from './csv';
 import {
   lackingPictures,
@@ -13,7 +14,6 @@ import { download, numbered } from './download';
 import type { ExplainLine } from './explain-line';
 import { answerOf } from './groups';
 import { idleHelpers } from './idle-helpers';
-import { inOrder } from './in-order';
 import { say } from './news';
 import { reasonOf } from './outcome';
 import { isSettled, type Photo } from './photo';

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { inOrder } from '../../wasm/in-order';
 import { ArrivingFile } from '../src/worker/arriving';
 import { Breakable } from '../src/breakable';
 import { cellsInWords, cellsOf, underCells } from '../src/cells';
@@ -7,7 +8,6 @@ import { halfway, isInside, moved, resized, scaled } from '../src/crop';
 import { csv } from '../src/csv';
 import { fitLabel, fitStem, numbered, stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
-import { inOrder } from '../src/in-order';
 import { isPicture } from '../src/intake';
 import type { Rect } from '../../wasm/engine';
 import { untilAnswered } from '../src/progress';
