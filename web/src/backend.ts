@@ -12,12 +12,12 @@ import {
   type ModelInfo,
   type PieceReader,
 } from '../../wasm/engine';
-import { release } from '../../wasm/pieces';
+import { pieceReader, release } from '../../wasm/pieces';
 import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
+import { lend } from './lend';
 import { reasonOf, wasStopped } from './outcome';
 import type { Failure, Outcome, WorkerApi } from './protocol';
 import { payload, payloadSize } from './payload';
-import { lend, readerOfBlob } from './piece-reader';
 import { untilAnswered } from './progress';
 import { colormap, lowMemory } from './settings';
 import { INTERRUPTED, TaskQueue, type Priority } from './task-queue';
@@ -145,7 +145,7 @@ export function ownModel(): PieceReader {
 
 async function readOwn(begin: number, end: number): Promise<Uint8Array> {
   return own instanceof Blob
-    ? readerOfBlob(own).read(begin, end)
+    ? pieceReader(own).read(begin, end)
     : own.slice(begin, end);
 }
 

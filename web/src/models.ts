@@ -9,6 +9,7 @@ import type {
   PixelValues,
   Precision,
 } from '../../wasm/engine';
+import { pieceReader } from '../../wasm/pieces';
 import {
   ask,
   isAtWork,
@@ -18,6 +19,7 @@ import {
   ownModel,
   putHead,
 } from './backend';
+import { lend } from './lend';
 import {
   CHUNK,
   forgetModel,
@@ -28,7 +30,6 @@ import {
   type KeptModel,
 } from './model-store';
 import { say } from './news';
-import { lend, readerOfBlob } from './piece-reader';
 import { outcome as outcomeOf, refusal } from './outcome';
 import { untilAnswered } from './progress';
 import type { Failure, Outcome } from './protocol';
@@ -126,7 +127,7 @@ export async function useFile(
   if (isNames(file)) return settle(NAMES_ALONE, name).ok;
   modelChange.value = { share: 0 };
   keeping.value = undefined;
-  const source = readerOfBlob(weights ? new Blob([file, weights]) : file);
+  const source = pieceReader(weights ? new Blob([file, weights]) : file);
   const wanted = precision.value;
   const labels = await outcomeOf(async () => names?.text());
   if (!labels.ok) return settle(labels, names!.name).ok;
@@ -281,7 +282,7 @@ async function useConverted(
     await shelf?.abandon();
     return settle(made, name).ok;
   }
-  const converted = readerOfBlob(blob);
+  const converted = pieceReader(blob);
   const outcome = await load(converted, name, { begin: 0.5 });
   if (outcome.ok && shelf && reason === undefined) {
     void finish(shelf, name, converted, outcome.value);

@@ -4,7 +4,7 @@ import { proxy, transfer, wrap } from 'comlink';
 import { afterEach, expect, test, vi } from 'vitest';
 import { helpers, hire, hireHelpers } from '../src/hiring';
 import { idleHelpers } from '../src/idle-helpers';
-import { lend } from '../src/piece-reader';
+import { lend } from '../src/lend';
 import {
   compileEngine,
   fakeWorkers,

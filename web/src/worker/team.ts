@@ -21,7 +21,7 @@ import {
   type PieceReader,
 } from '../../../wasm/engine';
 import { Stopped } from '../outcome';
-import { lend } from '../piece-reader';
+import { lend } from '../lend';
 import type { Outcome } from '../protocol';
 import { HelperLost, type Helper, type HelperApi } from './helper';
 import { Member, turn } from './member';
