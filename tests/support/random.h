@@ -4,16 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace gradcam::testing {
+#include "gradcam/tensor/random.h"
 
-/// One output of splitmix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators",
-/// 2014) for the given state.
-constexpr std::uint64_t splitmix64(std::uint64_t state) {
-  std::uint64_t z = state + 0x9E3779B97F4A7C15;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
+namespace gradcam::testing {
 
 /// Random numbers that are the same everywhere.
 class Random {
