@@ -7,6 +7,7 @@
 #include "gradcam/explain/ablation_cam.h"
 #include "gradcam/explain/guided_backprop.h"
 #include "gradcam/explain/guided_grad_cam.h"
+#include "gradcam/image/preprocess.h"
 
 namespace gradcam {
 
@@ -78,17 +79,6 @@ std::vector<Heatmap> fuse_each(const std::vector<std::vector<Heatmap>>& by_class
 void append(std::vector<Heatmap> maps, std::vector<std::vector<Heatmap>>& by_class) {
   by_class.resize(maps.size());
   for (std::size_t i = 0; i < maps.size(); ++i) by_class[i].push_back(std::move(maps[i]));
-}
-
-/// Swaps left and right in rows of `width` groups of `depth` values.
-void mirror(std::span<float> values, std::size_t width, std::size_t depth) {
-  const std::size_t row = width * depth;
-  for (std::size_t begin = 0; begin < values.size(); begin += row) {
-    for (std::size_t x = 0; x < width / 2; ++x) {
-      const auto left = values.subspan(begin + x * depth, depth);
-      std::ranges::swap_ranges(left, values.subspan(begin + (width - 1 - x) * depth, depth));
-    }
-  }
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -59,5 +61,8 @@ Result<Tensor> preprocess(const Image& image, const Preprocess& spec);
 
 /// The same of another part of the photo, whatever its aspect. Errors as `resize_bilinear`.
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& crop);
+
+/// Swaps left and right in an input, or a map: in rows of `width` groups of `depth` values.
+void mirror(std::span<float> values, std::size_t width, std::size_t depth);
 
 }  // namespace gradcam

@@ -1,24 +1,8 @@
 #include "gradcam/train/views.h"
 
-#include <algorithm>
 #include <string>
 
 namespace gradcam {
-namespace {
-
-void mirror(Tensor& input) {
-  const std::size_t width = input.dim(1);
-  const std::size_t channels = input.dim(2);
-  for (std::size_t y = 0; y < input.dim(0); ++y) {
-    float* row = input.data() + y * width * channels;
-    for (std::size_t x = 0; x < width / 2; ++x) {
-      std::swap_ranges(row + x * channels, row + (x + 1) * channels,
-                       row + (width - 1 - x) * channels);
-    }
-  }
-}
-
-}  // namespace
 
 Result<Tensor> preprocess_view(const Image& image, const Preprocess& spec, const Box& crop,
                                std::size_t view) {
@@ -39,7 +23,7 @@ Result<Tensor> preprocess_view(const Image& image, const Preprocess& spec, const
     mirrored = corner == 1 || corner == 3;
   }
   GRADCAM_TRY(Tensor input, preprocess(image, spec, box));
-  if (mirrored) mirror(input);
+  if (mirrored) mirror(input.values(), input.dim(1), input.dim(2));
   return input;
 }
 
