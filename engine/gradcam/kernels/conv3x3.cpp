@@ -9,7 +9,7 @@
 
 #include "gradcam/kernels/conv3x3_implementations.h"
 #include "gradcam/kernels/simd.h"
-#include "gradcam/kernels/winograd_kernels.h"
+#include "gradcam/kernels/x86.h"
 
 namespace gradcam {
 namespace {
@@ -44,7 +44,7 @@ constexpr Make* kMakeXnnpack = nullptr;
 #endif
 #if defined(__x86_64__)
 constexpr Make* kMakeAvx2 = make_winograd_avx2_conv3x3;
-constexpr auto kHasAvx2 = winograd::has_avx2;
+constexpr auto kHasAvx2 = has_avx2;
 #else
 constexpr Make* kMakeAvx2 = nullptr;
 constexpr bool (*kHasAvx2)() = nullptr;

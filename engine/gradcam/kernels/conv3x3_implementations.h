@@ -14,7 +14,7 @@ Result<std::unique_ptr<Conv3x3>> make_direct_conv3x3(const Conv3x3Spec& spec, co
 Result<std::unique_ptr<Conv3x3>> make_winograd_conv3x3(const Conv3x3Spec& spec, const float* weight,
                                                        const float* bias);
 #if defined(__x86_64__)
-/// Only where winograd::has_avx2().
+/// Only where has_avx2().
 Result<std::unique_ptr<Conv3x3>> make_winograd_avx2_conv3x3(const Conv3x3Spec& spec,
                                                             const float* weight, const float* bias);
 #endif

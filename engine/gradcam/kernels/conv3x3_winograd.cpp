@@ -8,6 +8,7 @@
 #include "gradcam/kernels/simd.h"
 #include "gradcam/kernels/winograd_kernels.h"
 #include "gradcam/kernels/winograd_tiling.h"
+#include "gradcam/kernels/x86.h"
 
 // Winograd's minimal filtering: Lavin and Gray, "Fast Algorithms for Convolutional Neural
 // Networks", 2015 (arXiv 1509.09308). By F(4x4, 3x3) every 4x4 tile of the output comes from a 6x6
@@ -407,7 +408,7 @@ Result<std::unique_ptr<Conv3x3>> make_winograd_avx2_conv3x3(const Conv3x3Spec& s
 Result<std::unique_ptr<Conv3x3>> make_lean_conv3x3(const Conv3x3Spec& spec,
                                                    const ExpandRow& weights, const float* bias) {
 #if defined(__x86_64__)
-  if (winograd::has_avx2()) return make_avx2(spec, weights, bias, false);
+  if (has_avx2()) return make_avx2(spec, weights, bias, false);
 #endif
   return make_portable(spec, weights, bias, false);
 }

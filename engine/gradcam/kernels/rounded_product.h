@@ -30,7 +30,7 @@ struct Kernels {
 std::span<const Kernels> kernels();
 
 #if defined(__x86_64__)
-/// The same of what needs AVX2.
+/// The same of what runs only where `has_avx2()`; nothing elsewhere.
 std::span<const Kernels> wide_kernels();
 #endif
 

@@ -6,25 +6,12 @@
 #include <immintrin.h>
 
 #include "gradcam/kernels/gemm_tile.h"
-
-// Attributes reach only what is defined between them, so that nothing of it ends up where other
-// processors run it. GCC's and clang's intrinsics bring their own.
-#if defined(__clang__)
-#define GRADCAM_PUSH_AVX2 \
-  _Pragma("clang attribute push(__attribute__((target(\"avx2\"))), apply_to = function)")
-#define GRADCAM_PUSH_VNNI \
-  _Pragma("clang attribute push(__attribute__((target(\"avx2,avxvnni\"))), apply_to = function)")
-#define GRADCAM_POP _Pragma("clang attribute pop")
-#else
-#define GRADCAM_PUSH_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2\")")
-#define GRADCAM_PUSH_VNNI _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,avxvnni\")")
-#define GRADCAM_POP _Pragma("GCC pop_options")
-#endif
+#include "gradcam/kernels/x86.h"
 
 namespace gradcam::rounded {
 namespace {
 
-GRADCAM_PUSH_AVX2
+GRADCAM_PUSH_TARGET("avx2")
 namespace avx2 {
 
 /// Sums of two products of a byte below 128 and a signed one fit into 16 bits.
@@ -36,9 +23,9 @@ inline __m256i add_products(__m256i sums, __m256i x, __m256i w) {
 #include "gradcam/kernels/rounded_product_x86.inc"
 
 }  // namespace avx2
-GRADCAM_POP
+GRADCAM_POP_TARGET
 
-GRADCAM_PUSH_VNNI
+GRADCAM_PUSH_TARGET("avx2,avxvnni")
 namespace vnni {
 
 inline __m256i add_products(__m256i sums, __m256i x, __m256i w) {
@@ -48,7 +35,7 @@ inline __m256i add_products(__m256i sums, __m256i x, __m256i w) {
 #include "gradcam/kernels/rounded_product_x86.inc"
 
 }  // namespace vnni
-GRADCAM_POP
+GRADCAM_POP_TARGET
 
 constexpr Kernels kWide[] = {{4, 127, avx2::multiply}, {4, 255, vnni::multiply}};
 
@@ -61,8 +48,7 @@ bool has_vnni() {
 }  // namespace
 
 std::span<const Kernels> wide_kernels() {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") == 0) return {};
+  if (!has_avx2()) return {};
   static const std::size_t count = has_vnni() ? 2 : 1;
   return {kWide, count};
 }

@@ -7,16 +7,10 @@
 
 #include "gradcam/kernels/gemm_tile.h"
 #include "gradcam/kernels/simd.h"
+#include "gradcam/kernels/x86.h"
 
-// For processors with AVX2 and FMA: twice the width, and multiply-add is one instruction. The
-// attribute reaches only what is defined here, so that nothing of it ends up where other processors
-// run it.
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
-#endif
+// Twice the width, and multiply-add is one instruction.
+GRADCAM_PUSH_TARGET("avx2,fma")
 
 namespace gradcam::winograd {
 namespace {
@@ -27,21 +21,12 @@ namespace {
 }  // namespace
 }  // namespace gradcam::winograd
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+GRADCAM_POP_TARGET
 
 namespace gradcam::winograd {
 
 const Kernels kAvx2F4 = kernels<4>();
 const Kernels kAvx2F6 = kernels<6>();
-
-bool has_avx2() {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
-}
 
 }  // namespace gradcam::winograd
 

@@ -80,8 +80,7 @@ struct Kernels {
 };
 
 #if defined(__x86_64__)
-/// Whether this processor has AVX2 and FMA, without which the next two must not run.
-bool has_avx2();
+/// These run only where `has_avx2()`.
 extern const Kernels kAvx2F4;
 extern const Kernels kAvx2F6;
 #endif
