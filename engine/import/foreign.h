@@ -81,6 +81,10 @@ inline constexpr std::size_t kDenseLayers = 3;
 /// Pixels of the input, along a side, for a cell of block5_pool's output.
 inline constexpr int kPixelsOfCell = 32;
 
+/// The most sides of an array, and the most of a side; no weight's come near.
+inline constexpr std::size_t kMostForeignRank = 8;
+inline constexpr int kMostForeignSide = 1 << 30;
+
 /// Of kinds of layers, say.
 inline bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
   return std::ranges::find(names, name) != names.end();

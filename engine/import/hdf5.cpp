@@ -40,13 +40,13 @@ Result<Shape> read_dataspace(std::span<const std::uint8_t> content) {
   const std::uint64_t rank = cursor.uint(1);
   if (version != 1 && version != 2) return bad_hdf5("a dataspace of an unknown version");
   cursor.skip(version == 1 ? 6 : 2);
-  constexpr std::uint64_t kMostRank = 8;
-  if (rank > kMostRank) return bad_hdf5("an array of " + std::to_string(rank) + " dimensions");
+  if (rank > kMostForeignRank) {
+    return bad_hdf5("an array of " + std::to_string(rank) + " dimensions");
+  }
   Shape shape;
   for (std::uint64_t i = 0; i < rank; ++i) {
     const std::uint64_t side = cursor.uint(8);
-    constexpr std::uint64_t kMostSide = 1 << 30;
-    if (side > kMostSide) return bad_hdf5("an array that is too large");
+    if (side > kMostForeignSide) return bad_hdf5("an array that is too large");
     shape.push_back(static_cast<std::size_t>(side));
   }
   if (cursor.failed()) return bad_hdf5("a dataspace is cut short");

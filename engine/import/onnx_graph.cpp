@@ -235,11 +235,9 @@ class OnnxReader {
           break;
       }
     }
-    constexpr std::int64_t kMostSide = 1 << 30;
-    constexpr std::size_t kMostRank = 8;
     const bool is_usual =
-        sides.size() <= kMostRank && std::ranges::all_of(sides, [](std::int64_t side) {
-          return side >= 0 && side <= kMostSide;
+        sides.size() <= kMostForeignRank && std::ranges::all_of(sides, [](std::int64_t side) {
+          return side >= 0 && side <= kMostForeignSide;
         });
     if (!is_usual) {
       return fail(ErrorCode::kCorruptModel, quote(tensor.name) + " has sides that no weight has");

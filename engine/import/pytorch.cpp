@@ -450,16 +450,14 @@ class PyTorchReader {
     has_dense_ = has_dense_ || !name.contains("features.");
     const Pickle::Value& sides = value(call[2]);
     const Pickle::Value& strides = value(call[3]);
-    constexpr std::size_t kMostRank = 8;
-    if (sides.items.size() > kMostRank || strides.items.size() != sides.items.size()) {
+    if (sides.items.size() > kMostForeignRank || strides.items.size() != sides.items.size()) {
       return bad_pytorch("its tensor " + quote(name) + " is damaged");
     }
     std::int64_t stride = 1;
-    constexpr std::int64_t kMostSide = 1 << 30;
     bool is_dense = true;
     for (std::size_t i = sides.items.size(); i-- > 0;) {
       const std::int64_t side = value(sides.items[i]).number;
-      if (side < 0 || side > kMostSide || stride > (std::int64_t{1} << 60) / (side + 1)) {
+      if (side < 0 || side > kMostForeignSide || stride > (std::int64_t{1} << 60) / (side + 1)) {
         return bad_pytorch("its tensor " + quote(name) + " is too large");
       }
       is_dense = is_dense && (side == 1 || value(strides.items[i]).number == stride);
