@@ -32,7 +32,7 @@ struct ForeignNorm {
   std::optional<ForeignArray> shift;  ///< else 0
   ForeignArray mean;
   ForeignArray variance;
-  float epsilon = 0;
+  float epsilon = 1e-5f;  ///< PyTorch's and ONNX's own
 
   /// In this order; nullptr for those that are not there.
   std::array<const ForeignArray*, 4> arrays() const {

@@ -204,10 +204,9 @@ class OnnxFollower {
   }
 
   Result<void> take_norm(const OnnxNode& node) {
-    constexpr float kUsualEpsilon = 1e-5f;
     const OnnxNode::Attribute* epsilon = node.find("epsilon");
     ForeignNorm norm;
-    norm.epsilon = epsilon != nullptr ? epsilon->number : kUsualEpsilon;
+    if (epsilon != nullptr) norm.epsilon = epsilon->number;
     std::size_t input = 1;
     for (ForeignArray* array :
          {&norm.scale.emplace(), &norm.shift.emplace(), &norm.mean, &norm.variance}) {

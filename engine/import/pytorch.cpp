@@ -589,7 +589,6 @@ Result<void> check_tensors(const Module& module, bool is_norm, bool is_whole) {
 
 /// Batch normalisation, perhaps without scale and shift.
 Result<ForeignNorm> norm_of(const Module& module, const std::map<std::string, float>& epsilons) {
-  constexpr float kUsualEpsilon = 1e-5f;  // of torch.nn.BatchNorm2d
   const ForeignArray* scale = module.find("weight");
   const ForeignArray* shift = module.find("bias");
   const ForeignArray* mean = module.find("running_mean");
@@ -603,7 +602,7 @@ Result<ForeignNorm> norm_of(const Module& module, const std::map<std::string, fl
   if (shift != nullptr) norm.shift = *shift;
   norm.mean = *mean;
   norm.variance = *variance;
-  norm.epsilon = epsilon == epsilons.end() ? kUsualEpsilon : epsilon->second;
+  if (epsilon != epsilons.end()) norm.epsilon = epsilon->second;
   return norm;
 }
 
