@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "gradcam/image/decode.h"
 #include "gradcam/kernels/transpose.h"
 #include "gradcam/tensor/random.h"
 #include "gradcam/weights/convert.h"
@@ -23,16 +24,8 @@
 namespace gradcam {
 namespace {
 
-constexpr std::string_view kHdf5Begins = "\x89HDF\r\n\x1a\n";
-constexpr std::string_view kZipBegins = "PK\x03\x04";
 constexpr std::size_t kChunkBytes = 4 << 20;
 constexpr std::size_t kPanelBytes = 128 << 20;
-
-bool begins_with(std::span<const std::uint8_t> bytes, std::string_view text) {
-  return bytes.size() >= text.size() &&
-         std::equal(text.begin(), text.end(), bytes.begin(),
-                    [](char c, std::uint8_t byte) { return static_cast<std::uint8_t>(c) == byte; });
-}
 
 /// A pickle of the protocols 2 to 5, of which the later ones say how many bytes follow.
 bool begins_as_pickle(std::span<const std::uint8_t> bytes) {
@@ -45,8 +38,9 @@ bool begins_as_pickle(std::span<const std::uint8_t> bytes) {
 Result<ForeignVgg16> read_foreign(Window& window) {
   constexpr std::uint64_t kFirstBytes = 8;
   GRADCAM_TRY(const auto first, window.read(0, std::min(window.file_bytes(), kFirstBytes)));
-  if (begins_with(first, kHdf5Begins)) return read_keras_hdf5(window);
-  if (begins_with(first, kZipBegins)) {
+  const std::string_view format = sniff_format(first);
+  if (format == "hdf5") return read_keras_hdf5(window);
+  if (format == "zip") {
     GRADCAM_TRY(const ZipDirectory archive, ZipDirectory::read(window));
     return archive.has(kKerasWeights) ? read_keras_archive(window, archive)
                                       : read_pytorch_archive(window, archive);
@@ -102,7 +96,8 @@ bool is_foreign_model(std::span<const std::uint8_t> first_bytes) {
       first_bytes.size() < kNumber || std::ranges::all_of(
                                           first_bytes.subspan(kNumber / 2, kNumber / 2),
                                           [](std::uint8_t byte) { return byte == 0; });
-  return begins_with(first_bytes, kHdf5Begins) || begins_with(first_bytes, kZipBegins) ||
+  const std::string_view format = sniff_format(first_bytes);
+  return format == "hdf5" || format == "zip" ||
          (begins_as_pickle(first_bytes) && (!is_number || first_bytes[1] > 3)) ||
          (!is_number && begins_as_onnx(first_bytes));
 }
