@@ -3,19 +3,13 @@
 #include <bit>
 
 namespace gradcam {
-namespace {
-
-constexpr std::uint32_t kMagnitude = 0x7fffffff;
-constexpr std::uint32_t kInfinity = 0x7f800000;
-
-}  // namespace
 
 Float16 f32_to_f16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = bits >> 16 & 0x8000u;
-  const std::uint32_t magnitude = bits & kMagnitude;
+  const std::uint32_t magnitude = bits & kFloat32Magnitude;
   std::uint32_t half;
-  if (magnitude > kInfinity) {
+  if (magnitude > kFloat32Infinity) {
     half = 0x7e00;  // a quiet NaN
   } else if (magnitude >= 0x477ff000) {
     half = 0x7c00;  // from 65520, half way beyond the largest number, everything is infinity

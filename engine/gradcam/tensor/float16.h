@@ -12,13 +12,17 @@ using Float16 = std::uint16_t;
 inline constexpr Float16 kFloat16Magnitude = 0x7fff;
 inline constexpr Float16 kFloat16Infinity = 0x7c00;
 
+/// The same of a float's bits.
+inline constexpr std::uint32_t kFloat32Magnitude = 0x7fffffff;
+inline constexpr std::uint32_t kFloat32Infinity = 0x7f800000;
+
 /// IEEE 754 binary16 to binary32; exact, subnormals, infinities and NaN included.
 inline float f16_to_f32(Float16 half) {
   const std::uint32_t sign = (half & 0x8000u) << 16;
   const std::uint32_t magnitude = half & std::uint32_t{kFloat16Magnitude};
   std::uint32_t bits;
   if (magnitude >= kFloat16Infinity) {  // infinity and NaN
-    bits = 0x7f800000u | (magnitude & 0x3ff) << 13;
+    bits = kFloat32Infinity | (magnitude & 0x3ff) << 13;
   } else if (magnitude >= 0x0400) {  // normal: rebias the exponent from 15 to 127
     bits = (magnitude << 13) + (112u << 23);
   } else {  // subnormal: a multiple of 2^-24, which is a normal float32

@@ -10,9 +10,6 @@
 namespace gradcam {
 namespace {
 
-constexpr std::uint32_t kF32Magnitude = 0x7fffffff;
-constexpr std::uint32_t kF32Infinity = 0x7f800000;
-
 // The bits of element `i` of little-endian data at any alignment.
 template <class Bits>
 Bits load_little_endian(const std::uint8_t* bytes, std::size_t i) {
@@ -28,7 +25,7 @@ template <class Bits, class ToFloat>
 Result<void> convert(std::span<const std::uint8_t> bytes, ToFloat to_float, std::span<float> out) {
   constexpr std::size_t kBlock = 4096;
   const auto magnitude = [](float value) {
-    return std::bit_cast<std::uint32_t>(value) & kF32Magnitude;
+    return std::bit_cast<std::uint32_t>(value) & kFloat32Magnitude;
   };
   for (std::size_t begin = 0; begin < out.size(); begin += kBlock) {
     const std::size_t end = std::min(begin + kBlock, out.size());
@@ -37,8 +34,8 @@ Result<void> convert(std::span<const std::uint8_t> bytes, ToFloat to_float, std:
       out[i] = to_float(load_little_endian<Bits>(bytes.data(), i));
       largest = std::max(largest, magnitude(out[i]));
     }
-    if (largest < kF32Infinity) continue;
-    while (magnitude(out[begin]) < kF32Infinity) ++begin;
+    if (largest < kFloat32Infinity) continue;
+    while (magnitude(out[begin]) < kFloat32Infinity) ++begin;
     return fail(ErrorCode::kCorruptModel,
                 "the value at position " + std::to_string(begin) + " is " +
                     (std::isnan(out[begin]) ? "not a number" : "not a finite float32"));
