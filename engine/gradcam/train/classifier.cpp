@@ -37,10 +37,22 @@ void dropout_backward(float probability, std::span<float> gradient) {
 
 }  // namespace
 
-Result<DenseParameters> new_head(std::size_t classes, std::size_t inputs, std::uint64_t seed) {
+Result<DenseParameters> DenseParameters::clone() const {
+  DenseParameters copy{.name = name, .weight = {}, .bias = {}};
+  GRADCAM_TRY(copy.weight, weight.clone());
+  GRADCAM_TRY(copy.bias, bias.clone());
+  return copy;
+}
+
+Result<DenseParameters> zero_head(std::size_t classes, std::size_t inputs) {
   DenseParameters head{.name = "predictions", .weight = {}, .bias = {}};
   GRADCAM_TRY(head.weight, Tensor::zeros({classes, inputs}));
   GRADCAM_TRY(head.bias, Tensor::zeros({classes}));
+  return head;
+}
+
+Result<DenseParameters> new_head(std::size_t classes, std::size_t inputs, std::uint64_t seed) {
+  GRADCAM_TRY(DenseParameters head, zero_head(classes, inputs));
   const RandomStream random(seed, RandomPurpose::kInit, 0);
   for (std::size_t i = 0; i < head.weight.size(); ++i) {
     head.weight.data()[i] = static_cast<float>(0.01 * random.normal(i));

@@ -23,7 +23,12 @@ struct DenseParameters {
   std::string name;  ///< "fc1", "fc2" or "predictions"
   Tensor weight;
   Tensor bias;
+
+  Result<DenseParameters> clone() const;
 };
+
+/// A last layer whose weights and biases are 0.
+Result<DenseParameters> zero_head(std::size_t classes, std::size_t inputs);
 
 /// A new last layer: normal weights of deviation 0.01 and biases of 0, as in the paper of VGG16
 /// (arXiv 1409.1556, 3.1).

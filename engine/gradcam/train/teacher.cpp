@@ -21,13 +21,6 @@ constexpr float kWeightDecay = 1e-3f;
 constexpr std::size_t kMostLeftOutOneByOne = 50;
 constexpr std::size_t kGroupsOfMany = 10;
 
-Result<DenseParameters> zero_head(std::size_t classes, std::size_t inputs) {
-  DenseParameters head{.name = "predictions", .weight = {}, .bias = {}};
-  GRADCAM_TRY(head.weight, Tensor::zeros({classes, inputs}));
-  GRADCAM_TRY(head.bias, Tensor::zeros({classes}));
-  return head;
-}
-
 Result<std::size_t> count_classes(std::span<const std::size_t> labels) {
   std::vector<std::size_t> counts;
   for (const std::size_t label : labels) {
@@ -170,9 +163,7 @@ Result<void> Teacher::end_training() {
 
 Result<DenseParameters> Teacher::head() const {
   if (training_ == 0) return fail(ErrorCode::kInvalidArgument, "the training has not ended");
-  DenseParameters head{.name = head_.name, .weight = {}, .bias = {}};
-  GRADCAM_TRY(head.weight, head_.weight.clone());
-  GRADCAM_TRY(head.bias, head_.bias.clone());
+  GRADCAM_TRY(DenseParameters head, head_.clone());
   const std::size_t width = mean_.size();
   for (std::size_t c = 0; c < classes_; ++c) {
     double shift = 0;

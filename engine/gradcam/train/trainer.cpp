@@ -81,9 +81,7 @@ Result<Trainer> Trainer::create(Classifier classifier, Dataset dataset,
   Trainer trainer(std::move(classifier), std::move(dataset), options);
   trainer.steps_per_epoch_ = (trainer.dataset_.train.size() - 1) / options.batch + 1;
   for (const DenseParameters* parameters : trainer.classifier_.parameters()) {
-    DenseParameters copy{.name = parameters->name, .weight = {}, .bias = {}};
-    GRADCAM_TRY(copy.weight, parameters->weight.clone());
-    GRADCAM_TRY(copy.bias, parameters->bias.clone());
+    GRADCAM_TRY(DenseParameters copy, parameters->clone());
     trainer.best_.push_back(std::move(copy));
   }
   return trainer;
