@@ -60,6 +60,19 @@ Result<DenseParameters> new_head(std::size_t classes, std::size_t inputs, std::u
   return head;
 }
 
+BatchOutcome batch_outcome(const Tensor& logits, std::span<const std::size_t> labels,
+                           std::span<float> gradient) {
+  const std::size_t classes = logits.dim(1);
+  BatchOutcome outcome;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto row = logits.values().subspan(i * classes, classes);
+    outcome.loss += cross_entropy(row, labels[i], gradient.subspan(i * classes, classes));
+    outcome.right +=
+        std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(labels[i]);
+  }
+  return outcome;
+}
+
 Result<Classifier> Classifier::create(std::vector<DenseParameters> layers,
                                       const ClassifierOptions& options, Parallel parallel) {
   if (layers.empty()) return fail(ErrorCode::kInvalidArgument, "there is no layer to train");
@@ -194,25 +207,17 @@ Result<void> Classifier::update(Layer& layer, const Tensor& x, const Tensor& gra
 
 Result<BatchOutcome> Classifier::train_step(const Tensor& x, std::span<const std::size_t> labels,
                                             double learning_rate, std::uint64_t step) {
-  const std::size_t classes = this->classes();
   if (x.rank() != 2 || x.dim(0) != labels.size() || labels.empty() ||
-      std::ranges::max(labels) >= classes) {
+      std::ranges::max(labels) >= classes()) {
     return fail(ErrorCode::kInvalidArgument,
                 "a batch " + to_string(x.shape()) + " does not go with " +
                     std::to_string(labels.size()) + " labels, or they are not classes");
   }
   GRADCAM_TRY(const std::vector<Tensor> outputs, this->outputs(x, &step));
-  const std::span<const float> logits = outputs.back().values();
-  GRADCAM_TRY(Tensor gradient, Tensor::zeros(outputs.back().shape()));
-  BatchOutcome outcome;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto row = logits.subspan(i * classes, classes);
-    const auto row_gradient = gradient.values().subspan(i * classes, classes);
-    outcome.loss += cross_entropy(row, labels[i], row_gradient);
-    outcome.right +=
-        std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(labels[i]);
-    for (float& value : row_gradient) value /= static_cast<float>(labels.size());
-  }
+  const Tensor& logits = outputs.back();
+  GRADCAM_TRY(Tensor gradient, Tensor::zeros(logits.shape()));
+  const BatchOutcome outcome = batch_outcome(logits, labels, gradient.values());
+  for (float& value : gradient.values()) value /= static_cast<float>(labels.size());
   if (!std::isfinite(outcome.loss)) return outcome;
   for (std::size_t i = layers_.size(); i-- > 0;) {
     const Tensor& input = i == 0 ? x : outputs[i - 1];

@@ -46,6 +46,11 @@ struct BatchOutcome {
   std::size_t right = 0;  ///< samples whose class had the largest logit
 };
 
+/// How samples with these logits [n, classes] went.
+/// @param gradient as large as the logits: of the loss by them
+BatchOutcome batch_outcome(const Tensor& logits, std::span<const std::size_t> labels,
+                           std::span<float> gradient);
+
 /// A tensor that belongs to a training run, by a name of its own.
 struct NamedTensor {
   std::string name;

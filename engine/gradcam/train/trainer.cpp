@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "gradcam/layers/softmax.h"
 #include "gradcam/tensor/random.h"
 #include "gradcam/train/optimizer.h"
 
@@ -13,19 +12,6 @@ namespace gradcam {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-BatchOutcome measure(const Tensor& logits, std::span<const std::size_t> labels) {
-  const std::size_t classes = logits.dim(1);
-  std::vector<float> gradient(classes);
-  BatchOutcome outcome;
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto row = logits.values().subspan(i * classes, classes);
-    outcome.loss += cross_entropy(row, labels[i], gradient);
-    outcome.right +=
-        std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(labels[i]);
-  }
-  return outcome;
-}
 
 }  // namespace
 
@@ -133,7 +119,8 @@ Result<void> Trainer::end_epoch() {
   GRADCAM_TRY(const Tensor logits, validation_logits());
   std::vector<std::size_t> labels;
   for (const std::size_t photo : dataset_.validation) labels.push_back(dataset_.labels[photo]);
-  const BatchOutcome validation = measure(logits, labels);
+  GRADCAM_TRY(Tensor gradient, Tensor::zeros(logits.shape()));  // of no use here
+  const BatchOutcome validation = batch_outcome(logits, labels, gradient.values());
   const auto train_photos = static_cast<double>(dataset_.train.size());
   const auto validation_photos = static_cast<double>(labels.size());
   if (!std::isfinite(validation.loss)) {
