@@ -6,17 +6,21 @@
 
 namespace gradcam {
 
+double log_sum_exp(std::span<const float> logits, double scale) {
+  const double largest = double{std::ranges::max(logits)} * scale;
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(double{logit} * scale - largest);
+  return largest + std::log(sum);
+}
+
 void softmax_forward(std::span<const float> logits, float temperature,
                      std::span<float> probabilities) {
   if (logits.empty()) return;
-  const float largest = std::ranges::max(logits);
-  double sum = 0;
+  const double scale = 1 / double{temperature};
+  const double all = log_sum_exp(logits, scale);
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    const double value = std::exp(double{logits[i] - largest} / temperature);
-    probabilities[i] = static_cast<float>(value);
-    sum += value;
+    probabilities[i] = static_cast<float>(std::exp(double{logits[i]} * scale - all));
   }
-  for (float& p : probabilities) p = static_cast<float>(p / sum);
 }
 
 void softmax_backward(std::span<const float> probabilities, std::span<float> gradient) {
@@ -28,14 +32,12 @@ void softmax_backward(std::span<const float> probabilities, std::span<float> gra
 }
 
 double cross_entropy(std::span<const float> logits, std::size_t truth, std::span<float> gradient) {
-  const double largest = double{std::ranges::max(logits)};
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(double{logit} - largest);
+  const double all = log_sum_exp(logits);
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    const double probability = std::exp(double{logits[i]} - largest) / sum;
+    const double probability = std::exp(double{logits[i]} - all);
     gradient[i] = static_cast<float>(probability - (i == truth ? 1.0 : 0.0));
   }
-  return std::log(sum) - (double{logits[truth]} - largest);
+  return all - double{logits[truth]};
 }
 
 }  // namespace gradcam

@@ -5,8 +5,11 @@
 
 namespace gradcam {
 
-/// p = softmax(logits / temperature); the largest logit is subtracted first, so that nothing
-/// overflows. Both spans have one value for each class; they may be the same memory.
+/// log(sum(exp(scale * logits))) of at least one logit, for a scale above 0; nothing overflows.
+double log_sum_exp(std::span<const float> logits, double scale = 1);
+
+/// p = softmax(logits / temperature); nothing overflows. Both spans have one value for each class;
+/// they may be the same memory.
 void softmax_forward(std::span<const float> logits, float temperature,
                      std::span<float> probabilities);
 

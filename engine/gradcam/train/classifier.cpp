@@ -263,10 +263,7 @@ float fit_temperature(const Tensor& logits, std::span<const std::size_t> labels)
     double total = 0;
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const auto row = logits.values().subspan(i * classes, classes);
-      const double largest = double{std::ranges::max(row)} * scale;
-      double sum = 0;
-      for (const float logit : row) sum += std::exp(double{logit} * scale - largest);
-      total += std::log(sum) + largest - double{row[labels[i]]} * scale;
+      total += log_sum_exp(row, scale) - double{row[labels[i]]} * scale;
     }
     return total;
   };
