@@ -57,10 +57,8 @@ Result<Preprocess> preprocess_of(const ForeignVgg16& network, int grid,
   Preprocess preprocess = network.preprocess;
   preprocess.size = network.side.value_or(grid * kPixelsOfCell);
   if (preprocess.resize == ResizeRule::kShorterSide) {
-    constexpr int kUsualShorterSide = 256;
-    constexpr int kUsualCrop = 224;
-    preprocess.shorter_side = preprocess.size * kUsualShorterSide / kUsualCrop;
     preprocess.crop = preprocess.size;
+    preprocess.shorter_side = usual_shorter_side(preprocess.crop);
   }
   if (values) {
     preprocess.bgr = values->bgr;

@@ -34,6 +34,12 @@ struct Preprocess {
   std::array<float, 3> std = {0.229f, 0.224f, 0.225f};   ///< In the network's channel order.
 };
 
+/// The shorter side that goes with a crop in the usual proportion, of 224 pixels out of 256.
+template <class Integer>
+constexpr Integer usual_shorter_side(Integer crop) {
+  return crop * 256 / 224;
+}
+
 /// Reads the `preprocess` entry of a model's metadata:
 /// `{"resize":"shorter_side","shorter_side":256,"crop":224,"size":224,"channels":"RGB",
 /// "scale":0.00392156862745098,"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]}`;

@@ -40,7 +40,7 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
   if (map.others && others.empty()) others = "something else";
   const std::size_t side = map.grid * kTotalStride;
   if (info.metadata.preprocess.empty()) {
-    const std::size_t shorter_side = side * 256 / 224;
+    const std::size_t shorter_side = usual_shorter_side(side);
     if (shorter_side > kMaxPreprocessSide) {
       return fail(ErrorCode::kCorruptModel, "fc1 is made for inputs of " + std::to_string(side) +
                                                 " pixels, out of photos of " +
