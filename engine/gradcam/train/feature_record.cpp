@@ -25,13 +25,13 @@ struct Header {
 
 /// Four bytes at a time: this runs over all features in every training run.
 std::uint64_t checksum(std::span<const std::uint8_t> bytes) {
-  std::uint64_t sum = 0xCBF29CE484222325;
+  Fingerprint sum;
   for (std::size_t i = 0; i + sizeof(float) <= bytes.size(); i += sizeof(float)) {
     std::uint32_t word;
     std::memcpy(&word, bytes.data() + i, sizeof word);
-    sum = (sum ^ word) * 0x100000001B3;
+    sum.mix(word);
   }
-  return sum;
+  return sum.value();
 }
 
 }  // namespace

@@ -13,20 +13,21 @@ namespace gradcam {
 class Fingerprint {
  public:
   void add(std::span<const std::uint8_t> bytes) {
-    for (const std::uint8_t byte : bytes) value_ = (value_ ^ byte) * 0x100000001B3;
+    for (const std::uint8_t byte : bytes) mix(byte);
   }
 
   /// Adds text and its end, so that "ab", "c" differs from "a", "bc".
   void add(std::string_view text) {
-    for (const char c : text) value_ = (value_ ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-    value_ *= 0x100000001B3;
+    for (const char c : text) mix(static_cast<unsigned char>(c));
+    mix(0);
   }
 
   void add(std::uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) {
-      value_ = (value_ ^ (number >> shift & 0xFF)) * 0x100000001B3;
-    }
+    for (int shift = 0; shift < 64; shift += 8) mix(number >> shift & 0xFF);
   }
+
+  /// Adds a byte; or more at a time, which is not the same as byte by byte, but faster.
+  void mix(std::uint64_t word) { value_ = (value_ ^ word) * 0x100000001B3; }
 
   std::uint64_t value() const { return value_; }
 
