@@ -8,10 +8,19 @@ import { addPhotos, changeModel } from './photos';
 import { isTeaching } from './teach';
 
 export async function takeIn({ files, refused }: Intake): Promise<void> {
+  await addPhotos({ files: takeModel(files), refused });
+}
+
+/**
+ * Puts the first model among these files, with what goes with it, in the place of the present one.
+ * @param ofAnyName whether the first file is one if none is by its name; that will be seen
+ * @returns the other files
+ */
+export function takeModel(files: readonly File[], ofAnyName = false): File[] {
   const { models, others, ...companions } = sortOut(files);
-  const [model] = models;
   say(modelsLeftOut(models.map(({ name }) => name)));
+  const model = models[0] ?? (ofAnyName ? others[0] : undefined);
   if (model && isTeaching.peek()) say(LEARNING);
   else if (model) void changeModel(() => useFile(model, companions));
-  await addPhotos({ files: others, refused });
+  return others;
 }

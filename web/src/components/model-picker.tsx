@@ -1,12 +1,6 @@
 import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
-import {
-  LEARNING,
-  megabytes,
-  modelsLeftOut,
-  percent,
-  sentence,
-} from '../describe';
+import { LEARNING, megabytes, percent, sentence } from '../describe';
 import {
   forget,
   keeping,
@@ -14,15 +8,13 @@ import {
   keptAtWork,
   pixelValues,
   precision,
-  sortOut,
-  useFile,
   useKept,
   useOwnModel,
   whatStays,
 } from '../models';
 import type { KeptModel } from '../model-store';
-import { say } from '../news';
 import { changeModel } from '../photos';
+import { takeModel } from '../take-in';
 import { isTeaching } from '../teach';
 
 /** Lets another weights file take the place of the model in the page. */
@@ -49,11 +41,7 @@ export function ModelPicker() {
           const files = [...(currentTarget.files ?? [])];
           // So that choosing the same file again counts as a change.
           currentTarget.value = '';
-          const { models, others, ...companions } = sortOut(files);
-          say(modelsLeftOut(models.map(({ name }) => name)));
-          // A file of another name may be one, too: that will be seen.
-          const model = models[0] ?? others[0];
-          if (model) void changeModel(() => useFile(model, companions));
+          takeModel(files, true);
         }}
       />
       <div class="model-ways">
