@@ -43,7 +43,7 @@ Result<std::vector<Heatmap>> ablation_cam_maps(const LayerView& layer,
 }
 
 Result<MapPlan> ablation_cam(const PassContext& context, std::span<const std::size_t> classes) {
-  GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
+  GRADCAM_CHECK_OK(context.model.check_classes(classes));
   const std::vector<std::size_t> wanted(classes.begin(), classes.end());
   const std::vector<std::size_t> ablated = audible_channels(context.view.activation);
   const auto start = [=](std::size_t pass) -> Result<Tensor> {

@@ -17,7 +17,7 @@ Range covered(std::size_t cell, std::size_t cells, std::size_t size) {
 }  // namespace
 
 Result<MapPlan> occlusion(const PassContext& context, std::span<const std::size_t> classes) {
-  GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
+  GRADCAM_CHECK_OK(context.model.check_classes(classes));
   const std::size_t rows = context.view.activation.dim(0);
   const std::size_t cols = context.view.activation.dim(1);
   const std::array<float, 3> colour = mean_colour(context.model.info().preprocess);

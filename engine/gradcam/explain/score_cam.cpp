@@ -47,7 +47,7 @@ Heatmap scaled_channel(const Tensor& map, std::size_t channel) {
 }  // namespace
 
 Result<MapPlan> score_cam(const PassContext& context, std::span<const std::size_t> classes) {
-  GRADCAM_TRY(const Tensor seeds, context.model.class_seeds(classes));
+  GRADCAM_CHECK_OK(context.model.check_classes(classes));
   const std::vector<std::size_t> tried =
       strongest_channels(context.view.activation, context.channels);
   const auto start = [context, tried](std::size_t pass) -> Result<Tensor> {

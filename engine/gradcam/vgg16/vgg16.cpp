@@ -283,17 +283,20 @@ float Vgg16::others_probability(const Activations& activations) const {
   return std::accumulate(others.begin(), others.end(), 0.0f);
 }
 
-Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
-  GRADCAM_TRY(Tensor seeds, Tensor::zeros({classes.size(), logits()}));
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    const std::size_t index = classes[i];
-    if (index >= this->classes()) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "class " + std::to_string(index) + " does not exist; the model has " +
-                      std::to_string(this->classes()) + " classes, counted from 0");
-    }
-    seeds.data()[i * logits() + index] = 1;
+Result<void> Vgg16::check_classes(std::span<const std::size_t> classes) const {
+  for (const std::size_t index : classes) {
+    if (index < this->classes()) continue;
+    return fail(ErrorCode::kInvalidArgument,
+                "class " + std::to_string(index) + " does not exist; the model has " +
+                    std::to_string(this->classes()) + " classes, counted from 0");
   }
+  return {};
+}
+
+Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
+  GRADCAM_CHECK_OK(check_classes(classes));
+  GRADCAM_TRY(Tensor seeds, Tensor::zeros({classes.size(), logits()}));
+  for (std::size_t i = 0; i < classes.size(); ++i) seeds.data()[i * logits() + classes[i]] = 1;
   return seeds;
 }
 

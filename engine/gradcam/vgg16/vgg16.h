@@ -156,6 +156,9 @@ class Vgg16 {
   Result<Tensor> backward_to_fc1(const Activations& activations, const Tensor& seeds,
                                  ReluRule rule = ReluRule::kGradient) const;
 
+  /// kInvalidArgument for one that does not exist.
+  Result<void> check_classes(std::span<const std::size_t> classes) const;
+
   /// The seeds of the classes' own logits: a row for each, which is 1 at it and 0 elsewhere.
   Result<Tensor> class_seeds(std::span<const std::size_t> classes) const;
 
