@@ -12,7 +12,7 @@ namespace gradcam {
 namespace {
 
 /// The channels to try, those that vary most first.
-std::vector<std::size_t> strongest_channels(const Tensor& map, std::size_t count) {
+std::vector<std::size_t> most_varied_channels(const Tensor& map, std::size_t count) {
   const std::size_t channels = map.dim(2);
   std::vector<double> sums(channels);
   std::vector<double> squares(channels);
@@ -49,7 +49,7 @@ Heatmap scaled_channel(const Tensor& map, std::size_t channel) {
 Result<MapPlan> score_cam(const PassContext& context, std::span<const std::size_t> classes) {
   GRADCAM_CHECK_OK(context.model.check_classes(classes));
   const std::vector<std::size_t> tried =
-      strongest_channels(context.view.activation, context.channels);
+      most_varied_channels(context.view.activation, context.channels);
   const auto start = [context, tried](std::size_t pass) -> Result<Tensor> {
     const Tensor& input = context.input;
     GRADCAM_TRY(Tensor masked, input.clone());
