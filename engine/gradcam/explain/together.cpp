@@ -47,12 +47,15 @@ bool is_ablation(const Method& method, std::size_t layer) {
   return method.ablation_maps != nullptr && !takes_passes(method, layer);
 }
 
-/// What is asked of the members, in the place of a layer that the method has not.
+/// What stands in for a layer that the method has not.
+std::size_t layer_of(const Method& method, std::size_t layer) {
+  return method.has_layer ? layer : kBlock5Conv3;
+}
+
+/// What is asked of the members.
 Result<std::vector<GradientRequest>> requests_for(const Member& member, const Method& method,
                                                   std::span<const std::size_t> classes,
-                                                  std::size_t& layer,
-                                                  const ExplainOptions& options) {
-  if (!method.has_layer) layer = kBlock5Conv3;
+                                                  std::size_t layer, bool principal_component) {
   if (layer >= kMapLayers) {
     return fail(ErrorCode::kInvalidArgument,
                 "a heatmap takes one of the layers 0 to " + std::to_string(kMapLayers - 1));
@@ -75,7 +78,7 @@ Result<std::vector<GradientRequest>> requests_for(const Member& member, const Me
     }
     request.as_factor = cam.gradient == GradientUse::kFactor;
     if (cam.gradient == GradientUse::kMeans) {
-      request.gather = options.principal_component ? Gather::kMeans : Gather::kWeightedSums;
+      request.gather = principal_component ? Gather::kMeans : Gather::kWeightedSums;
     }
     requests.push_back(std::move(request));
   }
@@ -100,8 +103,9 @@ Outlook outlook(const Method& method, std::size_t layer) {
 Result<void> begin_together(Member& member, const Method& method,
                             std::span<const std::size_t> classes, std::size_t layer,
                             const ExplainOptions& options) {
+  layer = layer_of(method, layer);
   GRADCAM_TRY(std::vector<GradientRequest> requests,
-              requests_for(member, method, classes, layer, options));
+              requests_for(member, method, classes, layer, options.principal_component));
   if (is_ablation(method, layer)) {
     return member.begin_ablation(std::move(requests.front()),
                                  audible_channels(member.activations().block5_pool));
@@ -124,8 +128,9 @@ Result<MapPlan> plan_together(Member& first, const Tensor& input, const Method& 
     return fail(ErrorCode::kInvalidArgument, "no classes have been explained");
   }
   const Activations& activations = first.activations();
+  layer = layer_of(method, layer);
   GRADCAM_TRY(const std::vector<GradientRequest> requests,
-              requests_for(first, method, classes, layer, options));
+              requests_for(first, method, classes, layer, options.principal_component));
   const auto gathered_for = [](const Gathered& gathered, const GradientRequest& request) {
     return are_same(gathered.request, request);
   };
