@@ -12,7 +12,8 @@ namespace gradcam {
 
 /// A last layer without its network, as a small safetensors file: `predictions.weight` and
 /// `predictions.bias` in F32, and in the metadata `format` as in a model, `architecture` =
-/// "vgg16-head", `base`, `labels`, and optionally `temperature`, `source` and `license`.
+/// "vgg16-head", `base`, `labels`, and optionally `temperature`, `unsure_below`, `source` and
+/// `license`.
 struct Head {
   std::string base;        ///< the `fingerprint` of the model (ModelInfo) that it was trained on
   ModelMetadata metadata;  ///< as many labels as classes; no preprocess

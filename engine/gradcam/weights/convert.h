@@ -9,8 +9,8 @@
 #include "gradcam/tensor/float16.h"
 #include "gradcam/weights/safetensors.h"
 
-/// Number formats and memory layouts of weights. Sizes of spans are the caller's responsibility
-/// except in `to_float32`, which is the one fed from files.
+/// Number formats and memory layouts of weights. `to_float32` and `to_float16`, which are fed from
+/// files, check the sizes of spans; elsewhere they are the caller's responsibility.
 namespace gradcam {
 
 /// Converts the bytes of a tensor of F64 (rounded to nearest), F32, F16 or BF16, which need not be

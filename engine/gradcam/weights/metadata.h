@@ -30,8 +30,8 @@ struct ModelMetadata {
 /// the keys are there. Unknown keys are ignored.
 ///
 /// kCorruptModel if `format` names another version of ours, if `architecture` is not vgg16, if
-/// `labels` is not a JSON array of distinct, non-empty strings, or `temperature` not a positive
-/// number, or `unsure_below` not one between 0 and 1.
+/// `labels` is not a JSON array of distinct, non-empty strings, `temperature` not a positive number
+/// or `unsure_below` not one between 0 and 1, or if `labels` or `others` have control characters.
 Result<ModelMetadata> parse_metadata(const std::map<std::string, std::string>& metadata);
 
 /// Whether a file may have these labels, one after the other: kInvalidArgument if they would not be

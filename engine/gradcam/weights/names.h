@@ -50,7 +50,7 @@ enum class WeightFormat {
 
 /// Where the parameters of one layer are: indices into `SafetensorsHeader::tensors`.
 struct LayerWeights {
-  std::string name;  ///< One of `kLayerNames`.
+  std::string name;  ///< One of `kLayerNames`, or `kOthersName`.
   Shape shape;       ///< Canonical, whatever the file has: [O, 3, 3, I] or [O, I].
   WeightFormat format = WeightFormat::kFloat;
   std::size_t weight = 0;            ///< NAME.weight
