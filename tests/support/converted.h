@@ -5,18 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "gradcam/vgg16/plan_conversion.h"
 #include "gradcam/weights/convert_model.h"
 
 namespace gradcam::testing {
 
 using Bytes = std::vector<std::uint8_t>;
-
-/// The metadata of a file, as the command line passes it on.
-inline Result<ConvertOptions> options_for(const SafetensorsHeader& header, Precision precision) {
-  ConvertOptions options{.precision = precision, .classes = {}, .metadata = {}};
-  GRADCAM_TRY(options.metadata, parse_metadata(header.metadata));
-  return options;
-}
 
 inline Result<Bytes> convert(const Bytes& file, const ConvertOptions& options) {
   GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
@@ -38,7 +32,7 @@ inline Result<Bytes> convert(const Bytes& file, const ConvertOptions& options) {
 /// A model file in numbers of another precision.
 inline Result<Bytes> convert(const Bytes& file, Precision precision) {
   GRADCAM_TRY(const SafetensorsHeader header, parse_safetensors_header(file, file.size()));
-  GRADCAM_TRY(const ConvertOptions options, options_for(header, precision));
+  GRADCAM_TRY(const ConvertOptions options, plan_conversion(header, precision, {}));
   return convert(file, options);
 }
 

@@ -184,7 +184,7 @@ TEST(ConvertModel, KnowsTheSizeBeforehand) {
   ASSERT_OK_AND_ASSIGN(const Bytes file, random_model());
   ASSERT_OK_AND_ASSIGN(const auto header, parse_safetensors_header(file, file.size()));
   for (const Precision precision : kEveryPrecision) {
-    ASSERT_OK_AND_ASSIGN(const ConvertOptions options, options_for(header, precision));
+    ASSERT_OK_AND_ASSIGN(const ConvertOptions options, plan_conversion(header, precision, {}));
     ASSERT_OK_AND_ASSIGN(const auto converter, ModelConverter::create(header, options));
     ASSERT_OK_AND_ASSIGN(const Bytes converted, convert(file, precision));
     EXPECT_EQ(converter.file_bytes(), converted.size());
