@@ -102,9 +102,10 @@ inline Result<void> check_photo(const gradcam_engine* engine) {
   return fail(ErrorCode::kInvalidArgument, "no photo is loaded");
 }
 
+constexpr bool is_side(int32_t side) { return side > 0 && side <= 4096; }
+
 inline Result<void> check_heatmap(int32_t rows, int32_t cols) {
-  constexpr int32_t kMaxSide = 4096;
-  if (rows > 0 && cols > 0 && rows <= kMaxSide && cols <= kMaxSide) return {};
+  if (is_side(rows) && is_side(cols)) return {};
   return fail(ErrorCode::kInvalidArgument, "a heatmap cannot have " + std::to_string(rows) +
                                                " rows and " + std::to_string(cols) + " columns");
 }

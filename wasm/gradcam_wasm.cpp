@@ -231,7 +231,11 @@ Result<Json> members_predictions(gradcam_engine* engine) {
 Result<void> colour_heat(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                          int32_t width, int32_t height, std::string_view name) {
   GRADCAM_CHECK_OK(check_heatmap(rows, cols));
-  GRADCAM_CHECK_OK(check_heatmap(height, width));
+  if (!is_side(width) || !is_side(height)) {
+    return fail(ErrorCode::kInvalidArgument, "a picture of a heatmap cannot be " +
+                                                 std::to_string(width) + " x " +
+                                                 std::to_string(height) + " pixels");
+  }
   GRADCAM_TRY(const Colormap colormap, find_colormap(name));
   const std::span values(heatmap, static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
   engine->data = heat_rgba(values, rows, cols, width, height, colormap);

@@ -190,6 +190,8 @@ describe('an engine with a model', () => {
     const heatmap = { rows: 1, cols: 1, values: Float32Array.of(1) };
     const colormap = errorOf(() => engine.heatRgba(heatmap, 'none', 8, 8));
     expect(colormap.code).toBe('invalid_argument');
+    const size = errorOf(() => engine.heatRgba(heatmap, 'turbo', 0, 8));
+    expect(size.message).toContain('0 x 8 pixels');
     engine.setPixels(picture(8, 8));
     engine.classify();
     expect(errorOf(() => engine.explain([-1])).code).toBe('invalid_argument');
