@@ -18,7 +18,7 @@ Result<std::vector<std::uint8_t>> Window::read(std::uint64_t offset, std::uint64
   if (offset > file_bytes_ || count > file_bytes_ - offset) {
     return fail(ErrorCode::kCorruptModel, "it is cut short, or damaged: it has " +
                                               std::to_string(file_bytes_) +
-                                              " bytes, and speaks of some behind them");
+                                              " bytes, but refers to bytes after its end");
   }
   if (count > kMostAtOnce || (blocks_.size() + 1) * kBlock + count > kMostKnown) {
     return fail(ErrorCode::kCorruptModel,

@@ -129,9 +129,9 @@ Result<FileRange> ZipDirectory::find(Window& window, std::string_view name) cons
   }
   const Entry& entry = found->second;
   if (!entry.is_stored) {
-    return fail(ErrorCode::kUnsupportedFormat, internal::quote(name) +
-                                                   " in its archive is compressed; expected is it "
-                                                   "as Keras and PyTorch store it, as it is");
+    return fail(ErrorCode::kUnsupportedFormat,
+                internal::quote(name) +
+                    " in its archive is compressed; save it uncompressed, as Keras and PyTorch do");
   }
   GRADCAM_TRY(const auto bytes, window.read(entry.header, kLocalHeaderBytes));
   Cursor header(bytes);
