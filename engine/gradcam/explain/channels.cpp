@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 
-#include "gradcam/image/image.h"
 #include "gradcam/kernels/weighted_sum.h"
 
 namespace gradcam {
@@ -59,10 +58,8 @@ std::vector<double> gram_matrix(const std::vector<double>& rows, std::size_t n,
 std::uint64_t component_bytes(std::uint64_t positions, std::uint64_t channels) {
   const std::uint64_t smaller = std::min(positions, channels);
   constexpr std::uint64_t kVectors = 4;
-  constexpr std::uint64_t kSmallOnes = 1 << 18;
   return sizeof(double) *
-             (2 * positions * channels + smaller * smaller + kVectors * (positions + channels)) +
-         kSmallOnes;
+         (2 * positions * channels + smaller * smaller + kVectors * (positions + channels));
 }
 
 std::vector<double> channel_sums(const Tensor& x) {

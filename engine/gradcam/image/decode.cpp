@@ -10,6 +10,7 @@
 
 #include "gradcam/image/container.h"
 #include "gradcam/image/sniff.h"
+#include "gradcam/tensor/tensor.h"
 
 namespace {
 

@@ -1,19 +1,10 @@
 #include "gradcam/image/image.h"
 
-#include <cstdlib>
-#include <limits>
 #include <string>
 
-namespace gradcam {
+#include "gradcam/tensor/tensor.h"
 
-bool can_allocate(std::uint64_t bytes) {
-  if (bytes > std::numeric_limits<std::size_t>::max() / 2) return false;
-  // volatile, because compilers may otherwise remove the pair and assume that it succeeded.
-  void* volatile probe = std::malloc(static_cast<std::size_t>(bytes));
-  const bool succeeded = probe != nullptr || bytes == 0;
-  std::free(probe);
-  return succeeded;
-}
+namespace gradcam {
 
 Result<Image> make_image(int width, int height) {
   if (width <= 0 || height <= 0) {

@@ -22,8 +22,4 @@ Result<Image> make_image(int width, int height);
 /// `kInvalidArgument` unless both sides are positive and `rgb` holds width * height * 3 values.
 Result<void> check_image(const Image& image);
 
-/// Whether `bytes` can be allocated now. Containers abort on failure where exceptions are off, so
-/// buffers whose size the input decides are tried first.
-bool can_allocate(std::uint64_t bytes);
-
 }  // namespace gradcam

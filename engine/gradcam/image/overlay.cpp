@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gradcam/image/between.h"
+#include "gradcam/tensor/tensor.h"
 
 namespace gradcam {
 namespace {
@@ -47,9 +48,8 @@ bool is_grid(std::span<const float> heatmap, int rows, int cols) {
 
 /// What is needed beside a picture of `width` pixels a row to lay a heatmap over it.
 std::uint64_t buffer_bytes(int width, int cols) {
-  constexpr std::uint64_t kSmallOnes = 1 << 18;
   return sizeof(Between) * static_cast<std::uint64_t>(width) +
-         sizeof(float) * static_cast<std::uint64_t>(cols) + kSmallOnes;
+         sizeof(float) * static_cast<std::uint64_t>(cols);
 }
 
 std::uint8_t to_byte(float unit) { return static_cast<std::uint8_t>(255 * unit + 0.5f); }

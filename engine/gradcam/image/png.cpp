@@ -8,6 +8,7 @@
 
 #include "gradcam/image/crc32.h"
 #include "gradcam/image/zlib.h"
+#include "gradcam/tensor/tensor.h"
 
 /// PNG files as in https://www.w3.org/TR/png/: 8 bits RGB, not interlaced.
 namespace gradcam {

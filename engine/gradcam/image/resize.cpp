@@ -121,8 +121,7 @@ Result<Tensor> resize_bilinear(const Image& image, const Box& box, int out_width
   const std::uint64_t buffers = filter_bytes(box.width, out_width) +
                                 filter_bytes(box.height, out_height) +
                                 sizeof(float) * 3 * static_cast<std::uint64_t>(image.width);
-  constexpr std::uint64_t kSmallOnes = 1 << 18;
-  if (!can_allocate(buffers + kSmallOnes)) {
+  if (!can_allocate(buffers)) {
     return fail(ErrorCode::kOutOfMemory, "not enough memory to resize the picture");
   }
   const Filter horizontal = triangle_filter(image.width, box.x, box.width, out_width);

@@ -7,6 +7,17 @@
 #include <utility>
 
 namespace gradcam {
+
+bool can_allocate(std::uint64_t bytes) {
+  constexpr std::size_t kSmallOnes = 1 << 18;
+  if (bytes > std::numeric_limits<std::size_t>::max() / 2) return false;
+  // volatile, because compilers may otherwise remove the pair and assume that it succeeded.
+  void* volatile probe = std::malloc(static_cast<std::size_t>(bytes) + kSmallOnes);
+  const bool succeeded = probe != nullptr;
+  std::free(probe);
+  return succeeded;
+}
+
 namespace internal {
 
 void AlignedDelete::operator()(void* pointer) const { std::free(pointer); }

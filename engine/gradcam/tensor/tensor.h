@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,6 +52,10 @@ Result<AlignedArray<T>> allocate_array(std::size_t count, bool zeroed = true) {
   }
   return AlignedArray<T>(static_cast<T*>(memory));
 }
+
+/// Whether `bytes`, and some small buffers beside them, can be allocated now. Containers abort on
+/// failure where exceptions are off, so buffers whose size the input decides are tried first.
+bool can_allocate(std::uint64_t bytes);
 
 /// An owning float32 array, row-major. Movable, which leaves it empty; not copyable (copies are
 /// explicit: `clone`).
