@@ -51,6 +51,19 @@ TEST(Closer, LeavesOutWhatIsNotConnectedWithTheMaximum) {
   EXPECT_EQ(closer_box(warm, {0, 0, 40, 40}, photo(40, 40)), (Box{20, 20, 20, 20}));
 }
 
+TEST(Closer, DoesNotGoOnInTheNextRowAtTheRightEdge) {
+  const Heatmap right = map({0, 0, 0, 0,     //
+                             0, 0, 0, 1,     //
+                             0.9f, 0, 0, 0,  //
+                             0, 0, 0, 0});
+  EXPECT_EQ(closer_box(right, {0, 0, 40, 40}, photo(40, 40)), (Box{30, 10, 10, 10}));
+  const Heatmap left = map({0, 0, 0, 0.9f,  //
+                            1, 0, 0, 0,     //
+                            0, 0, 0, 0,     //
+                            0, 0, 0, 0});
+  EXPECT_EQ(closer_box(left, {0, 0, 40, 40}, photo(40, 40)), (Box{0, 10, 10, 10}));
+}
+
 TEST(Closer, StaysInThePhoto) {
   const Heatmap corner = map({1, 0, 0, 0,  //
                               1, 0, 0, 0,  //
@@ -91,6 +104,17 @@ TEST(Closer, TakesWhatIsLeftOverAtTheEdgesForWhatItIs) {
     for (std::size_t x = 10; x < 12; ++x) fine.values[y * 15 + x] = 1;
   }
   EXPECT_EQ(closer_box(fine, {0, 0, 150, 150}, photo(150, 150)), (Box{95, 120, 30, 30}));
+}
+
+/// A mean is over the pixels that there are: one at the last row and column.
+TEST(Closer, TakesTheCellInTheCornerForAsHotAsItsPixel) {
+  Heatmap fine{.rows = 15, .cols = 15, .values = {}, .maximum = 1, .status = HeatmapStatus::kOk};
+  fine.values.resize(fine.rows * fine.cols);
+  fine.values[14 * 15 + 14] = 1;
+  for (std::size_t y = 0; y < 2; ++y) {  // a mean of 0.9
+    for (std::size_t x = 0; x < 2; ++x) fine.values[y * 15 + x] = 0.9f;
+  }
+  EXPECT_EQ(closer_box(fine, {0, 0, 150, 150}, photo(150, 150)), (Box{140, 140, 10, 10}));
 }
 
 TEST(Closer, WithoutHeatIsAroundAllOfTheCrop) {
