@@ -61,12 +61,14 @@ TEST(Evaluation, CalibrationErrorIsGuosOverBinsOfAFifteenth) {
   neighbours.add(1, ranked({0, 1}, 0.64f));
   neighbours.add(0, ranked({0, 1}, 0.68f));
   EXPECT_NEAR(neighbours.expected_calibration_error(), (0.64 + (1 - 0.68)) / 2, 1e-6);
-  // What is certain belongs to the last bin.
+  // What is certain belongs to the last bin. In a bin of its own it would make (1 + 0.04) / 2.
   Evaluation certain(2);
   certain.add(0, ranked({0, 1}, 1));
   EXPECT_EQ(certain.expected_calibration_error(), 0);
-  certain.add(1, ranked({0, 1}, 0.96f));
-  EXPECT_NEAR(certain.expected_calibration_error(), 0.98 - 0.5, 1e-6);
+  Evaluation mistaken(2);
+  mistaken.add(1, ranked({0, 1}, 1));
+  mistaken.add(0, ranked({0, 1}, 0.96f));
+  EXPECT_NEAR(mistaken.expected_calibration_error(), 0.98 - 0.5, 1e-6);
 }
 
 /// A mask that is white from x = left and y = top on.
