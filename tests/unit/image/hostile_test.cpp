@@ -195,6 +195,55 @@ TEST(HostileImage, IgnoresDamagedExif) {
   }
 }
 
+/// What says how a photo is turned is not needed to draw it, so that it may be damaged.
+TEST(HostileImage, IgnoresExifOfAPngWithAWrongCheckSum) {
+  const auto original = fixture("orientation_6.png");
+  const std::string_view type = "eXIf";
+  const auto found = std::ranges::search(original, type);
+  ASSERT_FALSE(found.empty());
+  const auto at = static_cast<std::size_t>(found.begin() - original.begin());
+  const std::size_t length = std::size_t{original[at - 2]} << 8 | original[at - 1];
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto bytes = original;
+    bytes.at(at + type.size() + length + i) ^= 1;
+    const auto image = decode_image(bytes);
+    ASSERT_TRUE(image.has_value()) << image.error().message;
+    // As stored: lying on its side.
+    EXPECT_EQ(image->width, 29);
+    EXPECT_EQ(image->height, 40);
+  }
+}
+
+/// As Pillow does.
+TEST(HostileImage, TurnsAJpegAsTheFirstOfItsExifSegmentsSays) {
+  const auto original = fixture("orientation_6.jpg");
+  const std::array<std::uint8_t, 4> entry = {0x01, 0x12, 0, 3};  // of the orientation
+  const auto text = std::ranges::search(original, "Exif"sv);
+  ASSERT_FALSE(text.empty());
+  const auto begin = text.begin() - 4;  // its marker and its length
+  ASSERT_EQ(begin[0], 0xFF);
+  ASSERT_EQ(begin[1], 0xE1);
+  const auto end = begin + 2 + (std::ptrdiff_t{begin[2]} << 8 | begin[3]);
+  std::vector<std::uint8_t> upright(begin, end);
+  const auto tag = std::ranges::search(upright, entry);
+  ASSERT_FALSE(tag.empty());
+  ASSERT_EQ(tag.begin()[9], 6);
+  tag.begin()[9] = 1;
+  const Image turned = decoded_fixture("orientation_6.jpg");
+  for (const bool is_first : {false, true}) {
+    auto bytes = original;
+    bytes.insert(bytes.begin() + ((is_first ? begin : end) - original.begin()), upright.begin(),
+                 upright.end());
+    const auto image = decode_image(bytes);
+    ASSERT_TRUE(image.has_value()) << image.error().message;
+    EXPECT_EQ(image->width, is_first ? 29 : 40);
+    EXPECT_EQ(image->height, is_first ? 40 : 29);
+    if (!is_first) {
+      EXPECT_EQ(image->rgb, turned.rgb);
+    }
+  }
+}
+
 TEST(HostileImage, ChecksBmpHeaders) {
   const auto original = fixture("palette.bmp");
   struct Change {
