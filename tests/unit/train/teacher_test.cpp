@@ -156,12 +156,40 @@ TEST(Teacher, LeavesManyPhotosOutInTenGroups) {
   EXPECT_GE(teacher.left_out().right(), 58);
 }
 
-/// Or else a class of few photos would be left out all at once, and never recognised.
+TEST(Teacher, LeavesUpToFiftyPhotosOutOneByOne) {
+  for (const auto& [photos, groups] : {std::pair<std::size_t, std::size_t>{50, 50}, {51, 10}}) {
+    ASSERT_OK_AND_ASSIGN(Lesson given, lesson(photos, 8));
+    ASSERT_OK_AND_ASSIGN(const Teacher teacher, Teacher::create(std::move(given)));
+    EXPECT_EQ(teacher.left_out().groups, groups);
+    EXPECT_EQ(teacher.trainings(), 1 + groups);
+  }
+}
+
+/// Their mean square length is 0, by which nothing can be divided.
+TEST(Teacher, LearnsNothingFromPhotosThatAreAllAlike) {
+  Lesson given;
+  given.labels = {0, 1, 0, 1};
+  ASSERT_OK_AND_ASSIGN(given.features, Tensor::from({4, 1, 2}, std::vector<float>(8, 0.5f)));
+  ASSERT_OK_AND_ASSIGN(Teacher teacher, Teacher::create(std::move(given)));
+  while (!teacher.finished()) {
+    ASSERT_OK(teacher.step());
+  }
+  ASSERT_EQ(teacher.losses().size(), Teacher::steps());
+  for (const double loss : teacher.losses()) EXPECT_NEAR(loss, std::numbers::ln2, 1e-6);
+  ASSERT_OK_AND_ASSIGN(const DenseParameters head, teacher.head());
+  for (const float weight : head.weight.values()) EXPECT_EQ(weight, 0);
+  for (const float bias : head.bias.values()) EXPECT_NEAR(bias, 0, 1e-6);
+  EXPECT_EQ(teacher.left_out().done, 4u);
+  EXPECT_TRUE(std::isfinite(teacher.temperature()));
+}
+
+/// Or else a class of few photos would be left out all at once, and never recognised. Those of
+/// class 0 are as many apart as there are groups.
 TEST(Teacher, SpreadsEachClassOverTheGroups) {
   Lesson given;
   std::vector<float> values;
   for (std::size_t i = 0; i < 60; ++i) {
-    given.labels.push_back(i < 6 ? 0 : 1 + i % 2);
+    given.labels.push_back(i % 10 == 0 ? 0 : 1 + i % 2);
     for (std::size_t c = 0; c < 3; ++c) values.push_back(given.labels.back() == c ? 1 : 0);
   }
   ASSERT_OK_AND_ASSIGN(given.features, Tensor::from({60, 1, 3}, values));
