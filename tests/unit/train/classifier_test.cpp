@@ -105,6 +105,20 @@ TEST_P(TrainingOracle, GradientsAgreeWithPyTorch) {
   }
 }
 
+/// A first step has the mean g and the mean square g^2, so it is lr g / (|g| + epsilon): half of
+/// the learning rate where the gradient is as small as epsilon, which is 1e-8 in the paper and
+/// PyTorch.
+TEST(Optimizer, AdamsEpsilonIsThatOfThePaper) {
+  for (const float gradient : {1e-8f, -1e-8f, 1.0f}) {
+    SCOPED_TRACE(gradient);
+    float weight = 0, first = 0, second = 0;
+    optimizer_step({.algorithm = Algorithm::kAdam}, 0.01, 0, {&gradient, 1}, {&weight, 1},
+                   {&first, 1}, {&second, 1});
+    const double g = double{gradient};
+    EXPECT_NEAR(weight, -0.01 * g / (std::abs(g) + 1e-8), 1e-6);
+  }
+}
+
 TEST_P(TrainingOracle, TenStepsAgreeWithPyTorch) {
   ASSERT_OK_AND_ASSIGN(auto layers, run_.layers("before"));
   ASSERT_OK_AND_ASSIGN(const auto expected, run_.layers("after"));
