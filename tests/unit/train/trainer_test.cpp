@@ -214,6 +214,20 @@ TEST(Trainer, StopsWhenTheValidationLossNoLongerFalls) {
   EXPECT_NE(error_message(trainer.run_step(), ErrorCode::kInvalidArgument), "");
 }
 
+TEST(Trainer, OfEquallyGoodEpochsTheFirstIsTheBest) {
+  // So slow that no weight changes, nor the loss.
+  ASSERT_OK_AND_ASSIGN(Trainer trainer,
+                       make_trainer({.learning_rate = 1e-30, .epochs = 9, .patience = 3}));
+  while (!trainer.finished()) {
+    ASSERT_OK(trainer.run_step());
+  }
+  for (const Epoch& e : trainer.epochs()) {
+    ASSERT_EQ(e.validation_loss, trainer.epochs()[0].validation_loss);
+  }
+  EXPECT_EQ(trainer.best_epoch(), 0u);
+  EXPECT_EQ(trainer.epochs().size(), 1u + 3);
+}
+
 TEST(Trainer, IsReproducibleAndDependsOnTheSeed) {
   std::vector<std::vector<float>> results;
   for (const std::uint64_t seed : {1, 1, 2}) {
@@ -281,16 +295,51 @@ TEST(Trainer, RefusesWhatCannotBeTrained) {
 
 TEST(Trainer, RefusesDamagedProgress) {
   ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer(kOptions));
-  for (const char* text : {"", "[]", "{}", R"({"step":1})",
-                           R"({"step":-1,"loss":0,"right":0,"best_epoch":0,"epochs":[]})",
-                           R"({"step":1,"loss":"x","right":0,"best_epoch":0,"epochs":[]})",
-                           R"({"step":1,"loss":0,"right":0,"best_epoch":3,"epochs":[]})",
-                           R"({"step":1,"loss":0,"right":0,"best_epoch":0,"epochs":[[1,2,3]]})",
-                           R"({"step":1000,"loss":0,"right":0,"best_epoch":0,"epochs":[]})"}) {
+  for (const char* text : {"", "[]", "{}", R"({"step":1})"}) {
+    SCOPED_TRACE(text);
+    EXPECT_NE(error_message(trainer.restore(text), ErrorCode::kCorruptModel), "");
+  }
+  // One thing is wrong with each.
+  const std::string sound =
+      R"({"step":1,"loss":0,"right":0,"best_epoch":0,"diverged":false,"epochs":[]})";
+  for (const auto& [part, wrong] : std::vector<std::pair<std::string, std::string>>{
+           {R"("step":1)", R"("step":-1)"},
+           {R"("step":1)", R"("step":1000)"},
+           {R"("loss":0)", R"("loss":"x")"},
+           {R"("right":0)", R"("right":-1)"},
+           {R"("best_epoch":0)", R"("best_epoch":3)"},
+           {R"("diverged":false)", R"("diverged":true)"},
+           {R"("diverged":false)", R"("diverged":0)"},
+           {R"("diverged":false,)", ""},
+           {R"("epochs":[])", R"("epochs":[[1,1,1,1]])"},
+           {R"("step":1,)", R"("step":6,)"},
+       }) {
+    std::string text = sound;
+    text.replace(text.find(part), part.size(), wrong);
     SCOPED_TRACE(text);
     EXPECT_NE(error_message(trainer.restore(text), ErrorCode::kCorruptModel), "");
   }
   EXPECT_EQ(trainer.step(), 0u);
+  ASSERT_OK(trainer.restore(sound));
+  EXPECT_EQ(trainer.step(), 1u);
+}
+
+TEST(Trainer, RefusesProgressOfMoreEpochsThanItIsToTrain) {
+  ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer(kOptions));
+  const auto progress = [&](std::size_t epochs, const std::string& epoch) {
+    std::string list;
+    for (std::size_t i = 0; i < epochs; ++i) list += (i == 0 ? "" : ",") + epoch;
+    return R"({"step":)" + std::to_string(epochs * trainer.steps_per_epoch()) +
+           R"(,"loss":0,"right":0,"best_epoch":0,"diverged":false,"epochs":[)" + list + "]}";
+  };
+  const std::string epoch = "[1,0.5,1,0.5]";
+  EXPECT_NE(error_message(trainer.restore(progress(kOptions.epochs + 1, epoch)),
+                          ErrorCode::kCorruptModel),
+            "");
+  EXPECT_NE(error_message(trainer.restore(progress(1, "[1,2,3]")), ErrorCode::kCorruptModel), "");
+  EXPECT_EQ(trainer.step(), 0u);
+  ASSERT_OK(trainer.restore(progress(kOptions.epochs, epoch)));
+  EXPECT_TRUE(trainer.finished());
 }
 
 TEST(SplitDataset, TakesAShareOfEachClassForValidation) {
@@ -340,6 +389,30 @@ TEST(DrawCurves, DrawsAPointForEachEpochAndMarksTheBest) {
   EXPECT_EQ(count("validation, epoch 3: 1.3000"), 1u);
   EXPECT_EQ(count("<svg"), 1u);
   EXPECT_TRUE(svg.ends_with("</svg>\n"));
+}
+
+/// Four curves of values that are all different.
+TEST(DrawCurves, DrawsEachCurveOfItsValuesInItsColour) {
+  const std::vector<Epoch> epochs = {{2.0, 0.3, 1.8, 0.4}, {1.0, 0.6, 1.2, 0.75}};
+  const std::string svg = draw_curves(epochs, 1);
+  const std::string train = "fill='#1f77b4'><title>training, epoch ";
+  const std::string validation = "fill='#d62728'><title>validation, epoch ";
+  std::vector<std::string> points;
+  for (std::size_t at = svg.find("fill='#"); at != std::string::npos;
+       at = svg.find("fill='#", at + 1)) {
+    const std::string point = svg.substr(at, svg.find("</title>", at) - at);
+    if (point.find("epoch ") < 50) points.push_back(point);
+  }
+  const std::vector<std::string> expected = {
+      train + "1: 2.0000",      train + "2: 1.0000",       // loss
+      validation + "1: 1.8000", validation + "2: 1.2000",  //
+      train + "1: 0.3000",      train + "2: 0.6000",       // accuracy
+      validation + "1: 0.4000", validation + "2: 0.7500"};
+  EXPECT_EQ(points, expected);
+  for (const char* legend : {"fill='#1f77b4'/>\n<text x='228.0' y='24'>training<",
+                             "fill='#d62728'/>\n<text x='318.0' y='24'>validation<"}) {
+    EXPECT_NE(svg.find(legend), std::string::npos) << legend;
+  }
 }
 
 TEST(Trainer, TakesAllPhotosAtOnceIfThereAreNoMore) {
