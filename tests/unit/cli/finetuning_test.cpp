@@ -277,6 +277,13 @@ TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {
   EXPECT_NE(error_message(run(resume), ErrorCode::kInvalidArgument).find("another set of photos"),
             std::string::npos);
   fs::remove(photo(0, kPhotos));
+  // From the end of a class to the beginning of the next: the photos are the same, in the same
+  // order.
+  const fs::path moved = root_ / "photos" / label(1) / "a.png";
+  fs::rename(photo(0, kPhotos - 1), moved);
+  EXPECT_NE(error_message(run(resume), ErrorCode::kInvalidArgument).find("another set of photos"),
+            std::string::npos);
+  fs::rename(moved, photo(0, kPhotos - 1));
 
   const std::vector<std::uint8_t> whole = bytes("new.checkpoint");
   ASSERT_OK(write_file(resume.out + ".checkpoint", std::span(whole).first(whole.size() / 2)));
