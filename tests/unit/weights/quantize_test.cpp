@@ -165,5 +165,29 @@ TEST(Quantize, ExtremeRowsStayFinite) {
   EXPECT_EQ(quantize_int8({}, 1, {}), 1.0f);
 }
 
+TEST(Quantize, RowsOfZerosHaveScaleOne) {
+  std::vector<std::int8_t> q(8, 99);
+  EXPECT_EQ(quantize_int8(std::vector<float>(8), 1, q), 1.0f);
+  EXPECT_EQ(q, std::vector<std::int8_t>(8));
+}
+
+/// The error of one group goes on in the next.
+TEST(Quantize, AGroupOfZerosLeavesTheNextOneAsItIs) {
+  for (const std::size_t channels : {std::size_t{1}, std::size_t{8}, kInt4Group}) {
+    SCOPED_TRACE(channels);
+    const std::vector<float> rest = weights(kInt4Group, 5);
+    std::vector<float> row(kInt4Group);
+    row.insert(row.end(), rest.begin(), rest.end());
+    const Rounded rounded = round_int4(row, channels);
+    for (std::size_t i = 0; i < kInt4Group; ++i) {
+      ASSERT_EQ(rounded.step[i], 1) << i;
+      ASSERT_EQ(rounded.values[i], 0) << i;
+    }
+    const auto second = static_cast<std::ptrdiff_t>(kInt4Group);
+    EXPECT_EQ(std::vector<float>(rounded.values.begin() + second, rounded.values.end()),
+              round_int4(rest, channels).values);
+  }
+}
+
 }  // namespace
 }  // namespace gradcam::testing
