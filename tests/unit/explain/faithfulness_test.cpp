@@ -100,22 +100,34 @@ TEST_F(FaithfulnessTest, OfHalfThePhotoIsWhatTheNetworkSaysOfIt) {
 
 /// Insertion begins with the photo blurred by RISE's Gaussian, in both directions.
 TEST_F(FaithfulnessTest, OfADotTheBlurIsAGaussian) {
-  ASSERT_OK_AND_ASSIGN(Tensor dot, Tensor::zeros(input_.shape()));
-  dot.data()[(30 * 64 + 20) * 3 + 1] = 1;
-  const Heatmap map = constant_map();
-  ASSERT_OK_AND_ASSIGN(const auto plan,
-                       plan_faithfulness(run_->model, dot, best_.index, {&map, 1}, 2));
-  ASSERT_OK_AND_ASSIGN(const Tensor blurred, plan.passes.start(1));
   const auto weight = [](int offset) {
     return std::abs(offset) > 5 ? 0.0 : std::exp(-offset * offset / (2.0 * 5 * 5));
   };
   double sum = 0;
   for (int i = -5; i <= 5; ++i) sum += weight(i);
-  for (int y = 0; y < 64; ++y) {
-    for (int x = 0; x < 64; ++x) {
-      const float* pixel = blurred.data() + (y * 64 + x) * 3;
-      ASSERT_NEAR(pixel[1], weight(y - 30) * weight(x - 20) / (sum * sum), 1e-7) << y << ", " << x;
-      ASSERT_EQ(pixel[0], 0);
+  // How much of a dot on a line of 64 is seen from a place. Beyond the ends it is repeated.
+  const auto share = [&](int dot, int place) {
+    double seen = 0;
+    for (int i = place - 5; i <= place + 5; ++i) {
+      const bool is_dot = i == dot || (dot == 0 && i < 0) || (dot == 63 && i > 63);
+      seen += is_dot ? weight(i - place) : 0;
+    }
+    return seen / sum;
+  };
+  for (const auto& [row, column] : {std::pair(30, 20), {0, 0}, {63, 63}, {0, 63}, {2, 61}}) {
+    SCOPED_TRACE(std::to_string(row) + ", " + std::to_string(column));
+    ASSERT_OK_AND_ASSIGN(Tensor dot, Tensor::zeros(input_.shape()));
+    dot.data()[(row * 64 + column) * 3 + 1] = 1;
+    const Heatmap map = constant_map();
+    ASSERT_OK_AND_ASSIGN(const auto plan,
+                         plan_faithfulness(run_->model, dot, best_.index, {&map, 1}, 2));
+    ASSERT_OK_AND_ASSIGN(const Tensor blurred, plan.passes.start(1));
+    for (int y = 0; y < 64; ++y) {
+      for (int x = 0; x < 64; ++x) {
+        const float* pixel = blurred.data() + (y * 64 + x) * 3;
+        ASSERT_NEAR(pixel[1], share(row, y) * share(column, x), 1e-7) << y << ", " << x;
+        ASSERT_EQ(pixel[0], 0);
+      }
     }
   }
 }
@@ -196,6 +208,23 @@ TEST_F(FaithfulnessTest, OfAConstantMapTheOrderIsRandom) {
   EXPECT_EQ(gone[0] + gone[1] + gone[2] + gone[3], 64u * 64 / 2);
   // A quarter has 512 of its 1024 on average, with a standard deviation of 14.
   for (const std::size_t count : gone) EXPECT_NEAR(count, 512.0, 6 * 14);
+}
+
+TEST(CentreMap, IsAGaussianOfAFifthOfTheSide) {
+  const Heatmap map = centre_map();
+  ASSERT_EQ(map.rows, map.cols);
+  ASSERT_EQ(map.values.size(), map.rows * map.cols);
+  for (std::size_t cell = 0; cell < map.values.size(); ++cell) {
+    // From the middle, in sides.
+    const auto offset = [&](std::size_t i) {
+      return (static_cast<double>(i) + 0.5) / static_cast<double>(map.rows) - 0.5;
+    };
+    const double distance = std::hypot(offset(cell / map.cols), offset(cell % map.cols));
+    EXPECT_NEAR(map.values[cell], std::exp(-0.5 * std::pow(distance / 0.2, 2)), 1e-6) << cell;
+  }
+  EXPECT_NEAR(heat_at(map, 0.5, 0.5), 1, 1e-6);
+  EXPECT_NEAR(heat_at(map, 0.7, 0.5), std::exp(-0.5), 0.01);
+  EXPECT_NEAR(heat_at(map, 0.5, 0.3), std::exp(-0.5), 0.01);
 }
 
 TEST(ShuffleWeights, PermutesTheLastLayersAndNothingElse) {
