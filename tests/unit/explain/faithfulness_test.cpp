@@ -308,24 +308,34 @@ std::vector<float> sorted_weights(const Bytes& file, const std::string& layer) {
   return values;
 }
 
-/// A weight that moved to a row with another scale would be another weight.
-TEST(ShuffleWeights, KeepsTheWeightsOfEveryNumberFormat) {
-  ASSERT_OK_AND_ASSIGN(TensorFile file, TensorFile::read(oracle_fixture("tiny64.keras")));
-  // The rows' scales differ, and those of the groups in a row.
-  for (auto& entry : file.entries) {
-    if (!entry.info.name.ends_with(".weight")) continue;
-    std::vector<float> values(entry.bytes.size() / sizeof(float));
-    std::memcpy(values.data(), entry.bytes.data(), entry.bytes.size());
-    const std::size_t row = values.size() / entry.info.shape[0];
+/// A model whose rows' scales differ, and those of the groups in a row.
+Result<Bytes> model_of_many_scales() {
+  GRADCAM_TRY(Bytes file, random_vgg16());
+  GRADCAM_TRY(const auto header, parse_safetensors_header(file, file.size()));
+  for (const TensorInfo& tensor : header.tensors) {
+    if (!tensor.name.ends_with(".weight")) continue;
+    std::uint8_t* data = file.data() + header.data_offset + tensor.begin;
+    std::vector<float> values(static_cast<std::size_t>(tensor.end - tensor.begin) / sizeof(float));
+    std::memcpy(values.data(), data, values.size() * sizeof(float));
+    const std::size_t row = values.size() / tensor.shape[0];
     for (std::size_t i = 0; i < values.size(); ++i) {
       values[i] *= 1 + static_cast<float>(i / row % 7) + static_cast<float>(i % row / 50 % 3);
     }
-    std::memcpy(entry.bytes.data(), values.data(), entry.bytes.size());
+    std::memcpy(data, values.data(), values.size() * sizeof(float));
   }
-  ASSERT_OK_AND_ASSIGN(const Bytes floats, file.serialize());
-  for (const Precision precision : {Precision::kInt8, Precision::kInt4}) {
+  return file;
+}
+
+/// A weight that moved to a row with another scale would be another weight.
+TEST(ShuffleWeights, KeepsTheWeightsOfEveryNumberFormat) {
+  ASSERT_OK_AND_ASSIGN(const Bytes floats, model_of_many_scales());
+  for (const auto& [precision, fc1] : {std::pair(Precision::kFloat16, DType::kF16),
+                                       {Precision::kInt8, DType::kI8},
+                                       {Precision::kInt4, DType::kU8}}) {
     SCOPED_TRACE(static_cast<int>(precision));
     ASSERT_OK_AND_ASSIGN(const Bytes bytes, convert(floats, precision));
+    ASSERT_OK_AND_ASSIGN(const auto header, parse_safetensors_header(bytes, bytes.size()));
+    ASSERT_EQ(header.find("fc1.weight")->dtype, fc1);
     Bytes shuffled = bytes;
     ASSERT_OK(shuffle_weights(shuffled, kLayerNames.size(), 7));
     for (const std::string_view name : kLayerNames) {
@@ -335,6 +345,33 @@ TEST(ShuffleWeights, KeepsTheWeightsOfEveryNumberFormat) {
     }
     EXPECT_NE(shuffled, bytes);
     ASSERT_OK(load_vgg16(shuffled));
+  }
+}
+
+TEST(ShuffleWeights, ShufflesWhatIsLeftOverOfInt4RowsToo) {
+  ASSERT_OK_AND_ASSIGN(const Bytes floats, model_of_many_scales());
+  ASSERT_OK_AND_ASSIGN(const Bytes bytes, convert(floats, Precision::kInt4));
+  Bytes shuffled = bytes;
+  ASSERT_OK(shuffle_weights(shuffled, kLayerNames.size(), 7));
+  ASSERT_OK_AND_ASSIGN(const auto header, parse_safetensors_header(bytes, bytes.size()));
+  const TensorInfo& fc1 = *header.find("fc1.weight");
+  ASSERT_EQ(fc1.dtype, DType::kU8);
+  const std::size_t row = static_cast<std::size_t>(fc1.end - fc1.begin) / fc1.shape[0];
+  constexpr std::size_t kGroup = kInt4Group / 2;  // in bytes
+  ASSERT_GT(row, kGroup);
+  ASSERT_LT(row, 2 * kGroup);
+  for (std::size_t first = 0; first < row; first += kGroup) {
+    SCOPED_TRACE(first);
+    std::size_t changed = 0;  // rows
+    for (std::size_t o = 0; o < fc1.shape[0]; ++o) {
+      const std::size_t begin = header.data_offset + fc1.begin + o * row + first;
+      const std::size_t size = std::min(kGroup, row - first);
+      changed += std::ranges::equal(std::span(bytes).subspan(begin, size),
+                                    std::span(shuffled).subspan(begin, size))
+                     ? 0
+                     : 1;
+    }
+    EXPECT_GT(changed, fc1.shape[0] / 2);
   }
 }
 
