@@ -4,7 +4,7 @@ import { transfer, type Remote } from 'comlink';
 import type { ModelInfo, Pixels } from '../../wasm/engine';
 import { presentModel } from './backend';
 import { borrow, idleHelpers } from './idle-helpers';
-import { hold, put, type Held } from './photo-io';
+import { hold, MOST_FILE_BYTES, put, type Held } from './photo-io';
 import type { Outcome, PreparedPhoto, WorkerApi } from './protocol';
 import type { WatchedWorker } from './watched-worker';
 
@@ -60,7 +60,9 @@ export class Ahead {
   private begin(files: readonly File[]): void {
     const preprocess = presentModel()?.preprocess;
     if (!preprocess) return;
-    const missing = files.filter((file) => !this.prepared.has(file));
+    const missing = files.filter(
+      (file) => !this.prepared.has(file) && file.size <= MOST_FILE_BYTES,
+    );
     idleHelpers().forEach((helper, i) => {
       const file = missing[i];
       if (!file) return;

@@ -3,6 +3,7 @@
 import type { Rect } from '../../wasm/engine';
 import { askAbout } from './errand';
 import { present, stopErrands } from './maps';
+import { wasStopped } from './outcome';
 import type { Photo } from './photo';
 import { explainAnew, photos, show } from './photos';
 import type { Failure } from './protocol';
@@ -87,6 +88,8 @@ async function lookAgain(
   );
   const { value: state } = photo.state;
   if (!isThere() || state.name !== 'done') return 'gone';
+  // It was away for a moment.
+  if (wasStopped(outcome)) return 'gone';
   if (!outcome.ok) return outcome.failure;
   const result = { ...state.result, ...outcome.value };
   const target = photo.isTargetChosen ? photo.target.value : undefined;

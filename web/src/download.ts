@@ -34,9 +34,9 @@ export function fitStem(photo: string): string {
   return fit(stem(photo), MOST_STEM);
 }
 
-/** Without what cannot be in a file's name everywhere, and of so many bytes at most. */
+/** Without what cannot be in a file's name everywhere, or turns it round, and of so many bytes at most. */
 function fit(text: string, most: number): string {
-  const fitting = text.replace(/[\p{Cc}/\\:*?"<>|]/gu, '_');
+  const fitting = text.replace(/[\p{Cc}\p{Bidi_Control}/\\:*?"<>|]/gu, '_');
   const bytes = new TextEncoder().encode(fitting);
   if (bytes.length <= most) return fitting;
   // Without a character that would be cut.

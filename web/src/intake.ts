@@ -25,7 +25,8 @@ export function bringsFiles(transfer: DataTransfer | null): boolean {
 export function isTextField(target: EventTarget | null): boolean {
   return (
     target instanceof Element &&
-    target.closest('input[type="text"], textarea') !== null
+    target.closest('input:is([type="text"], [type="search"]), textarea') !==
+      null
   );
 }
 

@@ -14,9 +14,11 @@ export const aside = signal<Notice | undefined>(undefined);
 
 /**
  * Says this in the place of what was said before. Nothing to say takes that away, too, as one goes
- * on. But an offer stays, until it is taken or dismissed, or another one is made.
+ * on. But an offer stays, until it is taken or dismissed, or another one is made, and what else is
+ * said then stands beside it.
  */
 export function say(text: string, offer?: Notice['offer']): void {
   const place = !offer && notice.value?.offer ? aside : notice;
+  aside.value = undefined;
   place.value = text ? { text, offer } : undefined;
 }

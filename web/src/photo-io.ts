@@ -3,10 +3,15 @@
 import { transfer, type Remote } from 'comlink';
 import type { Pixels, Rect } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
+import { megabytes } from './describe';
+import { refusal } from './outcome';
 import type { Photo } from './photo';
 import type { HeldInfo, Outcome, PhotoSource, WorkerApi } from './protocol';
 
 const PREVIEW_QUALITY = 0.9;
+
+/** No photo is as large; what is may be a film, and would not fit into memory. */
+export const MOST_FILE_BYTES = 512 << 20;
 
 /** What is wrong with the contents of a file, however often it is read. */
 export const FAULTS_OF_CONTENTS: ReadonlySet<string> = new Set([
@@ -35,13 +40,20 @@ export async function hold<T>(
   crop: Rect | undefined,
   ask: () => T,
 ): Promise<Outcome<Held<T>>> {
+  if (file.size > MOST_FILE_BYTES) {
+    return refusal(
+      'image_too_large',
+      `the file has ${megabytes(file.size)}, more than the ${megabytes(MOST_FILE_BYTES)} of the largest photo that is read`,
+    );
+  }
   let bytes: ArrayBuffer;
   try {
     bytes = await file.arrayBuffer();
   } catch {
-    const message =
-      'the file cannot be read; it may be a folder, or have been moved or changed';
-    return { ok: false, failure: { code: 'unreadable_file', message } };
+    return refusal(
+      'unreadable_file',
+      'the file cannot be read; it may be a folder, or have been moved or changed',
+    );
   }
   const outcome = await put(worker, id, bytes, crop, ask);
   if (outcome.ok || outcome.failure.code !== 'unsupported_format') {

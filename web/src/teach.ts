@@ -105,7 +105,10 @@ export function takeOut(box: Box, file: File): void {
   leaveOut(box, file);
   say(`${file.name} was taken out of "${box.name.value}".`, {
     label: 'Put back',
-    take: () => void putIn(box, [file]),
+    take: () => {
+      if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
+      void putIn(box, [file]);
+    },
   });
 }
 

@@ -1,7 +1,7 @@
 /** How photos get to the worker, with a stand-in for that. */
 
 import { wrap, type Remote } from 'comlink';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { hold } from '../src/photo-io';
 import { UNWANTED } from '../src/outcome';
 import type { Outcome, WorkerApi } from '../src/protocol';
@@ -48,4 +48,18 @@ test('why a photo cannot be held counts, not what was asked about it', async () 
     worker.evidence(4, 'block5_conv3'),
   );
   expect(held).toEqual({ ok: false, failure });
+});
+
+test('what is too large for a photo is not read', async () => {
+  const film = new File(['a film'], 'rex.mov');
+  Object.defineProperty(film, 'size', { value: 3e9 });
+  const read = vi.spyOn(film, 'arrayBuffer');
+  const held = await hold(
+    workerThat({}),
+    { id: 8, file: film },
+    undefined,
+    () => 0,
+  );
+  expect(held).toMatchObject({ failure: { code: 'image_too_large' } });
+  expect(read).not.toHaveBeenCalled();
 });

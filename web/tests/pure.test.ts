@@ -80,6 +80,9 @@ test('what a file is named after fits into names of files everywhere', () => {
   expect(fitLabel('pug / "old" type')).toBe('pug____old__type');
   expect(fitStem('a folder/my dog: <1>?.final.jpg')).toBe('my dog_ _1__.final');
   expect(fitStem('a\nb.png')).toBe('a_b');
+  // What would turn the name round; but not what holds a family together.
+  expect(fitStem('rex\u202egpj.exe.jpg')).toBe('rex_gpj.exe');
+  expect(fitStem('👨\u200d👩.png')).toBe('👨\u200d👩');
   const long = `${'ü'.repeat(90)}.jpg`;
   expect(fitStem(long)).toBe('ü'.repeat(80));
   expect(fitStem(`x${long}`)).toBe(`x${'ü'.repeat(79)}`);
@@ -346,4 +349,17 @@ test('a cell and what it sees lie around the same middle, within the input', () 
   const { cell, field } = underCells(cells, { x: 0.5, y: 0.999 });
   expect(pixels(cell)).toEqual([112, 208, 16, 16]);
   expect(pixels(field)).toEqual([22, 118, 196, 106]);
+});
+
+test('what is said beside an offer goes with it', async () => {
+  const { aside, notice, say } = await import('../src/news');
+  say('rex.jpg was taken off the page.', { label: 'Put back', take() {} });
+  say('This is no file.');
+  expect(notice.value?.text).toMatch(/rex/);
+  expect(aside.value?.text).toMatch(/no file/);
+  notice.value = undefined; // as it is when the offer is taken
+  say('This is no file.');
+  expect(aside.value).toBeUndefined();
+  say('');
+  expect(notice.value).toBeUndefined();
 });

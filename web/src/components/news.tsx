@@ -55,8 +55,10 @@ export function News() {
 /** Ctrl+Z does what is offered, from wherever one is; returns how to stop. */
 function acceptUndo(): () => void {
   const onKeyDown = (event: KeyboardEvent) => {
-    const { key, ctrlKey, metaKey, shiftKey, altKey, target } = event;
-    const isUndo = key === 'z' && ctrlKey !== metaKey && !shiftKey && !altKey;
+    const { key, code, ctrlKey, metaKey, shiftKey, altKey, target } = event;
+    // Where keys have other letters than Latin ones, the one in its place.
+    const isZ = /^[a-z]$/i.test(key) ? /z/i.test(key) : code === 'KeyZ';
+    const isUndo = isZ && ctrlKey !== metaKey && !shiftKey && !altKey;
     const offer = notice.value?.offer;
     if (!isUndo || !offer || isTextField(target)) return;
     event.preventDefault();
