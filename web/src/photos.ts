@@ -55,6 +55,16 @@ export const unmade = computed(() =>
   ),
 );
 
+/** Those whose map was stopped before it was made. */
+export const stopped = computed(() =>
+  photos.value.filter(
+    ({ state, maps, target, making }) =>
+      state.value.name === 'done' &&
+      making.state.value === 'stopped' &&
+      !maps.value.has(target.value),
+  ),
+);
+
 export const progressText = computed(() => {
   const { total, done, failed } = counts.value;
   return total === 0 ? '' : progress(total, done + failed, failed);
@@ -186,6 +196,11 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
     ({ state: { value } }) => value.name === 'done',
   );
   await Promise.all(done.map((photo) => explainAnew(photo)));
+}
+
+/** Makes the maps that were stopped. */
+export function resumeMaps(): void {
+  for (const photo of stopped.value) void explainAnew(photo);
 }
 
 /** Ends the making of maps that are lacking; each can be gone on with. */

@@ -199,9 +199,9 @@ export function obstacle(
   return `"${few.name}" has ${found}; every box needs two or more, so that one can be left out to test with.`;
 }
 
-export function presentObstacle(): string | undefined {
+export function presentObstacle(of = boxes.value): string | undefined {
   return obstacle(
-    boxes.value.map(({ name, photos }) => ({
+    of.map(({ name, photos }) => ({
       name: name.value,
       photos: photos.value.length,
     })),
@@ -215,8 +215,9 @@ export async function teach(): Promise<void> {
   const { fingerprint } = value.model;
   try {
     // A box that is put back meanwhile is no part of it.
-    const names = boxes.value.map(({ name }) => name.value.trim());
-    const seen = await look(fingerprint);
+    const taught = boxes.value;
+    const names = taught.map(({ name }) => name.value.trim());
+    const seen = await look(fingerprint, taught);
     if (!seen) return;
     await train(fingerprint, seen, names);
   } catch (error) {
@@ -227,9 +228,12 @@ export async function teach(): Promise<void> {
 const ahead = new Ahead(VIEWS.length, false);
 
 /** The features of all photos, without those that cannot be read; undefined if too few are left. */
-async function look(fingerprint: string): Promise<Seen[] | undefined> {
+async function look(
+  fingerprint: string,
+  taught: readonly Box[],
+): Promise<Seen[] | undefined> {
   remarks.value = [];
-  const all = boxes.value.flatMap((box, label) =>
+  const all = taught.flatMap((box, label) =>
     box.photos.value.map((file) => ({ box, label, file })),
   );
   const seen: Seen[] = [];
@@ -247,7 +251,7 @@ async function look(fingerprint: string): Promise<Seen[] | undefined> {
       return undefined;
     }
   }
-  const reason = presentObstacle();
+  const reason = presentObstacle(taught);
   // Which is said beside the boxes.
   if (reason) lesson.value = { state: 'idle' };
   return reason ? undefined : seen;

@@ -162,6 +162,33 @@ test('a box that was taken away can be put back', async () => {
   expect(page.boxes.value).toEqual(before);
 });
 
+test('a photo is put back with its box', async () => {
+  const { notice } = await import('../src/news');
+  page.addBox();
+  const third = page.boxes.value[2]!;
+  const file = new File(['d'], 'd');
+  third.photos.value = [file];
+  page.takeOut(third, file);
+  page.removeBox(third);
+  notice.value!.offer!.take();
+  await vi.waitFor(() => expect(third.photos.value).toEqual([file]));
+  expect(page.boxes.value).toContain(third);
+});
+
+test('a box that is put back during the lesson is no part of it', async () => {
+  const { notice } = await import('../src/news');
+  page.addBox();
+  const third = page.boxes.value[2]!;
+  third.photos.value = [new File(['d'], 'd')]; // with which no lesson would begin
+  page.removeBox(third);
+  const lesson = page.teach();
+  notice.value!.offer!.take();
+  expect(page.boxes.value).toContain(third);
+  await lesson;
+  const labels = page.boxes.value.slice(0, 2).map(({ name }) => name.value);
+  expect(page.network.value).toMatchObject({ model: { labels } });
+});
+
 test('a photo that was taken out can be put back, and dragged into another box', async () => {
   const { notice } = await import('../src/news');
   const [one, other] = page.boxes.value;

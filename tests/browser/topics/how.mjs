@@ -276,7 +276,13 @@ export function how(lab) {
             /Stopped/.test(pending.innerText),
           ).length === 2,
       );
-      assert.doesNotMatch(await text('.header'), /Making maps/);
+      assert.match(await text('.header'), /Stopped, 2 maps are missing/);
+      await browser.evaluate(() =>
+        document.querySelector('.header button').click(),
+      );
+      await waitFor(browser, 'both to be gone on with', () =>
+        /Making maps/.test(document.querySelector('.header').innerText),
+      );
       await choose('select', 'gradcam');
       await lineOf('gradcam', 'block5_conv3');
       await showPhotos(browser, [path]);

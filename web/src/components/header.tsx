@@ -2,7 +2,15 @@ import { modelChange, network, presentModel } from '../backend';
 import { isFresh } from '../camera';
 import { breed, percent, progressAnnounced } from '../describe';
 import { dropHead, hasHead } from '../models';
-import { changeModel, counts, progressText, stopMaps, unmade } from '../photos';
+import {
+  changeModel,
+  counts,
+  progressText,
+  resumeMaps,
+  stopMaps,
+  stopped,
+  unmade,
+} from '../photos';
 import { isTeaching } from '../teach';
 
 export function Header() {
@@ -12,12 +20,16 @@ export function Header() {
   const lacking = unmade.value.length;
   // One that was clicked on tells of itself.
   const isMaking = share === 1 && lacking > 1;
+  const missing = stopped.value.length;
+  const isStopped = share === 1 && lacking === 0 && missing > 1;
   const text =
     loading !== undefined
       ? `Loading a model, ${percent(loading)}`
       : isMaking
         ? `Making maps, ${done - lacking} of ${done} done`
-        : progressText.value || networkText();
+        : isStopped
+          ? `Stopped, ${missing} maps are missing`
+          : progressText.value || networkText();
   // The welcome of the empty page has a heading of its own.
   const Brand = isFresh.value ? 'p' : 'h1';
   return (
@@ -47,12 +59,16 @@ export function Header() {
           share < 1 && <progress value={share} aria-label="Photos done" />
         )}
         {isMaking && (
-          <>
-            <progress value={1 - lacking / done} aria-label="Maps made" />
-            <button class="button" type="button" onClick={stopMaps}>
-              Stop
-            </button>
-          </>
+          <progress value={1 - lacking / done} aria-label="Maps made" />
+        )}
+        {(isMaking || isStopped) && (
+          <button
+            class="button"
+            type="button"
+            onClick={isMaking ? stopMaps : resumeMaps}
+          >
+            {isMaking ? 'Stop' : 'Go on'}
+          </button>
         )}
       </div>
       {/* Numbers that change all the time are no news. */}
