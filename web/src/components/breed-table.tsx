@@ -7,7 +7,7 @@ import { choose } from '../maps';
 import type { Photo } from '../photo';
 import { Bar } from './bar';
 
-/** So many rows are shown at first, but of those with hardly a chance two at most. */
+/** So many rows are shown at first, two if the others have hardly a chance, and the chosen one. */
 const MOST_FIRST = 5;
 const LEAST_FIRST = 2;
 const HARDLY = 0.01;
@@ -67,17 +67,20 @@ export function BreedTable(props: {
           </tr>
         </thead>
         <tbody>
-          {rows.map((prediction, rank) => (
-            <Fragment key={prediction.index}>
-              {others && rank === before && <OthersRow others={others} />}
-              <BreedRow
-                prediction={prediction}
-                chosen={photo.target.value === prediction.index}
-                hidden={!all.value && rank >= first}
-                choose={() => choose(photo, prediction.index)}
-              />
-            </Fragment>
-          ))}
+          {rows.map((prediction, rank) => {
+            const chosen = photo.target.value === prediction.index;
+            return (
+              <Fragment key={prediction.index}>
+                {others && rank === before && <OthersRow others={others} />}
+                <BreedRow
+                  prediction={prediction}
+                  chosen={chosen}
+                  hidden={!all.value && rank >= first && !chosen}
+                  choose={() => choose(photo, prediction.index)}
+                />
+              </Fragment>
+            );
+          })}
           {others && before < 0 && <OthersRow others={others} />}
         </tbody>
       </table>
