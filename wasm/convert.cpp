@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "engine.h"
+#include "gradcam/import/labels.h"
 #include "gradcam/vgg16/plan_conversion.h"
-#include "import/labels.h"
 
 using namespace gradcam;
 

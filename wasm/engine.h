@@ -15,12 +15,12 @@
 #include "gradcam/explain/passes.h"
 #include "gradcam/image/image.h"
 #include "gradcam/image/resize.h"
+#include "gradcam/import/importing_converter.h"
 #include "gradcam/train/teacher.h"
 #include "gradcam/vgg16/loader.h"
 #include "gradcam/vgg16/member.h"
 #include "gradcam/weights/convert_model.h"
 #include "gradcam_wasm.h"
-#include "import/importing_converter.h"
 
 namespace gradcam {
 

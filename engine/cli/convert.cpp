@@ -13,11 +13,11 @@
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "gradcam/image/preprocess.h"
+#include "gradcam/import/labels.h"
 #include "gradcam/vgg16/loader.h"
 #include "gradcam/vgg16/plan_conversion.h"
 #include "gradcam/weights/convert_model.h"
 #include "gradcam/weights/imagenet_labels.h"
-#include "import/labels.h"
 
 namespace gradcam {
 namespace {

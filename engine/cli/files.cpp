@@ -16,9 +16,9 @@
 #include "cli/import.h"
 #include "gradcam/image/overlay.h"
 #include "gradcam/image/png.h"
+#include "gradcam/import/importer.h"
 #include "gradcam/train/curves.h"
 #include "gradcam/weights/fingerprint.h"
-#include "import/importer.h"
 
 namespace gradcam {
 namespace {

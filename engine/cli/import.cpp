@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "import/importer.h"
+#include "gradcam/import/importer.h"
+#include "gradcam/import/importing_loader.h"
 
 namespace gradcam {
 namespace {
@@ -46,13 +47,13 @@ class ForeignFile {
     };
   }
 
-  /// Gives a converter the parts that it wants, and `take` what it makes of them.
-  template <class Converter, class Take>
-  Result<void> feed(Converter& converter, const Take& take) {
+  /// Gives `provide` the parts that are wanted, until there are none.
+  template <class Wanted, class Provide>
+  Result<void> feed(const Wanted& next_wanted, const Provide& provide) {
     std::ifstream file(path_, std::ios::binary);
     std::ifstream beside;
     std::vector<std::uint8_t> bytes;
-    while (const auto wanted = converter.wanted()) {
+    while (const auto wanted = next_wanted()) {
       bytes.resize(static_cast<std::size_t>(wanted->end - wanted->begin));
       const bool is_beside = wanted->begin >= size_ && !bytes.empty();
       if (is_beside && !beside.is_open()) beside.open(beside_, std::ios::binary);
@@ -62,8 +63,7 @@ class ForeignFile {
       if (!from) {
         return fail(ErrorCode::kUnreadableFile, "it ended or failed while it was being read");
       }
-      GRADCAM_TRY(const auto next, converter.provide(bytes));
-      if (!next.empty()) GRADCAM_CHECK_OK(take(next));
+      GRADCAM_CHECK_OK(provide(bytes));
     }
     return {};
   }
@@ -76,62 +76,22 @@ class ForeignFile {
   fs::path beside_;
 };
 
-/// Gives a loader its rows of a file that comes from the first byte to the last.
-class LoaderOfStream {
- public:
-  explicit LoaderOfStream(const LoadOptions& options) : options_(options) {}
-
-  /// The next bytes of a file of so many, the first of which are the header.
-  Result<void> take(std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-    if (!loader_) {
-      GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes_, file_bytes));
-      GRADCAM_TRY(loader_, Vgg16Loader::begin(std::move(header), options_));
-    }
-    for (; tensor_ < loader_->header().tensors.size(); ++tensor_) {
-      const auto [begin, end] = loader_->wanted(tensor_);
-      next_ = std::clamp(next_, begin, end);
-      const std::uint64_t here = offset_ + bytes_.size();
-      if (here > next_) {
-        const std::uint64_t row = loader_->row_bytes(tensor_);
-        const std::uint64_t count = (std::min(here, end) - next_) / row * row;
-        GRADCAM_CHECK_OK(loader_->provide(
-            tensor_, std::span(bytes_).subspan(static_cast<std::size_t>(next_ - offset_),
-                                               static_cast<std::size_t>(count))));
-        next_ += count;
-      }
-      if (next_ < end) break;
-    }
-    const auto done =
-        static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(next_ - offset_, bytes_.size()));
-    bytes_.erase(bytes_.begin(), bytes_.begin() + done);
-    offset_ += static_cast<std::uint64_t>(done);
-    return {};
-  }
-
-  Result<Vgg16> finish() { return loader_->finish(); }
-
- private:
-  LoadOptions options_;
-  std::optional<Vgg16Loader> loader_;
-  std::size_t tensor_ = 0;
-  std::uint64_t next_ = 0;           // where its next row begins
-  std::vector<std::uint8_t> bytes_;  // what has not been used, and where in the file it begins
-  std::uint64_t offset_ = 0;
-};
-
 /// Gives `write` what a converter makes of a file, unless it would replace the file's weights.
 template <class Converter>
 Result<void> convert_to(const fs::path& out, ForeignFile& file, Converter& converter,
                         const WritePart& write) {
-  return file.feed(converter, [&](std::span<const std::uint8_t> bytes) -> Result<void> {
-    std::error_code error;
-    if (fs::equivalent(file.beside(), out, error)) {
-      return fail(ErrorCode::kInvalidArgument,
-                  out.string() + " has its weights; choose another name for the new file");
-    }
-    return write(bytes, converter.file_bytes());
-  });
+  return file.feed([&] { return converter.wanted(); },
+                   [&](std::span<const std::uint8_t> bytes) -> Result<void> {
+                     GRADCAM_TRY(const auto converted, converter.provide(bytes));
+                     if (converted.empty()) return {};
+                     std::error_code error;
+                     if (fs::equivalent(file.beside(), out, error)) {
+                       return fail(
+                           ErrorCode::kInvalidArgument,
+                           out.string() + " has its weights; choose another name for the new file");
+                     }
+                     return write(converted, converter.file_bytes());
+                   });
 }
 
 }  // namespace
@@ -171,11 +131,11 @@ Result<std::vector<std::uint8_t>> import_bytes(const fs::path& path) {
 }
 
 Result<Vgg16> import_vgg16(const fs::path& path, const LoadOptions& options) {
-  LoaderOfStream loader(options);
+  GRADCAM_TRY(ForeignFile file, ForeignFile::open(path));
+  ImportingLoader loader(file.size(), {.find_beside = file.find_beside()}, options);
   GRADCAM_CHECK_OK(
-      import_model(path, {}, [&](std::span<const std::uint8_t> bytes, std::uint64_t file_bytes) {
-        return loader.take(bytes, file_bytes);
-      }));
+      file.feed([&] { return loader.wanted(); },
+                [&](std::span<const std::uint8_t> bytes) { return loader.provide(bytes); }));
   return loader.finish();
 }
 

@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "gradcam/import/importing_converter.h"
 #include "gradcam/tensor/error.h"
 #include "gradcam/vgg16/loader.h"
-#include "import/importing_converter.h"
 
 namespace gradcam {
 
@@ -23,10 +23,6 @@ using WritePart =
 /// `write`, and others.
 Result<void> import_model(const std::filesystem::path& path, const std::filesystem::path& out,
                           ImportOptions options, ImportingConverter::Plan plan,
-                          const WritePart& write);
-
-/// Converts one as it is, to float32, likewise; `out` may be empty.
-Result<void> import_model(const std::filesystem::path& path, const std::filesystem::path& out,
                           const WritePart& write);
 
 /// Converts one without changes, likewise; without a name for the new file, which may be none.

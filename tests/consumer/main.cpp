@@ -1,9 +1,10 @@
 // How another program uses the library: names what a photo shows and where that is seen.
 //
-//   consumer MODEL.safetensors PHOTO
+//   consumer MODEL PHOTO
 #include <gradcam/explain/grad_cam.h>
 #include <gradcam/image/decode.h>
 #include <gradcam/image/preprocess.h>
+#include <gradcam/import/importing_loader.h>
 #include <gradcam/vgg16/loader.h>
 
 #include <algorithm>
@@ -23,7 +24,10 @@ std::vector<std::uint8_t> read_file(const char* path) {
 }
 
 gradcam::Result<void> explain(const char* model_path, const char* photo_path) {
-  GRADCAM_TRY(const gradcam::Vgg16 model, gradcam::load_vgg16(read_file(model_path)));
+  const std::vector<std::uint8_t> file = read_file(model_path);
+  GRADCAM_TRY(const gradcam::Vgg16 model, gradcam::is_foreign_model(file)
+                                              ? gradcam::import_vgg16(file)
+                                              : gradcam::load_vgg16(file));
   GRADCAM_TRY(const gradcam::Image photo, gradcam::decode_image(read_file(photo_path)));
   GRADCAM_TRY(const gradcam::Tensor input, gradcam::preprocess(photo, model.info().preprocess));
 
@@ -52,7 +56,7 @@ bool reads_settings() {
 
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fprintf(stderr, "usage: consumer MODEL.safetensors PHOTO\n");
+    std::fprintf(stderr, "usage: consumer MODEL PHOTO\n");
     return 2;
   }
   if (const auto done = explain(argv[1], argv[2]); !done) {

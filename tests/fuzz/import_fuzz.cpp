@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "gradcam/image/preprocess.h"
+#include "gradcam/import/importer.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/safetensors.h"
-#include "import/importer.h"
 
 namespace gradcam {
 namespace {

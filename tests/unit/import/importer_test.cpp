@@ -1,4 +1,4 @@
-#include "import/importer.h"
+#include "gradcam/import/importer.h"
 
 #include <gtest/gtest.h>
 

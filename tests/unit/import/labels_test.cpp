@@ -1,4 +1,4 @@
-#include "import/labels.h"
+#include "gradcam/import/labels.h"
 
 #include <gtest/gtest.h>
 

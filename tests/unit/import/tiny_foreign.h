@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/import/importer.h"
 #include "gradcam/weights/names.h"
-#include "import/importer.h"
 #include "support/data_path.h"
 
 /// The tiny VGG16 of tests/fixtures/models, and how tests import it.

@@ -1,10 +1,10 @@
-#include "import/pickle.h"
+#include "gradcam/import/pickle.h"
 
 #include <bit>
 #include <map>
 #include <string>
 
-#include "import/window.h"
+#include "gradcam/import/window.h"
 
 namespace gradcam {
 namespace {

@@ -1,4 +1,4 @@
-#include "import/pytorch_tensors.h"
+#include "gradcam/import/pytorch_tensors.h"
 
 #include <algorithm>
 #include <array>

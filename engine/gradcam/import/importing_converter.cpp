@@ -1,4 +1,4 @@
-#include "import/importing_converter.h"
+#include "gradcam/import/importing_converter.h"
 
 #include <algorithm>
 #include <utility>

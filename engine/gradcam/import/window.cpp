@@ -1,4 +1,4 @@
-#include "import/window.h"
+#include "gradcam/import/window.h"
 
 #include <algorithm>
 

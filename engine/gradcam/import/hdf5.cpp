@@ -1,4 +1,4 @@
-#include "import/hdf5.h"
+#include "gradcam/import/hdf5.h"
 
 #include <algorithm>
 #include <array>

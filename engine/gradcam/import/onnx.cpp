@@ -1,4 +1,4 @@
-#include "import/onnx.h"
+#include "gradcam/import/onnx.h"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/import/onnx_graph.h"
 #include "gradcam/weights/quote.h"
-#include "import/onnx_graph.h"
 
 namespace gradcam {
 namespace {

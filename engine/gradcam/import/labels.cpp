@@ -1,4 +1,4 @@
-#include "import/labels.h"
+#include "gradcam/import/labels.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,9 +8,9 @@
 #include <set>
 #include <utility>
 
+#include "gradcam/import/json.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/quote.h"
-#include "import/json.h"
 
 namespace gradcam {
 namespace {

@@ -1,4 +1,4 @@
-#include "import/protobuf.h"
+#include "gradcam/import/protobuf.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "import/importer.h"
+#include "gradcam/import/importer.h"
 
 #include <algorithm>
 #include <array>
@@ -9,6 +9,10 @@
 #include <utility>
 
 #include "gradcam/image/decode.h"
+#include "gradcam/import/keras.h"
+#include "gradcam/import/onnx.h"
+#include "gradcam/import/pytorch.h"
+#include "gradcam/import/zip.h"
 #include "gradcam/kernels/transpose.h"
 #include "gradcam/tensor/random.h"
 #include "gradcam/weights/convert.h"
@@ -16,10 +20,6 @@
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/quote.h"
 #include "gradcam/weights/rows.h"
-#include "import/keras.h"
-#include "import/onnx.h"
-#include "import/pytorch.h"
-#include "import/zip.h"
 
 namespace gradcam {
 namespace {

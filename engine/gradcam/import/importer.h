@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "gradcam/image/preprocess.h"
+#include "gradcam/import/foreign.h"
+#include "gradcam/import/window.h"
 #include "gradcam/tensor/error.h"
 #include "gradcam/weights/safetensors.h"
-#include "import/foreign.h"
-#include "import/window.h"
 
 namespace gradcam {
 

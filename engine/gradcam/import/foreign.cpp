@@ -1,4 +1,4 @@
-#include "import/foreign.h"
+#include "gradcam/import/foreign.h"
 
 #include <array>
 #include <cmath>

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "gradcam/import/window.h"
 #include "gradcam/tensor/error.h"
-#include "import/window.h"
 
 namespace gradcam {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "import/foreign.h"
-#include "import/window.h"
-#include "import/zip.h"
+#include "gradcam/import/foreign.h"
+#include "gradcam/import/window.h"
+#include "gradcam/import/zip.h"
 
 namespace gradcam {
 

@@ -1,4 +1,4 @@
-#include "import/json.h"
+#include "gradcam/import/json.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "import/pytorch.h"
+#include "gradcam/import/pytorch.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/import/pickle.h"
+#include "gradcam/import/pytorch_tensors.h"
 #include "gradcam/weights/quote.h"
-#include "import/pickle.h"
-#include "import/pytorch_tensors.h"
 
 namespace gradcam {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "import/foreign.h"
-#include "import/window.h"
+#include "gradcam/import/foreign.h"
+#include "gradcam/import/window.h"
 
 namespace gradcam {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "import/foreign.h"
-#include "import/pickle.h"
+#include "gradcam/import/foreign.h"
+#include "gradcam/import/pickle.h"
 
 /// What a pickle of PyTorch says of tensors, and of the modules that have them. Private to this
 /// room.

@@ -1,4 +1,4 @@
-#include "import/keras.h"
+#include "gradcam/import/keras.h"
 
 #include <algorithm>
 #include <array>
@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/import/hdf5.h"
+#include "gradcam/import/json.h"
 #include "gradcam/weights/quote.h"
-#include "import/hdf5.h"
-#include "import/json.h"
 
 namespace gradcam {
 namespace {

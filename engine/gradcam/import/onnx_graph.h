@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "gradcam/import/foreign.h"
+#include "gradcam/import/window.h"
 #include "gradcam/tensor/error.h"
-#include "import/foreign.h"
-#include "import/window.h"
 
 namespace gradcam {
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <span>
 
-#include "import/foreign.h"
-#include "import/window.h"
+#include "gradcam/import/foreign.h"
+#include "gradcam/import/window.h"
 
 namespace gradcam {
 

@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
+#include "gradcam/import/importer.h"
 #include "gradcam/tensor/error.h"
 #include "gradcam/weights/convert_model.h"
 #include "gradcam/weights/safetensors.h"
-#include "import/importer.h"
 
 namespace gradcam {
 

@@ -1,4 +1,4 @@
-#include "import/zip.h"
+#include "gradcam/import/zip.h"
 
 #include <algorithm>
 #include <cstddef>

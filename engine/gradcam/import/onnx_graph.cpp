@@ -1,4 +1,4 @@
-#include "import/onnx_graph.h"
+#include "gradcam/import/onnx_graph.h"
 
 #include <algorithm>
 #include <bit>
@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "gradcam/import/protobuf.h"
 #include "gradcam/weights/quote.h"
-#include "import/protobuf.h"
 
 namespace gradcam {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "import/window.h"
+#include "gradcam/import/window.h"
 
 namespace gradcam {
 
