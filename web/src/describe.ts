@@ -71,7 +71,25 @@ export function certainty(
   return best < LOST ? 'lost' : 'unsure';
 }
 
-/** The answer in one line, of what `certainty` takes. */
+/**
+ * What a photo shows, of what `certainty` takes: a class, or none of them; undefined if that is not
+ * to be told. What is more probable than all else, and no near tie, is an answer, too, if not a sure
+ * one.
+ */
+export function answer(
+  predictions: readonly Prediction[],
+  others: Others | null,
+  unsureBelow: number,
+): Prediction | Others | undefined {
+  const belief = certainty(predictions, others, unsureBelow);
+  if (others && belief === 'others') return others;
+  const [first, second] = predictions;
+  if (!first || belief === 'sure') return first;
+  const next = Math.max(second?.probability ?? 0, others?.probability ?? 0);
+  return first.probability > Math.max(0.5, 2 * next) ? first : undefined;
+}
+
+/** The answer in one line. */
 export function verdict(
   predictions: readonly Prediction[],
   others: Others | null,
@@ -79,23 +97,21 @@ export function verdict(
 ): string {
   const [first] = predictions;
   if (!first) return 'The model knows no classes.';
-  const best = `${breed(first.label)}, ${chance(first.probability)}`;
-  const belief = certainty(predictions, others, unsureBelow);
-  if (others && belief === 'others') {
-    return `Probably ${others.label}, ${chance(others.probability)}`;
+  const found = answer(predictions, others, unsureBelow);
+  if (found) {
+    const isSure = found.probability >= unsureBelow;
+    const name = isSure
+      ? breed(found.label)
+      : `Probably ${breedInText(found.label)}`;
+    return `${name}, ${chance(found.probability)}`;
   }
   const [likeliest, second] = [
     ...predictions.slice(0, 2),
     ...(others ? [others] : []),
   ].sort((a, b) => b.probability - a.probability);
-  if (belief === 'sure' || !likeliest || !second) return best;
-  if (belief === 'lost') return 'Not sure, perhaps nothing that it knows';
-  // What is more probable than all else, and no near tie, need not be shown as one.
-  if (
-    likeliest === first &&
-    first.probability > Math.max(0.5, 2 * second.probability)
-  ) {
-    return `Probably ${breedInText(first.label)}, ${chance(first.probability)}`;
+  const belief = certainty(predictions, others, unsureBelow);
+  if (belief === 'lost' || !likeliest || !second) {
+    return 'Not sure, perhaps nothing that it knows';
   }
   return (
     `Not sure: ${breed(likeliest.label)} ${chance(likeliest.probability)} ` +

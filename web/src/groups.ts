@@ -3,7 +3,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { ModelInfo } from '../../wasm/engine';
 import { presentModel, unsureBelow } from './backend';
-import { breed, capitalised, certainty } from './describe';
+import { answer, breed } from './describe';
 import type { Photo } from './photo';
 import { photos } from './photos';
 
@@ -90,8 +90,6 @@ export function answerOf({ state: { value } }: Photo): string | undefined {
   if (value.name === 'failed') return FAILED;
   if (value.name !== 'done') return undefined;
   const { predictions, others } = value.result;
-  const belief = certainty(predictions, others, unsureBelow.value);
-  if (others && belief === 'others') return capitalised(others.label);
-  const [first] = predictions;
-  return first && belief === 'sure' ? breed(first.label) : NOT_SURE;
+  const found = answer(predictions, others, unsureBelow.value);
+  return found ? breed(found.label) : NOT_SURE;
 }

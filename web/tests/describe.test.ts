@@ -116,7 +116,10 @@ describe('verdict', () => {
     ).toBe('Not sure, perhaps nothing that it knows');
     expect(
       verdict(predictions(['rhodesian_ridgeback', 0.2]), others(0.8), 0.1),
-    ).toBe('Probably another breed, 80\u202f%');
+    ).toBe('Another breed, 80\u202f%');
+    expect(
+      verdict(predictions(['rhodesian_ridgeback', 0.2]), others(0.7), 0.75),
+    ).toBe('Probably another breed, 70\u202f%');
   });
 
   // The engine's rule (tests/unit/explain/certainty_test.cpp) is tested by the same numbers.

@@ -65,6 +65,14 @@ test('what one works on stays in sight, whatever becomes of it', () => {
   expect(shown.value).toEqual([boxer, all[2], all[3]]);
 });
 
+test('what it probably is has its group, as it has its line', () => {
+  ready({ unsure_below: 0.8 });
+  all[3]!.state.value = sure('maltese', 0.75);
+  expect(counts()).toEqual(['Boxer 2', 'Pug 1', 'Maltese 1']);
+  all[3]!.state.value = sure('maltese', 0.45);
+  expect(counts()).toEqual(['Boxer 2', 'Pug 1', 'Not sure 1']);
+});
+
 test('new photos are shown', () => {
   choose('Pug');
   photos.value = [...photos.value, ...put({ name: 'queued' })];
