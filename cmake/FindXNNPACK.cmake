@@ -23,6 +23,8 @@ if(NOT XNNPACK_ROOT)
 endif()
 find_path(XNNPACK_INCLUDE_DIR xnnpack.h HINTS ${XNNPACK_ROOT} ${_xnnpack_builds}
           PATH_SUFFIXES include NO_DEFAULT_PATH NO_CACHE)
+# With NO_CACHE CMake 3.25 leaves a slash at its end, behind which the parent would be the folder.
+string(REGEX REPLACE "/$" "" XNNPACK_INCLUDE_DIR "${XNNPACK_INCLUDE_DIR}")
 cmake_path(GET XNNPACK_INCLUDE_DIR PARENT_PATH _xnnpack_prefix)
 foreach(_xnnpack_library IN ITEMS XNNPACK pthreadpool microkernels-prod)
   string(TOUPPER XNNPACK_${_xnnpack_library}_LIBRARY _xnnpack_variable)
