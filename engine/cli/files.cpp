@@ -57,6 +57,8 @@ bool has_photo_extension(const fs::path& path) {
   return std::ranges::find(kExtensions, extension) != kExtensions.end();
 }
 
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
 }  // namespace
 
 Result<std::vector<std::uint8_t>> read_file(const fs::path& path) {
@@ -267,8 +269,7 @@ Result<std::vector<fs::path>> list_folders(const fs::path& folder) {
   std::vector<fs::path> folders;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
-    const bool is_hidden = it->path().filename().string().starts_with('.');
-    if (it->is_directory(ignored) && !is_hidden) folders.push_back(it->path());
+    if (it->is_directory(ignored) && !is_hidden(it->path())) folders.push_back(it->path());
   }
   if (error) {
     return fail(ErrorCode::kUnreadableFile,
@@ -299,6 +300,10 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
        it.increment(error)) {
     std::error_code ignored;
     const fs::path& found = it->path();
+    if (is_hidden(found)) {  // such as "._rex.jpg", which macOS writes beside "rex.jpg"
+      it.disable_recursion_pending();
+      continue;
+    }
     const fs::file_status target = it->status(ignored);
     if (fs::is_directory(it->symlink_status(ignored))) {
       if (!may_open(found)) leave_out(found, ", a folder in it, cannot be read");

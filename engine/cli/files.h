@@ -97,8 +97,9 @@ Result<std::filesystem::path> find_model(const std::string& name);
 Result<std::vector<std::filesystem::path>> list_folders(const std::filesystem::path& folder);
 
 /// Appends the photos that an argument stands for: the file itself, or those in a folder and the
-/// folders below it, sorted by path. Files in folders count as photos by their extension, but for
-/// the overlays that `gradcam explain` writes; links to files, too, even where they lead nowhere.
+/// folders below it, sorted by path, but for hidden ones. Files in folders count as photos by their
+/// extension, but for the overlays that `gradcam explain` writes; links to files, too, even where
+/// they lead nowhere.
 /// Links to folders are an error, as they may lead round in circles. Those photos that were found
 /// are there even if it fails.
 Result<void> list_photos(const std::filesystem::path& path,

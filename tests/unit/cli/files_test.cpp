@@ -93,6 +93,19 @@ TEST_F(FilesTest, AFolderThatMayNotBeOpenedIsNamedAndTheOthersAreListed) {
   fs::permissions(folder_ / "closed", fs::perms::owner_all);
 }
 
+// macOS writes them beside photos on other systems' disks.
+TEST_F(FilesTest, HiddenFilesAndFoldersHaveNoPhotos) {
+  fs::create_directory(folder_ / ".trash");
+  for (const char* name : {"a.jpg", "._a.jpg", ".trash/b.jpg"}) {
+    ASSERT_OK(write_file(folder_ / name, bytes_));
+  }
+  std::vector<fs::path> photos;
+  ASSERT_OK(list_photos(folder_, photos));
+  EXPECT_EQ(photos, (std::vector<fs::path>{folder_ / "a.jpg"}));
+  ASSERT_OK(list_photos(folder_ / "._a.jpg", photos));
+  EXPECT_EQ(photos.size(), 2u);
+}
+
 TEST_F(FilesTest, PhotosOfAFolderAreAppendedInOrder) {
   for (const char* name : {"b.jpg", "a.PNG", "notes.txt"}) {
     ASSERT_OK(write_file(folder_ / name, bytes_));
