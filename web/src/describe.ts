@@ -89,6 +89,19 @@ export function answer(
   return first.probability > Math.max(0.5, 2 * next) ? first : undefined;
 }
 
+/** What is said of a class that is the best one and yet not what is seen. */
+export const CLOSEST = 'the closest of what it knows';
+
+/** Whether a map for this class is to be called so. */
+export function isOnlyClosest(
+  index: number,
+  predictions: readonly Prediction[],
+  others: Others | null,
+): boolean {
+  const [best] = predictions;
+  return best?.index === index && (others?.probability ?? 0) > best.probability;
+}
+
 /** The answer in one line. */
 export function verdict(
   predictions: readonly Prediction[],

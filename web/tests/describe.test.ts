@@ -6,6 +6,7 @@ import {
   breedInText,
   coveredStanding,
   heatmapLabel,
+  isOnlyClosest,
   certainty,
   modelsLeftOut,
   lackingPictures,
@@ -70,6 +71,14 @@ test.each([
   [1, '100\u202f%'],
 ])('percent of %d', (share, text) => {
   expect(percent(share)).toBe(text);
+});
+
+test('a class is only the closest where it is more probably none of them', () => {
+  const found = predictions(['pug', 0.3], ['beagle', 0.2]);
+  expect(isOnlyClosest(0, found, others(0.4))).toBe(true);
+  expect(isOnlyClosest(1, found, others(0.4))).toBe(false);
+  expect(isOnlyClosest(0, found, others(0.2))).toBe(false);
+  expect(isOnlyClosest(0, found, null)).toBe(false);
 });
 
 describe('verdict', () => {

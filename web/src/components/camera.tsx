@@ -17,7 +17,15 @@ import {
   watch,
   type Sight,
 } from '../camera';
-import { breed, captionFor, chance, heatmapLabel, verdict } from '../describe';
+import {
+  breed,
+  captionFor,
+  chance,
+  CLOSEST,
+  heatmapLabel,
+  isOnlyClosest,
+  verdict,
+} from '../describe';
 import { addPhotos, photos } from '../photos';
 import { method, opacity } from '../settings';
 import { Bar } from './bar';
@@ -201,7 +209,10 @@ function Words() {
   );
 }
 
-function captionOf({ map, method, predictions }: Sight): string {
+function captionOf({ map, method, predictions, others }: Sight): string {
   const label = predictions.find(({ index }) => index === map?.class)?.label;
-  return captionFor(methodOf(method)?.caption ?? '{}', label ?? '');
+  const caption = captionFor(methodOf(method)?.caption ?? '{}', label ?? '');
+  return map && isOnlyClosest(map.class, predictions, others)
+    ? `${caption}, ${CLOSEST}`
+    : caption;
 }

@@ -5,6 +5,8 @@ import {
   breedInText,
   captionParts,
   certainty,
+  CLOSEST,
+  isOnlyClosest,
   sentence,
   verdict,
   weakness,
@@ -210,16 +212,13 @@ function Where(props: {
   }
   const chosen = methodOf(method.value);
   const [before, after] = captionParts(chosen?.caption ?? '{}');
-  const best = result.predictions[0]!;
-  const isNone = (result.others?.probability ?? 0) > best.probability;
+  const { predictions, others } = result;
   return (
     <p class="where">
       {before}
       {after !== undefined && breed}
       {after}
-      {isNone &&
-        map.class === best.index &&
-        ', the closest of what it knows'}:{' '}
+      {isOnlyClosest(map.class, predictions, others) && `, ${CLOSEST}`}:{' '}
       {chosen?.is_decoration ? 'a decoration, not where it looked' : where(map)}
       .
     </p>

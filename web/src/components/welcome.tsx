@@ -52,6 +52,11 @@ export function Welcome() {
   );
 }
 
+/** One looks for one's own. */
+function byName(labels: readonly string[]): string[] {
+  return [...labels].sort((a, b) => breed(a).localeCompare(breed(b), 'en'));
+}
+
 function Breeds() {
   const { labels = [], others = '' } = presentModel() ?? {};
   const more = labels.length - LISTED_BREEDS;
@@ -64,9 +69,11 @@ function Breeds() {
             It knows {labels.length} {many}
           </h2>
           <ul>
-            {labels.slice(0, LISTED_BREEDS).map((label) => (
-              <li key={label}>{breed(label)}</li>
-            ))}
+            {byName(labels)
+              .slice(0, LISTED_BREEDS)
+              .map((label) => (
+                <li key={label}>{breed(label)}</li>
+              ))}
             {more > 0 && <li>and {more} more</li>}
           </ul>
           <p>
