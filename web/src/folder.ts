@@ -14,8 +14,19 @@ interface DirectoryHandle extends FileSystemDirectoryHandle {
 
 export interface Folder {
   name: string;
-  files(): Promise<File[]>;
+  contents(): Promise<Contents>;
 }
+
+/** What one that cannot be read, or is gone by now, leaves of the others: all of them. */
+export interface Contents {
+  files: File[];
+  unread: { name: string; isFolder: boolean }[];
+}
+
+/** Of either interface. */
+type Member =
+  | { name: string; isFolder: false; file(): Promise<File> }
+  | { name: string; isFolder: true; members(): AsyncIterable<Member> };
 
 /**
  * The folder that this item is, or undefined if it is none; must be called within the event that
@@ -24,54 +35,89 @@ export interface Folder {
 export function folderOf(item: DataTransferItem): Folder | undefined {
   const entry = item.webkitGetAsEntry?.();
   if (!entry?.isDirectory) return undefined;
+  const { name } = entry;
   const handle = (item as HandleItem).getAsFileSystemHandle?.();
+  handle?.catch(() => {}); // the folder's contents will say so
+  const members = handle
+    ? () => membersOfHandle(handle as Promise<DirectoryHandle>)
+    : () => membersOfEntry(entry as FileSystemDirectoryEntry);
+  return { name, contents: () => contentsOf(name, members) };
+}
+
+/** @param path the folder's, from the one that was dropped */
+async function contentsOf(
+  path: string,
+  members: () => AsyncIterable<Member>,
+): Promise<Contents> {
+  const found: Member[] = [];
+  const unread: Contents['unread'] = [];
+  try {
+    for await (const member of members()) found.push(member);
+  } catch {
+    unread.push({ name: path, isFolder: true });
+  }
+  const parts = await Promise.all(
+    found
+      .sort(byName)
+      .map((member) =>
+        member.isFolder
+          ? contentsOf(`${path}/${member.name}`, member.members)
+          : fileOf(member),
+      ),
+  );
   return {
-    name: entry.name,
-    files: handle
-      ? async () => filesOfHandle((await handle) as DirectoryHandle)
-      : () => filesOfEntry(entry as FileSystemDirectoryEntry),
+    files: parts.flatMap(({ files }) => files),
+    unread: [...unread, ...parts.flatMap(({ unread }) => unread)],
   };
 }
 
-async function filesOfHandle(folder: DirectoryHandle): Promise<File[]> {
-  const members = [];
-  for await (const member of folder.values()) members.push(member);
-  const files = members
-    .sort(byName)
-    .map(async (member) =>
-      member.kind === 'file' ? [await member.getFile()] : filesOfHandle(member),
-    );
-  return (await Promise.all(files)).flat();
+async function fileOf({
+  name,
+  file,
+}: Member & { isFolder: false }): Promise<Contents> {
+  try {
+    return { files: [await file()], unread: [] };
+  } catch {
+    return { files: [], unread: [{ name, isFolder: false }] };
+  }
 }
 
-async function filesOfEntry(folder: FileSystemDirectoryEntry): Promise<File[]> {
-  const files = (await membersOf(folder))
-    .sort(byName)
-    .map(async (member) =>
-      member.isDirectory
-        ? filesOfEntry(member as FileSystemDirectoryEntry)
-        : [await fileOf(member as FileSystemFileEntry)],
-    );
-  return (await Promise.all(files)).flat();
+async function* membersOfHandle(
+  folder: DirectoryHandle | Promise<DirectoryHandle>,
+): AsyncGenerator<Member> {
+  for await (const member of (await folder).values()) {
+    const { name } = member;
+    yield member.kind === 'file'
+      ? { name, isFolder: false, file: () => member.getFile() }
+      : { name, isFolder: true, members: () => membersOfHandle(member) };
+  }
 }
 
-async function membersOf(
+async function* membersOfEntry(
   folder: FileSystemDirectoryEntry,
-): Promise<FileSystemEntry[]> {
+): AsyncGenerator<Member> {
   const reader = folder.createReader();
-  const all: FileSystemEntry[] = [];
   for (;;) {
     // Gives some at a time, and none at the end.
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
       reader.readEntries(resolve, reject),
     );
-    if (some.length === 0) return all;
-    all.push(...some);
+    if (some.length === 0) return;
+    yield* some.map(memberOfEntry);
   }
 }
 
-function fileOf(entry: FileSystemFileEntry): Promise<File> {
-  return new Promise((resolve, reject) => entry.file(resolve, reject));
+function memberOfEntry(entry: FileSystemEntry): Member {
+  const { name } = entry;
+  if (entry.isDirectory) {
+    const members = () => membersOfEntry(entry as FileSystemDirectoryEntry);
+    return { name, isFolder: true, members };
+  }
+  const file = () =>
+    new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    );
+  return { name, isFolder: false, file };
 }
 
 function byName(a: { name: string }, b: { name: string }): number {

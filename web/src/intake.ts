@@ -17,6 +17,13 @@ const PICTURE_NAME =
 export const NO_FILE =
   'This is no file. Save the picture first, then drop the file.';
 
+const CLOSED_FOLDER =
+  'this is a folder, which this browser does not let the page open; ' +
+  'open it yourself and drop the photos in it';
+
+const UNREAD_FILE =
+  'the file cannot be read; it may have been moved or deleted, or the system does not allow it';
+
 export function bringsFiles(transfer: DataTransfer | null): boolean {
   return transfer !== null && transfer.types.includes('Files');
 }
@@ -43,27 +50,25 @@ export async function take(transfer: DataTransfer): Promise<Intake> {
   return intake;
 }
 
+/** Takes the pictures in a folder; what cannot be read in it does not keep the others out. */
 async function takeFolder(
-  { name, files }: Folder,
+  { name, contents }: Folder,
   intake: Intake,
 ): Promise<void> {
-  const refuse = (message: string) =>
-    intake.refused.push({
-      name,
-      failure: { code: 'unreadable_file', message },
-    });
-  try {
-    const pictures = (await files()).filter(isPicture);
-    intake.files.push(...pictures);
-    if (pictures.length === 0) {
-      refuse('this is a folder without pictures in it');
-    }
-  } catch {
-    refuse(
-      'this is a folder, which this browser does not let the page open; ' +
-        'open it yourself and drop the photos in it',
-    );
+  const refused: Intake['refused'] = [];
+  const refuse = (name: string, message: string) =>
+    refused.push({ name, failure: { code: 'unreadable_file', message } });
+  const { files, unread } = await contents();
+  const pictures = files.filter(isPicture);
+  for (const { name, isFolder } of unread) {
+    if (isFolder) refuse(name, CLOSED_FOLDER);
+    else if (isPicture({ name, type: '' })) refuse(name, UNREAD_FILE);
   }
+  if (pictures.length === 0 && refused.length === 0) {
+    refuse(name, 'this is a folder without pictures in it');
+  }
+  intake.files = [...intake.files, ...pictures];
+  intake.refused = [...intake.refused, ...refused];
 }
 
 export function isPicture({
