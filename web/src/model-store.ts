@@ -25,6 +25,16 @@ interface Schema extends DBSchema {
 const NAME = 'gradcam';
 export const CHUNK = 4 << 20;
 
+/** Milliseconds. A storage that is damaged or held up may never say whether it opens. */
+const OPENS_WITHIN = 3000;
+
+/** What is stored is there, perhaps, but not now. */
+class Silent extends Error {
+  constructor() {
+    super('the storage of this browser does not answer');
+  }
+}
+
 let database: Promise<IDBPDatabase<Schema>> | undefined;
 
 /** Rejects where the browser has no storage for this page, as in some private windows. */
@@ -36,7 +46,15 @@ function open(): Promise<IDBPDatabase<Schema>> {
     },
   });
   database.catch(() => (database = undefined));
-  return database;
+  return soon(database);
+}
+
+/** Rejects if it takes too long; whoever asks later may get it after all. */
+function soon<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Silent()), OPENS_WITHIN);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Asks the storage; once more if the connection is lost, as iOS ends those of hidden pages. */
@@ -53,13 +71,9 @@ async function ask<T>(
   }
 }
 
-/** The files that are kept, the oldest first; none where there is no storage. */
-export async function keptModels(): Promise<KeptModel[]> {
-  try {
-    return await ask((db) => db.getAll('models'));
-  } catch {
-    return [];
-  }
+/** The files that are kept, the oldest first. */
+export function keptModels(): Promise<KeptModel[]> {
+  return ask((db) => db.getAll('models'));
 }
 
 /** Reads a kept file piece by piece. */
@@ -212,6 +226,7 @@ function deleteBetween(
 
 /** Why a file could not be kept, as the end of a sentence. */
 export function reasonNotKept(error: unknown): string {
+  if (error instanceof Silent) return error.message;
   const name =
     error instanceof Error || error instanceof DOMException ? error.name : '';
   if (name === 'QuotaExceededError') {

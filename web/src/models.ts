@@ -66,9 +66,23 @@ function ready() {
 
 /** Lists what is kept, and goes on with the model that was last at work. */
 export async function resumeModel(): Promise<boolean> {
-  kept.value = await keptModels();
-  const last = kept.value.find(({ id }) => String(id) === remembered());
+  const lack = await listKept();
+  const id = remembered();
+  if (id !== null && lack !== undefined) {
+    say(`The model of the last visit could not be brought back: ${lack}.`);
+  }
+  const last = kept.value.find((model) => String(model.id) === id);
   return last ? useKept(last) : false;
+}
+
+/** Lists what is kept by now, other tabs included; if that is not to be learnt, tells why. */
+export async function listKept(): Promise<string | undefined> {
+  try {
+    kept.value = await keptModels();
+    return undefined;
+  } catch (error) {
+    return reasonNotKept(error);
+  }
 }
 
 /**
@@ -182,7 +196,7 @@ export async function forget({ id, name }: KeptModel): Promise<void> {
   } else if (remembered() === String(id)) {
     remember(undefined);
   }
-  kept.value = await keptModels();
+  await listKept();
 }
 
 const FOREIGN = refusal(
@@ -334,7 +348,7 @@ async function finish(
       remember(id);
     }
     keeping.value = undefined;
-    kept.value = await keptModels();
+    await listKept();
   } catch (error) {
     await shelf.abandon();
     keeping.value = { notKept: reasonNotKept(error) };

@@ -16,6 +16,8 @@ const shared = globalThis as {
   stores?: Record<Store, Map<string, unknown>>;
   /** How many connections there have been, and how many of those are lost. */
   connections?: { opened: number; lost: number };
+  /** Until when no connection comes about. */
+  silence?: Promise<void>;
 };
 const stores = (shared.stores ??= { models: new Map(), chunks: new Map() });
 const connections = (shared.connections ??= { opened: 0, lost: 0 });
@@ -58,6 +60,7 @@ const database = {
 };
 
 export const openDB = async () => {
+  await shared.silence;
   const number = ++connections.opened;
   return new Proxy(database, {
     get: (target, name: keyof typeof database) =>
@@ -74,8 +77,16 @@ export function loseConnections(): void {
   connections.lost = connections.opened;
 }
 
+/** Lets nobody open the storage, nor know that, until told. */
+export function silenceStorage(): () => void {
+  let end = () => {};
+  shared.silence = new Promise((resolve) => (end = resolve));
+  return end;
+}
+
 /** Makes the storage empty. */
 export function resetStorage(): void {
+  shared.silence = undefined;
   stores.models.clear();
   stores.chunks.clear();
   vi.stubGlobal('IDBKeyRange', {

@@ -1,7 +1,7 @@
 /** Models stored by several tabs of the same browser. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { loseConnections, resetStorage } from './fake-idb';
+import { loseConnections, resetStorage, silenceStorage } from './fake-idb';
 
 vi.mock('idb', () => import('./fake-idb'));
 
@@ -22,7 +22,10 @@ beforeEach(() => {
   resetStorage();
   vi.stubGlobal('navigator', { locks: fakeLocks() });
 });
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 test('two tabs that store a file at once do not get in the way of each other', async () => {
   const [one, two] = [await openTab(), await openTab()];
@@ -140,4 +143,19 @@ test('a connection that is lost is opened anew', async () => {
   loseConnections();
   const kept = await next.finish('b', 'F32');
   expect(await readerOfKept(kept).read(0, 1)).toEqual(Uint8Array.of(8));
+});
+
+test('a storage that does not answer is not waited for, and used once it does', async () => {
+  vi.useFakeTimers();
+  const answer = silenceStorage();
+  const { NewModel, keptModels, reasonNotKept } = await openTab();
+  for (const ask of [keptModels, () => NewModel.begin(), keptModels]) {
+    const reason = ask().then(() => '', reasonNotKept);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await reason).toBe('the storage of this browser does not answer');
+  }
+  vi.useRealTimers();
+  answer();
+  const model = await (await NewModel.begin()).finish('a', 'F32');
+  expect(await keptModels()).toEqual([model]);
 });

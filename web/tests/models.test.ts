@@ -4,6 +4,7 @@ import { proxy } from 'comlink';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { NewModel } from '../src/model-store';
 import type { Failure } from '../src/protocol';
+import { loseConnections, silenceStorage } from './fake-idb';
 import { openPage, type Page } from './page';
 import { headFile, read } from './threads';
 
@@ -371,6 +372,42 @@ test('a file that is kept does not replace one of its name that is at work', asy
   expect(remembered()).toBe(String(before!.id));
   await page.setLowMemory(true); // reads it again
   expect(page.keptAtWork.value).toBe(before!.id);
+});
+
+test('the page goes on without a storage that does not answer, and says so where it matters', async () => {
+  (await dropSlowly('one.safetensors'))();
+  await isKept(1);
+  const { notice } = await import('../src/news');
+  loseConnections();
+  const answer = silenceStorage();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const resume = async () => {
+    const resumed = page.resumeModel();
+    await vi.advanceTimersByTimeAsync(10_000);
+    return resumed;
+  };
+  notice.value = undefined;
+  expect(await resume()).toBe(false);
+  expect(notice.value).toMatchObject({
+    text: 'The model of the last visit could not be brought back: the storage of this browser does not answer.',
+  });
+  notice.value = undefined;
+  localStorage.removeItem('gradcam.model');
+  expect(await resume()).toBe(false);
+  expect(notice.value).toBe(undefined);
+  vi.useRealTimers();
+
+  page.precision.value = 'int8';
+  expect(await page.useFile(new File([weights], 'mine.safetensors'))).toBe(
+    true,
+  );
+  page.precision.value = 'as it is';
+  expect(page.keeping.value).toEqual({
+    notKept: 'the storage of this browser does not answer',
+  });
+  answer();
+  expect(await page.listKept()).toBe(undefined);
+  expect(page.kept.value.length).toBe(1);
 });
 
 test('a model that was converted is at work before it is kept', async () => {
