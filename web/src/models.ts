@@ -72,7 +72,7 @@ export async function resumeModel(): Promise<boolean> {
     say(`The model of the last visit could not be brought back: ${lack}.`);
   }
   const last = kept.value.find((model) => String(model.id) === id);
-  return last ? useKept(last) : false;
+  return last ? loadKept(last) : false;
 }
 
 /** Lists what is kept by now, other tabs included; if that is not to be learnt, tells why. */
@@ -169,8 +169,14 @@ export async function useFile(
   return outcome.ok;
 }
 
-/** Loads a model that is kept. */
+/** Loads a model that is kept, unless another tab has taken it away since it was listed. */
 export async function useKept(model: KeptModel): Promise<boolean> {
+  await listKept();
+  const isThere = kept.value.some(({ id }) => id === model.id);
+  return isThere ? loadKept(model) : settle(NOT_KEPT, model.name).ok;
+}
+
+async function loadKept(model: KeptModel): Promise<boolean> {
   modelChange.value = { share: 0 };
   const { id, name } = model;
   const { ok } = await load(readerOfKept(model), name, { kept: id });
@@ -202,6 +208,11 @@ export async function forget({ id, name }: KeptModel): Promise<void> {
 const FOREIGN = refusal(
   'unsupported_format',
   'models are read from .safetensors files and those of Keras (.h5, .keras), PyTorch (.pth) and ONNX (.onnx)',
+);
+
+const NOT_KEPT = refusal(
+  'unreadable_file',
+  'it is not kept any more; it was forgotten or replaced in another tab or window',
 );
 
 const NAMES_ALONE = refusal(

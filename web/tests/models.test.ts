@@ -150,6 +150,22 @@ test('the kept model at work cannot be forgotten', async () => {
   expect(page.kept.value).toEqual([]);
 });
 
+test('a kept model that another tab has forgotten leaves the list, and is not loaded', async () => {
+  const { forgetModel } = await import('../src/model-store');
+  expect(await page.useFile(new File([weights], 'mine.safetensors'))).toBe(
+    true,
+  );
+  const model = await keptOne();
+  expect(await page.useOwnModel()).toBe(true);
+  await forgetModel(model!.id);
+  expect(page.kept.value).toEqual([model]);
+  expect(await page.useKept(model!)).toBe(false);
+  expect(page.kept.value).toEqual([]);
+  expect(page.modelChange.value).toMatchObject({ file: 'mine.safetensors' });
+  expect(failure().message).toMatch(/not kept any more; .* another tab/);
+  expect(await look()).not.toMatch(/model/);
+});
+
 /** A last layer that says the first of these labels, whatever it is shown. */
 function headOf(...labels: string[]): Uint8Array<ArrayBuffer> {
   const { value } = page.network;

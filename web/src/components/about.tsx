@@ -8,6 +8,7 @@ import {
 import { classNoun, network, painter, setLowMemory } from '../backend';
 import { reasonOf } from '../outcome';
 import { workers } from '../hiring';
+import { listKept } from '../models';
 import { breed, capitalised } from '../describe';
 import type { PhotoResult } from '../photo';
 import { photos } from '../photos';
@@ -21,7 +22,13 @@ const LICENSE = 'Apache License 2.0';
 /** How it works, what is at work, and under which terms. */
 export function About() {
   return (
-    <details class="about">
+    <details
+      class="about"
+      onToggle={({ currentTarget }) => {
+        // By now other tabs may have kept or forgotten some.
+        if (currentTarget.open) void listKept();
+      }}
+    >
       <summary>How it works</summary>
       <ol class="steps">
         <li>
