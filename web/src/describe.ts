@@ -1,6 +1,7 @@
 /** The words for what the network says. All pure. */
 
 import type { Trust, Heatmap, Others, Prediction } from '../../wasm/engine';
+import { nameInText } from './name';
 
 /** Parts of breed names that English writes with a capital. */
 const PROPER = new Set(
@@ -281,7 +282,7 @@ export function progress(
 
 /** What became of photos that were on the page; of one of them, by its name. */
 export function tookOff(count: number, name = 'The photo'): string {
-  const what = count === 1 ? `${name} was` : `${count} photos were`;
+  const what = count === 1 ? `${nameInText(name)} was` : `${count} photos were`;
   return `${what} taken off the page.`;
 }
 
@@ -296,8 +297,8 @@ export function lackingPictures(
 ): string {
   const parts = [...lacking].map(([why, [first, ...more]]) =>
     more.length > 0
-      ? `of ${first} and ${more.length} more, ${why}`
-      : `of ${first}, ${why}`,
+      ? `of ${nameInText(first!)} and ${more.length} more, ${why}`
+      : `of ${nameInText(first!)}, ${why}`,
   );
   if (parts.length === 0) return '';
   const isOne = [...lacking.values()].flat().length === 1;
@@ -362,7 +363,7 @@ export const LEARNING =
 
 /** What is said of dropped model files of which only the first is taken; nothing if there is one. */
 export function modelsLeftOut(names: readonly string[]): string {
-  const [first, ...others] = names;
+  const [first, ...others] = names.map(nameInText);
   if (others.length === 0) return '';
   const verb = others.length === 1 ? 'is' : 'are';
   return `One model can be at work at a time: ${first} is taken, ${others.join(', ')} ${verb} left out.`;

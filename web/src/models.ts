@@ -29,6 +29,7 @@ import {
   reasonNotKept,
   type KeptModel,
 } from './model-store';
+import { nameInText } from './name';
 import { say } from './news';
 import { outcome as outcomeOf, refusal } from './outcome';
 import { untilAnswered } from './progress';
@@ -198,7 +199,7 @@ export async function forget({ id, name }: KeptModel): Promise<void> {
   const outcome = await outcomeOf(() => forgetModel(id));
   if (!outcome.ok) {
     const { message } = outcome.failure;
-    say(`${name} could not be forgotten: ${message}.`);
+    say(`${nameInText(name)} could not be forgotten: ${message}.`);
   } else if (remembered() === String(id)) {
     remember(undefined);
   }

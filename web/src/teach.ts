@@ -6,6 +6,7 @@ import { Ahead } from './ahead';
 import { ask, network } from './backend';
 import { reasonOf } from './outcome';
 import { breed, sentence } from './describe';
+import { nameInText } from './name';
 import { say } from './news';
 import type { Intake } from './intake';
 import { useHeadBytes } from './models';
@@ -103,7 +104,7 @@ export function removeBox(box: Box): void {
 export function takeOut(box: Box, file: File): void {
   remarks.value = [];
   leaveOut(box, file);
-  say(`${file.name} was taken out of "${box.name.value}".`, {
+  say(`${nameInText(file.name)} was taken out of "${box.name.value}".`, {
     label: 'Put back',
     take: () => {
       if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
@@ -153,7 +154,8 @@ export function putIn(
         box.photos.value = [...box.photos.value, file];
       }
     }
-    for (const [reason, [name, ...more]] of leftOut) {
+    for (const [reason, [first, ...more]] of leftOut) {
+      const name = nameInText(first!);
       const who =
         more.length > 0 ? `${name} and ${more.length} more are` : `${name} is`;
       remark(`${who} left out of "${box.name.value}": ${reason}.`);
@@ -244,7 +246,9 @@ async function look(
     if (outcome.ok) {
       seen.push({ file, label, views: outcome.value });
     } else if (outcome.isOfPhoto) {
-      remark(`${file.name} is skipped: ${outcome.failure.message}.`);
+      remark(
+        `${nameInText(file.name)} is skipped: ${outcome.failure.message}.`,
+      );
       leaveOut(box, file);
     } else {
       fail(reasonToStop(file, outcome.failure));
@@ -259,7 +263,7 @@ async function look(
 
 function reasonToStop({ name }: File, { code, message }: Failure): string {
   if (code === 'model_changed') return sentence(message);
-  return `It stopped at ${name}: ${message}. The photo stays in its box.`;
+  return `It stopped at ${nameInText(name)}: ${message}. The photo stays in its box.`;
 }
 
 /** @param next photos whose features will be wanted, too */

@@ -9,6 +9,7 @@ import { csv } from '../src/csv';
 import { fitLabel, fitStem, numbered, stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
+import { nameInText } from '../src/name';
 import type { Rect } from '../../wasm/engine';
 import { untilAnswered } from '../src/progress';
 import { parseSettings } from '../src/settings';
@@ -178,6 +179,17 @@ test.each([
   ['.DS_Store', '', false],
 ])('is %s (%s) a picture', (name, type, expected) => {
   expect(isPicture({ name, type })).toBe(expected);
+});
+
+test.each([
+  ['rex.jpg', 'rex.jpg'],
+  ['dog\u202Egpj.exe', 'dog\uFFFDgpj.exe'],
+  ['a\u2066\u2069\nb.jpg', 'a\uFFFD\uFFFD\uFFFDb.jpg'],
+  ['\u05DB\u05DC\u05D1 1.jpg', '\u2066\u05DB\u05DC\u05D1 1.jpg\u2069'],
+  // As macOS names screenshots, there.
+  ['\u05D1\u200F-10.png', '\u2066\u05D1\u200F-10.png\u2069'],
+])('the name %j in a text', (name, expected) => {
+  expect(nameInText(name)).toBe(expected);
 });
 
 describe('settings', () => {

@@ -93,6 +93,39 @@ export function badFiles(lab) {
         );
     });
 
+    test('a name that turns text round leaves the words around it as they are', async () => {
+      const { browser } = lab;
+      const names = ['dog\u202Egpj.exe.jpg', '\u05DB\u05DC\u05D1.jpg'];
+      const paths = names.map((name) => make(name, jpeg));
+      await showPhotos(browser, paths);
+      const lines = await resultLines(browser);
+      assert.deepEqual([...lines.keys()], names, 'as they are');
+      await browser.evaluate(() =>
+        document.querySelector('[aria-label^="Remove "]').click(),
+      );
+      await waitFor(browser, 'what is said of it', () =>
+        /^dog\uFFFDgpj.exe.jpg was taken off/.test(
+          document.querySelector('.news [role=status]').textContent,
+        ),
+      );
+      const { marked, remove } = await browser.evaluate(() => {
+        const words = [...document.querySelectorAll('body *')].flatMap(
+          ({ childNodes, attributes }) => [
+            ...[...childNodes].filter(({ nodeType }) => nodeType === 3),
+            ...[...attributes].filter(({ name }) => !name.startsWith('data-')),
+          ],
+        );
+        return {
+          marked: words
+            .map(({ nodeValue }) => nodeValue)
+            .filter((text) => text.includes('\u202E')),
+          remove: document.querySelector('[aria-label^="Remove "]').ariaLabel,
+        };
+      });
+      assert.deepEqual(marked, []);
+      assert.equal(remove, `Remove \u2066${names[1]}\u2069`);
+    });
+
     test('one that could not be read for a moment is tried again', async () => {
       const { browser } = lab;
       const state = await browser.evaluate(

@@ -10,6 +10,7 @@ import { reasonOf } from '../outcome';
 import { workers } from '../hiring';
 import { listKept } from '../models';
 import { breed, capitalised } from '../describe';
+import { nameInText } from '../name';
 import type { PhotoResult } from '../photo';
 import { photos } from '../photos';
 import { lowMemory } from '../settings';
@@ -171,8 +172,8 @@ function ModelFacts({ model, file }: { model: ModelInfo; file?: string }) {
     <>
       <dt>Model</dt>
       <dd>
-        {file ?? 'the one in this page'}: {model.architecture},{' '}
-        {(model.parameters / 1e6).toFixed(1)} million weights
+        {file ? nameInText(file) : 'the one in this page'}: {model.architecture}
+        , {(model.parameters / 1e6).toFixed(1)} million weights
       </dd>
       <dt>Numbers</dt>
       <dd>{precisions(model)}</dd>

@@ -2,6 +2,7 @@ import { useRef } from 'preact/hooks';
 import type { Heatmap, Rect } from '../../../wasm/engine';
 import { aim, lookCloser } from '../closer';
 import { CORNERS, moved, resized, scaled, type Corner } from '../crop';
+import { nameInText } from '../name';
 import type { Photo, PhotoResult } from '../photo';
 import { Icon } from './icon';
 import { placeOf } from './place';
@@ -99,7 +100,7 @@ export function CropFrame(props: { photo: Photo; result: PhotoResult }) {
       class="crop-frame"
       role="application"
       tabIndex={0}
-      aria-label={`The part of ${photo.name} that the network sees: arrow keys move it, plus and minus change its size, Escape shows everything`}
+      aria-label={`The part of ${nameInText(photo.name)} that the network sees: arrow keys move it, plus and minus change its size, Escape shows everything`}
       style={placeOf(crop, result.width, result.height)}
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}

@@ -2,6 +2,7 @@ import type { Ref } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { cameBy, canEnlarge, enlarge, shrink, turn } from '../enlarge';
 import { shown } from '../groups';
+import { nameInText } from '../name';
 import type { Photo } from '../photo';
 import { Icon } from './icon';
 
@@ -28,7 +29,7 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
         aria-label={
           isEnlarged
             ? 'Back to the page'
-            : `Show ${photo.name} on the whole screen`
+            : `Show ${nameInText(photo.name)} on the whole screen`
         }
         onClick={({ currentTarget }) =>
           isEnlarged

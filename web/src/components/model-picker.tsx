@@ -13,6 +13,7 @@ import {
   whatStays,
 } from '../models';
 import type { KeptModel } from '../model-store';
+import { nameInText } from '../name';
 import { changeModel } from '../photos';
 import { takeModel } from '../take-in';
 import { isTeaching } from '../teach';
@@ -135,14 +136,15 @@ function Kept(props: {
           {kept.value.map((model) => (
             <li key={model.id} data-kept={model.name}>
               <span>
-                {model.name}, {model.precision}, {megabytes(model.size)}
+                {nameInText(model.name)}, {model.precision},{' '}
+                {megabytes(model.size)}
               </span>
               {/* It stays, for its focus. */}
               <button
                 class="link-button"
                 type="button"
                 aria-disabled={disabled || isInUse(model)}
-                aria-label={`${isInUse(model) ? 'In use:' : 'Use'} ${model.name}, ${model.precision}`}
+                aria-label={`${isInUse(model) ? 'In use:' : 'Use'} ${nameInText(model.name)}, ${model.precision}`}
                 onClick={() => isInUse(model) || use(() => useKept(model))}
               >
                 {isInUse(model) ? 'In use' : 'Use'}
@@ -154,7 +156,7 @@ function Kept(props: {
                   class="link-button"
                   type="button"
                   disabled={loading}
-                  aria-label={`Forget ${model.name}, ${model.precision}`}
+                  aria-label={`Forget ${nameInText(model.name)}, ${model.precision}`}
                   onClick={() => void forget(model)}
                 >
                   Forget

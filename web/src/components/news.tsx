@@ -4,6 +4,7 @@ import { modelChange, network } from '../backend';
 import { withoutStop } from '../describe';
 import { isTextField } from '../intake';
 import { keeping } from '../models';
+import { nameInText } from '../name';
 import { aside, notice, type Notice } from '../news';
 import { Icon } from './icon';
 
@@ -19,8 +20,8 @@ export function News() {
       {change && 'failure' in change && (
         <div class="page-alert" role="alert">
           <Line dismiss={() => (modelChange.value = undefined)}>
-            {change.file ?? 'Another model'} could not be loaded:{' '}
-            {withoutStop(change.failure.message)}. {whatIsAtWork()}
+            {change.file ? nameInText(change.file) : 'Another model'} could not
+            be loaded: {withoutStop(change.failure.message)}. {whatIsAtWork()}
           </Line>
         </div>
       )}
@@ -127,5 +128,6 @@ function Line(props: {
 function whatIsAtWork(): string {
   const { value } = network;
   if (value.state !== 'ready') return '';
-  return `${value.file ?? 'The model in this page'} stays in use.`;
+  const name = value.file ? nameInText(value.file) : 'The model in this page';
+  return `${name} stays in use.`;
 }

@@ -15,6 +15,7 @@ import {
 import { enlarged } from '../enlarge';
 import { hasGroups } from '../groups';
 import { retarget } from '../maps';
+import { nameInText } from '../name';
 import { labelOf, type Photo, type PhotoResult, titleIdOf } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
 import { saveNumbers, takeOff, tryAgain } from '../photos';
@@ -33,6 +34,7 @@ import { TrustPanel } from './trust';
 
 export function PhotoCard({ photo }: { photo: Photo }) {
   const titleId = titleIdOf(photo);
+  const name = nameInText(photo.name);
   const isEnlarged = useComputed(() => enlarged.value === photo).value;
   const state = photo.state.value;
   return (
@@ -45,8 +47,8 @@ export function PhotoCard({ photo }: { photo: Photo }) {
       aria-busy={state.name === 'queued' || state.name === 'running'}
     >
       <header class="card-header">
-        <h2 id={titleId} title={photo.name}>
-          {photo.name}
+        <h2 id={titleId} title={name}>
+          {name}
         </h2>
         {(isEnlarged || state.name === 'done') && (
           <EnlargeButtons photo={photo} isEnlarged={isEnlarged} />
@@ -57,7 +59,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
             class="icon-button"
             type="button"
             data-control="remove"
-            aria-label={`Remove ${photo.name}`}
+            aria-label={`Remove ${name}`}
             onClick={() => takeOff(photo)}
           >
             <Icon name="cross" />
@@ -83,7 +85,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
             <button
               class="button"
               type="button"
-              aria-label={`Try again: ${photo.name}`}
+              aria-label={`Try again: ${name}`}
               onClick={() => void tryAgain(photo)}
             >
               Try again
@@ -156,7 +158,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           <button
             class="button"
             type="button"
-            aria-label={`Save picture of ${photo.name}`}
+            aria-label={`Save picture of ${nameInText(photo.name)}`}
             disabled={!map}
             onClick={() => savePicture(photo)}
           >
@@ -166,7 +168,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           <button
             class="button"
             type="button"
-            aria-label={`Save numbers of ${photo.name}`}
+            aria-label={`Save numbers of ${nameInText(photo.name)}`}
             disabled={!map}
             onClick={() => saveNumbers(photo)}
           >

@@ -4,6 +4,7 @@ import { leftOutVerdict } from '../describe';
 import { download } from '../download';
 import { bringsFiles, take } from '../intake';
 import { dropHead, hasHead } from '../models';
+import { nameInText } from '../name';
 import { say } from '../news';
 import { changeModel } from '../photos';
 import {
@@ -155,7 +156,7 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
             )}
             <button
               type="button"
-              aria-label={`Take ${file.name} out`}
+              aria-label={`Take ${nameInText(file.name)} out`}
               onClick={() => takeOut(box, file)}
             >
               ×
@@ -196,7 +197,8 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
 
 function Thumbnail({ file }: { file: File }) {
   const url = useObjectUrl(file);
-  return <img src={url} alt={file.name} title={file.name} draggable={false} />;
+  const name = nameInText(file.name);
+  return <img src={url} alt={name} title={name} draggable={false} />;
 }
 
 function Progress({ value }: { value: Lesson }) {
