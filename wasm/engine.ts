@@ -42,6 +42,7 @@ import type {
   Progress,
   Rect,
   Share,
+  Sniffed,
   TeachProgress,
   Teaching,
 } from './types';
@@ -205,6 +206,11 @@ export class Engine {
       const piece = begin < end ? await read(begin, end) : new Uint8Array();
       state = this.bridge.call('gradcam_convert_piece', piece);
     }
+  }
+
+  /** What a file is, by its first 1024 bytes. */
+  sniff(start: Uint8Array): Sniffed {
+    return this.bridge.call('gradcam_photo_sniff', start);
   }
 
   /** Takes the bytes of an image file as the photo. */

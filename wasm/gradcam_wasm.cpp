@@ -343,6 +343,13 @@ int32_t gradcam_model_finish(gradcam_engine* engine) {
   return finish(engine, finish_model(engine));
 }
 
+int32_t gradcam_photo_sniff(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {
+  const std::span start(bytes, count);
+  const Result<void> is_read = check_format(start);
+  return finish(engine, Json{{"format", sniff_format(start)},
+                             {"refusal", is_read ? Json() : to_json(is_read.error())}});
+}
+
 int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {
   const std::span file(bytes, count);
   return finish(engine, take_photo(engine, decode_image(file), sniff_format(file)));

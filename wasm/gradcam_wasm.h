@@ -98,6 +98,9 @@ int32_t gradcam_import_begin(gradcam_engine* engine, double file_bytes, double b
 /// at gradcam_data. {"bytes": of the new file, "wanted": [begin, end], or null at the end}.
 int32_t gradcam_convert_piece(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 
+/// What the first bytes of a file announce, of which 1024 are enough: {"format": "webp", "refusal":
+/// what gradcam_photo_decode says of that, {"code": .., "message": ..}, or null if it reads it}.
+int32_t gradcam_photo_sniff(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 /// Decodes an image file: {"width": w, "height": h, "format": "jpeg", "crop": {"x": .., "y": ..,
 /// "width": .., "height": ..}}. The crop is what the network sees; all of it without a model.
 int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);

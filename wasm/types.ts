@@ -81,6 +81,14 @@ export interface PhotoInfo {
   milliseconds: number;
 }
 
+/** What a file is, by its first bytes. */
+export interface Sniffed {
+  /** "webp", "pdf", ...; "" for what is not known. */
+  format: string;
+  /** What `decode` says of that; null for what it reads. */
+  refusal: { code: string; message: string } | null;
+}
+
 /** What a network is shown of a photo, made by another engine than its own. */
 export interface Prepared {
   /** The part of the photo that it sees. */

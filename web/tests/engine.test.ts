@@ -176,6 +176,23 @@ describe('an engine with a model', () => {
     expect(first!.values).toEqual(before);
   });
 
+  test('tells what a file is by its beginning', () => {
+    const text = (text: string) => new TextEncoder().encode(text);
+    const jpeg = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0);
+    expect(engine.sniff(jpeg)).toEqual({ format: 'jpeg', refusal: null });
+    for (const start of [
+      text('%PDF-1.7'),
+      text('a text'),
+      text(''),
+      text('\0'),
+    ]) {
+      const { format, refusal } = engine.sniff(start);
+      expect(format).toBe(start.length === 8 ? 'pdf' : '');
+      const { code, message } = errorOf(() => engine.decode(start));
+      expect(refusal).toEqual({ code, message });
+    }
+  });
+
   test('refuses what is no picture, and goes on', () => {
     const nothing = errorOf(() => engine.decode(new Uint8Array()));
     expect(nothing.message).not.toBe('');

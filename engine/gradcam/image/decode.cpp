@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "gradcam/image/container.h"
-#include "gradcam/image/sniff.h"
 #include "gradcam/tensor/tensor.h"
 
 namespace {
@@ -222,8 +221,8 @@ Result<Image> decode_pixels(std::span<const std::uint8_t> bytes,
 }
 
 Result<Image> decode(std::span<const std::uint8_t> bytes, const DecodeLimits& limits, Use use) {
+  GRADCAM_CHECK_OK(check_format(bytes));
   const std::string_view format = sniff_format(bytes);
-  if (!internal::is_decodable(format)) return std::unexpected(internal::undecodable(bytes));
   if (bytes.size() > INT_MAX) {
     return fail(ErrorCode::kImageTooLarge,
                 "the file is larger than the limit of " + std::to_string(INT_MAX) + " bytes");

@@ -47,6 +47,10 @@ Result<Image> decode_mask(std::span<const std::uint8_t> bytes, const DecodeLimit
 /// "svg", "pdf", "video", "zip" or "hdf5", which it does not; "" for anything else.
 std::string_view sniff_format(std::span<const std::uint8_t> bytes);
 
+/// Whether `decode_image` reads that format; else the error that it gives. The first 1024 bytes of
+/// a file are enough.
+Result<void> check_format(std::span<const std::uint8_t> bytes);
+
 /// An image from the pixels that a browser has decoded: `rgba` holds width * height * 4 values,
 /// not premultiplied; transparency is composited over white. The default `DecodeLimits` hold.
 Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height);

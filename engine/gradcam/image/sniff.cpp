@@ -1,9 +1,8 @@
-#include "gradcam/image/sniff.h"
-
 #include <algorithm>
 #include <array>
 #include <string>
 
+#include "gradcam/image/bytes.h"
 #include "gradcam/image/decode.h"
 
 namespace gradcam {
@@ -111,32 +110,11 @@ bool is_svg(Bytes bytes) {
                             }).empty();
 }
 
-}  // namespace
-
 bool is_decodable(std::string_view format) {
   return format == "jpeg" || format == "png" || format == "gif" || format == "bmp";
 }
 
-Error undecodable(Bytes bytes) {
-  const std::string_view format = sniff_format(bytes);
-  constexpr std::string_view kExpected = "; a picture such as a JPEG or PNG is expected";
-  const auto known = std::ranges::find(kDescriptions, format, &Description::format);
-  if (known != kDescriptions.end()) {
-    const std::string what = "this is " + std::string(known->name);
-    return {ErrorCode::kUnsupportedFormat,
-            known->is_picture ? what + ", which cannot be read here; convert it to JPEG or PNG"
-                              : what + std::string(kExpected)};
-  }
-  if (bytes.empty()) {
-    return {ErrorCode::kUnsupportedFormat, "the file is empty" + std::string(kExpected)};
-  }
-  if (is_text(bytes)) {
-    return {ErrorCode::kUnsupportedFormat, "this is a text file" + std::string(kExpected)};
-  }
-  return {ErrorCode::kCorruptImage,
-          "the data are of no known picture format" + std::string(kExpected)};
-}
-
+}  // namespace
 }  // namespace internal
 
 std::string_view sniff_format(std::span<const std::uint8_t> bytes) {
@@ -152,6 +130,28 @@ std::string_view sniff_format(std::span<const std::uint8_t> bytes) {
   }
   if (const std::string_view media = sniff_media(bytes); !media.empty()) return media;
   return is_svg(bytes) ? "svg" : "";
+}
+
+Result<void> check_format(std::span<const std::uint8_t> bytes) {
+  using namespace internal;
+  const std::string_view format = sniff_format(bytes);
+  if (is_decodable(format)) return {};
+  constexpr std::string_view kExpected = "; a picture such as a JPEG or PNG is expected";
+  const auto known = std::ranges::find(kDescriptions, format, &Description::format);
+  if (known != kDescriptions.end()) {
+    const std::string what = "this is " + std::string(known->name);
+    return fail(ErrorCode::kUnsupportedFormat,
+                known->is_picture ? what + ", which cannot be read here; convert it to JPEG or PNG"
+                                  : what + std::string(kExpected));
+  }
+  if (bytes.empty()) {
+    return fail(ErrorCode::kUnsupportedFormat, "the file is empty" + std::string(kExpected));
+  }
+  if (is_text(bytes)) {
+    return fail(ErrorCode::kUnsupportedFormat, "this is a text file" + std::string(kExpected));
+  }
+  return fail(ErrorCode::kCorruptImage,
+              "the data are of no known picture format" + std::string(kExpected));
 }
 
 }  // namespace gradcam

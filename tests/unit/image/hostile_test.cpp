@@ -101,6 +101,21 @@ TEST(HostileImage, SniffsWhatItDecodes) {
   EXPECT_EQ(sniff_format(fixture("rgb.bmp")), "bmp");
 }
 
+TEST(HostileImage, KnowsByTheFirstBytesWhatItRefuses) {
+  for (const std::string name : {"scene.png", "cmyk.jpg", "animated.gif", "rgb.bmp"}) {
+    const auto bytes = fixture(name);
+    EXPECT_TRUE(check_format(std::span(bytes).first(32)).has_value()) << name;
+  }
+  for (const std::string_view text : {"%PDF-1.7\n"sv, "Sit."sv, ""sv, "\1\2\3\4"sv}) {
+    const auto bytes = bytes_of(text);
+    const auto format = check_format(bytes);
+    const auto image = decode_image(bytes);
+    ASSERT_FALSE(format.has_value() || image.has_value()) << text;
+    EXPECT_EQ(format.error().code, image.error().code);
+    EXPECT_EQ(format.error().message, image.error().message);
+  }
+}
+
 TEST(HostileImage, RefusesEveryTruncation) {
   for (const std::string name :
        {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "orientation_6.jpg", "scene.png",
