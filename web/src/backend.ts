@@ -1,6 +1,7 @@
 /**
  * The engine as the page has it: one in workers that look at photos together, and one here, without
- * a model, that only colours heatmaps, so that a click is answered in the same frame.
+ * a model, that only colours heatmaps, so that a click is answered in the same frame, and tells what
+ * files are.
  */
 
 import { computed, signal } from '@preact/signals';
@@ -64,7 +65,7 @@ export const classNoun = computed(() => {
     : { one: 'class', many: 'classes' };
 });
 
-/** Colours heatmaps; undefined until the engine is compiled. */
+/** Colours heatmaps and tells what files are; undefined until the engine is compiled. */
 export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(
   undefined,
 );

@@ -3,6 +3,7 @@
 import { transfer, type Remote } from 'comlink';
 import type { Pixels, Rect } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
+import { browserDecode } from './browser-decoder';
 import { megabytes } from './describe';
 import { refusal } from './outcome';
 import type { Photo } from './photo';
@@ -59,8 +60,8 @@ export async function hold<T>(
   if (outcome.ok || outcome.failure.code !== 'unsupported_format') {
     return outcome;
   }
-  const bitmap = await browserDecode(file);
-  return bitmap ? put(worker, id, bitmap, crop, ask) : outcome;
+  const bitmap = await browserDecode(file, outcome);
+  return bitmap.ok ? put(worker, id, bitmap.value, crop, ask) : bitmap;
 }
 
 /** The same with what has been made of the file. */
@@ -90,15 +91,4 @@ export async function encodePreview(pixels: Pixels): Promise<Blob> {
   const preview = await canvas.convertToBlob({ type: 'image/jpeg', quality });
   canvas.width = canvas.height = 0; // gives up its memory at once
   return preview;
-}
-
-/** The photo upright, if the browser knows its format. */
-async function browserDecode(file: File): Promise<ImageBitmap | undefined> {
-  try {
-    return await createImageBitmap(file, { imageOrientation: 'from-image' });
-  } catch (error) {
-    if (!(error instanceof TypeError)) return undefined;
-    // Chrome before 112 does so, but has no word for it.
-    return createImageBitmap(file).catch(() => undefined);
-  }
 }

@@ -35,6 +35,20 @@ export function badFiles(lab) {
       { path: make('iphone.heic', heic), says: /HEIC/ },
       { path: fixture('huge.png'), says: /30000/ },
     ];
+    const webp = readFileSync(photo('lossless.webp'));
+    const avif = readFileSync(photo('small.avif'));
+    const half = (bytes) => bytes.subarray(0, bytes.length / 2);
+    const damaged = (bytes) => {
+      const copy = Buffer.from(bytes);
+      for (let i = 24; i < 40; i++) copy[i] ^= 0xff; // of what its size is told in
+      return copy;
+    };
+    const damagedForBrowser = [
+      { path: make('half.webp', half(webp)), says: /WebP data end early/ },
+      { path: make('bad.webp', damaged(webp)), says: /WebP data are damaged/ },
+      { path: make('half.avif', half(avif)), says: /AVIF data are damaged/ },
+      { path: make('bad.avif', damaged(avif)), says: /AVIF data are damaged/ },
+    ];
     const good = [photo('portrait.jpg'), photo('square.jpg')];
     const decodedByBrowser = [photo('lossless.webp'), photo('small.avif')];
     let expected;
@@ -44,6 +58,7 @@ export function badFiles(lab) {
         good[0],
         ...refused.map(({ path }) => path),
         ...decodedByBrowser,
+        ...damagedForBrowser.map(({ path }) => path),
         good[1],
       ];
       expected = await explain([...refused.map(({ path }) => path), ...good]);
@@ -62,6 +77,18 @@ export function badFiles(lab) {
           expected[i].error.code,
           'as on the command line',
         );
+      });
+    });
+
+    damagedForBrowser.forEach(({ path, says }) => {
+      test(`${basename(path)} is called damaged where the browser reads its kind`, async () => {
+        const all = await cards(lab.browser);
+        const card = all.get(basename(path));
+        assert.equal(card.state, 'failed');
+        const reads =
+          path.endsWith('webp') || all.get('small.avif').state === 'done';
+        assert.match(card.failure, reads ? says : /AVIF.*cannot be read here/);
+        assert.doesNotMatch(card.failure, /try again/i);
       });
     });
 
