@@ -3,11 +3,17 @@
 import { transfer, type Remote } from 'comlink';
 import type { Pixels, Rect } from '../../wasm/engine';
 import { release } from '../../wasm/pieces';
-import { browserDecode } from './browser-decoder';
+import { browserDecode, sniff } from './browser-decoder';
 import { megabytes } from './describe';
 import { refusal } from './outcome';
 import type { Photo } from './photo';
-import type { HeldInfo, Outcome, PhotoSource, WorkerApi } from './protocol';
+import type {
+  Failure,
+  HeldInfo,
+  Outcome,
+  PhotoSource,
+  WorkerApi,
+} from './protocol';
 
 const PREVIEW_QUALITY = 0.9;
 
@@ -20,6 +26,11 @@ export const FAULTS_OF_CONTENTS: ReadonlySet<string> = new Set([
   'corrupt_image',
   'image_too_large',
 ]);
+
+const UNREADABLE = refusal(
+  'unreadable_file',
+  'the file cannot be read; it may be a folder, or have been moved or changed',
+);
 
 /** A photo that the engine was made to hold. */
 export interface Held<T> {
@@ -41,20 +52,13 @@ export async function hold<T>(
   crop: Rect | undefined,
   ask: () => T,
 ): Promise<Outcome<Held<T>>> {
-  if (file.size > MOST_FILE_BYTES) {
-    return refusal(
-      'image_too_large',
-      `the file has ${megabytes(file.size)}, more than the ${megabytes(MOST_FILE_BYTES)} of the largest photo that is read`,
-    );
-  }
+  const tooLarge = whyTooLarge(file);
+  if (tooLarge) return tooLarge;
   let bytes: ArrayBuffer;
   try {
     bytes = await file.arrayBuffer();
   } catch {
-    return refusal(
-      'unreadable_file',
-      'the file cannot be read; it may be a folder, or have been moved or changed',
-    );
+    return UNREADABLE;
   }
   const outcome = await put(worker, id, bytes, crop, ask);
   if (outcome.ok || outcome.failure.code !== 'unsupported_format') {
@@ -79,6 +83,30 @@ export async function put<T>(
   return outcome.ok
     ? { ok: true, value: { info: outcome.value, asked } }
     : outcome;
+}
+
+/** Why a file is no photo, as far as that is to be seen without decoding it by the engine. */
+export async function whyNoPhoto(file: File): Promise<Failure | undefined> {
+  try {
+    const failure = (await sniff(file))?.refusal ?? undefined;
+    if (failure?.code !== 'unsupported_format') return failure;
+    const tooLarge = whyTooLarge(file);
+    if (tooLarge) return tooLarge.failure;
+    const bitmap = await browserDecode(file, { ok: false, failure });
+    if (!bitmap.ok) return bitmap.failure;
+    bitmap.value.close();
+    return undefined;
+  } catch {
+    return UNREADABLE.failure;
+  }
+}
+
+function whyTooLarge({ size }: File) {
+  if (size <= MOST_FILE_BYTES) return undefined;
+  return refusal(
+    'image_too_large',
+    `the file has ${megabytes(size)}, more than the ${megabytes(MOST_FILE_BYTES)} of the largest photo that is read`,
+  );
 }
 
 /** A JPEG file for an image element, which the browser may drop from memory off the screen. */

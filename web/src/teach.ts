@@ -10,7 +10,7 @@ import { nameInText } from './name';
 import { say } from './news';
 import type { Intake } from './intake';
 import { useHeadBytes } from './models';
-import { FAULTS_OF_CONTENTS } from './photo-io';
+import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photo-io';
 import { changeModel } from './photos';
 import type { Failure } from './protocol';
 import { TaskQueue } from './task-queue';
@@ -134,7 +134,7 @@ export function moveTo(box: Box): void {
 /** One after the other: else neither of two quick drops sees what the other one brings. */
 const putting = new TaskQueue();
 
-/** Puts photos into a box, but none that is in one already; says what else was refused. */
+/** Puts photos into a box, but none that is in one already, and nothing that is none; says so. */
 export function putIn(
   box: Box,
   files: readonly File[],
@@ -147,8 +147,11 @@ export function putIn(
     remarks.value = [];
     for (const { name, failure } of refused) refuse(name, failure.message);
     for (const file of files) {
-      const twin = await findTwin(file);
-      if (twin) {
+      const fault = await whyNoPhoto(file);
+      const twin = fault ? undefined : await findTwin(file);
+      if (fault) {
+        refuse(file.name, fault.message);
+      } else if (twin) {
         refuse(file.name, `the same photo is in "${twin.name.value}"`);
       } else {
         box.photos.value = [...box.photos.value, file];

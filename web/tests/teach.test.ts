@@ -22,6 +22,10 @@ beforeEach(async () => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
+/** What begins like a photo. */
+const drawn = (name: string) =>
+  new File([Uint8Array.of(0xff, 0xd8, 0xff), name], name);
+
 const counts = () => page.boxes.value.map(({ photos }) => photos.value.length);
 
 /** Another model, by what models are known by. */
@@ -95,8 +99,9 @@ test('a model that comes in between looking and training ends the lesson, too', 
 
 test('a photo is taken out of its box for its own faults only', async () => {
   const [, box] = page.boxes.value;
-  const text = new File(['This is no picture.'], 'notes.jpg');
-  await page.putIn(box!, [text]);
+  const bytes = await read('web/pictures/landscape.jpg');
+  const cut = new File([bytes.subarray(0, 5000)], 'cut.jpg');
+  await page.putIn(box!, [cut]);
   const { Engine, EngineError } = await import('../../wasm/engine');
   for (const [error, reason] of [
     [new RangeError('unreachable'), /^It stopped at landscape.jpg: .*anew/],
@@ -120,18 +125,18 @@ test('a photo is taken out of its box for its own faults only', async () => {
   expect(page.lesson.value.state).toBe('taught');
   expect(counts()).toEqual([2, 2]);
   expect(page.remarks.value).toEqual([
-    expect.stringMatching(/^notes.jpg is skipped: .*text/),
+    expect.stringMatching(/^cut.jpg is skipped: .*end early/),
   ]);
 });
 
 test('two quick drops of the same photo put it into one box', async () => {
   const [mine, other] = page.boxes.value;
-  const one = await photo('lossless.webp');
-  const same = await photo('lossless.webp');
+  const one = drawn('drawn.jpg');
+  const same = drawn('drawn.jpg');
   await Promise.all([page.putIn(mine!, [one]), page.putIn(other!, [same])]);
   expect(counts()).toEqual([3, 2]);
   expect(page.remarks.value).toEqual([
-    `lossless.webp is left out of "The neighbour’s": the same photo is in "My dog".`,
+    `drawn.jpg is left out of "The neighbour’s": the same photo is in "My dog".`,
   ]);
 });
 
@@ -166,7 +171,7 @@ test('a photo is put back with its box', async () => {
   const { notice } = await import('../src/news');
   page.addBox();
   const third = page.boxes.value[2]!;
-  const file = new File(['d'], 'd');
+  const file = drawn('d');
   third.photos.value = [file];
   page.takeOut(third, file);
   page.removeBox(third);
@@ -192,7 +197,7 @@ test('a box that is put back during the lesson is no part of it', async () => {
 test('a photo that was taken out can be put back, and dragged into another box', async () => {
   const { notice } = await import('../src/news');
   const [one, other] = page.boxes.value;
-  const files = ['a', 'b', 'c'].map((name) => new File([name], name));
+  const files = ['a', 'b', 'c'].map(drawn);
   one!.photos.value = files;
   other!.photos.value = [];
   page.takeOut(one!, files[1]!);
@@ -207,6 +212,33 @@ test('a photo that was taken out can be put back, and dragged into another box',
   }
   expect(one!.photos.value).toEqual([files[2], files[1]]);
   expect(other!.photos.value).toEqual([files[0]]);
+});
+
+test('what is no photo is left out of a box at once, and keeps nothing else out', async () => {
+  vi.stubGlobal('createImageBitmap', async (file: File) => {
+    if (file.name !== 'lossless.webp') throw new Error('not decoded');
+    return { close: () => {} };
+  });
+  const gone = new File(['gone'], 'gone.jpg');
+  gone.slice = () => {
+    throw new Error('it has gone');
+  };
+  const heic = '\0\0\0\x18ftypheic\0\0\0\0mif1heic';
+  await page.putIn(page.boxes.value[0]!, [
+    new File(['some words'], 'a.txt'),
+    new File(['more words'], 'b.jpg'),
+    new File([heic], 'phone.heic'),
+    await photo('lossless.webp'),
+    new File([], 'empty.jpg'),
+    gone,
+  ]);
+  expect(counts()).toEqual([3, 2]);
+  expect(page.remarks.value).toEqual([
+    'a.txt and 1 more are left out of "My dog": this is a text file; a picture such as a JPEG or PNG is expected.',
+    'phone.heic is left out of "My dog": this is a HEIC picture, which cannot be read here; convert it to JPEG or PNG.',
+    'empty.jpg is left out of "My dog": the file is empty; a picture such as a JPEG or PNG is expected.',
+    expect.stringMatching(/^gone.jpg is left out .*: the file cannot be read/),
+  ]);
 });
 
 test('what a box refuses is said', async () => {

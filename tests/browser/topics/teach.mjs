@@ -84,6 +84,18 @@ export function teaching(lab) {
       await photosIn(2, 1);
     });
 
+    test('what is no photo is told of when it is put in', async () => {
+      const notes = join(folder, 'notes.jpg');
+      writeFileSync(notes, 'This is no picture.\n');
+      await put(2, [notes]);
+      await waitFor(lab.browser, 'the remark', () =>
+        /notes.jpg is left out .*this is a text file/.test(
+          document.querySelector('.remark')?.textContent,
+        ),
+      );
+      await photosIn(2, 1);
+    });
+
     test('a photo is dragged from one box to the other, and back', async () => {
       // As a mouse does it; drivers differ in how they drag.
       const drag = (from, to) =>
@@ -125,7 +137,7 @@ export function teaching(lab) {
 
     test('trains, skips what cannot be read, and tells how it did on photos left out', async (t) => {
       const broken = join(folder, 'broken.jpg');
-      writeFileSync(broken, 'This is no picture.\n');
+      writeFileSync(broken, readFileSync(dogs[0]).subarray(0, 5000));
       await put(2, [...noise.slice(1), broken]);
       await photosIn(2, 4);
       assert.ok(await canTrain());
@@ -145,7 +157,7 @@ export function teaching(lab) {
       );
       t.diagnostic(`${lab.engine}: ${Date.now() - start} ms for 6 photos`);
       const said = await text();
-      assert.match(said, /broken.jpg is skipped: .*text/i);
+      assert.match(said, /broken.jpg is skipped: .*end early/);
       const [, right] = /Left out of the training, (\d) of 6 photos/.exec(said);
       assert.match(said, /luck|too few/);
       await photosIn(2, 3);
