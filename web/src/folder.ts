@@ -1,7 +1,8 @@
 /**
  * The files in a dropped folder and in the folders in it, by name. There are two interfaces:
  * handles, which Chromium has and which work on file:// pages, and the older entries, which
- * Firefox and WebKit let read there.
+ * Firefox and WebKit let read there. Handles leave out what has a name that is unsafe elsewhere: a
+ * colon or a question mark, an emoji of several parts.
  */
 
 /** Not yet in TypeScript's library. */

@@ -21,6 +21,11 @@ const CLOSED_FOLDER =
   'this is a folder, which this browser does not let the page open; ' +
   'open it yourself and drop the photos in it';
 
+/** Chromium leaves out, without a word, files of names such as `12:30.jpg`. */
+const NONE_FOUND =
+  'no pictures are found in this folder; ' +
+  'if it has some, open it yourself and drop them';
+
 const UNREAD_FILE =
   'the file cannot be read; it may have been moved or deleted, or the system does not allow it';
 
@@ -65,7 +70,7 @@ async function takeFolder(
     else if (isPicture({ name, type: '' })) refuse(name, UNREAD_FILE);
   }
   if (pictures.length === 0 && refused.length === 0) {
-    refuse(name, 'this is a folder without pictures in it');
+    refuse(name, NONE_FOUND);
   }
   intake.files = [...intake.files, ...pictures];
   intake.refused = [...intake.refused, ...refused];

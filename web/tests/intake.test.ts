@@ -106,7 +106,9 @@ test.each(kinds)(
 test.each(kinds)('a folder is refused for what it is (%s)', async (kind) => {
   expect(await drop(kind, 'texts', { ...file('notes.txt') })).toEqual({
     files: [],
-    refused: ['texts: this is a folder without pictures in it'],
+    refused: [
+      'texts: no pictures are found in this folder; if it has some, open it yourself and drop them',
+    ],
   });
   expect(await drop(kind, 'locked', { [BROKEN]: gone() })).toEqual({
     files: [],
