@@ -53,7 +53,10 @@ async function contentsOf(
   const found: Member[] = [];
   const unread: Contents['unread'] = [];
   try {
-    for await (const member of members()) found.push(member);
+    for await (const member of members()) {
+      // Such as "._rex.jpg", which macOS writes beside "rex.jpg".
+      if (!member.name.startsWith('.')) found.push(member);
+    }
   } catch {
     unread.push({ name: path, isFolder: true });
   }

@@ -115,3 +115,18 @@ test.each(kinds)('a folder is refused for what it is (%s)', async (kind) => {
     refused: [expect.stringMatching(/^locked: this is a folder, which this/)],
   });
 });
+
+test.each(kinds)(
+  'what is hidden in a folder stays there (%s)',
+  async (kind) => {
+    const folder = {
+      ...file('rex.jpg'),
+      ...file('._rex.jpg'),
+      '.trash': file('old.jpg'),
+    };
+    expect(await drop(kind, 'stick', folder)).toEqual({
+      files: ['rex.jpg'],
+      refused: [],
+    });
+  },
+);
