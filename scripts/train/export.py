@@ -20,10 +20,10 @@ import numpy as np
 import torch
 
 import data
-import evaluate
 import tensors
 import views
 from model import Plan, Vgg16, autocast, conv_names
+from plain import held_out, log_probabilities, plain_forward, predict
 from train import Sampler, log, mix
 
 RECALIBRATION_VIEWS = 1536
@@ -109,7 +109,7 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray, labels: int) -> tuple
     a label each, or `labels` for any output behind them."""
 
     def cross_entropy(temperature: float) -> float:
-        p = evaluate.log_probabilities(logits, temperature, labels)
+        p = log_probabilities(logits, temperature, labels)
         return float(-p[np.arange(len(truth)), truth].mean())
 
     candidates = np.exp(np.linspace(math.log(0.25), math.log(4), 400)).tolist()
@@ -141,10 +141,9 @@ def calibrate(model: dict[str, np.ndarray], photos: data.Photos, labels: list[st
     number = {label: i for i, label in enumerate(labels)}
     truth = np.array([number.get(photos.breeds[b], len(labels)) for b in photos.breed[chosen]])
     known, crop = truth < len(labels), photos.crop_view[chosen]
-    logits = evaluate.predict(evaluate.plain_forward(model), photos, chosen, rule, size,
-                              torch.device("cpu"))
+    logits = predict(plain_forward(model), photos, chosen, rule, size, torch.device("cpu"))
     temperature, loss = fit_temperature(logits, truth, len(labels))
-    probabilities = np.exp(evaluate.log_probabilities(logits, temperature, len(labels)))
+    probabilities = np.exp(log_probabilities(logits, temperature, len(labels)))
     best = probabilities[:, : len(labels)].max(1)
     right = logits[:, : len(labels)].argmax(1) == truth
     threshold = fit_threshold(best[known], right[known], SURE_MEANS)
@@ -177,7 +176,7 @@ def export(args: argparse.Namespace) -> None:
         model.eval()
     result = stored(plain(model, [saved["breeds"].index(label) for label in labels], args.size))
 
-    chosen = evaluate.held_out(photos, labels, args.splits[0])
+    chosen = held_out(photos, labels, args.splits[0])
     found = {rule: calibrate(result, photos, labels, chosen, rule, args.size)
              for rule in ("squash", "shorter_side")}
     rule = args.rule or min(found, key=lambda name: found[name].loss)

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 import data
-import evaluate
 import tensors
 import views
 from export import calibrate, stored
 from model import autocast
+from plain import held_out, plain_forward
 from train import Sampler, log
 
 VIEWS = 16_000
@@ -102,7 +102,7 @@ def add(args: argparse.Namespace) -> None:
     places = np.array([photos.breeds.index(breed) for breed in labels + strangers])
     log(f"{len(strangers)} other breeds")
     model = {name: values for name, values in model.items() if not name.startswith("others.")}
-    features, truth = draw(evaluate.plain_forward(model, "fc2"), photos, places, len(labels),
+    features, truth = draw(plain_forward(model, "fc2"), photos, places, len(labels),
                            preprocess["size"], args.seed, VIEWS)
     weight, bias = (torch.from_numpy(model[f"predictions.{part}"].astype(np.float32))
                     for part in ("weight", "bias"))
@@ -110,7 +110,7 @@ def add(args: argparse.Namespace) -> None:
     rows = fit(features, features @ weight.T + bias, truth,
                *begin(pretrained, strangers, weight.shape[1]))
     model |= stored({"others.weight": rows[0].numpy(), "others.bias": rows[1].numpy()})
-    chosen = evaluate.held_out(photos, labels + strangers, args.splits[0])
+    chosen = held_out(photos, labels + strangers, args.splits[0])
     found = calibrate(model, photos, labels, chosen, preprocess["resize"], preprocess["size"])
     tensors.write(args.out, model, metadata | found.metadata() | {"others": args.name})
     log(f"wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB")

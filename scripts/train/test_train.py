@@ -19,13 +19,13 @@ from PIL import Image
 import card
 import data
 import distil
-import evaluate
 import export
 import others
 import tensors
 import train
 import views
 from model import Plan, Vgg16, cpu_has_bfloat16
+from plain import log_probabilities, plain_forward
 
 TINY = Plan((4, 4, 8, 8, 8), (8, 8), 0.0)
 
@@ -302,7 +302,7 @@ class Export(unittest.TestCase):
         self.assertEqual(folded["fc1.weight"].shape, (8, 49 * 8))
         with torch.no_grad():
             torch.testing.assert_close(
-                evaluate.plain_forward(folded)(x), model(x)[:, [4, 0, 2]], rtol=1e-3, atol=1e-3)
+                plain_forward(folded)(x), model(x)[:, [4, 0, 2]], rtol=1e-3, atol=1e-3)
 
     def test_safetensors_come_back(self) -> None:
         values = {"x.weight": np.arange(6, dtype=np.float16).reshape(2, 3),
@@ -337,9 +337,9 @@ class Others(unittest.TestCase):
     def test_what_has_no_label_is_one_class(self) -> None:
         logits = np.log([[0.1, 0.2, 0.3, 0.4]])
         np.testing.assert_allclose(
-            np.exp(evaluate.log_probabilities(logits, 1, 2)), [[0.1, 0.2, 0.7]])
+            np.exp(log_probabilities(logits, 1, 2)), [[0.1, 0.2, 0.7]])
         np.testing.assert_allclose(
-            np.exp(evaluate.log_probabilities(logits, 1, 4)), [[0.1, 0.2, 0.3, 0.4]])
+            np.exp(log_probabilities(logits, 1, 4)), [[0.1, 0.2, 0.3, 0.4]])
 
     def test_rows_for_strangers_take_them_and_leave_the_labels_to_themselves(self) -> None:
         """Four groups in a plane, of which the labels' rows tell two apart."""

@@ -20,10 +20,10 @@ from torch import nn
 
 import data
 import distil
-import evaluate
 import tensors
 import views
 from model import Plan, Vgg16, autocast
+from plain import held_out, predict
 
 TEACHER_SHARE = 0.8  # of the loss; the rest is the true breed
 MIXED_SHARE = 0.3  # of the views: two, one shining through the other, for the teacher to judge
@@ -335,9 +335,9 @@ def report(job: Job, model: Vgg16, average: Averaged, size: int) -> None:
     judged.eval()
     photos = job.photos
     labels = [photos.breeds[breed] for breed in job.targets]
-    chosen = evaluate.held_out(photos, labels, photos.files[0].split("/")[0])
+    chosen = held_out(photos, labels, photos.files[0].split("/")[0])
     size = max(size, 128)
-    logits = evaluate.predict(judged, photos, chosen, "squash", size, job.device)
+    logits = predict(judged, photos, chosen, "squash", size, job.device)
     right = job.targets[logits[:, job.class_of[job.targets]].argmax(1)] == photos.breed[chosen]
     crop = photos.crop_view[chosen]
     log(f"held out at {size} px: full {right[~crop].mean():.3f} crop {right[crop].mean():.3f}")
