@@ -7,10 +7,8 @@ becomes confusion.svg beside it.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import subprocess
 import tempfile
 from html import escape
 from pathlib import Path
@@ -18,19 +16,11 @@ from pathlib import Path
 from PIL import Image, ImageFilter
 
 import data
+from card_text import Card, evaluate
 
-BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->"
 VIEWS = ("full", "crop")
 SCENES = {1: "as they are", 2: "at half their size", 3: "at a third of their size"}
 MASK_KINDS = {"ground truth": "ground-truth", "coarse polygons": "polygon", "machine-made": "deeplab"}
-
-
-def evaluate(gradcam: Path, photos: Path, model: Path, *more: str) -> dict:
-    command = [str(gradcam), "evaluate", str(photos), "--model", str(model), "--json", *more]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode not in (0, 1) or not done.stdout:
-        raise SystemExit(f"card.py: {' '.join(command)} failed")
-    return json.loads(done.stdout)
 
 
 def of_view(photos: Path, split: str, view: str | None, folder: Path) -> Path:
@@ -168,9 +158,7 @@ def main() -> None:
     parser.add_argument("--others", type=Path, help="pictures without a dog")
     parser.add_argument("--card", type=Path, required=True, help="MODEL_CARD.md")
     args = parser.parse_args()
-    text = args.card.read_text()
-    if BEGIN not in text or END not in text:
-        raise SystemExit(f"card.py: {args.card}: expected the marks {BEGIN.strip()} and {END}")
+    card = Card(args.card, "measured")
     others = ["--others", str(args.others)] if args.others else []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -196,9 +184,7 @@ def main() -> None:
                 if "masks" in result:
                     masks[name] = result
     (args.card.parent / "confusion.svg").write_text(confusion_svg(whole))
-    before, rest = text.split(BEGIN, 1)
-    args.card.write_text(before + BEGIN + tables(whole, views, masks, strangers, scenes)
-                         + END + rest.split(END, 1)[1])
+    card.write(tables(whole, views, masks, strangers, scenes))
 
 
 if __name__ == "__main__":

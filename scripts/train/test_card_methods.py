@@ -1,9 +1,12 @@
 """The table and the picture of the model card's methods, of a result made up here."""
 from __future__ import annotations
 
+import tempfile
 import unittest
+from pathlib import Path
 
-import methods
+import card_methods
+from card_text import Card
 
 MEASURED = ("average_drop", "increase", "insertion", "deletion", "pointing", "heat_inside", "other_class")
 
@@ -47,7 +50,7 @@ RESULT = {
 
 class Methods(unittest.TestCase):
     def test_the_table_has_means_with_their_errors(self) -> None:
-        lines = methods.table(RESULT).splitlines()
+        lines = card_methods.table(RESULT).splitlines()
         self.assertIn("150 photos, `scorecam` 30;", lines[0])
         self.assertIn("10 photos, slow methods 3", lines[0])
         rows = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("|")}
@@ -61,10 +64,22 @@ class Methods(unittest.TestCase):
         self.assertEqual(len(widths), 1, "every row has as many cells")
 
     def test_the_picture_has_a_chart_for_each_method(self) -> None:
-        picture = methods.svg(RESULT)
+        picture = card_methods.svg(RESULT)
         self.assertEqual(picture.count("<polyline"), 8)
         for name in ("gradcam", "scorecam"):
             self.assertIn(f">{name}<", picture)
+
+
+class Cards(unittest.TestCase):
+    def test_only_what_is_between_the_marks_is_replaced(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "card.md"
+            path.write_text("A\n<!-- x -->\nold\n<!-- /x -->\nB\n<!-- y -->\n<!-- /y -->\n")
+            Card(path, "x").write("new\n")
+            self.assertEqual(path.read_text(),
+                             "A\n<!-- x -->\nnew\n<!-- /x -->\nB\n<!-- y -->\n<!-- /y -->\n")
+            with self.assertRaisesRegex(SystemExit, "lacks the marks <!-- z --> and <!-- /z -->"):
+                Card(path, "z")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which heatmap to trust: measures every method on a model and writes the table of the model card.
 
-    scripts/train/methods.py PHOTOS/test --masks MASKS [--limit 150] [--limit-slow 30]
+    scripts/train/card_methods.py PHOTOS/test --masks MASKS [--limit 150] [--limit-slow 30]
 
 Runs `gradcam evaluate --explain`, writes what it found into the card between the marks
 <!-- methods --> and <!-- /methods -->, and the curves to methods.svg beside it. With --result a
@@ -10,13 +10,11 @@ file that `gradcam evaluate --explain --json` wrote earlier is used instead. Nee
 
 import argparse
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
+from card_text import Card, evaluate
+
 ROOT = Path(__file__).resolve().parents[2]
-MARK = re.compile(r"(<!-- methods -->\n).*?(<!-- /methods -->)", re.S)
 COLUMNS = [
     ("average drop", "average_drop", 100, "%"),
     ("increase", "increase", 100, "%"),
@@ -122,22 +120,16 @@ def main() -> None:
     parser.add_argument("--gradcam", type=Path, default=ROOT / "build/native/gradcam")
     parser.add_argument("--result", type=Path, help="use this result of gradcam evaluate --explain --json")
     args = parser.parse_args()
+    if not args.result and not args.photos:
+        parser.error("name a folder of photos, or a --result")
+    card = Card(args.card, "methods")
     if args.result:
         result = json.loads(args.result.read_text())
-    elif args.photos:
-        command = [args.gradcam, "evaluate", args.photos, "--model", args.model, "--explain", "--json"]
-        command += ["--limit", str(args.limit), "--limit-slow", str(args.limit_slow)]
-        command += (["--masks", args.masks] if args.masks else [])
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-        if done.returncode not in (0, 1) or not done.stdout:
-            sys.exit("methods.py: gradcam evaluate failed")
-        result = json.loads(done.stdout)
     else:
-        parser.error("name a folder of photos, or a --result")
-    card = args.card.read_text()
-    if not MARK.search(card):
-        sys.exit(f"{args.card} lacks the marks <!-- methods --> and <!-- /methods -->")
-    args.card.write_text(MARK.sub(lambda m: m[1] + table(result) + m[2], card))
+        limits = ("--limit", str(args.limit), "--limit-slow", str(args.limit_slow))
+        masks = ("--masks", args.masks) if args.masks else ()
+        result = evaluate(args.gradcam, args.photos, args.model, "--explain", *limits, *masks)
+    card.write(table(result))
     (args.card.parent / "methods.svg").write_text(svg(result))
 
 
