@@ -1,10 +1,7 @@
 #include "gradcam/explain/grad_cam_tutorial.h"
 
-#include <algorithm>
-#include <cmath>
-#include <vector>
-
 #include "gradcam/explain/grad_cam.h"
+#include "gradcam/layers/softmax.h"
 
 namespace gradcam {
 
@@ -12,23 +9,10 @@ Result<Tensor> tutorial_scores(const Vgg16& model, const Activations& activation
                                std::span<const std::size_t> classes) {
   GRADCAM_CHECK_OK(model.check_activations(activations));
   GRADCAM_TRY(Tensor seeds, model.class_seeds(classes));
-  const auto logits = activations.logits.values();
-  const double temperature = double{model.info().metadata.temperature};
-  // In double: of a class that is all but certain, 1 - p would be rounded away.
-  std::vector<double> p(logits.size());
-  double sum = 0;
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    p[i] = std::exp((double{logits[i]} - double{std::ranges::max(logits)}) / temperature);
-    sum += p[i];
-  }
+  const std::size_t logits = seeds.dim(1);
   for (std::size_t row = 0; row < classes.size(); ++row) {
-    const std::size_t c = classes[row];
-    double others = 0;
-    for (std::size_t i = 0; i < p.size(); ++i) others += i == c ? 0 : p[i] / sum;
-    for (std::size_t i = 0; i < p.size(); ++i) {
-      const double slope = p[c] / sum * (i == c ? others : -p[i] / sum) / temperature;
-      seeds.data()[row * p.size() + i] = static_cast<float>(slope);
-    }
+    softmax_backward(activations.logits.values(), model.info().metadata.temperature, classes[row],
+                     seeds.values().subspan(row * logits, logits));
   }
   return seeds;
 }

@@ -23,11 +23,17 @@ void softmax_forward(std::span<const float> logits, float temperature,
   }
 }
 
-void softmax_backward(std::span<const float> probabilities, std::span<float> gradient) {
-  double mean = 0;
-  for (std::size_t i = 0; i < gradient.size(); ++i) mean += double{probabilities[i]} * gradient[i];
-  for (std::size_t i = 0; i < gradient.size(); ++i) {
-    gradient[i] = static_cast<float>(probabilities[i] * (gradient[i] - mean));
+void softmax_backward(std::span<const float> logits, float temperature, std::size_t c,
+                      std::span<float> gradient) {
+  const double scale = 1 / double{temperature};
+  const double all = log_sum_exp(logits, scale);
+  const auto p = [&](std::size_t i) { return std::exp(double{logits[i]} * scale - all); };
+  const double own = p(c);
+  // Of a class that is all but certain, 1 - p would be rounded away, in float and in double.
+  double others = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) others += i == c ? 0 : p(i);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    gradient[i] = static_cast<float>(own * (i == c ? others : -p(i)) * scale);
   }
 }
 

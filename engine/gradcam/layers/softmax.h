@@ -13,8 +13,10 @@ double log_sum_exp(std::span<const float> logits, double scale = 1);
 void softmax_forward(std::span<const float> logits, float temperature,
                      std::span<float> probabilities);
 
-/// dY/dlogits = p * (dY/dp - sum(p dY/dp)) for temperature 1, in place on `gradient`.
-void softmax_backward(std::span<const float> probabilities, std::span<float> gradient);
+/// The gradient of the probability of class c, of p = softmax(logits / temperature), by the logits:
+/// p_c (onehot(c) - p) / temperature. Both spans have one value for each class.
+void softmax_backward(std::span<const float> logits, float temperature, std::size_t c,
+                      std::span<float> gradient);
 
 /// The loss of a classifier for one sample, -log softmax(logits)[truth], and its gradient by the
 /// logits, softmax(logits) - onehot(truth). Both spans have one value for each class, of which
