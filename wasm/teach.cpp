@@ -24,7 +24,7 @@ Result<Json> use_head(gradcam_engine* engine, std::span<const std::uint8_t> byte
 
 Result<Json> features(gradcam_engine* engine) {
   GRADCAM_CHECK_OK(check_done(engine));
-  set_data(engine, std::as_const(*engine->member).activations().fc2.values());
+  set_data(engine, engine->member->activations().fc2.values());
   return Json::object();
 }
 

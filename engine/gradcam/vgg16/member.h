@@ -83,7 +83,6 @@ class Member {
 
   /// After a forward pass, block5_pool, fc1, fc2 and the logits are whole at every member.
   const Activations& activations() const { return activations_; }
-  Activations& activations() { return activations_; }
 
   /// Vgg16::use_head, after which everything under way is forgotten.
   Result<void> use_head(const Head* head);
