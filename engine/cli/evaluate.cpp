@@ -23,6 +23,7 @@
 #include "gradcam/explain/certainty.h"
 #include "gradcam/explain/closer.h"
 #include "gradcam/explain/evaluation.h"
+#include "gradcam/explain/grad_cam.h"
 #include "gradcam/explain/json.h"
 #include "gradcam/image/decode.h"
 #include "gradcam/weights/find_class.h"

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "gradcam/explain/grad_cam.h"
+#include "gradcam/explain/heatmap.h"
 #include "gradcam/image/image.h"
 #include "gradcam/image/resize.h"
 #include "gradcam/vgg16/vgg16.h"

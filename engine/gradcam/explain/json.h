@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "gradcam/explain/grad_cam.h"
+#include "gradcam/explain/heatmap.h"
 #include "gradcam/image/resize.h"
 #include "gradcam/vgg16/vgg16.h"
 
