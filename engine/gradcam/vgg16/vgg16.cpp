@@ -300,12 +300,6 @@ Result<Tensor> Vgg16::class_seeds(std::span<const std::size_t> classes) const {
   return seeds;
 }
 
-Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations,
-                                      std::span<const std::size_t> classes) const {
-  GRADCAM_TRY(const Tensor seeds, class_seeds(classes));
-  return backward_to_fc1(activations, seeds);
-}
-
 Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations, const Tensor& seeds,
                                       ReluRule rule) const {
   GRADCAM_CHECK_OK(check_whole());
@@ -331,18 +325,13 @@ Result<Tensor> Vgg16::backward_to_block5_pool_sums(const Tensor& fc1_gradient) c
   return fc1_sums_.backward(fc1_gradient);
 }
 
-Result<Tensor> Vgg16::backward_to_block5_conv3(const Activations& activations,
-                                               const Tensor& pool_gradient) const {
-  return max_pool_backward(activations.block5_conv3(), pool_gradient);
-}
-
 Result<Tensor> Vgg16::backward_to_layer(const Activations& activations, const Tensor& pool_gradient,
                                         std::size_t layer, ReluRule rule) const {
   GRADCAM_CHECK_OK(check_whole());
   for (std::size_t i = layer; i < kBlock5Pool; ++i) GRADCAM_CHECK_OK(check_map(activations, i));
   GRADCAM_CHECK_OK(check_map(activations, std::max(layer, kBlock5Pool)));
   if (layer == kBlock5Pool) return pool_gradient.clone();
-  GRADCAM_TRY(Tensor gradient, backward_to_block5_conv3(activations, pool_gradient));
+  GRADCAM_TRY(Tensor gradient, max_pool_backward(activations.block5_conv3(), pool_gradient));
   Tensor workspace;
   for (std::size_t i = kBlock5Conv3; i > layer; --i) {
     relu_backward(activations.map(i).values(), gradient.values(), rule);

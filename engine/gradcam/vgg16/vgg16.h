@@ -145,14 +145,10 @@ class Vgg16 {
   /// share of the logits without a label. 0 for a model that has none.
   float others_probability(const Activations& activations) const;
 
-  /// The first half of the backward pass, for several classes at once: the gradient of each
-  /// class's logit at the sum that enters fc1's ReLU, [classes, fc1], back through
-  /// `predictions`, fc2 and the two ReLUs.
-  Result<Tensor> backward_to_fc1(const Activations& activations,
-                                 std::span<const std::size_t> classes) const;
-
-  /// The same for scores that are any functions of the logits: seeds[., c] is the gradient of a
-  /// score at logit c, [n, logits()].
+  /// The first half of the backward pass, for several scores at once, which may be any functions of
+  /// the logits: the gradient of each score at the sum that enters fc1's ReLU, [scores, fc1], back
+  /// through `predictions`, fc2 and the two ReLUs. seeds[s, c] is the gradient of score s at logit
+  /// c, [scores, logits()]; see `class_seeds`.
   Result<Tensor> backward_to_fc1(const Activations& activations, const Tensor& seeds,
                                  ReluRule rule = ReluRule::kGradient) const;
 
@@ -162,19 +158,16 @@ class Vgg16 {
   /// The seeds of the classes' own logits: a row for each, which is 1 at it and 0 elsewhere.
   Result<Tensor> class_seeds(std::span<const std::size_t> classes) const;
 
-  /// From there through fc1 and the flatten to block5_pool: [classes, H / 2, W / 2, C].
+  /// From fc1 through the flatten to block5_pool: [scores, H / 2, W / 2, C].
   Result<Tensor> backward_to_block5_pool(const Tensor& fc1_gradient) const;
 
-  /// The same summed over the positions of block5_pool, [classes, C], without computing it at each
+  /// The same summed over the positions of block5_pool, [scores, C], without computing it at each
   /// position: all that Grad-CAM needs.
   Result<Tensor> backward_to_block5_pool_sums(const Tensor& fc1_gradient) const;
 
-  /// From block5_pool [H / 2, W / 2, C] to block5_conv3 [H, W, C], for one class.
-  Result<Tensor> backward_to_block5_conv3(const Activations& activations,
-                                          const Tensor& pool_gradient) const;
-
-  /// From block5_pool to any map layer, before its pooling: the gradient at
-  /// `activations.map(layer)`. kInvalidArgument unless that layer and those behind it are complete.
+  /// From block5_pool [H / 2, W / 2, C] to any map layer, before its pooling, for one score: the
+  /// gradient at `activations.map(layer)`. kInvalidArgument unless that layer and those behind it
+  /// are complete.
   Result<Tensor> backward_to_layer(const Activations& activations, const Tensor& pool_gradient,
                                    std::size_t layer, ReluRule rule = ReluRule::kGradient) const;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gradcam/explain/channels.h"
+#include "support/backward.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
@@ -54,11 +55,11 @@ TEST_P(TinyGradCam, AgreesWithPyTorchByTheTextbook) {
   for (const std::size_t c : run.classes) {
     SCOPED_TRACE("class " + std::to_string(c));
     const std::array<std::size_t, 1> one = {c};
-    ASSERT_OK_AND_ASSIGN(const Tensor to_fc1, run.model.backward_to_fc1(run.activations, one));
+    ASSERT_OK_AND_ASSIGN(const Tensor to_fc1, backward_to_fc1(run.model, run.activations, one));
     ASSERT_OK_AND_ASSIGN(Tensor to_pool, run.model.backward_to_block5_pool(to_fc1));
     ASSERT_OK(to_pool.reshape(run.activations.block5_pool.shape()));
     ASSERT_OK_AND_ASSIGN(const Tensor to_conv3,
-                         run.model.backward_to_block5_conv3(run.activations, to_pool));
+                         run.model.backward_to_layer(run.activations, to_pool, kBlock5Conv3));
     const std::vector<float> alpha = channel_means(to_conv3);
     EXPECT_TRUE(close(alpha, alphas.values().subspan(c * channels, channels)));
     ASSERT_OK_AND_ASSIGN(const Heatmap map, weighted_map(run.activations.block5_conv3(), alpha));
@@ -70,7 +71,7 @@ TEST_P(TinyGradCam, FindsTheMeansFromTheSumsOfFc1) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run, TinyGradCam::run());
   ASSERT_OK_AND_ASSIGN(const Tensor alphas, run.oracle.tensor("alpha"));
   ASSERT_OK_AND_ASSIGN(const Tensor to_fc1,
-                       run.model.backward_to_fc1(run.activations, run.classes));
+                       backward_to_fc1(run.model, run.activations, run.classes));
   ASSERT_OK_AND_ASSIGN(Tensor sums, run.model.backward_to_block5_pool_sums(to_fc1));
   EXPECT_EQ(sums.shape(), alphas.shape());
   const Tensor& conv3 = run.activations.block5_conv3();

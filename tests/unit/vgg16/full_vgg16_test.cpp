@@ -12,6 +12,7 @@
 #include "gradcam/explain/channels.h"
 #include "gradcam/explain/grad_cam.h"
 #include "gradcam/vgg16/loader.h"
+#include "support/backward.h"
 #include "support/compare.h"
 #include "support/generated_vgg16.h"
 #include "support/result.h"
@@ -79,16 +80,18 @@ TEST(FullVgg16, AgreesWithPyTorch) {
   std::vector<std::size_t> classes(model.classes());
   std::iota(classes.begin(), classes.end(), std::size_t{0});
   ASSERT_OK_AND_ASSIGN(const Tensor alphas, oracle.tensor("alpha"));
-  ASSERT_OK_AND_ASSIGN(const Tensor to_fc1, model.backward_to_fc1(activations, classes));
+  ASSERT_OK_AND_ASSIGN(const Tensor to_fc1, backward_to_fc1(model, activations, classes));
   ASSERT_OK_AND_ASSIGN(Tensor sums, model.backward_to_block5_pool_sums(to_fc1));
   for (float& sum : sums.values()) sum /= static_cast<float>(conv3.dim(0) * conv3.dim(1));
   EXPECT_TRUE(close(sums.values(), alphas.values()));
 
   // The textbook's way, for the first class.
-  ASSERT_OK_AND_ASSIGN(const Tensor first, model.backward_to_fc1(activations, {classes.data(), 1}));
+  ASSERT_OK_AND_ASSIGN(const Tensor first,
+                       backward_to_fc1(model, activations, {classes.data(), 1}));
   ASSERT_OK_AND_ASSIGN(Tensor to_pool, model.backward_to_block5_pool(first));
   ASSERT_OK(to_pool.reshape(activations.block5_pool.shape()));
-  ASSERT_OK_AND_ASSIGN(const Tensor to_conv3, model.backward_to_block5_conv3(activations, to_pool));
+  ASSERT_OK_AND_ASSIGN(const Tensor to_conv3,
+                       model.backward_to_layer(activations, to_pool, kBlock5Conv3));
   EXPECT_TRUE(close(channel_means(to_conv3), alphas.values().first(alphas.dim(1))));
 
   ASSERT_OK_AND_ASSIGN(const Tensor expected, oracle.tensor("map"));

@@ -16,6 +16,7 @@
 #include "gradcam/explain/grad_cam.h"
 #include "gradcam/explain/together.h"
 #include "gradcam/image/preprocess.h"
+#include "support/backward.h"
 #include "support/compare.h"
 #include "support/members.h"
 #include "support/random.h"
@@ -332,8 +333,8 @@ TEST_F(MemberTest, WithAPartOfTheWeightsDoesNothingAlone) {
   ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());
   const std::array<std::size_t, 1> classes = {0};
   EXPECT_NE(error_message(model.forward(input_, activations), ErrorCode::kInvalidArgument), "");
-  EXPECT_NE(error_message(model.backward_to_fc1(activations, classes), ErrorCode::kInvalidArgument),
-            "");
+  EXPECT_NE(
+      error_message(backward_to_fc1(model, activations, classes), ErrorCode::kInvalidArgument), "");
   const Tensor& fc1 = activations.fc1;
   EXPECT_NE(error_message(model.backward_to_block5_pool(fc1), ErrorCode::kInvalidArgument), "");
   EXPECT_NE(error_message(model.backward_to_block5_pool_sums(fc1), ErrorCode::kInvalidArgument),

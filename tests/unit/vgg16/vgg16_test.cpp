@@ -16,6 +16,7 @@
 #include "gradcam/explain/methods.h"
 #include "gradcam/vgg16/head.h"
 #include "gradcam/vgg16/loader.h"
+#include "support/backward.h"
 #include "support/compare.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
@@ -61,7 +62,7 @@ TEST_P(TinyVgg16, BackwardAgreesWithPyTorchForEveryClass) {
   ASSERT_OK_AND_ASSIGN(const Tensor conv3, run.oracle.tensor("gradient/block5_conv3"));
 
   ASSERT_OK_AND_ASSIGN(const Tensor to_fc1,
-                       run.model.backward_to_fc1(run.activations, run.classes));
+                       backward_to_fc1(run.model, run.activations, run.classes));
   EXPECT_EQ(to_fc1.shape(), fc1.shape());
   EXPECT_TRUE(close(to_fc1.values(), fc1.values()));
 
@@ -77,7 +78,7 @@ TEST_P(TinyVgg16, BackwardAgreesWithPyTorchForEveryClass) {
     ASSERT_OK_AND_ASSIGN(const Tensor gradient,
                          Tensor::from(one, to_pool.values().subspan(c * pool_size, pool_size)));
     ASSERT_OK_AND_ASSIGN(const Tensor to_conv3,
-                         run.model.backward_to_block5_conv3(run.activations, gradient));
+                         run.model.backward_to_layer(run.activations, gradient, kBlock5Conv3));
     EXPECT_EQ(to_conv3.shape(), (Shape{conv3.dim(1), conv3.dim(2), conv3.dim(3)}));
     EXPECT_TRUE(close(to_conv3.values(), conv3.values().subspan(c * conv3_size, conv3_size)));
   }
@@ -85,9 +86,9 @@ TEST_P(TinyVgg16, BackwardAgreesWithPyTorchForEveryClass) {
 
 TEST_P(TinyVgg16, GivesTheSameForClassesInAnyOrder) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run, TinyVgg16::run());
-  ASSERT_OK_AND_ASSIGN(const Tensor all, run.model.backward_to_fc1(run.activations, run.classes));
+  ASSERT_OK_AND_ASSIGN(const Tensor all, backward_to_fc1(run.model, run.activations, run.classes));
   const std::array<std::size_t, 3> some = {run.model.classes() - 1, 0, run.model.classes() - 1};
-  ASSERT_OK_AND_ASSIGN(const Tensor rows, run.model.backward_to_fc1(run.activations, some));
+  ASSERT_OK_AND_ASSIGN(const Tensor rows, backward_to_fc1(run.model, run.activations, some));
   const std::size_t width = all.dim(1);
   for (std::size_t i = 0; i < some.size(); ++i) {
     EXPECT_TRUE(close(rows.values().subspan(i * width, width),
@@ -203,7 +204,7 @@ TEST_F(Vgg16Test, RefusesInputsAndClassesThatDoNotFit) {
               "");
   }
   const std::array<std::size_t, 2> classes = {0, 15};
-  const std::string message = error_message(run.model.backward_to_fc1(run.activations, classes),
+  const std::string message = error_message(backward_to_fc1(run.model, run.activations, classes),
                                             ErrorCode::kInvalidArgument);
   EXPECT_NE(message.find("class 15"), std::string::npos) << message;
 }
@@ -220,8 +221,8 @@ TEST_F(Vgg16Test, RefusesActivationsOfAnotherModelOrHead) {
   const auto expect_refusals = [&](const Activations& wrong) {
     const std::array<std::size_t, 1> classes = {0};
     EXPECT_NE(error_message(run.model.check_activations(wrong), ErrorCode::kInvalidArgument), "");
-    EXPECT_NE(error_message(run.model.backward_to_fc1(wrong, classes), ErrorCode::kInvalidArgument),
-              "");
+    EXPECT_NE(
+        error_message(backward_to_fc1(run.model, wrong, classes), ErrorCode::kInvalidArgument), "");
     EXPECT_NE(error_message(run.model.drops_without_channels(wrong, classes, classes),
                             ErrorCode::kInvalidArgument),
               "");
@@ -293,7 +294,7 @@ TEST_F(Vgg16Test, GradientIsTheSlopeOfTheLogit) {
   }
 
   ASSERT_OK_AND_ASSIGN(const Tensor to_fc1,
-                       run.model.backward_to_fc1(run.activations, run.classes));
+                       backward_to_fc1(run.model, run.activations, run.classes));
   ASSERT_OK_AND_ASSIGN(const Tensor to_pool, run.model.backward_to_block5_pool(to_fc1));
   const Tensor& conv3 = run.activations.block5_conv3();
   std::vector<float> sums;
@@ -302,7 +303,7 @@ TEST_F(Vgg16Test, GradientIsTheSlopeOfTheLogit) {
                          Tensor::from(run.activations.block5_pool.shape(),
                                       to_pool.values().subspan(c * channels, channels)));
     ASSERT_OK_AND_ASSIGN(const Tensor to_conv3,
-                         run.model.backward_to_block5_conv3(run.activations, gradient));
+                         run.model.backward_to_layer(run.activations, gradient, kBlock5Conv3));
     for (std::size_t k = 0; k < channels; ++k) {
       float sum = 0;
       for (std::size_t i = k; i < conv3.size(); i += channels) {
