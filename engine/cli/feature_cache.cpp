@@ -147,7 +147,7 @@ FeatureCache::FeatureCache(const fs::path& root, std::uint64_t weights, const Mo
   model.add(std::uint64_t{layer == FeatureLayer::kFc2});
   model_key_ = model.value();
   folder_ = root / model.hex();
-  const Shape& fc1 = info.layers[kConvLayers].weight;
+  const Shape& fc1 = info.layers[kFc1].weight;
   const Shape& predictions = info.layers.back().weight;
   width_ = layer == FeatureLayer::kFc2 ? predictions[1] : fc1[1];
 }

@@ -71,7 +71,7 @@ void check_names(const SafetensorsHeader& header) {
   std::size_t inputs = 3;
   for (std::size_t i = 0; i < map->layers.size(); ++i) {
     const LayerWeights& layer = map->layers[i];
-    if (i == kConvLayers) inputs *= map->grid * map->grid;
+    if (i == kFc1) inputs *= map->grid * map->grid;
     require(layer.shape.front() > 0 && layer.shape.back() == inputs);
     require(header.tensors.at(layer.bias).shape == Shape{layer.shape.front()});
     require(layer.weight < header.tensors.size());

@@ -37,7 +37,7 @@ inline Result<Bytes> random_vgg16() {
   };
   for (std::size_t i = 0; i < kLayerNames.size(); ++i) {
     const std::string name(kLayerNames[i]);
-    if (i == kConvLayers) inputs *= kPositions;
+    if (i == kFc1) inputs *= kPositions;
     Shape shape = i < kConvLayers ? Shape{kOutputs[i], 3, 3, inputs} : Shape{kOutputs[i], inputs};
     const auto fan_in = static_cast<float>(i < kConvLayers ? 9 * inputs : inputs);
     add(name + ".weight", std::move(shape), std::sqrt(6 / fan_in));

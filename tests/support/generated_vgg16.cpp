@@ -21,8 +21,6 @@ constexpr std::size_t kSize = 224;
 constexpr std::size_t kPositions = 49;  // of block5_pool
 constexpr std::array<std::size_t, 16> kOutputs = {64,  64,  128, 128, 256, 256,  256,  512,
                                                   512, 512, 512, 512, 512, 4096, 4096, 15};
-constexpr std::size_t kFc1 = 13;
-constexpr std::size_t kPredictions = 15;
 
 /// Values of one stream: sums of the four 16-bit parts of a splitmix64 output, about normal, of the
 /// given standard deviation.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/quote.h"
@@ -92,7 +93,7 @@ Result<std::size_t> flattened_grid(const ForeignVgg16& network, std::size_t chan
                   " channels");
   }
   // An average of a map leaves a number for each channel, and so does a maximum.
-  if (grid == 1 && network.side.value_or(kUsualSide) / kPixelsOfCell != 1) {
+  if (grid == 1 && grid_of(network.side.value_or(kUsualSide)) != 1) {
     return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(inputs) +
                   " inputs, one for each channel; whether they are averages, maxima or a map of "
                   "one position, weights alone do not tell: save the whole model, or as ONNX");
@@ -116,7 +117,7 @@ Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t fil
                   "layers");
   }
   GRADCAM_TRY(const std::size_t channels, check_convs(network, file_bytes));
-  std::size_t grid = static_cast<std::size_t>(network.side.value_or(kUsualSide) / kPixelsOfCell);
+  std::size_t grid = static_cast<std::size_t>(grid_of(network.side.value_or(kUsualSide)));
   std::size_t inputs = channels;
   for (const ForeignLayer& layer : network.dense) {
     if (layer.weight.shape.size() != 2) {
@@ -147,12 +148,12 @@ Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t fil
     }
     inputs = sides.outputs;
   }
-  if (network.side && static_cast<std::size_t>(*network.side / kPixelsOfCell) != grid) {
+  if (network.side && std::cmp_not_equal(grid_of(*network.side), grid)) {
     return misfit("its input of " + std::to_string(*network.side) +
                   " pixels does not become the map of " + std::to_string(grid) + " x " +
                   std::to_string(grid) + " positions that its first dense layer takes");
   }
-  constexpr std::size_t kMostGrid = kMaxPreprocessSide / kPixelsOfCell;
+  constexpr std::size_t kMostGrid = kMaxPreprocessSide / kTotalStride;
   if (grid == 0 || grid > kMostGrid || grid * grid * channels > kMostWidth) {
     return misfit("its input is smaller or larger than the engine takes");
   }

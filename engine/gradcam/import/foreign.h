@@ -13,6 +13,7 @@
 #include "gradcam/image/preprocess.h"
 #include "gradcam/tensor/error.h"
 #include "gradcam/tensor/tensor.h"
+#include "gradcam/weights/names.h"
 #include "gradcam/weights/safetensors.h"
 
 namespace gradcam {
@@ -64,7 +65,7 @@ struct ForeignLayer {
 /// A VGG16 as another program keeps it, perhaps with a top of its own: the layers behind block5.
 struct ForeignVgg16 {
   std::vector<ForeignLayer> convs;  ///< In the order of the forward pass.
-  std::vector<ForeignLayer> dense;  ///< None of a file without its top.
+  std::vector<ForeignLayer> dense;  ///< kDenseLayers at most; none of a file without its top.
   /// Whether block5_pool is averaged over its positions, not flattened.
   bool averages = false;
   /// Whether what is flattened is [H, W, C], not [C, H, W].
@@ -74,12 +75,11 @@ struct ForeignVgg16 {
   std::optional<int> side;  ///< of the input, where the file tells
 };
 
-/// Convolutions of a VGG16 up to each of its max-pools.
-inline constexpr std::array<int, 5> kConvsOfBlock = {2, 2, 3, 3, 3};
-/// Dense layers of a VGG16, and the most of a top that becomes them.
-inline constexpr std::size_t kDenseLayers = 3;
-/// Pixels of the input, along a side, for a cell of block5_pool's output.
-inline constexpr int kPixelsOfCell = 32;
+/// Rows, and columns, of block5_pool's output for an input of so many pixels along a side.
+constexpr int grid_of(int side) { return side / static_cast<int>(kTotalStride); }
+
+/// Whether no max-pool leaves out a row and a column of such an input.
+constexpr bool is_whole_grid(int side) { return side % static_cast<int>(kTotalStride) == 0; }
 
 /// The most sides of an array, and the most of a side; no weight's come near.
 inline constexpr std::size_t kMostForeignRank = 8;

@@ -55,7 +55,7 @@ Result<ForeignVgg16> read_foreign(Window& window) {
 Result<Preprocess> preprocess_of(const ForeignVgg16& network, int grid,
                                  const std::optional<Preprocess>& values) {
   Preprocess preprocess = network.preprocess;
-  preprocess.size = network.side.value_or(grid * kPixelsOfCell);
+  preprocess.size = network.side.value_or(grid * static_cast<int>(kTotalStride));
   if (preprocess.resize == ResizeRule::kShorterSide) {
     preprocess.crop = preprocess.size;
     preprocess.shorter_side = usual_shorter_side(preprocess.crop);

@@ -160,7 +160,7 @@ class KerasDescription {
     if (!has_conv_) return read_before(layer, kind, name, config);
     if (kind == "MaxPooling2D") {
       // Of maps without a row that is left over, all padding is none.
-      const bool is_whole = network_->side && *network_->side % kPixelsOfCell == 0;
+      const bool is_whole = network_->side && is_whole_grid(*network_->side);
       const bool is_usual = blocks_ < kConvsOfBlock.size() && convs_ == kConvsOfBlock[blocks_] &&
                             has_relu_ && is_all(member(config, "pool_size"), 2) &&
                             is_all(member(config, "strides"), 2) &&

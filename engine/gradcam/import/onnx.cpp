@@ -225,7 +225,7 @@ class OnnxFollower {
   }
 
   Result<void> take_max_pool(const OnnxNode& node) {
-    const bool is_whole = network_.side.value_or(0) % kPixelsOfCell == 0;
+    const bool is_whole = is_whole_grid(network_.side.value_or(0));
     const OnnxNode::Attribute* padding = node.find("auto_pad");
     const bool is_padded = padding != nullptr && padding->text.starts_with("SAME");
     const OnnxNode::Attribute* window = node.find("kernel_shape");
@@ -253,7 +253,7 @@ class OnnxFollower {
       if (window != nullptr && node.is_all("kernel_shape", 1) && node.is_all("strides", 1))
         return {};
       const bool is_whole = window != nullptr && network_.side && node.is_all("pads", 0) &&
-                            node.is_all("kernel_shape", *network_.side / kPixelsOfCell);
+                            node.is_all("kernel_shape", grid_of(*network_.side));
       if (!is_whole) return unlike(node, "averages parts of a map");
     } else if (node.kind == "ReduceMean") {
       GRADCAM_TRY(auto axes, axes_of(node));

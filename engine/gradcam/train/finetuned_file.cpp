@@ -43,7 +43,7 @@ Result<FinetunedFile> plan_finetuned_file(const SafetensorsHeader& base,
     TensorSource source{.base = i};
     const auto& others = map.others;  // that the new last layer does not know
     bool dropped = others && (others->weight == i || others->bias == i || others->scale == i);
-    for (std::size_t l = kConvLayers; l < map.layers.size(); ++l) {
+    for (std::size_t l = kFc1; l < map.layers.size(); ++l) {
       const LayerWeights& layer = map.layers[l];
       const DenseParameters* parameters = find(trained, layer.name);
       if (parameters == nullptr) continue;
@@ -75,7 +75,7 @@ std::vector<float> finetuned_row(const FinetunedFile& file, std::size_t tensor, 
   if (source.is_bias) return {parameters.bias.values().begin(), parameters.bias.values().end()};
   const std::size_t inputs = parameters.weight.dim(1);
   const auto values = parameters.weight.values().subspan(row * inputs, inputs);
-  if (file.layout == FileLayout::kKeras || parameters.name != kLayerNames[kConvLayers]) {
+  if (file.layout == FileLayout::kKeras || parameters.name != kLayerNames[kFc1]) {
     return {values.begin(), values.end()};
   }
   // Positions x channels turned to channels x positions: the inverse is the same turning.

@@ -362,7 +362,7 @@ Result<void> Vgg16Loader::pack_conv(std::size_t layer) {
 
 Result<void> Vgg16Loader::pack_dense(std::size_t layer) {
   Pending pending = std::exchange(pending_[layer], {});
-  std::optional<Dense>& dense = dense_[layer - kConvLayers];
+  std::optional<Dense>& dense = dense_[layer - kFc1];
   if (leaves(layer)) {
     const Shape none = {0, row_elements(map_.layers[layer].shape)};
     GRADCAM_TRY(Tensor weight, Tensor::zeros(none));

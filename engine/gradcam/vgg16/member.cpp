@@ -70,7 +70,7 @@ const Fc1InFile* Member::fc1_to_read() const {
 Result<void> Member::make_room(std::size_t conv) {
   Tensor& y = activations_.conv[conv];
   if (!y.empty() || !frees_maps()) return {};
-  const std::size_t pools = pools_before(std::min(conv + 1, kLastConv));
+  const std::size_t pools = pools_before(std::min(conv + 1, kBlock5Conv3));
   const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
   GRADCAM_TRY(y, Tensor::uninitialized({side, side, model_.outputs(conv)}));
   return {};
@@ -86,7 +86,7 @@ Shape Member::part_shape(std::size_t map_layer, std::size_t member) const {
   const std::size_t pools = pools_before(map_layer);
   const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
   if (map_layer == kInput) return {strip(member).size(), side, model_.conv_[0].spec.in_channels};
-  const std::size_t conv = std::min(map_layer, kLastConv);
+  const std::size_t conv = std::min(map_layer, kBlock5Conv3);
   if (map_layer < kStripLayers) return {strip(member, pools).size(), side, model_.outputs(conv)};
   return {side, side, part(conv, member).size()};
 }
@@ -132,7 +132,7 @@ void Member::place(std::span<const float> values, std::size_t map_layer, std::si
     const std::size_t row = strip(member, pools_before(map_layer)).begin;
     std::ranges::copy(values, whole.data() + row * row_floats(whole));
   } else {
-    const std::size_t conv = std::min(map_layer, kLastConv);
+    const std::size_t conv = std::min(map_layer, kBlock5Conv3);
     set_columns(values, part(conv, member), model_.outputs(conv), whole);
   }
 }
@@ -140,7 +140,7 @@ void Member::place(std::span<const float> values, std::size_t map_layer, std::si
 /// What all members get of a layer.
 const Tensor& Member::output(std::size_t layer) const {
   switch (layer) {
-    case kLastConv:
+    case kBlock5Conv3:
       return activations_.block5_pool;
     case kFc1:
       return activations_.fc1;
@@ -174,7 +174,7 @@ Result<void> Member::begin_forward(const Tensor* input, const Outlook& outlook) 
 }
 
 Result<void> Member::begin_forward_from(std::size_t layer, const Tensor* map) {
-  if (layer >= kLastConv) {
+  if (layer >= kBlock5Conv3) {
     return fail(ErrorCode::kInvalidArgument,
                 "a forward pass does not begin behind the last convolution");
   }
@@ -247,7 +247,7 @@ Result<void> Member::begin_gradients(std::vector<GradientRequest> requests) {
 /// at a map layer.
 Result<void> Member::recall_maps(std::size_t map_layer) {
   const std::size_t first = map_layer == kInput ? 0 : map_layer;
-  if (!frees_maps() || first >= std::min(outlook_.layer, kLastConv)) return {};
+  if (!frees_maps() || first >= std::min(outlook_.layer, kBlock5Conv3)) return {};
   if (first_ > 0) {
     return fail(ErrorCode::kInvalidArgument,
                 "there are no gradients there after a part of a forward pass");

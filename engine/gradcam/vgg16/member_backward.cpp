@@ -154,7 +154,7 @@ Result<std::span<const float>> Member::own_map(std::size_t layer) {
     const std::size_t rows = strip(share().member, pools_before(layer)).size();
     return map.values().subspan(first * row, rows * row);
   }
-  GRADCAM_TRY(own_map_, cut(map, is_pool ? kLastConv : layer, share().member));
+  GRADCAM_TRY(own_map_, cut(map, is_pool ? kBlock5Conv3 : layer, share().member));
   return own_map_.values();
 }
 

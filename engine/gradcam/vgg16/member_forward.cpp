@@ -90,7 +90,7 @@ Result<void> Member::forward_channels(std::size_t layer) {
   Tensor& y = activations_.conv[layer];
   const std::size_t outputs = model_.outputs(layer);
   const Range own = own_part(layer);
-  const bool is_last = layer == kLastConv;
+  const bool is_last = layer == kBlock5Conv3;
   // All the channels go where they belong at once, and so do those that stay at their member.
   const bool in_place = is_last || own.size() == outputs;
   Tensor slice;

@@ -101,8 +101,9 @@ Result<Tensor> Member::weighted_sums(std::size_t map_layer) {
 Result<void> Member::gather(std::size_t map_layer, std::span<const Message> received) {
   Gathered gathered;
   const std::size_t side = part_shape(map_layer, 0)[1];
-  const std::size_t channels = map_layer == kInput ? part_shape(map_layer, 0)[2]
-                                                   : model_.outputs(std::min(map_layer, kLastConv));
+  const std::size_t channels = map_layer == kInput
+                                   ? part_shape(map_layer, 0)[2]
+                                   : model_.outputs(std::min(map_layer, kBlock5Conv3));
   const bool in_strips = map_layer < kStripLayers;
   const Shape whole = {side, side, channels};
   if (gather_ == Gather::kWeightedSums) {

@@ -74,7 +74,7 @@ std::vector<Member::Expected> Member::expected() const {
       [[fallthrough]];
     case Work::kShareMeans:
       if (scores_ > 0 && layer + 1 >= kStripLayers && layer != kInput) {
-        expect_products(std::min(layer, kLastConv), list);
+        expect_products(std::min(layer, kBlock5Conv3), list);
       }
       break;
     case Work::kGather:

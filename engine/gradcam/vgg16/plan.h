@@ -15,11 +15,12 @@
 namespace gradcam {
 
 /// Which of the 13 convolutions are followed by a 2x2 max-pool: the last of each block.
-inline constexpr std::array<bool, kConvLayers> kEndsBlock = {
-    false, true, false, true, false, false, true, false, false, true, false, false, true};
-
-/// A side of the input in pixels over a side of the last max-pool's output.
-inline constexpr std::size_t kTotalStride = 32;
+inline constexpr std::array<bool, kConvLayers> kEndsBlock = [] {
+  std::array<bool, kConvLayers> ends{};
+  std::size_t end = 0;
+  for (const int convs : kConvsOfBlock) ends[(end += static_cast<std::size_t>(convs)) - 1] = true;
+  return ends;
+}();
 
 /// The layers whose outputs are maps [H, W, C], after ReLU, and can be explained: the convolutions,
 /// before they are pooled, by their index in `kLayerNames`, and block5_pool.

@@ -72,7 +72,7 @@ Result<void> Vgg16::check_input(const Tensor& input) const {
 
 Result<void> Vgg16::check_activations(const Activations& activations) const {
   const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) / kTotalStride;
-  if (activations.block5_pool.shape() == Shape{side, side, outputs(kLastConv)} &&
+  if (activations.block5_pool.shape() == Shape{side, side, outputs(kBlock5Conv3)} &&
       activations.fc1.size() == outputs(kFc1) && activations.fc2.size() == outputs(kFc2) &&
       activations.logits.size() == logits()) {
     return {};
@@ -89,7 +89,7 @@ Result<void> Vgg16::check_map(const Activations& activations, std::size_t layer)
                                                  std::to_string(kMapLayers - 1));
   }
   const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) >> pools_before(layer);
-  if (activations.map(layer).shape() == Shape{side, side, outputs(std::min(layer, kLastConv))}) {
+  if (activations.map(layer).shape() == Shape{side, side, outputs(std::min(layer, kBlock5Conv3))}) {
     return {};
   }
   const bool is_pooled = layer < kBlock5Conv3 && kEndsBlock[layer];
@@ -170,9 +170,9 @@ Result<Activations> Vgg16::make_activations(bool with_maps) const {
                                is_last ? conv.spec.out_channels : outputs(i)}));
   }
   GRADCAM_TRY(activations.block5_pool,
-              Tensor::zeros({width / 2, width / 2, outputs(kConvLayers - 1)}));
-  GRADCAM_TRY(activations.fc1, Tensor::zeros({outputs(kConvLayers)}));
-  GRADCAM_TRY(activations.fc2, Tensor::zeros({outputs(kConvLayers + 1)}));
+              Tensor::zeros({width / 2, width / 2, outputs(kBlock5Conv3)}));
+  GRADCAM_TRY(activations.fc1, Tensor::zeros({outputs(kFc1)}));
+  GRADCAM_TRY(activations.fc2, Tensor::zeros({outputs(kFc2)}));
   GRADCAM_TRY(activations.logits, Tensor::zeros({logits()}));
   GRADCAM_TRY(activations.workspace, Tensor::zeros({workspace}));
   return activations;

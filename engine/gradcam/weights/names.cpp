@@ -29,7 +29,7 @@ std::string file_name(FileLayout layout, std::size_t layer) {
   if (layout == FileLayout::kKeras) return std::string(kLayerNames[layer]);
   if (layer < kConvLayers) return "features." + std::to_string(kFeatureNumbers[layer]);
   const auto& dense = layout == FileLayout::kTorchvision ? kTorchvisionDense : kTimmDense;
-  return std::string(dense[layer - kConvLayers]);
+  return std::string(dense[layer - kFc1]);
 }
 
 struct FileNames {

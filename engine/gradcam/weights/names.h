@@ -13,16 +13,22 @@
 namespace gradcam {
 
 inline constexpr std::size_t kConvLayers = 13;
+inline constexpr std::size_t kDenseLayers = 3;
+
+/// Convolutions up to each of the 2x2 max-pools.
+inline constexpr std::array<int, 5> kConvsOfBlock = {2, 2, 3, 3, 3};
+
+/// A side of the input in pixels over a side of the last max-pool's output.
+inline constexpr std::size_t kTotalStride = 32;
 
 /// The layers of VGG16 that have parameters, in the order of the forward pass, by their names in
 /// Keras (and here): 13 convolutions, then 3 dense layers.
-inline constexpr std::array<std::string_view, 16> kLayerNames = {
+inline constexpr std::array<std::string_view, kConvLayers + kDenseLayers> kLayerNames = {
     "block1_conv1", "block1_conv2", "block2_conv1", "block2_conv2", "block3_conv1", "block3_conv2",
     "block3_conv3", "block4_conv1", "block4_conv2", "block4_conv3", "block5_conv1", "block5_conv2",
     "block5_conv3", "fc1",          "fc2",          "predictions"};
 
-/// The last convolution, and the dense layers behind it, by their index in kLayerNames.
-inline constexpr std::size_t kLastConv = kConvLayers - 1;
+/// The dense layers by their index in kLayerNames.
 inline constexpr std::size_t kFc1 = kConvLayers;
 inline constexpr std::size_t kFc2 = kFc1 + 1;
 inline constexpr std::size_t kPredictions = kFc1 + 2;
@@ -61,7 +67,7 @@ struct LayerWeights {
 
 struct WeightMap {
   FileLayout layout = FileLayout::kKeras;
-  std::size_t grid = 0;  ///< Rows and columns of block5_pool's output: input side / 32.
+  std::size_t grid = 0;  ///< Rows and columns of block5_pool's output: input side / kTotalStride.
   std::array<LayerWeights, kLayerNames.size()> layers;
   /// More outputs behind those of `predictions`, for what is none of its classes: `others.weight`
   /// [others, fc2] and `others.bias`, in a file with Keras's names that has them. They are stored

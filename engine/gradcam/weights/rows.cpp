@@ -17,7 +17,7 @@ template <class T, class Convert>
 Result<void> read_row(const WeightMap& map, std::size_t layer, Convert convert,
                       std::vector<T>& scratch, std::span<T> out) {
   const bool is_conv = layer < kConvLayers;
-  const bool is_fc1 = layer == kConvLayers;
+  const bool is_fc1 = layer == kFc1;
   if (map.layout == FileLayout::kKeras || !(is_conv || is_fc1)) return convert(out);
   // PyTorch keeps channels outside positions, in kernels and in the map that fc1 flattens.
   scratch.resize(out.size());
