@@ -117,27 +117,20 @@ class Measurement {
   }
 
   std::vector<Faithfulness> outcome(const Tensor& logits) const {
-    std::vector<double> p;
-    for (std::size_t pass = 0; pass < passes(); ++pass) {
-      const auto row = logits.values().subspan(pass * model_.logits(), model_.logits());
-      p.push_back(double{model_.probabilities(row)[class_]});
-    }
+    const std::vector<double> p = probabilities_of(model_, class_, logits);
     std::vector<Faithfulness> result;
-    for (auto of_map = p.begin() + kOfNoMap; of_map != p.end();) {
+    for (std::size_t at = kOfNoMap; at < p.size(); at += passes_a_map()) {
       Faithfulness& f = result.emplace_back();
       const double whole = p[kWhole];
-      const double seen = *of_map++;
+      const std::span of_map = std::span(p).subspan(at, passes_a_map());
+      const double seen = of_map.front();
+      const auto inserted = of_map.subspan(1, steps_ - 1);
+      const auto deleted = of_map.last(steps_ - 1);
       f.probability = whole;
       f.drop = whole > 0 ? std::max(0.0, whole - seen) / whole : 0;
       f.increase = seen > whole;
-      const auto curve = [&](double begin, double end) {
-        std::vector<double> points = {begin};
-        for (std::size_t i = 1; i < steps_; ++i) points.push_back(*of_map++);
-        points.push_back(end);
-        return points;
-      };
-      f.insertion_curve = curve(p[kBlurred], whole);
-      f.deletion_curve = curve(whole, p[kEmpty]);
+      f.insertion_curve = curve_of(p[kBlurred], inserted, whole);
+      f.deletion_curve = curve_of(whole, deleted, p[kEmpty]);
       f.insertion = area_under(f.insertion_curve);
       f.deletion = area_under(f.deletion_curve);
     }
@@ -155,10 +148,6 @@ class Measurement {
 
   std::size_t passes_a_map() const { return 2 * steps_ - 1; }
 
-  std::span<const std::size_t> hottest(const Map& map, std::size_t steps) const {
-    return std::span(map.order).first(map.order.size() * steps / steps_);
-  }
-
   Result<Tensor> masked(const Map& map) const {
     GRADCAM_TRY(Tensor result, input_.clone());
     for (std::size_t i = 0; i < result.size(); ++i) {
@@ -168,11 +157,11 @@ class Measurement {
   }
 
   Result<Tensor> inserted(const Map& map, std::size_t steps) const {
-    return with_pixels(blurred_, hottest(map, steps), input_);
+    return with_pixels(blurred_, first_pixels(map.order, steps, steps_), input_);
   }
 
   Result<Tensor> deleted(const Map& map, std::size_t steps) const {
-    return cover(input_, hottest(map, steps), colour_);
+    return cover(input_, first_pixels(map.order, steps, steps_), colour_);
   }
 
   const Vgg16& model_;

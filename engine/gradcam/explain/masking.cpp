@@ -34,6 +34,11 @@ std::vector<std::size_t> hottest_first(std::span<const float> heat) {
   return order;
 }
 
+std::span<const std::size_t> first_pixels(std::span<const std::size_t> order, std::size_t step,
+                                          std::size_t steps) {
+  return order.first(order.size() * step / steps);
+}
+
 Result<Tensor> blur(const Tensor& input) {
   constexpr int kRadius = 5;
   double weights[2 * kRadius + 1];
@@ -85,6 +90,23 @@ Result<Tensor> cover(const Tensor& input, std::span<const std::size_t> pixels,
     std::ranges::copy(colour, result.data() + pixel * colour.size());
   }
   return result;
+}
+
+std::vector<double> probabilities_of(const Vgg16& model, std::size_t class_index,
+                                     const Tensor& logits) {
+  std::vector<double> result;
+  for (std::size_t at = 0; at < logits.size(); at += model.logits()) {
+    const auto row = logits.values().subspan(at, model.logits());
+    result.push_back(double{model.probabilities(row)[class_index]});
+  }
+  return result;
+}
+
+std::vector<double> curve_of(double first, std::span<const double> between, double last) {
+  std::vector<double> curve = {first};
+  curve.insert(curve.end(), between.begin(), between.end());
+  curve.push_back(last);
+  return curve;
 }
 
 }  // namespace gradcam

@@ -7,6 +7,7 @@
 
 #include "gradcam/explain/heatmap.h"
 #include "gradcam/tensor/tensor.h"
+#include "gradcam/vgg16/vgg16.h"
 
 /// Inputs with some of their pixels taken away, or put back: what the network is asked when a map
 /// is to be tested. An input is [height, width, 3]; pixels are numbered row by row.
@@ -20,6 +21,10 @@ Result<std::vector<float>> heat_of_pixels(const Heatmap& map, const Tensor& inpu
 /// random and always the same.
 std::vector<std::size_t> hottest_first(std::span<const float> heat);
 
+/// The first `step` of `steps` equal parts of the pixels in an order.
+std::span<const std::size_t> first_pixels(std::span<const std::size_t> order, std::size_t step,
+                                          std::size_t steps);
+
 /// A Gaussian blur of 11 taps, standard deviation 5, much like RISE's (arXiv 1806.07421); edges are
 /// repeated.
 Result<Tensor> blur(const Tensor& input);
@@ -31,5 +36,12 @@ Result<Tensor> with_pixels(const Tensor& input, std::span<const std::size_t> pix
 /// The input with these pixels covered with a colour.
 Result<Tensor> cover(const Tensor& input, std::span<const std::size_t> pixels,
                      const std::array<float, 3>& colour);
+
+/// A class's probability after each of some passes, by their logits, [passes, logits].
+std::vector<double> probabilities_of(const Vgg16& model, std::size_t class_index,
+                                     const Tensor& logits);
+
+/// A curve from its first point over those between to its last one.
+std::vector<double> curve_of(double first, std::span<const double> between, double last);
 
 }  // namespace gradcam

@@ -37,15 +37,13 @@ Result<Tensor> start_of(const Masked& masked, std::size_t pass) {
   if (pass == kCoveredCentre) return masked.covered_centre.clone();
   const std::size_t inserted = pass - kInserted;
   const std::vector<std::size_t>& order = masked.orders[inserted / kInsertions];
-  const std::size_t pixels = order.size() * (inserted % kInsertions + 1) / kCurveSteps;
-  return with_pixels(masked.blurred, std::span(order).first(pixels), masked.input);
+  const auto pixels = first_pixels(order, inserted % kInsertions + 1, kCurveSteps);
+  return with_pixels(masked.blurred, pixels, masked.input);
 }
 
 Insertion insertion_of(std::span<const double> probabilities, std::size_t order) {
-  std::vector<double> curve = {probabilities[kBlurred]};
   const auto inserted = probabilities.subspan(kInserted + order * kInsertions, kInsertions);
-  curve.insert(curve.end(), inserted.begin(), inserted.end());
-  curve.push_back(probabilities[kWhole]);
+  std::vector<double> curve = curve_of(probabilities[kBlurred], inserted, probabilities[kWhole]);
   const double area = area_under(curve);
   return {.area = area, .curve = std::move(curve)};
 }
@@ -77,11 +75,7 @@ Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std:
   GRADCAM_TRY(masked->covered_centre, cover(input, std::span(by_centre).first(warm), colour));
   const double area = static_cast<double>(warm) / static_cast<double>(by_map.size());
   const auto outcome = [=, &model](const Tensor& logits) -> Result<Trust> {
-    std::vector<double> probabilities;
-    for (std::size_t at = 0; at < logits.size(); at += model.logits()) {
-      const auto row = logits.values().subspan(at, model.logits());
-      probabilities.push_back(double{model.probabilities(row)[class_index]});
-    }
+    const std::vector<double> probabilities = probabilities_of(model, class_index, logits);
     return Trust{.probability = probabilities[kWhole],
                  .covered_area = area,
                  .covered = probabilities[kCovered],
