@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
 // With IHDR, which always comes first.
-constexpr std::size_t kHeaderBytes = 33;
+constexpr std::size_t kPngHeaderBytes = 33;
 constexpr std::string_view kKeyword("Software\0", 9);
 
 constexpr std::size_t kPixelBytes = 3;
@@ -131,11 +131,11 @@ Result<std::vector<std::uint8_t>> encode_png(const Image& image, std::string_vie
 
 std::string_view png_software(std::span<const std::uint8_t> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with("\x89PNG") || text.size() < kHeaderBytes + 4) return {};
-  const std::string_view chunk = text.substr(kHeaderBytes + 4);
+  if (!text.starts_with("\x89PNG") || text.size() < kPngHeaderBytes + 4) return {};
+  const std::string_view chunk = text.substr(kPngHeaderBytes + 4);
   if (!chunk.starts_with("tEXt") || !chunk.substr(4).starts_with(kKeyword)) return {};
   const std::size_t begin = 4 + kKeyword.size();
-  const std::size_t end = 4u + static_cast<std::uint8_t>(text[kHeaderBytes + 3]);
+  const std::size_t end = 4u + static_cast<std::uint8_t>(text[kPngHeaderBytes + 3]);
   return chunk.substr(begin, std::max(end, begin) - begin);
 }
 

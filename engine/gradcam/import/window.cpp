@@ -7,7 +7,7 @@
 namespace gradcam {
 namespace {
 
-constexpr std::uint64_t kBlock = 16 << 10;
+constexpr std::uint64_t kReadBlock = 16 << 10;
 constexpr std::uint64_t kMostKnown = 32 << 20;  // of all blocks; a VGG16 needs less than one MB
 constexpr std::uint64_t kMostAtOnce = 8 << 20;
 
@@ -20,24 +20,24 @@ Result<std::vector<std::uint8_t>> Window::read(std::uint64_t offset, std::uint64
                                               std::to_string(file_bytes_) +
                                               " bytes, but refers to bytes after its end");
   }
-  if (count > kMostAtOnce || (blocks_.size() + 1) * kBlock + count > kMostKnown) {
+  if (count > kMostAtOnce || (blocks_.size() + 1) * kReadBlock + count > kMostKnown) {
     return fail(ErrorCode::kCorruptModel,
                 "what it says of its weights takes more than any VGG16 does");
   }
   std::vector<std::uint8_t> bytes;
   bytes.reserve(static_cast<std::size_t>(count));
   const std::uint64_t end = offset + count;
-  for (std::uint64_t block = offset / kBlock; block * kBlock < end; ++block) {
+  for (std::uint64_t block = offset / kReadBlock; block * kReadBlock < end; ++block) {
     const auto found = blocks_.find(block);
     if (found == blocks_.end()) {
-      if (!lacking_) lacking_ = FileRange{block * kBlock, 0};
-      lacking_->end = std::min((block + 1) * kBlock, file_bytes_);
+      if (!lacking_) lacking_ = FileRange{block * kReadBlock, 0};
+      lacking_->end = std::min((block + 1) * kReadBlock, file_bytes_);
     } else if (lacking_) {
       break;
     } else {
-      const std::uint64_t begin = block * kBlock;
+      const std::uint64_t begin = block * kReadBlock;
       const auto first = static_cast<std::ptrdiff_t>(std::max(offset, begin) - begin);
-      const auto last = static_cast<std::ptrdiff_t>(std::min(end, begin + kBlock) - begin);
+      const auto last = static_cast<std::ptrdiff_t>(std::min(end, begin + kReadBlock) - begin);
       bytes.insert(bytes.end(), found->second.begin() + first, found->second.begin() + last);
     }
   }
@@ -70,8 +70,8 @@ Result<void> Window::provide(std::span<const std::uint8_t> bytes) {
     return fail(ErrorCode::kInvalidArgument,
                 std::to_string(bytes.size()) + " bytes were given, which nobody asked for");
   }
-  for (std::uint64_t block = lacking_->begin / kBlock; !bytes.empty(); ++block) {
-    const auto part = bytes.first(std::min<std::size_t>(bytes.size(), kBlock));
+  for (std::uint64_t block = lacking_->begin / kReadBlock; !bytes.empty(); ++block) {
+    const auto part = bytes.first(std::min<std::size_t>(bytes.size(), kReadBlock));
     blocks_[block].assign(part.begin(), part.end());
     bytes = bytes.subspan(part.size());
   }

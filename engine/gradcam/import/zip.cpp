@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t kLocalHeader = 0x04034b50;
 constexpr std::uint64_t kCentralHeader = 0x02014b50;
-constexpr std::uint64_t kEnd = 0x06054b50;
+constexpr std::uint64_t kEndRecord = 0x06054b50;
 constexpr std::uint64_t kZip64End = 0x06064b50;
 constexpr std::uint64_t kZip64Locator = 0x07064b50;
 constexpr std::uint64_t kEndBytes = 22;
@@ -40,7 +40,7 @@ Result<std::uint64_t> find_end(Window& window) {
   for (const std::uint64_t span : {kEndBytes, std::min(size, kEndBytes + kMostComment)}) {
     GRADCAM_TRY(const auto bytes, window.read(size - span, span));
     for (std::size_t at = bytes.size() - kEndBytes + 1; at-- > 0;) {
-      if (Cursor(std::span(bytes).subspan(at)).uint(4) == kEnd) return size - span + at;
+      if (Cursor(std::span(bytes).subspan(at)).uint(4) == kEndRecord) return size - span + at;
     }
   }
   return bad_zip();
