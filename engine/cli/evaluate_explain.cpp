@@ -16,6 +16,7 @@
 #include "gradcam/explain/evaluation.h"
 #include "gradcam/explain/explain.h"
 #include "gradcam/explain/faithfulness.h"
+#include "gradcam/explain/sanity_check.h"
 #include "gradcam/image/decode.h"
 
 namespace gradcam {

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "gradcam/explain/sanity_check.h"
+
 namespace gradcam {
 namespace {
 

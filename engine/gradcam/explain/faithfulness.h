@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -52,18 +51,5 @@ Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model
                                                               std::size_t class_index,
                                                               std::span<const Heatmap> maps,
                                                               std::size_t steps = kCurveSteps);
-
-/// Spearman's rank correlation of two maps, the smaller enlarged; equal values share their mean
-/// rank. 0 where one of the maps is constant, or has a NaN, which agrees with nothing.
-double rank_correlation(const Heatmap& a, const Heatmap& b);
-
-/// Shuffles the weights within each of the last `layers` layers with parameters, of `kLayerNames`,
-/// of a safetensors file in memory: the cascading randomisation of Adebayo et al., "Sanity Checks
-/// for Saliency Maps", 2018 (arXiv 1810.03292), by permutation, so that each layer keeps its
-/// distribution. Of int8 and int4, rows or groups change places with their scales, and within them
-/// the numbers, of int4 in pairs. What the last layer knows beside its classes
-/// (WeightMap::others) is shuffled with it, in itself. Biases stay. The same seed gives the same
-/// order. kCorruptModel, as in loading.
-Result<void> shuffle_weights(std::span<std::uint8_t> file, std::size_t layers, std::uint64_t seed);
 
 }  // namespace gradcam
