@@ -1,14 +1,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <ranges>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +15,8 @@
 #include "cli/evaluate_explain.h"
 #include "cli/explain_totals.h"
 #include "cli/files.h"
+#include "cli/labelled_photos.h"
+#include "cli/masks.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/explain/certainty.h"
@@ -26,7 +25,6 @@
 #include "gradcam/explain/grad_cam.h"
 #include "gradcam/explain/json.h"
 #include "gradcam/image/decode.h"
-#include "gradcam/weights/find_class.h"
 
 namespace gradcam {
 namespace {
@@ -45,118 +43,6 @@ struct EvaluateOptions {
   ExplanationLimits limits{.slow = 30};
   bool json = false;
 };
-
-/// Which mask belongs to which photo. A folder of masks either has a MANIFEST.tsv with the columns
-/// `mask` and `photo`, or names each mask as its photo: <class>/<photo's stem>.png. What lies in
-/// folders of a class has its mask in folders of the same names or, if no other photo of the class
-/// is called so, in that of the class.
-class MaskFinder {
- public:
-  static Result<MaskFinder> create(const fs::path& folder) {
-    MaskFinder finder;
-    finder.folder_ = folder;
-    std::error_code error;
-    if (folder.empty()) return finder;
-    if (!fs::is_directory(folder, error)) {
-      return fail(ErrorCode::kUnreadableFile, folder.string() + ": there is no such folder");
-    }
-    std::ifstream manifest(folder / "MANIFEST.tsv");
-    std::string line;
-    if (!std::getline(manifest, line)) return finder;
-    const std::vector<std::string> columns = split(line);
-    const auto mask = std::ranges::find(columns, "mask") - columns.begin();
-    const auto photo = std::ranges::find(columns, "photo") - columns.begin();
-    const auto needed = std::max(mask, photo);
-    if (needed == static_cast<std::ptrdiff_t>(columns.size())) {
-      return fail(ErrorCode::kInvalidArgument,
-                  (folder / "MANIFEST.tsv").string() + " lacks a column mask or photo");
-    }
-    while (std::getline(manifest, line)) {
-      const std::vector<std::string> fields = split(line);
-      if (static_cast<std::ptrdiff_t>(fields.size()) <= needed) continue;
-      // Known by any end of the path that has a folder in it, wherever the photos lie.
-      const fs::path path = fields[static_cast<std::size_t>(photo)];
-      fs::path end = path.filename();
-      for (fs::path above = path.parent_path(); above.has_filename(); above = above.parent_path()) {
-        end = above.filename() / end;
-        finder.manifest_[end.generic_string()] = folder / fields[static_cast<std::size_t>(mask)];
-      }
-    }
-    return finder;
-  }
-
-  /// @param photo its path in the folder of the classes: "beagle/rex.jpg"
-  /// @param is_alone no other photo of its class has its name
-  fs::path find(const fs::path& photo, bool is_alone) const {
-    if (folder_.empty()) return {};
-    std::vector<fs::path> names = {photo};
-    if (is_alone) names.push_back(*photo.begin() / photo.filename());
-    for (fs::path& name : names) {
-      if (const auto it = manifest_.find(name.generic_string()); it != manifest_.end()) {
-        return it->second;
-      }
-      const fs::path candidate = folder_ / name.replace_extension(".png");
-      std::error_code error;
-      if (fs::exists(candidate, error)) return candidate;
-    }
-    return {};
-  }
-
- private:
-  static std::vector<std::string> split(const std::string& line) {
-    std::vector<std::string> fields;
-    std::istringstream stream(line);
-    for (std::string field; std::getline(stream, field, '\t');) fields.push_back(field);
-    if (!fields.empty() && fields.back().ends_with('\r')) fields.back().pop_back();
-    return fields;
-  }
-
-  fs::path folder_;
-  std::map<std::string, fs::path> manifest_;
-};
-
-/// The photos of a folder that has a folder for each class. Folders that are no class of the model
-/// are named and left out; some_failed: set if one of a class cannot be read or has no photos.
-Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const ModelInfo& info,
-                                                   const MaskFinder& masks, bool& some_failed) {
-  GRADCAM_TRY(const std::vector<fs::path> folders, list_folders(folder));
-  std::vector<LabelledPhoto> photos;
-  for (const fs::path& of_class : folders) {
-    const auto label = find_class(info.metadata.labels, of_class.filename().string());
-    if (!label) {
-      complain(of_class.string(), "left out, the model has no class of this name");
-      continue;
-    }
-    std::vector<fs::path> found;
-    if (const auto status = list_photos(of_class, found); !status) {
-      complain(of_class.string(), status.error().message);
-      some_failed = true;
-    }
-    std::map<fs::path, std::size_t> of_name;
-    for (const fs::path& photo : found) ++of_name[photo.stem()];
-    for (const fs::path& photo : found) {
-      photos.push_back({photo, *label,
-                        masks.find(photo.lexically_relative(folder), of_name[photo.stem()] == 1)});
-    }
-  }
-  if (photos.empty()) {
-    return fail(ErrorCode::kUnreadableFile,
-                folder.string() + ": there are no photos in folders named for the model's classes");
-  }
-  std::ranges::sort(photos, {}, &LabelledPhoto::path);
-  return photos;
-}
-
-/// The photos of a folder, and of the folders in it, as photos of none of the classes.
-Result<std::vector<LabelledPhoto>> other_photos(const fs::path& folder) {
-  std::vector<fs::path> found;
-  if (const auto status = list_photos(folder, found); !status) {
-    return of_file(folder, status.error());
-  }
-  std::vector<LabelledPhoto> photos;
-  for (const fs::path& photo : found) photos.push_back({photo, std::nullopt, {}});
-  return photos;
-}
 
 /// What --help says of --json without --explain.
 constexpr std::string_view kEvaluationHelp = R"(

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "cli/files.h"
 #include "cli/import.h"
 #include "cli/in_order.h"
+#include "cli/masks.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/explain/evaluation.h"
@@ -64,15 +64,6 @@ struct PhotoMeasures {
   std::vector<std::optional<Measured>> measured;
   std::vector<Heatmap> maps;
 };
-
-/// Whether a mask is a photo of another size, give or take what rounding its sides does.
-bool has_shape_of(const Image& mask, const Image& photo) {
-  const double height = double{1} * photo.height * mask.width / photo.width;
-  const double width = double{1} * photo.width * mask.height / photo.height;
-  constexpr double kNear = 0.02;
-  return std::abs(height - mask.height) <= std::max(1.0, kNear * height) ||
-         std::abs(width - mask.width) <= std::max(1.0, kNear * width);
-}
 
 /// Whether the i-th of n is one of `some`, which are spread evenly.
 bool is_among(std::size_t i, std::size_t n, std::size_t some) {
@@ -247,21 +238,6 @@ Result<void> randomise(const std::filesystem::path& model_path,
 }
 
 }  // namespace
-
-Result<Image> read_mask(const std::filesystem::path& path, const Image& photo) {
-  const auto bytes = read_file(path);
-  auto mask = bytes ? decode_mask(*bytes) : Result<Image>(std::unexpected(bytes.error()));
-  if (mask && !has_shape_of(*mask, photo)) {
-    const auto sides = [](const Image& image) {
-      return std::to_string(image.width) + " x " + std::to_string(image.height);
-    };
-    mask =
-        fail(ErrorCode::kInvalidArgument,
-             "its " + sides(*mask) + " pixels have another shape than the photo's " + sides(photo));
-  }
-  if (mask) return mask;
-  return fail(mask.error().code, "its mask " + path.string() + ": " + mask.error().message);
-}
 
 Result<std::vector<Method>> find_methods(const std::vector<std::string>& names) {
   std::vector<Method> found;

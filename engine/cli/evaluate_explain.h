@@ -2,26 +2,16 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/labelled_photos.h"
 #include "gradcam/explain/json.h"
 #include "gradcam/explain/methods.h"
-#include "gradcam/image/image.h"
+#include "gradcam/vgg16/vgg16.h"
 
 namespace gradcam {
-
-struct LabelledPhoto {
-  std::filesystem::path path;
-  std::optional<std::size_t> label;  // nothing: a photo of none of the classes
-  std::filesystem::path mask;        // empty if there is none
-};
-
-/// The picture that shows where the dog is in a photo, as decode_mask reads it; its sides may be
-/// others than the photo's, but not their ratio. The error names the file.
-Result<Image> read_mask(const std::filesystem::path& path, const Image& photo);
 
 /// What --help says of `evaluate --explain`.
 extern const std::string_view kExplainEvaluationHelp;

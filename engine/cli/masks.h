@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "gradcam/image/image.h"
+#include "gradcam/tensor/error.h"
+
+/// Pictures that show where the dog is in photos.
+namespace gradcam {
+
+/// Which mask belongs to which photo. A folder of masks either has a MANIFEST.tsv with the columns
+/// `mask` and `photo`, or names each mask as its photo: <class>/<photo's stem>.png. What lies in
+/// folders of a class has its mask in folders of the same names or, if no other photo of the class
+/// is called so, in that of the class.
+class MaskFinder {
+ public:
+  /// An empty folder gives one that finds nothing.
+  static Result<MaskFinder> create(const std::filesystem::path& folder);
+
+  /// The mask of a photo, or an empty path if there is none.
+  ///
+  /// @param photo its path in the folder of the classes: "beagle/rex.jpg"
+  /// @param is_alone no other photo of its class has its name
+  std::filesystem::path find(const std::filesystem::path& photo, bool is_alone) const;
+
+ private:
+  std::filesystem::path folder_;
+  std::map<std::string, std::filesystem::path> manifest_;
+};
+
+/// The picture that shows where the dog is in a photo, as decode_mask reads it; its sides may be
+/// others than the photo's, but not their ratio. The error names the file.
+Result<Image> read_mask(const std::filesystem::path& path, const Image& photo);
+
+}  // namespace gradcam
