@@ -88,20 +88,35 @@ Result<Seen> look_at(const Vgg16& model, const LabelledPhoto& photo) {
   return Seen{std::move(image), std::move(input), std::move(activations), target};
 }
 
+/// The Grad-CAM of a photo's most probable class; nothing of a photo that cannot be read, which is
+/// complained of in its turn.
+Result<std::optional<Heatmap>> another_photos_map(const Vgg16& model, const LabelledPhoto& photo) {
+  auto seen = look_at(model, photo);
+  if (!seen) return std::nullopt;
+  GRADCAM_TRY(std::vector<Heatmap> maps, explain(model, seen->input, seen->activations,
+                                                 {{seen->target}}, gradcam::methods().front()));
+  return std::move(maps.front());
+}
+
+/// Gives each map its faithfulness, in the order in which they were measured.
+void hand_out(std::vector<Faithfulness> faithfulness, PhotoMeasures& measures) {
+  auto next = faithfulness.begin();
+  measures.random_order = std::move(*next++);
+  measures.centre.faithfulness = std::move(*next++);
+  if (measures.other_photo) measures.other_photo->faithfulness = std::move(*next++);
+  for (auto& measured : measures.measured) {
+    if (measured) measured->faithfulness = std::move(*next++);
+  }
+}
+
 /// @param other_photo one whose map is measured on this one
 Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& photo,
                                     const LabelledPhoto& other_photo, std::size_t number,
                                     bool with_slow, const std::vector<Method>& methods) {
   PhotoMeasures result;
-  std::vector<Heatmap> to_measure = {constant_map(), centre_map()};
+  std::optional<Heatmap> of_other_photo;
   if (&other_photo != &photo) {
-    // One that cannot be read is complained of in its turn.
-    if (auto seen = look_at(model, other_photo)) {
-      GRADCAM_TRY(const std::vector<Heatmap> maps,
-                  explain(model, seen->input, seen->activations, {{seen->target}},
-                          gradcam::methods().front()));
-      to_measure.push_back(maps.front());
-    }
+    GRADCAM_TRY(of_other_photo, another_photos_map(model, other_photo));
   }
   GRADCAM_TRY(Seen seen, look_at(model, photo));
   const Image& image = seen.image;
@@ -128,8 +143,12 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
     }
     return measured;
   };
-  result.centre = measure(to_measure[1]);
-  if (to_measure.size() > 2) result.other_photo = measure(to_measure[2]);
+  std::vector<Heatmap> to_measure = {constant_map(), centre_map()};
+  result.centre = measure(to_measure.back());
+  if (of_other_photo) {
+    result.other_photo = measure(*of_other_photo);
+    to_measure.push_back(*std::move(of_other_photo));
+  }
   for (const Method& method : methods) {
     if (method.is_slow && !with_slow) {
       result.measured.emplace_back();
@@ -151,13 +170,7 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
   }
   GRADCAM_TRY(const auto plan, plan_faithfulness(model, result.input, result.target, to_measure));
   GRADCAM_TRY(std::vector<Faithfulness> faithfulness, carry_out(plan, model, activations));
-  auto next = faithfulness.begin();
-  result.random_order = std::move(*next++);
-  result.centre.faithfulness = std::move(*next++);
-  if (result.other_photo) result.other_photo->faithfulness = std::move(*next++);
-  for (auto& measured : result.measured) {
-    if (measured) measured->faithfulness = std::move(*next++);
-  }
+  hand_out(std::move(faithfulness), result);
   return result;
 }
 
@@ -237,6 +250,71 @@ Result<void> randomise(const std::filesystem::path& model_path,
   return {};
 }
 
+/// What all photos together say of maps.
+class Tally {
+ public:
+  explicit Tally(const std::vector<Method>& methods)
+      : methods_(methods), of_methods_(methods.size()) {}
+
+  void add(PhotoMeasures measures, bool with_slow) {
+    ++photos_;
+    random_order_.add(measures.random_order);
+    centre_.add(measures.centre);
+    if (measures.other_photo) other_photo_.add(*measures.other_photo);
+    for (std::size_t i = 0; i < methods_.size(); ++i) {
+      if (measures.measured[i]) of_methods_[i].add(*measures.measured[i]);
+    }
+    keep(std::move(measures), with_slow);
+  }
+
+  /// Of the photos that were kept.
+  Result<void> randomise(const std::filesystem::path& model_path) {
+    return gradcam::randomise(model_path, kept_, methods_, of_methods_);
+  }
+
+  Json json() const {
+    Json list = Json::array();
+    for (std::size_t i = 0; i < methods_.size(); ++i) {
+      list.push_back(to_json(methods_[i], of_methods_[i]));
+    }
+    Json random = random_order_.json();
+    random["photos"] = photos_;
+    random["standard_errors"] = {{"insertion", random_order_.insertion.standard_error()},
+                                 {"deletion", random_order_.deletion.standard_error()}};
+    return {{"photos", photos_},          {"layer", map_layer_name(kBlock5Conv3)},
+            {"methods", std::move(list)}, {"random_order", std::move(random)},
+            {"centre", to_json(centre_)}, {"other_photo", to_json(other_photo_)}};
+  }
+
+ private:
+  /// Those with maps of slow methods come first, as only the first have them made again.
+  void keep(PhotoMeasures measures, bool with_slow) {
+    if (with_slow && kept_with_slow_ < kShuffledSlowPhotos) {
+      kept_.insert(kept_.begin() + static_cast<std::ptrdiff_t>(kept_with_slow_++),
+                   std::move(measures));
+      if (kept_.size() > kShuffledPhotos) kept_.pop_back();
+    } else if (kept_.size() < kShuffledPhotos) {
+      kept_.push_back(std::move(measures));
+    }
+  }
+
+  const std::vector<Method>& methods_;
+  std::vector<MethodTotals> of_methods_;
+  CurveTotals random_order_;
+  MethodTotals centre_;
+  MethodTotals other_photo_;
+  std::size_t photos_ = 0;
+  std::vector<PhotoMeasures> kept_;  // to be compared with maps of shuffled weights
+  std::size_t kept_with_slow_ = 0;
+};
+
+/// Photos of the classes, with a mask if there are any with one.
+void choose_photos(std::vector<LabelledPhoto>& photos) {
+  std::erase_if(photos, [](const LabelledPhoto& photo) { return !photo.label; });
+  const auto has_no_mask = [](const LabelledPhoto& photo) { return photo.mask.empty(); };
+  if (!std::ranges::all_of(photos, has_no_mask)) std::erase_if(photos, has_no_mask);
+}
+
 }  // namespace
 
 Result<std::vector<Method>> find_methods(const std::vector<std::string>& names) {
@@ -256,48 +334,25 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
                                    std::vector<LabelledPhoto> photos,
                                    const std::vector<Method>& methods, ExplanationLimits limits,
                                    bool& some_failed) {
-  std::erase_if(photos, [](const LabelledPhoto& photo) { return !photo.label; });
-  const auto has_no_mask = [](const LabelledPhoto& photo) { return photo.mask.empty(); };
-  if (!std::ranges::all_of(photos, has_no_mask)) std::erase_if(photos, has_no_mask);
-  if (limits.photos == 0 || limits.photos > photos.size()) limits.photos = photos.size();
-  const std::size_t limit = limits.photos;
+  choose_photos(photos);
+  const std::size_t limit =
+      limits.photos == 0 ? photos.size() : std::min(limits.photos, photos.size());
   const std::size_t slow = limits.slow == 0 ? limit : std::min(limits.slow, limit);
-  std::vector<MethodTotals> totals(methods.size());
-  CurveTotals random_order;
-  MethodTotals centre;
-  MethodTotals other_photo;
-  std::vector<PhotoMeasures> kept;
-  std::size_t measured = 0;
+  Tally tally(methods);
   struct Outcome {
     const LabelledPhoto& photo;
     bool with_slow;
     Result<PhotoMeasures> measures;
   };
   std::size_t done = 0;
-  std::size_t kept_with_slow = 0;
   const auto deliver = [&](Outcome outcome) {
     show_progress(++done, limit, "photos");
-    if (!outcome.measures) {
-      some_failed = true;
-      complain(outcome.photo.path.string(), outcome.measures.error().message);
+    if (outcome.measures) {
+      tally.add(*std::move(outcome.measures), outcome.with_slow);
       return;
     }
-    ++measured;
-    PhotoMeasures& measures = *outcome.measures;
-    random_order.add(measures.random_order);
-    centre.add(measures.centre);
-    if (measures.other_photo) other_photo.add(*measures.other_photo);
-    for (std::size_t i = 0; i < methods.size(); ++i) {
-      if (measures.measured[i]) totals[i].add(*measures.measured[i]);
-    }
-    // Those with maps of slow methods come first, as only the first have them made again.
-    if (outcome.with_slow && kept_with_slow < kShuffledSlowPhotos) {
-      kept.insert(kept.begin() + static_cast<std::ptrdiff_t>(kept_with_slow++),
-                  std::move(measures));
-      if (kept.size() > kShuffledPhotos) kept.pop_back();
-    } else if (kept.size() < kShuffledPhotos) {
-      kept.push_back(std::move(measures));
-    }
+    some_failed = true;
+    complain(outcome.photo.path.string(), outcome.measures.error().message);
   };
   {
     InOrder<Outcome> queue(processors(), deliver);
@@ -314,21 +369,12 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
       });
     }
   }
-  const auto shuffling =
-      within_memory([&] { return randomise(model_path, kept, methods, totals); });
-  if (!shuffling) {  // which does not take what was measured
+  if (const auto shuffling = within_memory([&] { return tally.randomise(model_path); });
+      !shuffling) {  // which does not take what was measured
     some_failed = true;
     complain("with layers shuffled", shuffling.error().message);
   }
-  Json list = Json::array();
-  for (std::size_t i = 0; i < methods.size(); ++i) list.push_back(to_json(methods[i], totals[i]));
-  Json random = random_order.json();
-  random["photos"] = measured;
-  random["standard_errors"] = {{"insertion", random_order.insertion.standard_error()},
-                               {"deletion", random_order.deletion.standard_error()}};
-  return Json{{"photos", measured},         {"layer", map_layer_name(kBlock5Conv3)},
-              {"methods", std::move(list)}, {"random_order", std::move(random)},
-              {"centre", to_json(centre)},  {"other_photo", to_json(other_photo)}};
+  return tally.json();
 }
 
 }  // namespace gradcam
