@@ -137,59 +137,74 @@ Result<ForeignNorm> norm_of(const Module& module, const std::map<std::string, fl
   return norm;
 }
 
-/// The network that is made of tensors in the order of the forward pass, which is that in which
-/// its modules were made.
-Result<ForeignVgg16> network_of(PyTorchTensors found) {
-  std::vector<ForeignArray>& tensors = found.tensors;
-  std::erase_if(tensors, [](const ForeignArray& tensor) { return tensor.name.empty(); });
-  if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
-  // What a wrapper puts before all names.
+/// What a wrapper puts before all names.
+Result<std::string> prefix_of(const std::vector<ForeignArray>& tensors) {
   const auto first = std::ranges::find_if(
       tensors, [](const ForeignArray& tensor) { return tensor.name.ends_with(kFirstParameter); });
-  if (first == tensors.end()) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                "it holds no VGG16 of torchvision or timm, which begins with " +
-                    std::string(kFirstParameter) + "; found is " + quote(tensors.front().name));
+  if (first != tensors.end()) {
+    return first->name.substr(0, first->name.size() - kFirstParameter.size());
   }
-  const std::string prefix = first->name.substr(0, first->name.size() - kFirstParameter.size());
-  ForeignVgg16 network;
-  network.averages = found.averages;
-  GRADCAM_TRY(const std::vector<Module> modules, modules_of(std::move(tensors)));
-  std::multimap<std::size_t, const Module*> in_order;
-  for (const Module& module : modules) in_order.emplace(place_of(module.name, prefix), &module);
-  std::optional<std::size_t> conv_at;  // the last one's place
-  std::string last_dense;              // or its normalisation
-  std::optional<ForeignNorm> input_norm;
-  for (const auto& [place, next] : in_order) {
-    const Module& module = *next;
-    const ForeignArray* weight = module.find("weight");
-    const ForeignArray* bias = module.find("bias");
+  return fail(ErrorCode::kUnsupportedFormat,
+              "it holds no VGG16 of torchvision or timm, which begins with " +
+                  std::string(kFirstParameter) + "; found is " + quote(tensors.front().name));
+}
+
+/// Puts a network together from modules in the order of the forward pass.
+class Assembly {
+ public:
+  /// What was found, and the prefix, must outlive it.
+  Assembly(const PyTorchTensors& found, std::string_view prefix) : found_(found), prefix_(prefix) {
+    network_.averages = found.averages;
+  }
+
+  Result<void> add(const Module& module, std::size_t place) {
     const bool is_norm =
         module.find("running_mean") != nullptr || module.find("running_var") != nullptr;
-    GRADCAM_CHECK_OK(check_tensors(module, is_norm, found.is_whole));
-    if (is_norm) {
-      GRADCAM_TRY(ForeignNorm norm, norm_of(module, found.epsilons));
-      const auto told = found.behind_relu.find(module.name);
-      const bool is_told = told != found.behind_relu.end();
-      std::optional<ForeignNorm>* of_layer = nullptr;  // or of what the next one takes
-      if (network.dense.empty()) {
-        if (conv_at && place == *conv_at + 1) of_layer = &network.convs.back().norm;
-      } else if (is_told && told->second) {
-        of_layer = &input_norm;
-      } else if (is_told || is_next_to(last_dense, module.name)) {
-        of_layer = &network.dense.back().norm;
-        last_dense = module.name;
-      }
-      if (of_layer == nullptr || *of_layer) {
-        return fail(ErrorCode::kUnsupportedFormat,
-                    "its batch normalisation " + quote(module.name) +
-                        " is not right behind a convolution or dense layer, before its ReLU");
-      }
-      *of_layer = std::move(norm);
-      continue;
+    GRADCAM_CHECK_OK(check_tensors(module, is_norm, found_.is_whole));
+    return is_norm ? add_norm(module, place) : add_layer(module, place);
+  }
+
+  Result<ForeignVgg16> finish() {
+    if (input_norm_) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it ends with the batch normalisation of " + quote(input_norm_->mean.name));
     }
+    const auto& dense = network_.dense;
+    if (found_.has_sigmoid && !dense.empty() && dense.back().bias.shape != Shape{1}) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it has a Sigmoid of several outputs, each of which is a class on its own");
+    }
+    return std::move(network_);
+  }
+
+ private:
+  Result<void> add_norm(const Module& module, std::size_t place) {
+    GRADCAM_TRY(ForeignNorm norm, norm_of(module, found_.epsilons));
+    const auto told = found_.behind_relu.find(module.name);
+    const bool is_told = told != found_.behind_relu.end();
+    std::optional<ForeignNorm>* of_layer = nullptr;  // or of what the next one takes
+    if (network_.dense.empty()) {
+      if (conv_at_ && place == *conv_at_ + 1) of_layer = &network_.convs.back().norm;
+    } else if (is_told && told->second) {
+      of_layer = &input_norm_;
+    } else if (is_told || is_next_to(last_dense_, module.name)) {
+      of_layer = &network_.dense.back().norm;
+      last_dense_ = module.name;
+    }
+    if (of_layer == nullptr || *of_layer) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "its batch normalisation " + quote(module.name) +
+                      " is not right behind a convolution or dense layer, before its ReLU");
+    }
+    *of_layer = std::move(norm);
+    return {};
+  }
+
+  Result<void> add_layer(const Module& module, std::size_t place) {
+    const ForeignArray* weight = module.find("weight");
+    const ForeignArray* bias = module.find("bias");
     if (weight == nullptr) return not_of_vgg16(bias->name);
-    const bool is_outside = !module.name.starts_with(prefix);
+    const bool is_outside = !module.name.starts_with(prefix_);
     if (weight->shape.size() < 2 || (is_outside && weight->shape.size() != 2)) {
       return not_of_vgg16(module.name);
     }
@@ -197,36 +212,57 @@ Result<ForeignVgg16> network_of(PyTorchTensors found) {
       return fail(ErrorCode::kUnsupportedFormat,
                   "it lacks " + quote(module.name + ".bias") + "; a VGG16's layers have one");
     }
-    const bool is_conv = module.name.starts_with(prefix + "features.");
+    const bool is_conv =
+        !is_outside &&
+        std::string_view(module.name).substr(prefix_.size()).starts_with("features.");
     ForeignLayer layer{.weight = *weight, .bias = *bias};
-    if (!is_conv && weight->shape.size() == 4) {
+    return is_conv ? add_conv(module.name, std::move(layer), place)
+                   : add_dense(module.name, std::move(layer));
+  }
+
+  Result<void> add_conv(const std::string& name, ForeignLayer layer, std::size_t place) {
+    if (conv_at_ && place < *conv_at_ + steps_behind(network_)) {
+      return no_room(name, "a ReLU, and a max-pool behind each block,");
+    }
+    conv_at_ = place;
+    network_.convs.push_back(std::move(layer));
+    return {};
+  }
+
+  Result<void> add_dense(const std::string& name, ForeignLayer layer) {
+    if (layer.weight.shape.size() == 4) {
       // timm's are convolutions over all of the map, or over one position.
-      const Shape& shape = weight->shape;
+      const Shape shape = layer.weight.shape;
       layer.weight.shape = {shape[0], shape[1] * shape[2] * shape[3]};
     }
-    if (is_conv && conv_at && place < *conv_at + steps_behind(network)) {
-      return no_room(module.name, "a ReLU, and a max-pool behind each block,");
-    }
-    if (!is_conv && !network.dense.empty() && is_next_to(last_dense, module.name)) {
-      return no_room(module.name, "a ReLU");
-    }
-    if (is_conv) {
-      conv_at = place;
-    } else {
-      last_dense = module.name;
-      layer.input_norm = std::exchange(input_norm, {});
-    }
-    (is_conv ? network.convs : network.dense).push_back(std::move(layer));
+    if (!network_.dense.empty() && is_next_to(last_dense_, name)) return no_room(name, "a ReLU");
+    last_dense_ = name;
+    layer.input_norm = std::exchange(input_norm_, {});
+    network_.dense.push_back(std::move(layer));
+    return {};
   }
-  if (input_norm) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                "it ends with the batch normalisation of " + quote(input_norm->mean.name));
-  }
-  if (found.has_sigmoid && !network.dense.empty() && network.dense.back().bias.shape != Shape{1}) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                "it has a Sigmoid of several outputs, each of which is a class on its own");
-  }
-  return network;
+
+  const PyTorchTensors& found_;
+  std::string_view prefix_;
+  ForeignVgg16 network_;
+  std::optional<std::size_t> conv_at_;  // the last one's place
+  std::string last_dense_;              // or its normalisation
+  std::optional<ForeignNorm> input_norm_;
+};
+
+/// The network that is made of tensors in the order of the forward pass, which is that in which
+/// its modules were made.
+Result<ForeignVgg16> network_of(PyTorchTensors found) {
+  std::vector<ForeignArray>& tensors = found.tensors;
+  std::erase_if(tensors, [](const ForeignArray& tensor) { return tensor.name.empty(); });
+  if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
+  GRADCAM_TRY(const std::string prefix, prefix_of(tensors));
+  GRADCAM_TRY(const std::vector<Module> modules, modules_of(std::move(tensors)));
+  std::multimap<std::size_t, const Module*> in_order;
+  for (const Module& module : modules) in_order.emplace(place_of(module.name, prefix), &module);
+  Assembly assembly(found, prefix);
+  for (const auto& [place, module] : in_order) GRADCAM_CHECK_OK(assembly.add(*module, place));
+  return assembly.finish();
 }
 
 /// As much of a file as a pickle may take, and a byte, which tells that it takes more.
