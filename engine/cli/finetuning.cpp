@@ -312,9 +312,130 @@ Result<std::uint64_t> size_of_result(const ModelFile& base, const FinetuneOption
   return size;
 }
 
-Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
-                          const ModelInfo& base_info, const ClassPhotos& photos, ModelFile& base,
-                          Trainer& trainer, NewFile out, FinetuneReport& report) {
+/// A run of fine-tuning.
+struct Run {
+  const FinetuneOptions& options;
+  const std::function<bool()>& interrupted;
+  Plan plan;
+  Base base;
+  ModelInfo base_info;
+  NewFile out;
+  CheckpointIdentity identity;
+  FeatureCache cache;
+  FinetuneReport report;
+};
+
+/// All that can be found out before photos are read.
+Result<Run> begin(const FinetuneOptions& options, const std::function<bool()>& interrupted) {
+  GRADCAM_TRY(Plan plan, make_plan(options));
+  GRADCAM_TRY(Base base, load_base(options, interrupted));
+  // Now, not after the training, is the time to find out that it cannot be written.
+  GRADCAM_TRY(const std::uint64_t size, size_of_result(base.file, options, plan));
+  GRADCAM_TRY(NewFile out, NewFile::create(options.out, size));
+  const ModelInfo base_info = base.network->info();
+  // ModelInfo's fingerprint has only some rows of them.
+  const auto weights = base.file.fingerprint();
+  if (!weights) return of_file(options.model, weights.error());
+  CheckpointIdentity identity = identity_of(options, plan, *weights);
+  std::error_code error;
+  if (options.resume) {
+    GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
+  } else if (fs::exists(plan.checkpoint, error)) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        plan.checkpoint.string() +
+            " is there, of a training that was interrupted: --resume continues it; to begin "
+            "anew, delete it or choose another --out");
+  }
+  FeatureCache cache(plan.cache, *weights, base_info,
+                     plan.whole_classifier ? FeatureLayer::kBlock5Pool : FeatureLayer::kFc2,
+                     options.views);
+  return Run{.options = options,
+             .interrupted = interrupted,
+             .plan = std::move(plan),
+             .base = std::move(base),
+             .base_info = base_info,
+             .out = std::move(out),
+             .identity = std::move(identity),
+             .cache = std::move(cache),
+             .report = {}};
+}
+
+/// Finds the photos and computes their features. False if it was interrupted.
+Result<bool> gather(Run& run, ClassPhotos& photos) {
+  GRADCAM_TRY(photos, find_photos(run.options, run.plan));
+  GRADCAM_TRY(const FeatureCache::Outcome outcome,
+              run.cache.fill(*run.base.network, photos, run.plan.threads, run.interrupted));
+  run.report.skipped = photos.unreadable;
+  if (run.interrupted()) {
+    clear_progress();
+    std::printf("interrupted; the features of %zu photos are kept in %s for the next run\n",
+                outcome.computed + outcome.cached, run.cache.folder().c_str());
+    return false;
+  }
+  std::printf("features: %zu photos computed, %zu from the cache, %.1f s (%s)\n", outcome.computed,
+              outcome.cached, outcome.seconds, run.cache.folder().c_str());
+  if (photos.unreadable > 0) std::printf("%zu photos cannot be read\n", photos.unreadable);
+  std::fflush(stdout);
+  GRADCAM_CHECK_OK(check_class_sizes(photos));
+  run.identity["set of photos"] = identity_of(photos);
+  if (run.options.resume) GRADCAM_CHECK_OK(check_checkpoint(run.plan.checkpoint, run.identity));
+  return true;
+}
+
+/// A trainer at its beginning, or where a checkpoint left it. Frees the base's network.
+Result<Trainer> make_trainer(Run& run, const ClassPhotos& photos) {
+  const Plan& plan = run.plan;
+  GRADCAM_TRY(std::vector<DenseParameters> layers,
+              make_layers(*run.base.network, photos.labels.size(), plan));
+  run.base.network.reset();  // its memory is needed for training
+  const Parallel parallel = [threads = plan.threads](std::size_t count,
+                                                     const std::function<void(std::size_t)>& task) {
+    run_in_threads(threads, count, task);
+  };
+  GRADCAM_TRY(Classifier classifier,
+              Classifier::create(std::move(layers), plan.classifier, parallel));
+  GRADCAM_TRY(Dataset dataset, make_dataset(photos, run.cache, plan, run.options.validation));
+  std::printf("training on %zu photos in %zu views, validating by %zu\n", dataset.train.size(),
+              dataset.views, dataset.validation.size());
+  GRADCAM_TRY(Trainer trainer,
+              Trainer::create(std::move(classifier), std::move(dataset), plan.training));
+  if (run.options.resume) {
+    GRADCAM_CHECK_OK(read_checkpoint(plan.checkpoint, trainer));
+    std::printf("continuing after step %zu of epoch %zu\n",
+                static_cast<std::size_t>(trainer.step() % trainer.steps_per_epoch()),
+                trainer.epochs().size() + 1);
+  }
+  return trainer;
+}
+
+/// Trains to the end. False if it was interrupted: then there is a checkpoint.
+Result<bool> train(Run& run, Trainer& trainer) {
+  GRADCAM_TRY(const bool complete, run_training(trainer, run.interrupted));
+  FinetuneReport& report = run.report;
+  report.epochs = trainer.epochs();
+  report.best_epoch = trainer.best_epoch();
+  report.diverged = trainer.diverged();
+  if (report.diverged) {
+    complain("the loss is not finite any more in epoch " +
+             std::to_string(report.epochs.size() + 1) +
+             ": the training ends there, with the best epoch before; a smaller --learning-rate may "
+             "help");
+  }
+  if (complete) return true;
+  GRADCAM_CHECK_OK(write_checkpoint(run.plan.checkpoint, trainer, run.identity));
+  clear_progress();
+  std::printf("interrupted; %s is continued by the same command with --resume\n",
+              run.plan.checkpoint.c_str());
+  return false;
+}
+
+/// Writes the model, or the head, and its curves.
+Result<void> write_result(Run& run, const ClassPhotos& photos, Trainer& trainer) {
+  const FinetuneOptions& options = run.options;
+  const ModelInfo& base_info = run.base_info;
+  FinetuneReport& report = run.report;
+  NewFile out = std::move(run.out);  // what there is of it makes room if it cannot be written
   GRADCAM_TRY(Classifier * classifier, trainer.finish());
   GRADCAM_TRY(const Tensor logits, trainer.validation_logits());
   std::vector<std::size_t> truths;
@@ -346,17 +467,39 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
     GRADCAM_CHECK_OK(out.commit());
   } else {
     const std::vector<const DenseParameters*> trained(parameters.begin(), parameters.end());
-    GRADCAM_TRY(const FinetunedFile file, plan_finetuned_file(base.header(), trained, metadata));
-    GRADCAM_CHECK_OK(write_model(base, file, out));
+    GRADCAM_TRY(const FinetunedFile file,
+                plan_finetuned_file(run.base.file.header(), trained, metadata));
+    GRADCAM_CHECK_OK(write_model(run.base.file, file, out));
   }
   const std::string svg = draw_curves(report.epochs, report.best_epoch);
   const auto curves =
-      write_file(plan.curves, {reinterpret_cast<const std::uint8_t*>(svg.data()), svg.size()});
+      write_file(run.plan.curves, {reinterpret_cast<const std::uint8_t*>(svg.data()), svg.size()});
   report.has_curves = curves.has_value();
   if (!curves) complain(curves.error().message);
   std::error_code ignored;
-  fs::remove(plan.checkpoint, ignored);
+  fs::remove(run.plan.checkpoint, ignored);
   print_confusion(logits, truths, photos.labels);
+  return {};
+}
+
+/// Writes what was learnt; if that fails, a checkpoint.
+Result<void> finish(Run& run, const ClassPhotos& photos, Trainer& trainer, double seconds) {
+  const fs::path& checkpoint = run.plan.checkpoint;
+  if (const auto written = write_result(run, photos, trainer); !written) {
+    GRADCAM_CHECK_OK(write_checkpoint(checkpoint, trainer, run.identity));
+    return fail(written.error().code, written.error().message + "; " + checkpoint.string() +
+                                          " has all that was learnt, and the same command with "
+                                          "--resume writes the model");
+  }
+  const FinetuneReport& report = run.report;
+  const Epoch& best = report.epochs[report.best_epoch];
+  std::printf(
+      "\nbest epoch %zu of %zu: %.1f %% of the validation photos right, loss %.4f; temperature "
+      "%.3f\n(the epoch was chosen by these photos: others, in gradcam evaluate, say "
+      "more)\ntrained in %.1f s; wrote %s%s\n",
+      report.best_epoch + 1, report.epochs.size(), best.validation_accuracy * 100,
+      best.validation_loss, double{report.temperature}, seconds, run.options.out.c_str(),
+      report.has_curves ? (" and " + run.plan.curves.string()).c_str() : "");
   return {};
 }
 
@@ -364,106 +507,17 @@ Result<void> write_result(const FinetuneOptions& options, const Plan& plan,
 
 Result<FinetuneReport> finetune(const FinetuneOptions& options,
                                 const std::function<bool()>& interrupted) {
-  GRADCAM_TRY(const Plan plan, make_plan(options));
-  GRADCAM_TRY(Base base, load_base(options, interrupted));
-  // Now, not after the training, is the time to find out that it cannot be written.
-  GRADCAM_TRY(const std::uint64_t size, size_of_result(base.file, options, plan));
-  GRADCAM_TRY(NewFile out, NewFile::create(options.out, size));
-  const ModelInfo base_info = base.network->info();
-  // ModelInfo's fingerprint has only some rows of them.
-  const auto weights = base.file.fingerprint();
-  if (!weights) return of_file(options.model, weights.error());
-  CheckpointIdentity identity = identity_of(options, plan, *weights);
-  std::error_code error;
-  if (options.resume) {
-    GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
-  } else if (fs::exists(plan.checkpoint, error)) {
-    return fail(
-        ErrorCode::kInvalidArgument,
-        plan.checkpoint.string() +
-            " is there, of a training that was interrupted: --resume continues it; to begin "
-            "anew, delete it or choose another --out");
-  }
-
-  GRADCAM_TRY(ClassPhotos photos, find_photos(options, plan));
-  FinetuneReport report;
-  const FeatureCache cache(plan.cache, *weights, base_info,
-                           plan.whole_classifier ? FeatureLayer::kBlock5Pool : FeatureLayer::kFc2,
-                           options.views);
-  GRADCAM_TRY(const FeatureCache::Outcome outcome,
-              cache.fill(*base.network, photos, plan.threads, interrupted));
-  report.skipped = photos.unreadable;
-  if (interrupted()) {
-    clear_progress();
-    std::printf("interrupted; the features of %zu photos are kept in %s for the next run\n",
-                outcome.computed + outcome.cached, cache.folder().c_str());
-    report.interrupted = true;
-    return report;
-  }
-  std::printf("features: %zu photos computed, %zu from the cache, %.1f s (%s)\n", outcome.computed,
-              outcome.cached, outcome.seconds, cache.folder().c_str());
-  if (photos.unreadable > 0) std::printf("%zu photos cannot be read\n", photos.unreadable);
-  std::fflush(stdout);
-  GRADCAM_CHECK_OK(check_class_sizes(photos));
-  identity["set of photos"] = identity_of(photos);
-  if (options.resume) GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
-
-  GRADCAM_TRY(std::vector<DenseParameters> layers,
-              make_layers(*base.network, photos.labels.size(), plan));
-  base.network.reset();  // its memory is needed for training
-  const Parallel parallel = [&](std::size_t count, const std::function<void(std::size_t)>& task) {
-    run_in_threads(plan.threads, count, task);
-  };
-  GRADCAM_TRY(Classifier classifier,
-              Classifier::create(std::move(layers), plan.classifier, parallel));
-  GRADCAM_TRY(Dataset dataset, make_dataset(photos, cache, plan, options.validation));
-  std::printf("training on %zu photos in %zu views, validating by %zu\n", dataset.train.size(),
-              dataset.views, dataset.validation.size());
-  GRADCAM_TRY(Trainer trainer,
-              Trainer::create(std::move(classifier), std::move(dataset), plan.training));
-  if (options.resume) {
-    GRADCAM_CHECK_OK(read_checkpoint(plan.checkpoint, trainer));
-    std::printf("continuing after step %zu of epoch %zu\n",
-                static_cast<std::size_t>(trainer.step() % trainer.steps_per_epoch()),
-                trainer.epochs().size() + 1);
-  }
+  GRADCAM_TRY(Run run, begin(options, interrupted));
+  ClassPhotos photos;
+  GRADCAM_TRY(const bool gathered, gather(run, photos));
+  run.report.interrupted = !gathered;
+  if (!gathered) return std::move(run.report);
+  GRADCAM_TRY(Trainer trainer, make_trainer(run, photos));
   const auto start = std::chrono::steady_clock::now();
-  GRADCAM_TRY(const bool complete, run_training(trainer, interrupted));
-  report.epochs = trainer.epochs();
-  report.best_epoch = trainer.best_epoch();
-  report.diverged = trainer.diverged();
-  if (report.diverged) {
-    complain("the loss is not finite any more in epoch " +
-             std::to_string(report.epochs.size() + 1) +
-             ": the training ends there, with the best epoch before; a smaller --learning-rate may "
-             "help");
-  }
-  if (!complete) {
-    GRADCAM_CHECK_OK(write_checkpoint(plan.checkpoint, trainer, identity));
-    clear_progress();
-    std::printf("interrupted; %s is continued by the same command with --resume\n",
-                plan.checkpoint.c_str());
-    report.interrupted = true;
-    return report;
-  }
-  const double seconds = seconds_since(start);
-  if (const auto written = write_result(options, plan, base_info, photos, base.file, trainer,
-                                        std::move(out), report);
-      !written) {
-    GRADCAM_CHECK_OK(write_checkpoint(plan.checkpoint, trainer, identity));
-    return fail(written.error().code, written.error().message + "; " + plan.checkpoint.string() +
-                                          " has all that was learnt, and the same command with "
-                                          "--resume writes the model");
-  }
-  const Epoch& best = report.epochs[report.best_epoch];
-  std::printf(
-      "\nbest epoch %zu of %zu: %.1f %% of the validation photos right, loss %.4f; temperature "
-      "%.3f\n(the epoch was chosen by these photos: others, in gradcam evaluate, say "
-      "more)\ntrained in %.1f s; wrote %s%s\n",
-      report.best_epoch + 1, report.epochs.size(), best.validation_accuracy * 100,
-      best.validation_loss, double{report.temperature}, seconds, options.out.c_str(),
-      report.has_curves ? (" and " + plan.curves.string()).c_str() : "");
-  return report;
+  GRADCAM_TRY(const bool complete, train(run, trainer));
+  run.report.interrupted = !complete;
+  if (complete) GRADCAM_CHECK_OK(finish(run, photos, trainer, seconds_since(start)));
+  return std::move(run.report);
 }
 
 }  // namespace gradcam
