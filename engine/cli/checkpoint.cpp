@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cli/files.h"
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

@@ -19,6 +19,7 @@
 #include "gradcam/explain/certainty.h"
 #include "gradcam/explain/json.h"
 #include "gradcam/explain/warm.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
@@ -53,9 +54,7 @@ each. A photo that failed has "photo" and "error": "code" and "message".
 /// "block5_conv3"; "block4_conv3,block5_conv3" for several; "input" for a method that has none.
 std::string layer_name(const ExplainCommand& options) {
   if (const auto method = find_method(options.method); method && !method->has_layer) return "input";
-  std::string name;
-  for (const std::string& layer : options.layers) name += (name.empty() ? "" : ",") + layer;
-  return name;
+  return internal::joined(options.layers, {}, ",");
 }
 
 Certainty certainty_of(const Explanation& e, const ModelInfo& info) {

@@ -17,6 +17,7 @@
 #include "gradcam/image/decode.h"
 #include "gradcam/image/png.h"
 #include "gradcam/image/preprocess.h"
+#include "gradcam/tensor/text.h"
 #include "gradcam/weights/find_class.h"
 
 namespace gradcam {
@@ -96,13 +97,6 @@ std::vector<ClassMap> maps_of(std::span<const std::size_t> classes, std::vector<
         {.index = classes[i], .heatmap = std::move(heatmaps[i]), .png = {}, .overlay = {}});
   }
   return maps;
-}
-
-/// The beginning of a text, of so many bytes at most, without a part of a character.
-std::string beginning_of(const std::string& text, std::size_t most) {
-  if (text.size() <= most) return text;
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
-  return text.substr(0, most);
 }
 
 }  // namespace
@@ -324,8 +318,9 @@ Result<void> Explainer::save(const fs::path& photo, const std::string& software,
   // Names of files have 255 bytes at most, some of which are needed for what tells copies apart.
   constexpr std::size_t kMostLabel = 80;
   constexpr std::size_t kMostStem = 160;
-  label = beginning_of(label, kMostLabel);
-  const std::string stem = beginning_of(photo.stem().string(), kMostStem);
+  label.resize(internal::beginning_of(label, kMostLabel).size());
+  std::string stem = photo.stem().string();
+  stem.resize(internal::beginning_of(stem, kMostStem).size());
   std::string name = stem + "." + label + ".png";
   int& copy = copies_.try_emplace(name, 1).first->second;
   fs::path target = fs::path(command_.out) / name;

@@ -17,6 +17,7 @@
 #include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/image/decode.h"
+#include "gradcam/tensor/text.h"
 #include "gradcam/train/feature_record.h"
 #include "gradcam/train/views.h"
 #include "gradcam/weights/fingerprint.h"
@@ -65,9 +66,7 @@ Result<void> remove_duplicates(ClassPhotos& photos) {
 }
 
 std::string class_names(const ClassPhotos& photos, const std::vector<std::size_t>& classes) {
-  std::string names;
-  for (const std::size_t c : classes) names += (names.empty() ? "" : ", ") + photos.labels[c];
-  return names;
+  return internal::joined(classes, [&](std::size_t c) { return photos.labels[c]; });
 }
 
 }  // namespace

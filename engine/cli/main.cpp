@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "gradcam/tensor/text.h"
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -24,13 +25,11 @@ int main(int argc, char** argv) {
   const std::vector<CLI::App*> commands = app.get_subcommands({});
   const auto is_called = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argc > 1 && argv[1][0] != '-' && std::ranges::none_of(commands, is_called)) {
-    std::string known;
-    for (const CLI::App* command : commands) {
-      known += (known.empty() ? "" : ", ") + command->get_name();
-    }
+    const auto name_of = [](const CLI::App* command) { return command->get_name(); };
     return gradcam::report_failure(
-        {gradcam::ErrorCode::kInvalidArgument,
-         "there is no command \"" + std::string(argv[1]) + "\"; there are " + known});
+        {gradcam::ErrorCode::kInvalidArgument, "there is no command \"" + std::string(argv[1]) +
+                                                   "\"; there are " +
+                                                   gradcam::internal::joined(commands, name_of)});
   }
   try {
     std::vector<std::string> arguments = gradcam::arguments_of(app, argc, argv);

@@ -18,6 +18,7 @@
 #include "gradcam/explain/occlusion.h"
 #include "gradcam/explain/score_cam.h"
 #include "gradcam/explain/xgrad_cam.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
@@ -141,13 +142,9 @@ Result<Method> find_method(std::string_view name) {
       method != kMethods.end()) {
     return *method;
   }
-  std::string known;
-  for (const Method& method : kMethods) {
-    known += known.empty() ? "" : ", ";
-    known += method.name;
-  }
-  return fail(ErrorCode::kInvalidArgument,
-              "no method is named \"" + std::string(name) + "\"; there are " + known);
+  return fail(ErrorCode::kInvalidArgument, "no method is named \"" + std::string(name) +
+                                               "\"; there are " +
+                                               internal::joined(kMethods, &Method::name));
 }
 
 }  // namespace gradcam

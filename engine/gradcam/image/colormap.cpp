@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gradcam/image/colormap_tables.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
@@ -35,12 +36,9 @@ Result<Colormap> find_colormap(std::string_view name) {
   if (found != internal::kColormapNames.end()) {
     return kTables[static_cast<std::size_t>(found - internal::kColormapNames.begin())];
   }
-  std::string names;
-  for (const std::string_view known : internal::kColormapNames) {
-    names += (names.empty() ? "" : ", ") + std::string(known);
-  }
-  return fail(ErrorCode::kInvalidArgument,
-              "there is no colormap \"" + std::string(name) + "\"; there are " + names);
+  return fail(ErrorCode::kInvalidArgument, "there is no colormap \"" + std::string(name) +
+                                               "\"; there are " +
+                                               internal::joined(internal::kColormapNames));
 }
 
 }  // namespace gradcam

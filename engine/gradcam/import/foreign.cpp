@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "gradcam/tensor/text.h"
 #include "gradcam/weights/names.h"
-#include "gradcam/weights/quote.h"
 
 namespace gradcam {
 namespace {

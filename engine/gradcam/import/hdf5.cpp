@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

@@ -15,10 +15,10 @@
 #include "gradcam/import/zip.h"
 #include "gradcam/kernels/transpose.h"
 #include "gradcam/tensor/random.h"
+#include "gradcam/tensor/text.h"
 #include "gradcam/weights/convert.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"
-#include "gradcam/weights/quote.h"
 #include "gradcam/weights/rows.h"
 
 namespace gradcam {

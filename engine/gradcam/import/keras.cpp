@@ -14,7 +14,7 @@
 
 #include "gradcam/import/hdf5.h"
 #include "gradcam/import/json.h"
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "gradcam/import/json.h"
+#include "gradcam/tensor/text.h"
 #include "gradcam/weights/metadata.h"
-#include "gradcam/weights/quote.h"
 
 namespace gradcam {
 namespace {

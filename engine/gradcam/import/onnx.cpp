@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "gradcam/import/onnx_graph.h"
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

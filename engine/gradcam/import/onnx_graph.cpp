@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "gradcam/import/protobuf.h"
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "gradcam/import/pickle.h"
 #include "gradcam/import/pytorch_tensors.h"
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam::internal {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

@@ -10,6 +10,7 @@
 #include "gradcam/kernels/conv3x3_implementations.h"
 #include "gradcam/kernels/simd.h"
 #include "gradcam/kernels/x86.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
@@ -87,14 +88,11 @@ std::span<const ConvAlgorithm> conv_algorithms() {
 }
 
 Result<ConvAlgorithm> find_conv_algorithm(std::string_view name) {
-  std::string known;
-  for (const ConvAlgorithm algorithm : conv_algorithms()) {
-    if (conv_algorithm_name(algorithm) == name) return algorithm;
-    known += known.empty() ? "" : ", ";
-    known += conv_algorithm_name(algorithm);
-  }
-  return fail(ErrorCode::kInvalidArgument, "no convolution algorithm is named \"" +
-                                               std::string(name) + "\"; this build has " + known);
+  const auto found = std::ranges::find(conv_algorithms(), name, conv_algorithm_name);
+  if (found != conv_algorithms().end()) return *found;
+  return fail(ErrorCode::kInvalidArgument,
+              "no convolution algorithm is named \"" + std::string(name) + "\"; this build has " +
+                  internal::joined(conv_algorithms(), conv_algorithm_name));
 }
 
 ConvAlgorithm default_conv_algorithm(std::size_t in_channels) {

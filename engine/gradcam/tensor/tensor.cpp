@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "gradcam/tensor/text.h"
+
 namespace gradcam {
 
 bool can_allocate(std::uint64_t bytes) {
@@ -34,12 +36,7 @@ void* allocate(std::size_t bytes, bool zeroed) {
 }  // namespace internal
 
 std::string to_string(const Shape& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += std::to_string(shape[i]);
-  }
-  return text + "]";
+  return "[" + internal::joined(shape, [](std::size_t side) { return std::to_string(side); }) + "]";
 }
 
 Result<std::size_t> element_count(const Shape& shape) {

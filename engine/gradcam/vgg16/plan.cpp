@@ -1,5 +1,9 @@
 #include "gradcam/vgg16/plan.h"
 
+#include <ranges>
+
+#include "gradcam/tensor/text.h"
+
 namespace gradcam {
 
 ReceptiveField receptive_field(std::size_t map_layer) {
@@ -16,14 +20,12 @@ ReceptiveField receptive_field(std::size_t map_layer) {
 }
 
 Result<std::size_t> find_map_layer(std::string_view name) {
-  std::string known;
-  for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
-    if (map_layer_name(layer) == name) return layer;
-    known += layer == 0 ? "" : ", ";
-    known += map_layer_name(layer);
-  }
-  return fail(ErrorCode::kInvalidArgument,
-              "no layer with a map is named \"" + std::string(name) + "\"; there are " + known);
+  const auto layers = std::views::iota(std::size_t{0}, kMapLayers);
+  const auto found = std::ranges::find(layers, name, map_layer_name);
+  if (found != layers.end()) return *found;
+  return fail(ErrorCode::kInvalidArgument, "no layer with a map is named \"" + std::string(name) +
+                                               "\"; there are " +
+                                               internal::joined(layers, map_layer_name));
 }
 
 }  // namespace gradcam

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "gradcam/tensor/int4.h"
+#include "gradcam/tensor/text.h"
 #include "gradcam/weights/convert.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/quantize.h"
-#include "gradcam/weights/quote.h"
 #include "gradcam/weights/rows.h"
 
 namespace gradcam {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
@@ -40,9 +40,8 @@ std::size_t distance_to_part(std::string_view name, std::string_view label) {
 
 /// "beagle, pug".
 std::string list_of(std::span<const std::string> labels, std::span<const std::size_t> indices) {
-  std::string list;
-  for (const std::size_t i : indices) list += (list.empty() ? "" : ", ") + labels[i];
-  return list;
+  return internal::joined(indices,
+                          [labels](std::size_t i) -> const std::string& { return labels[i]; });
 }
 
 }  // namespace

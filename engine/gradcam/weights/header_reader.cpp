@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam::internal {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "gradcam/weights/quote.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {

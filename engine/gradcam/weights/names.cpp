@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 #include <utility>
 #include <vector>
 
 #include "gradcam/tensor/int4.h"
+#include "gradcam/tensor/text.h"
 #include "gradcam/weights/quantize.h"
-#include "gradcam/weights/quote.h"
 
 namespace gradcam {
 namespace {
@@ -98,16 +99,15 @@ Result<void> check_names(const SafetensorsHeader& header, FileLayout layout) {
                       ", which has " + names.required.front() + " to " + names.required.back());
     }
   }
-  std::string missing;
-  std::size_t count = 0;
+  std::vector<std::string> missing = names.required;
+  std::erase_if(missing, [&](const std::string& name) { return header.find(name) != nullptr; });
+  if (missing.empty()) return {};
   constexpr std::size_t kMaxNamed = 4;
-  for (const std::string& name : names.required) {
-    if (header.find(name) != nullptr) continue;
-    if (++count <= kMaxNamed) missing += (count == 1 ? "" : ", ") + name;
+  std::string list = internal::joined(std::views::take(missing, kMaxNamed));
+  if (missing.size() > kMaxNamed) {
+    list += " and " + std::to_string(missing.size() - kMaxNamed) + " more";
   }
-  if (count == 0) return {};
-  if (count > kMaxNamed) missing += " and " + std::to_string(count - kMaxNamed) + " more";
-  return fail(ErrorCode::kCorruptModel, "the file lacks tensors of a" + which + ": " + missing);
+  return fail(ErrorCode::kCorruptModel, "the file lacks tensors of a" + which + ": " + list);
 }
 
 bool is_float(DType dtype) {

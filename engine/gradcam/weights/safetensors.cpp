@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "gradcam/tensor/text.h"
 #include "gradcam/weights/header_reader.h"
-#include "gradcam/weights/quote.h"
 
 namespace gradcam {
 namespace {

@@ -1,0 +1,24 @@
+#include "gradcam/tensor/text.h"
+
+namespace gradcam::internal {
+
+std::string_view beginning_of(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0u) == 0x80u) --most;
+  return text.substr(0, most);
+}
+
+std::string quote(std::string_view text) {
+  constexpr std::size_t kMaxBytes = 60;
+  constexpr unsigned char kDelete = 0x7f;
+  const std::string_view beginning = beginning_of(text, kMaxBytes);
+  std::string result = "\"";
+  for (const char c : beginning) {
+    const auto byte = static_cast<unsigned char>(c);
+    result += byte < ' ' || byte == kDelete ? '?' : c;
+  }
+  if (beginning.size() < text.size()) result += "...";
+  return result + "\"";
+}
+
+}  // namespace gradcam::internal
