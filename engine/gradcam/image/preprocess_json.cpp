@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "gradcam/image/preprocess.h"
+#include "gradcam/tensor/json.h"
 
 namespace gradcam {
 namespace {
@@ -20,7 +20,7 @@ std::unexpected<Error> bad_value(std::string_view key, std::string_view expected
 }
 
 /// A side in pixels, 1..kMaxPreprocessSide.
-Result<int> read_side(const nlohmann::ordered_json& json, const char* key) {
+Result<int> read_side(const internal::UntrustedJson& json, const char* key) {
   const auto found = json.find(key);
   if (found != json.end() && found->is_number_integer()) {
     const auto value = found->get<std::int64_t>();
@@ -30,7 +30,7 @@ Result<int> read_side(const nlohmann::ordered_json& json, const char* key) {
 }
 
 /// A number that is finite as a float, NaN for anything else.
-float to_float(const nlohmann::ordered_json& json) {
+float to_float(const internal::UntrustedJson& json) {
   if (!json.is_number()) return std::numeric_limits<float>::quiet_NaN();
   const auto value = json.get<double>();
   constexpr double kMax = std::numeric_limits<float>::max();
@@ -39,7 +39,7 @@ float to_float(const nlohmann::ordered_json& json) {
 }
 
 /// Three finite numbers, above 0 if `positive`.
-Result<std::array<float, 3>> read_channels(const nlohmann::ordered_json& json, const char* key,
+Result<std::array<float, 3>> read_channels(const internal::UntrustedJson& json, const char* key,
                                            bool positive) {
   const auto found = json.find(key);
   if (found != json.end() && found->is_array() && found->size() == 3) {
@@ -67,14 +67,9 @@ std::string list(const std::array<float, 3>& values) {
 }  // namespace
 
 Result<Preprocess> parse_preprocess(std::string_view text) {
-  // The parser compares every key with all before it, and takes a zero byte for the end.
-  constexpr std::size_t kMaxText = 16 << 10;
-  if (text.size() > kMaxText || text.find('\0') != std::string_view::npos) {
-    return fail(ErrorCode::kInvalidArgument, "preprocess: not a JSON object of at most 16 KiB");
-  }
-  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+  const internal::UntrustedJson json = internal::parse_untrusted(text, {.bytes = 16 << 10});
   if (!json.is_object()) {
-    return fail(ErrorCode::kInvalidArgument, "preprocess: not a JSON object");
+    return fail(ErrorCode::kInvalidArgument, "preprocess: not a JSON object of at most 16 KiB");
   }
   Preprocess spec;
   const auto resize = json.find("resize");

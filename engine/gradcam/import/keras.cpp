@@ -13,14 +13,14 @@
 #include <vector>
 
 #include "gradcam/import/hdf5.h"
-#include "gradcam/import/json.h"
+#include "gradcam/tensor/json.h"
 #include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
 
-using internal::ImportedJson;
 using internal::quote;
+using internal::UntrustedJson;
 
 constexpr int kMostNested = 4;  // models in models
 
@@ -31,60 +31,60 @@ std::unexpected<Error> bad_keras(const std::string& what) {
 // --- What the model says of itself
 
 /// A text of an object; "" if it has none of that name.
-std::string text_of(const ImportedJson& json, const char* key) {
+std::string text_of(const UntrustedJson& json, const char* key) {
   const auto found = json.is_object() ? json.find(key) : json.end();
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-const ImportedJson& member(const ImportedJson& json, const char* key) {
-  static const ImportedJson kNothing;
+const UntrustedJson& member(const UntrustedJson& json, const char* key) {
+  static const UntrustedJson kNothing;
   const auto found = json.is_object() ? json.find(key) : json.end();
   return found != json.end() ? *found : kNothing;
 }
 
 /// The layers of a model; the first Keras had them as its whole config.
-const ImportedJson& layers_of(const ImportedJson& model) {
-  const ImportedJson& config = member(model, "config");
+const UntrustedJson& layers_of(const UntrustedJson& model) {
+  const UntrustedJson& config = member(model, "config");
   return config.is_array() ? config : member(config, "layers");
 }
 
 /// The name of an activation, which may be a function that was described.
-std::string activation_of(const ImportedJson& config) {
-  const ImportedJson& activation = member(config, "activation");
+std::string activation_of(const UntrustedJson& config) {
+  const UntrustedJson& activation = member(config, "activation");
   if (activation.is_string()) return activation.get<std::string>();
   const std::string name = text_of(activation, "config");
   return name.empty() ? text_of(member(activation, "config"), "name") : name;
 }
 
 /// Whether that is a slice of all of an axis, in steps: Keras 3 has what it is in its config.
-bool is_slice(const ImportedJson& json, int step) {
-  const ImportedJson& config = member(json, "config");
-  const ImportedJson& slice = config.is_object() ? config : json;
+bool is_slice(const UntrustedJson& json, int step) {
+  const UntrustedJson& config = member(json, "config");
+  const UntrustedJson& slice = config.is_object() ? config : json;
   const bool is_whole = slice.is_object() && slice.contains("step") &&
                         member(slice, "start").is_null() && member(slice, "stop").is_null();
-  const ImportedJson& found = member(slice, "step");
+  const UntrustedJson& found = member(slice, "step");
   return is_whole && (found == step || (step == 1 && found.is_null()));
 }
 
 /// Whether [..., ::-1] is among what a layer is given, with the slices of all axes written out or
 /// not: the channels in the other order.
-bool flips_channels(const ImportedJson& given) {
+bool flips_channels(const UntrustedJson& given) {
   if (!given.is_structured()) return false;
   constexpr std::size_t kAxes = 4;
   if (given.is_array() && !given.empty() && is_slice(given.back(), -1)) {
     return given.size() == kAxes
                ? std::all_of(given.begin(), given.end() - 1,
-                             [](const ImportedJson& other) { return is_slice(other, 1); })
+                             [](const UntrustedJson& other) { return is_slice(other, 1); })
                : given.size() == 2 && text_of(given.front(), "class_name") == "__ellipsis__";
   }
   return std::ranges::any_of(given, flips_channels);
 }
 
 /// Adds the numbers with a point among what a layer is given: not the places of its inputs.
-void add_floats(const ImportedJson& given, std::vector<double>& floats) {
+void add_floats(const UntrustedJson& given, std::vector<double>& floats) {
   if (given.is_number_float()) floats.push_back(given.get<double>());
   if (!given.is_structured()) return;
-  for (const ImportedJson& inner : given) add_floats(inner, floats);
+  for (const UntrustedJson& inner : given) add_floats(inner, floats);
 }
 
 /// Batch normalisation among the dense layers.
@@ -106,7 +106,7 @@ class KerasDescription {
   /// The names of its layers, in the order of the forward pass.
   const std::vector<std::string>& names() const { return names_; }
 
-  Result<void> read(const ImportedJson& model) {
+  Result<void> read(const UntrustedJson& model) {
     GRADCAM_CHECK_OK(read_layers(layers_of(model), 0));
     if (blocks_ != kConvsOfBlock.size()) {
       return fail(ErrorCode::kUnsupportedFormat,
@@ -139,9 +139,9 @@ class KerasDescription {
                     ", unlike a VGG16: 13 convolutions and, behind them, dense layers with ReLUs");
   }
 
-  Result<void> read_layers(const ImportedJson& layers, int depth) {
+  Result<void> read_layers(const UntrustedJson& layers, int depth) {
     if (!layers.is_array() || depth > kMostNested) return {};
-    for (const ImportedJson& layer : layers) {
+    for (const UntrustedJson& layer : layers) {
       if (layers_of(layer).is_array()) {
         GRADCAM_CHECK_OK(read_layers(layers_of(layer), depth + 1));
       } else {
@@ -151,8 +151,8 @@ class KerasDescription {
     return {};
   }
 
-  Result<void> read_layer(const ImportedJson& layer, const std::string& kind,
-                          const ImportedJson& config) {
+  Result<void> read_layer(const UntrustedJson& layer, const std::string& kind,
+                          const UntrustedJson& config) {
     const std::string name = text_of(config, "name");
     names_.push_back(name);
     GRADCAM_CHECK_OK(read_side(name, config));
@@ -169,7 +169,7 @@ class KerasDescription {
       ++blocks_;
       convs_ = 0;
     } else if (kind == "Dense") {
-      const ImportedJson& units = member(config, "units");
+      const UntrustedJson& units = member(config, "units");
       dense_.push_back({name, activation_of(config),
                         units.is_number_unsigned() ? units.get<std::uint64_t>() : 0});
     } else if (kind == "Activation" || kind == "ReLU" || kind == "Softmax") {
@@ -178,7 +178,7 @@ class KerasDescription {
       if (blocks_ < kConvsOfBlock.size()) {
         return unlike(name, "normalises a map before it is pooled");
       }
-      const ImportedJson& epsilon = member(config, "epsilon");
+      const UntrustedJson& epsilon = member(config, "epsilon");
       constexpr float kUsualEpsilon = 1e-3f;
       const bool is_before = dense_.empty() || dense_.back().activation == "relu";
       if (!is_before && !is_one_of(dense_.back().activation, {"linear", ""})) {
@@ -199,15 +199,15 @@ class KerasDescription {
   }
 
   /// Whether a setting, which may be lacking, is this number, or a list of nothing else.
-  static bool is_all(const ImportedJson& setting, int number) {
+  static bool is_all(const UntrustedJson& setting, int number) {
     if (setting.is_array()) {
       return std::ranges::all_of(setting,
-                                 [number](const ImportedJson& one) { return one == number; });
+                                 [number](const UntrustedJson& one) { return one == number; });
     }
     return setting.is_null() || setting == number;
   }
 
-  Result<void> read_conv(const std::string& name, const ImportedJson& config) {
+  Result<void> read_conv(const std::string& name, const UntrustedJson& config) {
     if (has_conv_ && !has_relu_) return unlike(name, "follows a convolution without a ReLU");
     if (!has_conv_) GRADCAM_CHECK_OK(check_before(name));
     has_conv_ = true;
@@ -225,7 +225,7 @@ class KerasDescription {
   }
 
   Result<void> read_activation(const std::string& kind, const std::string& name,
-                               const ImportedJson& config) {
+                               const UntrustedJson& config) {
     const bool is_plain = member(config, "max_value").is_null() &&
                           is_all(member(config, "negative_slope"), 0) &&
                           is_all(member(config, "threshold"), 0);
@@ -252,12 +252,12 @@ class KerasDescription {
 
   /// What comes before the first convolution: augmentation, which does nothing then, Rescaling, or
   /// Keras's own preprocess_input, which flips the channels and adds to them.
-  Result<void> read_before(const ImportedJson& layer, const std::string& kind,
-                           const std::string& name, const ImportedJson& config) {
+  Result<void> read_before(const UntrustedJson& layer, const std::string& kind,
+                           const std::string& name, const UntrustedJson& config) {
     if (kind == "Rescaling") return read_rescaling(name, config);
     if (kind == "Lambda" && member(config, "function") == "preprocess_input") {
       // Others are called so, too, and do other things; or this one, by its arguments.
-      const ImportedJson& arguments = member(config, "arguments");
+      const UntrustedJson& arguments = member(config, "arguments");
       if (!text_of(config, "module").ends_with("vgg16") || !arguments.empty()) {
         return unlike(name, "calls a preprocess_input that may not be VGG16's");
       }
@@ -288,7 +288,7 @@ class KerasDescription {
   }
 
   /// Of each channel, in the order BGR.
-  Result<void> read_means(const ImportedJson& layer, const std::string& name) {
+  Result<void> read_means(const UntrustedJson& layer, const std::string& name) {
     std::vector<double> added;
     add_floats(member(layer, "inbound_nodes"), added);
     constexpr double kClose = 1e-3;
@@ -298,16 +298,16 @@ class KerasDescription {
       return {};
     }
     return unlike(name, "adds " +
-                            (added.size() == 3 ? ImportedJson(added).dump()
+                            (added.size() == 3 ? UntrustedJson(added).dump()
                                                : std::to_string(added.size()) + " numbers") +
                             ", where VGG16's preprocess_input adds -103.939, -116.779 and -123.68 "
                             "to blue, green and red");
   }
 
   /// pixel * scale + offset
-  Result<void> read_rescaling(const std::string& name, const ImportedJson& config) {
-    const ImportedJson& scale = member(config, "scale");
-    const ImportedJson& offset = member(config, "offset");
+  Result<void> read_rescaling(const std::string& name, const UntrustedJson& config) {
+    const UntrustedJson& scale = member(config, "scale");
+    const UntrustedJson& offset = member(config, "offset");
     if (!scale.is_number() || !(offset.is_number() || offset.is_null()) || rescales_) {
       return unlike(name, "does not scale all channels alike, and once");
     }
@@ -321,9 +321,9 @@ class KerasDescription {
   }
 
   /// The input's, if the layer tells.
-  Result<void> read_side(const std::string& name, const ImportedJson& config) {
+  Result<void> read_side(const std::string& name, const UntrustedJson& config) {
     for (const char* key : {"batch_input_shape", "batch_shape"}) {
-      const ImportedJson& shape = member(config, key);
+      const UntrustedJson& shape = member(config, key);
       if (network_->side || has_conv_ || !shape.is_array() || shape.size() != 4) continue;
       if (shape[1] != shape[2]) return unlike(name, "takes what is no square");
       if (!shape[1].is_number_unsigned()) continue;
@@ -346,9 +346,9 @@ class KerasDescription {
   std::vector<DenseNorm> norms_;
 };
 
-Result<ImportedJson> parse_description(const std::string& text) {
-  constexpr std::ptrdiff_t kMostEntries = 5'000;  // a VGG16 has some 1,500
-  ImportedJson json = internal::parse_imported_json(text, kMostEntries);
+Result<UntrustedJson> parse_description(const std::string& text) {
+  constexpr std::size_t kMostEntries = 5'000;  // a VGG16 has some 1,500
+  UntrustedJson json = internal::parse_untrusted(text, {.entries = kMostEntries});
   if (!json.is_object())
     return bad_keras("its description of the model is no JSON object, or longer than any VGG16's");
   return json;
@@ -520,21 +520,21 @@ Result<void> add_numbered(Hdf5& file, Hdf5::Object layer, const std::string& nam
 }
 
 /// Keras 3 names the group of a layer by its class and a count, later versions by its name.
-Result<void> add_described(Hdf5& file, Hdf5::Object model, const ImportedJson& description,
+Result<void> add_described(Hdf5& file, Hdf5::Object model, const UntrustedJson& description,
                            int depth, std::vector<ForeignArray>& arrays) {
   GRADCAM_TRY(const auto layers, find_layers(file, model));
   if (!layers || depth > kMostNested) return {};
   const auto& groups = layers->groups;
-  const ImportedJson& list = layers_of(description);
-  const auto name_of = [](const ImportedJson& layer) {
+  const UntrustedJson& list = layers_of(description);
+  const auto name_of = [](const UntrustedJson& layer) {
     return text_of(member(layer, "config"), "name");
   };
   const bool by_name = std::ranges::all_of(groups, [&](const auto& group) {
     return std::ranges::any_of(
-        list, [&](const ImportedJson& layer) { return name_of(layer) == group.first; });
+        list, [&](const UntrustedJson& layer) { return name_of(layer) == group.first; });
   });
   std::map<std::string, int> counts;
-  for (const ImportedJson& layer : list) {
+  for (const UntrustedJson& layer : list) {
     const std::string kind = text_of(layer, "class_name");
     std::string key = snake_case(kind);
     const bool has_weights = is_one_of(kind, {"Conv2D", "Dense", "BatchNormalization"});
@@ -660,7 +660,7 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
   KerasDescription description(network);
   GRADCAM_TRY(const auto config, file.texts(file.root(), "model_config"));
   if (config && !config->empty()) {
-    GRADCAM_TRY(const ImportedJson model, parse_description(config->front()));
+    GRADCAM_TRY(const UntrustedJson model, parse_description(config->front()));
     GRADCAM_CHECK_OK(description.read(model));
   }
   GRADCAM_TRY(const auto layers, list_of_names(file, root, "layer_names"));
@@ -677,7 +677,7 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
 Result<ForeignVgg16> read_keras_archive(Window& window, const ZipDirectory& archive) {
   GRADCAM_TRY(const FileRange config, archive.find(window, "config.json"));
   GRADCAM_TRY(const auto text, window.read(config.begin, config.end - config.begin));
-  GRADCAM_TRY(const ImportedJson model, parse_description({text.begin(), text.end()}));
+  GRADCAM_TRY(const UntrustedJson model, parse_description({text.begin(), text.end()}));
   ForeignVgg16 network = keras_network();
   KerasDescription description(network);
   GRADCAM_CHECK_OK(description.read(model));

@@ -8,27 +8,27 @@
 #include <set>
 #include <utility>
 
-#include "gradcam/import/json.h"
+#include "gradcam/tensor/json.h"
 #include "gradcam/tensor/text.h"
 #include "gradcam/weights/metadata.h"
 
 namespace gradcam {
 namespace {
 
-using internal::ImportedJson;
+using internal::UntrustedJson;
 
 std::unexpected<Error> bad_labels(const std::string& what) {
   return fail(ErrorCode::kInvalidArgument, what);
 }
 
 /// What an entry of a list, or of Keras's class index, calls its class.
-std::optional<std::string> name_in(const ImportedJson& entry) {
-  const ImportedJson& name = entry.is_array() && !entry.empty() ? entry.back() : entry;
+std::optional<std::string> name_in(const UntrustedJson& entry) {
+  const UntrustedJson& name = entry.is_array() && !entry.empty() ? entry.back() : entry;
   return name.is_string() ? std::optional(name.get<std::string>()) : std::nullopt;
 }
 
 /// What classes are called, by their number; nothing for those that are not named.
-std::vector<std::optional<std::string>> names_in(const ImportedJson& json) {
+std::vector<std::optional<std::string>> names_in(const UntrustedJson& json) {
   std::vector<std::optional<std::string>> names(json.size());
   for (const auto& [key, entry] : json.items()) {  // the keys of a list are its indices
     if (json.is_object() && entry.is_number_unsigned()) {
@@ -43,7 +43,7 @@ std::vector<std::optional<std::string>> names_in(const ImportedJson& json) {
   return names;
 }
 
-Result<std::vector<std::string>> labels_from_json(const ImportedJson& json) {
+Result<std::vector<std::string>> labels_from_json(const UntrustedJson& json) {
   std::vector<std::string> labels;
   std::set<std::string> seen;
   for (auto& label : names_in(json)) {
@@ -116,15 +116,16 @@ Result<std::vector<std::string>> labels_from_lines(std::string_view text) {
 Result<std::vector<std::string>> parse_labels(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  constexpr std::ptrdiff_t kMostEntries = 20'000;
+  constexpr std::size_t kMostEntries = 20'000;
   constexpr std::size_t kMostBytes = 4 << 20;
-  if (text.size() > kMostBytes || std::ranges::count(text, '\n') > kMostEntries) {
+  if (text.size() > kMostBytes || std::cmp_greater(std::ranges::count(text, '\n'), kMostEntries)) {
     return bad_labels("it is longer than a file that names classes");
   }
   const bool is_json = text.starts_with('[') || text.starts_with('{');
-  auto json = is_json ? internal::parse_imported_json(text, kMostEntries) : ImportedJson();
+  auto json =
+      is_json ? internal::parse_untrusted(text, {.entries = kMostEntries}) : UntrustedJson();
   if (text.starts_with('{') && !json.is_object()) {
-    json = internal::parse_imported_json(json_from_python(text), kMostEntries);
+    json = internal::parse_untrusted(json_from_python(text), {.entries = kMostEntries});
   }
   const bool is_whole = json.is_array() || json.is_object();
   const std::size_t second = text.find_first_not_of(" \t\r\n", 1);

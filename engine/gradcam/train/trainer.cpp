@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "gradcam/tensor/json.h"
 #include "gradcam/tensor/random.h"
 #include "gradcam/train/optimizer.h"
 
 namespace gradcam {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = internal::UntrustedJson;
 
 }  // namespace
 
@@ -207,7 +207,7 @@ Result<void> Trainer::restore(std::string_view progress) {
   const auto corrupt = [] {
     return fail(ErrorCode::kCorruptModel, "the checkpoint's progress is damaged");
   };
-  const Json json = Json::parse(progress, nullptr, false);
+  const Json json = internal::parse_untrusted(progress, {.keys = 100});
   if (!json.is_object()) return corrupt();
   const auto number = [&](const char* key) -> const Json* {
     const auto it = json.find(key);

@@ -2,41 +2,29 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "gradcam/tensor/json.h"
 #include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
 
 using internal::quote;
-using json = nlohmann::ordered_json;
+using json = internal::UntrustedJson;
 
 constexpr std::string_view kFormatFamily = "gradcam.cpp/";
 constexpr std::string_view kFormat = "gradcam.cpp/1";
 constexpr std::string_view kArchitecture = "vgg16";
 
-// A document tree takes many times the bytes of its text, so the text of a metadata value is
-// limited: the 1000 labels of ImageNet take 30 KB.
+// The 1000 labels of ImageNet take 30 KB.
 constexpr std::size_t kMaxJsonText = 1 << 20;
 
+/// No value is an object, or holds one.
 json parse_value(const std::string& text) {
-  // The parser would take a zero byte for the end of the text.
-  if (text.size() > kMaxJsonText || text.find('\0') != std::string::npos)
-    return json::value_t::discarded;
-  // It compares every key of an object with all before it, and no value is one, or holds one.
-  bool has_object = false;
-  const auto no_object = [&](int /*depth*/, json::parse_event_t event, const json& /*parsed*/) {
-    has_object = has_object || event == json::parse_event_t::object_start;
-    return !has_object;
-  };
-  json value = json::parse(text, no_object, /*allow_exceptions=*/false);
-  // Not in one expression, which would copy a value that may be nested deeper than the stack.
-  if (has_object) return json::value_t::discarded;
-  return value;
+  return internal::parse_untrusted(text, {.bytes = kMaxJsonText, .keys = 0});
 }
 
 /// What names classes goes to terminals and into file names.

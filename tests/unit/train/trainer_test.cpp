@@ -324,6 +324,21 @@ TEST(Trainer, RefusesDamagedProgress) {
   EXPECT_EQ(trainer.step(), 1u);
 }
 
+/// A parser that compares every key with all before it would take half a minute.
+TEST(Trainer, RefusesHostileProgress) {
+  ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer(kOptions));
+  const std::string sound =
+      R"({"step":1,"loss":0,"right":0,"best_epoch":0,"diverged":false,"epochs":[])";
+  std::string keys;
+  for (int i = 0; keys.size() < 1'000'000; ++i) keys += ",\"" + std::to_string(i) + "\":0";
+  const std::string nested = std::string(500'000, '[') + std::string(500'000, ']');
+  for (const std::string& text : {sound + keys + "}", sound + R"(,"x":)" + nested + "}",
+                                  sound + "}" + std::string(1, '\0')}) {
+    EXPECT_NE(error_message(trainer.restore(text), ErrorCode::kCorruptModel), "");
+  }
+  ASSERT_OK(trainer.restore(sound + "}"));
+}
+
 TEST(Trainer, RefusesProgressOfMoreEpochsThanItIsToTrain) {
   ASSERT_OK_AND_ASSIGN(Trainer trainer, make_trainer(kOptions));
   const auto progress = [&](std::size_t epochs, const std::string& epoch) {

@@ -109,7 +109,7 @@ TEST(Metadata, RefusesBadLabels) {
   // Nesting within the limit on text, and text beyond it.
   EXPECT_THAT(labels_error(std::string(500'000, '[')), HasSubstr(not_an_array));
   EXPECT_THAT(labels_error(std::string(500'000, '[') + std::string(500'000, ']')),
-              HasSubstr("label 0 is not"));
+              HasSubstr(not_an_array));
   EXPECT_THAT(labels_error("[\"pug\"]" + std::string(1 << 20, ' ')), HasSubstr("more than 1 MiB"));
 }
 
