@@ -1,10 +1,11 @@
+#include "gradcam/kernels/packed_matrix.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "gradcam/kernels/gemm_tile.h"
 #include "gradcam/kernels/live_rows.h"
-#include "gradcam/kernels/packed_matrix.h"
 #include "gradcam/kernels/simd.h"
 
 namespace gradcam {
