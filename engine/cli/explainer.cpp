@@ -89,6 +89,27 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
   return options;
 }
 
+/// A whole model, used as a Team is.
+class Alone {
+ public:
+  Alone(const Vgg16& model, Activations& activations) : model_(model), activations_(activations) {}
+
+  Result<void> forward(const Tensor& input, const Outlook&) {
+    return model_.forward(input, activations_);
+  }
+  std::vector<Prediction> predictions() const { return model_.predictions(activations_); }
+  float others_probability() const { return model_.others_probability(activations_); }
+  Result<std::vector<Heatmap>> explain(const Method& method, const Tensor& input,
+                                       std::span<const std::size_t> classes,
+                                       const ExplainOptions& options) {
+    return gradcam::explain(model_, input, activations_, classes, method, options);
+  }
+
+ private:
+  const Vgg16& model_;
+  Activations& activations_;
+};
+
 /// Maps with the classes that they are of.
 std::vector<ClassMap> maps_of(std::span<const std::size_t> classes, std::vector<Heatmap> heatmaps) {
   std::vector<ClassMap> maps;
@@ -184,9 +205,13 @@ Result<void> Explainer::look_at(const Image& image, const Box& crop, Explanation
 }
 
 Result<void> Explainer::look(const Tensor& input, Explanation& explanation) {
-  if (team_.workers() > 1) return look_together(input, explanation);
+  if (team_.workers() > 1) {
+    const std::lock_guard lock(shared_->team);
+    return look_by(team_, input, explanation);
+  }
   GRADCAM_TRY(Activations activations, take_activations());
-  const auto status = look_alone(input, activations, explanation);
+  Alone alone(team_.model(), activations);
+  const auto status = look_by(alone, input, explanation);
   const std::lock_guard lock(shared_->mutex);
   shared_->idle.push_back(std::move(activations));
   return status;
@@ -205,30 +230,15 @@ Result<Activations> Explainer::take_activations() {
   return team_.model().make_activations();
 }
 
-Result<void> Explainer::look_alone(const Tensor& input, Activations& activations,
-                                   Explanation& explanation) {
-  const Vgg16& model = team_.model();
+template <class Network>
+Result<void> Explainer::look_by(Network& network, const Tensor& input, Explanation& explanation) {
   Stopwatch watch;
-  GRADCAM_CHECK_OK(model.forward(input, activations));
-  explanation.predictions = model.predictions(activations);
-  explanation.others = model.others_probability(activations);
+  GRADCAM_CHECK_OK(network.forward(input, outlook(method_, std::ranges::min(how_.layers))));
+  explanation.predictions = network.predictions();
+  explanation.others = network.others_probability();
   explanation.forward_ms = watch.lap();
   const std::vector<std::size_t> classes = classes_of(explanation.predictions);
-  GRADCAM_TRY(auto maps, gradcam::explain(model, input, activations, classes, method_, how_));
-  explanation.maps = maps_of(classes, std::move(maps));
-  explanation.backward_ms = watch.lap();
-  return {};
-}
-
-Result<void> Explainer::look_together(const Tensor& input, Explanation& explanation) {
-  const std::lock_guard lock(shared_->team);
-  Stopwatch watch;
-  GRADCAM_CHECK_OK(team_.forward(input, outlook(method_, std::ranges::min(how_.layers))));
-  explanation.predictions = team_.predictions();
-  explanation.others = team_.others_probability();
-  explanation.forward_ms = watch.lap();
-  const std::vector<std::size_t> classes = classes_of(explanation.predictions);
-  GRADCAM_TRY(auto maps, team_.explain(method_, input, classes, how_));
+  GRADCAM_TRY(auto maps, network.explain(method_, input, classes, how_));
   explanation.maps = maps_of(classes, std::move(maps));
   explanation.backward_ms = watch.lap();
   return {};

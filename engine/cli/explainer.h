@@ -110,8 +110,8 @@ class Explainer {
   Box crop_of(const Image& image) const;
   Result<void> look_at(const Image& image, const Box& crop, Explanation& explanation);
   Result<void> look(const Tensor& input, Explanation& explanation);
-  Result<void> look_alone(const Tensor& input, Activations& activations, Explanation& explanation);
-  Result<void> look_together(const Tensor& input, Explanation& explanation);
+  template <class Network>
+  Result<void> look_by(Network& network, const Tensor& input, Explanation& explanation);
   Result<Activations> take_activations();
   Result<void> paint(const Image& image, const Explanation& explanation, ClassMap& map) const;
   Result<void> save(const std::filesystem::path& photo, const std::string& software, ClassMap& map);
