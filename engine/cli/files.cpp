@@ -135,15 +135,26 @@ Result<void> ModelFile::read(std::uint64_t offset, std::span<std::uint8_t> bytes
   return read_exactly(file_, bytes);
 }
 
+Result<void> ModelFile::read_pieces(
+    const FileRange& part, std::uint64_t row_bytes,
+    const std::function<Result<void>(std::span<const std::uint8_t>)>& use) {
+  std::vector<std::uint8_t> buffer;
+  const std::uint64_t piece = std::max<std::uint64_t>(1, kPieceBytes / row_bytes) * row_bytes;
+  for (std::uint64_t at = part.begin; at < part.end; at += piece) {
+    buffer.resize(static_cast<std::size_t>(std::min(piece, part.end - at)));
+    GRADCAM_CHECK_OK(read(at, buffer));
+    GRADCAM_CHECK_OK(use(buffer));
+  }
+  return {};
+}
+
 Result<std::uint64_t> ModelFile::fingerprint() {
   Fingerprint all;
-  std::vector<std::uint8_t> buffer;
-  constexpr std::uint64_t kChunkBytes = 4 << 20;
-  for (std::uint64_t at = header_.data_offset; at < size_; at += kChunkBytes) {
-    buffer.resize(static_cast<std::size_t>(std::min(kChunkBytes, size_ - at)));
-    GRADCAM_CHECK_OK(read(at, buffer));
-    all.add(buffer);
-  }
+  const auto add = [&all](std::span<const std::uint8_t> bytes) -> Result<void> {
+    all.add(bytes);
+    return {};
+  };
+  GRADCAM_CHECK_OK(read_pieces({header_.data_offset, size_}, 1, add));
   return all.value();
 }
 
@@ -224,17 +235,11 @@ Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
   if (is_foreign_model(path)) return import_vgg16(path, options);
   GRADCAM_TRY(ModelFile file, ModelFile::open(path));
   GRADCAM_TRY(Vgg16Loader loader, Vgg16Loader::begin(file.header(), options));
-  std::vector<std::uint8_t> buffer;
-  constexpr std::size_t kChunkBytes = 4 << 20;
   for (const std::size_t i : loader.order()) {
-    const auto [begin, end] = loader.wanted(i);
-    const std::size_t row = loader.row_bytes(i);
-    const std::uint64_t chunk = std::max<std::size_t>(1, kChunkBytes / row) * row;
-    for (std::uint64_t at = begin; at < end; at += chunk) {
-      buffer.resize(static_cast<std::size_t>(std::min(chunk, end - at)));
-      GRADCAM_CHECK_OK(file.read(at, buffer));
-      GRADCAM_CHECK_OK(loader.provide(i, buffer));
-    }
+    const auto provide = [&](std::span<const std::uint8_t> rows) {
+      return loader.provide(i, rows);
+    };
+    GRADCAM_CHECK_OK(file.read_pieces(loader.wanted(i), loader.row_bytes(i), provide));
   }
   return loader.finish();
 }

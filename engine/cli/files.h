@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -38,6 +39,10 @@ class ModelFile {
   std::uint64_t size() const { return size_; }
 
   Result<void> read(std::uint64_t offset, std::span<std::uint8_t> bytes);
+
+  /// Gives a part of the file to `use` in pieces of some megabytes, each of whole rows.
+  Result<void> read_pieces(const FileRange& part, std::uint64_t row_bytes,
+                           const std::function<Result<void>(std::span<const std::uint8_t>)>& use);
 
   /// A Fingerprint of all the data.
   Result<std::uint64_t> fingerprint();

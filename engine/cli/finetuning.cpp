@@ -229,7 +229,6 @@ Result<bool> run_training(Trainer& trainer, const std::function<bool()>& interru
 Result<void> write_model(ModelFile& base, const FinetunedFile& plan, NewFile& out) {
   const auto header = serialize_safetensors_header(plan.header.tensors, plan.header.metadata);
   GRADCAM_CHECK_OK(out.write(header));
-  std::vector<std::uint8_t> buffer;
   for (std::size_t i = 0; i < plan.sources.size(); ++i) {
     const TensorSource& source = plan.sources[i];
     if (source.trained != nullptr) {
@@ -242,12 +241,9 @@ Result<void> write_model(ModelFile& base, const FinetunedFile& plan, NewFile& ou
       continue;
     }
     const TensorInfo& info = base.header().tensors[source.base];
-    constexpr std::uint64_t kChunk = 4 << 20;
-    for (std::uint64_t at = info.begin; at < info.end; at += kChunk) {
-      buffer.resize(static_cast<std::size_t>(std::min(kChunk, info.end - at)));
-      GRADCAM_CHECK_OK(base.read(base.header().data_offset + at, buffer));
-      GRADCAM_CHECK_OK(out.write(buffer));
-    }
+    const std::uint64_t data = base.header().data_offset;
+    const auto copy = [&](std::span<const std::uint8_t> bytes) { return out.write(bytes); };
+    GRADCAM_CHECK_OK(base.read_pieces({data + info.begin, data + info.end}, 1, copy));
   }
   return out.commit();
 }

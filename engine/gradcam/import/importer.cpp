@@ -24,7 +24,6 @@
 namespace gradcam {
 namespace {
 
-constexpr std::size_t kChunkBytes = 4 << 20;
 constexpr std::size_t kPanelBytes = 128 << 20;
 
 /// A pickle of the protocols 2 to 5, of which the later ones say how many bytes follow.
@@ -304,7 +303,7 @@ void ModelImporter::plan_steps(std::size_t index) {
   const NewTensor& tensor = tensors_[index];
   const std::size_t outputs = tensor.info.shape[0] / tensor.factors.size();
   const std::size_t row_bytes = row_elements(tensor.info.shape) * sizeof(float);
-  const std::size_t rows = std::max<std::size_t>(1, kChunkBytes / row_bytes);
+  const std::size_t rows = std::max<std::size_t>(1, kPieceBytes / row_bytes);
   const auto add_rows = [&](Step::Kind kind, std::size_t begin, std::size_t end, float factor) {
     for (std::size_t first = begin; first < end; first += rows) {
       steps_.push_back({.tensor = index,
@@ -336,7 +335,7 @@ void ModelImporter::plan_steps(std::size_t index) {
     const std::size_t inputs = row_elements(tensor.info.shape) / tensor.averaged;
     const std::size_t panel = std::max<std::size_t>(1, kPanelBytes / (inputs * sizeof(float)));
     const std::size_t chunk =
-        std::max<std::size_t>(1, kChunkBytes / (columns * dtype_size(tensor.from.dtype)));
+        std::max<std::size_t>(1, kPieceBytes / (columns * dtype_size(tensor.from.dtype)));
     for (std::size_t begin = 0; begin < outputs; begin += panel) {
       const std::size_t end = std::min(begin + panel, outputs);
       for (std::size_t input = 0; input < inputs; input += chunk) {

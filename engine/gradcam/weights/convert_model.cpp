@@ -21,7 +21,6 @@ using internal::quote;
 
 constexpr std::size_t kOthers = kLayerNames.size();
 constexpr std::size_t kExactConvLayers = 4;  // blocks 1 and 2
-constexpr std::size_t kChunkBytes = 4 << 20;
 
 bool is_quantized(DType dtype) { return dtype == DType::kI8 || dtype == DType::kU8; }
 
@@ -146,7 +145,7 @@ void ModelConverter::plan(std::size_t layer) {
   };
   if (weights.scale) add(Step::Part::kOldScales, shape[0]);
   add(Step::Part::kWeight,
-      std::max<std::size_t>(1, kChunkBytes / (row_elements(shape) * sizeof(float))));
+      std::max<std::size_t>(1, kPieceBytes / (row_elements(shape) * sizeof(float))));
   add(Step::Part::kBias, shape[0]);
 }
 

@@ -66,6 +66,9 @@ struct TensorInfo {
   std::uint64_t end = 0;
 };
 
+/// About how many bytes of a file are read or made at a time.
+inline constexpr std::size_t kPieceBytes = 4 << 20;
+
 /// A part of a file, as offsets from its beginning.
 struct FileRange {
   std::uint64_t begin = 0;
