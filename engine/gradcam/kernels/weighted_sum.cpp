@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gradcam/kernels/gemm_tile.h"
+#include "gradcam/kernels/row_pitch.h"
 #include "gradcam/kernels/simd.h"
 
 namespace gradcam {
@@ -38,7 +39,7 @@ void add_products(const float* a, const float* b, std::size_t row, std::size_t c
   for (; k + simd::kLanes <= channels; k += simd::kLanes) {
     const simd::F32x4 value = simd::load(a + k);
     for (std::size_t r = 0; r < Rows; ++r) {
-      float* sum = sums + r * channel_sums_pitch(channels) + k;
+      float* sum = sums + r * row_pitch(channels) + k;
       simd::store(sum, simd::madd(value, simd::load(b + r * row + k), simd::load(sum)));
     }
   }
@@ -46,7 +47,7 @@ void add_products(const float* a, const float* b, std::size_t row, std::size_t c
   for (; k < channels; ++k) {
     GRADCAM_SHORT_LOOP
     for (std::size_t r = 0; r < Rows; ++r) {
-      sums[r * channel_sums_pitch(channels) + k] += a[k] * b[r * row + k];
+      sums[r * row_pitch(channels) + k] += a[k] * b[r * row + k];
     }
   }
 }
@@ -58,7 +59,7 @@ void add_products(const float* a, const float* b, std::size_t row, std::size_t c
 void channel_products(const float* a, const float* b, std::size_t rows, std::size_t positions,
                       std::size_t channels, float* sums) {
   const std::size_t row = positions * channels;
-  std::fill_n(sums, rows * channel_sums_pitch(channels), 0.0f);
+  std::fill_n(sums, rows * row_pitch(channels), 0.0f);
   with_tile_rows<kChannelProductRows>(rows, [&]<std::size_t Rows>() {
     for (std::size_t i = 0; i < row; i += channels) {
       add_products<Rows>(a + i, b + i, row, channels, sums);

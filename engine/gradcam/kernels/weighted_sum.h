@@ -11,12 +11,9 @@ void weighted_sums(const float* map, std::size_t positions, std::size_t channels
 /// Rows that `channel_products` takes at most.
 inline constexpr std::size_t kChannelProductRows = 4;
 
-/// Floats from the sums of one row to those of the next: were they a page apart, they would wait
-/// for each other.
-constexpr std::size_t channel_sums_pitch(std::size_t channels) { return channels + 16; }
-
 /// sums[r, k] = sum_p a[p, k] b[r, p, k], for each channel of a map a [positions, channels] with
-/// each of some others, b [rows, positions, channels].
+/// each of some others, b [rows, positions, channels]; the sums of a row are row_pitch(channels)
+/// behind those of the one before it.
 void channel_products(const float* a, const float* b, std::size_t rows, std::size_t positions,
                       std::size_t channels, float* sums);
 

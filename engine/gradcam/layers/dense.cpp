@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gradcam/kernels/gemv.h"
+#include "gradcam/kernels/row_pitch.h"
 #include "gradcam/kernels/sign_changes.h"
 #include "gradcam/kernels/simd.h"
 #include "gradcam/kernels/transpose.h"
@@ -104,7 +105,7 @@ Result<Tensor> Dense::forward_by_channels(const Tensor& x) const {
   const std::size_t depth = x.dim(2);
   GRADCAM_TRY(Tensor parts, Tensor::zeros({outputs(), depth + 1}));
   float* out = parts.data();
-  const std::size_t pitch = channel_sums_pitch(depth);
+  const std::size_t pitch = row_pitch(depth);
   std::vector<float> products(kChannelProductRows * pitch);
   std::vector<float> buffer(kChannelProductRows * inputs());
   for (std::size_t first = 0; first < outputs(); first += kChannelProductRows) {
@@ -124,7 +125,7 @@ Result<Tensor> Dense::forward_by_channels(const Tensor& x) const {
 /// A channel after the other, so that its sums stay in the fastest cache.
 Result<Tensor> Dense::parts_by_channels(const Columns& weight, const Tensor& x) const {
   const std::size_t depth = x.dim(2);
-  const std::size_t pitch = outputs() + 16;
+  const std::size_t pitch = row_pitch(outputs());
   GRADCAM_TRY(Tensor parts, Tensor::uninitialized({outputs(), depth + 1}));
   std::vector<float> all_sums(depth * pitch);
   std::vector<double> totals(bias_.values().begin(), bias_.values().end());

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "gradcam/kernels/row_pitch.h"
 #include "gradcam/kernels/transpose.h"
 #include "gradcam/vgg16/plan.h"
 #include "gradcam/weights/convert.h"
@@ -283,7 +284,7 @@ Result<void> Vgg16Loader::read_weight_row(std::size_t layer, std::size_t row,
     return read_float_row(map_, layer, dtype(layer), bytes, scratch_, target);
   }
   const std::size_t rows = pending.weight.dim(1);
-  const std::size_t pitch = elements + 16;
+  const std::size_t pitch = row_pitch(elements);
   const std::size_t count = row % kTransposedRows + 1;
   unturned_.resize(kTransposedRows * pitch);
   const auto target = std::span(unturned_).subspan((count - 1) * pitch, elements);
