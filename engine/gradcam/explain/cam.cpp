@@ -38,20 +38,18 @@ Result<std::vector<Heatmap>> explain_by(const Cam& cam, const ExplainContext& co
                                                ? model.backward_to_block5_pool_sums(fc1_gradients)
                                                : model.backward_to_block5_pool(fc1_gradients));
   const Tensor& activation = context.activation();
-  const Tensor& pool = activations.block5_pool;
   std::vector<Heatmap> maps;
   maps.reserve(classes.size());
   for (std::size_t row = 0; row < classes.size(); ++row) {
     Tensor gradient;
     if (only_means) {
       const std::size_t channels = activation.dim(2);
-      const auto sums = pool_gradients.values().subspan(row * channels, channels);
-      GRADCAM_TRY(gradient, Tensor::from({1, 1, channels}, sums));
+      GRADCAM_TRY(gradient, pool_gradients.row_as({1, 1, channels}, row));
       const auto positions = static_cast<float>(activation.dim(0) * activation.dim(1));
       for (float& value : gradient.values()) value /= positions;
     } else {
-      const auto values = pool_gradients.values().subspan(row * pool.size(), pool.size());
-      GRADCAM_TRY(const Tensor pool_gradient, Tensor::from(pool.shape(), values));
+      GRADCAM_TRY(const Tensor pool_gradient,
+                  pool_gradients.row_as(activations.block5_pool.shape(), row));
       GRADCAM_TRY(gradient, model.backward_to_layer(activations, pool_gradient, context.layer));
     }
     GRADCAM_TRY(Heatmap map, cam.map(context.view(), gradient));

@@ -9,14 +9,13 @@ Result<std::vector<Tensor>> guided_gradients(const ExplainContext& context,
                                              std::span<const std::size_t> classes) {
   const Vgg16& model = context.model;
   const Activations& activations = context.activations;
-  const Tensor& pool = activations.block5_pool;
   GRADCAM_TRY(const Tensor seeds, model.class_seeds(classes));
   GRADCAM_TRY(const Tensor fc1, model.backward_to_fc1(activations, seeds, ReluRule::kGuided));
   GRADCAM_TRY(const Tensor pool_gradients, model.backward_to_block5_pool(fc1));
   std::vector<Tensor> gradients;
   for (std::size_t row = 0; row < classes.size(); ++row) {
-    const auto values = pool_gradients.values().subspan(row * pool.size(), pool.size());
-    GRADCAM_TRY(const Tensor pool_gradient, Tensor::from(pool.shape(), values));
+    GRADCAM_TRY(const Tensor pool_gradient,
+                pool_gradients.row_as(activations.block5_pool.shape(), row));
     GRADCAM_TRY(Tensor gradient,
                 model.backward_to_input(activations, pool_gradient, ReluRule::kGuided));
     gradients.push_back(std::move(gradient));

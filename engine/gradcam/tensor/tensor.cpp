@@ -81,6 +81,11 @@ Result<Tensor> Tensor::clone() const {
   return from(shape_, values());
 }
 
+Result<Tensor> Tensor::row_as(Shape shape, std::size_t row) const {
+  const std::size_t size = size_ / shape_[0];
+  return from(std::move(shape), values().subspan(row * size, size));
+}
+
 Result<void> Tensor::reshape(Shape shape) {
   GRADCAM_TRY(const std::size_t count, element_count(shape));
   if (count != size_) {

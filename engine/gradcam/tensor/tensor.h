@@ -81,6 +81,9 @@ class Tensor {
 
   Result<Tensor> clone() const;
 
+  /// A row of a batch [n, ...] as a tensor of its own, of a shape with as many elements.
+  Result<Tensor> row_as(Shape shape, std::size_t row) const;
+
   const Shape& shape() const { return shape_; }
   std::size_t dim(std::size_t axis) const { return shape_[axis]; }
   std::size_t rank() const { return shape_.size(); }

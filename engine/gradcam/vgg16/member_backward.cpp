@@ -45,10 +45,8 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
     GRADCAM_TRY(gradient_, hand_out(product, layer));
     return {};
   }
-  const Tensor& pool = activations_.block5_pool;
   for (std::size_t row = 0; row < scores_; ++row) {
-    GRADCAM_TRY(const Tensor one, Tensor::from(pool.shape(), product.values().subspan(
-                                                                 row * pool.size(), pool.size())));
+    GRADCAM_TRY(const Tensor one, product.row_as(activations_.block5_pool.shape(), row));
     GRADCAM_TRY(Tensor own, hand_out(one, layer));
     map_gradients_.push_back(std::move(own));
   }
