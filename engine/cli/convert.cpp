@@ -80,7 +80,7 @@ Result<void> keep_imagenet_dogs(std::size_t classes, ConvertOptions& options) {
     options.metadata.labels.emplace_back(dog.label);
   }
   options.others = true;
-  options.metadata.others = "something else";
+  options.metadata.others = kUnnamedOthers;
   return {};
 }
 
@@ -211,7 +211,8 @@ void add_convert(CLI::App& app, int& exit_code) {
   command
       ->add_option("--head", options->head,
                    "imagenet-dogs: of ImageNet's 1000 classes, keep the 15 breeds of the default "
-                   "model; the rest together are \"something else\"")
+                   "model; the rest together are \"" +
+                       std::string(kUnnamedOthers) + "\"")
       ->check(CLI::IsMember({std::string(kImageNetDogs)}));
   command->callback([options, &exit_code] {
     const auto status = run_convert(*options);

@@ -38,7 +38,7 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
   }
   auto& others = info.metadata.others;
   if (!map.others) others.clear();
-  if (map.others && others.empty()) others = "something else";
+  if (map.others && others.empty()) others = kUnnamedOthers;
   const std::size_t side = map.grid * kTotalStride;
   if (info.metadata.preprocess.empty()) {
     const std::size_t shorter_side = usual_shorter_side(side);

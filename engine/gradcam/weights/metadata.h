@@ -13,6 +13,9 @@ namespace gradcam {
 /// The `architecture` of a file that is a last layer alone, see Head.
 inline constexpr std::string_view kHeadArchitecture = "vgg16-head";
 
+/// What `others` are called where no file says.
+inline constexpr std::string_view kUnnamedOthers = "something else";
+
 /// What a model file says about itself in its `__metadata__`.
 struct ModelMetadata {
   std::vector<std::string> labels;  ///< One per class, in the order of the logits; may be empty.
