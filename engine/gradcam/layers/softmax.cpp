@@ -39,7 +39,7 @@ void softmax_backward(std::span<const float> logits, float temperature, std::siz
 
 double cross_entropy(std::span<const float> logits, std::size_t truth, std::span<float> gradient) {
   const double all = log_sum_exp(logits);
-  for (std::size_t i = 0; i < logits.size(); ++i) {
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
     const double probability = std::exp(double{logits[i]} - all);
     gradient[i] = static_cast<float>(probability - (i == truth ? 1.0 : 0.0));
   }

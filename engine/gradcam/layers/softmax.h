@@ -20,7 +20,7 @@ void softmax_backward(std::span<const float> logits, float temperature, std::siz
 
 /// The loss of a classifier for one sample, -log softmax(logits)[truth], and its gradient by the
 /// logits, softmax(logits) - onehot(truth). Both spans have one value for each class, of which
-/// `truth` is one; they may not be the same memory.
+/// `truth` is one; they may not be the same memory. An empty gradient is not computed.
 double cross_entropy(std::span<const float> logits, std::size_t truth, std::span<float> gradient);
 
 }  // namespace gradcam

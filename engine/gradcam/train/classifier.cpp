@@ -14,7 +14,7 @@ namespace gradcam {
 namespace {
 
 // How work is cut into tasks. Fixed, so that results do not depend on the number of threads.
-constexpr std::size_t kLanes = 16;
+constexpr std::size_t kMostTasks = 16;
 constexpr std::size_t kRowsAtOnce = 6;     // outputs of a layer whose gradients exist together
 constexpr std::size_t kSamplesAtOnce = 6;  // whose input gradients share one pass over the weights
 
@@ -66,7 +66,8 @@ BatchOutcome batch_outcome(const Tensor& logits, std::span<const std::size_t> la
   BatchOutcome outcome;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const auto row = logits.values().subspan(i * classes, classes);
-    outcome.loss += cross_entropy(row, labels[i], gradient.subspan(i * classes, classes));
+    const auto own = gradient.empty() ? gradient : gradient.subspan(i * classes, classes);
+    outcome.loss += cross_entropy(row, labels[i], own);
     outcome.right +=
         std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(labels[i]);
   }
@@ -100,7 +101,7 @@ Result<Classifier> Classifier::create(std::vector<DenseParameters> layers,
     widest = std::max(widest, shape[1]);
     classifier.layers_.push_back(std::move(layer));
   }
-  classifier.scratch_.resize(kLanes);
+  classifier.scratch_.resize(kMostTasks);
   for (Tensor& scratch : classifier.scratch_) {
     GRADCAM_TRY(scratch, Tensor::zeros({kRowsAtOnce * (widest + 1)}));
   }
@@ -137,7 +138,7 @@ Result<std::vector<Tensor>> Classifier::outputs(const Tensor& x, const std::uint
     const std::size_t rows = p.bias.size();
     const std::size_t samples = input->dim(0);
     GRADCAM_TRY(Tensor y, Tensor::zeros({samples, rows}));
-    const std::size_t tasks = std::min(kLanes, blocks(rows, kRowsAtOnce));
+    const std::size_t tasks = std::min(kMostTasks, blocks(rows, kRowsAtOnce));
     const std::size_t part = blocks(rows, tasks);
     GRADCAM_CHECK_OK(run(tasks, samples * p.weight.size(), [&](std::size_t task) {
       const std::size_t first = std::min(rows, task * part);
@@ -184,25 +185,26 @@ Result<void> Classifier::update(Layer& layer, const Tensor& x, const Tensor& gra
   const auto values = [](Tensor& tensor, std::size_t first, std::size_t count) {
     return tensor.empty() ? std::span<float>() : tensor.values().subspan(first, count);
   };
-  return run(
-      std::min(kLanes, blocks(rows, kRowsAtOnce)), x.dim(0) * weight.size(),
-      [&](std::size_t lane) -> Result<void> {
-        Tensor& scratch = scratch_[lane];
-        for (std::size_t first = lane * kRowsAtOnce; first < rows; first += kLanes * kRowsAtOnce) {
-          const std::size_t count = std::min(kRowsAtOnce, rows - first);
-          const auto dw = scratch.values().first(count * inputs);
-          const auto db = scratch.values().last(count);
-          GRADCAM_CHECK_OK(dense_backward_weight(x, gradient, first, dw, db));
-          optimizer_step(options_.optimizer, learning_rate, step, dw,
-                         values(weight, first * inputs, dw.size()),
-                         values(layer.weight_state[0], first * inputs, dw.size()),
-                         values(layer.weight_state[1], first * inputs, dw.size()));
-          optimizer_step(options_.optimizer, learning_rate, step, db, values(bias, first, count),
-                         values(layer.bias_state[0], first, count),
-                         values(layer.bias_state[1], first, count));
-        }
-        return {};
-      });
+  return run(std::min(kMostTasks, blocks(rows, kRowsAtOnce)), x.dim(0) * weight.size(),
+             [&](std::size_t task) -> Result<void> {
+               Tensor& scratch = scratch_[task];
+               for (std::size_t first = task * kRowsAtOnce; first < rows;
+                    first += kMostTasks * kRowsAtOnce) {
+                 const std::size_t count = std::min(kRowsAtOnce, rows - first);
+                 const auto dw = scratch.values().first(count * inputs);
+                 const auto db = scratch.values().last(count);
+                 GRADCAM_CHECK_OK(dense_backward_weight(x, gradient, first, dw, db));
+                 optimizer_step(options_.optimizer, learning_rate, step, dw,
+                                values(weight, first * inputs, dw.size()),
+                                values(layer.weight_state[0], first * inputs, dw.size()),
+                                values(layer.weight_state[1], first * inputs, dw.size()));
+                 optimizer_step(options_.optimizer, learning_rate, step, db,
+                                values(bias, first, count),
+                                values(layer.bias_state[0], first, count),
+                                values(layer.bias_state[1], first, count));
+               }
+               return {};
+             });
 }
 
 Result<BatchOutcome> Classifier::train_step(const Tensor& x, std::span<const std::size_t> labels,

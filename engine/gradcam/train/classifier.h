@@ -47,7 +47,7 @@ struct BatchOutcome {
 };
 
 /// How samples with these logits [n, classes] went.
-/// @param gradient as large as the logits: of the loss by them
+/// @param gradient as large as the logits: of the loss by them; or empty, if it is not wanted
 BatchOutcome batch_outcome(const Tensor& logits, std::span<const std::size_t> labels,
                            std::span<float> gradient);
 

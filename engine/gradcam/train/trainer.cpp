@@ -119,8 +119,7 @@ Result<void> Trainer::end_epoch() {
   GRADCAM_TRY(const Tensor logits, validation_logits());
   std::vector<std::size_t> labels;
   for (const std::size_t photo : dataset_.validation) labels.push_back(dataset_.labels[photo]);
-  GRADCAM_TRY(Tensor gradient, Tensor::zeros(logits.shape()));  // of no use here
-  const BatchOutcome validation = batch_outcome(logits, labels, gradient.values());
+  const BatchOutcome validation = batch_outcome(logits, labels, {});
   const auto train_photos = static_cast<double>(dataset_.train.size());
   const auto validation_photos = static_cast<double>(labels.size());
   if (!std::isfinite(validation.loss)) {
