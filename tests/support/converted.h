@@ -24,7 +24,7 @@ using Bytes = std::vector<std::uint8_t>;
 inline Result<Bytes> random_vgg16() {
   constexpr std::size_t kOutputs[] = {3, 4, 5, 6, 7, 8, 9, 8, 7, 6, 5, 8, 36, 20, 9, 6};
   constexpr std::size_t kPositions = 4;
-  Random random(8);
+  RandomFloats random(8);
   TensorFile file;
   std::size_t inputs = 3;
   const auto add = [&](const std::string& name, Shape shape, float scale) {

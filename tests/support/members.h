@@ -18,7 +18,7 @@ namespace gradcam::testing {
 struct Members {
   std::vector<Member> members;
   std::span<const std::uint8_t> file;  // must outlive them if they read it
-  Random random{1};
+  RandomFloats random{1};
 
   static Result<Members> load(std::span<const std::uint8_t> file, std::size_t count,
                               std::optional<ConvAlgorithm> algorithm = std::nullopt) {

@@ -8,10 +8,10 @@
 
 namespace gradcam::testing {
 
-/// Random numbers that are the same everywhere.
-class Random {
+/// Random numbers that are the same everywhere; the library's own Random is another generator.
+class RandomFloats {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
+  explicit RandomFloats(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t bits() { return splitmix64(state_++ << 20); }
 

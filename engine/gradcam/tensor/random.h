@@ -38,9 +38,15 @@ class Random {
 };
 
 /// Fisher and Yates' shuffle of n things: calls swap(i, j) so that all n! orders are as likely.
+/// below(i) is a random number below i.
+template <class Below, class Swap>
+void shuffle_by(std::size_t n, Below&& below, Swap&& swap) {
+  for (std::size_t i = n; i > 1; --i) swap(i - 1, below(i));
+}
+
 template <class Swap>
 void shuffle(std::size_t n, Random& random, Swap&& swap) {
-  for (std::size_t i = n; i > 1; --i) swap(i - 1, random.below(i));
+  shuffle_by(n, [&random](std::size_t end) { return random.below(end); }, swap);
 }
 
 /// What the numbers of a run are for; each purpose has numbers of its own.
@@ -76,12 +82,11 @@ class RandomStream {
     return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
   }
 
-  /// Fisher and Yates' shuffle.
   template <class T>
   void shuffle(std::vector<T>& values) const {
-    for (std::size_t i = values.size(); i > 1; --i) {
-      std::swap(values[i - 1], values[below(i, i)]);
-    }
+    shuffle_by(
+        values.size(), [this](std::size_t end) { return below(end, end); },
+        [&values](std::size_t i, std::size_t j) { std::swap(values[i], values[j]); });
   }
 
  private:

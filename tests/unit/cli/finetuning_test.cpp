@@ -58,7 +58,7 @@ class FinetuningTest : public ::testing::Test {
   /// Noise with a colour for each class.
   Result<void> write_photo(std::size_t c, std::size_t i) const {
     GRADCAM_TRY(Image image, make_image(70, 66));
-    Random random(1000 * c + i);
+    RandomFloats random(1000 * c + i);
     for (std::size_t at = 0; at < image.rgb.size(); ++at) {
       image.rgb[at] = static_cast<std::uint8_t>(random.bits() % 128 + (at % 3 == c ? 127 : 0));
     }

@@ -106,7 +106,7 @@ Ending ending_of(const Result<T>& result) {
 }
 
 TEST(OutOfMemory, IsAnErrorOfPrincipalComponents) {
-  Random random(1);
+  RandomFloats random(1);
   for (const Shape& shape : {Shape{100, 100, 60}, Shape{4, 4, 50'000}}) {
     SCOPED_TRACE(to_string(shape));
     ASSERT_OK_AND_ASSIGN(const Tensor x,

@@ -49,14 +49,14 @@ std::size_t compressed_size(const Bytes& bytes) {
   return size;
 }
 
-Bytes random_bytes(std::size_t size, Random& random) {
+Bytes random_bytes(std::size_t size, RandomFloats& random) {
   Bytes bytes(size);
   for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.bits());
   return bytes;
 }
 
 TEST(ZlibCompress, GivesAllBytesBackAtAnySize) {
-  Random random(1);
+  RandomFloats random(1);
   const Bytes all = random_bytes(200'000, random);
   for (const std::size_t size : {0, 1, 2, 3, 4, 255, 256, 65534, 65535, 65536, 131070, 200'000}) {
     SCOPED_TRACE(size);
@@ -79,7 +79,7 @@ TEST(ZlibCompress, MakesRunsShort) {
 }
 
 TEST(ZlibCompress, GivesWhatIsFrequentShortCodes) {
-  Random random(2);
+  RandomFloats random(2);
   Bytes bytes = random_bytes(100'000, random);
   // 16 values of 256: no two neighbours alike.
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = bytes[i] % 8 * 2 + i % 2;

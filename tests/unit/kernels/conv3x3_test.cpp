@@ -56,7 +56,7 @@ class ConvTester {
   void test() {
     SCOPED_TRACE(std::to_string(height_) + "x" + std::to_string(width_) + ", " +
                  std::to_string(inputs_) + " to " + std::to_string(outputs_) + " channels");
-    Random random(height_ * 1000003 + width_ * 1009 + inputs_ * 31 + outputs_);
+    RandomFloats random(height_ * 1000003 + width_ * 1009 + inputs_ * 31 + outputs_);
     // Outputs of about unit variance, so that errors are relative to 1 where a lone output happens
     // to be near 0.
     const float deviation = std::sqrt(3.0f / (9.0f * static_cast<float>(inputs_)));
@@ -253,7 +253,7 @@ TEST(Conv3x3, AgreesWithTheDefinitionWhereWeightsAreTransformedBitByBit) {
 /// By every form of Winograd's on a 14x14 map.
 void test_winograd_accuracy(const Conv3x3Spec& spec) {
   constexpr std::size_t kSide = 14;
-  Random random(5);
+  RandomFloats random(5);
   ASSERT_OK_AND_ASSIGN(const Tensor x,
                        Tensor::from({kSide, kSide, spec.in_channels},
                                     random.uniform(kSide * kSide * spec.in_channels)));
@@ -283,7 +283,7 @@ TEST(Conv3x3, WinogradKeepsItsAccuracyOverManyChannels) {
 
 TEST(Conv3x3, RunsAgainOnAnotherSize) {
   constexpr Conv3x3Spec kSpec{.in_channels = 9, .out_channels = 10, .relu = true};
-  Random random(6);
+  RandomFloats random(6);
   const auto weight = random.uniform(std::size_t{10} * 9 * 9, 0.2f);
   const auto bias = random.uniform(10);
   for (const ConvAlgorithm algorithm : conv_algorithms()) {

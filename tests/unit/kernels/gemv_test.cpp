@@ -44,7 +44,7 @@ class GemvTester {
   void test() {
     SCOPED_TRACE(std::to_string(outputs_) + "x" + std::to_string(inputs_) + ", " +
                  std::to_string(rows_) + " rows, dead every " + std::to_string(dead_every_));
-    Random random(outputs_ * 10007 + inputs_ * 101 + rows_);
+    RandomFloats random(outputs_ * 10007 + inputs_ * 101 + rows_);
     int8_.resize(outputs_ * inputs_);
     for (auto& value : int8_) value = static_cast<std::int8_t>(random.bits() % 255 - 127);
     scale_ = random.uniform(outputs_, 0.01f);
@@ -82,7 +82,7 @@ class GemvTester {
     return w;
   }
 
-  void test_int4(Random& random, std::size_t group) const {
+  void test_int4(RandomFloats& random, std::size_t group) const {
     SCOPED_TRACE("int4 in groups of " + std::to_string(group));
     const std::size_t groups = (inputs_ + group - 1) / group;
     const std::vector<float> scale = random.uniform(outputs_ * groups, 0.1f);

@@ -14,7 +14,7 @@ namespace gradcam::testing {
 namespace {
 
 TEST(MaxPool2x2, TakesTheMaximumOfEveryWindowAndDropsOddEdges) {
-  Random random(3);
+  RandomFloats random(3);
   for (const std::size_t height : {1, 2, 3, 6}) {
     for (const std::size_t width : {1, 2, 5, 8}) {
       for (const std::size_t channels : {1, 3, 4, 5, 8, 11}) {
@@ -41,7 +41,7 @@ TEST(MaxPool2x2, TakesTheMaximumOfEveryWindowAndDropsOddEdges) {
 }
 
 TEST(MaxPool2x2, GivesTheGradientToTheFirstMaximumOfEveryWindow) {
-  Random random(4);
+  RandomFloats random(4);
   for (const std::size_t height : {1, 2, 3, 6}) {
     for (const std::size_t width : {1, 2, 5, 8}) {
       for (const std::size_t channels : {1, 3, 4, 5, 8, 11}) {

@@ -66,7 +66,7 @@ TEST(SignChanges, MissesNoneForOddSizes) {
         for (const std::size_t outputs : {1, 5, 8, 19}) {
           SCOPED_TRACE(std::to_string(rows) + " x " + std::to_string(inputs) + " x " +
                        std::to_string(outputs) + ", " + std::to_string(kernels.numbers));
-          Random random(rows * 10007 + outputs * 101 + inputs);
+          RandomFloats random(rows * 10007 + outputs * 101 + inputs);
           ASSERT_OK_AND_ASSIGN(const Tensor changes,
                                Tensor::from({rows, inputs}, random.uniform(rows * inputs)));
           Search search(rows, inputs, outputs);
@@ -82,7 +82,7 @@ TEST(SignChanges, FindsFewMoreThanThereAre) {
   constexpr std::size_t kRows = 40;
   constexpr std::size_t kInputs = 1000;
   constexpr std::size_t kOutputs = 64;
-  Random random(5);
+  RandomFloats random(5);
   ASSERT_OK_AND_ASSIGN(const Tensor changes,
                        Tensor::from({kRows, kInputs}, random.uniform(kRows * kInputs)));
   const auto w = random.uniform(kOutputs * kInputs);

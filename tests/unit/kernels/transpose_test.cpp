@@ -12,7 +12,7 @@ namespace gradcam::testing {
 namespace {
 
 TEST(Transpose, TurnsAnySize) {
-  Random random(21);
+  RandomFloats random(21);
   // Lines of the cache and vectors that are full, or not, and more rows than are turned together.
   for (const auto& [rows, columns] : std::vector<std::array<std::size_t, 2>>{
            {1, 1}, {3, 5}, {16, 4}, {17, 9}, {64, 8}, {kTransposedRows + 21, 6}}) {

@@ -63,7 +63,7 @@ TEST_P(Conv2d, AgreesWithPyTorch) {
 
 TEST_P(Conv2d, BackwardIsTheSlopeOfForward) {
   constexpr Conv3x3Spec kSpec{.in_channels = 5, .out_channels = 3};
-  Random random(11);
+  RandomFloats random(11);
   ASSERT_OK_AND_ASSIGN(const Tensor x, Tensor::from({3, 4, 5}, random.uniform(60)));
   ASSERT_OK_AND_ASSIGN(const Tensor weight, Tensor::from({3, 3, 3, 5}, random.uniform(135)));
   ASSERT_OK_AND_ASSIGN(const Tensor bias, Tensor::from({3}, random.uniform(3)));

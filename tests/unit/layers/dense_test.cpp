@@ -38,7 +38,7 @@ Result<Dense> read_dense(const TensorFile& oracle, const std::string& name, bool
   return Dense::from_int8(std::move(rows), std::move(scale), std::move(bias), weight.dim(1));
 }
 
-Result<Dense> random_dense(Random& random, std::size_t outputs, std::size_t inputs) {
+Result<Dense> random_dense(RandomFloats& random, std::size_t outputs, std::size_t inputs) {
   GRADCAM_TRY(Tensor weight, Tensor::from({outputs, inputs}, random.uniform(outputs * inputs)));
   GRADCAM_TRY(Tensor bias, Tensor::from({outputs}, random.uniform(outputs)));
   return Dense::from_float32(std::move(weight), std::move(bias));
@@ -116,7 +116,7 @@ TEST(Dense, KnowsWhatChangesOfItsInputDoToScores) {
   constexpr std::size_t kScores = 2;
   constexpr std::size_t kOutputs = 45;
   constexpr std::size_t kInputs = 130;
-  Random random(17);
+  RandomFloats random(17);
   ASSERT_OK_AND_ASSIGN(const Dense dense, random_dense(random, kOutputs, kInputs));
   ASSERT_OK_AND_ASSIGN(const Tensor x, Tensor::from({kInputs}, random.uniform(kInputs)));
   ASSERT_OK_AND_ASSIGN(Tensor factors,
@@ -159,7 +159,7 @@ TEST(Dense, KnowsWhatChangesOfItsInputDoToScores) {
 }
 
 TEST(Dense, BackwardIsTheSlopeOfForward) {
-  Random random(13);
+  RandomFloats random(13);
   ASSERT_OK_AND_ASSIGN(const Dense dense, random_dense(random, 6, 11));
   ASSERT_OK_AND_ASSIGN(const Tensor gradient, Tensor::from({1, 6}, random.uniform(6)));
   // Linear, so that the step may be large.
@@ -175,7 +175,7 @@ TEST(Dense, BackwardIsTheSlopeOfForward) {
 
 /// Layers of float16 or int4 do what the same numbers do in float32, which PyTorch is the judge of.
 void expect_same(const Dense& packed, const Dense& plain, std::size_t positions) {
-  Random random(15);
+  RandomFloats random(15);
   ASSERT_OK_AND_ASSIGN(const Tensor x,
                        Tensor::from({packed.inputs()}, random.uniform(packed.inputs())));
   ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({packed.outputs()}));
@@ -200,7 +200,7 @@ void expect_same(const Dense& packed, const Dense& plain, std::size_t positions)
 
 TEST(Dense, RunsFloat16AsItIs) {
   constexpr std::size_t kOutputs = 9, kInputs = 35;
-  Random random(16);
+  RandomFloats random(16);
   std::vector<Float16> halves;
   std::vector<float> floats;
   for (const float value : random.uniform(kOutputs * kInputs)) {
@@ -221,7 +221,7 @@ TEST(Dense, RunsFloat16AsItIs) {
 
 TEST(Dense, RunsColumnsAsRows) {
   constexpr std::size_t kOutputs = 37, kInputs = 35;
-  Random random(18);
+  RandomFloats random(18);
   ASSERT_OK_AND_ASSIGN(const Dense plain, random_dense(random, kOutputs, kInputs));
   ASSERT_OK_AND_ASSIGN(const Tensor rows, plain.weight());
   ASSERT_OK_AND_ASSIGN(Tensor columns, Tensor::zeros({kInputs, kOutputs}));
@@ -268,7 +268,7 @@ TEST(Dense, RunsColumnsAsRows) {
 
 TEST(Dense, RunsInt4AsItIs) {
   constexpr std::size_t kOutputs = 7, kInputs = 72, kGroup = 32, kGroups = 3;
-  Random random(17);
+  RandomFloats random(17);
   const std::vector<float> scales = random.uniform(kOutputs * kGroups);
   std::vector<std::uint8_t> pairs(kOutputs * kInputs / 2);
   std::vector<float> floats;
@@ -338,7 +338,7 @@ TEST(Dense, SummedOverPositionsGivesTheSumOfTheGradient) {
 }
 
 TEST(Dense, RefusesShapesThatDoNotFit) {
-  Random random(14);
+  RandomFloats random(14);
   ASSERT_OK_AND_ASSIGN(const Dense dense, random_dense(random, 4, 6));
   ASSERT_OK_AND_ASSIGN(const Tensor five, Tensor::zeros({5}));
   ASSERT_OK_AND_ASSIGN(const Tensor six, Tensor::zeros({6}));

@@ -52,7 +52,7 @@ TEST(MaxPool, GivesTheGradientToTheFirstMaximum) {
 
 TEST(MaxPool, BackwardIsTheSlopeOfForward) {
   // A shuffle of 0, 1, 2, ...: no two values of a window are closer than the steps.
-  Random random(12);
+  RandomFloats random(12);
   std::vector<float> values(std::size_t{5} * 6 * 3);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
   for (std::size_t i = values.size() - 1; i > 0; --i) {

@@ -43,7 +43,7 @@ TEST(Relu, KeepsWhatIsNoNumber) {
 }
 
 TEST(Relu, BackwardIsTheSlopeOfForward) {
-  Random random(15);
+  RandomFloats random(15);
   std::vector<float> x = random.uniform(40);
   for (float& value : x) value += value < 0 ? -1.0f : 1.0f;  // no kink within a step
   std::vector<float> gradient = random.uniform(40);

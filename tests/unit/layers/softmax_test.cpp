@@ -50,7 +50,7 @@ TEST(Softmax, AgreesWithPyTorch) {
 }
 
 TEST(Softmax, BackwardIsTheSlopeOfForward) {
-  Random random(16);
+  RandomFloats random(16);
   const std::vector<float> logits = random.uniform(9, 2.0f);
   std::vector<float> p(9);
   std::vector<float> gradient(9);

@@ -172,7 +172,7 @@ TEST(FitTemperature, StaysInItsRange) {
 }
 
 /// A layer of several blocks of rows, so that several lanes work.
-Result<std::vector<DenseParameters>> random_layers(Random& random) {
+Result<std::vector<DenseParameters>> random_layers(RandomFloats& random) {
   std::vector<DenseParameters> layers;
   constexpr std::array<std::size_t, 4> kWidths = {211, 307, 109, 9};
   for (std::size_t i = 0; i < 3; ++i) {
@@ -190,7 +190,7 @@ Result<std::vector<DenseParameters>> random_layers(Random& random) {
 
 TEST(Classifier, ResultDoesNotDependOnTheOrderOfTasks) {
   const auto train = [](const Parallel& parallel) -> Result<std::vector<float>> {
-    Random random(3);
+    RandomFloats random(3);
     GRADCAM_TRY(auto layers, random_layers(random));
     GRADCAM_TRY(Classifier classifier, Classifier::create(std::move(layers), {}, parallel));
     std::vector<std::size_t> labels(45);
@@ -218,7 +218,7 @@ TEST(Classifier, ResultDoesNotDependOnTheOrderOfTasks) {
 
 TEST(Classifier, DropsNothingWhereItIsNotTrained) {
   const auto logits = [](float dropout) -> Result<Tensor> {
-    Random random(6);
+    RandomFloats random(6);
     GRADCAM_TRY(auto layers, random_layers(random));
     GRADCAM_TRY(const Classifier classifier,
                 Classifier::create(std::move(layers), {.dropout = dropout}));
@@ -231,7 +231,7 @@ TEST(Classifier, DropsNothingWhereItIsNotTrained) {
 }
 
 TEST(Classifier, RefusesWhatDoesNotFit) {
-  Random random(4);
+  RandomFloats random(4);
   ASSERT_OK_AND_ASSIGN(auto layers, random_layers(random));
   EXPECT_NE(error_message(Classifier::create({}, {}), ErrorCode::kInvalidArgument), "");
   std::swap(layers[0], layers[1]);
@@ -267,7 +267,7 @@ TEST(Classifier, ALossThatIsNotFiniteChangesNothing) {
 }
 
 TEST(CrossEntropy, GradientIsTheSlope) {
-  Random random(5);
+  RandomFloats random(5);
   const std::vector<float> logits = random.uniform(6, 3);
   std::vector<float> gradient(6);
   const double loss = cross_entropy(logits, 2, gradient);

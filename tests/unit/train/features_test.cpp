@@ -15,7 +15,7 @@ namespace {
 
 Result<Image> random_image(int width, int height) {
   GRADCAM_TRY(Image image, make_image(width, height));
-  Random random(6);
+  RandomFloats random(6);
   for (auto& value : image.rgb) value = static_cast<std::uint8_t>(random.bits());
   return image;
 }
@@ -62,7 +62,7 @@ TEST(PreprocessView, CornersAreWhatTheirBoxesShow) {
 }
 
 TEST(FeatureRecord, ComesBackAsItWas) {
-  Random random(8);
+  RandomFloats random(8);
   const std::vector<float> features = random.uniform(100);
   const auto record = serialize_features(42, features);
   std::vector<float> back(100);

@@ -56,7 +56,7 @@ TEST_P(FinetunedFileTest, OfTheBasesOwnWeightsIsTheBase) {
   DenseParameters fc2{.name = "fc2", .weight = {}, .bias = {}};
   ASSERT_OK_AND_ASSIGN(fc2.weight, run.model.fc2().weight());
   ASSERT_OK_AND_ASSIGN(fc2.bias, run.model.fc2().bias().clone());
-  Random random(9);
+  RandomFloats random(9);
   const std::size_t width = run.model.fc2().outputs();
   DenseParameters head{.name = "predictions", .weight = {}, .bias = {}};
   ASSERT_OK_AND_ASSIGN(head.weight, Tensor::from({2, width}, random.uniform(2 * width)));

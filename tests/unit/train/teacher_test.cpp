@@ -22,7 +22,7 @@ constexpr std::size_t kViews = 2;
 /// Photos of two classes in turn, whose first feature tells them apart if `distance` is large.
 Result<Lesson> lesson(std::size_t photos, float distance) {
   Lesson lesson;
-  std::vector<float> values = Random(3).uniform(photos * kViews * kWidth);
+  std::vector<float> values = RandomFloats(3).uniform(photos * kViews * kWidth);
   for (std::size_t i = 0; i < photos; ++i) {
     lesson.labels.push_back(i % 2);
     for (std::size_t view = 0; view < kViews; ++view) {

@@ -28,7 +28,7 @@ Dataset make_dataset(std::size_t photos) {
   dataset.views = 2;
   for (std::size_t i = 0; i < photos; ++i) dataset.labels.push_back(i % kClasses);
   dataset.read = [](std::size_t photo, std::size_t view, std::span<float> out) -> Result<void> {
-    Random random(100 + 2 * photo + view);
+    RandomFloats random(100 + 2 * photo + view);
     for (float& value : out) value = random.uniform() * (view == 0 ? 1.0f : 1.5f);
     out[photo % kClasses] += 1.5f;
     return {};

@@ -35,7 +35,7 @@ Result<std::vector<float>> logits(const Bytes& file) {
   GRADCAM_TRY(const Vgg16 model, load_vgg16(file, {.convolution = ConvAlgorithm::kReference}));
   const auto size = static_cast<std::size_t>(model.info().preprocess.size);
   GRADCAM_TRY(const Tensor input,
-              Tensor::from({size, size, 3}, Random(5).uniform(size * size * 3)));
+              Tensor::from({size, size, 3}, RandomFloats(5).uniform(size * size * 3)));
   GRADCAM_TRY(Activations activations, model.make_activations());
   GRADCAM_CHECK_OK(model.forward(input, activations));
   const auto values = activations.logits.values();

@@ -44,7 +44,7 @@ class HeadTest : public ::testing::Test {
   Result<Head> head_of(std::vector<std::string> labels, std::uint64_t seed) const {
     const std::size_t classes = labels.size();
     const std::size_t inputs = fc2_.size();
-    Random random(seed);
+    RandomFloats random(seed);
     Head head{.base = model_->info().fingerprint, .metadata = {}, .weight = {}, .bias = {}};
     GRADCAM_TRY(head.weight, Tensor::from({classes, inputs}, random.uniform(classes * inputs)));
     GRADCAM_TRY(head.bias, Tensor::from({classes}, random.uniform(classes)));

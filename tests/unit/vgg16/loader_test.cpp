@@ -79,7 +79,7 @@ class Loader : public ::testing::Test {
 
 TEST_F(Loader, TakesTensorsInAnyOrderOfTheFile) {
   TensorFile shuffled = file_;
-  Random random(21);
+  RandomFloats random(21);
   for (std::size_t i = shuffled.entries.size() - 1; i > 0; --i) {
     std::swap(shuffled.entries[i], shuffled.entries[random.bits() % (i + 1)]);
   }
@@ -99,7 +99,7 @@ TEST_F(Loader, TakesWholeTensorsInAnyOrder) {
 TEST_F(Loader, TakesRowsOfAllTensorsInTurns) {
   ASSERT_OK_AND_ASSIGN(Vgg16Loader loader, begin(file_));
   const std::size_t tensors = loader.header().tensors.size();
-  Random random(22);
+  RandomFloats random(22);
   std::vector<std::size_t> given(tensors);
   for (std::size_t complete = 0; complete < tensors;) {
     complete = 0;

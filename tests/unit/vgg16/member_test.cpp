@@ -92,7 +92,7 @@ TEST_P(MemberSize, AgreesWithASingleModel) {
   const char* name = size < 64 ? "tiny32.keras" : size < 96 ? "tiny64.keras" : "tiny96.keras";
   ASSERT_OK_AND_ASSIGN(const auto bytes, with_size(name, size));
   const auto side = static_cast<std::size_t>(size);
-  Random random(side);
+  RandomFloats random(side);
   ASSERT_OK_AND_ASSIGN(const Tensor input,
                        Tensor::from({side, side, 3}, random.uniform(side * side * 3, 2)));
   ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes));
@@ -137,7 +137,7 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
   ASSERT_OK_AND_ASSIGN(const auto bytes, with_size(name, size));
   const auto side = static_cast<std::size_t>(size);
   // An input with which no gradient hangs on the rounding of an activation next to 0.
-  Random random(4000 + side);
+  RandomFloats random(4000 + side);
   ASSERT_OK_AND_ASSIGN(const Tensor input,
                        Tensor::from({side, side, 3}, random.uniform(side * side * 3, 2)));
   ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_vgg16(bytes));

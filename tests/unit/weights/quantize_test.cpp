@@ -49,7 +49,7 @@ Rounded round_int4(const std::vector<float>& row, std::size_t channels) {
 
 /// About normal.
 std::vector<float> weights(std::size_t count, std::uint64_t seed) {
-  Random random(seed);
+  RandomFloats random(seed);
   std::vector<float> row(count);
   for (float& w : row) w = random.uniform() + random.uniform() + random.uniform();
   return row;
@@ -127,7 +127,7 @@ TEST(Quantize, ErrorsOfAChannelCancel) {
 /// What it is for: inputs that follow a ReLU and are alike over the positions of a channel.
 TEST(Quantize, KeepsTheOutputNearerThanRoundingEachWeightAlone) {
   constexpr std::size_t kChannels = 64, kPositions = 49, kRows = 40;
-  Random random(3);
+  RandomFloats random(3);
   std::vector<float> x;
   std::vector<float> level = random.uniform(kChannels);
   for (std::size_t i = 0; i < kChannels * kPositions; ++i) {
