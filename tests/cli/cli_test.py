@@ -13,7 +13,8 @@ import zlib
 from pathlib import Path
 
 from support import (
-    GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, read_tensors, write_bmp, write_png, write_tensors,
+    GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, read_safetensors, read_tensors, write_bmp,
+    write_png, write_png_data, write_safetensors, write_tensors,
 )
 
 
@@ -377,12 +378,7 @@ class CommandLine(Case):
     def test_photos_that_are_too_much(self) -> None:
         with (self.folder / "a.jpg").open("wb") as large:
             large.truncate(3 << 30)
-        def chunk(name: bytes, data: bytes) -> bytes:
-            return struct.pack(">I", len(data)) + name + data + struct.pack(
-                ">I", zlib.crc32(name + data))
-        (self.folder / "b.png").write_bytes(
-            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(bytes(64 << 20))) + chunk(b"IEND", b""))
+        write_png_data(self.folder / "b.png", 1, 1, 3, bytes(64 << 20))
         shutil.copy(IMAGES / "scene.png", self.folder / "c.png")
         result = gradcam("explain", self.folder, "--model", MODEL, "--json")
         self.assertEqual(result.returncode, 1)
@@ -479,15 +475,12 @@ class CommandLine(Case):
             self.assertIn(str(index), result.stderr)
 
     def test_a_model_without_a_layer_is_refused_by_its_name(self) -> None:
-        content = MODEL.read_bytes()
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8:8 + length])
+        header, data = read_safetensors(MODEL)
         # Another name for the layer leaves the file whole, but not the network.
         for part in ("weight", "bias"):
             header[f"block5_conv9.{part}"] = header.pop(f"block5_conv3.{part}")
-        text = json.dumps(header).encode()
         broken = self.folder / "without.safetensors"
-        broken.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length:])
+        write_safetensors(broken, header, data)
         result = gradcam("explain", IMAGES / "baseline.jpg", "--model", broken)
         self.assertEqual(result.returncode, 1)
         for said in ("without.safetensors", "block5_conv9"):

@@ -9,7 +9,8 @@ import unittest
 from pathlib import Path
 
 from support import (
-    IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, read_tensors, write_png, write_tensors,
+    IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, read_safetensors, read_tensors, write_png,
+    write_safetensors, write_tensors,
 )
 
 Rows = list[list[tuple[int, ...]]]
@@ -171,10 +172,8 @@ class Evaluate(Case):
 
     def test_what_is_none_of_the_classes(self) -> None:
         """Of two rows that are far above the only one with a label."""
-        content = MODEL.read_bytes()
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8:8 + length])
-        data = bytearray(content[8 + length:])
+        header, data = read_safetensors(MODEL)
+        data = bytearray(data)
         (label, *_) = labels = json.loads(header["__metadata__"]["labels"])
         header["__metadata__"] |= {"labels": json.dumps([label]), "others": "no lynx"}
         begin, _ = header["predictions.bias"]["data_offsets"]
@@ -186,9 +185,8 @@ class Evaluate(Case):
             header[f"others.{part}"] = {**entry, "shape": [len(labels) - 1, *entry["shape"][1:]],
                                         "data_offsets": [cut, end]}
             entry |= {"shape": [1, *entry["shape"][1:]], "data_offsets": [begin, cut]}
-        text = json.dumps(header).encode()
         model = self.folder / "model.safetensors"
-        model.write_bytes(struct.pack("<Q", len(text)) + text + data)
+        write_safetensors(model, header, data)
         photos = self.folder / "photos"
         (photos / label).mkdir(parents=True)
         shutil.copy(IMAGES / "scene.png", photos / label)

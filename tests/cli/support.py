@@ -48,29 +48,44 @@ def write_bmp(path: Path, grey: int) -> None:
                                          1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
 
 
-def write_png(path: Path, rows: list[list[tuple[int, ...]]]) -> None:
-    """Pixels of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels."""
+def write_png_data(path: Path, width: int, height: int, channels: int, data: bytes) -> None:
+    """A PNG file that unpacks to these bytes: those of each row, behind its filter."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(
             ">I", zlib.crc32(name + data))
 
-    kind = {1: 0, 2: 4, 3: 2, 4: 6}[len(rows[0][0])]
-    header = struct.pack(">IIBBBBB", len(rows[0]), len(rows), 8, kind, 0, 0, 0)
-    data = b"".join(b"\0" + bytes(value for pixel in row for value in pixel) for row in rows)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n"
+                     + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0))
                      + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b""))
 
 
-def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
+def write_png(path: Path, rows: list[list[tuple[int, ...]]]) -> None:
+    """Pixels of 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) channels."""
+    data = b"".join(b"\0" + bytes(value for pixel in row for value in pixel) for row in rows)
+    write_png_data(path, len(rows[0]), len(rows), len(rows[0][0]), data)
+
+
+def read_safetensors(path: Path) -> tuple[dict, bytes]:
+    """The header and what is behind it."""
     content = path.read_bytes()
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+def write_safetensors(path: Path, header: dict, data: bytes) -> None:
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def read_tensors(path: Path) -> tuple[Tensors, dict[str, str]]:
+    header, data = read_safetensors(path)
     metadata = header.pop("__metadata__", {})
     tensors = {}
     for name, entry in header.items():
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        values = list(struct.unpack(f"<{(end - begin) // 4}f", content[begin:end]))
+        begin, end = entry["data_offsets"]
+        values = list(struct.unpack(f"<{(end - begin) // 4}f", data[begin:end]))
         tensors[name] = (entry["shape"], values)
     return tensors, metadata
 
@@ -82,8 +97,7 @@ def write_tensors(path: Path, tensors: Tensors, metadata: dict[str, str]) -> Non
         begin = len(data)
         data += struct.pack(f"<{len(values)}f", *values)
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, len(data)]}
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    write_safetensors(path, header, data)
 
 
 def default_signals() -> None:

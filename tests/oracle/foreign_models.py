@@ -26,15 +26,14 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "scripts/train"))
 
 import tensors  # noqa: E402
+from vgg16 import FEATURES  # noqa: E402
 
 GRADCAM = os.environ.get("GRADCAM", str(ROOT / "build/native/gradcam"))
 SIDE, GRID = 64, 2
 BLOCKS = [(4, 5), (6, 7), (8, 9, 10), (12, 13, 14), (15, 16, 19)]
 DENSE = [33, 18]
 CLASSES = 5
-# Where Keras's VGG16 and torchvision's have their layers, written out.
 KERAS_CONVS = [f"block{b + 1}_conv{c + 1}" for b in range(5) for c in range(len(BLOCKS[b]))]
-FEATURES = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
 
 Layer = tuple[torch.Tensor, torch.Tensor]
 Parameters = list[tuple[np.ndarray, np.ndarray]]  # PyTorch's: [O, I, 3, 3] or [O, I], and bias

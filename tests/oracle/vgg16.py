@@ -119,11 +119,12 @@ def to_keras(parameters: Parameters) -> dict[str, np.ndarray]:
     return tensors
 
 
-_FEATURES = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
+# The numbers of the convolutions in torchvision's and timm's `features`.
+FEATURES = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
 
 
 def to_torchvision(parameters: Parameters) -> dict[str, np.ndarray]:
-    modules = [f"features.{n}" for n in _FEATURES] + [f"classifier.{n}" for n in (0, 3, 6)]
+    modules = [f"features.{n}" for n in FEATURES] + [f"classifier.{n}" for n in (0, 3, 6)]
     tensors: dict[str, np.ndarray] = {}
     for layer, module in zip(LAYERS, modules):
         tensors[f"{module}.weight"], tensors[f"{module}.bias"] = parameters[layer]
@@ -133,7 +134,7 @@ def to_torchvision(parameters: Parameters) -> dict[str, np.ndarray]:
 def to_timm(parameters: Parameters) -> dict[str, np.ndarray]:
     """timm keeps fc1 and fc2 as convolutions."""
     channels = parameters[CONVS[-1]][0].shape[0]
-    modules = [f"features.{n}" for n in _FEATURES] + ["pre_logits.fc1", "pre_logits.fc2", "head.fc"]
+    modules = [f"features.{n}" for n in FEATURES] + ["pre_logits.fc1", "pre_logits.fc2", "head.fc"]
     tensors: dict[str, np.ndarray] = {}
     for layer, module in zip(LAYERS, modules):
         weight, bias = parameters[layer]
