@@ -109,6 +109,18 @@ ForeignSides ForeignLayer::sides() const {
   return {shape.back(), shape[shape.size() - 2]};
 }
 
+std::unexpected<Error> unlike_vgg16(const std::string& kind, const std::string& name,
+                                    const std::string& what) {
+  return misfit("its " + kind + " " + internal::quote(name) + " " + what +
+                ", unlike a VGG16: 13 convolutions and, behind them, dense layers with ReLUs");
+}
+
+Result<void> check_blocks(std::size_t blocks, const std::string& pooling) {
+  if (blocks == kConvsOfBlock.size()) return {};
+  return misfit("it has " + std::to_string(blocks) + " blocks of convolutions that end with " +
+                pooling + ", where a VGG16 has " + std::to_string(kConvsOfBlock.size()));
+}
+
 Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t file_bytes) {
   if (network.convs.size() != kConvLayers || network.dense.size() > kDenseLayers) {
     return misfit("it has " + std::to_string(network.convs.size()) + " convolutions and " +

@@ -90,6 +90,13 @@ inline bool is_one_of(std::string_view name, std::initializer_list<std::string_v
   return std::ranges::find(names, name) != names.end();
 }
 
+/// The refusal of a part of a network by its kind, "layer", and name, for what it does.
+std::unexpected<Error> unlike_vgg16(const std::string& kind, const std::string& name,
+                                    const std::string& what);
+
+/// Whether there are as many blocks of convolutions as a VGG16 has. pooling: what ends each.
+Result<void> check_blocks(std::size_t blocks, const std::string& pooling);
+
 /// Whether the layers are those of a VGG16, fit together and lie in a file of so many bytes; the
 /// rows, and columns, of block5_pool's output. kUnsupportedFormat, with what was found and
 /// expected, or kCorruptModel if the file is too short.

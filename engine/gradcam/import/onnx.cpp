@@ -41,9 +41,7 @@ class OnnxFollower {
 
  private:
   static std::unexpected<Error> unlike(const OnnxNode& node, const std::string& what) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                "its operator " + quote(node.name.empty() ? node.kind : node.name) + " " + what +
-                    ", unlike a VGG16: 13 convolutions and, behind them, dense layers with ReLUs");
+    return unlike_vgg16("operator", node.name.empty() ? node.kind : node.name, what);
   }
 
   /// The input, of which there must be one.
@@ -342,11 +340,7 @@ class OnnxFollower {
   }
 
   Result<ForeignVgg16> finish() {
-    if (blocks_ != kConvsOfBlock.size()) {
-      return fail(ErrorCode::kUnsupportedFormat,
-                  "it has " + std::to_string(blocks_) +
-                      " blocks of convolutions that end with MaxPool, where a VGG16 has 5");
-    }
+    GRADCAM_CHECK_OK(check_blocks(blocks_, "MaxPool"));
     const auto has_weights = [](const OnnxNode& node) {
       return is_one_of(node.kind, {"Conv", "Gemm", "MatMul"});
     };
