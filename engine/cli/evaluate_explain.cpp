@@ -109,6 +109,19 @@ void hand_out(std::vector<Faithfulness> faithfulness, PhotoMeasures& measures) {
   }
 }
 
+/// What a map alone tells, without the network.
+Measured measure_map(const Heatmap& map, const Image& photo, const Box& crop,
+                     const std::optional<Image>& mask) {
+  Measured measured;
+  measured.is_empty = map.status != HeatmapStatus::kOk;
+  if (mask) {
+    const MaskAgreement agreement = compare_with_mask(map, crop, photo.width, photo.height, *mask);
+    measured.pointing = agreement.pointing;
+    measured.heat_inside = agreement.heat_inside;
+  }
+  return measured;
+}
+
 /// @param other_photo one whose map is measured on this one
 Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& photo,
                                     const LabelledPhoto& other_photo, std::size_t number,
@@ -132,17 +145,7 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
   const std::size_t other =
       classes == 1 ? 0 : (result.target + 1 + number % (classes - 1)) % classes;
   const Box crop = crop_box(model.info().preprocess, image.width, image.height);
-  const auto measure = [&](const Heatmap& map) {
-    Measured measured;
-    measured.is_empty = map.status != HeatmapStatus::kOk;
-    if (mask) {
-      const MaskAgreement agreement =
-          compare_with_mask(map, crop, image.width, image.height, *mask);
-      measured.pointing = agreement.pointing;
-      measured.heat_inside = agreement.heat_inside;
-    }
-    return measured;
-  };
+  const auto measure = [&](const Heatmap& map) { return measure_map(map, image, crop, mask); };
   std::vector<Heatmap> to_measure = {constant_map(), centre_map()};
   result.centre = measure(to_measure.back());
   if (of_other_photo) {
