@@ -148,8 +148,8 @@ class Vgg16Loader {
   bool finished_ = false;
 };
 
-/// Loads a whole safetensors file that is in memory, or mapped into it. (Files of Keras, PyTorch and
-/// ONNX: import_vgg16.)
+/// Loads a whole safetensors file that is in memory, or mapped into it. (Files of Keras, PyTorch
+/// and ONNX: import_vgg16.)
 Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options = {});
 
 }  // namespace gradcam
