@@ -11,6 +11,8 @@ import subprocess
 import unittest
 import zipfile
 from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Callable, Iterator, Tuple
 
 import numpy as np
 import torch
@@ -56,6 +58,127 @@ class Twice(torch.nn.Module):
 
 class FlattenAll(torch.nn.Module):
     """As tutorials write it."""
+
+
+class Computing(TorchVgg16):
+    """With something before, between and behind its layers; nothing here."""
+
+    def before(self, photos: torch.Tensor) -> torch.Tensor:
+        return photos
+
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.flatten(values, 1)
+
+    def behind(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits
+
+    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+        values = self.between(self.features(self.before(photos)))
+        return self.behind(self.classifier(values))
+
+
+class Flips(Computing):
+    def before(self, photos: torch.Tensor) -> torch.Tensor:
+        return photos.flip(1)
+
+
+class Shifts(Computing):
+    def before(self, photos: torch.Tensor) -> torch.Tensor:
+        return (photos - 0.5) / 0.2
+
+
+class Permutes(Computing):
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        return torch.flatten(values.permute(0, 2, 3, 1), 1)
+
+
+class TakesNorm(Computing):
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        return F.normalize(torch.flatten(values, 1))
+
+
+class Averages(Computing):
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        return values.mean((2, 3))
+
+
+class TakesMaxima(Computing):
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        return values.amax((2, 3))
+
+
+class Views(Computing):
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        return F.dropout(F.relu(values), training=self.training).view(values.size(0), -1)
+
+
+class Halves(Computing):
+    def behind(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits * 0.5
+
+
+class RectifiesLogits(Computing):
+    def behind(self, logits: torch.Tensor) -> torch.Tensor:
+        return F.relu(logits)
+
+
+class GivesProbabilities(Computing):
+    def behind(self, logits: torch.Tensor) -> torch.Tensor:
+        return F.log_softmax(logits, 1)
+
+
+class Skips(Computing):
+    def behind(self, logits: torch.Tensor) -> torch.Tensor:
+        return self.classifier[6](F.relu(self.classifier[3](F.relu(logits))))
+
+
+class LooksTwice(Computing):
+    def forward(self, photos: torch.Tensor) -> torch.Tensor:
+        return (self.classifier(self.between(self.features(photos))) +
+                self.classifier(self.between(self.features(photos.flip(3)))))
+
+
+class Pools(Computing):
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        return F.adaptive_avg_pool2d(values, 1).reshape(-1, values.size(1))
+
+
+class Chooses(Computing):
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
+        self.flips = False
+
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        if self.flips or self.training:
+            values = values.flip(2)
+        return torch.flatten(values, 1)
+
+
+class Checks(Computing):
+    def before(self, photos: torch.Tensor) -> torch.Tensor:
+        is_photo = photos.dim() == 4 and photos.size(1) == 3
+        if not is_photo:
+            raise ValueError("a photo is expected")
+        return photos
+
+
+class Doubts(Computing):
+    def between(self, values: torch.Tensor) -> torch.Tensor:
+        if values.size(2) > 1:
+            values = F.relu(self.features[28](values))
+        return torch.flatten(values, 1)
+
+
+class Repeats(Computing):
+    def before(self, photos: torch.Tensor) -> torch.Tensor:
+        for _ in range(photos.size(0)):
+            photos = photos * 2
+        return photos
+
+
+def doubles(_: torch.nn.Module, inputs: Tuple[torch.Tensor], output: torch.Tensor
+            ) -> torch.Tensor:
+    return output * 2
 
 
 class TorchImport(ImportCase):
@@ -239,6 +362,164 @@ class TorchImport(ImportCase):
             model.classifier[1] = torch.nn.Sequential(torch.nn.ReLU(), Twice())
             saves(model).save(str(path))
             self.expect_failure(path, '"classifier.1.1"', '"Twice"')
+
+    def save_scripts(self, model: torch.nn.Module, side: int = SIDE) -> Iterator[Path]:
+        """As it is scripted, and as it is traced."""
+        path = self.folder / "script.pt"
+        torch.jit.script(model).save(str(path))
+        yield path
+        torch.jit.trace(model, torch.rand(1, 3, side, side)).save(str(path))
+        yield path
+
+    def expect_answer_of(self, model: torch.nn.Module) -> None:
+        image = torch.from_numpy(self.torchvision_input().transpose(2, 0, 1))[None]
+        with torch.no_grad():
+            logits = model.double()(image)[0].numpy()
+        model.float()
+        actual = self.engine_answer()[0]
+        self.assertLess(np.abs(actual - logits).max(), 1e-4 * np.abs(logits).max())
+
+    def test_torch_script_settings(self) -> None:
+        """Which its code has, and its pickle has not."""
+        def all_of(kind: type, **settings: Any) -> Callable[[torch.nn.Module], None]:
+            def change(model: torch.nn.Module) -> None:
+                for module in model.modules():
+                    if isinstance(module, kind):
+                        module.__dict__.update(settings)
+            return change
+
+        conv, pool = torch.nn.Conv2d, torch.nn.MaxPool2d
+        norm = torch.nn.BatchNorm2d
+        rng = np.random.default_rng(4)
+        for name, change, says in (
+            ("batch normalisation", all_of(norm), ""),
+            ("its eps", all_of(norm, eps=0.1), ""),
+            ("padding by name", all_of(conv, padding="same"), ""),
+            ("dilation", all_of(conv, dilation=(2, 2), padding=(2, 2)), "dilation [2, 2]"),
+            ("padding", lambda m: m.features[0].__dict__.update(padding=(2, 2)), "padding [2, 2]"),
+            ("padding mode", all_of(conv, padding_mode="reflect",
+                                    _reversed_padding_repeated_twice=[1, 1, 1, 1]), "pad"),
+            ("pool", all_of(pool, kernel_size=3, padding=1), "kernel_size [3, 3]"),
+        ):
+            with self.subTest(name):
+                model = TorchVgg16(self.parameters)
+                if "normalisation" in name or "eps" in name:
+                    layers = []
+                    for layer in model.features:
+                        layers.append(layer)
+                        if isinstance(layer, conv):
+                            layers.append(norm(layer.out_channels))
+                            for values in layers[-1].state_dict().values():
+                                if values.is_floating_point():
+                                    values.copy_(torch.from_numpy(rng.uniform(0.5, 2, len(values))))
+                    model.features = torch.nn.Sequential(*layers)
+                change(model.eval())
+                for path in self.save_scripts(model):
+                    if says:
+                        self.expect_failure(path, says)
+                        continue
+                    self.import_file(path)
+                    self.expect_answer_of(model)
+                    self.out.unlink()
+
+    def test_torch_script_forward_pass(self) -> None:
+        for kind, says in ((Computing, ""), (Views, ""), (GivesProbabilities, ""),
+                           (Flips, '"torch.flip"'), (Shifts, '"torch.sub"'),
+                           (Permutes, '"torch.permute"'), (TakesNorm, "norm"),
+                           (TakesMaxima, '"torch.amax"'), (Halves, '"torch.mul"'),
+                           (RectifiesLogits, "nothing more"), (Skips, "nothing more"),
+                           (LooksTwice, "no chain of layers")):
+            with self.subTest(kind.__name__):
+                self.parameters = random_parameters(averages=kind is TakesMaxima)
+                self.parameters[15] = random_parameters(DENSE[0])[15] if kind is Skips else \
+                    self.parameters[15]
+                for path in self.save_scripts(kind(self.parameters).eval()):
+                    if says:
+                        self.expect_failure(path, says)
+                        continue
+                    self.import_file(path)
+                    self.expect_answer(self.torchvision_input())
+                    self.out.unlink()
+
+    def test_torch_script_averages(self) -> None:
+        self.photo = np.random.default_rng(3).integers(0, 256, (224, 224, 3), np.uint8)
+        self.parameters = random_parameters(averages=True)
+        for kind in (Averages, Pools):
+            for path in self.save_scripts(kind(self.parameters).eval()):
+                self.import_file(path)
+                self.expect_answer(self.torchvision_input(), average_top)
+                self.out.unlink()
+
+    def test_torch_script_of_one_position(self) -> None:
+        """Of 32 pixels: its code has neither averages nor maxima."""
+        self.photo = self.photo[:32, :32]
+        self.parameters = random_parameters(averages=True)
+        for path in self.save_scripts(TorchVgg16(self.parameters).eval(), 32):
+            self.import_file(path)
+            self.expect_answer(self.torchvision_input())
+            self.out.unlink()
+
+    def test_torch_script_of_branches(self) -> None:
+        """Settings tell which way they go, or a check before an error; a photo does not."""
+        path = self.folder / "script.pt"
+        for kind, says in ((Chooses, ""), (Checks, ""), (Doubts, "known only as it runs"),
+                           (Repeats, "has a loop")):
+            with self.subTest(kind.__name__):
+                torch.jit.script(kind(self.parameters)).save(str(path))  # in training
+                if says:
+                    self.expect_failure(path, says)
+                    continue
+                self.import_file(path)
+                self.expect_answer(self.torchvision_input())
+                self.out.unlink()
+
+    def test_torch_script_in_training(self) -> None:
+        path = self.folder / "script.pt"
+        torch.jit.trace(TorchVgg16(self.parameters), torch.rand(1, 3, SIDE, SIDE),
+                        check_trace=False).save(str(path))
+        self.expect_failure(path, '"torch.dropout"', "eval() is to be called")
+
+    def test_torch_script_without_its_weights(self) -> None:
+        path = self.folder / "script.pt"
+        torch.jit.freeze(torch.jit.script(TorchVgg16(self.parameters).eval())).save(str(path))
+        self.expect_failure(path, "torch.jit.freeze")
+
+    def test_torch_script_with_hooks(self) -> None:
+        path = self.folder / "script.pt"
+        for at in (0, 30):
+            model = TorchVgg16(self.parameters).eval()
+            model.features[at].register_forward_hook(doubles)
+            torch.jit.script(model).save(str(path))
+            self.expect_failure(path, "forward pass")
+
+    def test_torch_script_with_damaged_code(self) -> None:
+        """Whatever it says, the importer ends."""
+        path = self.folder / "script.pt"
+        rng = np.random.default_rng(5)
+        for saved in self.save_scripts(TorchVgg16(self.parameters).eval()):
+            with zipfile.ZipFile(saved) as archive:
+                entries = {name: archive.read(name) for name in archive.namelist()}
+            texts = [name for name in entries if name.endswith(".py")]
+            for name in [*texts, *rng.choice(texts, 40)]:
+                text = bytearray(entries[name])
+                at, end = sorted(rng.integers(0, len(text) + 1, 2))
+                change = rng.integers(4)
+                if change == 0:
+                    del text[at:]
+                elif change == 1:
+                    del text[at:end]
+                elif change == 2:
+                    text[at:at] = text[at:end]
+                else:
+                    text[at:at + 1] = bytes(rng.choice(list(b"()[]:,.\"= 0-\n{\xff"), 3))
+                with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                    for other, content in entries.items():
+                        archive.writestr(other, bytes(text) if other == name else content,
+                                         zipfile.ZIP_DEFLATED if other.endswith(".py")
+                                         else zipfile.ZIP_STORED)
+                result = self.run_import(path, self.out)
+                self.assertIn(result.returncode, (0, 1, 2), result.stderr)
+                self.assertLessEqual(len(result.stderr.splitlines()), 1, result.stderr)
 
     def test_torch_models_that_compute_more(self) -> None:
         path = self.folder / "model.pth"

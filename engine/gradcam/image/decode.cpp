@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "gradcam/image/container.h"
+#include "gradcam/image/zlib.h"
 #include "gradcam/tensor/tensor.h"
 
 namespace {
@@ -265,6 +266,20 @@ Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int
                                                  std::to_string(rgba.size()) + " RGBA values");
   }
   return upright_image(rgba.data(), width, height, 4, 1);
+}
+
+std::optional<std::vector<std::uint8_t>> inflate(std::span<const std::uint8_t> deflated,
+                                                 std::size_t bytes) {
+  // stb_image takes no code from the last bytes: it expects the checksum of a zlib stream there.
+  std::vector<std::uint8_t> stream(deflated.begin(), deflated.end());
+  stream.resize(stream.size() + sizeof(std::uint32_t));
+  if (stream.size() > INT_MAX || bytes > INT_MAX) return std::nullopt;
+  std::vector<std::uint8_t> inflated(bytes);
+  const int size = stbi_zlib_decode_noheader_buffer(
+      reinterpret_cast<char*>(inflated.data()), static_cast<int>(bytes),
+      reinterpret_cast<const char*>(stream.data()), static_cast<int>(stream.size()));
+  if (std::cmp_not_equal(size, bytes)) return std::nullopt;
+  return inflated;
 }
 
 }  // namespace gradcam

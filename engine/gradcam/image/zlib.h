@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,5 +43,10 @@ class ZlibWriter {
   Bits waiting_;
   std::array<std::uint32_t, 2> checksum_ = {1, 0};
 };
+
+/// What was compressed to such a DEFLATE stream without a header, if it is of that size; nothing
+/// for a damaged one. In decode.cpp, since it is stb_image's.
+std::optional<std::vector<std::uint8_t>> inflate(std::span<const std::uint8_t> deflated,
+                                                 std::size_t bytes);
 
 }  // namespace gradcam

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gradcam/import/pickle.h"
+#include "gradcam/import/pytorch_script.h"
 #include "gradcam/import/pytorch_tensors.h"
 #include "gradcam/tensor/text.h"
 
@@ -299,7 +300,16 @@ Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& ar
     return storage.begin;
   };
   GRADCAM_TRY(auto found, read_pytorch_tensors(pickle, find_storage));
-  return network_of(std::move(found));
+  if (!found.is_script) return network_of(std::move(found));
+  GRADCAM_TRY(auto network, network_of(std::move(found)));
+  const auto read = [&](const std::string& path) -> Result<std::string> {
+    constexpr std::size_t kMostOfText = 256 << 10;
+    GRADCAM_TRY(const auto text, archive.read(window, folder + path, kMostOfText));
+    return std::string(text.begin(), text.end());
+  };
+  GRADCAM_TRY(const auto steps, internal::read_script(pickle, read));
+  GRADCAM_CHECK_OK(internal::follow_script(steps, network));
+  return network;
 }
 
 Result<ForeignVgg16> read_pytorch_legacy(Window& window) {

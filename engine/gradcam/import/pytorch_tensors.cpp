@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/import/pytorch_script.h"
 #include "gradcam/tensor/text.h"
 
 namespace gradcam::internal {
@@ -68,7 +69,8 @@ class PyTorchReader {
                           .behind_relu = std::move(behind_relu_),
                           .averages = averages_,
                           .has_sigmoid = has_sigmoid_,
-                          .is_whole = !state};
+                          .is_whole = !state,
+                          .is_script = !state && is_of_script(maker(pickle_->root()))};
   }
 
  private:
@@ -221,7 +223,7 @@ class PyTorchReader {
   }
 
   /// Whether a setting of a module, one number or one for each side, is this; one that is lacking
-  /// is.
+  /// is: TorchScript has them in its code.
   bool is_all(const Pairs& settings, std::string_view setting, std::int64_t number) const {
     const auto found = find(settings, setting);
     if (!found) return true;
@@ -366,7 +368,7 @@ class PyTorchReader {
   /// same: normalises, say. Only of those that tutorials write is it known that they do not.
   Result<void> check_own_module(std::string_view made_by, const std::string& name,
                                 const Pairs& settings) const {
-    const bool is_script = made_by.starts_with(kScript);  // without drawers
+    const bool is_script = is_of_script(made_by);  // without drawers
     bool is_module = is_script;
     for (const auto& [key, drawer] : settings) {
       if (is_script && value(drawer).kind == Kind::kObject) return {};
@@ -379,6 +381,11 @@ class PyTorchReader {
           return made_by.contains(known);
         })) {
       return {};
+    }
+    if (is_script && name.empty()) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "its weights are in its code, as torch.jit.freeze leaves them; save the model as "
+                  "it was before");
     }
     return unlike(name, "is a " + quote(made_by.substr(made_by.find(' ') + 1)) +
                             " of the model's own; what it computes is not in the file");

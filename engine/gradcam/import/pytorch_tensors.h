@@ -50,6 +50,7 @@ struct PyTorchTensors {
   bool averages = false;     ///< whether a pool averages all positions, where it is told
   bool has_sigmoid = false;  ///< whether there is one, which is to be of a single output
   bool is_whole = false;     ///< whether it is a model, and not a state_dict
+  bool is_script = false;    ///< whether it is one of TorchScript, whose settings are in its code
 };
 
 /// Errors as read_pytorch_archive.

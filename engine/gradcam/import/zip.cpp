@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/image/zlib.h"
 #include "gradcam/tensor/text.h"
 
 namespace gradcam {
@@ -109,8 +110,13 @@ Result<ZipDirectory> ZipDirectory::read(Window& window) {
       field.skip(begin + field_bytes - std::min<std::uint64_t>(begin + field_bytes, field.at()));
     }
     constexpr std::uint64_t kEncrypted = 1;
-    directory.entries_[std::move(name)] = {
-        header, size, method == 0 && (flags & kEncrypted) == 0 && stored == size};
+    constexpr std::uint64_t kDeflate = 8;
+    Entry entry{.header = header, .bytes = stored, .size = size};
+    if ((flags & kEncrypted) == 0) {
+      if (method == 0 && stored == size) entry.method = Method::kStored;
+      if (method == kDeflate) entry.method = Method::kDeflated;
+    }
+    directory.entries_[std::move(name)] = entry;
   }
   return directory;
 }
@@ -122,17 +128,13 @@ std::string ZipDirectory::ending_in(std::string_view end) const {
   return "";
 }
 
-Result<FileRange> ZipDirectory::find(Window& window, std::string_view name) const {
+Result<const ZipDirectory::Entry*> ZipDirectory::entry(std::string_view name) const {
   const auto found = entries_.find(name);
-  if (found == entries_.end()) {
-    return fail(ErrorCode::kCorruptModel, "its archive has no " + internal::quote(name));
-  }
-  const Entry& entry = found->second;
-  if (!entry.is_stored) {
-    return fail(ErrorCode::kUnsupportedFormat,
-                internal::quote(name) +
-                    " in its archive is compressed; save it uncompressed, as Keras and PyTorch do");
-  }
+  if (found != entries_.end()) return &found->second;
+  return fail(ErrorCode::kCorruptModel, "its archive has no " + internal::quote(name));
+}
+
+Result<FileRange> ZipDirectory::range_of(Window& window, const Entry& entry) {
   GRADCAM_TRY(const auto bytes, window.read(entry.header, kLocalHeaderBytes));
   Cursor header(bytes);
   if (header.uint(4) != kLocalHeader) return bad_zip();
@@ -141,6 +143,37 @@ Result<FileRange> ZipDirectory::find(Window& window, std::string_view name) cons
   const std::uint64_t begin = entry.header + kLocalHeaderBytes + name_bytes + header.uint(2);
   if (begin > window.file_bytes() || entry.bytes > window.file_bytes() - begin) return bad_zip();
   return FileRange{begin, begin + entry.bytes};
+}
+
+Result<FileRange> ZipDirectory::find(Window& window, std::string_view name) const {
+  GRADCAM_TRY(const Entry* found, entry(name));
+  if (found->method != Method::kStored) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                internal::quote(name) +
+                    " in its archive is compressed; save it uncompressed, as Keras and PyTorch do");
+  }
+  return range_of(window, *found);
+}
+
+Result<std::vector<std::uint8_t>> ZipDirectory::read(Window& window, std::string_view name,
+                                                     std::size_t most) const {
+  GRADCAM_TRY(const Entry* found, entry(name));
+  if (found->size > most || found->bytes > most) {
+    return fail(ErrorCode::kUnsupportedFormat, internal::quote(name) +
+                                                   " in its archive has more than " +
+                                                   std::to_string(most >> 10) + " KiB");
+  }
+  if (found->method == Method::kStored) {
+    GRADCAM_TRY(const FileRange where, find(window, name));
+    return window.read(where.begin, where.end - where.begin);
+  }
+  GRADCAM_TRY(const FileRange where, range_of(window, *found));
+  GRADCAM_TRY(const auto deflated, window.read(where.begin, where.end - where.begin));
+  auto inflated = found->method == Method::kDeflated
+                      ? inflate(deflated, static_cast<std::size_t>(found->size))
+                      : std::nullopt;
+  if (!inflated) return bad_zip();
+  return *std::move(inflated);
 }
 
 }  // namespace gradcam

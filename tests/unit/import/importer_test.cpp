@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gradcam/weights/convert.h"
@@ -203,6 +206,81 @@ TEST(Importer, DamagedBytes) {
         file[i] ^= static_cast<std::uint8_t>(change);
       }
     }
+  }
+}
+
+/// pytorch_trace.pt with other code in the place of what it has, padded to be as long.
+Result<std::vector<std::uint8_t>> import_with_code(std::string_view code, std::string other) {
+  auto file = foreign_file("pytorch_trace.pt");
+  const auto found = std::search(file.begin(), file.end(), code.begin(), code.end());
+  if (found == file.end() || other.size() > code.size()) {
+    ADD_FAILURE() << code;
+    return {};
+  }
+  other.resize(code.size(), ' ');
+  std::copy(other.begin(), other.end(), found);
+  return import_bytes(file);
+}
+
+TEST(Importer, CodeOfTorchScript) {
+  struct Change {
+    const char* code;
+    const char* other;
+    const char* says;
+  };
+  for (const auto& [code, other, says] : {
+           Change{"[1, 1], [1, 1], [1, 1],", "[1, 1], [1, 1], [2, 2],", "dilation [2, 2]"},
+           Change{"[1, 1], [1, 1], [1, 1],", "[2, 2], [1, 1], [1, 1],", "stride [2, 2]"},
+           Change{"[1, 1], [1, 1], [1, 1],", "[1, 1], [3, 1], [1, 1],", "padding [3, 1]"},
+           Change{"[1, 1], [1, 1], [1, 1],", "[1, 1], [0, 0], [1, 1],", "a padding of 1"},
+           Change{"[0, 0], 1, False", "[0, 0], 2, False", "groups 2"},
+           Change{"[2, 2], [2, 2], [0, 0]", "[3, 3], [2, 2], [0, 0]", "kernel_size [3, 3]"},
+           Change{"[2, 2], [2, 2], [0, 0]", "[2, 2], [1, 1], [0, 0]", "stride [1, 1]"},
+           Change{"[2, 2], [2, 2], [0, 0]", "[2, 2], [2, 2], [1, 1]", "padding [1, 1]"},
+           Change{"torch.relu(", "torch.tanh(", "\"torch.tanh\""},
+           Change{"torch.flatten(", "torch.permute(", "\"torch.permute\""},
+           Change{"return torch.relu(argument_1)", "return argument_1", "expected is a ReLU"},
+           Change{"getattr(self, \"28\")", "getattr(self, \"26\")", "\"features.28.weight\""},
+           Change{"weight = self.weight", "weight = weight.data", "weights that it computes"},
+           Change{"bias = self.bias", "for b in bias:", "has a loop"},
+           Change{"features = self.features", "features = self.feature", "calls what is no"},
+       }) {
+    SCOPED_TRACE(other);
+    const std::string message =
+        error_message(import_with_code(code, other), ErrorCode::kUnsupportedFormat);
+    EXPECT_NE(message.find(says), std::string::npos) << message;
+  }
+  // What makes no difference.
+  for (const auto& [code, other] : {
+           std::pair("[2, 2], [2, 2], [0, 0]", "2, None, 0"),
+           std::pair("[1, 1], [1, 1], [1, 1],", "1, 1, [1, 1],"),
+       }) {
+    EXPECT_TRUE(import_with_code(code, other)) << other;
+  }
+}
+
+// It ends in an error, and soon.
+TEST(Importer, CodeOfTorchScriptWithoutEnd) {
+  const std::string_view calls = "_0 = (classifier).forward((features).forward(input, ), )";
+  for (const char* other : {"_0 = (self).forward((self).forward(input, ), )",
+                            "_0 = (classifier).forward((features).forward(input, )"}) {
+    const auto result = import_with_code(calls, other);
+    ASSERT_FALSE(result) << other;
+    EXPECT_NE(result.error().message.find("code"), std::string::npos) << result.error().message;
+  }
+  const auto file = foreign_file("pytorch_trace.pt");
+  const std::string_view members = "_30 = getattr";
+  const auto found = std::search(file.begin(), file.end(), members.begin(), members.end());
+  ASSERT_NE(found, file.end());
+  for (const std::string_view again :
+       {"(", "[", "-", "if ", "a=", "a,", "f(", "\"", "if a:\n     "}) {
+    auto changed = file;
+    constexpr std::size_t kBytes = 1000;
+    for (std::size_t i = 0; i < kBytes; ++i) {
+      changed[static_cast<std::size_t>(found - file.begin()) + i] =
+          static_cast<std::uint8_t>(again[i % again.size()]);
+    }
+    EXPECT_FALSE(import_bytes(changed)) << again;
   }
 }
 

@@ -18,8 +18,9 @@
 /// The tiny VGG16 of tests/fixtures/models, and how tests import it.
 namespace gradcam::testing {
 
-inline constexpr std::array kForeignFiles = {"keras.h5", "keras.keras", "pytorch.pth",
-                                             "pytorch_legacy.pth", "pytorch.onnx"};
+inline constexpr std::array kForeignFiles = {
+    "keras.h5",          "keras.keras",      "pytorch.pth", "pytorch_legacy.pth",
+    "pytorch_script.pt", "pytorch_trace.pt", "pytorch.onnx"};
 
 inline std::vector<std::uint8_t> foreign_file(const std::string& name) {
   std::ifstream file(data_path("fixtures/models/" + name), std::ios::binary);
