@@ -500,6 +500,23 @@ class KerasImport(ImportCase):
             group.create_dataset("k", data=np.zeros((3, 3, 3, 4), "f4"), compression="gzip")
         self.expect_failure(path, '"k"', "compressed")
 
+    def test_keras_other_vggs(self) -> None:
+        """By a description, or by weights alone."""
+        config = keras_config([])
+        layers = config["config"]["layers"]
+        layers[1:1] = [keras_layer("Conv2D", f"more{i}", activation="relu") for i in range(3)]
+        path = self.official_keras()
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = json.dumps(config)
+        self.expect_failure(path, "16 convolutions, as a VGG19", "only a VGG16, with 13")
+        self.parameters = [self.parameters[0]] + [self.parameters[1]] * 7 + self.parameters[13:]
+        weights = keras_layers(self.parameters, "{}_W_1:0", "{}_b_1:0", "predictions")
+        for name in KERAS_CONVS[8:]:
+            del weights[name]
+        with h5py.File(path, "w") as file:
+            write_group(file, {name: values for name, values in weights.items() if values})
+        self.expect_failure(path, "8 convolutions, as a VGG11")
+
     def test_keras_models_that_are_no_vgg16(self) -> None:
         layers = keras_layers(self.parameters, "{}/kernel:0", "{}/bias:0", "dense")
         path = self.folder / "other.h5"

@@ -2,6 +2,7 @@
 what would give others is refused."""
 from __future__ import annotations
 
+import copy
 import json
 import os
 import pickle
@@ -687,6 +688,26 @@ class TorchImport(ImportCase):
                 torch.save({name.replace(before, after): values
                             for name, values in state.items()}, path)
                 self.expect_failure(path, after[:-1], "no room for a ReLU, and a max-pool")
+
+    def test_torch_other_vggs(self) -> None:
+        path = self.folder / "model.pth"
+        conv, relu, pool = torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2)
+        for vgg, blocks in (("8 convolutions, as a VGG11", (1, 1, 2, 2, 2)),
+                            ("10 convolutions, as a VGG13", (2, 2, 2, 2, 2)),
+                            ("16 convolutions, as a VGG19", (2, 2, 4, 4, 4))):
+            for between in ([relu], [torch.nn.BatchNorm2d(3), relu]):
+                with self.subTest(vgg, between=between):
+                    layers = [layer for convs in blocks
+                              for layer in [conv, *between] * convs + [pool]]
+                    model = TorchVgg16(self.parameters)
+                    model.features = torch.nn.Sequential(*map(copy.deepcopy, layers))
+                    model.classifier = torch.nn.Sequential(torch.nn.Linear(12, 2))
+                    for saved in (model, model.state_dict()):
+                        torch.save(saved, path)
+                        self.expect_failure(path, vgg, "only a VGG16, with 13")
+                    onnx = self.folder / "model.onnx"
+                    torch.onnx.export(model.eval(), torch.rand(1, 3, SIDE, SIDE), onnx)
+                    self.expect_failure(onnx, vgg)
 
     def test_torch_sigmoid(self) -> None:
         """Of one output; several are classes on their own."""

@@ -121,7 +121,21 @@ Result<void> check_blocks(std::size_t blocks, const std::string& pooling) {
                 pooling + ", where a VGG16 has " + std::to_string(kConvsOfBlock.size()));
 }
 
+Result<void> check_other_vgg(std::size_t convs) {
+  struct Vgg {
+    std::size_t convs;
+    const char* name;
+  };
+  for (const Vgg& vgg : {Vgg{8, "VGG11"}, Vgg{10, "VGG13"}, Vgg{16, "VGG19"}}) {
+    if (convs != vgg.convs) continue;
+    return misfit("it has " + std::to_string(convs) + " convolutions, as a " + vgg.name +
+                  " has; only a VGG16, with 13, is read");
+  }
+  return {};
+}
+
 Result<std::size_t> check_foreign(const ForeignVgg16& network, std::uint64_t file_bytes) {
+  GRADCAM_CHECK_OK(check_other_vgg(network.convs.size()));
   if (network.convs.size() != kConvLayers || network.dense.size() > kDenseLayers) {
     return misfit("it has " + std::to_string(network.convs.size()) + " convolutions and " +
                   std::to_string(network.dense.size()) +

@@ -97,6 +97,9 @@ std::unexpected<Error> unlike_vgg16(const std::string& kind, const std::string& 
 /// Whether there are as many blocks of convolutions as a VGG16 has. pooling: what ends each.
 Result<void> check_blocks(std::size_t blocks, const std::string& pooling);
 
+/// kUnsupportedFormat, with its name, where so many convolutions are those of another VGG.
+Result<void> check_other_vgg(std::size_t convs);
+
 /// Whether the layers are those of a VGG16, fit together and lie in a file of so many bytes; the
 /// rows, and columns, of block5_pool's output. kUnsupportedFormat, with what was found and
 /// expected, or kCorruptModel if the file is too short.

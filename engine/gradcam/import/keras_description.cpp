@@ -76,6 +76,7 @@ class DescriptionReader {
   explicit DescriptionReader(ForeignVgg16& network) : network_(&network) {}
 
   Result<KerasDescription> read(const UntrustedJson& model) {
+    GRADCAM_CHECK_OK(check_other_vgg(convs_in(layers_of(model), 0)));
     GRADCAM_TRY(found_.layers, read_layers(layers_of(model), 0));
     GRADCAM_CHECK_OK(check_blocks(blocks_, "MaxPooling2D"));
     for (const DenseLayer& dense : dense_) {
@@ -100,6 +101,16 @@ class DescriptionReader {
 
   static std::unexpected<Error> unlike(const std::string& layer, const std::string& what) {
     return unlike_vgg16("layer", layer, what);
+  }
+
+  /// How many convolutions are in layers, and in those of models among them.
+  static std::size_t convs_in(const UntrustedJson& layers, int depth) {
+    std::size_t convs = 0;
+    if (!layers.is_array() || depth > kMostNestedKeras) return convs;
+    for (const UntrustedJson& layer : layers) {
+      convs += text_of(layer, "class_name") == "Conv2D" ? 1 : convs_in(layers_of(layer), depth + 1);
+    }
+    return convs;
   }
 
   Result<std::vector<KerasLayer>> read_layers(const UntrustedJson& layers, int depth) {

@@ -22,6 +22,7 @@ class OnnxFollower {
 
   Result<ForeignVgg16> follow() {
     GRADCAM_CHECK_OK(begin());
+    GRADCAM_CHECK_OK(check_other_vgg(convs_of_blocks()));
     for (std::size_t i = 0; i <= graph_->nodes.size(); ++i) {
       GRADCAM_TRY(const OnnxNode* node, next());
       // What comes of the logits does not count.
@@ -74,6 +75,15 @@ class OnnxFollower {
         graph_->producer.contains("tf2onnx") || graph_->producer.contains("keras");
     if (is_keras) network_.preprocess = kKerasPreprocess;
     return {};
+  }
+
+  /// Those of the top have kernels of other sides.
+  std::size_t convs_of_blocks() const {
+    return static_cast<std::size_t>(std::ranges::count_if(graph_->nodes, [&](const auto& node) {
+      const OnnxTensor* kernel = node.kind == "Conv" ? constant(node, 1) : nullptr;
+      return kernel != nullptr && kernel->shape.size() == 4 && kernel->shape[2] == 3 &&
+             kernel->shape[3] == 3;
+    }));
   }
 
   /// The operator that takes the present value; nullptr if there is none.

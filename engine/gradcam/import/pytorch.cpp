@@ -150,6 +150,13 @@ Result<std::string> prefix_of(const std::vector<ForeignArray>& tensors) {
                   std::string(kFirstParameter) + "; found is " + quote(tensors.front().name));
 }
 
+/// Whether a module is a convolution of the blocks, not one of the top.
+bool is_conv_of_block(const Module& module, std::string_view prefix) {
+  const ForeignArray* weight = module.find("weight");
+  return weight != nullptr && weight->shape.size() == 4 && module.name.starts_with(prefix) &&
+         std::string_view(module.name).substr(prefix.size()).starts_with("features.");
+}
+
 /// Puts a network together from modules in the order of the forward pass.
 class Assembly {
  public:
@@ -259,6 +266,8 @@ Result<ForeignVgg16> network_of(PyTorchTensors found) {
   if (tensors.empty()) return bad_pytorch("it holds no tensors by name, as a state_dict does");
   GRADCAM_TRY(const std::string prefix, prefix_of(tensors));
   GRADCAM_TRY(const std::vector<Module> modules, modules_of(std::move(tensors)));
+  GRADCAM_CHECK_OK(check_other_vgg(static_cast<std::size_t>(std::ranges::count_if(
+      modules, [&](const Module& module) { return is_conv_of_block(module, prefix); }))));
   std::multimap<std::size_t, const Module*> in_order;
   for (const Module& module : modules) in_order.emplace(place_of(module.name, prefix), &module);
   Assembly assembly(found, prefix);

@@ -310,6 +310,8 @@ class PyTorchReader {
       expected.push_back("pooling MaxPool2d");
     }
     if (found == expected) return {};
+    GRADCAM_CHECK_OK(
+        check_other_vgg(static_cast<std::size_t>(std::ranges::count(found, "conv Conv2d"))));
     return unlike(name, "convolutions, ReLUs and max-pools do not follow as they do in a VGG16");
   }
 
