@@ -244,6 +244,16 @@ class TorchImport(ImportCase):
                     self.import_file(path)
                     self.expect_answer(self.torchvision_input(), average_top)
 
+    def test_torch_averages_that_no_module_computes(self) -> None:
+        """Which other files of the same model tell."""
+        path = self.folder / "dogs.pth"
+        self.parameters = random_parameters(averages=True)
+        model = Averages(self.parameters).eval()
+        torch.save(model, path)
+        self.expect_failure(path, "none is an AdaptiveAvgPool2d: save it as ONNX, or by torch.jit")
+        torch.save(model.state_dict(), path)
+        self.expect_failure(path, "weights alone do not tell: save the whole model")
+
     def test_torch_checkpoints_with_other_tensors(self) -> None:
         path = self.folder / "checkpoint.ckpt"
         state = torch_state(self.parameters)

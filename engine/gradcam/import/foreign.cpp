@@ -96,7 +96,11 @@ Result<std::size_t> flattened_grid(const ForeignVgg16& network, std::size_t chan
   if (grid == 1 && grid_of(network.side.value_or(kUsualSide)) != 1) {
     return misfit(internal::quote(layer.weight.name) + " takes " + std::to_string(inputs) +
                   " inputs, one for each channel; whether they are averages, maxima or a map of "
-                  "one position, weights alone do not tell: save the whole model, or as ONNX");
+                  "one position, " +
+                  (network.is_of_modules
+                       ? "its modules do not tell, since none is an AdaptiveAvgPool2d: save it as "
+                         "ONNX, or by torch.jit.trace"
+                       : "weights alone do not tell: save the whole model, or as ONNX"));
   }
   return grid;
 }

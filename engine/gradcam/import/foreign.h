@@ -73,6 +73,8 @@ struct ForeignVgg16 {
   /// What it was trained with, but for sides, which the weights tell.
   Preprocess preprocess;
   std::optional<int> side;  ///< of the input, where the file tells
+  /// Whether it is a whole model as PyTorch saves it: its modules, not its forward pass.
+  bool is_of_modules = false;
 };
 
 /// Rows, and columns, of block5_pool's output for an input of so many pixels along a side.

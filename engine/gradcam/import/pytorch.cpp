@@ -163,6 +163,7 @@ class Assembly {
   /// What was found, and the prefix, must outlive it.
   Assembly(const PyTorchTensors& found, std::string_view prefix) : found_(found), prefix_(prefix) {
     network_.averages = found.averages;
+    network_.is_of_modules = found.is_whole;
   }
 
   Result<void> add(const Module& module, std::size_t place) {
