@@ -254,18 +254,30 @@ Result<Image> decode_mask(std::span<const std::uint8_t> bytes, const DecodeLimit
   return decode(bytes, limits, Use::kMask);
 }
 
-Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height) {
+Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height,
+                              std::size_t stride) {
   if (width > 0 && height > 0) {
     GRADCAM_CHECK_OK(internal::check_limits(width, height, {}));
   }
-  if (width <= 0 || height <= 0 ||
-      rgba.size() != std::uint64_t{4} * static_cast<std::uint64_t>(width) *
-                         static_cast<std::uint64_t>(height)) {
-    return fail(ErrorCode::kInvalidArgument, "a picture of " + std::to_string(width) + " x " +
-                                                 std::to_string(height) + " pixels cannot have " +
-                                                 std::to_string(rgba.size()) + " RGBA values");
+  const std::size_t row = 4 * static_cast<std::size_t>(std::max(width, 0));
+  const std::size_t apart = stride == 0 ? row : stride;
+  const auto rows = static_cast<std::size_t>(std::max(height, 0));
+  const bool fits = row > 0 && rows > 0 && apart >= row && rgba.size() >= row &&
+                    (rgba.size() - row) / apart >= rows - 1 &&
+                    (stride != 0 || rgba.size() == row * rows);
+  if (!fits) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a picture of " + std::to_string(width) + " x " + std::to_string(height) +
+                    " pixels cannot have " + std::to_string(rgba.size()) + " RGBA values" +
+                    (stride == 0 ? "" : ", " + std::to_string(stride) + " from row to row"));
   }
-  return upright_image(rgba.data(), width, height, 4, 1);
+  GRADCAM_TRY(Image image, make_image(width, height));
+  std::uint8_t* to = image.rgb.data();
+  for (std::size_t y = 0; y < rows; ++y) {
+    const auto pixels = rgba.subspan(y * apart, row);
+    for (std::size_t i = 0; i < row; i += 4, to += 3) write_rgb<4>(&pixels[i], to);
+  }
+  return image;
 }
 
 std::optional<std::vector<std::uint8_t>> inflate(std::span<const std::uint8_t> deflated,

@@ -51,8 +51,12 @@ std::string_view sniff_format(std::span<const std::uint8_t> bytes);
 /// a file are enough.
 Result<void> check_format(std::span<const std::uint8_t> bytes);
 
-/// An image from the pixels that a browser has decoded: `rgba` holds width * height * 4 values,
-/// not premultiplied; transparency is composited over white. The default `DecodeLimits` hold.
-Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height);
+/// An image from pixels that are decoded, of a browser or a camera: 4 values for each, not
+/// premultiplied; transparency is composited over white. A row begins `stride` values behind the
+/// one before, at once if that is 0; behind the last one nothing is needed.
+/// `kInvalidArgument` for sizes that do not fit, `kImageTooLarge` beyond the default
+/// `DecodeLimits`, `kOutOfMemory`.
+Result<Image> image_from_rgba(std::span<const std::uint8_t> rgba, int width, int height,
+                              std::size_t stride = 0);
 
 }  // namespace gradcam

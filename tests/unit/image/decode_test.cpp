@@ -119,6 +119,25 @@ TEST(ImageFromRgba, RefusesSizesThatDoNotFit) {
   EXPECT_EQ(image_from_rgba(rgba, 30000, 30000).error().code, ErrorCode::kImageTooLarge);
 }
 
+TEST(ImageFromRgba, RowsMayBeApart) {
+  constexpr std::size_t kStride = 13;
+  std::vector<std::uint8_t> apart(kStride + 8, 7);
+  const std::vector<std::uint8_t> rgba = {1, 2, 3, 255, 4, 5, 6, 255, 7, 8, 9, 255, 10, 11, 12, 0};
+  std::ranges::copy(std::span(rgba).first(8), apart.begin());
+  std::ranges::copy(std::span(rgba).last(8), apart.begin() + kStride);
+  ASSERT_OK_AND_ASSIGN(const Image expected, image_from_rgba(rgba, 2, 2));
+  ASSERT_OK_AND_ASSIGN(const Image image, image_from_rgba(apart, 2, 2, kStride));
+  EXPECT_EQ(image.rgb, expected.rgb);
+
+  for (const std::size_t stride : {std::size_t{7}, kStride + 1, SIZE_MAX}) {
+    const auto refused = image_from_rgba(apart, 2, 2, stride);
+    EXPECT_NE(error_message(refused, ErrorCode::kInvalidArgument).find(std::to_string(stride)),
+              std::string::npos);
+  }
+  EXPECT_FALSE(image_from_rgba(apart, 2, 2));
+  ASSERT_OK(image_from_rgba(std::span(apart).first(8), 2, 1, kStride));
+}
+
 /// As Pillow, Windows and browsers have it: nothing says that it is transparency.
 TEST(Decode, TheFourthByteOfABmpWithoutMasksIsNone) {
   std::vector<std::uint8_t> bmp = {'B', 'M', 66, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0,  // 66 bytes
