@@ -12,23 +12,28 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <string>
 #include <vector>
 
 #include "settings.h"
 
 namespace {
 
-std::vector<std::uint8_t> read_file(const char* path) {
+gradcam::Result<std::vector<std::uint8_t>> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file),
+                                  std::istreambuf_iterator<char>()};
+  if (!file) return gradcam::fail(gradcam::ErrorCode::kUnreadableFile, path + " cannot be read");
+  return bytes;
 }
 
 gradcam::Result<void> explain(const char* model_path, const char* photo_path) {
-  const std::vector<std::uint8_t> file = read_file(model_path);
+  GRADCAM_TRY(const std::vector<std::uint8_t> file, read_file(model_path));
   GRADCAM_TRY(const gradcam::Vgg16 model, gradcam::is_foreign_model(file)
                                               ? gradcam::import_vgg16(file)
                                               : gradcam::load_vgg16(file));
-  GRADCAM_TRY(const gradcam::Image photo, gradcam::decode_image(read_file(photo_path)));
+  GRADCAM_TRY(const std::vector<std::uint8_t> photo_file, read_file(photo_path));
+  GRADCAM_TRY(const gradcam::Image photo, gradcam::decode_image(photo_file));
   GRADCAM_TRY(const gradcam::Tensor input, gradcam::preprocess(photo, model.info().preprocess));
 
   GRADCAM_TRY(gradcam::Activations activations, model.make_activations());
