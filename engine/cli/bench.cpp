@@ -92,7 +92,7 @@ int run_bench(const BenchOptions& options) {
   if (!options.json) {
     std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n", path->c_str(),
                 options.workers, options.workers == 1 ? "worker" : "workers", options.repeat);
-    std::printf("  %-12s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
+    std::printf("  %-13s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
                 "Grad-CAM, classes");
   }
   std::vector<std::optional<ConvAlgorithm>> algorithms = {std::nullopt};
@@ -117,7 +117,7 @@ int run_bench(const BenchOptions& options) {
       return std::string(text);
     };
     std::printf(
-        "  %-12s %18s %18s %22s\n", (*result)["convolution"].get<std::string>().c_str(),
+        "  %-13s %18s %18s %22s\n", (*result)["convolution"].get<std::string>().c_str(),
         cell("forward_ms").c_str(), cell("gradcam_ms").c_str(),
         (cell("gradcam_classes_ms") + " x" + std::to_string((*result)["classes"].get<int>()))
             .c_str());

@@ -116,9 +116,12 @@ constexpr auto kMethods = std::to_array<Method>({
 });
 
 // Members that divide a model bring no more of it together.
-static_assert(std::ranges::all_of(kMethods, [](const Method& method) {
-  return method.cam.gradient != GradientUse::kMeans || method.cam.map_of_sum != nullptr;
-}));
+static_assert(std::ranges::all_of(kMethods,
+                                  [](const Method& method) {
+                                    return method.cam.gradient != GradientUse::kMeans ||
+                                           method.cam.map_of_sum != nullptr;
+                                  }),
+              "a Cam of means has a map_of_sum");
 
 }  // namespace
 

@@ -7,6 +7,10 @@
 #include <type_traits>
 #include <utility>
 
+#ifndef __cpp_lib_expected
+#error "gradcam needs std::expected: C++23 (-std=c++23) and a standard library that has it"
+#endif
+
 namespace gradcam {
 
 /// What kind of thing went wrong; `error_code_name` gives the spelling used in JSON.

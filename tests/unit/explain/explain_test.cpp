@@ -109,7 +109,8 @@ TEST_P(ExplainTest, EveryMethodAgreesWithItsFormulaAtEveryLayer) {
     }
   }
   for (const Method& method : methods()) {
-    EXPECT_GE(std::ranges::count(seen, method.name), method.has_layer ? 4 : 1) << method.name;
+    EXPECT_GE(std::ranges::count(seen, method.name), method.has_layer ? 4 : 1)
+        << method.name << " is to be given its formula in tests/oracle, and fixtures by it";
   }
 }
 
