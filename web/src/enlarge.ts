@@ -2,7 +2,6 @@
 
 import { signal } from '@preact/signals';
 import { shown } from './groups';
-import { say } from './news';
 import type { Photo } from './photo';
 
 /** That one; undefined while the page is as always. */
@@ -14,26 +13,22 @@ export const screenChanges = signal(0);
 /** What has arrow keys of its own. */
 const TAKES_ARROWS = 'input, select, [role=application]';
 
-/** Whether the browser gives pages the whole screen; that of an iPhone does not. */
-export function canEnlarge(): boolean {
-  return document.fullscreenEnabled;
-}
-
-/** @param grid what has all photos */
-export async function enlarge(photo: Photo, grid: Element): Promise<void> {
+/**
+ * Shows it alone, on the whole screen where the browser gives that to pages; as that of an iPhone does
+ * not, or else in all of the window. It is the page that gets the screen and not the photo, because
+ * nothing beside what gets it could be seen and clicked on, as news should be.
+ */
+export async function enlarge(photo: Photo): Promise<void> {
   cameBy = undefined;
   enlarged.value = photo;
-  try {
-    await grid.requestFullscreen();
-  } catch {
-    enlarged.value = undefined;
-    say('The browser does not give the page the whole screen.');
-  }
+  await document.documentElement.requestFullscreen?.().catch(() => {});
+  if (!enlarged.value) shrink(); // left before it came
 }
 
 /** Not before the screen is left is there room for all photos, and `enlarged` changes. */
 export function shrink(): void {
   if (document.fullscreenElement) void document.exitFullscreen();
+  else enlarged.value = undefined;
 }
 
 /** Which of a photo's controls led to the one on the screen: that one's has the focus next. */
@@ -57,6 +52,8 @@ export function followScreen(): () => void {
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const { key, target, ctrlKey, metaKey, altKey } = event;
+    // On the whole screen the browser leaves it by itself.
+    if (key === 'Escape' && enlarged.value && !event.defaultPrevented) shrink();
     const places = { ArrowLeft: -1, ArrowRight: 1 }[key];
     if (!places || !enlarged.value || ctrlKey || metaKey || altKey) return;
     if ((target as Element).closest(TAKES_ARROWS)) return;

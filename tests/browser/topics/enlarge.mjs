@@ -122,6 +122,86 @@ export function enlarging(lab) {
       await isSeen('on the page');
     });
 
+    test('news are above it, and nothing else of the page is there', async () => {
+      await press('Show landscape.jpg on the whole screen');
+      await shows('landscape.jpg');
+      await evaluate(() => {
+        const event = new Event('drop', { bubbles: true, cancelable: true });
+        Object.defineProperty(event, 'dataTransfer', {
+          value: new DataTransfer(),
+        });
+        document.body.dispatchEvent(event);
+      });
+      await waitFor(lab.browser, 'the news on top', () => {
+        const button = document.querySelector('.news .page-notice button');
+        if (!button) return false;
+        const { x, y, width, height } = button.getBoundingClientRect();
+        return (
+          document
+            .elementFromPoint(x + width / 2, y + height / 2)
+            ?.closest('button') === button
+        );
+      });
+      const focusNews = () =>
+        evaluate(() =>
+          document.querySelector('.news .page-notice button').focus(),
+        );
+      await focusNews();
+      const stops = [];
+      for (let i = 0; i < 12; ++i) {
+        stops.push(
+          await evaluate(
+            () =>
+              document.activeElement.closest('.news, [data-alone=true]')
+                ?.className ?? document.activeElement.outerHTML,
+          ),
+        );
+        await lab.browser.press('Tab');
+      }
+      assert.deepEqual(stops, ['news', ...Array(11).fill('photos')]);
+      await focusNews();
+      await lab.browser.press('Enter');
+      await waitFor(
+        lab.browser,
+        'the news to be dismissed',
+        () => !document.querySelector('.news .page-notice'),
+      );
+      await shows('landscape.jpg');
+      await evaluate(() => document.exitFullscreen()); // as Escape does
+      await isBack();
+      await waitFor(
+        lab.browser,
+        'the focus where it was',
+        () =>
+          document.activeElement.ariaLabel ===
+          'Show landscape.jpg on the whole screen',
+      );
+    });
+
+    test('where pages do not get the whole screen it fills the window', async () => {
+      await evaluate(() => {
+        document.documentElement.requestFullscreen = () =>
+          Promise.reject(new TypeError('not here'));
+      });
+      await press('Show landscape.jpg on the whole screen');
+      await waitFor(lab.browser, 'the photo in all of the window', () => {
+        const { x, y, width, height } =
+          document
+            .querySelector('[data-alone=true]')
+            ?.getBoundingClientRect() ?? {};
+        return (
+          x === 0 && y === 0 && width === innerWidth && height === innerHeight
+        );
+      });
+      assert.deepEqual(await visible(), ['landscape.jpg']);
+      await lab.browser.press('Escape');
+      await isBack();
+      assert.deepEqual(await visible(), names);
+      await evaluate(() => {
+        delete document.documentElement.requestFullscreen;
+      });
+    });
+
     test('when all are taken off, the page is back', async () => {
       await press('Show square.jpg on the whole screen');
       await shows('square.jpg');

@@ -1,6 +1,6 @@
 import type { Ref } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { cameBy, canEnlarge, enlarge, shrink, turn } from '../enlarge';
+import { cameBy, enlarge, enlarged, shrink, turn } from '../enlarge';
 import { shown } from '../groups';
 import { nameInText } from '../name';
 import type { Photo } from '../photo';
@@ -12,12 +12,14 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
   const button = useRef<HTMLButtonElement>(null);
   const before = useRef<HTMLButtonElement>(null);
   const next = useRef<HTMLButtonElement>(null);
+  const wasEnlarged = useRef(false);
   useLayoutEffect(() => {
     // The control that led here is hidden with the photo before.
     const control = { before, next }[cameBy!] ?? button;
     if (isEnlarged) control.current!.focus();
+    else if (wasEnlarged.current && !enlarged.peek()) button.current!.focus();
+    wasEnlarged.current = isEnlarged;
   }, [isEnlarged]);
-  if (!canEnlarge()) return null;
   return (
     <>
       {isEnlarged && <Neighbours photo={photo} before={before} next={next} />}
@@ -31,11 +33,7 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
             ? 'Back to the page'
             : `Show ${nameInText(photo.name)} on the whole screen`
         }
-        onClick={({ currentTarget }) =>
-          isEnlarged
-            ? shrink()
-            : void enlarge(photo, currentTarget.closest('.photos')!)
-        }
+        onClick={() => (isEnlarged ? shrink() : void enlarge(photo))}
       >
         <Icon name={isEnlarged ? 'shrink' : 'enlarge'} />
       </button>

@@ -31,7 +31,12 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
     wasLarge.current = large;
   }, [large, photos]);
   return (
-    <div ref={grid} class="photos" data-count={photos.length}>
+    <div
+      ref={grid}
+      class="photos"
+      data-count={photos.length}
+      data-alone={large !== undefined}
+    >
       {photos.map((photo) => (
         <PhotoCard key={photo.id} photo={photo} />
       ))}
