@@ -178,11 +178,19 @@ export function enlarging(lab) {
       );
     });
 
-    test('where pages do not get the whole screen it fills the window', async () => {
-      await evaluate(() => {
+    /** As in the browser of an iPhone. */
+    const refuseScreen = () =>
+      evaluate(() => {
         document.documentElement.requestFullscreen = () =>
           Promise.reject(new TypeError('not here'));
       });
+    const allowScreen = () =>
+      evaluate(() => {
+        delete document.documentElement.requestFullscreen;
+      });
+
+    test('where pages do not get the whole screen it fills the window', async () => {
+      await refuseScreen();
       await press('Show landscape.jpg on the whole screen');
       await waitFor(lab.browser, 'the photo in all of the window', () => {
         const { x, y, width, height } =
@@ -197,9 +205,79 @@ export function enlarging(lab) {
       await lab.browser.press('Escape');
       await isBack();
       assert.deepEqual(await visible(), names);
-      await evaluate(() => {
-        delete document.documentElement.requestFullscreen;
+      await allowScreen();
+    });
+
+    test('what one shows of it to others is all on the screen', async () => {
+      const { width, height } = await evaluate(() => ({
+        width: innerWidth,
+        height: innerHeight,
+      }));
+      await refuseScreen();
+      await press('Show landscape.jpg on the whole screen');
+      for (const name of ['landscape.jpg', 'portrait.jpg']) {
+        for (const [width, height] of [
+          [1920, 1080],
+          [1366, 768],
+          [1024, 768],
+          [390, 844],
+          [844, 390],
+        ]) {
+          await lab.browser.resize(width, height);
+          const { outside, share } = await evaluate(async () => {
+            const card = document.querySelector('[data-enlarged=true]');
+            const [first, second] = card.querySelectorAll('tr[data-label]');
+            const things = {
+              answer: card.querySelector('.verdict'),
+              explanation: card.querySelector('.where'),
+              'first breed': first,
+              'second breed': second,
+              heat: card.querySelector('.card-header input[type=range]'),
+              before: card.querySelector('[aria-label="The photo before"]'),
+              next: card.querySelector('[aria-label="The next photo"]'),
+              back: card.querySelector('[aria-label="Back to the page"]'),
+            };
+            const seen = await new Promise((resolve) => {
+              const observer = new IntersectionObserver(resolve);
+              for (const each of Object.values(things)) observer.observe(each);
+            });
+            const shareOf = (thing) =>
+              seen.find(({ target }) => target === thing).intersectionRatio;
+            const picture = card.querySelector('.picture');
+            return {
+              outside: Object.keys(things).filter(
+                (name) => shareOf(things[name]) < 0.99,
+              ),
+              share:
+                (picture.clientWidth * picture.clientHeight) /
+                (innerWidth * innerHeight),
+            };
+          });
+          const what = `${name}, ${width} by ${height}`;
+          assert.deepEqual(outside, [], what);
+          assert.ok(
+            share > 0.2,
+            `${what}: of the screen the photo is ${share}`,
+          );
+        }
+        await lab.browser.press('ArrowRight');
+      }
+      const setHeat = (value) =>
+        evaluate((value) => {
+          const heat = document.querySelector('.card-header input[type=range]');
+          heat.value = value;
+          heat.dispatchEvent(new Event('input', { bubbles: true }));
+        }, value);
+      await setHeat('0.2');
+      await waitFor(lab.browser, 'less heat', () => {
+        const heat = document.querySelector('[data-enlarged=true] .laid');
+        return getComputedStyle(heat).opacity === '0.2';
       });
+      await setHeat('0.5');
+      await press('Back to the page');
+      await isBack();
+      await allowScreen();
+      await lab.browser.resize(width, height);
     });
 
     test('when all are taken off, the page is back', async () => {

@@ -4,6 +4,7 @@ import { cameBy, enlarge, enlarged, shrink, turn } from '../enlarge';
 import { shown } from '../groups';
 import { nameInText } from '../name';
 import type { Photo } from '../photo';
+import { Legend, Opacity } from './heat-scale';
 import { Icon } from './icon';
 
 /** Brings a photo to the whole screen, and back; there, to its neighbours. */
@@ -22,7 +23,13 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
   }, [isEnlarged]);
   return (
     <>
-      {isEnlarged && <Neighbours photo={photo} before={before} next={next} />}
+      {isEnlarged && (
+        <>
+          <Opacity />
+          <Legend />
+          <Neighbours photo={photo} before={before} next={next} />
+        </>
+      )}
       <button
         ref={button}
         class="icon-button"

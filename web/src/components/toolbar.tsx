@@ -2,22 +2,14 @@ import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_CHANNELS, USUAL_LAYER } from '../../../wasm/engine';
 import { methodOf, painter } from '../backend';
 import { cellsAt, cellsInWords } from '../cells';
-import { percent } from '../describe';
 import { clearAll, counts, remakeMaps } from '../photos';
 import { saveAll, saving } from '../save-all';
-import { channels, colormap, layer, method, opacity } from '../settings';
-import { HeatCanvas } from './heat-canvas';
+import { channels, colormap, layer, method } from '../settings';
 import { CameraButton } from './camera';
+import { Legend, Opacity } from './heat-scale';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';
 import { PhotoPicker } from './photo-input';
-
-/** A heatmap of one row from nothing to everything. */
-const RAMP = {
-  rows: 1,
-  cols: 32,
-  values: Float32Array.from({ length: 32 }, (_, i) => i / 31),
-};
 
 /** What holds for all photos. */
 export function Toolbar() {
@@ -33,21 +25,7 @@ export function Toolbar() {
         <Icon name="camera" />
         <span>Camera</span>
       </CameraButton>
-      <label class="field opacity">
-        <span>Heat</span>
-        <input
-          type="range"
-          min="0"
-          max="1"
-          step="0.01"
-          value={opacity.value}
-          aria-label="Opacity of the heatmap"
-          aria-valuetext={percent(opacity.value)}
-          onInput={({ currentTarget }) => {
-            opacity.value = currentTarget.valueAsNumber;
-          }}
-        />
-      </label>
+      <Opacity />
       <label class="field colours">
         <span>Colours</span>
         <select
@@ -74,16 +52,6 @@ export function Toolbar() {
         </div>
       )}
     </section>
-  );
-}
-
-function Legend() {
-  return (
-    <p class="legend">
-      <span>less</span>
-      <HeatCanvas heatmap={RAMP} width={256} height={1} />
-      <span>more</span>
-    </p>
   );
 }
 
