@@ -82,6 +82,53 @@ export function accessibility(lab) {
       });
       after(() => browser !== lab.browser && browser?.close());
 
+      /** Nothing is wider than a narrow screen, nor if letters are twice as large. */
+      async function fits() {
+        for (const [width, textSize] of [
+          [390, '100%'],
+          [360, '100%'],
+          [320, '100%'],
+          [390, '200%'],
+          [320, '200%'],
+        ]) {
+          await browser.resize(width, 700);
+          const { wide, torn } = await browser.evaluate((textSize) => {
+            const { documentElement: root } = document;
+            root.style.fontSize = textSize;
+            // What is below the screen is else not laid out, as what is folded away.
+            for (const card of document.querySelectorAll('article')) {
+              card.style.contentVisibility = 'visible';
+            }
+            const elements = [...document.querySelectorAll('#app *')]
+              .filter(
+                (element) =>
+                  element.checkVisibility() &&
+                  element.getBoundingClientRect().right >
+                    root.clientWidth + 1 &&
+                  !element.closest('.table, .visually-hidden'),
+              )
+              .map(({ outerHTML }) => outerHTML.slice(0, 100));
+            // Where there is a line for each of its words, none is torn.
+            const torn = [
+              ...document.querySelectorAll('.breeds .cell > :first-child'),
+            ]
+              .filter((name) => {
+                const { length } = name.textContent.split(' ');
+                const line = parseFloat(getComputedStyle(name).lineHeight);
+                return name.clientHeight > (length + 0.5) * line;
+              })
+              .map(({ textContent }) => textContent);
+            root.style.fontSize = '';
+            return { wide: elements, torn };
+          }, textSize);
+          const what = `${width} pixels, text of ${textSize}`;
+          assert.deepEqual(wide, [], what);
+          // Then the longest word has no room any more.
+          const isTiny = width === 320 && textSize === '200%';
+          if (!isTiny) assert.deepEqual(torn, [], what);
+        }
+      }
+
       test('the theme is the one of the system', async () => {
         const lightness = await browser.evaluate(() => {
           const canvas = document.createElement('canvas').getContext('2d');
@@ -126,6 +173,10 @@ export function accessibility(lab) {
       });
 
       test('nothing needs scrolling sideways on narrow screens', async () => {
+        await waitFor(browser, 'tests of a map', () =>
+          document.querySelector('.chart'),
+        );
+        await fits();
         await browser.evaluate(async () => {
           const { photo } = window.gradcam.results()[0];
           await window.gradcam.lookCloser(photo);
@@ -134,20 +185,7 @@ export function accessibility(lab) {
         await waitFor(browser, 'maps on their way', () =>
           document.querySelector('.status button'),
         );
-        for (const width of [390, 360, 320]) {
-          await browser.resize(width, 700);
-          const wide = await browser.evaluate(() => {
-            const { clientWidth } = document.documentElement;
-            return [...document.querySelectorAll('#app *')]
-              .filter(
-                (element) =>
-                  element.getBoundingClientRect().right > clientWidth + 1 &&
-                  !element.closest('.table, .visually-hidden'),
-              )
-              .map(({ outerHTML }) => outerHTML.slice(0, 100));
-          });
-          assert.deepEqual(wide, [], `${width} pixels`);
-        }
+        await fits();
         await browser.evaluate(() =>
           window.gradcam.setMethod({ method: 'gradcam' }),
         );
