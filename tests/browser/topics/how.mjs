@@ -179,6 +179,28 @@ export function how(lab) {
       const [line] = (await resultLines(browser)).values();
       assert.equal(line.class, top[0].label, 'the first map is as it was');
       assert.equal(line.method, 'gradcam');
+      // What is chosen can be read, whole, with large letters on a phone, too.
+      const { width, height } = await browser.evaluate(() => ({
+        width: innerWidth,
+        height: innerHeight,
+      }));
+      await browser.resize(390, 700);
+      const written = await browser.evaluate(() => {
+        document.documentElement.style.fontSize = '200%';
+        const selects = [...document.querySelectorAll('.made select')];
+        const whole = selects.map((select) => {
+          const text = select.parentElement.firstElementChild;
+          const isWhole =
+            text.scrollWidth <= text.clientWidth &&
+            text.clientHeight <= select.offsetHeight;
+          const [option] = select.selectedOptions;
+          return isWhole && text.textContent.endsWith(option.text);
+        });
+        document.documentElement.style.fontSize = '';
+        return whole;
+      });
+      assert.deepEqual(written, [true, true]);
+      await browser.resize(width, height);
       await click();
       await waitFor(
         browser,

@@ -14,6 +14,7 @@ import type { Errand } from '../errand';
 import { compare, stopComparing } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { method } from '../settings';
+import { Choice } from './choice';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';
 import { Pending } from './pending';
@@ -68,11 +69,12 @@ export function Comparison(props: {
           bare={bare}
         />
         <p class="made">
-          <select
+          <Choice
             value={rival.target}
-            aria-label={`${capitalised(classNoun.value.one)} of the second map`}
-            onChange={({ currentTarget }) =>
-              void compare(photo, Number(currentTarget.value), rival.method)
+            text={breed(labelOf(result, rival.target))}
+            label={`${capitalised(classNoun.value.one)} of the second map`}
+            choose={(target) =>
+              void compare(photo, Number(target), rival.method)
             }
           >
             {result.predictions.map(({ index, label }) => (
@@ -80,16 +82,15 @@ export function Comparison(props: {
                 {breed(label)}
               </option>
             ))}
-          </select>
-          <select
+          </Choice>
+          <Choice
             value={rival.method}
-            aria-label="Method of the second map"
-            onChange={({ currentTarget }) =>
-              void compare(photo, rival.target, currentTarget.value)
-            }
+            text={`by ${methodOf(rival.method)?.title ?? rival.method}`}
+            label="Method of the second map"
+            choose={(method) => void compare(photo, rival.target, method)}
           >
             <MethodOptions methods={methods} />
-          </select>
+          </Choice>
         </p>
       </div>
       <p class="agreement">
