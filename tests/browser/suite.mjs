@@ -16,6 +16,7 @@ import { memory } from './topics/memory.mjs';
 import { otherModel } from './topics/model.mjs';
 import { network } from './topics/network.mjs';
 import { orientation } from './topics/orientation.mjs';
+import { paper } from './topics/paper.mjs';
 import { results } from './topics/results.mjs';
 import { retarget } from './topics/retarget.mjs';
 import { speed } from './topics/speed.mjs';
@@ -40,6 +41,7 @@ const topics = [
   camera,
   intake,
   enlarging,
+  paper,
   keyboard,
   accessibility,
   workers,

@@ -37,9 +37,14 @@ export function Stage(props: {
   const isSlim = Math.max(width / height, height / width) >= SLIM;
   const words = (isChosen || !whole) && (
     <p class="caption">
-      {isChosen
-        ? 'drag the square that the network sees, or its corners'
-        : 'the network saw this square'}
+      {isChosen && (
+        <span class="to-do">
+          drag the square that the network sees, or its corners
+        </span>
+      )}
+      <span class={isChosen ? 'on-paper' : undefined}>
+        the network saw this square
+      </span>
     </p>
   );
   const release = () => {
