@@ -158,6 +158,28 @@ export function accessibility(lab) {
         assert.deepEqual(await violations(browser), []);
       });
 
+      test('on a phone the colours are folded away with the method', async () => {
+        const shown = () =>
+          browser.evaluate(() =>
+            [...document.querySelectorAll('.toolbar :is(select, input)')]
+              .filter((control) => control.checkVisibility())
+              .map(({ ariaLabel }) => ariaLabel),
+          );
+        const opacity = 'Opacity of the heatmap';
+        const colours = 'Colours of the heatmap';
+        assert.ok((await shown()).includes(colours));
+        await browser.resize(390, 700);
+        assert.deepEqual(await shown(), [opacity]);
+        const unfold = (isOpen) =>
+          browser.evaluate((isOpen) => {
+            document.querySelector('.how-picker').open = isOpen;
+          }, isOpen);
+        await unfold(true);
+        assert.ok((await shown()).includes(colours));
+        await unfold(false);
+        await browser.resize(1280, 720);
+      });
+
       test('everything unfolded', async () => {
         await browser.evaluate(() => {
           for (const details of document.querySelectorAll('details')) {
