@@ -44,7 +44,9 @@ export function memory(lab) {
       const { isChecked: before } = await state();
       await lab.browser.evaluate(() => {
         const box = document.querySelector('.memory input');
-        box.closest('details').open = true;
+        for (const details of document.querySelectorAll('.about, .about > *')) {
+          if (details.contains(box)) details.open = true;
+        }
         box.focus();
         box.click();
       });
@@ -57,6 +59,18 @@ export function memory(lab) {
         () => document.querySelector('.memory input').ariaDisabled !== 'true',
       );
     };
+
+    test('it and all that is for experts is folded away behind what everybody reads', async () => {
+      const seen = await lab.browser.evaluate(() => {
+        const about = document.querySelector('.about:last-of-type');
+        about.open = true;
+        const isSeen = (selector) =>
+          about.querySelector(selector).checkVisibility();
+        const parts = ['.steps', '.facts', '.memory', '.model-picker'];
+        return parts.filter(isSeen);
+      });
+      assert.deepEqual(seen, ['.steps']);
+    });
 
     test('a click turns it on: one worker, the same answers', async () => {
       assert.equal((await state()).isChecked, false);

@@ -60,13 +60,18 @@ export function About() {
           </p>
         </li>
       </ol>
-      <h3>What is at work</h3>
-      <Facts />
-      {network.value.state === 'ready' && (
-        <Layers model={network.value.model} />
-      )}
-      <MemorySwitch />
-      <ModelPicker />
+      <details>
+        <summary>What is at work, in numbers</summary>
+        <Facts />
+        {network.value.state === 'ready' && (
+          <Layers model={network.value.model} />
+        )}
+        <MemorySwitch />
+      </details>
+      <details>
+        <summary>Use another model</summary>
+        <ModelPicker />
+      </details>
       <details class="notices">
         <summary>Licences and notices</summary>
         <p>
