@@ -4,6 +4,7 @@ import { computed, effect, signal } from '@preact/signals';
 import type { ModelInfo } from '../../wasm/engine';
 import { presentModel, unsureBelow } from './backend';
 import { answer, breed } from './describe';
+import { ofEach } from './of-each';
 import type { Photo } from './photo';
 import { photos } from './photos';
 
@@ -41,12 +42,13 @@ export function showAll(): void {
   choice.value = undefined;
 }
 
+const answers = ofEach(photos, answerOf);
+
 /** The larger ones first, those without an answer last. */
 export const groups = computed<readonly Group[]>(() => {
   if (!hasGroups.value) return [];
   const counts = new Map<string, number>();
-  for (const photo of photos.value) {
-    const name = answerOf(photo);
+  for (const name of answers.value) {
     if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   const { value: name } = chosen;
@@ -64,8 +66,8 @@ export const groups = computed<readonly Group[]>(() => {
 export const shown = computed<readonly Photo[]>(() => {
   const { value: present } = choice;
   if (!present) return photos.value;
-  return photos.value.filter((photo) => {
-    const own = answerOf(photo);
+  return photos.value.filter((photo, i) => {
+    const own = answers.value[i];
     if (own === present.name) present.seen.add(photo);
     return own === undefined || present.seen.has(photo);
   });

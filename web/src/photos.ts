@@ -23,6 +23,7 @@ import {
   withMaps,
 } from './maps';
 import { notice, say, type Notice } from './news';
+import { ofEach } from './of-each';
 import { outcome as outcomeOf, reasonOf, refusal } from './outcome';
 import {
   isSettled,
@@ -40,30 +41,37 @@ import { TaskQueue, type Priority } from './task-queue';
 
 export const photos = signal<readonly Photo[]>([]);
 
+/** What the network says of each. */
+export const states = ofEach(photos, ({ state }) => state.value);
+
 /** How many photos there are, and how many are finished, well or not. */
 export const counts = computed(() => {
-  const states = photos.value.map((photo) => photo.state.value.name);
   const count = (name: PhotoState['name']) =>
-    states.filter((state) => state === name).length;
-  return { total: states.length, done: count('done'), failed: count('failed') };
+    states.value.filter((state) => state.name === name).length;
+  return {
+    total: states.value.length,
+    done: count('done'),
+    failed: count('failed'),
+  };
 });
 
 /** Photos that were looked at and lack a map that is on its way. */
-export const unmade = computed(() =>
-  photos.value.filter(
-    (photo) => photo.state.value.name === 'done' && !isSettled(photo),
-  ),
+export const unmade = thoseThat(
+  (photo) => photo.state.value.name === 'done' && !isSettled(photo),
 );
 
 /** Those whose map was stopped before it was made. */
-export const stopped = computed(() =>
-  photos.value.filter(
-    ({ state, maps, target, making }) =>
-      state.value.name === 'done' &&
-      making.state.value === 'stopped' &&
-      !maps.value.has(target.value),
-  ),
+export const stopped = thoseThat(
+  ({ state, maps, target, making }) =>
+    state.value.name === 'done' &&
+    making.state.value === 'stopped' &&
+    !maps.value.has(target.value),
 );
+
+function thoseThat(are: (photo: Photo) => boolean) {
+  const found = ofEach(photos, are);
+  return computed(() => photos.value.filter((_, i) => found.value[i]));
+}
 
 export const progressText = computed(() => {
   const { total, done, failed } = counts.value;

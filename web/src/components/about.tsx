@@ -12,7 +12,7 @@ import { listKept } from '../models';
 import { breed, capitalised } from '../describe';
 import { nameInText } from '../name';
 import type { PhotoResult } from '../photo';
-import { photos } from '../photos';
+import { states } from '../photos';
 import { lowMemory } from '../settings';
 import { Borders } from './borders';
 import { Layers } from './layers';
@@ -93,9 +93,7 @@ const SIMD: Record<EngineInfo['simd'], string> = {
 function Facts() {
   const { value } = network;
   const engine = painter.value?.info;
-  const last = photos.value
-    .map((photo) => photo.state.value)
-    .findLast((state) => state.name === 'done');
+  const last = states.value.findLast(({ name }) => name === 'done');
   return (
     <dl class="facts">
       {value.state === 'ready' && (
