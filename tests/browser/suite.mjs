@@ -12,6 +12,7 @@ import { heat } from './topics/heat.mjs';
 import { how } from './topics/how.mjs';
 import { intake } from './topics/intake.mjs';
 import { keyboard } from './topics/keyboard.mjs';
+import { many } from './topics/many.mjs';
 import { memory } from './topics/memory.mjs';
 import { otherModel } from './topics/model.mjs';
 import { network } from './topics/network.mjs';
@@ -40,6 +41,7 @@ const topics = [
   teaching,
   camera,
   intake,
+  many,
   enlarging,
   paper,
   keyboard,

@@ -5,6 +5,7 @@ import { classNoun } from '../backend';
 import { breed, capitalised, chance } from '../describe';
 import { choose } from '../maps';
 import type { Photo } from '../photo';
+import { useUnfolded } from './unfolded';
 import { Bar } from './bar';
 
 /** So many rows are shown at first, two if the others have hardly a chance, and the chosen one. */
@@ -22,6 +23,7 @@ export function BreedTable(props: {
 }) {
   const { photo, predictions, others } = props;
   const all = useSignal(false);
+  useUnfolded(all.value);
   const sought = useSignal('');
   const { one, many } = classNoun.value;
   const likely = predictions

@@ -8,6 +8,7 @@ import { breedInText, chance } from '../describe';
 import { askEvidence } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { layer, method } from '../settings';
+import { useUnfolded } from './unfolded';
 import { Borders } from './borders';
 import { HeatCanvas } from './heat-canvas';
 import { useObjectUrl } from './object-url';
@@ -19,6 +20,7 @@ import { useWanted } from './wanted';
 export function HowMade(props: { photo: Photo; result: PhotoResult }) {
   const { photo, result } = props;
   const isOpen = useSignal(false);
+  useUnfolded(isOpen.value);
   const target = photo.target.value;
   const evidence = photo.evidence.value.get(target);
   const isGradCam = method.value === USUAL_METHOD;

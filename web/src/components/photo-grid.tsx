@@ -3,6 +3,7 @@ import { isSnapshot } from '../camera';
 import { enlarged, followScreen, shrink } from '../enlarge';
 import type { Photo } from '../photo';
 import { PhotoCard } from './photo-card';
+import { isAnyUnfolded } from './unfolded';
 
 /** All photos; further ones are scrolled to, so that one sees them arrive. */
 export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
@@ -36,6 +37,7 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
       class="photos"
       data-count={photos.length}
       data-alone={large !== undefined}
+      data-unfolded={isAnyUnfolded.value}
     >
       {photos.map((photo) => (
         <PhotoCard key={photo.id} photo={photo} />

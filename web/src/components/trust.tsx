@@ -14,6 +14,7 @@ import {
 import { measure } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { method } from '../settings';
+import { useUnfolded } from './unfolded';
 import { Pending } from './pending';
 import { useWanted } from './wanted';
 
@@ -21,6 +22,7 @@ import { useWanted } from './wanted';
 export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {
   const { photo, result } = props;
   const isOpen = useSignal(false);
+  useUnfolded(isOpen.value);
   const target = photo.target.value;
   const label = labelOf(result, target);
   const made = photo.maps.value.get(target);
