@@ -1,7 +1,9 @@
+import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { isSnapshot } from '../camera';
 import { enlarged, followScreen, shrink } from '../enlarge';
 import type { Photo } from '../photo';
+import { opacity } from '../settings';
 import { PhotoCard } from './photo-card';
 import { isAnyUnfolded } from './unfolded';
 
@@ -20,6 +22,10 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
     newestSeen.current = Math.max(seen, ...photos.map(({ id }) => id));
   }, [photos]);
   useEffect(followScreen, []);
+  // Read where it is used, it would draw all cards anew.
+  useSignalEffect(() => {
+    grid.current!.style.setProperty('--heat', String(opacity.value));
+  });
   const { value: large } = enlarged;
   const wasLarge = useRef(large);
   useEffect(() => {
@@ -38,6 +44,7 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
       data-count={photos.length}
       data-alone={large !== undefined}
       data-unfolded={isAnyUnfolded.value}
+      style={{ '--heat': opacity.peek() }}
     >
       {photos.map((photo) => (
         <PhotoCard key={photo.id} photo={photo} />

@@ -5,7 +5,7 @@ import { methodOf } from '../backend';
 import { cellsAt, underCells } from '../cells';
 import { captionFor, heatmapLabel } from '../describe';
 import type { Photo, PhotoResult } from '../photo';
-import { layer, opacity } from '../settings';
+import { layer } from '../settings';
 import { CropFrame } from './closer';
 import { HeatOnCrop } from './heat-canvas';
 import { useObjectUrl } from './object-url';
@@ -89,7 +89,7 @@ export function Stage(props: {
         >
           <div
             class="laid"
-            style={{ opacity: bare.value || held.value ? 0 : opacity.value }}
+            style={{ opacity: bare.value || held.value ? 0 : undefined }}
           >
             {map && (
               <HeatOnCrop
