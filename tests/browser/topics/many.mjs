@@ -7,10 +7,15 @@ import { openPage, portable, waitFor } from '../support/page.mjs';
 export function many(lab) {
   describe('many photos', () => {
     const COUNT = 40;
+    /** Whether the browser tells what it leaves out. */
+    let tells;
     before(async () => {
       const { browser } = lab;
       await openPage(browser);
       await browser.resize(600, 500);
+      tells = await browser.evaluate(
+        () => 'ContentVisibilityAutoStateChangeEvent' in window,
+      );
       const given = portable(photo('landscape.jpg'));
       await browser.evaluate(
         async ({ base64 }, count) => {
@@ -31,6 +36,81 @@ export function many(lab) {
     after(async () => {
       await lab.browser.resize(1280, 720);
       await openPage(lab.browser);
+    });
+
+    const scrollTo = (index) =>
+      lab.browser.evaluate((index) => {
+        const card = [...document.querySelectorAll('article')].at(index);
+        card.scrollIntoView({ behavior: 'instant' });
+      }, index);
+    const untilDrawn = (index, isDrawn) =>
+      waitFor(
+        lab.browser,
+        `the heat of photo ${index} to be drawn: ${isDrawn}`,
+        (index, isDrawn) => {
+          const heat = [...document.querySelectorAll('canvas[role=img]')];
+          return heat.at(index).width > 0 === isDrawn;
+        },
+        index,
+        isDrawn,
+      );
+    const picture = (index) =>
+      lab.browser.evaluate(
+        (index) =>
+          [...document.querySelectorAll('canvas[role=img]')]
+            .at(index)
+            .toDataURL(),
+        index,
+      );
+    const colour = (name) =>
+      lab.browser.evaluate((name) => {
+        const select = document.querySelector('.colours select');
+        select.value = name;
+        select.dispatchEvent(new Event('change', { bubbles: true }));
+      }, name);
+
+    test('heat off the screen takes no memory, and is drawn on the screen', async (t) => {
+      if (!tells)
+        return t.skip('this browser does not tell what it leaves out');
+      await scrollTo(0);
+      await untilDrawn(0, true);
+      await untilDrawn(-1, false);
+      const first = await picture(0);
+      await scrollTo(-1);
+      await untilDrawn(-1, true);
+      await untilDrawn(0, false);
+      await scrollTo(0);
+      await untilDrawn(0, true);
+      assert.equal(await picture(0), first);
+    });
+
+    test('it comes back in the colours that were chosen meanwhile', async (t) => {
+      if (!tells)
+        return t.skip('this browser does not tell what it leaves out');
+      await scrollTo(0);
+      await untilDrawn(0, true);
+      const first = await picture(0);
+      await scrollTo(-1);
+      await untilDrawn(0, false);
+      await colour('inferno');
+      await scrollTo(0);
+      await untilDrawn(0, true);
+      assert.notEqual(await picture(0), first);
+      await colour('turbo');
+      assert.equal(await picture(0), first);
+    });
+
+    test('on paper all is drawn', async () => {
+      await scrollTo(0);
+      const drawn = await lab.browser.evaluate(async () => {
+        window.dispatchEvent(new Event('beforeprint'));
+        await Promise.resolve();
+        const heat = [...document.querySelectorAll('canvas[role=img]')];
+        const count = heat.filter(({ width }) => width > 0).length;
+        window.dispatchEvent(new Event('afterprint'));
+        return count;
+      });
+      assert.equal(drawn, COUNT);
     });
 
     test('where one is unfolded, its neighbours are not made as long', async () => {

@@ -4,6 +4,7 @@ import { release } from '../../../wasm/pieces';
 import { painter } from '../backend';
 import { enlarged, screenChanges } from '../enlarge';
 import { colormap } from '../settings';
+import { useIsOffScreen } from './screen-place';
 
 /** Pixels of the longer side of heat on a picture: it is smooth, the browser may enlarge it. */
 const HEAT_SIDE = 256;
@@ -36,11 +37,17 @@ export function HeatCanvas(props: {
   const { heatmap, width, height, label } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
   const engine = painter.value?.engine;
-  const colours = colormap.value;
+  // A canvas off the screen would keep its pixels in memory, and be drawn anew in other colours.
+  const isDrawn = !useIsOffScreen();
+  const colours = isDrawn ? colormap.value : undefined;
   const draw = () => {
-    if (!engine) return;
+    const { current: element } = canvas;
+    // Also gives its memory up.
+    element!.width = isDrawn ? width : 0;
+    element!.height = height;
+    if (!engine || colours === undefined) return;
     const { data } = engine.heatRgba(heatmap, colours, width, height);
-    const context = canvas.current!.getContext('2d')!;
+    const context = element!.getContext('2d')!;
     context.putImageData(new ImageData(data, width), 0, 0);
     release(data);
   };
@@ -59,8 +66,6 @@ export function HeatCanvas(props: {
     <canvas
       ref={canvas}
       class="heat"
-      width={width}
-      height={height}
       {...(label
         ? { role: 'img', 'aria-label': label }
         : { 'aria-hidden': true })}

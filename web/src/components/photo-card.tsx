@@ -1,4 +1,5 @@
-import { useComputed, useSignal } from '@preact/signals';
+import { useComputed, useSignal, type ReadonlySignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { methodOf, unsureBelow } from '../backend';
 import {
@@ -27,6 +28,7 @@ import { CompareButton, Comparison } from './compare';
 import { EnlargeButtons } from './enlarge';
 import { HowMade } from './how-made';
 import { Icon } from './icon';
+import { PlaceContext, usePlace, type Place } from './screen-place';
 import { Pending } from './pending';
 import { Stage } from './stage';
 import { Trouble } from './trouble';
@@ -35,10 +37,14 @@ import { TrustPanel } from './trust';
 export function PhotoCard({ photo }: { photo: Photo }) {
   const titleId = titleIdOf(photo);
   const name = nameInText(photo.name);
-  const isEnlarged = useComputed(() => enlarged.value === photo).value;
+  const isAlone = useComputed(() => enlarged.value === photo);
+  const isEnlarged = isAlone.value;
+  const card = useRef<HTMLElement>(null);
+  const place = usePlace(card, isAlone);
   const state = photo.state.value;
   return (
     <article
+      ref={card}
       class="card"
       data-photo={photo.name}
       data-state={state.name}
@@ -67,11 +73,7 @@ export function PhotoCard({ photo }: { photo: Photo }) {
         )}
       </header>
       {state.name === 'done' ? (
-        <>
-          <Answer photo={photo} result={state.result} />
-          <HowMade photo={photo} result={state.result} />
-          <TrustPanel photo={photo} result={state.result} />
-        </>
+        <Finding photo={photo} result={state.result} place={place} />
       ) : state.name === 'failed' ? (
         // Of many nobody wants to hear each: the page's header says how many.
         <p
@@ -98,6 +100,22 @@ export function PhotoCard({ photo }: { photo: Photo }) {
         </p>
       )}
     </article>
+  );
+}
+
+/** All that there is to say of a photo. */
+function Finding(props: {
+  photo: Photo;
+  result: PhotoResult;
+  place: ReadonlySignal<Place>;
+}) {
+  const { photo, result, place } = props;
+  return (
+    <PlaceContext.Provider value={place}>
+      <Answer photo={photo} result={result} />
+      <HowMade photo={photo} result={result} />
+      <TrustPanel photo={photo} result={result} />
+    </PlaceContext.Provider>
   );
 }
 
