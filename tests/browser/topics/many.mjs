@@ -113,6 +113,34 @@ export function many(lab) {
       assert.equal(drawn, COUNT);
     });
 
+    test('all that were taken off come back as they were', async () => {
+      const { browser } = lab;
+      const texts = () =>
+        browser.evaluate(() =>
+          [...document.querySelectorAll('article')].map(
+            ({ textContent }) => textContent,
+          ),
+        );
+      const expected = await texts();
+      assert.equal(expected.length, COUNT);
+      await browser.evaluate(() =>
+        [...document.querySelectorAll('.toolbar button')].at(-1).click(),
+      );
+      await waitFor(
+        browser,
+        'an empty page',
+        () => !document.querySelector('article'),
+      );
+      await browser.press('Control+z');
+      await waitFor(
+        browser,
+        'all tables',
+        (count) => document.querySelectorAll('article table').length === count,
+        COUNT,
+      );
+      assert.deepEqual(await texts(), expected);
+    });
+
     test('where one is unfolded, its neighbours are not made as long', async () => {
       const { browser } = lab;
       const until = (expected) =>

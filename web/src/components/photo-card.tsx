@@ -33,6 +33,7 @@ import { Pending } from './pending';
 import { Stage } from './stage';
 import { Trouble } from './trouble';
 import { TrustPanel } from './trust';
+import { useTurn } from './turns';
 
 export function PhotoCard({ photo }: { photo: Photo }) {
   const titleId = titleIdOf(photo);
@@ -103,13 +104,15 @@ export function PhotoCard({ photo }: { photo: Photo }) {
   );
 }
 
-/** All that there is to say of a photo. */
+/** All that there is to say of a photo, when it has its turn. */
 function Finding(props: {
   photo: Photo;
   result: PhotoResult;
   place: ReadonlySignal<Place>;
 }) {
   const { photo, result, place } = props;
+  const isOnScreen = useComputed(() => place.value === 'on screen');
+  if (!useTurn(isOnScreen.value)) return <div class="to-come" />;
   return (
     <PlaceContext.Provider value={place}>
       <Answer photo={photo} result={result} />
