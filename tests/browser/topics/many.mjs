@@ -102,9 +102,8 @@ export function many(lab) {
 
     test('on paper all is drawn', async () => {
       await scrollTo(0);
-      const drawn = await lab.browser.evaluate(async () => {
+      const drawn = await lab.browser.evaluate(() => {
         window.dispatchEvent(new Event('beforeprint'));
-        await Promise.resolve();
         const heat = [...document.querySelectorAll('canvas[role=img]')];
         const count = heat.filter(({ width }) => width > 0).length;
         window.dispatchEvent(new Event('afterprint'));

@@ -6,7 +6,7 @@ import {
   useSignal,
   type ReadonlySignal,
 } from '@preact/signals';
-import { createContext, type RefObject } from 'preact';
+import { createContext, options, type RefObject } from 'preact';
 import { useContext, useLayoutEffect } from 'preact/hooks';
 
 /** Where it is, as far as the browser tells. */
@@ -15,11 +15,19 @@ export type Place = 'on screen' | 'off screen' | 'unknown';
 /** Paper has room for all. */
 const isPrinting = signal(false);
 globalThis.window?.addEventListener('beforeprint', () => {
-  isPrinting.value = true;
+  drawAtOnce(() => (isPrinting.value = true));
 });
 globalThis.window?.addEventListener('afterprint', () => {
   isPrinting.value = false;
 });
+
+/** Firefox takes the page as it is when the event's listeners are done, and runs no microtasks before. */
+function drawAtOnce(change: () => void): void {
+  const { debounceRendering } = options;
+  options.debounceRendering = (render) => render();
+  change();
+  options.debounceRendering = debounceRendering;
+}
 
 /** Where that is what is drawn in. */
 export const PlaceContext = createContext<ReadonlySignal<Place>>(
