@@ -11,6 +11,7 @@
 namespace gradcam {
 
 Heatmap guided_grad_cam_map(const Heatmap& guided, const Heatmap& grad_cam) {
+  const std::vector<float> edges = enlarge(guided, guided.rows, guided.cols);
   const std::vector<float> region = enlarge(grad_cam, guided.rows, guided.cols);
   std::vector<double> raw(region.size());
   if (guided.status == HeatmapStatus::kNonFinite || grad_cam.status == HeatmapStatus::kNonFinite) {
@@ -18,8 +19,8 @@ Heatmap guided_grad_cam_map(const Heatmap& guided, const Heatmap& grad_cam) {
     return make_heatmap(guided.rows, guided.cols, raw);
   }
   for (std::size_t i = 0; i < raw.size(); ++i) {
-    raw[i] = double{guided.values[i]} * double{guided.maximum} * double{region[i]} *
-             double{grad_cam.maximum};
+    raw[i] =
+        double{edges[i]} * double{guided.maximum} * double{region[i]} * double{grad_cam.maximum};
   }
   return make_heatmap(guided.rows, guided.cols, raw);
 }
