@@ -1,6 +1,6 @@
 /** One photo on the whole screen, as for a class; the others are a key away. */
 
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { shown } from './groups';
 import type { Photo } from './photo';
 
@@ -60,6 +60,11 @@ export function followScreen(): () => void {
     event.preventDefault();
     turn(places);
   };
+  // Styles could find out with :has, by looking through all cards again and again.
+  const stop = effect(() => {
+    const isOneAlone = enlarged.value !== undefined;
+    document.documentElement.toggleAttribute('data-shows-one', isOneAlone);
+  });
   document.addEventListener('fullscreenchange', onChange);
   document.addEventListener('keydown', onKeyDown);
   return () => {
@@ -67,5 +72,6 @@ export function followScreen(): () => void {
     document.removeEventListener('keydown', onKeyDown);
     shrink();
     enlarged.value = undefined;
+    stop();
   };
 }
