@@ -1,7 +1,7 @@
 /** Photos that are prepared before they have their turn. */
 
 import { transfer, type Remote } from 'comlink';
-import type { ModelInfo, Pixels } from '../../wasm/engine';
+import type { ModelInfo } from '../../wasm/engine';
 import { presentModel } from './backend';
 import { borrow, idleHelpers } from './idle-helpers';
 import { hold, MOST_FILE_BYTES, put, type Held } from './photo-io';
@@ -35,7 +35,7 @@ export class Ahead {
     worker: Remote<WorkerApi>,
     photo: { id: number; file: File },
     next: () => readonly File[],
-    ask: (preview?: Outcome<Pixels>) => T,
+    ask: (preview?: Outcome<Blob>) => T,
   ): Promise<Outcome<Held<T>>> {
     const prepared = await this.take(photo.file);
     if (!prepared) {

@@ -1,8 +1,7 @@
 /** Getting photos to the worker, and pictures from it. */
 
 import { transfer, type Remote } from 'comlink';
-import type { Pixels, Rect } from '../../wasm/engine';
-import { release } from '../../wasm/pieces';
+import type { Rect } from '../../wasm/engine';
 import { browserDecode, sniff } from './browser-decoder';
 import { megabytes } from './describe';
 import { refusal } from './outcome';
@@ -14,8 +13,6 @@ import type {
   PhotoSource,
   WorkerApi,
 } from './protocol';
-
-const PREVIEW_QUALITY = 0.9;
 
 /** No photo is as large; what is may be a film, and would not fit into memory. */
 export const MOST_FILE_BYTES = 512 << 20;
@@ -107,16 +104,4 @@ function whyTooLarge({ size }: File) {
     'image_too_large',
     `the file has ${megabytes(size)}, more than the ${megabytes(MOST_FILE_BYTES)} of the largest photo that is read`,
   );
-}
-
-/** A JPEG file for an image element, which the browser may drop from memory off the screen. */
-export async function encodePreview(pixels: Pixels): Promise<Blob> {
-  const { width, height, data } = pixels;
-  const canvas = new OffscreenCanvas(width, height);
-  canvas.getContext('2d')!.putImageData(new ImageData(data, width), 0, 0);
-  release(data);
-  const quality = PREVIEW_QUALITY;
-  const preview = await canvas.convertToBlob({ type: 'image/jpeg', quality });
-  canvas.width = canvas.height = 0; // gives up its memory at once
-  return preview;
 }

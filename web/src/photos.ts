@@ -1,7 +1,7 @@
 /** The photos on the page and what can be done with them. */
 
 import { batch, computed, signal } from '@preact/signals';
-import type { ExplainOptions, Pixels, Rect } from '../../wasm/engine';
+import type { ExplainOptions, Rect } from '../../wasm/engine';
 import { Ahead } from './ahead';
 import {
   ask,
@@ -24,7 +24,7 @@ import {
 } from './maps';
 import { notice, say, type Notice } from './news';
 import { ofEach } from './of-each';
-import { outcome as outcomeOf, reasonOf, refusal } from './outcome';
+import { reasonOf, refusal } from './outcome';
 import {
   isSettled,
   makePhoto,
@@ -33,8 +33,7 @@ import {
   type PhotoState,
   titleIdOf,
 } from './photo';
-import { encodePreview } from './photo-io';
-import type { Answer, Outcome } from './protocol';
+import type { Answer } from './protocol';
 import { channels, layer, method } from './settings';
 import { forgetShown, hasRoom, keepShown } from './shown';
 import { TaskQueue, type Priority } from './task-queue';
@@ -327,7 +326,7 @@ async function look(photo: Photo): Promise<void> {
     photo.state.value = { name: 'running' };
     const held = await ahead.hold(worker, photo, queuedFiles, (preview) =>
       Promise.all([
-        encoded(preview ?? worker.preview()),
+        preview ?? worker.preview(),
         worker.look(how, photo.crop.value, hasRoom()),
       ]),
     );
@@ -352,14 +351,6 @@ async function look(photo: Photo): Promise<void> {
     show(photo, outcome.value, how);
   });
   await explainAnew(photo);
-}
-
-/** A preview as a file, once it is there. */
-async function encoded(
-  preview: Outcome<Pixels> | Promise<Outcome<Pixels>>,
-): Promise<Outcome<Blob>> {
-  const pixels = await preview;
-  return pixels.ok ? outcomeOf(() => encodePreview(pixels.value)) : pixels;
 }
 
 /**

@@ -10,7 +10,6 @@ import type {
   Others,
   PassProgress,
   PhotoInfo,
-  Pixels,
   Precision,
   Prediction,
   Prepared,
@@ -53,7 +52,7 @@ export type PhotoSource = ArrayBuffer | ImageBitmap | PreparedPhoto;
 export interface PreparedPhoto extends Pick<Prepared, 'views'> {
   /** With the crop of the network that it was prepared for. */
   info: HeldInfo;
-  preview?: Pixels;
+  preview?: Blob;
 }
 
 /**
@@ -169,8 +168,8 @@ export interface WorkerApi {
     source: PhotoSource,
     crop?: Rect,
   ): Promise<Outcome<HeldInfo>>;
-  /** The photo held as the engine decoded it, made smaller for the screen. */
-  preview(): Promise<Outcome<Pixels>>;
+  /** The photo held as the engine decoded it, made smaller for the screen: a JPEG file. */
+  preview(): Promise<Outcome<Blob>>;
   /**
    * Classifies and explains this part of the photo held, or the usual one.
    * @param keep whether the answer is to have `shown`

@@ -1,6 +1,7 @@
 /** Photos that helpers prepare and paint, with everything from the page to the engine, in one thread. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Engine } from '../../wasm/engine';
 import { outcome } from '../src/outcome';
 import { SideEngine } from '../src/worker/side-engine';
 import { openPage, type Page } from './page';
@@ -13,10 +14,9 @@ vi.mock('../src/hiring', async (original) => {
   const actual = await original<typeof import('../src/hiring')>();
   return Object.create(actual, { helpers: { get: () => helpers } });
 });
-vi.mock('../src/photo-io', async (original) => ({
-  ...(await original<typeof import('../src/photo-io')>()),
-  encodePreview: async ({ data }: { data: Uint8ClampedArray<ArrayBuffer> }) =>
-    new Blob([data]),
+vi.mock('../src/worker/preview', () => ({
+  encodePreview: async (engine: Engine) =>
+    new Blob([engine.preview(1280).data]),
 }));
 
 const prepare = vi.fn<SideEngine['prepare']>();
@@ -198,7 +198,7 @@ test('memory that no photo needs any more is given back', async () => {
     const { preprocess } = value.model;
     const prepareOne = async (name: string) => {
       const bytes = await read(`web/pictures/${name}`);
-      return side.prepare(bytes.buffer, preprocess, 1, 0);
+      return side.prepare(bytes.buffer, preprocess, 1, false);
     };
     await prepareOne('portrait.jpg');
     vi.advanceTimersByTime(2000);

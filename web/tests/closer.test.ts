@@ -5,8 +5,7 @@ import type { Photo } from '../src/photo';
 import { openPage, type Page } from './page';
 import { read } from './threads';
 
-vi.mock('../src/photo-io', async (original) => ({
-  ...(await original<typeof import('../src/photo-io')>()),
+vi.mock('../src/worker/preview', () => ({
   encodePreview: async () => new Blob(),
 }));
 

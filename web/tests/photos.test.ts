@@ -5,10 +5,7 @@ import { openPage, type Page } from './page';
 import { read } from './threads';
 
 const encodePreview = vi.hoisted(() => vi.fn());
-vi.mock('../src/photo-io', async (original) => ({
-  ...(await original<typeof import('../src/photo-io')>()),
-  encodePreview,
-}));
+vi.mock('../src/worker/preview', () => ({ encodePreview }));
 
 let page: Page;
 let photos: typeof import('../src/photos');
@@ -41,10 +38,10 @@ test('a photo without a preview has failed, and the next one waits for what is u
   });
   const decode = vi.spyOn(Engine.prototype, 'decode');
   const answer = vi.spyOn(Engine.prototype, 'predictions');
-  vi.spyOn(Engine.prototype, 'preview').mockImplementationOnce(() => {
-    throw new EngineError('out_of_memory', 'no room');
-  });
-  encodePreview.mockRejectedValueOnce(new RangeError('no canvas'));
+  encodePreview.mockRejectedValueOnce(
+    new EngineError('out_of_memory', 'no room'),
+  );
+  encodePreview.mockRejectedValueOnce(new EngineError('internal', 'no canvas'));
   const files = [
     await fileOf('portrait.jpg'),
     await fileOf('landscape.jpg'),

@@ -15,8 +15,7 @@ import { read } from './threads';
 const photo = async () =>
   new File([await read('web/pictures/portrait.jpg')], 'portrait.jpg');
 vi.mock('../src/samples', () => ({ samples: () => samples }));
-vi.mock('../src/photo-io', async (original) => ({
-  ...(await original<typeof import('../src/photo-io')>()),
+vi.mock('../src/worker/preview', () => ({
   encodePreview: async () => new Blob(),
 }));
 

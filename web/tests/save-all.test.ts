@@ -11,8 +11,7 @@ vi.mock('../src/download', async (original) => ({
   ...(await original<typeof import('../src/download')>()),
   download,
 }));
-vi.mock('../src/photo-io', async (original) => ({
-  ...(await original<typeof import('../src/photo-io')>()),
+vi.mock('../src/worker/preview', () => ({
   encodePreview: async () => new Blob(),
 }));
 

@@ -67,6 +67,28 @@ export function speed(lab) {
       assert.ok(longest < limit, `the page froze for ${longest} ms`);
     });
 
+    test('previews are made by workers, as a page that is hidden hardly would', async () => {
+      const refused = await lab.browser.evaluate(
+        async ({ name, base64 }) => {
+          const bytes = Uint8Array.from(atob(base64), (char) =>
+            char.charCodeAt(0),
+          );
+          const { prototype } = OffscreenCanvas;
+          const { convertToBlob } = prototype;
+          prototype.convertToBlob = () => Promise.reject(new Error('here'));
+          try {
+            const files = [new File([bytes], name), new File([bytes], name)];
+            const lines = await window.gradcam.addPhotos(files);
+            return lines.filter(({ top }) => !top);
+          } finally {
+            prototype.convertToBlob = convertToBlob;
+          }
+        },
+        portable(photo('landscape.jpg')),
+      );
+      assert.deepEqual(refused, []);
+    });
+
     test('photos are drawn once they are scrolled to', async (t) => {
       const { browser } = lab;
       const isKnown = await browser.evaluate(() =>

@@ -10,6 +10,7 @@ import {
 import type { PreparedPhoto } from '../protocol';
 import { tidy } from '../tidy';
 import { decodeFile } from './photo';
+import { encodePreview } from './preview';
 
 /** Once there was nothing to do for so many milliseconds, the memory is given back. */
 const PATIENCE = 3000;
@@ -26,15 +27,15 @@ export class SideEngine {
 
   /**
    * Prepares a photo for the worker that has the network's first member.
-   * @param previewSide `Engine.preview` of that size comes with it; of 0 there is none
+   * @param hasPreview whether its preview comes with it
    */
   prepare(
     bytes: ArrayBuffer,
     preprocess: ModelInfo['preprocess'],
     views: number,
-    previewSide: number,
+    hasPreview: boolean,
   ): Promise<PreparedPhoto> {
-    return this.use((engine) => {
+    return this.use(async (engine) => {
       const start = performance.now();
       const info = decodeFile(engine, bytes);
       const prepared = engine.prepare(preprocess, views);
@@ -43,7 +44,7 @@ export class SideEngine {
         info: { ...info, crop: prepared.crop, milliseconds },
         views: prepared.views,
       };
-      if (previewSide > 0) photo.preview = engine.preview(previewSide);
+      if (hasPreview) photo.preview = await encodePreview(engine);
       return photo;
     });
   }
@@ -62,13 +63,13 @@ export class SideEngine {
     });
   }
 
-  private async use<T>(task: (engine: Engine) => T): Promise<T> {
+  private async use<T>(task: (engine: Engine) => T | Promise<T>): Promise<T> {
     clearTimeout(this.timer);
     this.engine ??= Engine.create(this.module);
     let engine: Engine | undefined;
     try {
       engine = await this.engine;
-      return task(engine);
+      return await task(engine);
     } catch (error) {
       // One that refuses a photo takes the next one; one that crashed, or was not made, does not.
       const isRefusal = engine && error instanceof EngineError;

@@ -19,11 +19,9 @@ import { tidy } from '../tidy';
 import { ArrivingFile } from './arriving';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { take } from './photo';
+import { encodePreview } from './preview';
 import { SideEngine } from './side-engine';
 import { Team, type ModelSource } from './team';
-
-/** Sharp on a double-density screen in the widest card, and still small. */
-const PREVIEW_SIDE = 1280;
 
 /** With more classes than this, heatmaps are made when asked for. */
 const EXPLAIN_ALL_CLASSES = 64;
@@ -93,15 +91,12 @@ const api: WorkerApi = {
   },
 
   prepare: async (file, preprocess, views, hasPreview) => {
-    const previewSide = hasPreview ? PREVIEW_SIDE : 0;
     const outcome = await outcomeOf(() =>
-      side.prepare(file, preprocess, views, previewSide),
+      side.prepare(file, preprocess, views, hasPreview),
     );
-    if (!outcome.ok) return outcome;
-    const { views: numbers, preview } = outcome.value;
-    const buffers = [numbers.buffer];
-    if (preview) buffers.push(preview.data.buffer);
-    return transfer(outcome, buffers);
+    return outcome.ok
+      ? transfer(outcome, [outcome.value.views.buffer])
+      : outcome;
   },
 
   paint: async (file, ...how) =>
@@ -183,14 +178,7 @@ const api: WorkerApi = {
       return info;
     }),
 
-  preview: async () => {
-    const preview = await ofPhoto(async () =>
-      team.engine.preview(PREVIEW_SIDE),
-    );
-    return preview.ok
-      ? transfer(preview, [preview.value.data.buffer])
-      : preview;
-  },
+  preview: () => ofPhoto(() => encodePreview(team.engine)),
 
   look: async (how, crop, keep) => {
     const answer = await ofPhoto((photo) => look(photo, how, crop, keep));
