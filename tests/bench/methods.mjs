@@ -140,14 +140,8 @@ async function askProgram(
   { method, layer },
   runs,
 ) {
-  const how = [
-    '--method',
-    method,
-    '--layer',
-    layer,
-    '--channels',
-    String(CHANNELS),
-  ];
+  const how = ['--method', method, '--layer', layer];
+  if (method === 'scorecam') how.push('--channels', String(CHANNELS));
   const photos = new Array(runs).fill(photo);
   const handle = await startCommandLine(program, [
     'explain',
