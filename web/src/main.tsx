@@ -17,6 +17,7 @@ import { render } from 'preact';
 import { makeApi } from './api';
 import { startNetwork, whenFallenBack } from './backend';
 import { App } from './components/app';
+import { askBeforeLeaving } from './leave';
 import { resumeModel } from './models';
 import { changeModel } from './photos';
 import { rehearse } from './rehearsal';
@@ -24,6 +25,7 @@ import { rememberSettings } from './settings';
 
 render(<App />, document.getElementById('app')!);
 rememberSettings();
+askBeforeLeaving();
 startNetwork();
 whenFallenBack(() => void changeModel(async () => true));
 void changeModel(resumeModel).then(rehearse);

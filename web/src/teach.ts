@@ -4,6 +4,7 @@ import { computed, signal, type Signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { Ahead } from './ahead';
 import { ask, network } from './backend';
+import { download } from './download';
 import { reasonOf } from './outcome';
 import { breed, sentence } from './describe';
 import { nameInText } from './name';
@@ -73,6 +74,19 @@ export const lesson = signal<Lesson>({ state: 'idle' });
 export const isTeaching = computed(
   () => lesson.value.state === 'looking' || lesson.value.state === 'training',
 );
+/** What was learnt, as it was saved last. */
+const saved = signal<Trained['head']>(undefined);
+/**
+ * Whether something would be lost with the page: which photo is in which box, those of the camera
+ * being nowhere else, and what was learnt from them.
+ */
+export const isUnsaved = computed(() => {
+  const isEmpty = boxes.value.every(({ photos }) => photos.value.length === 0);
+  const { value } = lesson;
+  const isSaved =
+    value.state === 'taught' && value.head === saved.value && isOfBoxes(value);
+  return !isEmpty && !isSaved;
+});
 /** What was left out of the boxes, and why. */
 export const remarks = signal<readonly string[]>([]);
 
@@ -352,6 +366,12 @@ async function train(
     lesson.value = { ...last, state: 'taught', head };
   }
   await changeModel(() => useHeadBytes(head, names.join(', ')));
+}
+
+/** Hands the user what was learnt as a file. */
+export function saveHead(head: Uint8Array<ArrayBuffer>): void {
+  download(new Blob([head]), 'taught.safetensors');
+  saved.value = head;
 }
 
 /** Whether the boxes are still what was learnt from. */

@@ -4,6 +4,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openPage, type Page } from './page';
 import { read, readerOf } from './threads';
 
+vi.mock('../src/download', () => ({ download: () => {} }));
+
 const photo = async (name: string) =>
   new File([await read(`web/pictures/${name}`)], name);
 
@@ -250,4 +252,20 @@ test('what a box refuses is said', async () => {
   expect(page.remarks.value).toEqual([
     'notes is left out of "My dog": this is a folder without pictures in it.',
   ]);
+});
+
+test('what is in no file yet is not left without a question', async () => {
+  const [mine, other] = page.boxes.value;
+  expect(page.isUnsaved.value).toBe(true);
+  await page.teach();
+  expect(page.isUnsaved.value).toBe(true);
+  const { value: taught } = page.lesson;
+  if (taught.state !== 'taught') throw new Error(taught.state);
+  page.saveHead(taught.head!);
+  expect(page.isUnsaved.value).toBe(false);
+  mine!.name.value = 'Rex';
+  expect(page.isUnsaved.value).toBe(true);
+  page.removeBox(mine!);
+  page.removeBox(other!);
+  expect(page.isUnsaved.value).toBe(false);
 });

@@ -49,6 +49,10 @@ export function teaching(lab) {
         const named = ({ textContent }) => textContent.trim() === words;
         [...document.querySelectorAll('.teach button')].find(named).click();
       }, words);
+    const asksBeforeLeaving = () =>
+      lab.browser.evaluate(
+        () => !dispatchEvent(new Event('beforeunload', { cancelable: true })),
+      );
     const canTrain = () =>
       lab.browser.evaluate(
         () => document.querySelector('.teach .primary').ariaDisabled !== 'true',
@@ -176,7 +180,9 @@ export function teaching(lab) {
       const head = join(lab.browser.downloads, 'taught.safetensors');
       rmSync(head, { force: true });
       await showPhotos(lab.browser, [dogs[1]]);
+      assert.ok(await asksBeforeLeaving(), 'lost without a question');
       await click('Save what it learnt');
+      assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
       for (let tries = 0; !existsSync(head) && tries < 100; ++tries) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }

@@ -1,7 +1,6 @@
 import { isHeadAtWork, network } from '../backend';
 import { closeUp, isSeeing } from '../camera';
 import { leftOutVerdict } from '../describe';
-import { download } from '../download';
 import { bringsFiles, take } from '../intake';
 import { dropHead, hasHead } from '../models';
 import { nameInText } from '../name';
@@ -19,6 +18,7 @@ import {
   putIn,
   remarks,
   removeBox,
+  saveHead,
   takeOut,
   teach,
   type Box,
@@ -242,11 +242,7 @@ function Progress({ value }: { value: Lesson }) {
       )}
       {head && (
         <div class="model-ways">
-          <button
-            class="button"
-            type="button"
-            onClick={() => download(new Blob([head]), 'taught.safetensors')}
-          >
+          <button class="button" type="button" onClick={() => saveHead(head)}>
             <Icon name="save" />
             Save what it learnt
           </button>
