@@ -2,7 +2,7 @@
 
 import type { PieceReader } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
-import { turn } from './member';
+import { turn } from '../turn';
 
 export class ArrivingFile implements PieceReader {
   private bytes: Uint8Array<ArrayBuffer>;

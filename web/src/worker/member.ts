@@ -3,6 +3,7 @@
 import type { Engine, PieceReader } from '../../../wasm/engine';
 import { piecesOf, readAhead, release } from '../../../wasm/pieces';
 import { Stopped } from '../outcome';
+import { turnIfDue } from '../turn';
 
 /** A message on its way between members. */
 interface Parcel {
@@ -14,9 +15,6 @@ interface Parcel {
 /** Rows of fc1 that are left in the file are read in pieces of about this size, so many ahead. */
 const ROWS_BYTES = 1 << 20;
 const ROWS_AHEAD = 2;
-
-/** For so many milliseconds, or one layer, this thread hears of nothing else. */
-const MOST_WAITING = 16;
 
 /** A member keeps as many bytes of buffers at most that it has no use for at present. */
 const MOST_SPARE_BYTES = 8 << 20;
@@ -163,23 +161,4 @@ export class Member {
     this.failure ??= error;
     this.wake();
   }
-}
-
-const turns = new MessageChannel();
-const waiting: (() => void)[] = [];
-turns.port1.onmessage = () => waiting.shift()?.();
-let lastTurn = 0;
-
-/** Lets other events of this thread have their turn. */
-export async function turn(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    waiting.push(resolve);
-    turns.port2.postMessage(null);
-  });
-  lastTurn = performance.now();
-}
-
-/** The same, if they may have waited for long; in WebKit it takes up to 2 ms. */
-async function turnIfDue(): Promise<void> {
-  if (performance.now() >= lastTurn + MOST_WAITING) await turn();
 }

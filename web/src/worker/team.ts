@@ -23,8 +23,9 @@ import {
 import { Stopped } from '../outcome';
 import { lend } from '../lend';
 import type { Outcome } from '../protocol';
+import { turn } from '../turn';
 import { HelperLost, type Helper, type HelperApi } from './helper';
-import { Member, turn } from './member';
+import { Member } from './member';
 
 /** Is told how far something is that takes many forward passes. */
 export type Report = (progress: PassProgress) => unknown;
