@@ -59,13 +59,15 @@ def strangers_to(labels: set[str], photos: Path, folder: Path) -> Path | None:
     return folder if folder.exists() else None
 
 
-def of_kind(masks: Path, kind: str, folder: Path) -> Path | None:
-    """A folder whose manifest names the masks of one kind; None if there are none."""
+def of_kind(masks: Path, kind: str, photos: Path, folder: Path) -> Path | None:
+    """A folder whose manifest names those of the photos' masks that are of one kind; None if there
+    are none."""
     lines = (masks / "MANIFEST.tsv").read_text().splitlines()
     columns = lines[0].split("\t")
     mask, photo, kinds = (columns.index(name) for name in ("mask", "photo", "kind"))
     rows = [line.split("\t") for line in lines[1:]]
     rows = [row for row in rows if kind in row[kinds] or kind in row[mask]]
+    rows = [row for row in rows if (photos / Path(*Path(row[photo]).parts[-2:])).exists()]
     folder.mkdir()
     text = "".join(f"{(masks / row[mask]).resolve()}\t{row[photo]}\n" for row in rows)
     (folder / "MANIFEST.tsv").write_text("mask\tphoto\n" + text)
@@ -179,10 +181,8 @@ def main() -> None:
                                  str(strangers))["others"]
         masks = {}
         for name, kind in MASK_KINDS.items() if args.masks else ():
-            if chosen := of_kind(args.masks, kind, folder / kind):
-                result = evaluate(args.gradcam, everything, args.model, "--masks", str(chosen))
-                if "masks" in result:
-                    masks[name] = result
+            if chosen := of_kind(args.masks, kind, everything, folder / kind):
+                masks[name] = evaluate(args.gradcam, everything, args.model, "--masks", str(chosen))
     (args.card.parent / "confusion.svg").write_text(confusion_svg(whole))
     card.write(tables(whole, views, masks, strangers, scenes))
 

@@ -458,6 +458,22 @@ class Card(unittest.TestCase):
             self.assertEqual([found.name for found in strangers.iterdir()], ["boxer"])
             self.assertIsNone(card.strangers_to({"pug", "samoyed"}, photos, photos / "none"))
 
+    def test_masks_of_a_kind_are_those_of_the_photos(self) -> None:
+        with tempfile.TemporaryDirectory() as temporary:
+            photos, masks = Path(temporary, "photos"), Path(temporary, "masks")
+            for folder in (photos / "pug", masks):
+                folder.mkdir(parents=True)
+            (photos / "pug/a.jpg").touch()
+            (masks / "MANIFEST.tsv").write_text("mask\tphoto\tkind\n"
+                                                "1.png\ttest/pug/a.jpg\tby hand\n"
+                                                "2.png\ttest/pug/b.jpg\tby hand\n"
+                                                "3.png\ttest/pug/a.jpg\tguessed\n"
+                                                "4.png\ttest/boxer/a.jpg\tby a machine\n")
+            by_hand = card.of_kind(masks, "by hand", photos, Path(temporary, "by hand"))
+            self.assertEqual((by_hand / "MANIFEST.tsv").read_text(),
+                             f"mask\tphoto\n{(masks / '1.png').resolve()}\ttest/pug/a.jpg\n")
+            self.assertIsNone(card.of_kind(masks, "a machine", photos, Path(temporary, "none")))
+
     def test_confusion_is_a_picture(self) -> None:
         root = ElementTree.fromstring(card.confusion_svg(self.RESULT))
         texts = [element.text for element in root.iter() if element.tag.endswith("text")]
