@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Measures a model with the C++ engine and writes the numbers into its card.
 
 Runs `gradcam evaluate` on the test photos, full views and crops apart, and replaces what stands in

@@ -4,7 +4,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -473,6 +475,12 @@ class Card(unittest.TestCase):
             self.assertEqual((by_hand / "MANIFEST.tsv").read_text(),
                              f"mask\tphoto\n{(masks / '1.png').resolve()}\ttest/pug/a.jpg\n")
             self.assertIsNone(card.of_kind(masks, "a machine", photos, Path(temporary, "none")))
+
+    def test_it_is_a_command_as_it_says(self) -> None:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run([card.__file__, "--help"], env={**os.environ, "PATH": path},
+                              stdout=subprocess.PIPE, text=True, check=True)
+        self.assertIn("--masks", done.stdout)
 
     def test_confusion_is_a_picture(self) -> None:
         root = ElementTree.fromstring(card.confusion_svg(self.RESULT))
