@@ -52,9 +52,9 @@ each. A photo that failed has "photo" and "error": "code" and "message".
 )";
 
 /// "block5_conv3"; "block4_conv3,block5_conv3" for several; "input" for a method that has none.
-std::string layer_name(const ExplainCommand& options) {
-  if (const auto method = find_method(options.method); method && !method->has_layer) return "input";
-  return internal::joined(options.layers, {}, ",");
+std::string layer_name(const Explainer& explainer) {
+  if (!explainer.method().has_layer) return "input";
+  return internal::joined(explainer.layers(), map_layer_name, ",");
 }
 
 Certainty certainty_of(const Explanation& e, const ModelInfo& info) {
@@ -78,8 +78,8 @@ Json json_line(const std::string& photo, const Explanation& e, const Explainer& 
                {"others", others_to_json(e.others, info)},
                {"certainty", certainty_name(certainty_of(e, info))},
                {"class", info.metadata.labels[first.index]},
-               {"method", options.method},
-               {"layer", layer_name(options)},
+               {"method", explainer.method().name},
+               {"layer", layer_name(explainer)},
                {"crop", to_json(e.crop)},
                {"box", box_to_json(first.heatmap, e.crop)},
                {"heatmap", to_json(first.heatmap)},
@@ -108,8 +108,9 @@ void print_row(const std::string& label, float probability) {
               bar.c_str());
 }
 
-void print_text(const std::string& photo, const Explanation& e, const ModelInfo& info,
+void print_text(const std::string& photo, const Explanation& e, const Explainer& explainer,
                 const ExplainCommand& options) {
+  const ModelInfo& info = explainer.info();
   std::printf("%s (%d x %d)\n", printable(photo).c_str(), e.width, e.height);
   const std::span<const Prediction> top(e.predictions.data(),
                                         std::min(options.top, e.predictions.size()));
@@ -123,9 +124,8 @@ void print_text(const std::string& photo, const Explanation& e, const ModelInfo&
                 certainty == Certainty::kLost ? ", perhaps nothing that it knows" : "",
                 options.closer ? "" : "; --closer looks again, at what was warm");
   }
-  const auto method = find_method(options.method);  // which was found before
   for (const ClassMap& map : e.maps) {
-    const std::string caption = caption_for(*method, info.metadata.labels[map.index]);
+    const std::string caption = caption_for(explainer.method(), info.metadata.labels[map.index]);
     if (map.heatmap.status == HeatmapStatus::kEmpty) {
       std::printf("  %s: no evidence anywhere, its heatmap is empty\n", caption.c_str());
     } else if (map.heatmap.status == HeatmapStatus::kNonFinite) {
@@ -186,7 +186,7 @@ int run_explain(const ExplainCommand& options) {
       // A line at a time, at once: someone may be waiting for it at the other end of a pipe.
       std::cout << dump(json_line(photo.string(), *explanation, *explainer, options)) << std::endl;
     } else {
-      print_text(photo.string(), *explanation, explainer->info(), options);
+      print_text(photo.string(), *explanation, *explainer, options);
       std::fflush(stdout);
     }
     if (!saved) {  // which does not take the answer
@@ -246,7 +246,9 @@ void add_explain(CLI::App& app, int& exit_code) {
           "three, all")
       ->capture_default_str();
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
-  command->add_option("--method", options->method, "How the map is made, see below")
+  command
+      ->add_option("--method", options->method,
+                   "How the map is made, see below; capitals, \"_\" and \"-\" do not matter")
       ->capture_default_str();
   with_commas(command->add_option(
                   "--layer", options->layers,

@@ -72,6 +72,8 @@ class Explainer {
   static Result<Explainer> create(const ExplainCommand& command);
 
   const ModelInfo& info() const { return team_.model().info(); }
+  const Method& method() const { return method_; }
+  const std::vector<std::size_t>& layers() const { return how_.layers; }
 
   /// Whether maps of several classes were asked for, though there may be but one.
   bool has_several_classes() const {

@@ -230,6 +230,16 @@ class CommandLine(Case):
                          [1, 0, 1])
         self.assertIn("photos/lynx: left out, the model has no class", result.stderr)
 
+    def test_other_spellings_of_a_method(self) -> None:
+        for written, method, layer in (("Grad-CAM++", "gradcam++", "block5_conv3"),
+                                       ("HiResCAM", "hirescam", "block5_conv3"),
+                                       ("guided_backprop", "guided-backprop", "input")):
+            result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json",
+                             "--method", written)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), written)
+            line = json.loads(result.stdout)
+            self.assertEqual((line["method"], line["layer"]), (method, layer))
+
     def test_labels_with_commas_can_be_named(self) -> None:
         names = ["tench, Tinca tinca", "tench", "pug, pug-dog"]
         (self.folder / "names.txt").write_text("".join(f"{name}\n" for name in names))

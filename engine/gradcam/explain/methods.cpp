@@ -123,6 +123,13 @@ static_assert(std::ranges::all_of(kMethods,
                                   }),
               "a Cam of means has a map_of_sum");
 
+/// "gradcam" of "Grad-CAM": papers and programs do not agree on what are words in these names.
+std::string spelt_in_one_word(std::string_view name) {
+  std::string word = internal::spelt_plainly(name);
+  std::erase(word, '_');
+  return word;
+}
+
 }  // namespace
 
 std::string caption_for(const Method& method, std::string_view label) {
@@ -141,12 +148,12 @@ bool takes_passes(const Method& method, std::size_t layer) {
 std::span<const Method> methods() { return kMethods; }
 
 Result<Method> find_method(std::string_view name) {
-  if (const auto method = std::ranges::find(kMethods, name, &Method::name);
-      method != kMethods.end()) {
-    return *method;
+  const std::string wanted = spelt_in_one_word(name);
+  for (const Method& method : kMethods) {
+    if (spelt_in_one_word(method.name) == wanted) return method;
   }
-  return fail(ErrorCode::kInvalidArgument, "no method is named \"" + std::string(name) +
-                                               "\"; there are " +
+  return fail(ErrorCode::kInvalidArgument, "no method is named " + internal::quote(name) +
+                                               "; there are " +
                                                internal::joined(kMethods, &Method::name));
 }
 

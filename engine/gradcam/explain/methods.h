@@ -60,7 +60,9 @@ bool takes_passes(const Method& method, std::size_t layer);
 /// All of them, the default one first.
 std::span<const Method> methods();
 
-/// The method of that name; an error that lists them all if there is none.
+/// The method of that name, be it written as in "GradCAM", "Grad-CAM++" or "guided_backprop":
+/// capitals, "_", "-" and " " do not matter. kInvalidArgument, with the names of all, if there is
+/// none.
 Result<Method> find_method(std::string_view name);
 
 }  // namespace gradcam

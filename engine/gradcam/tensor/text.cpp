@@ -1,6 +1,19 @@
 #include "gradcam/tensor/text.h"
 
+#include <algorithm>
+
 namespace gradcam::internal {
+
+std::string spelt_plainly(std::string_view name) {
+  constexpr std::string_view kBetweenWords = " _-";
+  name.remove_prefix(std::min(name.find_first_not_of(kBetweenWords), name.size()));
+  std::string plain;
+  for (const char c : name.substr(0, name.find_last_not_of(kBetweenWords) + 1)) {
+    const bool is_capital = c >= 'A' && c <= 'Z';
+    plain += kBetweenWords.contains(c) ? '_' : is_capital ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return plain;
+}
 
 std::string_view beginning_of(std::string_view text, std::size_t most) {
   if (text.size() <= most) return text;

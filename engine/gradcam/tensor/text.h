@@ -6,8 +6,12 @@
 #include <string>
 #include <string_view>
 
-/// Texts of messages.
+/// Names that people type, and texts of messages.
 namespace gradcam::internal {
+
+/// A name without what spellings of it may differ in: small letters (of ASCII), and "_" for each
+/// "_", "-" or " " between its words.
+std::string spelt_plainly(std::string_view name);
 
 /// "a, b, c" of things that are, or by `name` become, texts.
 template <std::ranges::input_range Range, class Name = std::identity>

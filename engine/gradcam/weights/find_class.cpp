@@ -11,17 +11,7 @@
 namespace gradcam {
 namespace {
 
-/// A name without what two spellings of it may differ in.
-std::string spelt_plainly(std::string_view name) {
-  constexpr std::string_view kBetweenWords = " _-";
-  name.remove_prefix(std::min(name.find_first_not_of(kBetweenWords), name.size()));
-  std::string plain;
-  for (const char c : name.substr(0, name.find_last_not_of(kBetweenWords) + 1)) {
-    const bool is_capital = c >= 'A' && c <= 'Z';
-    plain += kBetweenWords.contains(c) ? '_' : is_capital ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return plain;
-}
+using internal::spelt_plainly;
 
 /// How many bytes must be changed, put in or left out to make a name a part of a label
 /// (Levenshtein's distance to the nearest part; by Sellers, 1980).

@@ -1,5 +1,6 @@
 #include "gradcam/explain/methods.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +8,8 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gradcam/explain/channels.h"
@@ -23,6 +26,8 @@
 
 namespace gradcam::testing {
 namespace {
+
+using ::testing::HasSubstr;
 
 /// The methods that are functions of a layer's activation and all of its gradient.
 std::vector<Method> gradient_methods() {
@@ -107,6 +112,33 @@ TEST(Methods, BeginWithGradCamAndAreFoundByName) {
     EXPECT_EQ(caption_for(method, "pug").find("{}"), std::string::npos);
   }
   EXPECT_NE(error_message(find_method("nocam"), ErrorCode::kInvalidArgument), "");
+}
+
+TEST(Methods, AreFoundAsPapersAndOtherProgramsWriteThem) {
+  for (const auto& [written, name] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"GradCAM", "gradcam"},
+           {"Grad-CAM", "gradcam"},
+           {"grad cam", "gradcam"},
+           {"Grad-CAM++", "gradcam++"},
+           {"HiResCAM", "hirescam"},
+           {"XGrad-CAM", "xgradcam"},
+           {"Element-wise", "elementwise"},
+           {"EigenGradCAM", "eigengradcam"},
+           {"Ablation-CAM", "ablationcam"},
+           {"SCORE_CAM", "scorecam"},
+           {"guided_backprop", "guided-backprop"},
+           {"Guided Grad-CAM", "guided-gradcam"},
+           {"gradcam_tutorial", "gradcam-tutorial"}}) {
+    ASSERT_OK_AND_ASSIGN(const Method found, find_method(written));
+    EXPECT_EQ(found.name, name) << written;
+  }
+  for (const std::string_view none : {"", "-", "gradcam+", "grad", "gradcams"}) {
+    EXPECT_THAT(error_message(find_method(none), ErrorCode::kInvalidArgument),
+                HasSubstr("there are gradcam, gradcam++, "))
+        << none;
+  }
+  const std::string hostile = std::string(1 << 20, 'x') + "\x1b[31m";
+  EXPECT_LT(error_message(find_method(hostile), ErrorCode::kInvalidArgument).size(), 400u);
 }
 
 TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {
