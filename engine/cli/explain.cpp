@@ -250,11 +250,12 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->add_option("--method", options->method,
                    "How the map is made, see below; capitals, \"_\" and \"-\" do not matter")
       ->capture_default_str();
-  with_commas(command->add_option(
-                  "--layer", options->layers,
-                  "Whose activations the map weighs: block1_conv1 ... block5_conv3, "
-                  "block5_pool; of several, separated by commas, the map is the mean or, by "
-                  "layercam, the maximum"))
+  with_commas(
+      command->add_option(
+          "--layer", options->layers,
+          "Whose activations, behind its ReLU, the map weighs: block1_conv1 ... block5_conv3 "
+          "(features.29 of torchvision's vgg16), block5_pool (features.30); of several, "
+          "separated by commas, the map is the mean or, by layercam, the maximum"))
       ->capture_default_str();
   with_commas(
       command->add_option("--smooth", options->smooth,

@@ -56,8 +56,7 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
     GRADCAM_TRY(const std::size_t layer, find_map_layer(name));
     options.layers.push_back(layer);
   }
-  const ExplainCommand usual;
-  if (!method.has_layer && command.layers != usual.layers) {
+  if (!method.has_layer && options.layers != ExplainOptions().layers) {
     return fail(ErrorCode::kInvalidArgument,
                 std::string(method.name) + " looks at the input itself; leave out --layer");
   }

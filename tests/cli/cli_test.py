@@ -240,6 +240,14 @@ class CommandLine(Case):
             line = json.loads(result.stdout)
             self.assertEqual((line["method"], line["layer"]), (method, layer))
 
+    def test_other_spellings_of_a_layer(self) -> None:
+        result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json", "--layer",
+                         "Block5-Conv3,block5_pool")
+        self.assertEqual(json.loads(result.stdout)["layer"], "block5_conv3,block5_pool")
+        result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--layer", "features.29")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("block5_conv3 in torchvision's vgg16", result.stderr)
+
     def test_labels_with_commas_can_be_named(self) -> None:
         names = ["tench, Tinca tinca", "tench", "pug, pug-dog"]
         (self.folder / "names.txt").write_text("".join(f"{name}\n" for name in names))

@@ -54,7 +54,8 @@ constexpr std::string_view map_layer_name(std::size_t layer) {
   return layer == kBlock5Pool ? "block5_pool" : kLayerNames[layer];
 }
 
-/// The map layer of that name; an error that lists them all if there is none.
+/// The map layer of that name; capitals, "-" and " " for "_" do not matter. kInvalidArgument if
+/// there is none, with the names of all and, for torchvision's ("features.29"), which one it is.
 Result<std::size_t> find_map_layer(std::string_view name);
 
 }  // namespace gradcam

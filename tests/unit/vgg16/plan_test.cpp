@@ -1,9 +1,11 @@
 #include "gradcam/vgg16/plan.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/result.h"
@@ -11,6 +13,35 @@
 
 namespace gradcam::testing {
 namespace {
+
+using ::testing::HasSubstr;
+
+TEST(FindMapLayer, TakesOtherSpellings) {
+  for (const std::string_view name : {"Block5_Conv3", "block5-conv3", "BLOCK5 CONV3"}) {
+    ASSERT_OK_AND_ASSIGN(const std::size_t layer, find_map_layer(name));
+    EXPECT_EQ(layer, kBlock5Conv3) << name;
+  }
+}
+
+/// By the modules that torchvision 0.20 prints of both.
+TEST(FindMapLayer, TellsWhichOneTorchvisionMeans) {
+  for (const auto& [name, said] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"features.0", "to block1_conv1 in torchvision's vgg16, to block1_conv1 in t"},
+           {"features.2", "to block1_conv2 in torchvision's vgg16, to block1_conv1 in t"},
+           {"features.4", "\"; it belongs to block1_conv2 in torchvision's vgg16_bn; there are"},
+           {"features.6", "\"; it belongs to block2_conv1 in torchvision's vgg16; there are"},
+           {"features.28", "to block5_conv3 in torchvision's vgg16, to block4_conv2 in t"},
+           {"features.29", "to block5_conv3 in torchvision's vgg16, to block4_conv2 in t"},
+           {"features.30", "to block5_pool in torchvision's vgg16, to block4_conv3 in t"},
+           {"features.42", "\"; it belongs to block5_conv3 in torchvision's vgg16_bn; there are"},
+           {"features.43", "\"; it belongs to block5_pool in torchvision's vgg16_bn; there are"},
+           {"features.44", "\"features.44\"; there are block1_conv1, "},
+           {"features.-1", "\"features.-1\"; there are"},
+           {"features.2x", "\"features.2x\"; there are"},
+           {"features.", "\"features.\"; there are"}}) {
+    EXPECT_THAT(error_message(find_map_layer(name), ErrorCode::kInvalidArgument), HasSubstr(said));
+  }
+}
 
 TEST(ReceptiveField, IsWhatIsKnownOfVgg16) {
   const auto expect = [](std::string_view name, std::size_t size, std::size_t stride) {
