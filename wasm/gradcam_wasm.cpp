@@ -288,17 +288,22 @@ int32_t gradcam_about(gradcam_engine* engine) {
   Json all_methods = Json::array();
   for (const Method& method : methods()) {
     Json in_passes = Json::array();
+    Json all_at_once = Json::array();
     for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
       if (takes_passes(method, layer)) in_passes.push_back(map_layer_name(layer));
+      if (takes_all_at_once(method, layer)) all_at_once.push_back(map_layer_name(layer));
     }
     all_methods.push_back({{"name", method.name},
                            {"title", method.title},
                            {"about", method.about},
                            {"caption", method.caption},
                            {"in_passes", std::move(in_passes)},
+                           {"all_at_once", std::move(all_at_once)},
                            {"has_layer", method.has_layer},
+                           {"tries_channels", method.tries_channels},
                            {"is_slow", method.is_slow},
                            {"is_decoration", method.is_decoration},
+                           {"is_against", method.is_against},
                            {"is_comparable", method.is_comparable}});
   }
   Json layers = Json::array();

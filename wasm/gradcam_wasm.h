@@ -39,13 +39,12 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 
 /// {"version": "...", "simd": "none" | "simd128" | "relaxed", "colormaps": [...], "methods":
 /// [{"name": "gradcam", "title": "Grad-CAM", "about": "...", "caption": "where it looked for {}",
-/// "in_passes": [layers at which it takes many forward passes], "has_layer": true, "is_slow":
-/// false, "is_decoration": false, "is_comparable": true}, ...], "layers":
-/// ["block1_conv1", ..., "block5_conv3", "block5_pool"], "receptive_fields": [{"size": 3, "stride":
-/// 1}, ... of a cell of each of the layers (gradcam/vgg16/plan.h)]}. A method without a layer looks
-/// at the input itself; a slow one takes as long as tens of classifications; a decoration shows
-/// edges, little of what was learned; of a comparable one, maxima tell how strong maps of several
-/// classes are beside each other.
+/// "in_passes": [layers at which it takes many forward passes], "all_at_once": [layers at which the
+/// maps of all classes take little longer than one], "has_layer": true, "tries_channels": false,
+/// "is_slow": false, "is_decoration": false, "is_against": false, "is_comparable": true, as
+/// gradcam/explain/methods.h has it}, ...], "layers": ["block1_conv1", ..., "block5_conv3",
+/// "block5_pool"], "receptive_fields": [{"size": 3, "stride": 1}, ... of a cell of each of the
+/// layers (gradcam/vgg16/plan.h)]}. All of it is `EngineInfo` in types.ts.
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.

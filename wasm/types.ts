@@ -6,29 +6,38 @@ export interface EngineInfo {
   simd: 'none' | 'simd128' | 'relaxed';
   /** Names that `heatRgba` and `overlayPng` take. */
   colormaps: string[];
-  /** How `explain` can be asked to make a map, the default first. */
-  methods: {
-    name: string;
-    /** For people; and a sentence on what the map shows. */
-    title: string;
-    about: string;
-    /** The beginning of a sentence on one map; its class, if it is of one, in the place of "{}". */
-    caption: string;
-    /** The layers at which it takes many forward passes. */
-    in_passes: string[];
-    /** Whether it looks at a layer; otherwise at the input itself, and the layer is ignored. */
-    has_layer: boolean;
-    /** Whether it takes as long as tens of classifications. */
-    is_slow: boolean;
-    /** Whether it shows edges of the photo, and little of what the network learned. */
-    is_decoration: boolean;
-    /** Whether the maxima of maps of several classes can be compared. */
-    is_comparable: boolean;
-  }[];
+  /** The default first. */
+  methods: Method[];
   /** Layers whose maps `explain` can look at, from the input on. */
   layers: string[];
   /** What a cell of each of them sees of the input, in pixels of that, whatever its size. */
   receptive_fields: ReceptiveField[];
+}
+
+/** How `explain` can be asked to make a map. */
+export interface Method {
+  name: string;
+  /** For people; and a sentence on what the map shows. */
+  title: string;
+  about: string;
+  /** The beginning of a sentence on one map; its class, if it is of one, in the place of "{}". */
+  caption: string;
+  /** The layers at which it takes many forward passes. */
+  in_passes: string[];
+  /** The layers at which the maps of all classes take little longer than one. */
+  all_at_once: string[];
+  /** Whether it looks at a layer; otherwise at the input itself, and the layer is ignored. */
+  has_layer: boolean;
+  /** Whether it tries `ExplainOptions.channels`. */
+  tries_channels: boolean;
+  /** Whether it takes as long as tens of classifications. */
+  is_slow: boolean;
+  /** Whether it shows edges of the photo, and little of what the network learned. */
+  is_decoration: boolean;
+  /** Whether what is warm speaks against the class. */
+  is_against: boolean;
+  /** Whether the maxima of maps of several classes can be compared. */
+  is_comparable: boolean;
 }
 
 /** What a cell of a layer's map depends on: a square around the cell's middle. */

@@ -73,7 +73,7 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
       return fail(ErrorCode::kInvalidArgument,
                   "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
     }
-    if (method.name != "scorecam") {
+    if (!method.tries_channels) {
       return fail(ErrorCode::kInvalidArgument,
                   std::string(method.name) + " tries no channels; leave out --channels");
     }

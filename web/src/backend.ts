@@ -10,6 +10,7 @@ import { relaxedSimd, simd } from 'wasm-feature-detect';
 import {
   Engine,
   type EngineInfo,
+  type Method,
   type ModelInfo,
   type PieceReader,
 } from '../../wasm/engine';
@@ -71,9 +72,7 @@ export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(
 );
 
 /** How maps are made that is known by this name. */
-export function methodOf(
-  name: string,
-): EngineInfo['methods'][number] | undefined {
+export function methodOf(name: string): Method | undefined {
   return painter.value?.info.methods.find((each) => each.name === name);
 }
 

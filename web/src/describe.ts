@@ -1,6 +1,12 @@
 /** The words for what the network says. All pure. */
 
-import type { Trust, Heatmap, Others, Prediction } from '../../wasm/engine';
+import type {
+  Heatmap,
+  Method,
+  Others,
+  Prediction,
+  Trust,
+} from '../../wasm/engine';
 import { nameInText } from './name';
 
 /** Parts of breed names that English writes with a capital. */
@@ -186,7 +192,7 @@ const TESTABLE = 0.01;
 /** Why it cannot be tested whether a map shows what the network used, if that is so. */
 export function untestable(
   map: Heatmap,
-  method: { name: string; is_decoration: boolean } | undefined,
+  method: Pick<Method, 'is_decoration' | 'is_against'> | undefined,
   label: string,
   probability: number,
 ): string | undefined {
@@ -194,7 +200,7 @@ export function untestable(
   if (method?.is_decoration) {
     return 'this map is a decoration, which shows edges of the photo and not where the network looked';
   }
-  if (method?.name === 'counterfactual') {
+  if (method?.is_against) {
     return `the tests ask whether what is warm speaks for a class, and here it speaks against ${breedInText(label)}`;
   }
   if (probability < TESTABLE) {

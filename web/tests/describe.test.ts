@@ -342,16 +342,16 @@ test.each<[Standing, Standing, string, RegExp]>([
 });
 
 test('what no test fits is not tested', () => {
-  const gradcam = { name: 'gradcam', is_decoration: false };
+  const gradcam = { is_decoration: false, is_against: false };
   const warm = map(14, 14, [[0, 0]]);
   expect(untestable(warm, gradcam, 'pug', 0.01)).toBeUndefined();
   expect(untestable(warm, undefined, 'pug', 0.9)).toBeUndefined();
   expect(untestable(map(14, 14, []), gradcam, 'pug', 0.9)).toBe(
     'no evidence here',
   );
-  const edges = { name: 'guided-backprop', is_decoration: true };
+  const edges = { is_decoration: true, is_against: false };
   expect(untestable(warm, edges, 'pug', 0.9)).toMatch(/is a decoration/);
-  const against = { name: 'counterfactual', is_decoration: false };
+  const against = { is_decoration: false, is_against: true };
   expect(untestable(warm, against, 'Irish_setter', 0.9)).toMatch(
     /here it speaks against Irish setter$/,
   );

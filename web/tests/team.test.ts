@@ -456,7 +456,7 @@ test('a slow map says how far it is, and can be stopped', async () => {
   team.engine.decode(photo);
   const how = { method: 'scorecam', channels: 5 };
   const { explanation } = await team.lookAt(
-    () => (team.takesPasses(how) ? [] : [3]),
+    () => (team.costOf(how).inPasses ? [] : [3]),
     how,
   );
   expect(explanation.maps).toEqual([]);
@@ -472,10 +472,10 @@ test('a slow map says how far it is, and can be stopped', async () => {
   expect(stopping.told.length).toBe(2);
   const again = await team.explain([3], how);
   expect(again.maps).toEqual(maps);
-  expect(team.takesPasses({ method: 'layercam' })).toBe(false);
-  expect(team.takesPasses({ method: 'ablationcam' })).toBe(false);
+  expect(team.costOf({ method: 'layercam' }).inPasses).toBe(false);
+  expect(team.costOf({ method: 'ablationcam' }).inPasses).toBe(false);
   expect(
-    team.takesPasses({ method: 'ablationcam', layer: 'block5_conv2' }),
+    team.costOf({ method: 'ablationcam', layer: 'block5_conv2' }).inPasses,
   ).toBe(true);
 });
 

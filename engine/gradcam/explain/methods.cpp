@@ -58,7 +58,8 @@ constexpr auto kMethods = std::to_array<Method>({
      .title = "Counterfactual",
      .about = "What speaks against the class.",
      .caption = "what speaks against {}",
-     .cam = kCounterfactual},
+     .cam = kCounterfactual,
+     .is_against = true},
     {.name = "gradcam-tutorial",
      .title = "Grad-CAM of the probability",
      .about =
@@ -86,6 +87,7 @@ constexpr auto kMethods = std::to_array<Method>({
      .title = "Score-CAM",
      .about = "How well each pattern's part of the photo alone shows the class. Slow.",
      .plan = score_cam,
+     .tries_channels = true,
      .is_slow = true,
      .is_comparable = false},
     {.name = "occlusion",
@@ -143,6 +145,12 @@ std::string caption_for(const Method& method, std::string_view label) {
 
 bool takes_passes(const Method& method, std::size_t layer) {
   return method.plan != nullptr && (method.ablation_maps == nullptr || layer < kBlock5Conv3);
+}
+
+bool takes_all_at_once(const Method& method, std::size_t layer) {
+  const GradientUse use = method.cam.gradient;
+  return method.cam.map != nullptr && !method.is_guided &&
+         (use == GradientUse::kNone || (use == GradientUse::kMeans && layer >= kBlock5Conv3));
 }
 
 std::span<const Method> methods() { return kMethods; }

@@ -41,10 +41,12 @@ struct Method {
   /// otherwise.
   Heatmap (*fuse)(std::span<const Heatmap> maps) = fuse_by_mean;
 
-  bool has_layer = true;       ///< looks at a layer's map; otherwise at the input alone
-  bool has_channels = true;    ///< adds up channels, which can be smoothed
-  bool is_slow = false;        ///< costs many forward passes at every layer
-  bool is_decoration = false;  ///< shows edges of the input rather than what the network learned
+  bool has_layer = true;        ///< looks at a layer's map; otherwise at the input alone
+  bool has_channels = true;     ///< adds up channels, which can be smoothed
+  bool tries_channels = false;  ///< as many as PassContext::channels says
+  bool is_slow = false;         ///< costs many forward passes at every layer
+  bool is_decoration = false;   ///< shows edges of the input rather than what the network learned
+  bool is_against = false;      ///< what is warm speaks against the class
   /// Whether Heatmap::maximum says how strong maps of several classes are beside each other. Not
   /// where weights are divided by what the class has of them; and the values of decorations are
   /// bent until edges can be seen, so that their maximum is not theirs.
@@ -56,6 +58,9 @@ std::string caption_for(const Method& method, std::string_view label);
 
 /// Whether maps by a method at a layer take many forward passes.
 bool takes_passes(const Method& method, std::size_t layer);
+
+/// Whether maps of all classes by a method at a layer cost little more than one (see explain_by).
+bool takes_all_at_once(const Method& method, std::size_t layer);
 
 /// All of them, the default one first.
 std::span<const Method> methods();

@@ -141,6 +141,25 @@ TEST(Methods, AreFoundAsPapersAndOtherProgramsWriteThem) {
   EXPECT_LT(error_message(find_method(hostile), ErrorCode::kInvalidArgument).size(), 400u);
 }
 
+TEST(Methods, TakeAllClassesAtOnceWhereNoGradientGoesBackForEach) {
+  const auto layers = [](std::string_view name) {
+    const auto method = find_method(name);
+    std::vector<std::size_t> found;
+    for (std::size_t layer = 0; method && layer < kMapLayers; ++layer) {
+      if (takes_all_at_once(*method, layer)) found.push_back(layer);
+    }
+    return found;
+  };
+  const std::vector<std::size_t> none, block5 = {kBlock5Conv3, kBlock5Pool};
+  for (const char* name : {"gradcam", "finercam", "counterfactual"}) {
+    EXPECT_EQ(layers(name), block5) << name;
+  }
+  EXPECT_EQ(layers("eigencam").size(), kMapLayers);
+  for (const char* name : {"layercam", "guided-gradcam", "guided-backprop", "ablationcam"}) {
+    EXPECT_EQ(layers(name), none) << name;
+  }
+}
+
 TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {
   ASSERT_OK_AND_ASSIGN(const TinyRun run,
                        TinyRun::forward({"tiny64.keras", "tiny64"}, default_conv_algorithm(64)));

@@ -156,7 +156,7 @@ function HowPicker() {
             <output>{layer.value}</output>
           </label>
         )}
-        {method.value === 'scorecam' && (
+        {chosen?.tries_channels && (
           <label class="field">
             <input
               type="checkbox"

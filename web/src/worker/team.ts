@@ -207,24 +207,17 @@ export class Team {
     });
   }
 
-  /** Whether the maps of all classes come at nearly the price of one. */
-  isQuick({
-    method = USUAL_METHOD,
-    layer = USUAL_LAYER,
-  }: ExplainOptions): boolean {
-    return method === USUAL_METHOD && layer === USUAL_LAYER;
-  }
-
-  /** Whether a map takes many forward passes. */
-  takesPasses({
-    method = USUAL_METHOD,
-    layer = USUAL_LAYER,
-  }: ExplainOptions): boolean {
-    return this.engine
-      .about()
-      .methods.some(
-        ({ name, in_passes }) => name === method && in_passes.includes(layer),
-      );
+  /** What maps take: many forward passes, or for all classes little more than for one. */
+  costOf({ method = USUAL_METHOD, layer = USUAL_LAYER }: ExplainOptions): {
+    inPasses: boolean;
+    allAtOnce: boolean;
+  } {
+    const { methods } = this.engine.about();
+    const known = methods.find(({ name }) => name === method);
+    return {
+      inPasses: known?.in_passes.includes(layer) === true,
+      allAtOnce: known?.all_at_once.includes(layer) === true,
+    };
   }
 
   /** Ends what is under way, within a layer or 16 ms, with `Stopped`. */

@@ -191,7 +191,8 @@ const api: WorkerApi = {
 
   explain: (classes, how, report) =>
     ofPhoto(async () => {
-      const wanted = team.takesPasses(how) ? withOthers(classes) : classes;
+      const { inPasses } = team.costOf(how);
+      const wanted = inPasses ? withOthers(classes) : classes;
       return (await team.explain(wanted, how, report)).maps;
     }),
 
@@ -273,7 +274,8 @@ function isSameRect(a: Rect, b: Rect): boolean {
 
 /** How many classes are explained before someone asks for them; none where even one is slow. */
 function howMany(classes: number, how: ExplainOptions): number {
-  if (!team.isQuick(how)) return team.takesPasses(how) ? 0 : EXPLAIN_ONE;
+  const { inPasses, allAtOnce } = team.costOf(how);
+  if (!allAtOnce) return inPasses ? 0 : EXPLAIN_ONE;
   return classes > EXPLAIN_ALL_CLASSES ? EXPLAIN_FIRST : classes;
 }
 
