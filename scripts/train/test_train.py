@@ -117,12 +117,18 @@ class Folders(unittest.TestCase):
 
 class Views(unittest.TestCase):
     def test_the_evaluation_view_is_the_engines(self) -> None:
-        pixels = np.zeros((100, 300, 3), np.uint8)
-        pixels[:, 100:200] = 255  # the centre square holds nothing else
-        image = Image.fromarray(pixels)
-        self.assertEqual(data.whole_view(image, 64, "shorter_side").min(), 255)
-        squashed = data.whole_view(image, 60, "squash")
-        self.assertEqual((squashed[:, :18].max(), squashed[:, 22:38].min()), (0, 255))
+        # Each pixel says where it is, and each of a view where its middle lies in the photo.
+        x, y = np.meshgrid(np.arange(240), np.arange(160))
+        image = Image.fromarray(np.stack([x, y, y], -1).astype(np.uint8))
+        for rule, left, top, width, height in (("squash", 0, 0, 240, 160),
+                                               ("shorter_side", 50, 10, 140, 140)):
+            view = data.whole_view(image, 32, rule).astype(float)[1:-1, 1:-1]  # edges have no beyond
+            middles = (np.arange(1, 31) + 0.5) / 32
+            with self.subTest(rule):
+                across = left + width * middles - 0.5
+                np.testing.assert_allclose(view[..., 0], np.broadcast_to(across, (30, 30)), atol=0.6)
+                down = top + height * middles - 0.5
+                np.testing.assert_allclose(view[..., 1].T, np.broadcast_to(down, (30, 30)), atol=0.6)
 
     def draw(self, pixels: np.ndarray, crop_view: bool, count: int,
              without_dog: bool = False) -> np.ndarray:
