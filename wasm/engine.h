@@ -50,7 +50,7 @@ struct gradcam_engine {
   std::optional<gradcam::Box> crop;        // the part of photo that the network is to be shown
   std::vector<gradcam::Tensor> views;      // in the place of photo: what the network is shown of it
   gradcam::Tensor input;                   // the network's, of crop, at member 0
-  bool classified = false;                 // there, the member's activations belong to photo
+  bool is_photos = false;                  // there, the forward pass begun last is of photo
   std::vector<gradcam::Message> messages;  // to other members, the next one last
   gradcam::Tensor sent;                    // what the last one says, until the next call
   /// What is under way at member 0, one of the two at most; it looks at the model and the input.

@@ -19,7 +19,7 @@ using namespace gradcam;
 namespace {
 
 Result<void> check_classified(const gradcam_engine* engine) {
-  if (engine->classified) return {};
+  if (engine->is_photos && engine->member && engine->member->is_classified()) return {};
   return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
 }
 
@@ -195,7 +195,7 @@ Result<void> begin_pass(gradcam_engine* engine, std::string_view from_name) {
     return fail(ErrorCode::kInvalidArgument, "no passes are left");
   }
   GRADCAM_TRY(const Tensor start, engine->in_passes->run.start());
-  engine->classified = false;
+  engine->is_photos = false;
   GRADCAM_CHECK_OK(begin_pass(member, engine->in_passes->run.from(), &start));
   engine->is_passing = true;
   return {};

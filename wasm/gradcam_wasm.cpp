@@ -34,7 +34,6 @@ Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> b
   engine->member.reset();
   engine->teacher.reset();  // what it learns belongs to the model before
   drop_passes(engine);
-  engine->classified = false;
   engine->input = {};
   Json tensors = Json::array();
   const SafetensorsHeader& checked = engine->loader->header();
@@ -74,7 +73,6 @@ Result<Json> finish_model(gradcam_engine* engine) {
   GRADCAM_TRY(Member member, Member::create(*std::move(model)));
   drop_passes(engine);
   engine->member = std::move(member);
-  engine->classified = false;
   engine->messages.clear();
   return to_json(model_info(engine));
 }
@@ -85,7 +83,7 @@ void drop_photo(gradcam_engine* engine) {
   engine->crop.reset();
   engine->views.clear();
   drop_passes(engine);
-  engine->classified = false;
+  engine->is_photos = false;
 }
 
 Result<Json> take_photo(gradcam_engine* engine, Result<Image> image, std::string_view format) {
@@ -143,7 +141,7 @@ Result<Json> crop_photo(gradcam_engine* engine, Box crop) {
   const bool is_usual = crop.width == 0 && crop.height == 0;
   if (!is_usual) GRADCAM_CHECK_OK(check_box(crop, *engine->photo));
   drop_passes(engine);
-  engine->classified = false;
+  engine->is_photos = false;
   engine->crop = is_usual ? std::nullopt : std::optional(crop);
   return to_json(present_crop(engine));
 }
@@ -184,12 +182,13 @@ Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::stri
   GRADCAM_TRY(const Method method, find_method(method_name));
   GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
   drop_passes(engine);
-  engine->classified = false;
+  engine->is_photos = false;
   engine->messages.clear();
   if (engine->member->model().share().member > 0) {
     return engine->member->begin_forward(nullptr, outlook(method, layer));
   }
   GRADCAM_TRY(engine->input, input_of(*engine, view));
+  engine->is_photos = true;
   return engine->member->begin_forward(&engine->input, outlook(method, layer));
 }
 
@@ -219,9 +218,8 @@ Result<float*> members_receive(gradcam_engine* engine, std::size_t from, std::si
   return numbers;
 }
 
-Result<Json> members_predictions(gradcam_engine* engine) {
+Result<Json> members_predictions(const gradcam_engine* engine) {
   GRADCAM_CHECK_OK(check_done(engine));
-  engine->classified = true;
   const Vgg16& model = engine->member->model();
   const Activations& activations = engine->member->activations();
   return Json{{"predictions", to_json(model.predictions(activations), model.info())},

@@ -17,7 +17,6 @@ Result<Json> use_head(gradcam_engine* engine, std::span<const std::uint8_t> byte
   }
   GRADCAM_CHECK_OK(engine->member->use_head(head ? &*head : nullptr));
   drop_passes(engine);
-  engine->classified = false;
   engine->messages.clear();
   return to_json(model_info(engine));
 }

@@ -245,6 +245,13 @@ describe('an engine with a model', () => {
     expect(unclassified.message).toContain('classified');
   });
 
+  test('explains what was classified though nobody asked for the answer', () => {
+    engine.setPixels(picture(64, 64));
+    engine.beginForward();
+    while (engine.progress() === 'ready') engine.step();
+    expect(engine.explain([1]).maps).toHaveLength(1);
+  });
+
   test('after passes the photo has to be classified again', () => {
     engine.setPixels(picture(320, 240));
     engine.classify();
