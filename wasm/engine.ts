@@ -157,7 +157,7 @@ export class Engine {
    * classified is forgotten; on failure nothing is changed.
    */
   useHead(head?: Uint8Array): ModelInfo {
-    return this.bridge.call('gradcam_model_head', head ?? new Uint8Array());
+    return this.bridge.call('gradcam_model_use_head', head ?? new Uint8Array());
   }
 
   /**
@@ -227,7 +227,7 @@ export class Engine {
       );
     }
     return timed(() =>
-      this.bridge.call('gradcam_photo_rgba', data, width, height),
+      this.bridge.call('gradcam_photo_set_pixels', data, width, height),
     );
   }
 
@@ -258,7 +258,7 @@ export class Engine {
    * more can be had than that.
    */
   setPrepared({ views }: Pick<Prepared, 'views'>): void {
-    this.bridge.call('gradcam_photo_prepared', views, views.length);
+    this.bridge.call('gradcam_photo_set_prepared', views, views.length);
   }
 
   /**
@@ -266,7 +266,7 @@ export class Engine {
    * which it gives. What was classified is forgotten.
    */
   setCrop({ x, y, width, height }: Rect = NOWHERE): Rect {
-    return this.bridge.call('gradcam_photo_crop', x, y, width, height);
+    return this.bridge.call('gradcam_photo_set_crop', x, y, width, height);
   }
 
   /**
@@ -353,7 +353,7 @@ export class Engine {
    * is made of, the same at all members.
    */
   beginEvidence(index: number, layer = USUAL_LAYER): void {
-    this.bridge.call('gradcam_members_evidence', index, layer);
+    this.bridge.call('gradcam_members_begin_evidence', index, layer);
   }
 
   /** When that is done, at member 0: with so many channels for the class, and against it. */
@@ -363,7 +363,7 @@ export class Engine {
         channels: Omit<Evidence['channels'][number], 'values'>[];
         others_share: number;
       }
-    >('gradcam_evidence', countFor, countAgainst);
+    >('gradcam_members_evidence', countFor, countAgainst);
     const all = new Float32Array(this.bridge.data().buffer);
     let taken = 0;
     const take = (count: number) => all.slice(taken, (taken += count));
@@ -390,7 +390,7 @@ export class Engine {
     view = 0,
   ): { milliseconds: number } {
     return timed(() =>
-      this.bridge.call<object>('gradcam_members_forward', view, method, layer),
+      this.bridge.call<object>('gradcam_members_begin_forward', view, method, layer),
     );
   }
 
@@ -411,7 +411,7 @@ export class Engine {
     views: number,
   ): Teaching {
     return this.bridge.call(
-      'gradcam_teach_begin',
+      'gradcam_begin_teaching',
       features,
       Int32Array.from(labels),
       labels.length,
@@ -421,12 +421,12 @@ export class Engine {
 
   /** Trains by so many steps, or until the end. */
   teach(steps: number): TeachProgress {
-    return this.bridge.call('gradcam_teach_step', steps);
+    return this.bridge.call('gradcam_teach', steps);
   }
 
   /** After the end: the layer as a head file, with a label for each class. */
   finishTeaching(labels: readonly string[]): Uint8Array<ArrayBuffer> {
-    this.bridge.call('gradcam_teach_finish', JSON.stringify(labels));
+    this.bridge.call('gradcam_finish_teaching', JSON.stringify(labels));
     return this.bridge.data();
   }
 
@@ -443,7 +443,7 @@ export class Engine {
     }: ExplainOptions = {},
   ): void {
     this.bridge.call(
-      'gradcam_members_explain',
+      'gradcam_members_begin_explain',
       Int32Array.from(classes),
       classes.length,
       method,
@@ -468,7 +468,7 @@ export class Engine {
   }
 
   /** Takes the next of them, any number of whole ones, to compute with. */
-  takeRows(bytes: Uint8Array): void {
+  read(bytes: Uint8Array): void {
     this.bridge.call('gradcam_members_read', bytes);
   }
 
@@ -481,7 +481,7 @@ export class Engine {
   ): MemberMessage[] {
     const messages: MemberMessage[] = [];
     for (;;) {
-      const member = this.bridge.ask('gradcam_members_send');
+      const member = this.bridge.ask('gradcam_members_take_message');
       if (member < 0) return messages;
       const bytes = this.bridge.dataInPlace();
       const values = new Float32Array(room(bytes.length));
@@ -511,7 +511,7 @@ export class Engine {
   beginMeasure(heatmap: Heatmap): void {
     const { rows, cols } = heatmap;
     const values = valuesOf(heatmap);
-    this.bridge.call('gradcam_measure', heatmap.class, values, rows, cols);
+    this.bridge.call('gradcam_members_begin_measure', heatmap.class, values, rows, cols);
   }
 
   /**
@@ -527,7 +527,7 @@ export class Engine {
    * @param from as `passesLeft` says at member 0
    */
   beginPass(from: string | null): void {
-    this.bridge.call('gradcam_members_pass', from ?? '');
+    this.bridge.call('gradcam_members_begin_pass', from ?? '');
   }
 
   /** What was begun to be explained, when no passes are left. */

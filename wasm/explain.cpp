@@ -46,9 +46,9 @@ Json give_maps(gradcam_engine* engine, std::span<const std::size_t> classes,
               {"maps", std::move(list)}};
 }
 
-Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> classes,
-                             std::string_view method_name, std::string_view layer_name,
-                             std::uint32_t channels) {
+Result<void> members_begin_explain(gradcam_engine* engine, std::span<const int32_t> classes,
+                                   std::string_view method_name, std::string_view layer_name,
+                                   std::uint32_t channels) {
   GRADCAM_CHECK_OK(check_model(engine));
   drop_passes(engine);
   GRADCAM_TRY(const Method method, find_method(method_name));
@@ -62,8 +62,8 @@ Result<void> members_explain(gradcam_engine* engine, std::span<const int32_t> cl
   return {};
 }
 
-Result<void> members_evidence(gradcam_engine* engine, int32_t class_index,
-                              std::string_view layer_name) {
+Result<void> members_begin_evidence(gradcam_engine* engine, int32_t class_index,
+                                    std::string_view layer_name) {
   GRADCAM_CHECK_OK(check_model(engine));
   drop_passes(engine);
   GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
@@ -72,7 +72,8 @@ Result<void> members_evidence(gradcam_engine* engine, int32_t class_index,
   return begin_evidence(member, static_cast<std::size_t>(class_index), layer);
 }
 
-Result<Json> evidence(gradcam_engine* engine, std::size_t count_for, std::size_t count_against) {
+Result<Json> members_evidence(gradcam_engine* engine, std::size_t count_for,
+                              std::size_t count_against) {
   GRADCAM_CHECK_OK(check_done(engine));
   const std::vector<Gathered>& gathered = engine->member->gathered();
   const auto is_evidence = [](const Gathered& of) {
@@ -148,8 +149,8 @@ Json to_json(const Trust& trust) {
           {"centre", to_json(trust.centre)}};
 }
 
-Result<void> measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
-                     int32_t rows, int32_t cols) {
+Result<void> members_begin_measure(gradcam_engine* engine, int32_t class_index,
+                                   const float* heatmap, int32_t rows, int32_t cols) {
   drop_passes(engine);
   GRADCAM_TRY(const Heatmap map, heatmap_of(heatmap, rows, cols));
   GRADCAM_CHECK_OK(check_classified(engine));
@@ -183,7 +184,7 @@ Result<Json> passes_left(gradcam_engine* engine) {
   return Json{{"passes", run.left()}, {"from", from ? Json(map_layer_name(*from)) : Json()}};
 }
 
-Result<void> begin_pass(gradcam_engine* engine, std::string_view from_name) {
+Result<void> members_begin_pass(gradcam_engine* engine, std::string_view from_name) {
   GRADCAM_CHECK_OK(check_model(engine));
   std::optional<std::size_t> from;
   if (!from_name.empty()) {
@@ -201,7 +202,7 @@ Result<void> begin_pass(gradcam_engine* engine, std::string_view from_name) {
   return {};
 }
 
-Result<Json> finish_passes(gradcam_engine* engine) {
+Result<Json> passes_finish(gradcam_engine* engine) {
   if (!engine->in_passes || engine->is_passing || engine->in_passes->run.left() > 0) {
     return fail(ErrorCode::kInvalidArgument, "passes are left");
   }
@@ -214,20 +215,22 @@ Result<Json> finish_passes(gradcam_engine* engine) {
 
 extern "C" {
 
-int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                                const char* method, uint32_t method_bytes, const char* layer,
-                                uint32_t layer_bytes, uint32_t channels) {
-  return finish(engine, plain(members_explain(engine, {classes, count}, {method, method_bytes},
-                                              {layer, layer_bytes}, channels)));
+int32_t gradcam_members_begin_explain(gradcam_engine* engine, const int32_t* classes,
+                                      uint32_t count, const char* method, uint32_t method_bytes,
+                                      const char* layer, uint32_t layer_bytes, uint32_t channels) {
+  return finish(engine,
+                plain(members_begin_explain(engine, {classes, count}, {method, method_bytes},
+                                            {layer, layer_bytes}, channels)));
 }
 
-int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index, const char* layer,
-                                 uint32_t layer_bytes) {
-  return finish(engine, plain(members_evidence(engine, class_index, {layer, layer_bytes})));
+int32_t gradcam_members_begin_evidence(gradcam_engine* engine, int32_t class_index,
+                                       const char* layer, uint32_t layer_bytes) {
+  return finish(engine, plain(members_begin_evidence(engine, class_index, {layer, layer_bytes})));
 }
 
-int32_t gradcam_evidence(gradcam_engine* engine, uint32_t count_for, uint32_t count_against) {
-  return finish(engine, evidence(engine, count_for, count_against));
+int32_t gradcam_members_evidence(gradcam_engine* engine, uint32_t count_for,
+                                 uint32_t count_against) {
+  return finish(engine, members_evidence(engine, count_for, count_against));
 }
 
 int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
@@ -235,19 +238,19 @@ int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t row
   return finish(engine, closer(engine, heatmap, rows, cols, {x, y, width, height}));
 }
 
-int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
-                        int32_t rows, int32_t cols) {
-  return finish(engine, plain(measure(engine, class_index, heatmap, rows, cols)));
+int32_t gradcam_members_begin_measure(gradcam_engine* engine, int32_t class_index,
+                                      const float* heatmap, int32_t rows, int32_t cols) {
+  return finish(engine, plain(members_begin_measure(engine, class_index, heatmap, rows, cols)));
 }
 
 int32_t gradcam_passes_left(gradcam_engine* engine) { return finish(engine, passes_left(engine)); }
 
-int32_t gradcam_members_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes) {
-  return finish(engine, plain(begin_pass(engine, {from, from_bytes})));
+int32_t gradcam_members_begin_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes) {
+  return finish(engine, plain(members_begin_pass(engine, {from, from_bytes})));
 }
 
 int32_t gradcam_passes_finish(gradcam_engine* engine) {
-  return finish(engine, finish_passes(engine));
+  return finish(engine, passes_finish(engine));
 }
 
 }  // extern "C"

@@ -176,8 +176,8 @@ Result<Tensor> input_of(const gradcam_engine& engine, std::size_t view) {
                          view);
 }
 
-Result<void> members_forward(gradcam_engine* engine, std::size_t view, std::string_view method_name,
-                             std::string_view layer_name) {
+Result<void> members_begin_forward(gradcam_engine* engine, std::size_t view,
+                                   std::string_view method_name, std::string_view layer_name) {
   GRADCAM_CHECK_OK(check_model(engine));
   GRADCAM_TRY(const Method method, find_method(method_name));
   GRADCAM_TRY(const std::size_t layer, find_map_layer(layer_name));
@@ -358,8 +358,8 @@ int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint3
   return finish(engine, take_photo(engine, decode_image(file), sniff_format(file)));
 }
 
-int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
-                           int32_t height) {
+int32_t gradcam_photo_set_pixels(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
+                                 int32_t height) {
   if (width < 1 || height < 1) {
     return finish(engine, fail(ErrorCode::kInvalidArgument, "a photo has at least one pixel"));
   }
@@ -367,8 +367,8 @@ int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t 
   return finish(engine, take_photo(engine, image_from_rgba({rgba, bytes}, width, height), "rgba"));
 }
 
-int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double width,
-                           double height) {
+int32_t gradcam_photo_set_crop(gradcam_engine* engine, double x, double y, double width,
+                               double height) {
   return finish(engine, crop_photo(engine, {x, y, width, height}));
 }
 
@@ -385,14 +385,15 @@ int32_t gradcam_photo_shown(gradcam_engine* engine) {
   return finish(engine, plain(give_shown(engine)));
 }
 
-int32_t gradcam_photo_prepared(gradcam_engine* engine, const float* views, uint32_t count) {
+int32_t gradcam_photo_set_prepared(gradcam_engine* engine, const float* views, uint32_t count) {
   return finish(engine, plain(take_prepared(engine, {views, count})));
 }
 
-int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* method,
-                                uint32_t method_bytes, const char* layer, uint32_t layer_bytes) {
-  return finish(engine,
-                plain(members_forward(engine, view, {method, method_bytes}, {layer, layer_bytes})));
+int32_t gradcam_members_begin_forward(gradcam_engine* engine, uint32_t view, const char* method,
+                                      uint32_t method_bytes, const char* layer,
+                                      uint32_t layer_bytes) {
+  return finish(engine, plain(members_begin_forward(engine, view, {method, method_bytes},
+                                                    {layer, layer_bytes})));
 }
 
 int32_t gradcam_members_progress(const gradcam_engine* engine) {
@@ -411,7 +412,7 @@ int32_t gradcam_members_read(gradcam_engine* engine, const uint8_t* bytes, uint3
   return finish(engine, plain(members_read(engine, {bytes, count})));
 }
 
-int32_t gradcam_members_send(gradcam_engine* engine) {
+int32_t gradcam_members_take_message(gradcam_engine* engine) {
   std::vector<Message>& messages = engine->messages;
   if (messages.empty() && engine->member) {
     messages = engine->member->take_messages();

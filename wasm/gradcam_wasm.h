@@ -9,6 +9,7 @@
 ///    call with the same engine.
 ///  - Any call may grow the memory: views on it must be made anew after every call.
 ///  - One engine holds one model and one photo at a time; engines share nothing.
+///  - What `Engine` calls as well has one name: `setCrop` is `gradcam_photo_set_crop`.
 
 #include <stdint.h>
 
@@ -48,18 +49,16 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.
-/// First the header: pass the first 8 bytes to learn its length
-/// ({"header_bytes": n}), then those n bytes to start loading:
-/// {"tensors": [{"index": n, "name": "...", "begin": absolute offset, "end": ..., "row_bytes":
-/// ...},
-/// ...]} in the order in which they must come. If this engine is only one of several `members`
-/// (counted from 0) that divide the model, these are the rows of its own share; with 1 member it
-/// has all of them. With `low_memory` other than 0 the weights of the convolutions stay as they are
-/// stored, which takes longer. With `leave_fc1`, for the only member, those of fc1 stay in the
-/// file, to be read when needed. A header that is refused changes nothing; otherwise the previous
-/// model goes, to make room.
+/// First the header: pass the first 8 bytes to learn its length, {"header_bytes": n}.
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
                                    double file_bytes);
+/// Then those n bytes to begin: {"tensors": [{"index": n, "name": "...", "begin": absolute offset,
+/// "end": ..., "row_bytes": ...}, ...]} in the order in which they must come. If this engine is
+/// only one of several `members` (counted from 0) that divide the model, these are the rows of its
+/// own share; with 1 member it has all of them. With `low_memory` other than 0 the weights of the
+/// convolutions stay as they are stored, which takes longer. With `leave_fc1`, for the only member,
+/// those of fc1 stay in the file, to be read when needed. A header that is refused changes nothing;
+/// otherwise the previous model goes, to make room.
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
                             double file_bytes, uint32_t member, uint32_t members,
                             uint32_t low_memory, uint32_t leave_fc1);
@@ -75,7 +74,7 @@ int32_t gradcam_model_finish(gradcam_engine* engine);
 /// Puts the last layer in a head file (gradcam/vgg16/head.h) in the place of the model's own, which
 /// 0 bytes put back; gives the description of the model as gradcam_model_finish does. What was
 /// classified is forgotten. On failure nothing is changed.
-int32_t gradcam_model_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
+int32_t gradcam_model_use_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 
 /// Begins to convert a model file to "f32", "f16", "int8" or "int4", for which the engine needs no
 /// model of its own. Takes the header as gradcam_model_begin does. `labels`: the text of a file
@@ -104,12 +103,13 @@ int32_t gradcam_photo_sniff(gradcam_engine* engine, const uint8_t* bytes, uint32
 /// "width": .., "height": ..}}. The crop is what the network sees; all of it without a model.
 int32_t gradcam_photo_decode(gradcam_engine* engine, const uint8_t* bytes, uint32_t count);
 /// Takes pixels that a browser decoded (RGBA, upright) in the place of an image file.
-int32_t gradcam_photo_rgba(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
-                           int32_t height);
+int32_t gradcam_photo_set_pixels(gradcam_engine* engine, const uint8_t* rgba, int32_t width,
+                                 int32_t height);
 /// From now on the network is shown this part of the photo, in pixels; of no width and height, the
 /// usual crop again, that of the model at work. {"x": .., "y": .., "width": .., "height": ..}. What
 /// was classified is forgotten.
-int32_t gradcam_photo_crop(gradcam_engine* engine, double x, double y, double width, double height);
+int32_t gradcam_photo_set_crop(gradcam_engine* engine, double x, double y, double width,
+                               double height);
 /// The photo as RGBA at gradcam_data, shrunk so that no side exceeds max_side:
 /// {"width": w, "height": h}.
 int32_t gradcam_photo_preview(gradcam_engine* engine, int32_t max_side);
@@ -124,7 +124,7 @@ int32_t gradcam_photo_prepare(gradcam_engine* engine, const char* preprocess,
 int32_t gradcam_photo_shown(gradcam_engine* engine);
 /// Takes `count` floats that another engine prepared, or this one was shown before, in the place of
 /// a photo: there is none then, and only these views of it can be classified.
-int32_t gradcam_photo_prepared(gradcam_engine* engine, const float* views, uint32_t count);
+int32_t gradcam_photo_set_prepared(gradcam_engine* engine, const float* views, uint32_t count);
 
 /// An engine is one of the members that divide a model, often the only one. All of them begin; then
 /// each steps, and gets the messages that the others have for it, until it is done. Messages of
@@ -133,22 +133,23 @@ int32_t gradcam_photo_prepared(gradcam_engine* engine, const float* views, uint3
 /// Begins to classify a view of the photo (gradcam/train/views.h; 0 is the photo itself), and
 /// forgets what was under way. No message may be given to an engine that has not begun. Maps by
 /// `method`, at or behind `layer`, will not need this again.
-int32_t gradcam_members_forward(gradcam_engine* engine, uint32_t view, const char* method,
-                                uint32_t method_bytes, const char* layer, uint32_t layer_bytes);
+int32_t gradcam_members_begin_forward(gradcam_engine* engine, uint32_t view, const char* method,
+                                      uint32_t method_bytes, const char* layer,
+                                      uint32_t layer_bytes);
 /// After that is done: begins to make heatmaps for `count` classes, by a method and at a layer that
 /// gradcam_about lists; `channels` is how many of them Score-CAM tries, 0 for all. When it is done,
 /// gradcam_passes_left has the rest. The first map below block5 takes longer: weights are packed
 /// for it.
-int32_t gradcam_members_explain(gradcam_engine* engine, const int32_t* classes, uint32_t count,
-                                const char* method, uint32_t method_bytes, const char* layer,
-                                uint32_t layer_bytes, uint32_t channels);
+int32_t gradcam_members_begin_explain(gradcam_engine* engine, const int32_t* classes,
+                                      uint32_t count, const char* method, uint32_t method_bytes,
+                                      const char* layer, uint32_t layer_bytes, uint32_t channels);
 /// Begins one of the forward passes that are left, at all members; `from` is what
 /// gradcam_passes_left says of them, nothing for null. After it, what was classified is forgotten.
-int32_t gradcam_members_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes);
+int32_t gradcam_members_begin_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes);
 /// When classifying is done: begins to bring together what a class's Grad-CAM map at a layer is
 /// made of.
-int32_t gradcam_members_evidence(gradcam_engine* engine, int32_t class_index, const char* layer,
-                                 uint32_t layer_bytes);
+int32_t gradcam_members_begin_evidence(gradcam_engine* engine, int32_t class_index,
+                                       const char* layer, uint32_t layer_bytes);
 /// 0 if there is something to compute, 1 if a message is lacking, 2 if rows of fc1 are lacking,
 /// which was left in the file, 3 at the end.
 int32_t gradcam_members_progress(const gradcam_engine* engine);
@@ -162,7 +163,7 @@ int32_t gradcam_members_read(gradcam_engine* engine, const uint8_t* bytes, uint3
 int32_t gradcam_members_step(gradcam_engine* engine);
 /// Whom the next message is for, with its float32 at gradcam_data; -1 if there is none. To be asked
 /// after beginning and after each step, until there is none.
-int32_t gradcam_members_send(gradcam_engine* engine);
+int32_t gradcam_members_take_message(gradcam_engine* engine);
 /// Gives this member what the member `from` has sent, of `count` numbers: returns where they must
 /// be put before the next call, or 0 after a failure.
 float* gradcam_members_receive(gradcam_engine* engine, uint32_t from, uint32_t count);
@@ -175,11 +176,12 @@ int32_t gradcam_members_features(gradcam_engine* engine);
 
 /// At member 0, when the photo is classified: begins to measure whether a heatmap of a class of it,
 /// of rows * cols floats, shows what the network used; that takes passes (gradcam/explain/trust.h).
-int32_t gradcam_measure(gradcam_engine* engine, int32_t class_index, const float* heatmap,
-                        int32_t rows, int32_t cols);
+int32_t gradcam_members_begin_measure(gradcam_engine* engine, int32_t class_index,
+                                      const float* heatmap, int32_t rows, int32_t cols);
 
 /// The square around what is warm in a heatmap of rows * cols floats of this part of the photo, for
-/// gradcam_photo_crop: {"x": .., "y": .., "width": .., "height": ..} (gradcam/explain/closer.h).
+/// gradcam_photo_set_crop: {"x": .., "y": .., "width": .., "height": ..}
+/// (gradcam/explain/closer.h).
 int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                        double x, double y, double width, double height);
 
@@ -196,26 +198,27 @@ int32_t gradcam_passes_left(gradcam_engine* engine);
 /// "centre": {...}}.
 int32_t gradcam_passes_finish(gradcam_engine* engine);
 
-/// When gradcam_members_evidence is done, at member 0: the map before its ReLU as a sum, {"rows":
-/// 14, "cols": 14, "channels": [{"channel": k, "alpha": its weight, "share": its part in everything
-/// that was added up or taken away}, ... at most `count_for`, the strongest first, then at most
-/// `count_against` that speak against the class], "others_share": of all other channels together}
-/// (gradcam/explain/evidence.h). At gradcam_data is float32: the whole sum [rows, cols], that of
-/// the others, the activations of the channels above, and the weights of all channels.
-int32_t gradcam_evidence(gradcam_engine* engine, uint32_t count_for, uint32_t count_against);
+/// When gradcam_members_begin_evidence is done, at member 0: the map before its ReLU as a sum,
+/// {"rows": 14, "cols": 14, "channels": [{"channel": k, "alpha": its weight, "share": its part in
+/// everything that was added up or taken away}, ... at most `count_for`, the strongest first, then
+/// at most `count_against` that speak against the class], "others_share": of all other channels
+/// together} (gradcam/explain/evidence.h). At gradcam_data is float32: the whole sum [rows, cols],
+/// that of the others, the activations of the channels above, and the weights of all channels.
+int32_t gradcam_members_evidence(gradcam_engine* engine, uint32_t count_for,
+                                 uint32_t count_against);
 
 /// Begins to train a last layer for the model (gradcam/train/teacher.h) on features of photos,
 /// float32 [photos, views, fc2] as gradcam_members_features gives them, with a label for each:
 /// {"steps": of a training, "trainings": how many, of which the first makes the layer, "groups":
 /// into how many the photos are divided to be left out}.
-int32_t gradcam_teach_begin(gradcam_engine* engine, const float* features, const int32_t* labels,
-                            uint32_t photos, uint32_t views);
+int32_t gradcam_begin_teaching(gradcam_engine* engine, const float* features, const int32_t* labels,
+                               uint32_t photos, uint32_t views);
 /// Trains by some steps, as many as are left at most: {"done": whether that was all, "losses": of
 /// the first training, one a step, as far as they are new, "left_out": photos that have been left
 /// out, "mistakes": of those, [[photo, class that it was taken for], ...]}.
-int32_t gradcam_teach_step(gradcam_engine* engine, uint32_t steps);
+int32_t gradcam_teach(gradcam_engine* engine, uint32_t steps);
 /// Ends it: a head file with these labels, a JSON array, at gradcam_data.
-int32_t gradcam_teach_finish(gradcam_engine* engine, const char* labels, uint32_t label_bytes);
+int32_t gradcam_finish_teaching(gradcam_engine* engine, const char* labels, uint32_t label_bytes);
 
 /// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
 /// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.

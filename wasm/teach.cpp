@@ -27,8 +27,8 @@ Result<Json> features(gradcam_engine* engine) {
   return Json::object();
 }
 
-Result<Json> teach_begin(gradcam_engine* engine, const float* features,
-                         std::span<const std::int32_t> labels, std::size_t views) {
+Result<Json> begin_teaching(gradcam_engine* engine, const float* features,
+                            std::span<const std::int32_t> labels, std::size_t views) {
   GRADCAM_CHECK_OK(check_model(engine));
   Lesson lesson;
   const Shape shape = {labels.size(), views, model_info(engine).layers.back().weight[1]};
@@ -42,7 +42,7 @@ Result<Json> teach_begin(gradcam_engine* engine, const float* features,
               {"groups", engine->teacher->left_out().groups}};
 }
 
-Result<Json> teach_step(gradcam_engine* engine, std::size_t steps) {
+Result<Json> teach(gradcam_engine* engine, std::size_t steps) {
   if (!engine->teacher) return fail(ErrorCode::kInvalidArgument, "nothing is being taught");
   Teacher& teacher = *engine->teacher;
   for (; steps > 0 && !teacher.finished(); --steps) GRADCAM_CHECK_OK(teacher.step());
@@ -58,7 +58,7 @@ Result<Json> teach_step(gradcam_engine* engine, std::size_t steps) {
               {"mistakes", std::move(mistakes)}};
 }
 
-Result<Json> teach_finish(gradcam_engine* engine, std::string_view labels) {
+Result<Json> finish_teaching(gradcam_engine* engine, std::string_view labels) {
   if (!engine->teacher || !engine->teacher->finished()) {
     return fail(ErrorCode::kInvalidArgument, "nothing has been taught to its end");
   }
@@ -83,7 +83,7 @@ Result<Json> teach_finish(gradcam_engine* engine, std::string_view labels) {
 
 extern "C" {
 
-int32_t gradcam_model_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {
+int32_t gradcam_model_use_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {
   return finish(engine, use_head(engine, {bytes, count}));
 }
 
@@ -91,17 +91,17 @@ int32_t gradcam_members_features(gradcam_engine* engine) {
   return finish(engine, features(engine));
 }
 
-int32_t gradcam_teach_begin(gradcam_engine* engine, const float* features, const int32_t* labels,
-                            uint32_t photos, uint32_t views) {
-  return finish(engine, teach_begin(engine, features, {labels, photos}, views));
+int32_t gradcam_begin_teaching(gradcam_engine* engine, const float* features, const int32_t* labels,
+                               uint32_t photos, uint32_t views) {
+  return finish(engine, begin_teaching(engine, features, {labels, photos}, views));
 }
 
-int32_t gradcam_teach_step(gradcam_engine* engine, uint32_t steps) {
-  return finish(engine, teach_step(engine, steps));
+int32_t gradcam_teach(gradcam_engine* engine, uint32_t steps) {
+  return finish(engine, teach(engine, steps));
 }
 
-int32_t gradcam_teach_finish(gradcam_engine* engine, const char* labels, uint32_t label_bytes) {
-  return finish(engine, teach_finish(engine, {labels, label_bytes}));
+int32_t gradcam_finish_teaching(gradcam_engine* engine, const char* labels, uint32_t label_bytes) {
+  return finish(engine, finish_teaching(engine, {labels, label_bytes}));
 }
 
 }  // extern "C"

@@ -116,7 +116,7 @@ export class Member {
       ROWS_AHEAD,
     )) {
       if (this.failure) return;
-      this.engine.takeRows(bytes);
+      this.engine.read(bytes);
       release(bytes);
       this.engine.step();
       await turnIfDue();
