@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "gradcam/vgg16/loader.h"
+#include "support/result.h"
 #include "support/tensor_file.h"
 
 namespace gradcam::testing {
@@ -60,6 +61,20 @@ struct TinyRun {
     std::iota(classes.begin(), classes.end(), std::size_t{0});
     return TinyRun{std::move(oracle), std::move(model), std::move(activations), std::move(classes)};
   }
+};
+
+/// A test of a tiny model's file and the oracle's input for it.
+class Tiny64 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(bytes_, read_tiny("tiny64.keras"));
+    ASSERT_OK_AND_ASSIGN(oracle_, TensorFile::read(oracle_fixture("tiny64.expected")));
+    ASSERT_OK_AND_ASSIGN(input_, oracle_.tensor("input"));
+  }
+
+  std::vector<std::uint8_t> bytes_;
+  TensorFile oracle_;
+  Tensor input_;
 };
 
 /// Names a test by its model and algorithm.

@@ -64,18 +64,7 @@ TEST(Fc1InFile, GivesWhatItGivesInMemory) {
   }
 }
 
-class Fc1InFileOf64 : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(bytes_, read_tiny("tiny64.keras"));
-    ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
-                         TensorFile::read(oracle_fixture("tiny64.expected")));
-    ASSERT_OK_AND_ASSIGN(input_, oracle.tensor("input"));
-  }
-
-  Bytes bytes_;
-  Tensor input_;
-};
+class Fc1InFileOf64 : public Tiny64 {};
 
 TEST_F(Fc1InFileOf64, SaysWhichRowsItNeeds) {
   ASSERT_OK_AND_ASSIGN(Members all, Members::load_frugal(bytes_));

@@ -28,15 +28,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 /// Another last layer in the place of a model's own.
-class HeadTest : public ::testing::Test {
+class HeadTest : public Tiny64 {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(bytes_, read_tiny("tiny64.keras"));
-    ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
-                         TensorFile::read(oracle_fixture("tiny64.expected")));
-    ASSERT_OK_AND_ASSIGN(input_, oracle.tensor("input"));
-    ASSERT_OK_AND_ASSIGN(fc2_, oracle.tensor("fc2"));
-    ASSERT_OK_AND_ASSIGN(logits_, oracle.tensor("logits"));
+    ASSERT_NO_FATAL_FAILURE(Tiny64::SetUp());
+    ASSERT_OK_AND_ASSIGN(fc2_, oracle_.tensor("fc2"));
+    ASSERT_OK_AND_ASSIGN(logits_, oracle_.tensor("logits"));
     ASSERT_OK_AND_ASSIGN(Vgg16 model, load_vgg16(bytes_));
     model_.emplace(std::move(model));
   }
@@ -72,8 +69,6 @@ class HeadTest : public ::testing::Test {
                               activations.logits.values().end());
   }
 
-  std::vector<std::uint8_t> bytes_;
-  Tensor input_;
   Tensor fc2_;     // PyTorch's
   Tensor logits_;  // PyTorch's, of the model's own layer
   std::optional<Vgg16> model_;

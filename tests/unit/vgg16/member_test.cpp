@@ -203,18 +203,7 @@ INSTANTIATE_TEST_SUITE_P(All, MemberMethods,
                                            std::pair(71, 2), std::pair(95, 1)),
                          [](const auto& info) { return std::to_string(info.param.first); });
 
-class MemberTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(bytes_, read_tiny("tiny64.keras"));
-    ASSERT_OK_AND_ASSIGN(const TensorFile oracle,
-                         TensorFile::read(oracle_fixture("tiny64.expected")));
-    ASSERT_OK_AND_ASSIGN(input_, oracle.tensor("input"));
-  }
-
-  std::vector<std::uint8_t> bytes_;
-  Tensor input_;
-};
+class MemberTest : public Tiny64 {};
 
 TEST_F(MemberTest, RunsAgainAfterBeingCutShort) {
   ASSERT_OK_AND_ASSIGN(Members all, Members::load(bytes_, 3));
