@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-DTYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I8": np.dtype("i1")}
+DTYPES = {
+    "F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I8": np.dtype("i1"),
+    "BF16": np.dtype("<u2"),  # its bits, as numpy has no such numbers
+}
 
 
-def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+def write(
+    path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None
+) -> None:
     names = {dtype: name for name, dtype in DTYPES.items()}
-    header: dict[str, dict] = {"__metadata__": metadata}
+    header: dict[str, dict] = {"__metadata__": metadata} if metadata else {}
     offset = 0
     for name, values in tensors.items():
         end = offset + values.nbytes

@@ -1,10 +1,14 @@
 """Random numbers that are the same in every language, and the container of the fixtures."""
 
-import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/train"))
+
+from tensors import write as write_safetensors  # noqa: E402, F401
 
 # The exact standard deviation of a sum of four independent uniform 16-bit integers.
 DEVIATION = math.sqrt(4 * (65536.0**2 - 1) / 12)
@@ -30,28 +34,6 @@ def normal(seed: int, stream: int, shape: tuple[int, ...], std: float) -> np.nda
         centred = sum(parts).astype(np.int64) - 2 * 65535
         values[start:end] = (centred.astype(np.float64) * (std / DEVIATION)).astype(np.float32)
     return values.reshape(shape)
-
-
-_DTYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "int8": "I8", "uint16": "BF16"}
-
-
-def write_safetensors(
-    path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str] | None = None
-) -> None:
-    """The format's specification in ten lines. Arrays of uint16 hold the bits of bfloat16."""
-    header: dict[str, object] = {"__metadata__": metadata} if metadata else {}
-    data = b""
-    for name, values in tensors.items():
-        raw = np.ascontiguousarray(values).tobytes()
-        header[name] = {
-            "dtype": _DTYPES[values.dtype.name],
-            "shape": list(values.shape),
-            "data_offsets": [len(data), len(data) + len(raw)],
-        }
-        data += raw
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
 def float32(values) -> np.ndarray:
