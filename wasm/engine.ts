@@ -54,10 +54,12 @@ export * from './types';
 /** The first bytes of a safetensors file, which tell how long its header is. */
 const HEADER_LENGTH_BYTES = 8;
 
-/** The method and the layer where none are named, and how many channels Score-CAM tries. */
+/** What `about` says, for those who cannot wait for it: `usual`. */
 export const USUAL_METHOD = 'gradcam';
 export const USUAL_LAYER = 'block5_conv3';
 export const USUAL_CHANNELS = 32;
+/** And `max_members`. */
+export const MAX_MEMBERS = 8;
 
 const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'reading', 'done'];
 
@@ -390,7 +392,12 @@ export class Engine {
     view = 0,
   ): { milliseconds: number } {
     return timed(() =>
-      this.bridge.call<object>('gradcam_members_begin_forward', view, method, layer),
+      this.bridge.call<object>(
+        'gradcam_members_begin_forward',
+        view,
+        method,
+        layer,
+      ),
     );
   }
 
@@ -511,7 +518,13 @@ export class Engine {
   beginMeasure(heatmap: Heatmap): void {
     const { rows, cols } = heatmap;
     const values = valuesOf(heatmap);
-    this.bridge.call('gradcam_members_begin_measure', heatmap.class, values, rows, cols);
+    this.bridge.call(
+      'gradcam_members_begin_measure',
+      heatmap.class,
+      values,
+      rows,
+      cols,
+    );
   }
 
   /**

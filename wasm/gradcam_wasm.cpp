@@ -316,7 +316,12 @@ int32_t gradcam_about(gradcam_engine* engine) {
                              {"colormaps", colormap_names()},
                              {"methods", std::move(all_methods)},
                              {"layers", std::move(layers)},
-                             {"receptive_fields", std::move(fields)}});
+                             {"receptive_fields", std::move(fields)},
+                             {"usual",
+                              {{"method", methods().front().name},
+                               {"layer", map_layer_name(ExplainOptions().layers.front())},
+                               {"channels", ExplainOptions().channels}}},
+                             {"max_members", kMaxMembers}});
 }
 
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,

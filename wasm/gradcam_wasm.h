@@ -45,7 +45,8 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 /// "is_slow": false, "is_decoration": false, "is_against": false, "is_comparable": true, as
 /// gradcam/explain/methods.h has it}, ...], "layers": ["block1_conv1", ..., "block5_conv3",
 /// "block5_pool"], "receptive_fields": [{"size": 3, "stride": 1}, ... of a cell of each of the
-/// layers (gradcam/vgg16/plan.h)]}. All of it is `EngineInfo` in types.ts.
+/// layers (gradcam/vgg16/plan.h)], "usual": {"method": "gradcam", "layer": "block5_conv3",
+/// "channels": 32}, "max_members": 8}. All of it is `EngineInfo` in types.ts.
 int32_t gradcam_about(gradcam_engine* engine);
 
 /// Loads a safetensors file piece by piece, so that it is never in memory as a whole.

@@ -12,6 +12,10 @@ export interface EngineInfo {
   layers: string[];
   /** What a cell of each of them sees of the input, in pixels of that, whatever its size. */
   receptive_fields: ReceptiveField[];
+  /** What `explain` does where it is not told. */
+  usual: Required<ExplainOptions>;
+  /** How many engines can divide a model. */
+  max_members: number;
 }
 
 /** How `explain` can be asked to make a map. */

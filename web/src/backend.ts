@@ -9,13 +9,14 @@ import { proxy, transfer, type Remote } from 'comlink';
 import { relaxedSimd, simd } from 'wasm-feature-detect';
 import {
   Engine,
+  MAX_MEMBERS,
   type EngineInfo,
   type Method,
   type ModelInfo,
   type PieceReader,
 } from '../../wasm/engine';
 import { pieceReader, release } from '../../wasm/pieces';
-import { first, hire, hireHelpers, MAX_WORKERS, workers } from './hiring';
+import { first, hire, hireHelpers, workers } from './hiring';
 import { lend } from './lend';
 import { reasonOf, wasStopped } from './outcome';
 import type { Failure, Outcome, WorkerApi } from './protocol';
@@ -215,8 +216,8 @@ export function putHead(
 
 /** Divides the network among so many workers, 1 to 8, from the next photo on. */
 export async function setWorkers(count: number): Promise<void> {
-  if (!Number.isInteger(count) || count < 1 || count > MAX_WORKERS) {
-    throw new Error(`There are 1 to ${MAX_WORKERS} workers, not ${count}.`);
+  if (!Number.isInteger(count) || count < 1 || count > MAX_MEMBERS) {
+    throw new Error(`There are 1 to ${MAX_MEMBERS} workers, not ${count}.`);
   }
   await divide(count, lowMemory.value);
 }
@@ -227,7 +228,7 @@ export async function setLowMemory(on: boolean): Promise<void> {
 }
 
 function usualWorkers(low: boolean): number {
-  return low ? 1 : Math.min(navigator.hardwareConcurrency || 1, MAX_WORKERS);
+  return low ? 1 : Math.min(navigator.hardwareConcurrency || 1, MAX_MEMBERS);
 }
 
 async function divide(count: number, low: boolean): Promise<void> {

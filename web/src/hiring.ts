@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
+import { MAX_MEMBERS } from '../../wasm/engine';
 import { reasonOf } from './outcome';
 import { WatchedWorker } from './watched-worker';
 
@@ -10,9 +11,6 @@ export const workers = signal<{ count: number; lost: string[] }>({
   count: 1,
   lost: [],
 });
-
-/** As many as can divide a model (`kMaxMembers`); more would only wait for each other. */
-export const MAX_WORKERS = 8;
 
 /** The worker that the page asks. */
 export let first: WatchedWorker;
@@ -45,7 +43,7 @@ export function hireHelpers(
   module: Promise<WebAssembly.Module>,
 ): MessagePort[] {
   for (const helper of helpers) helper.dismiss();
-  const members = Math.min(count, MAX_WORKERS);
+  const members = Math.min(count, MAX_MEMBERS);
   helpers = Array.from(
     { length: members - 1 },
     (_, index) =>

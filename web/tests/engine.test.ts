@@ -2,7 +2,15 @@
 
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { Engine, EngineError, type Pixels } from '../../wasm/engine';
+import {
+  Engine,
+  EngineError,
+  MAX_MEMBERS,
+  USUAL_CHANNELS,
+  USUAL_LAYER,
+  USUAL_METHOD,
+  type Pixels,
+} from '../../wasm/engine';
 
 const repository = new URL('../../', import.meta.url);
 
@@ -63,8 +71,14 @@ describe('an engine with a model', () => {
   });
 
   test('tells what it is', () => {
-    const { simd, colormaps, methods, layers, receptive_fields } =
+    const { simd, colormaps, methods, layers, receptive_fields, ...rest } =
       engine.about();
+    expect(rest.usual).toEqual({
+      method: USUAL_METHOD,
+      layer: USUAL_LAYER,
+      channels: USUAL_CHANNELS,
+    });
+    expect(rest.max_members).toBe(MAX_MEMBERS);
     expect(simd).toBe('simd128');
     expect(colormaps).toContain('turbo');
     expect(methods.map(({ name }) => name)).toContain('gradcam');
