@@ -72,6 +72,14 @@ export function painted(browser) {
   });
 }
 
+/** Unfolds the settings of the method, or folds them away. */
+export function unfoldMethod(browser, isOpen) {
+  return browser.evaluate((isOpen) => {
+    const button = document.querySelector('.how-button');
+    if ((button.ariaExpanded === 'true') !== isOpen) button.click();
+  }, isOpen);
+}
+
 /** The cards of the page, by photo name. */
 export async function cards(browser) {
   const list = await browser.evaluate(() =>

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launch } from '../drivers/index.mjs';
 import { model, photo, scratch } from '../support/files.mjs';
-import { clearPage, openPage, showPhotos, waitFor } from '../support/page.mjs';
+import {
+  clearPage,
+  openPage,
+  showPhotos,
+  unfoldMethod,
+  waitFor,
+} from '../support/page.mjs';
 
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve('axe-core'),
@@ -170,13 +176,9 @@ export function accessibility(lab) {
         assert.ok((await shown()).includes(colours));
         await browser.resize(390, 700);
         assert.deepEqual(await shown(), [opacity]);
-        const unfold = (isOpen) =>
-          browser.evaluate((isOpen) => {
-            document.querySelector('.how-picker').open = isOpen;
-          }, isOpen);
-        await unfold(true);
+        await unfoldMethod(browser, true);
         assert.ok((await shown()).includes(colours));
-        await unfold(false);
+        await unfoldMethod(browser, false);
         await browser.resize(1280, 720);
       });
 
@@ -186,6 +188,7 @@ export function accessibility(lab) {
             details.open = true;
           }
         });
+        await unfoldMethod(browser, true);
         await waitFor(
           browser,
           'the channels of both photos',

@@ -10,6 +10,7 @@ import {
   PHOTO_INPUT,
   resultLines,
   showPhotos,
+  unfoldMethod,
   waitFor,
 } from '../support/page.mjs';
 
@@ -25,7 +26,6 @@ export function how(lab) {
     const choose = (selector, value) =>
       lab.browser.evaluate(
         (selector, value) => {
-          document.querySelector('.how-picker').open = true;
           const control = document.querySelector(`.how-picker ${selector}`);
           control.value = value;
           control.dispatchEvent(new Event('change', { bubbles: true }));
@@ -437,11 +437,50 @@ export function how(lab) {
       await lineOf('gradcam', 'block5_conv3');
     });
 
+    test('the toolbar is one line where it can be, whatever the method, which unfolds in its place', async () => {
+      const { browser } = lab;
+      const linesOf = () =>
+        browser.evaluate(() => {
+          const toolbar = document.querySelector('.toolbar');
+          const { height } = toolbar
+            .querySelector('.how-button')
+            .getBoundingClientRect();
+          return Math.floor(toolbar.clientHeight / height);
+        });
+      const place = () =>
+        browser.evaluate(() => {
+          const button = document.querySelector('.how-button');
+          const { x, y } = button.getBoundingClientRect();
+          return [x + scrollX, y + scrollY];
+        });
+      await choose('select', 'layercam');
+      await choose('input[type=range]', await indexOf('block3_conv3'));
+      await lineOf('layercam', 'block3_conv3');
+      for (const [width, lines] of [
+        [1280, 1],
+        [1024, 1],
+        [390, 4],
+      ]) {
+        await browser.resize(width, 800);
+        assert.ok((await linesOf()) <= lines, `lines at ${width}`);
+        const folded = await place();
+        await unfoldMethod(browser, true);
+        assert.deepEqual(await place(), folded, `at ${width}`);
+        await unfoldMethod(browser, false);
+      }
+      await browser.resize(1280, 720);
+      await choose('input[type=range]', await indexOf('block5_conv3'));
+      await choose('select', 'gradcam');
+      await lineOf('gradcam', 'block5_conv3');
+    });
+
     test('a layer says how fine it is, and a cell what it sees', async () => {
       const { browser } = lab;
       await choose('input[type=range]', await indexOf('block4_conv3'));
       await lineOf('gradcam', 'block4_conv3');
+      await unfoldMethod(browser, true);
       const said = await text('.how-picker');
+      await unfoldMethod(browser, false);
       assert.match(
         said,
         /28.×.28 cells; each sees up to 92.×.92 of the 224.×.224/,

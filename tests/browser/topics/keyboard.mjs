@@ -6,6 +6,7 @@ import {
   answersFor,
   clearPage,
   showPhotos,
+  unfoldMethod,
 } from '../support/page.mjs';
 
 /** In the page: gives every control that a keyboard must reach a number to know it by. */
@@ -143,10 +144,10 @@ export function keyboard(lab) {
       for (const isOpen of [false, true]) {
         for (const width of [1280, 700]) {
           await lab.browser.resize(width, 500);
-          await evaluate((isOpen) => {
-            document.querySelector('.how-picker').open = isOpen;
-            document.querySelector('.about:last-of-type summary').focus();
-          }, isOpen);
+          await unfoldMethod(lab.browser, isOpen);
+          await evaluate(() =>
+            document.querySelector('.about:last-of-type summary').focus(),
+          );
           // Upwards through all cards.
           for (let i = 0; i < 40; ++i) {
             await press('Shift+Tab');
@@ -162,9 +163,7 @@ export function keyboard(lab) {
           }
         }
       }
-      await evaluate(() => {
-        document.querySelector('.how-picker').open = false;
-      });
+      await unfoldMethod(lab.browser, false);
       await lab.browser.resize(1280, 720);
     });
 

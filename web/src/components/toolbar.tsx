@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_CHANNELS, USUAL_LAYER } from '../../../wasm/engine';
 import { methodOf, painter } from '../backend';
@@ -105,74 +106,93 @@ function tellHeight(toolbar: HTMLElement): () => void {
   };
 }
 
+const HOW_PICKER_ID = 'how-picker';
+
 /** By which method, and at which layer, heatmaps are made. */
 function HowPicker() {
-  const info = painter.value?.info;
-  if (!info) return null;
+  const isOpen = useSignal(false);
+  const chosen = methodOf(method.value);
+  const isUsual = !chosen?.has_layer || layer.value === USUAL_LAYER;
+  const text = `Method: ${chosen?.title}${isUsual ? '' : ` at ${layer.value}`}`;
+  if (!painter.value) return null;
+  return (
+    <>
+      {/* No <details>: what it unfolds is below the toolbar's line, and it stays in its place there. */}
+      <button
+        class="how-button"
+        type="button"
+        title={text}
+        aria-expanded={isOpen.value}
+        aria-controls={HOW_PICKER_ID}
+        onClick={() => {
+          isOpen.value = !isOpen.value;
+        }}
+      >
+        <span>{text}</span>
+      </button>
+      <HowFields isOpen={isOpen.value} />
+    </>
+  );
+}
+
+function HowFields({ isOpen }: { isOpen: boolean }) {
+  const { info } = painter.value!;
   const chosen = methodOf(method.value);
   const depth = info.layers.indexOf(layer.value);
   const cells = cellsAt(layer.value);
   const resolution = cells && cellsInWords(cells);
   return (
-    <details class="how-picker">
-      <summary>
-        Method: {chosen?.title}
-        {chosen?.has_layer &&
-          layer.value !== USUAL_LAYER &&
-          ` at ${layer.value}`}
-      </summary>
-      <div class="how-fields">
+    <div id={HOW_PICKER_ID} class="how-picker" hidden={!isOpen}>
+      <label class="field">
+        <span>Method</span>
+        <select
+          value={method.value}
+          aria-label="Method of the heatmap"
+          onChange={({ currentTarget }) =>
+            void remakeMaps({ method: currentTarget.value })
+          }
+        >
+          <MethodOptions methods={info.methods} />
+        </select>
+      </label>
+      {chosen?.has_layer && (
         <label class="field">
-          <span>Method</span>
-          <select
-            value={method.value}
-            aria-label="Method of the heatmap"
+          <span>Layer</span>
+          <input
+            type="range"
+            min="0"
+            max={info.layers.length - 1}
+            step="1"
+            value={depth}
+            aria-label="Layer of the heatmap"
+            aria-valuetext={[layer.value, resolution]
+              .filter(Boolean)
+              .join(', ')}
             onChange={({ currentTarget }) =>
-              void remakeMaps({ method: currentTarget.value })
+              void remakeMaps({
+                layer: info.layers[currentTarget.valueAsNumber]!,
+              })
             }
-          >
-            <MethodOptions methods={info.methods} />
-          </select>
+          />
+          <output>{layer.value}</output>
         </label>
-        {chosen?.has_layer && (
-          <label class="field">
-            <span>Layer</span>
-            <input
-              type="range"
-              min="0"
-              max={info.layers.length - 1}
-              step="1"
-              value={depth}
-              aria-label="Layer of the heatmap"
-              aria-valuetext={[layer.value, resolution]
-                .filter(Boolean)
-                .join(', ')}
-              onChange={({ currentTarget }) =>
-                void remakeMaps({
-                  layer: info.layers[currentTarget.valueAsNumber]!,
-                })
-              }
-            />
-            <output>{layer.value}</output>
-          </label>
-        )}
-        {chosen?.tries_channels && (
-          <label class="field">
-            <input
-              type="checkbox"
-              checked={channels.value === 0}
-              onChange={({ currentTarget }) =>
-                void remakeMaps({
-                  channels: currentTarget.checked ? 0 : USUAL_CHANNELS,
-                })
-              }
-            />
-            <span>All channels, not the {USUAL_CHANNELS} strongest</span>
-          </label>
-        )}
-        {chosen?.has_layer && resolution && <p>{resolution}</p>}
-        {chosen && <p>{chosen.about}</p>}
-      </div>
-    </details>
+      )}
+      {chosen?.tries_channels && (
+        <label class="field">
+          <input
+            type="checkbox"
+            checked={channels.value === 0}
+            onChange={({ currentTarget }) =>
+              void remakeMaps({
+                channels: currentTarget.checked ? 0 : USUAL_CHANNELS,
+              })
+            }
+          />
+          <span>All channels, not the {USUAL_CHANNELS} strongest</span>
+        </label>
+      )}
+      {chosen?.has_layer && resolution && <p>{resolution}</p>}
+      {chosen && <p>{chosen.about}</p>}
+    </div>
   );
 }
