@@ -102,17 +102,14 @@ export function results(lab) {
       const { browser } = lab;
       const groups = () =>
         browser.evaluate(() =>
-          [...document.querySelectorAll('.groups [aria-pressed]')].map(
-            (button) => ({
-              count: Number(button.querySelector('.count').textContent),
-              isChosen: button.ariaPressed === 'true',
-            }),
-          ),
+          [...document.querySelectorAll('.groups button')].map((button) => ({
+            count: Number(button.querySelector('.count').textContent),
+            isChosen: button.ariaPressed === 'true',
+          })),
         );
       const choose = (index) =>
         browser.evaluate(
-          (index) =>
-            document.querySelectorAll('.groups [aria-pressed]')[index].click(),
+          (index) => document.querySelectorAll('.groups button')[index].click(),
           index,
         );
       const seen = (count) =>
@@ -127,29 +124,54 @@ export function results(lab) {
       assert.deepEqual(await groups(), [], 'few are seen at a glance');
       await browser.addFiles(PHOTO_INPUT, [fixture('huge.png')]);
       await finished(browser, 4);
-      const found = await groups();
-      const all = found.reduce((sum, { count }) => sum + count, 0);
-      assert.equal(all, 4);
+      const [all, ...found] = await groups();
+      assert.deepEqual(all, { count: 4, isChosen: true });
+      const sum = found.reduce((sum, { count }) => sum + count, 0);
+      assert.equal(sum, 4);
       assert.equal(found.at(-1).count, 1, 'the one that failed comes last');
-      await choose(found.length - 1);
+      const heights = () =>
+        browser.evaluate(() => {
+          const line = document.querySelector('.groups');
+          const heights = [];
+          for (let width = 200; width <= 800; width += 4) {
+            line.style.width = `${width}px`;
+            heights.push(line.offsetHeight);
+          }
+          line.style.width = '';
+          return heights;
+        });
+      const before = await heights();
+      await choose(found.length);
       await seen(1);
       assert.ok((await groups()).at(-1).isChosen);
+      assert.deepEqual(await heights(), before, 'the photos do not move');
       const scrolled = async () => {
         await painted(browser);
         return browser.evaluate(() => window.scrollY);
       };
       assert.equal(await scrolled(), 0, 'one fits on the screen');
-      await browser.evaluate(() =>
-        [...document.querySelectorAll('.groups button')]
-          .find(({ textContent }) => textContent === 'All photos')
-          .click(),
-      );
+      await choose(0);
       await seen(4);
       assert.equal(await scrolled(), 0, 'what is seen again is nothing new');
-      await choose(0);
+      await choose(1);
       await seen(found[0].count);
-      await choose(0);
+      await choose(1);
       await seen(4);
+      await browser.resize(390, 700);
+      await waitFor(browser, 'a narrow screen', () => innerWidth < 640);
+      const lines = await browser.evaluate(() => {
+        const line = document.querySelector('.groups');
+        const last = [...line.querySelectorAll('button')].at(-1);
+        last.focus();
+        return Math.floor(line.clientHeight / last.offsetHeight);
+      });
+      assert.equal(lines, 1, 'one line on a phone');
+      await waitFor(browser, 'what has the focus in it to be in sight', () => {
+        const { left, right } = document.activeElement.getBoundingClientRect();
+        return left >= 0 && right <= innerWidth;
+      });
+      await browser.resize(1280, 720);
+      await waitFor(browser, 'a wide screen', () => innerWidth > 1200);
       await browser.evaluate(() =>
         document.querySelector('[aria-label^=Remove]').click(),
       );

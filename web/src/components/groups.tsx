@@ -1,4 +1,4 @@
-import { choose, chosen, groups, hasGroups, showAll, shown } from '../groups';
+import { choose, chosen, groups, hasGroups, showAll } from '../groups';
 import { photos } from '../photos';
 
 /** How many photos show what; shows those of one group alone. */
@@ -6,23 +6,41 @@ export function Groups() {
   if (!hasGroups.value) return null;
   return (
     <div class="groups" role="group" aria-labelledby="groups-name">
-      <span id="groups-name">Show only</span>
+      <span id="groups-name">Show</span>
+      <Choice
+        name="All"
+        count={photos.value.length}
+        isChosen={chosen.value === undefined}
+        choose={showAll}
+      />
       {groups.value.map(({ name, count }) => (
-        <button
+        <Choice
           key={name}
-          class="button"
-          type="button"
-          aria-pressed={chosen.value === name}
-          onClick={() => (chosen.value === name ? showAll() : choose(name))}
-        >
-          {name} <span class="count">{count}</span>
-        </button>
+          name={name}
+          count={count}
+          isChosen={chosen.value === name}
+          choose={() => choose(name)}
+        />
       ))}
-      {shown.value.length < photos.value.length && (
-        <button class="link-button" type="button" onClick={showAll}>
-          All photos
-        </button>
-      )}
     </div>
+  );
+}
+
+function Choice(props: {
+  name: string;
+  count: number;
+  isChosen: boolean;
+  choose: () => void;
+}) {
+  const { name, count, isChosen } = props;
+  return (
+    <button
+      class="button"
+      type="button"
+      aria-pressed={isChosen}
+      onClick={() => (isChosen ? showAll() : props.choose())}
+    >
+      {name} <span class="count">{count}</span>
+    </button>
   );
 }
