@@ -92,6 +92,17 @@ export function badFiles(lab) {
       });
     });
 
+    test('they leave no hole beside the others', async () => {
+      const heights = await lab.browser.evaluate(() => {
+        const all = [...document.querySelectorAll('article')];
+        return all
+          .filter(({ offsetTop }) => offsetTop === all[0].offsetTop)
+          .map(({ offsetHeight }) => offsetHeight);
+      });
+      assert.equal(heights.length, 3);
+      assert.equal(new Set(heights).size, 1, String(heights));
+    });
+
     test('the good ones among them are done', async () => {
       const lines = await resultLines(lab.browser);
       good.forEach((path, i) => {
