@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "cli/terminal.h"
+#include "gradcam/tensor/text.h"
 #include "gradcam/vgg16/partition.h"
 
 namespace gradcam {
@@ -23,7 +27,78 @@ std::string without_zeros(std::string number) {
   return number;
 }
 
+/// "a number is expected, not "x"".
+std::string expected(std::string_view what, std::string_view value) {
+  return std::string(what) + " is expected, not " + internal::quote(value);
+}
+
+/// What is wrong with a value for an option of this type, or "".
+std::string fault_of_value(const std::string& type, const std::string& value) {
+  const bool counts = type.starts_with("UINT");
+  if (counts && value.starts_with('-')) return value + " is below 0";
+  if (counts || type.starts_with("INT")) {
+    const bool is_whole = CLI::TypeValidator<std::int64_t>()(value).empty() ||
+                          CLI::TypeValidator<std::uint64_t>()(value).empty();
+    return is_whole ? "" : expected("a whole number", value);
+  }
+  if (!type.starts_with("FLOAT")) return "";
+  const bool is_finite = CLI::TypeValidator<double>()(value).empty() &&
+                         std::isfinite(std::strtod(value.c_str(), nullptr));
+  return is_finite ? "" : expected("a finite number", value);
+}
+
+/// The commands that have an option, for a sentence: "; gradcam finetune has it".
+std::string who_has(const CLI::App& app, const std::string& option) {
+  const auto commands = app.get_subcommands(
+      [&](const CLI::App* command) { return command->get_option_no_throw(option) != nullptr; });
+  if (commands.empty()) return "";
+  const auto name_of = [](const CLI::App* command) { return "gradcam " + command->get_name(); };
+  return "; " + internal::joined(commands, name_of) + (commands.size() == 1 ? " has" : " have") +
+         " it";
+}
+
+/// Of the arguments that nothing took, the one to be told of, or "".
+std::string told_of_rest(const CLI::App& app, const CLI::App& command) {
+  std::vector<std::string> rest = command.remaining();
+  if (rest.empty()) return "";
+  const auto option = std::ranges::find_if(
+      rest, [](const std::string& argument) { return argument.starts_with('-'); });
+  if (option == rest.end()) return internal::quote(rest.front()) + " is one argument too many";
+  const std::string name = option->substr(0, option->find('='));
+  const bool is_first = &command == &app;
+  const std::string told = is_first ? "there is no option " + name + " in front of a command"
+                                    : command.get_name() + " has no option " + name;
+  const std::string others = who_has(app, name);
+  const std::string program = is_first ? "gradcam" : "gradcam " + command.get_name();
+  return told + (others.empty() ? "; " + program + " --help lists them" : others);
+}
+
 }  // namespace
+
+std::string fault_of(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<CLI::App*> called = app.get_subcommands();
+  const CLI::App& command = called.empty() ? app : *called.front();
+  const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
+  if (kind == CLI::ExitCodes::ExtrasError || called.empty()) {
+    for (const CLI::App* each : {&app, &command}) {
+      if (std::string told = told_of_rest(app, *each); !told.empty()) return told;
+    }
+  }
+  if (called.empty()) {
+    const auto name_of = [](const CLI::App* each) { return each->get_name(); };
+    return "a command is expected: " + internal::joined(app.get_subcommands(nullptr), name_of) +
+           "; gradcam --help tells of them";
+  }
+  // The parser's own sentences begin with the name of the option.
+  const std::string said = error.what();
+  const std::string name = said.substr(0, said.find_first_of(": "));
+  const CLI::Option* option = command.get_option_no_throw(name);
+  if (option == nullptr) return said;
+  if (kind == CLI::ExitCodes::RequiredError)
+    return name + " is missing: " + option->get_description();
+  if (kind != CLI::ExitCodes::ArgumentMismatch) return said;
+  return name + (said.ends_with("missing") ? ": a value is expected" : ": it is given twice");
+}
 
 int report_failure(const Error& error) {
   complain(error.message);
@@ -33,17 +108,12 @@ int report_failure(const Error& error) {
 void refuse_what_is_no_value(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) {
     for (CLI::Option* option : command->get_options()) {
-      if (!option->nonpositional()) continue;
       const std::string type = option->get_type_name();
       const bool is_optional = option->get_default_str().empty();  // else "" is a wrong choice
       if (type.starts_with("UINT") || type.starts_with("INT")) option->transform(without_zeros);
-      option->check([type, is_optional](const std::string& value) -> std::string {
-        if (value.empty() && is_optional) return "it is given, but empty";
-        if (type.starts_with("UINT") && value.starts_with('-')) return value + " is below 0";
-        if (type.starts_with("FLOAT") && !std::isfinite(std::strtod(value.c_str(), nullptr))) {
-          return value + " is no finite number";
-        }
-        return "";
+      option->check([type, is_optional](const std::string& value) {
+        if (value.empty() && is_optional) return std::string("it is given, but empty");
+        return fault_of_value(type, value);
       });
     }
   }
@@ -62,15 +132,28 @@ void add_head_option(CLI::App& command, std::string& head) {
 
 void add_workers_option(CLI::App& command, std::size_t& workers) {
   command.add_option("--workers", workers, "How many threads divide the network among them")
-      ->check(CLI::Range(std::size_t{1}, kMaxMembers))
+      ->check(between(1, static_cast<double>(kMaxMembers)))
       ->capture_default_str();
 }
 
 CLI::Validator above_zero() {
   const auto fault = [](const std::string& value) {
-    return std::strtod(value.c_str(), nullptr) > 0 ? std::string() : value + " is not above 0";
+    const bool is_above = std::strtod(value.c_str(), nullptr) > 0;
+    return is_above ? std::string() : expected("a number above 0", value);
   };
   return {fault, ""};
+}
+
+CLI::Validator between(double least, double most) {
+  std::ostringstream range;
+  range << least << " to " << most;
+  const auto fault = [least, most, range = range.str()](const std::string& value) {
+    char* end = nullptr;
+    const double number = std::strtod(value.c_str(), &end);
+    const bool is_between = end != value.c_str() && *end == 0 && number >= least && number <= most;
+    return is_between ? std::string() : expected("a number from " + range, value);
+  };
+  return {fault, range.str()};
 }
 
 CLI::Option* with_commas(CLI::Option* list) {

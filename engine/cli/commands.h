@@ -22,12 +22,16 @@ int report_failure(const Error& error);
 /// Whether everything that was written to standard output went out: the disk may be full.
 bool output_has_arrived();
 
-/// Makes options of all commands refuse what no number can be (NaN, infinity, less than 0 of what
-/// is counted), and what is empty, as of a variable in a script that is not set.
+/// Makes options of all commands refuse what is no number of their kind (NaN, infinity, less than 0
+/// of what is counted), and what is empty, as of a variable in a script that is not set.
 void refuse_what_is_no_value(CLI::App& app);
 
-/// A check for a number.
+/// Checks for a number.
 CLI::Validator above_zero();
+CLI::Validator between(double least, double most);
+
+/// What is wrong with the arguments of the program, as a sentence with the option's name.
+std::string fault_of(const CLI::App& app, const CLI::ParseError& error);
 
 /// Options that several commands have.
 void add_model_option(CLI::App& command, std::string& model);

@@ -207,7 +207,7 @@ void add_convert(CLI::App& app, int& exit_code) {
       ->add_option("--width", options->width,
                    "Of a file without its top, outputs of fc1 and fc2, which come untrained, for "
                    "the classes of --labels (default: 4096)")
-      ->check(CLI::Range(1, 65536));
+      ->check(between(1, 65536));
   command
       ->add_option("--head", options->head,
                    "imagenet-dogs: of ImageNet's 1000 classes, keep the 15 breeds of the default "

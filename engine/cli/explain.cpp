@@ -282,7 +282,7 @@ void add_explain(CLI::App& app, int& exit_code) {
           CLI::IsMember(std::vector<std::string>(colormap_names().begin(), colormap_names().end())))
       ->capture_default_str();
   command->add_option("--alpha", options->alpha, "The heatmap's opacity where it is hottest")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(between(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--convolution", options->convolution,
                       "Force a convolution algorithm (see gradcam bench)");
@@ -291,7 +291,7 @@ void add_explain(CLI::App& app, int& exit_code) {
       ->add_option("--threads", options->threads,
                    "How many photos are looked at side by side (default: as many as there are "
                    "processors; with --workers, the next one is decoded meanwhile)")
-      ->check(CLI::Range(1, 1024));
+      ->check(between(1, 1024));
   command->add_flag("--json", options->json, "One line of JSON for each photo, see below");
   command->footer(method_list() + kJsonFields);
   command->callback([command, options, &exit_code] {

@@ -20,15 +20,15 @@ void add_finetune(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"head", "classifier"}))
       ->capture_default_str();
   command->add_option("--epochs", options->epochs, "The most epochs to train")
-      ->check(CLI::Range(1, 100000))
+      ->check(between(1, 100000))
       ->capture_default_str();
   command
       ->add_option("--patience", options->patience,
                    "Epochs without a smaller validation loss before it stops")
-      ->check(CLI::Range(1, 100000))
+      ->check(between(1, 100000))
       ->capture_default_str();
   command->add_option("--batch", options->batch, "Photos of a step")
-      ->check(CLI::Range(1, 4096))
+      ->check(between(1, 4096))
       ->capture_default_str();
   command
       ->add_option("--optimizer", options->optimizer,
@@ -41,24 +41,24 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command
       ->add_option("--weight-decay", options->weight_decay,
                    "(default: 0.0001 for a head, 0.0005 for a classifier)")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(between(0.0, 1.0));
   command->add_option("--momentum", options->momentum, "Of sgd")
-      ->check(CLI::Range(0.0, 0.9999))
+      ->check(between(0.0, 0.9999))
       ->capture_default_str();
   command->add_option("--dropout", options->dropout, "Of fc1 and fc2, when they are trained")
-      ->check(CLI::Range(0.0, 0.99))
+      ->check(between(0.0, 0.99))
       ->capture_default_str();
   command
       ->add_option("--views", options->views,
                    "Of each photo: 1 itself, 2 its mirror image too, 3 to 6 corners too")
-      ->check(CLI::Range(1, 6))
+      ->check(between(1, 6))
       ->capture_default_str();
   command->add_option("--validation", options->validation, "The share of photos to stop by")
-      ->check(CLI::Range(0.01, 0.9))
+      ->check(between(0.01, 0.9))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "Of all that is random")->capture_default_str();
   command->add_option("--threads", options->threads, "(default: as many as the machine has)")
-      ->check(CLI::Range(1, 256));
+      ->check(between(1, 256));
   command->add_option("--cache", options->cache,
                       "A folder to keep features in (default: ~/.cache/gradcam.cpp/features)");
   command->add_flag("--resume", options->resume,

@@ -35,8 +35,11 @@ int main(int argc, char** argv) {
     std::vector<std::string> arguments = gradcam::arguments_of(app, argc, argv);
     std::ranges::reverse(arguments);  // as the parser takes them
     app.parse(std::move(arguments));
-  } catch (const CLI::ParseError& error) {  // or what --help throws
-    if (app.exit(error) != 0) return gradcam::kBadUsage;
+  } catch (const CLI::Success& asked) {  // for --help or --version
+    app.exit(asked);
+  } catch (const CLI::ParseError& error) {
+    return gradcam::report_failure(
+        {gradcam::ErrorCode::kInvalidArgument, gradcam::fault_of(app, error)});
   } catch (const std::bad_alloc&) {
     return gradcam::report_failure(
         {gradcam::ErrorCode::kOutOfMemory, "there is not enough memory for it"});

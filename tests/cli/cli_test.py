@@ -432,8 +432,32 @@ class CommandLine(Case):
             (("explain", photo, "--model", MODEL, "--class", "top:0"), '"top:0"'),
             (("explain", photo, "--model", MODEL, "--class", "top:two"), '"top:two"'),
             (("explain", photo, "--method", "guess"), "gradcam"),
-            (("explain",), "photo"),
-            (("dance",), "evaluate"),
+            ((), "a command is expected: explain, "),
+            (("dance",), '"dance"; there are explain, '),
+            (("--dance",), "no option --dance in front of a command; gradcam --help"),
+            (("--epochs", 3, "explain", photo),
+             "no option --epochs in front of a command; gradcam finetune has it"),
+            (("explain",), "photo is missing: Photos, folders"),
+            (("explain", ""), "photo: it is given, but empty"),
+            (("convert", MODEL), "out is missing: The new safetensors file"),
+            (("finetune", self.folder), "--out is missing: "),
+            (("explain", photo, "--dance=1"), "explain has no option --dance; gradcam explain -"),
+            (("finetune", self.folder, "--out", "x", "--class", "y"),
+             "finetune has no option --class; gradcam explain has it"),
+            (("explain", photo, "--masks", "x"), "--masks; gradcam evaluate has it"),
+            (("info", MODEL, MODEL), "is one argument too many"),
+            (("explain", photo, "--method"), "--method: a value is expected"),
+            (("explain", photo, "--method", "a", "--method", "b"), "--method: it is given twice"),
+            (("explain", photo, "--top", "x"), '--top: a whole number is expected, not "x"'),
+            (("explain", photo, "--top", 1.5), '--top: a whole number is expected, not "1.5"'),
+            (("explain", photo, "--top="), '--top: a whole number is expected, not ""'),
+            (("explain", photo, "--workers", 1.5), "--workers: a whole number is expected"),
+            (("explain", photo, "--workers", 9), "--workers: a number from 1 to 8 is expected"),
+            (("explain", photo, "--alpha", "0.5x"), "--alpha: a number from 0 to 1 is expected"),
+            (("explain", photo, "--crop", "1,2,3,x"), '--crop: a finite number is expected, not "x'),
+            (("explain", photo, "--crop", "1,2,3"), "--crop: four numbers"),
+            (("evaluate", self.folder, "--method", "gradcam"), "--method requires --explain"),
+            (("bench", "--repeat", "x"), '--repeat: a number above 0 is expected, not "x"'),
             (("explain", photo, "--model", ""), "--model"),
             (("explain", "--model=", photo), "--model: it is given, but empty"),
             (("explain", "--json", "--out=", photo), "--out: it is given, but empty"),
@@ -446,7 +470,9 @@ class CommandLine(Case):
         ):
             result = gradcam(*arguments)
             self.assertEqual(result.returncode, 2, arguments)
-            self.assertIn(said, result.stdout + result.stderr)
+            self.assertRegex(result.stderr, "^gradcam: .*\n$", arguments)
+            self.assertIn(said, result.stderr)
+            self.assertEqual(result.stdout, "")
 
     def test_a_number_may_begin_with_0(self) -> None:
         """Where the parser takes 010 for 8."""
