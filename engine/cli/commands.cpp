@@ -156,6 +156,18 @@ CLI::Validator between(double least, double most) {
   return {fault, range.str()};
 }
 
+CLI::Validator one_of(std::vector<std::string> names) {
+  const std::string list = "{" + internal::joined(names, {}, ",") + "}";
+  const auto find = [names = std::move(names)](std::string& value) {
+    const auto found =
+        std::ranges::find(names, internal::spelt_plainly(value), internal::spelt_plainly);
+    if (found == names.end()) return expected("one of " + internal::joined(names), value);
+    value = *found;
+    return std::string();
+  };
+  return {find, list};
+}
+
 CLI::Option* with_commas(CLI::Option* list) {
   return list->delimiter(',')->expected(1)->take_all()->allow_extra_args(false);
 }

@@ -30,6 +30,10 @@ void refuse_what_is_no_value(CLI::App& app);
 CLI::Validator above_zero();
 CLI::Validator between(double least, double most);
 
+/// For Option::transform: makes a value the one of these that it is, whatever its capitals, or a
+/// fault.
+CLI::Validator one_of(std::vector<std::string> names);
+
 /// What is wrong with the arguments of the program, as a sentence with the option's name.
 std::string fault_of(const CLI::App& app, const CLI::ParseError& error);
 

@@ -193,7 +193,7 @@ void add_convert(CLI::App& app, int& exit_code) {
       ->add_option("--dtype", options->dtype,
                    "Numbers: f32; f16, half the size; int8, a quarter; int4, a fifth to a seventh "
                    "(default: as a safetensors file has them; f32 of other files)")
-      ->check(CLI::IsMember({"f32", "f16", "int8", "int4"}));
+      ->transform(one_of({"f32", "f16", "int8", "int4"}));
   command->add_option("--labels", options->labels,
                       "The classes' names: a line each, a JSON list, or Keras's class index");
   command
@@ -202,7 +202,7 @@ void add_convert(CLI::App& app, int& exit_code) {
           "Of files of Keras, PyTorch and ONNX, what the network was trained with: keras (BGR, "
           "means subtracted; Keras's files are taken for that), torchvision (RGB, mean and "
           "deviation; PyTorch's) or unit (RGB from 0 to 1, as after rescale=1/255)")
-      ->check(CLI::IsMember({"keras", "torchvision", "unit"}));
+      ->transform(one_of({"keras", "torchvision", "unit"}));
   command
       ->add_option("--width", options->width,
                    "Of a file without its top, outputs of fc1 and fc2, which come untrained, for "
@@ -213,7 +213,7 @@ void add_convert(CLI::App& app, int& exit_code) {
                    "imagenet-dogs: of ImageNet's 1000 classes, keep the 15 breeds of the default "
                    "model; the rest together are \"" +
                        std::string(kUnnamedOthers) + "\"")
-      ->check(CLI::IsMember({std::string(kImageNetDogs)}));
+      ->transform(one_of({std::string(kImageNetDogs)}));
   command->callback([options, &exit_code] {
     const auto status = run_convert(*options);
     if (!status) exit_code = report_failure(status.error());

@@ -261,7 +261,7 @@ void add_explain(CLI::App& app, int& exit_code) {
       command->add_option("--smooth", options->smooth,
                           "flip: the mean over six views (mirrored, and times 0.9 and 1.1); eigen: "
                           "the first principal component over the channels; or flip,eigen"))
-      ->check(CLI::IsMember({"flip", "eigen"}));
+      ->transform(one_of({"flip", "eigen"}));
   with_commas(command->add_option(
       "--crop", options->crop,
       "X,Y,WIDTH,HEIGHT: the part of each photo, in its pixels, that the network is shown "
@@ -278,8 +278,8 @@ void add_explain(CLI::App& app, int& exit_code) {
                       "A folder for the overlays, <photo>.<class>.png (default: the current one; "
                       "with --json, none); those of the same photos are replaced");
   command->add_option("--colormap", options->colormap, "Its colours")
-      ->check(
-          CLI::IsMember(std::vector<std::string>(colormap_names().begin(), colormap_names().end())))
+      ->transform(
+          one_of(std::vector<std::string>(colormap_names().begin(), colormap_names().end())))
       ->capture_default_str();
   command->add_option("--alpha", options->alpha, "The heatmap's opacity where it is hottest")
       ->check(between(0.0, 1.0))

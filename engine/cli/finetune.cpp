@@ -17,7 +17,7 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command
       ->add_option("--train", options->train,
                    "What to train: the last layer (head), or fc1, fc2 and the last (classifier)")
-      ->check(CLI::IsMember({"head", "classifier"}))
+      ->transform(one_of({"head", "classifier"}))
       ->capture_default_str();
   command->add_option("--epochs", options->epochs, "The most epochs to train")
       ->check(between(1, 100000))
@@ -33,7 +33,7 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command
       ->add_option("--optimizer", options->optimizer,
                    "sgd or adam (default: adam for a head, sgd for a classifier)")
-      ->check(CLI::IsMember({"sgd", "adam"}));
+      ->transform(one_of({"sgd", "adam"}));
   command
       ->add_option("--learning-rate", options->learning_rate,
                    "At the beginning; falls to 0 along a cosine (default: 0.001)")

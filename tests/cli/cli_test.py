@@ -240,6 +240,18 @@ class CommandLine(Case):
             line = json.loads(result.stdout)
             self.assertEqual((line["method"], line["layer"]), (method, layer))
 
+    def test_other_spellings_of_a_choice(self) -> None:
+        model = self.folder / "small.safetensors"
+        result = gradcam("convert", MODEL, model, "--dtype", "INT8")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("small.safetensors: int8, ", result.stdout)
+        overlays = []
+        for colormap in ("viridis", "Viridis"):
+            result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json", "--smooth",
+                             "Flip,eigen", "--colormap", colormap, "--out", self.folder / colormap)
+            overlays.append(Path(json.loads(result.stdout)["overlay"]).read_bytes())
+        self.assertEqual(*overlays)
+
     def test_other_spellings_of_a_layer(self) -> None:
         result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json", "--layer",
                          "Block5-Conv3,block5_pool")
@@ -456,6 +468,8 @@ class CommandLine(Case):
             (("explain", photo, "--alpha", "0.5x"), "--alpha: a number from 0 to 1 is expected"),
             (("explain", photo, "--crop", "1,2,3,x"), '--crop: a finite number is expected, not "x'),
             (("explain", photo, "--crop", "1,2,3"), "--crop: four numbers"),
+            (("explain", photo, "--smooth", "x"), '--smooth: one of flip, eigen is expected, not "x"'),
+            (("convert", MODEL, "x", "--dtype="), '--dtype: one of f32, f16, int8, int4 is expected'),
             (("evaluate", self.folder, "--method", "gradcam"), "--method requires --explain"),
             (("bench", "--repeat", "x"), '--repeat: a number above 0 is expected, not "x"'),
             (("explain", photo, "--model", ""), "--model"),
