@@ -1,8 +1,10 @@
 // How another program uses the library: names what a photo shows and where that is seen.
 //
-//   consumer MODEL PHOTO
+//   consumer MODEL PHOTO OVERLAY.png
 #include <gradcam/explain/grad_cam.h>
 #include <gradcam/image/decode.h>
+#include <gradcam/image/overlay.h>
+#include <gradcam/image/png.h>
 #include <gradcam/image/preprocess.h>
 #include <gradcam/import/importing_loader.h>
 #include <gradcam/vgg16/loader.h>
@@ -27,14 +29,25 @@ gradcam::Result<std::vector<std::uint8_t>> read_file(const std::string& path) {
   return bytes;
 }
 
-gradcam::Result<void> explain(const char* model_path, const char* photo_path) {
+gradcam::Result<void> write_file(const std::string& path, const std::vector<std::uint8_t>& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()), std::ssize(bytes));
+  file.close();
+  if (!file) return gradcam::fail(gradcam::ErrorCode::kUnreadableFile, path + " cannot be written");
+  return {};
+}
+
+gradcam::Result<void> explain(const char* model_path, const char* photo_path,
+                              const char* overlay_path) {
   GRADCAM_TRY(const std::vector<std::uint8_t> file, read_file(model_path));
   GRADCAM_TRY(const gradcam::Vgg16 model, gradcam::is_foreign_model(file)
                                               ? gradcam::import_vgg16(file)
                                               : gradcam::load_vgg16(file));
   GRADCAM_TRY(const std::vector<std::uint8_t> photo_file, read_file(photo_path));
   GRADCAM_TRY(const gradcam::Image photo, gradcam::decode_image(photo_file));
-  GRADCAM_TRY(const gradcam::Tensor input, gradcam::preprocess(photo, model.info().preprocess));
+  const gradcam::Preprocess& preprocess = model.info().preprocess;
+  const gradcam::Box crop = gradcam::crop_box(preprocess, photo.width, photo.height);
+  GRADCAM_TRY(const gradcam::Tensor input, gradcam::preprocess(photo, preprocess, crop));
 
   GRADCAM_TRY(gradcam::Activations activations, model.make_activations());
   GRADCAM_CHECK_OK(model.forward(input, activations));
@@ -48,7 +61,12 @@ gradcam::Result<void> explain(const char* model_path, const char* photo_path) {
   std::printf("%s (%.0f %%), seen most at row %zu of %zu, column %zu of %zu\n",
               model.info().metadata.labels[best.index].c_str(), 100.0 * best.probability,
               hottest / heatmap.cols, heatmap.rows, hottest % heatmap.cols, heatmap.cols);
-  return {};
+
+  GRADCAM_TRY(const gradcam::Colormap turbo, gradcam::find_colormap("turbo"));
+  GRADCAM_TRY(const gradcam::Image picture,
+              gradcam::overlay(photo, crop, heatmap.values, heatmap.rows, heatmap.cols, turbo));
+  GRADCAM_TRY(const std::vector<std::uint8_t> png, gradcam::encode_png(picture));
+  return write_file(overlay_path, png);
 }
 
 /// Whether a library that gradcam uses, too, still is this program's own.
@@ -60,11 +78,11 @@ bool reads_settings() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: consumer MODEL PHOTO\n");
+  if (argc != 4) {
+    std::fprintf(stderr, "usage: consumer MODEL PHOTO OVERLAY.png\n");
     return 2;
   }
-  if (const auto done = explain(argv[1], argv[2]); !done) {
+  if (const auto done = explain(argv[1], argv[2], argv[3]); !done) {
     std::fprintf(stderr, "%s\n", done.error().message.c_str());
     return 1;
   }

@@ -14,10 +14,8 @@ namespace {
 /// A heatmap enlarged bilinearly, read row by row.
 class HeatRows {
  public:
-  HeatRows(std::span<const float> heatmap, int rows, int cols)
-      : heatmap_(heatmap),
-        rows_(static_cast<std::size_t>(rows)),
-        row_(static_cast<std::size_t>(cols)) {}
+  HeatRows(std::span<const float> heatmap, std::size_t rows, std::size_t cols)
+      : heatmap_(heatmap), rows_(rows), row_(cols) {}
 
   /// Moves to a row, in cells from the top.
   void select(double row) {
@@ -41,15 +39,13 @@ class HeatRows {
   std::vector<float> row_;
 };
 
-bool is_grid(std::span<const float> heatmap, int rows, int cols) {
-  return rows > 0 && cols > 0 &&
-         heatmap.size() == static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols);
+bool is_grid(std::span<const float> heatmap, std::size_t rows, std::size_t cols) {
+  return rows > 0 && cols > 0 && heatmap.size() / rows == cols && heatmap.size() % rows == 0;
 }
 
 /// What is needed beside a picture of `width` pixels a row to lay a heatmap over it.
-std::uint64_t buffer_bytes(int width, int cols) {
-  return sizeof(Between) * static_cast<std::uint64_t>(width) +
-         sizeof(float) * static_cast<std::uint64_t>(cols);
+std::uint64_t buffer_bytes(int width, std::size_t cols) {
+  return sizeof(Between) * static_cast<std::uint64_t>(width) + sizeof(float) * std::uint64_t{cols};
 }
 
 std::uint8_t to_byte(float unit) { return static_cast<std::uint8_t>(255 * unit + 0.5f); }
@@ -69,8 +65,8 @@ Rgb unseen(Rgb pixel) {
   return {grey, grey, grey};
 }
 
-std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, int rows, int cols, int width,
-                                    int height, Colormap colormap) {
+std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, std::size_t rows,
+                                    std::size_t cols, int width, int height, Colormap colormap) {
   if (width <= 0 || height <= 0 || !is_grid(heatmap, rows, cols)) return {};
   const std::uint64_t bytes =
       std::uint64_t{4} * static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height);
@@ -79,13 +75,13 @@ std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, int rows, in
   std::vector<Between> columns;
   columns.reserve(static_cast<std::size_t>(width));
   for (int x = 0; x < width; ++x) {
-    columns.emplace_back((x + 0.5) * cols / width, static_cast<std::size_t>(cols));
+    columns.emplace_back((x + 0.5) * static_cast<double>(cols) / width, cols);
   }
   std::vector<std::uint8_t> rgba(static_cast<std::size_t>(bytes));
   std::uint8_t* out = rgba.data();
   HeatRows heat(heatmap, rows, cols);
   for (int y = 0; y < height; ++y) {
-    heat.select((y + 0.5) * rows / height);
+    heat.select((y + 0.5) * static_cast<double>(rows) / height);
     for (const Between& column : columns) {
       const float value = heat.at(column);
       const Rgb colour = colormap[to_byte(value)];
@@ -98,8 +94,8 @@ std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, int rows, in
   return rgba;
 }
 
-Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float> heatmap, int rows,
-                      int cols, Colormap colormap, float alpha) {
+Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float> heatmap,
+                      std::size_t rows, std::size_t cols, Colormap colormap, float alpha) {
   GRADCAM_CHECK_OK(check_image(photo));
   if (!is_grid(heatmap, rows, cols)) {
     return fail(ErrorCode::kInvalidArgument, "a heatmap of " + std::to_string(rows) + " x " +
@@ -126,8 +122,7 @@ Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float
   for (int x = 0; x < photo.width; ++x) {
     const double across = (x + 0.5 - crop.x) / crop.width;
     if (across < 0) first_inside = x + 1;
-    if (across >= 0 && across < 1)
-      columns.emplace_back(across * cols, static_cast<std::size_t>(cols));
+    if (across >= 0 && across < 1) columns.emplace_back(across * static_cast<double>(cols), cols);
   }
   const int end_inside = first_inside + static_cast<int>(columns.size());
 
@@ -137,7 +132,7 @@ Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float
   for (int y = 0; y < photo.height; ++y) {
     const double down = (y + 0.5 - crop.y) / crop.height;
     const bool row_inside = down >= 0 && down < 1;
-    if (row_inside) heat.select(down * rows);
+    if (row_inside) heat.select(down * static_cast<double>(rows));
     for (int x = 0; x < photo.width; ++x, from += 3, to += 3) {
       const Rgb pixel{from[0], from[1], from[2]};
       Rgb shown;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -25,18 +26,18 @@ Rgb unseen(Rgb pixel);
 /// it is enlarged bilinearly with half-pixel centres and clamped edges, coloured by the map's
 /// entry round(255 * heat), with A = round(255 * heat_opacity(heat)).
 /// Empty if a side is not positive, `heatmap` does not hold rows * cols values, or memory is out.
-std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, int rows, int cols, int width,
-                                    int height, Colormap colormap);
+std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, std::size_t rows,
+                                    std::size_t cols, int width, int height, Colormap colormap);
 
 /// The software that an overlay's PNG file names, by which it is known for what it is.
 inline constexpr std::string_view kOverlaySoftware = "gradcam.cpp, heatmap over a photo";
 
-/// The photo with the heat blended in over `crop` (photo pixels): a pixel whose centre lies inside
-/// the crop takes the weight alpha * heat_opacity(heat) of the heat's colour, the heat being read
-/// bilinearly at that centre; a pixel outside of it is shown as `unseen`.
-/// `kInvalidArgument` for an inconsistent image or heatmap, an empty or non-finite crop, or an
-/// alpha outside of 0..1; `kOutOfMemory`.
-Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float> heatmap, int rows,
-                      int cols, Colormap colormap, float alpha);
+/// The photo with the heat blended in over `crop` (photo pixels), which is what the network saw of
+/// it (see crop_box) and where a Heatmap lies: a pixel whose centre lies inside the crop takes the
+/// weight alpha * heat_opacity(heat) of the heat's colour, the heat being read bilinearly at that
+/// centre; a pixel outside of it is shown as `unseen`. `kInvalidArgument` for an inconsistent image
+/// or heatmap, an empty or non-finite crop, or an alpha outside of 0..1; `kOutOfMemory`.
+Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float> heatmap,
+                      std::size_t rows, std::size_t cols, Colormap colormap, float alpha = 0.5f);
 
 }  // namespace gradcam

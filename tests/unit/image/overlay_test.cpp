@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <span>
 
 #include "image_fixtures.h"
 
@@ -75,6 +77,8 @@ TEST(HeatRgba, IsEmptyForSizesThatDoNotFit) {
   EXPECT_TRUE(heat_rgba(heatmap, 0, 4, 8, 8, turbo()).empty());
   EXPECT_TRUE(heat_rgba(heatmap, 2, 2, 0, 8, turbo()).empty());
   EXPECT_TRUE(heat_rgba(heatmap, 2, 2, 8, -8, turbo()).empty());
+  const std::size_t most = std::numeric_limits<std::size_t>::max();  // whose square is 1, cut off
+  EXPECT_TRUE(heat_rgba(std::span(heatmap).first(1), most, most, 8, 8, turbo()).empty());
 }
 
 TEST(Overlay, LaysTheHeatExactlyOverTheCrop) {
