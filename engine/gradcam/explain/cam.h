@@ -12,10 +12,10 @@ namespace gradcam {
 
 /// What a method needs of the gradient at its layer.
 enum class GradientUse {
-  kWhole,
+  kWhole,   ///< all of it
   kFactor,  ///< as a factor of A: nothing where A is zero
   kMeans,   ///< over the positions of each channel
-  kNone,
+  kNone,    ///< nothing
 };
 
 /// The logits of the classes as scores: a row of seeds for each (see Vgg16::backward_to_fc1).

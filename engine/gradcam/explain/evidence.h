@@ -11,8 +11,8 @@ namespace gradcam {
 
 /// What one channel of a layer has to do with a class.
 struct ChannelPart {
-  std::size_t channel;
-  float alpha;  ///< its weight in the map
+  std::size_t channel;  ///< of the layer, counted from 0
+  float alpha;          ///< its weight in the map
   /// alpha_k sum_ij A_k of sum_k |alpha_k| sum_ij A_k: its part in everything that is added up or
   /// taken away; below zero for what speaks against the class.
   float share;

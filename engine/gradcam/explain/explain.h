@@ -19,7 +19,7 @@ struct ExplainOptions {
   /// pytorch-grad-cam's eigen_smooth.
   bool principal_component = false;
   std::size_t channels = kUsualChannels;  ///< that Score-CAM tries; 0 for all
-  PassProgress progress = nullptr;
+  PassProgress progress = nullptr;        ///< of methods that take many passes
 };
 
 /// kInvalidArgument for a layer that does not exist, and for a principal component of a method that
@@ -37,9 +37,11 @@ Result<std::vector<Heatmap>> at_layers(
     const Method& method, std::span<const std::size_t> layers,
     const std::function<Result<std::vector<Heatmap>>(std::size_t layer)>& make_maps);
 
-/// A map for each of the classes by a method. `activations` are of a forward pass of `input`; they
-/// are completed as far as the layers need. A method without layers ignores them.
-/// kInvalidArgument for a class that does not exist, and as check_options says.
+/// A map for each of the classes, in their order, by a method. `activations` are of a forward pass
+/// of `input`; they are completed as far as the layers need. `options.layers` do not count for a
+/// method that has none (Method::has_layer).
+/// kInvalidArgument for a class that does not exist, for activations of another model, and as
+/// check_options says; kCancelled if `options.progress` says so; kOutOfMemory.
 Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,
                                      Activations& activations, std::span<const std::size_t> classes,
                                      const Method& method, const ExplainOptions& options = {});

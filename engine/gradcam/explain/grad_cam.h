@@ -26,7 +26,9 @@ Heatmap grad_cam_map_of_sum(const Tensor& sum, std::size_t channels);
 inline constexpr Cam kGradCam = {
     .map = grad_cam_map, .gradient = GradientUse::kMeans, .map_of_sum = grad_cam_map_of_sum};
 
-/// Grad-CAM for each of the classes' logits at block5_conv3, after a forward pass.
+/// Grad-CAM for each of the classes' logits, in their order, at block5_conv3, after a forward pass.
+/// kInvalidArgument for a class that does not exist, and for activations of another model;
+/// kOutOfMemory. (Other methods and layers: explain.)
 Result<std::vector<Heatmap>> grad_cam(const Vgg16& model, const Activations& activations,
                                       std::span<const std::size_t> classes);
 

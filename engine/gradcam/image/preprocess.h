@@ -30,8 +30,9 @@ struct Preprocess {
   int size = 224;               ///< The side of the network's input, in pixels.
   bool bgr = false;             ///< Whether the network sees blue first.
   float scale = 1.0f / 255.0f;  ///< Applied to pixel values 0..255 before the mean is subtracted.
-  std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  ///< In the network's channel order.
-  std::array<float, 3> std = {0.229f, 0.224f, 0.225f};   ///< In the network's channel order.
+  /// Of the scaled values, in the network's channel order; `std` divides what is left.
+  std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};
+  std::array<float, 3> std = {0.229f, 0.224f, 0.225f};
 };
 
 /// The shorter side that goes with a crop in the usual proportion, of 224 pixels out of 256.
@@ -53,7 +54,9 @@ Result<Preprocess> parse_preprocess(std::string_view json);
 std::string to_json(const Preprocess& spec);
 
 /// The part of a photo of `width` x `height` pixels that the network sees, in photo pixels. The
-/// crop is placed in continuous coordinates: exactly centred, sides not rounded.
+/// crop is placed in continuous coordinates: exactly centred, sides not rounded. (torchvision
+/// rounds the resized photo's longer side and the crop's corner, which moves its crop by up to a
+/// pixel of the input, by a third of one on average.)
 Box crop_box(const Preprocess& spec, int width, int height);
 
 /// The mean colour of photos as the network's input has it, for pixels of which it is to see

@@ -36,7 +36,7 @@ struct ImportOptions {
 };
 
 /// What a network was trained with, by a name: "keras" (BGR, means subtracted), "torchvision" (RGB,
-/// mean and deviation) or "unit" (RGB from 0 to 1, as after rescale=1/255).
+/// mean and deviation) or "unit" (RGB from 0 to 1, as after rescale=1/255); nothing for any other.
 std::optional<Preprocess> preprocess_from_name(std::string_view name);
 
 /// Makes a safetensors file with float32 of a VGG16 file of Keras, PyTorch or ONNX. Without I/O: it
@@ -62,7 +62,7 @@ class ModelImporter {
   /// Takes what is wanted and gives the next bytes of the new file, perhaps none, which are valid
   /// until the next call. kCorruptModel or kUnsupportedFormat, with what was found and expected,
   /// for what is no VGG16; kCorruptModel for values that are not finite; kInvalidArgument for
-  /// labels that no file may have, or as many as there are no classes.
+  /// labels that no file may have, or that are not as many as there are classes.
   Result<std::span<const std::uint8_t>> provide(std::span<const std::uint8_t> bytes);
 
   /// Of the new file; 0 until its first bytes are given.

@@ -25,7 +25,7 @@ struct FinetunedFile {
   SafetensorsHeader header;           ///< offsets assigned; `data_offset` is not
   std::vector<TensorSource> sources;  ///< one for each tensor of the header
   FileLayout layout = FileLayout::kKeras;
-  std::size_t grid = 0;
+  std::size_t grid = 0;  ///< rows, and columns, of block5_pool's output, as WeightMap has it
 };
 
 /// kInvalidArgument for a trained layer that is none of the base's dense layers, or one whose width

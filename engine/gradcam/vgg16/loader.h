@@ -148,8 +148,11 @@ class Vgg16Loader {
   bool finished_ = false;
 };
 
-/// Loads a whole safetensors file that is in memory, or mapped into it. (Files of Keras, PyTorch
-/// and ONNX: import_vgg16.)
+/// Loads a whole safetensors file that is in memory, or mapped into it; it is not needed
+/// afterwards, but for what LoadOptions::leave_fc1 leaves there. (Files of Keras, PyTorch and ONNX:
+/// import_vgg16.)
+/// kCorruptModel for what is no safetensors file, or holds no whole VGG16; kUnsupportedFormat for
+/// one with a single output; kInvalidArgument for options that do not fit it; kOutOfMemory.
 Result<Vgg16> load_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options = {});
 
 }  // namespace gradcam

@@ -79,7 +79,7 @@ struct Activations {
 
 /// A class with what the network thinks of it.
 struct Prediction {
-  std::size_t index;
+  std::size_t index;  ///< of the class, and of its label in ModelMetadata::labels
   float probability;  ///< softmax over all logits / temperature, those without a class too
   float logit;
 };
@@ -110,6 +110,8 @@ class Vgg16 {
   /// or is as check_head says. Of several members only the first has a fingerprint to check.
   Result<void> use_head(const Head* head);
 
+  /// What the other functions work on: some tens of megabytes, for one photo at a time.
+  /// kOutOfMemory.
   Result<Activations> make_activations() const { return make_activations(true); }
 
   /// kInvalidArgument for anything but finite values [size, size, 3].
@@ -123,15 +125,17 @@ class Vgg16 {
   /// its shape: it may take `complete`, and what saves memory has freed it.
   Result<void> check_map(const Activations& activations, std::size_t layer) const;
 
-  /// input: [size, size, 3] as `preprocess` gives it.
+  /// input: [size, size, 3] as `preprocess` gives it. kInvalidArgument as check_input, and for
+  /// activations of another model; kCorruptModel if the logits are not finite.
   Result<void> forward(const Tensor& input, Activations& activations) const;
 
   /// The rest of a forward pass from another output of a map layer, of the shape of
   /// `activations.map(layer)`, which it replaces. What lies before that layer is not changed.
+  /// kInvalidArgument for another shape; kCorruptModel as `forward`.
   Result<void> forward_from(std::size_t layer, const Tensor& map, Activations& activations) const;
 
   /// Computes the outputs before pooling that a backward pass down to this layer needs and a
-  /// forward pass does not keep. Costs those convolutions again; nothing for block5.
+  /// forward pass does not keep. Costs those convolutions again; nothing for block5. kOutOfMemory.
   Result<void> complete(Activations& activations, std::size_t layer) const;
 
   /// softmax(logits / temperature), of as many as `logits()`.

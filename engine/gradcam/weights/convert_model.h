@@ -25,7 +25,7 @@ enum class Precision {
           ///< into the logits as they are, does not.
 };
 
-/// "f32", "f16", "int8" or "int4".
+/// Of "f32", "f16", "int8" or "int4"; nothing for any other name.
 std::optional<Precision> precision_from_name(std::string_view name);
 
 struct ConvertOptions {
