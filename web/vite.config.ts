@@ -26,6 +26,13 @@ export default defineConfig({
     cssCodeSplit: false,
     modulePreload: false,
     reportCompressedSize: false,
-    rollupOptions: { output: { format: 'iife', inlineDynamicImports: true } },
+    rollupOptions: {
+      output: { format: 'iife', inlineDynamicImports: true },
+      // Vite would keep it to itself.
+      onLog(level, log, handle) {
+        if (log.code === 'CIRCULAR_DEPENDENCY') throw new Error(log.message);
+        handle(level, log);
+      },
+    },
   },
 });

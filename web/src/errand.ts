@@ -1,11 +1,10 @@
 /** How the worker is asked about a photo that it has looked at. */
 
-import { signal } from '@preact/signals';
+import { signal, type ReadonlySignal } from '@preact/signals';
 import { proxy, type Remote } from 'comlink';
-import type { PassProgress } from '../../wasm/engine';
+import type { PassProgress, Rect } from '../../wasm/engine';
 import { ask, stopLooking } from './backend';
 import { UNWANTED, wasStopped } from './outcome';
-import type { Photo } from './photo';
 import { hold, put } from './photo-io';
 import type { Failure, Outcome, WorkerApi } from './protocol';
 import { shownOf } from './shown';
@@ -13,6 +12,17 @@ import type { Priority } from './task-queue';
 
 /** How often progress is drawn, in milliseconds: that takes time from the workers. */
 const PROGRESS_INTERVAL = 250;
+
+/** What is to be known of a photo to ask about it. */
+interface Asked {
+  readonly id: number;
+  readonly file: File;
+  /** With the part of it that the network saw, if it has looked. */
+  readonly state: ReadonlySignal<{
+    name: string;
+    result?: { crop: Rect };
+  }>;
+}
 
 /**
  * Something that the worker does for a photo and that may take long. A new request ends the one
@@ -35,7 +45,7 @@ export class Errand {
 
   /** The worker's answer, or nothing if it was stopped or refused, which the state tells. */
   async run<T>(
-    photo: Photo,
+    photo: Asked,
     request: (
       worker: Remote<WorkerApi>,
       report: (progress: PassProgress) => void,
@@ -108,7 +118,7 @@ export interface Wish {
  * now. Makes room for what is more urgent, and is asked again after it.
  */
 export function askAbout<T>(
-  photo: Photo,
+  photo: Asked,
   request: (worker: Remote<WorkerApi>) => Promise<Outcome<T>>,
   { needs, isWanted = () => true, priority = 'urgent' }: Wish,
 ): Promise<Outcome<T>> {
@@ -119,11 +129,10 @@ export function askAbout<T>(
       return request(worker);
     };
     if (!isWanted()) return UNWANTED;
-    const { value } = photo.state;
-    const crop = value.name === 'done' ? value.result.crop : undefined;
+    const crop = photo.state.value.result?.crop;
     const part = needs === 'shown' ? crop : undefined;
     if (await worker.holds(photo.id, part)) return askNow();
-    const shown = part && shownOf(photo);
+    const shown = part && shownOf(photo.id);
     const held = shown
       ? await put(worker, photo.id, shown, undefined, askNow)
       : await hold(worker, photo, crop, askNow);

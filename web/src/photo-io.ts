@@ -5,7 +5,6 @@ import type { Rect } from '../../wasm/engine';
 import { browserDecode, sniff } from './browser-decoder';
 import { megabytes } from './describe';
 import { refusal } from './outcome';
-import type { Photo } from './photo';
 import type {
   Failure,
   HeldInfo,
@@ -45,7 +44,7 @@ export interface Held<T> {
  */
 export async function hold<T>(
   worker: Remote<WorkerApi>,
-  { id, file }: Pick<Photo, 'id' | 'file'>,
+  { id, file }: { id: number; file: File },
   crop: Rect | undefined,
   ask: () => T,
 ): Promise<Outcome<Held<T>>> {

@@ -186,7 +186,7 @@ async function goOn(back: readonly Photo[]): Promise<void> {
 function leave(photo: Photo): void {
   stopErrands(photo);
   stopLooking(photo.id);
-  forgetShown(photo);
+  forgetShown(photo.id);
 }
 
 /** Makes all heatmaps in another way. */
@@ -365,8 +365,8 @@ export function show(
 ): void {
   const { width, height, crop, milliseconds } = result;
   const info = { width, height, crop, milliseconds: milliseconds.decode };
-  if (shown) keepShown(photo, { info, views: shown });
-  else forgetShown(photo);
+  if (shown) keepShown(photo.id, { info, views: shown });
+  else forgetShown(photo.id);
   batch(() => {
     leaveMaps(photo);
     if (isPresent(how)) photo.maps.value = withMaps(new Map(), maps);

@@ -74,7 +74,7 @@ test('what the network was shown is kept, and maps are made of that', async () =
   };
   const made = await mapsBy('hirescam');
   expect(decode).not.toHaveBeenCalled();
-  added.forEach(forgetShown);
+  added.forEach(({ id }) => forgetShown(id));
   await mapsBy('gradcam');
   expect(decode).toHaveBeenCalledTimes(2);
   expect(made).not.toContain(undefined);
@@ -103,7 +103,7 @@ test('so is the part of a photo that it was shown last', async () => {
   const made = await mapBy('hirescam');
   expect(decode).not.toHaveBeenCalled();
   await mapBy('gradcam');
-  forgetShown(photo!);
+  forgetShown(photo!.id);
   expect(await mapBy('hirescam')).toEqual(made);
 });
 
@@ -112,7 +112,7 @@ test('of what is not kept the file is read again, and asked for again if it has 
   const { measure } = await import('../src/maps');
   const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
   const [photo] = await photos.addPhotos({ files, refused: [] });
-  forgetShown(photo!);
+  forgetShown(photo!.id);
   const read = vi.spyOn(files[0]!, 'arrayBuffer');
   read.mockRejectedValueOnce(new DOMException('moved', 'NotFoundError'));
   const map = photo!.maps.value.get(photo!.target.value)!;
