@@ -217,7 +217,7 @@ export class Engine {
 
   /** Takes the bytes of an image file as the photo. */
   decode(file: Uint8Array): PhotoInfo {
-    return timed(() => this.bridge.call('gradcam_photo_decode', file));
+    return this.bridge.call('gradcam_photo_decode', file);
   }
 
   /** Takes upright pixels that someone else decoded as the photo. */
@@ -228,9 +228,7 @@ export class Engine {
         `${data.length} bytes given for ${width} x ${height} RGBA pixels`,
       );
     }
-    return timed(() =>
-      this.bridge.call('gradcam_photo_set_pixels', data, width, height),
-    );
+    return this.bridge.call('gradcam_photo_set_pixels', data, width, height);
   }
 
   /**
@@ -239,14 +237,12 @@ export class Engine {
    * @param views so many, counted as `beginForward` does
    */
   prepare(preprocess: ModelInfo['preprocess'], views = 1): Prepared {
-    return timed(() => {
-      const { crop } = this.bridge.call<Pick<Prepared, 'crop'>>(
-        'gradcam_photo_prepare',
-        JSON.stringify(preprocess),
-        views,
-      );
-      return { crop, views: new Float32Array(this.bridge.data().buffer) };
-    });
+    const { crop } = this.bridge.call<Pick<Prepared, 'crop'>>(
+      'gradcam_photo_prepare',
+      JSON.stringify(preprocess),
+      views,
+    );
+    return { crop, views: new Float32Array(this.bridge.data().buffer) };
   }
 
   /** What the network was shown when it classified last; `setPrepared` takes it. */
@@ -391,14 +387,9 @@ export class Engine {
     { method = USUAL_METHOD, layer = USUAL_LAYER }: ExplainOptions = {},
     view = 0,
   ): { milliseconds: number } {
-    return timed(() =>
-      this.bridge.call<object>(
-        'gradcam_members_begin_forward',
-        view,
-        method,
-        layer,
-      ),
-    );
+    const start = performance.now();
+    this.bridge.call('gradcam_members_begin_forward', view, method, layer);
+    return { milliseconds: performance.now() - start };
   }
 
   /** When classifying is done, at any member: what the last layer takes. */
@@ -617,13 +608,6 @@ export class Engine {
     );
     return this.bridge.data();
   }
-}
-
-/** What a task returns, and how long it took. */
-function timed<T extends object>(task: () => T): T & { milliseconds: number } {
-  const start = performance.now();
-  const result = task();
-  return { ...result, milliseconds: performance.now() - start };
 }
 
 function valuesOf({

@@ -91,7 +91,6 @@ export interface PhotoInfo {
   format: string;
   /** The part of the photo that the network sees; without a model, all of it. */
   crop: Rect;
-  milliseconds: number;
 }
 
 /** What a file is, by its first bytes. */
@@ -108,7 +107,6 @@ export interface Prepared {
   crop: Rect;
   /** Of each view, one after another: RGB or BGR as it takes them, row by row. */
   views: Float32Array<ArrayBuffer>;
-  milliseconds: number;
 }
 
 /** RGBA, 8 bits each, not premultiplied, row by row. */

@@ -43,7 +43,10 @@ export interface Answer {
 }
 
 /** Of a photo that an engine holds. */
-export type HeldInfo = Omit<PhotoInfo, 'format'>;
+export interface HeldInfo extends Omit<PhotoInfo, 'format'> {
+  /** What it took to decode it and, of a prepared one, to prepare it. */
+  milliseconds: number;
+}
 
 /** Of a prepared photo there are no more pixels than those that the network is shown. */
 export type PhotoSource = ArrayBuffer | ImageBitmap | PreparedPhoto;

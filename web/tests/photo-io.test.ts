@@ -4,15 +4,13 @@ import { wrap, type Remote } from 'comlink';
 import { expect, test, vi } from 'vitest';
 import { hold } from '../src/photo-io';
 import { UNWANTED } from '../src/outcome';
-import type { Outcome, WorkerApi } from '../src/protocol';
-import type { PhotoInfo } from '../../wasm/engine';
+import type { HeldInfo, Outcome, WorkerApi } from '../src/protocol';
 import { script } from './threads';
 
 const photo = { id: 7, file: new File(['a photo'], 'rex.jpg') };
-const info: PhotoInfo = {
+const info: HeldInfo = {
   width: 2,
   height: 1,
-  format: 'jpeg',
   crop: { x: 0, y: 0, width: 1, height: 1 },
   milliseconds: 3,
 };
@@ -22,7 +20,7 @@ function workerThat(api: Partial<WorkerApi>): Remote<WorkerApi> {
 }
 
 test('what is asked about a photo does not wait until it is held', async () => {
-  let take: (outcome: Outcome<PhotoInfo>) => void;
+  let take: (outcome: Outcome<HeldInfo>) => void;
   const worker = workerThat({
     hold: () => new Promise((resolve) => (take = resolve)),
     evidence: async () => {

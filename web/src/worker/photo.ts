@@ -24,8 +24,7 @@ export function take(
       ? decodeFile(engine, source)
       : takeBitmap(engine, source);
   if (crop) info.crop = engine.setCrop(crop);
-  info.milliseconds = performance.now() - start;
-  return info;
+  return { ...info, milliseconds: performance.now() - start };
 }
 
 /** Makes the engine hold the photo in a file, of which the memory is given up. */
