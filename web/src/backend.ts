@@ -37,7 +37,7 @@ interface Origin {
   hasHead?: boolean;
 }
 
-export type Network =
+type Network =
   | { state: 'starting' }
   | (Origin & {
       state: 'ready';

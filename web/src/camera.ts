@@ -14,7 +14,7 @@ import {
 import { ask, methodOf } from './backend';
 import { halfway, type Size } from './crop';
 import { sentence } from './describe';
-import { present } from './maps';
+import { presentHow } from './maps';
 import { say } from './news';
 import { reasonOf, UNWANTED } from './outcome';
 import { put } from './photo-io';
@@ -54,7 +54,7 @@ const LATE = 1500;
 const LATE_PICTURES = 3;
 /** Whether maps are made by another method than the one of the settings, which takes too long. */
 export const isReplaced = computed(
-  () => atOnce(present()).method !== method.value,
+  () => atOnce(presentHow()).method !== method.value,
 );
 /** Whether the page has nothing to show yet. */
 export const isFresh = computed(
@@ -134,7 +134,7 @@ export async function watch(
     await new Promise(requestAnimationFrame);
     if (!isOn()) return;
     if (video.readyState < video.HAVE_CURRENT_DATA) continue;
-    const how = atOnce(present());
+    const how = atOnce(presentHow());
     const { rate = Infinity } = sight.value ?? {};
     const patience = Math.max(LATE, (1000 * LATE_PICTURES) / rate);
     const timer = setTimeout(() => {

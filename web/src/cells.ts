@@ -3,7 +3,7 @@
 import type { EngineInfo, ModelInfo, Rect } from '../../wasm/engine';
 import { painter, presentModel } from './backend';
 
-export interface Cells {
+interface Cells {
   /** In a row of the map, and in a column. */
   count: number;
   /** A side of one. */

@@ -2,7 +2,7 @@
 
 import type { Rect } from '../../wasm/engine';
 import { askAbout } from './errand';
-import { present, stopErrands } from './maps';
+import { presentHow, stopErrands } from './maps';
 import { wasStopped } from './outcome';
 import type { Photo } from './photo';
 import { explainAnew, photos, show } from './photos';
@@ -79,7 +79,7 @@ async function lookAgain(
   crop: Rect | undefined,
 ): Promise<'looked' | 'gone' | Failure> {
   const isThere = () => photos.value.includes(photo);
-  const how = present();
+  const how = presentHow();
   stopErrands(photo);
   const outcome = await askAbout(
     photo,

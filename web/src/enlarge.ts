@@ -1,7 +1,7 @@
 /** One photo on the whole screen, as for a class; the others are a key away. */
 
 import { effect, signal } from '@preact/signals';
-import { shown } from './groups';
+import { inSight } from './groups';
 import type { Photo } from './photo';
 
 /** That one; undefined while the page is as always. */
@@ -36,7 +36,7 @@ export let cameBy: 'before' | 'next' | undefined;
 
 /** Shows the photo so many places after the present one, or before it; if there is one. */
 export function turn(places: number, by?: typeof cameBy): void {
-  const { value: all } = shown;
+  const { value: all } = inSight;
   const next = all[all.indexOf(enlarged.value!) + places];
   if (!enlarged.value || !next) return;
   cameBy = by;

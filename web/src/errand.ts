@@ -105,7 +105,7 @@ export class Errand {
   }
 }
 
-export interface Wish {
+interface Wish {
   /** Of the photo: its pixels, or what the network was shown of them. */
   needs: 'pixels' | 'shown';
   /** Whether it still is wanted, when it has its turn. */

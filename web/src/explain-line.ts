@@ -11,7 +11,7 @@ import { certainty, type Certainty } from './describe';
 import type { PhotoResult } from './photo';
 import type { Failure } from './protocol';
 
-export interface ExplainedLine {
+interface ExplainedLine {
   photo: string;
   width: number;
   height: number;
@@ -35,7 +35,7 @@ export interface ExplainedLine {
   milliseconds: { decode: number; forward: number; backward: number };
 }
 
-export interface FailedLine {
+interface FailedLine {
   photo: string;
   error: Failure;
 }

@@ -19,7 +19,7 @@ export interface Folder {
 }
 
 /** What one that cannot be read, or is gone by now, leaves of the others: all of them. */
-export interface Contents {
+interface Contents {
   files: File[];
   unread: { name: string; isFolder: boolean }[];
 }

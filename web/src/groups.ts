@@ -8,7 +8,7 @@ import { ofEach } from './of-each';
 import type { Photo } from './photo';
 import { photos } from './photos';
 
-export interface Group {
+interface Group {
   name: string;
   count: number;
 }
@@ -63,7 +63,7 @@ export const groups = computed<readonly Group[]>(() => {
 });
 
 /** All photos, or those of the chosen group and those that have no answer yet. */
-export const shown = computed<readonly Photo[]>(() => {
+export const inSight = computed<readonly Photo[]>(() => {
   const { value: present } = choice;
   if (!present) return photos.value;
   return photos.value.filter((photo, i) => {
@@ -81,7 +81,7 @@ effect(() => {
   const isAnother =
     photos.value.some((photo) => !present.known.has(photo)) ||
     presentModel() !== present.model;
-  if (isAnother || !hasGroups.value || shown.value.length === 0) showAll();
+  if (isAnother || !hasGroups.value || inSight.value.length === 0) showAll();
 });
 
 const NOT_SURE = 'Not sure';

@@ -26,13 +26,13 @@ export async function retarget(
     photo.making.reset();
     return;
   }
-  const how = present();
+  const how = presentHow();
   const maps = await photo.making.run(
     photo,
     (worker, report) => worker.explain([index], how, report),
     priority,
   );
-  if (maps && isPresent(how)) {
+  if (maps && isPresentHow(how)) {
     photo.maps.value = withMaps(photo.maps.value, maps);
   }
 }
@@ -51,7 +51,7 @@ export async function compare(
     photo.makingRival.reset();
     return;
   }
-  const how = { ...present(), method: by };
+  const how = { ...presentHow(), method: by };
   const maps = await photo.makingRival.run(
     photo,
     (worker, report) => worker.explain([target], how, report),
@@ -88,16 +88,16 @@ export function stopErrands(photo: Photo): void {
 /** Finds out what the Grad-CAM map of a class was made of, at the layer of the settings. */
 export async function askEvidence(photo: Photo, index: number): Promise<void> {
   if (photo.evidence.value.has(index)) return;
-  const how = present();
+  const how = presentHow();
   const found = await photo.tracing.run(photo, (worker) =>
     worker.evidence(index, how.layer),
   );
-  if (!found || !isPresent(how)) return;
+  if (!found || !isPresentHow(how)) return;
   photo.evidence.value = new Map([...photo.evidence.value, [index, found]]);
 }
 
 /** How heatmaps are made at present. */
-export function present(): Required<ExplainOptions> {
+export function presentHow(): Required<ExplainOptions> {
   return {
     method: method.value,
     layer: layer.value,
@@ -105,7 +105,7 @@ export function present(): Required<ExplainOptions> {
   };
 }
 
-export function isPresent(how: Required<ExplainOptions>): boolean {
+export function isPresentHow(how: Required<ExplainOptions>): boolean {
   return (
     how.method === method.value &&
     how.layer === layer.value &&

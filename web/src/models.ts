@@ -368,7 +368,7 @@ async function finish(
 }
 
 /** How most of a model's weights, those of fc1, are stored. */
-export function precisionOf(model: ModelInfo): string {
+function precisionOf(model: ModelInfo): string {
   return model.layers.find(({ name }) => name === 'fc1')?.dtype ?? '';
 }
 

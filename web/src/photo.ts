@@ -62,7 +62,7 @@ export interface Trouble {
 }
 
 /** A map, and whether it shows what the network used. */
-export interface MapTrust {
+interface MapTrust {
   readonly map: Heatmap;
   readonly found: Trust;
 }

@@ -16,8 +16,8 @@ import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from './intake';
 import {
   compare,
-  isPresent,
-  present,
+  isPresentHow,
+  presentHow,
   retarget,
   stopErrands,
   withMaps,
@@ -132,7 +132,7 @@ const offered = new WeakMap<
  */
 function offerBack(all: readonly Photo[], remove: () => void): void {
   const model = presentModel();
-  const how = present();
+  const how = presentHow();
   const before = photos.value;
   const taken = all.map((photo) => ({
     photo,
@@ -152,7 +152,7 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
       }));
       const returned = back.map(({ photo }) => photo);
       if (presentModel() !== model) queueAgain(returned);
-      if (!isPresent(how)) returned.forEach(leaveMaps);
+      if (!isPresentHow(how)) returned.forEach(leaveMaps);
       const now = [...photos.value];
       for (const { photo, place } of back) now.splice(place, 0, photo);
       photos.value = now;
@@ -191,8 +191,8 @@ function leave(photo: Photo): void {
 
 /** Makes all heatmaps in another way. */
 export async function remakeMaps(change: ExplainOptions): Promise<void> {
-  const how = { ...present(), ...change };
-  if (isPresent(how)) return;
+  const how = { ...presentHow(), ...change };
+  if (isPresentHow(how)) return;
   batch(() => {
     method.value = how.method;
     layer.value = how.layer;
@@ -289,7 +289,7 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
       photo.name,
       state.result,
       map,
-      present(),
+      presentHow(),
       unsureBelow.peek(),
     );
   const { failure } = photo.making;
@@ -319,7 +319,7 @@ function queuedFiles(): readonly File[] {
 
 /** Looks at a queued photo when it has its turn, unless it was removed by then. */
 async function look(photo: Photo): Promise<void> {
-  const how = present();
+  const how = presentHow();
   stopErrands(photo);
   const outcome = await ask(async (worker) => {
     if (!photos.value.includes(photo)) return REMOVED;
@@ -369,7 +369,7 @@ export function show(
   else forgetShown(photo.id);
   batch(() => {
     leaveMaps(photo);
-    if (isPresent(how)) photo.maps.value = withMaps(new Map(), maps);
+    if (isPresentHow(how)) photo.maps.value = withMaps(new Map(), maps);
     photo.target.value = target;
     photo.trouble.value = undefined;
     photo.state.value = { name: 'done', result };

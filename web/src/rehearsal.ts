@@ -5,7 +5,7 @@
  */
 
 import { ask, stopLooking } from './backend';
-import { present } from './maps';
+import { presentHow } from './maps';
 import { UNWANTED } from './outcome';
 import { makePhoto } from './photo';
 import { hold } from './photo-io';
@@ -24,7 +24,7 @@ export async function rehearse(): Promise<void> {
       signal.onabort = () => stopLooking(photo.id);
       const held = await hold(worker, photo, undefined, () => {
         void worker.preview();
-        return signal.aborted ? UNWANTED : worker.look(present());
+        return signal.aborted ? UNWANTED : worker.look(presentHow());
       });
       return held.ok ? held.value.asked : held;
     }, 'leisurely');

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { ModelInfo } from '../../wasm/engine';
 import { network } from '../src/backend';
-import { choose, chosen, groups, showAll, shown } from '../src/groups';
+import { choose, chosen, groups, inSight, showAll } from '../src/groups';
 import { makePhoto, type Photo, type PhotoState } from '../src/photo';
 import { photos } from '../src/photos';
 
@@ -44,25 +44,25 @@ beforeEach(() => {
 
 test('those of a group are shown, and those without an answer', () => {
   choose('Pug');
-  expect(shown.value).toEqual([pug, all[3]]);
+  expect(inSight.value).toEqual([pug, all[3]]);
   all[3]!.state.value = sure('maltese');
-  expect(shown.value).toEqual([pug]);
+  expect(inSight.value).toEqual([pug]);
   showAll();
-  expect(shown.value).toEqual(all);
+  expect(inSight.value).toEqual(all);
 });
 
 test('what one works on stays in sight, whatever becomes of it', () => {
   all[3]!.state.value = sure('pug');
   choose('Pug');
-  expect(shown.value).toEqual([pug, all[3]]);
+  expect(inSight.value).toEqual([pug, all[3]]);
   pug.state.value = sure('pug', 0.3);
-  expect(shown.value).toEqual([pug, all[3]]);
+  expect(inSight.value).toEqual([pug, all[3]]);
   all[3]!.state.value = sure('boxer');
-  expect(shown.value).toEqual([pug, all[3]]);
+  expect(inSight.value).toEqual([pug, all[3]]);
   // So that one can see what is chosen, and end it.
   expect(counts()).toEqual(['Boxer 3', 'Pug 0', 'Not sure 1']);
   choose('Boxer');
-  expect(shown.value).toEqual([boxer, all[2], all[3]]);
+  expect(inSight.value).toEqual([boxer, all[2], all[3]]);
 });
 
 test('what it probably is has its group, as it has its line', () => {
@@ -77,17 +77,17 @@ test('new photos are shown', () => {
   choose('Pug');
   photos.value = [...photos.value, ...put({ name: 'queued' })];
   expect(chosen.value).toBeUndefined();
-  expect(shown.value).toHaveLength(5);
+  expect(inSight.value).toHaveLength(5);
 });
 
 test('one that is put back is not new', () => {
   photos.value = all = [...all, ...put(sure('pug'))];
   choose('Pug');
-  expect(shown.value).toEqual([pug, all[3], all[4]]);
+  expect(inSight.value).toEqual([pug, all[3], all[4]]);
   photos.value = all.slice(1);
   photos.value = all;
   expect(chosen.value).toBe('Pug');
-  expect(shown.value).toEqual([pug, all[3], all[4]]);
+  expect(inSight.value).toEqual([pug, all[3], all[4]]);
 });
 
 test('one that is put back into another group is shown', () => {
@@ -96,7 +96,7 @@ test('one that is put back into another group is shown', () => {
   choose('Pug');
   photos.value = all;
   expect(chosen.value).toBeUndefined();
-  expect(shown.value).toContain(boxer);
+  expect(inSight.value).toContain(boxer);
 });
 
 test('what another model says is shown', () => {

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { network } from '../backend';
 import { camera, isFresh } from '../camera';
 import { sentence } from '../describe';
-import { shown } from '../groups';
+import { inSight } from '../groups';
 import { About } from './about';
 import { DropVeil } from './drop-veil';
 import { CameraView } from './camera';
@@ -38,7 +38,7 @@ export function App() {
             {stream instanceof MediaStream && <CameraView stream={stream} />}
             <Groups />
             <OnPaper />
-            <PhotoGrid photos={shown.value} />
+            <PhotoGrid photos={inSight.value} />
           </>
         )}
         <Teach />

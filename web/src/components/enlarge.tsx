@@ -1,7 +1,7 @@
 import type { Ref } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { cameBy, enlarge, enlarged, shrink, turn } from '../enlarge';
-import { shown } from '../groups';
+import { inSight } from '../groups';
 import { nameInText } from '../name';
 import type { Photo } from '../photo';
 import { Legend, Opacity } from './heat-scale';
@@ -54,7 +54,7 @@ function Neighbours(props: {
   next: Ref<HTMLButtonElement>;
 }) {
   const { photo, before, next } = props;
-  const { value: all } = shown;
+  const { value: all } = inSight;
   if (all.length === 1) return null;
   const place = all.indexOf(photo);
   return (

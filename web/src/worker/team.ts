@@ -28,7 +28,7 @@ import { HelperLost, type Helper, type HelperApi } from './helper';
 import { Member } from './member';
 
 /** Is told how far something is that takes many forward passes. */
-export type Report = (progress: PassProgress) => unknown;
+type Report = (progress: PassProgress) => unknown;
 
 /** A model; of one that can be read at any time, some may be left where it is. */
 export type ModelSource = PieceReader & { isLasting?: boolean };
