@@ -30,6 +30,7 @@ import type {
   AboutModel,
   Trust,
   Heatmap,
+  HeatValues,
   LoadOptions,
   MemberMessage,
   ModelInfo,
@@ -271,10 +272,7 @@ export class Engine {
    * The square around what is warm in a heatmap of a part of the photo, to be shown to the network
    * in the place of all that: it knows dogs much better that are not small.
    */
-  closer(
-    heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
-    { x, y, width, height }: Rect,
-  ): Rect {
+  closer(heatmap: HeatValues, { x, y, width, height }: Rect): Rect {
     const { rows, cols } = heatmap;
     return this.bridge.call(
       'gradcam_closer',
@@ -561,7 +559,7 @@ export class Engine {
    * over the crop of the photo.
    */
   heatRgba(
-    heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
+    heatmap: HeatValues,
     colormap: string,
     width: number,
     height: number,
@@ -588,7 +586,7 @@ export class Engine {
    * writes it.
    */
   overlayPng(
-    heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>,
+    heatmap: HeatValues,
     { x, y, width, height }: Rect,
     colormap: string,
     alpha: number,
@@ -610,11 +608,7 @@ export class Engine {
   }
 }
 
-function valuesOf({
-  rows,
-  cols,
-  values,
-}: Pick<Heatmap, 'rows' | 'cols' | 'values'>): Float32Array {
+function valuesOf({ rows, cols, values }: HeatValues): Float32Array {
   if (values.length !== rows * cols) {
     throw new EngineError(
       'invalid_argument',

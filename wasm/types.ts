@@ -153,6 +153,9 @@ export interface Heatmap {
   values: Float32Array<ArrayBuffer>;
 }
 
+/** What is drawn of a heatmap. */
+export type HeatValues = Pick<Heatmap, 'rows' | 'cols' | 'values'>;
+
 export interface ExplainOptions {
   /** The name of a method of `EngineInfo`; `gradcam` if absent. */
   method?: string;

@@ -2,6 +2,7 @@
 
 import type {
   Heatmap,
+  HeatValues,
   Method,
   Others,
   Prediction,
@@ -140,9 +141,7 @@ export function verdict(
 }
 
 /** Where the heatmap is strongest, as the rest of a sentence. */
-export function where(
-  map: Pick<Heatmap, 'rows' | 'cols' | 'values' | 'status'>,
-): string {
+export function where(map: HeatValues & Pick<Heatmap, 'status'>): string {
   if (map.status === 'empty') return 'no evidence here';
   if (map.status === 'non_finite') return 'no answer, the numbers overflowed';
   const { rows, cols, values } = map;
@@ -376,9 +375,9 @@ export function modelsLeftOut(names: readonly string[]): string {
 }
 
 /** Of what is warm (at least half of the strongest) in either map, the share that is so in both. */
-export function overlap(a: Map2d, b: Map2d): number {
+export function overlap(a: HeatValues, b: HeatValues): number {
   const side = Math.max(a.rows, a.cols, b.rows, b.cols);
-  const isWarm = ({ rows, cols, values }: Map2d, y: number, x: number) => {
+  const isWarm = ({ rows, cols, values }: HeatValues, y: number, x: number) => {
     const row = Math.floor(((y + 0.5) / side) * rows);
     const col = Math.floor(((x + 0.5) / side) * cols);
     return values[row * cols + col]! >= 0.5;
@@ -416,8 +415,6 @@ export function weakness(
   if (!(times >= 2)) return undefined;
   return `This map is ${times.toFixed(0)} times weaker than the one for ${breedInText(bestLabel)}, though the colours look the same.`;
 }
-
-type Map2d = Pick<Heatmap, 'rows' | 'cols' | 'values'>;
 
 /** The share of what it saw that holds at least half of the strongest evidence. */
 function extent({ values }: Pick<Heatmap, 'values'>): number {

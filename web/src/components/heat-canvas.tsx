@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Heatmap, Rect } from '../../../wasm/engine';
+import type { Heatmap, HeatValues, Rect } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
 import { painter } from '../backend';
 import { enlarged, screenChanges } from '../enlarge';
@@ -29,7 +29,7 @@ export function HeatOnCrop(props: {
 
 /** A heatmap in the chosen colours; an image with that label, or decoration without one. */
 export function HeatCanvas(props: {
-  heatmap: Pick<Heatmap, 'rows' | 'cols' | 'values'>;
+  heatmap: HeatValues;
   width: number;
   height: number;
   label?: string;
