@@ -33,6 +33,13 @@ export function bringsFiles(transfer: DataTransfer | null): boolean {
   return transfer !== null && transfer.types.includes('Files');
 }
 
+/** What was chosen by an input; to choose the same again counts as a change, too. */
+export function chosenFiles(input: HTMLInputElement): File[] {
+  const files = [...(input.files ?? [])];
+  input.value = '';
+  return files;
+}
+
 /** Whether text that is dropped or pasted there is for it. */
 export function isTextField(target: EventTarget | null): boolean {
   return (

@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend';
 import { LEARNING, megabytes, percent, sentence } from '../describe';
+import { chosenFiles } from '../intake';
 import {
   forget,
   keeping,
@@ -38,12 +39,9 @@ export function ModelPicker() {
         type="file"
         multiple
         accept=".safetensors,.h5,.hdf5,.keras,.pth,.pt,.bin,.ckpt,.tar,.onnx,.data,.onnx_data,.txt,.json"
-        onChange={({ currentTarget }) => {
-          const files = [...(currentTarget.files ?? [])];
-          // So that choosing the same file again counts as a change.
-          currentTarget.value = '';
-          takeModel(files, true);
-        }}
+        onChange={({ currentTarget }) =>
+          takeModel(chosenFiles(currentTarget), true)
+        }
       />
       <div class="model-ways">
         <button

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { keepFocus } from '../focus';
-import { isTextField, NO_FILE, take } from '../intake';
+import { chosenFiles, isTextField, NO_FILE, take } from '../intake';
 import { say } from '../news';
 import { takeIn } from '../take-in';
 
@@ -22,12 +22,9 @@ export function PhotoInput() {
       type="file"
       multiple
       accept="image/*"
-      onChange={({ currentTarget }) => {
-        const files = [...(currentTarget.files ?? [])];
-        // So that choosing the same file again counts as a change.
-        currentTarget.value = '';
-        void takeIn({ files, refused: [] });
-      }}
+      onChange={({ currentTarget }) =>
+        void takeIn({ files: chosenFiles(currentTarget), refused: [] })
+      }
     />
   );
 }

@@ -1,7 +1,7 @@
 import { isHeadAtWork, network } from '../backend';
 import { closeUp, isSeeing } from '../camera';
 import { leftOutVerdict } from '../describe';
-import { bringsFiles, take } from '../intake';
+import { bringsFiles, chosenFiles, take } from '../intake';
 import { dropHead, hasHead } from '../models';
 import { nameInText } from '../name';
 import { say } from '../news';
@@ -184,11 +184,9 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
           multiple
           data-box={box.name.value}
           aria-label={`Photos for ${box.name.value}`}
-          onChange={({ currentTarget }) => {
-            const files = [...(currentTarget.files ?? [])];
-            currentTarget.value = '';
-            void putIn(box, files);
-          }}
+          onChange={({ currentTarget }) =>
+            void putIn(box, chosenFiles(currentTarget))
+          }
         />
       </label>
     </fieldset>
