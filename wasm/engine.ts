@@ -233,6 +233,23 @@ export class Engine {
   }
 
   /**
+   * From now on shows the network this part of the photo, or without one the usual crop again,
+   * which it gives. What was classified is forgotten.
+   */
+  setCrop({ x, y, width, height }: Rect = NOWHERE): Rect {
+    return this.bridge.call('gradcam_photo_set_crop', x, y, width, height);
+  }
+
+  /** The photo, upright, shrunk so that no side exceeds `maxSide`. */
+  preview(maxSide: number): Pixels {
+    const size = this.bridge.call<{ width: number; height: number }>(
+      'gradcam_photo_preview',
+      maxSide,
+    );
+    return { ...size, data: new Uint8ClampedArray(this.bridge.data().buffer) };
+  }
+
+  /**
    * What a network is shown of the photo, for the engine that has that network; this one needs none.
    * @param preprocess the network's, of `ModelInfo`
    * @param views so many, counted as `beginForward` does
@@ -258,41 +275,6 @@ export class Engine {
    */
   setPrepared({ views }: Pick<Prepared, 'views'>): void {
     this.bridge.call('gradcam_photo_set_prepared', views, views.length);
-  }
-
-  /**
-   * From now on shows the network this part of the photo, or without one the usual crop again,
-   * which it gives. What was classified is forgotten.
-   */
-  setCrop({ x, y, width, height }: Rect = NOWHERE): Rect {
-    return this.bridge.call('gradcam_photo_set_crop', x, y, width, height);
-  }
-
-  /**
-   * The square around what is warm in a heatmap of a part of the photo, to be shown to the network
-   * in the place of all that: it knows dogs much better that are not small.
-   */
-  closer(heatmap: HeatValues, { x, y, width, height }: Rect): Rect {
-    const { rows, cols } = heatmap;
-    return this.bridge.call(
-      'gradcam_closer',
-      valuesOf(heatmap),
-      rows,
-      cols,
-      x,
-      y,
-      width,
-      height,
-    );
-  }
-
-  /** The photo, upright, shrunk so that no side exceeds `maxSide`. */
-  preview(maxSide: number): Pixels {
-    const size = this.bridge.call<{ width: number; height: number }>(
-      'gradcam_photo_preview',
-      maxSide,
-    );
-    return { ...size, data: new Uint8ClampedArray(this.bridge.data().buffer) };
   }
 
   /** The probabilities of all classes for the photo. */
@@ -345,36 +327,6 @@ export class Engine {
   }
 
   /**
-   * When classifying is done: begins to bring together what the Grad-CAM map of a class at a layer
-   * is made of, the same at all members.
-   */
-  beginEvidence(index: number, layer = USUAL_LAYER): void {
-    this.bridge.call('gradcam_members_begin_evidence', index, layer);
-  }
-
-  /** When that is done, at member 0: with so many channels for the class, and against it. */
-  evidence(countFor = 3, countAgainst = 2): Evidence {
-    const { rows, cols, channels, others_share } = this.bridge.call<
-      Pick<Evidence, 'rows' | 'cols'> & {
-        channels: Omit<Evidence['channels'][number], 'values'>[];
-        others_share: number;
-      }
-    >('gradcam_members_evidence', countFor, countAgainst);
-    const all = new Float32Array(this.bridge.data().buffer);
-    let taken = 0;
-    const take = (count: number) => all.slice(taken, (taken += count));
-    const map = () => take(rows * cols);
-    return {
-      rows,
-      cols,
-      sum: map(),
-      others: { share: others_share, values: map() },
-      channels: channels.map((channel) => ({ ...channel, values: map() })),
-      alphas: take(all.length - taken),
-    };
-  }
-
-  /**
    * Begins to classify the photo of member 0 together with the other members, and forgets what was
    * under way. All members must have begun before one is given a message. The photo's
    * preprocessing takes the milliseconds.
@@ -388,42 +340,6 @@ export class Engine {
     const start = performance.now();
     this.bridge.call('gradcam_members_begin_forward', view, method, layer);
     return { milliseconds: performance.now() - start };
-  }
-
-  /** When classifying is done, at any member: what the last layer takes. */
-  features(): Float32Array<ArrayBuffer> {
-    this.bridge.call('gradcam_members_features');
-    return new Float32Array(this.bridge.data().buffer);
-  }
-
-  /**
-   * Begins to train a last layer on photos.
-   * @param features of each view of each photo, one after another, as `features` gives them
-   * @param labels the class of each photo, counted from 0
-   */
-  beginTeaching(
-    features: Float32Array,
-    labels: readonly number[],
-    views: number,
-  ): Teaching {
-    return this.bridge.call(
-      'gradcam_begin_teaching',
-      features,
-      Int32Array.from(labels),
-      labels.length,
-      views,
-    );
-  }
-
-  /** Trains by so many steps, or until the end. */
-  teach(steps: number): TeachProgress {
-    return this.bridge.call('gradcam_teach', steps);
-  }
-
-  /** After the end: the layer as a head file, with a label for each class. */
-  finishTeaching(labels: readonly string[]): Uint8Array<ArrayBuffer> {
-    this.bridge.call('gradcam_finish_teaching', JSON.stringify(labels));
-    return this.bridge.data();
   }
 
   /**
@@ -446,6 +362,38 @@ export class Engine {
       layer,
       channels,
     );
+  }
+
+  /**
+   * At member 0, when the photo is classified: begins to find out whether a heatmap of it shows
+   * what the network used. All of that is passes.
+   */
+  beginMeasure(heatmap: Heatmap): void {
+    const { rows, cols } = heatmap;
+    const values = valuesOf(heatmap);
+    this.bridge.call(
+      'gradcam_members_begin_measure',
+      heatmap.class,
+      values,
+      rows,
+      cols,
+    );
+  }
+
+  /**
+   * Begins a pass, the same at all members; afterwards the photo has to be classified again.
+   * @param from as `passesLeft` says at member 0
+   */
+  beginPass(from: string | null): void {
+    this.bridge.call('gradcam_members_begin_pass', from ?? '');
+  }
+
+  /**
+   * When classifying is done: begins to bring together what the Grad-CAM map of a class at a layer
+   * is made of, the same at all members.
+   */
+  beginEvidence(index: number, layer = USUAL_LAYER): void {
+    this.bridge.call('gradcam_members_begin_evidence', index, layer);
   }
 
   /** Where this member is with what it has begun. */
@@ -500,20 +448,10 @@ export class Engine {
     return this.bridge.call('gradcam_members_predictions');
   }
 
-  /**
-   * At member 0, when the photo is classified: begins to find out whether a heatmap of it shows
-   * what the network used. All of that is passes.
-   */
-  beginMeasure(heatmap: Heatmap): void {
-    const { rows, cols } = heatmap;
-    const values = valuesOf(heatmap);
-    this.bridge.call(
-      'gradcam_members_begin_measure',
-      heatmap.class,
-      values,
-      rows,
-      cols,
-    );
+  /** When classifying is done, at any member: what the last layer takes. */
+  features(): Float32Array<ArrayBuffer> {
+    this.bridge.call('gradcam_members_features');
+    return new Float32Array(this.bridge.data().buffer);
   }
 
   /**
@@ -522,14 +460,6 @@ export class Engine {
    */
   passesLeft(): PassesLeft {
     return this.bridge.call('gradcam_passes_left');
-  }
-
-  /**
-   * Begins a pass, the same at all members; afterwards the photo has to be classified again.
-   * @param from as `passesLeft` says at member 0
-   */
-  beginPass(from: string | null): void {
-    this.bridge.call('gradcam_members_begin_pass', from ?? '');
   }
 
   /** What was begun to be explained, when no passes are left. */
@@ -552,6 +482,76 @@ export class Engine {
   /** What was begun to be measured, when no passes are left. */
   trust(): Trust {
     return this.bridge.call('gradcam_passes_finish');
+  }
+
+  /** When that is done, at member 0: with so many channels for the class, and against it. */
+  evidence(countFor = 3, countAgainst = 2): Evidence {
+    const { rows, cols, channels, others_share } = this.bridge.call<
+      Pick<Evidence, 'rows' | 'cols'> & {
+        channels: Omit<Evidence['channels'][number], 'values'>[];
+        others_share: number;
+      }
+    >('gradcam_members_evidence', countFor, countAgainst);
+    const all = new Float32Array(this.bridge.data().buffer);
+    let taken = 0;
+    const take = (count: number) => all.slice(taken, (taken += count));
+    const map = () => take(rows * cols);
+    return {
+      rows,
+      cols,
+      sum: map(),
+      others: { share: others_share, values: map() },
+      channels: channels.map((channel) => ({ ...channel, values: map() })),
+      alphas: take(all.length - taken),
+    };
+  }
+
+  /**
+   * Begins to train a last layer on photos.
+   * @param features of each view of each photo, one after another, as `features` gives them
+   * @param labels the class of each photo, counted from 0
+   */
+  beginTeaching(
+    features: Float32Array,
+    labels: readonly number[],
+    views: number,
+  ): Teaching {
+    return this.bridge.call(
+      'gradcam_begin_teaching',
+      features,
+      Int32Array.from(labels),
+      labels.length,
+      views,
+    );
+  }
+
+  /** Trains by so many steps, or until the end. */
+  teach(steps: number): TeachProgress {
+    return this.bridge.call('gradcam_teach', steps);
+  }
+
+  /** After the end: the layer as a head file, with a label for each class. */
+  finishTeaching(labels: readonly string[]): Uint8Array<ArrayBuffer> {
+    this.bridge.call('gradcam_finish_teaching', JSON.stringify(labels));
+    return this.bridge.data();
+  }
+
+  /**
+   * The square around what is warm in a heatmap of a part of the photo, to be shown to the network
+   * in the place of all that: it knows dogs much better that are not small.
+   */
+  closer(heatmap: HeatValues, { x, y, width, height }: Rect): Rect {
+    const { rows, cols } = heatmap;
+    return this.bridge.call(
+      'gradcam_closer',
+      valuesOf(heatmap),
+      rows,
+      cols,
+      x,
+      y,
+      width,
+      height,
+    );
   }
 
   /**

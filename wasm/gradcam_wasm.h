@@ -144,6 +144,10 @@ int32_t gradcam_members_begin_forward(gradcam_engine* engine, uint32_t view, con
 int32_t gradcam_members_begin_explain(gradcam_engine* engine, const int32_t* classes,
                                       uint32_t count, const char* method, uint32_t method_bytes,
                                       const char* layer, uint32_t layer_bytes, uint32_t channels);
+/// At member 0, when the photo is classified: begins to measure whether a heatmap of a class of it,
+/// of rows * cols floats, shows what the network used; that takes passes (gradcam/explain/trust.h).
+int32_t gradcam_members_begin_measure(gradcam_engine* engine, int32_t class_index,
+                                      const float* heatmap, int32_t rows, int32_t cols);
 /// Begins one of the forward passes that are left, at all members; `from` is what
 /// gradcam_passes_left says of them, nothing for null. After it, what was classified is forgotten.
 int32_t gradcam_members_begin_pass(gradcam_engine* engine, const char* from, uint32_t from_bytes);
@@ -174,17 +178,6 @@ float* gradcam_members_receive(gradcam_engine* engine, uint32_t from, uint32_t c
 int32_t gradcam_members_predictions(gradcam_engine* engine);
 /// When classifying is done: the outputs of fc2, which the last layer takes, at gradcam_data.
 int32_t gradcam_members_features(gradcam_engine* engine);
-
-/// At member 0, when the photo is classified: begins to measure whether a heatmap of a class of it,
-/// of rows * cols floats, shows what the network used; that takes passes (gradcam/explain/trust.h).
-int32_t gradcam_members_begin_measure(gradcam_engine* engine, int32_t class_index,
-                                      const float* heatmap, int32_t rows, int32_t cols);
-
-/// The square around what is warm in a heatmap of rows * cols floats of this part of the photo, for
-/// gradcam_photo_set_crop: {"x": .., "y": .., "width": .., "height": ..}
-/// (gradcam/explain/closer.h).
-int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
-                       double x, double y, double width, double height);
 
 /// At member 0, when all are done with explaining, or with a pass, and before the first one of
 /// measuring: {"passes": how many forward passes are left, often none, "from": the layer that they
@@ -220,6 +213,12 @@ int32_t gradcam_begin_teaching(gradcam_engine* engine, const float* features, co
 int32_t gradcam_teach(gradcam_engine* engine, uint32_t steps);
 /// Ends it: a head file with these labels, a JSON array, at gradcam_data.
 int32_t gradcam_finish_teaching(gradcam_engine* engine, const char* labels, uint32_t label_bytes);
+
+/// The square around what is warm in a heatmap of rows * cols floats of this part of the photo, for
+/// gradcam_photo_set_crop: {"x": .., "y": .., "width": .., "height": ..}
+/// (gradcam/explain/closer.h).
+int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
+                       double x, double y, double width, double height);
 
 /// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
 /// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.
