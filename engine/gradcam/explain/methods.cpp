@@ -148,9 +148,8 @@ bool takes_passes(const Method& method, std::size_t layer) {
 }
 
 bool takes_all_at_once(const Method& method, std::size_t layer) {
-  const GradientUse use = method.cam.gradient;
-  return method.cam.map != nullptr && !method.is_guided &&
-         (use == GradientUse::kNone || (use == GradientUse::kMeans && layer >= kBlock5Conv3));
+  return method.cam.map != nullptr && !method.is_guided && layer >= kBlock5Conv3 &&
+         method.cam.gradient >= GradientUse::kMeans;
 }
 
 std::span<const Method> methods() { return kMethods; }
