@@ -1,6 +1,5 @@
 /** The engine's class over the real engine, with the model of the page. */
 
-import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   Engine,
@@ -11,20 +10,14 @@ import {
   USUAL_METHOD,
   type Pixels,
 } from '../../wasm/engine';
-
-const repository = new URL('../../', import.meta.url);
+import { compileEngine, read } from './threads';
 
 let module: WebAssembly.Module;
 let weights: Uint8Array<ArrayBuffer>;
 
 beforeAll(async () => {
-  const bytes = await readFile(
-    new URL('build/wasm-simd/wasm/gradcam.wasm', repository),
-  );
-  module = await WebAssembly.compile(Uint8Array.from(bytes));
-  weights = Uint8Array.from(
-    await readFile(new URL('weights/default.safetensors', repository)),
-  );
+  module = await compileEngine();
+  weights = await read('weights/default.safetensors');
 });
 
 const EMPTY = {
@@ -488,11 +481,9 @@ test('an engine without a model colours heatmaps, and classifies nothing', async
 
 test('an ONNX file may have its weights in another one', async () => {
   const path = 'tests/fixtures/models/pytorch_beside.onnx';
-  const files = [path, `${path}.data`].map(async (name) =>
-    Uint8Array.from(await readFile(new URL(name, repository))),
-  );
-  const [file, weights] = await Promise.all(files);
-  const both = new Blob([file!, weights!]);
+  const file = await read(path);
+  const weights = await read(`${path}.data`);
+  const both = new Blob([file, weights]);
   const engine = await Engine.create(module);
   const parts: Uint8Array[] = [];
   const convert = (source: Blob, beside?: number) =>
@@ -503,14 +494,14 @@ test('an ONNX file may have its weights in another one', async () => {
       () => {},
       { labels: 'a\nb\n', foreign: { name: 'dogs.onnx', beside } },
     );
-  await convert(both, weights!.length);
+  await convert(both, weights.length);
   const info = await engine.loadModel(Buffer.concat(parts));
   expect(info).toMatchObject({ labels: ['a', 'b'], source: 'dogs.onnx' });
-  await expect(convert(new Blob([file!]))).rejects.toThrow(
+  await expect(convert(new Blob([file]))).rejects.toThrow(
     /another file, "pytorch_beside.onnx.data"/,
   );
   await expect(
-    convert(both.slice(0, both.size - 1), weights!.length - 1),
+    convert(both.slice(0, both.size - 1), weights.length - 1),
   ).rejects.toThrow(/that file has/);
 });
 
@@ -521,9 +512,7 @@ test.each([
   'pytorch_legacy.pth',
   'pytorch.onnx',
 ])('%s is imported piece by piece', async (name) => {
-  const file = Uint8Array.from(
-    await readFile(new URL(`tests/fixtures/models/${name}`, repository)),
-  );
+  const file = await read(`tests/fixtures/models/${name}`);
   const engine = await Engine.create(module);
   const parts: Uint8Array[] = [];
   const shares: number[] = [];
