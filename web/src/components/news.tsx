@@ -7,13 +7,14 @@ import { keeping } from '../models';
 import { nameInText } from '../name';
 import { aside, notice, type Notice } from '../news';
 import { Icon } from './icon';
+import { tellHeight } from './tell-height';
 
 /** What one should hear of wherever one is: why a model did not come in, what was left out. */
 export function News() {
   const change = modelChange.value;
   const state = keeping.value;
   const news = useRef<HTMLDivElement>(null);
-  useEffect(() => tellHeight(news.current!), []);
+  useEffect(() => tellHeight('--news', news.current!), []);
   useEffect(acceptUndo, []);
   return (
     <div ref={news} class="news">
@@ -78,19 +79,6 @@ function takeUp(offer: NonNullable<Notice['offer']>): void {
     const card = document.getElementById(id)?.closest('.card');
     card?.querySelector<HTMLElement>('[data-control=remove]')?.focus();
   });
-}
-
-/** Keeps --news at how much of the screen's bottom it covers; returns how to stop. */
-function tellHeight(news: HTMLElement): () => void {
-  const { style } = document.documentElement;
-  const observer = new ResizeObserver(() => {
-    style.setProperty('--news', `${news.offsetHeight}px`);
-  });
-  observer.observe(news);
-  return () => {
-    observer.disconnect();
-    style.removeProperty('--news');
-  };
 }
 
 function Line(props: {

@@ -11,11 +11,15 @@ import { Legend, Opacity } from './heat-scale';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';
 import { PhotoPicker } from './photo-input';
+import { tellHeight } from './tell-height';
 
 /** What holds for all photos. */
 export function Toolbar() {
   const section = useRef<HTMLElement>(null);
-  useEffect(() => tellHeight(section.current!), []);
+  useEffect(() => {
+    const toolbar = section.current!;
+    return tellHeight('--toolbar', toolbar, () => coveredBy(toolbar));
+  }, []);
   return (
     <section ref={section} class="toolbar" aria-label="Photos and heatmaps">
       <PhotoPicker class="button primary">
@@ -88,22 +92,10 @@ function SaveAll() {
   );
 }
 
-/** Keeps --toolbar at how much of the screen's top it covers; returns how to stop. */
-function tellHeight(toolbar: HTMLElement): () => void {
-  const { style } = document.documentElement;
-  const observer = new ResizeObserver(() => {
-    const { position, top } = getComputedStyle(toolbar);
-    const height = toolbar.offsetHeight + parseFloat(top);
-    style.setProperty(
-      '--toolbar',
-      position === 'sticky' ? `${height}px` : '0px',
-    );
-  });
-  observer.observe(toolbar);
-  return () => {
-    observer.disconnect();
-    style.removeProperty('--toolbar');
-  };
+/** How much of the screen's top it covers. */
+function coveredBy(toolbar: HTMLElement): number {
+  const { position, top } = getComputedStyle(toolbar);
+  return position === 'sticky' ? toolbar.offsetHeight + parseFloat(top) : 0;
 }
 
 const HOW_PICKER_ID = 'how-picker';
