@@ -10,8 +10,16 @@ export const enlarged = signal<Photo | undefined>(undefined);
 /** How often what the whole screen shows has changed. */
 export const screenChanges = signal(0);
 
-/** What has arrow keys of its own. */
-const TAKES_ARROWS = 'input, select, [role=application]';
+/** Remote controls for presentations send the keys that turn pages. */
+const PLACES: Partial<Record<string, number>> = {
+  ArrowLeft: -1,
+  ArrowRight: 1,
+  PageUp: -1,
+  PageDown: 1,
+};
+
+/** What has such keys of its own. */
+const TAKES_KEYS = 'input, select, [role=application]';
 
 /**
  * Shows it alone, on the whole screen where the browser gives that to pages; as that of an iPhone does
@@ -54,9 +62,9 @@ export function followScreen(): () => void {
     const { key, target, ctrlKey, metaKey, altKey } = event;
     // On the whole screen the browser leaves it by itself.
     if (key === 'Escape' && enlarged.value && !event.defaultPrevented) shrink();
-    const places = { ArrowLeft: -1, ArrowRight: 1 }[key];
+    const places = PLACES[key];
     if (!places || !enlarged.value || ctrlKey || metaKey || altKey) return;
-    if ((target as Element).closest(TAKES_ARROWS)) return;
+    if ((target as Element).closest(TAKES_KEYS)) return;
     event.preventDefault();
     turn(places);
   };

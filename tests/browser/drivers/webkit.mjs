@@ -87,6 +87,8 @@ const keyCodes = {
   ArrowRight: Key.ARROW_RIGHT,
   Enter: Key.ENTER,
   Escape: Key.ESCAPE,
+  PageDown: Key.PAGE_DOWN,
+  PageUp: Key.PAGE_UP,
   Shift: Key.SHIFT,
   Space: Key.SPACE,
   Tab: Key.TAB,

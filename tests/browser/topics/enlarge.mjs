@@ -57,6 +57,11 @@ export function enlarging(lab) {
       assert.deepEqual(await visible(), ['portrait.jpg']);
       await lab.browser.press('ArrowLeft');
       await shows('landscape.jpg');
+      // As a remote control does.
+      await lab.browser.press('PageDown');
+      await shows('portrait.jpg');
+      await lab.browser.press('PageUp');
+      await shows('landscape.jpg');
       await press('The next photo');
       await shows('portrait.jpg');
       await lab.browser.press('Enter'); // the same control of the next one
