@@ -5,8 +5,14 @@ import { USUAL_CHANNELS, USUAL_LAYER, USUAL_METHOD } from '../../wasm/engine';
 
 const KEY = 'gradcam.settings';
 
+export const USUAL_OPACITY = 0.5;
+
 /** The command line's; and whether the network takes less memory and more time, as on a phone. */
-const DEFAULTS = { opacity: 0.5, colormap: 'turbo', lowMemory: isSmall() };
+const DEFAULTS = {
+  opacity: USUAL_OPACITY,
+  colormap: 'turbo',
+  lowMemory: isSmall(),
+};
 
 const stored = read();
 

@@ -91,6 +91,35 @@ export function heat(lab) {
       );
     });
 
+    test('no control of the heat does nothing', async () => {
+      const { browser } = lab;
+      const opacityOf = (expected) =>
+        waitFor(
+          browser,
+          `heat of opacity ${expected}`,
+          (expected) =>
+            getComputedStyle(document.querySelector('.laid')).opacity ===
+            expected,
+          expected,
+        );
+      const click = () =>
+        browser.evaluate(() =>
+          [...document.querySelectorAll('.actions button')]
+            .find(({ innerText }) => innerText.trim() === 'Heat')
+            .click(),
+        );
+      await browser.evaluate(settings, '0.6');
+      await opacityOf('0.6');
+      await click();
+      await opacityOf('0');
+      await browser.evaluate(settings, '0.4');
+      await opacityOf('0.4');
+      await browser.evaluate(settings, '0');
+      await opacityOf('0');
+      await click();
+      await opacityOf('0.5');
+    });
+
     test('what a network that crops did not see is grey on the screen', async () => {
       const { browser } = lab;
       const file = join(scratch(), 'crops.safetensors');

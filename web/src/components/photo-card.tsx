@@ -1,4 +1,10 @@
-import { useComputed, useSignal, type ReadonlySignal } from '@preact/signals';
+import {
+  useComputed,
+  useSignal,
+  useSignalEffect,
+  type ReadonlySignal,
+  type Signal,
+} from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { methodOf, unsureBelow } from '../backend';
@@ -21,7 +27,7 @@ import { labelOf, type Photo, type PhotoResult, titleIdOf } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
 import { saveNumbers, takeOff, tryAgain } from '../photos';
 import { savePicture } from '../picture';
-import { method } from '../settings';
+import { method, opacity, USUAL_OPACITY } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
 import { CompareButton, Comparison } from './compare';
@@ -123,7 +129,8 @@ function Finding(props: {
 }
 
 function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
-  const bare = useSignal(false);
+  const bare = useBare();
+  const isHot = useComputed(() => !bare.value && opacity.value > 0);
   const target = photo.target.value;
   const label = labelOf(result, target);
   const map = photo.maps.value.get(target);
@@ -160,9 +167,10 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           <button
             class="button"
             type="button"
-            aria-pressed={!bare.value}
+            aria-pressed={isHot.value}
             onClick={() => {
-              bare.value = !bare.value;
+              bare.value = isHot.value;
+              if (opacity.value === 0) opacity.value = USUAL_OPACITY;
             }}
           >
             <Icon name="eye" />
@@ -206,6 +214,16 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
       </div>
     </div>
   );
+}
+
+/** Whether the photo is shown without its heat: until someone moves the slider, which would do nothing. */
+function useBare(): Signal<boolean> {
+  const bare = useSignal(false);
+  useSignalEffect(() => {
+    void opacity.value;
+    bare.value = false;
+  });
+  return bare;
 }
 
 /** The map in words; a decoration has no more to say than that it is one. */
