@@ -1,7 +1,7 @@
 /** What the network said of many photos as a table for spreadsheets. */
 
 import type { Others, Prediction } from '../../wasm/engine';
-import { breed } from './describe';
+import { breedName } from './describe';
 
 export interface TableRow {
   photo: string;
@@ -19,7 +19,7 @@ export function csv(table: readonly TableRow[]): string {
   const rows = table.map(
     ({ photo, answer, picture = '', predictions = [], others, error = '' }) => {
       const [first, second] = predictions.map(({ label, probability }) => [
-        breed(label),
+        breedName(label),
         share(probability),
       ]);
       return [

@@ -24,8 +24,8 @@ const LOST = 0.25;
 
 const NARROW_SPACE = '\u202f';
 
-/** "golden_retriever" as it stands within a sentence: "golden retriever", "Siberian husky". */
-export function breedInText(label: string): string {
+/** "golden_retriever" as words, wherever they are for: "golden retriever", "Siberian husky". */
+function wordsOf(label: string): string {
   return label
     .replace(/_/g, ' ')
     .split(' ')
@@ -33,9 +33,19 @@ export function breedInText(label: string): string {
     .join(' ');
 }
 
+/** "golden_retriever" as it stands within a sentence: "golden retriever". */
+export function breedInText(label: string): string {
+  return nameInText(wordsOf(label));
+}
+
 /** "golden_retriever" on its own: "Golden retriever". */
 export function breed(label: string): string {
-  return capitalised(breedInText(label));
+  return nameInText(breedName(label));
+}
+
+/** The same for what is no text: to be compared, or written into a table. */
+export function breedName(label: string): string {
+  return capitalised(wordsOf(label));
 }
 
 /** 0.934 as "93 %"; never "0 %" or "100 %" for what is not. */

@@ -3,7 +3,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { ModelInfo } from '../../wasm/engine';
 import { presentModel, unsureBelow } from './backend';
-import { answer, breed } from './describe';
+import { answer, breedName } from './describe';
 import { ofEach } from './of-each';
 import type { Photo } from './photo';
 import { photos } from './photos';
@@ -93,5 +93,5 @@ export function answerOf({ state: { value } }: Photo): string | undefined {
   if (value.name !== 'done') return undefined;
   const { predictions, others } = value.result;
   const found = answer(predictions, others, unsureBelow.value);
-  return found ? breed(found.label) : NOT_SURE;
+  return found ? breedName(found.label) : NOT_SURE;
 }

@@ -6,7 +6,7 @@ const FROM_RIGHT =
   /[\u0590-\u08FF\u200F\uFB1D-\uFDFF\uFE70-\uFEFF\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u;
 
 /**
- * The name of a file as it can stand in a sentence, or alone. Whatever is in it, the words around it
+ * The name of a file, a class or a box as it can stand in a sentence, or alone. Whatever is in it, the words around it
  * stay in their order, and its ending at its end: "dog\u202Egpj.exe" would look like "dogexe.jpg".
  */
 export function nameInText(name: string): string {

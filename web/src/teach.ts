@@ -6,7 +6,7 @@ import { Ahead } from './ahead';
 import { ask, network } from './backend';
 import { download } from './download';
 import { reasonOf } from './outcome';
-import { breed, sentence } from './describe';
+import { breedName, sentence } from './describe';
 import { nameInText } from './name';
 import { say } from './news';
 import type { Intake } from './intake';
@@ -106,7 +106,7 @@ export function removeBox(box: Box): void {
   const place = boxes.value.indexOf(box);
   boxes.value = boxes.value.filter((other) => other !== box);
   if (box.photos.value.length === 0) return;
-  say(`The box "${box.name.value}" was taken away.`, {
+  say(`The box ${quoted(box)} was taken away.`, {
     label: 'Put back',
     take: () => {
       boxes.value = boxes.value.toSpliced(place, 0, box);
@@ -118,7 +118,7 @@ export function removeBox(box: Box): void {
 export function takeOut(box: Box, file: File): void {
   remarks.value = [];
   leaveOut(box, file);
-  say(`${nameInText(file.name)} was taken out of "${box.name.value}".`, {
+  say(`${nameInText(file.name)} was taken out of ${quoted(box)}.`, {
     label: 'Put back',
     take: () => {
       if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
@@ -129,6 +129,10 @@ export function takeOut(box: Box, file: File): void {
 
 function leaveOut(box: Box, file: File): void {
   box.photos.value = box.photos.value.filter((other) => other !== file);
+}
+
+function quoted({ name }: Box): string {
+  return `"${nameInText(name.value)}"`;
 }
 
 /** The photo that is being dragged out of its box. */
@@ -166,7 +170,7 @@ export function putIn(
       if (fault) {
         refuse(file.name, fault.message);
       } else if (twin) {
-        refuse(file.name, `the same photo is in "${twin.name.value}"`);
+        refuse(file.name, `the same photo is in ${quoted(twin)}`);
       } else {
         box.photos.value = [...box.photos.value, file];
       }
@@ -175,7 +179,7 @@ export function putIn(
       const name = nameInText(first!);
       const who =
         more.length > 0 ? `${name} and ${more.length} more are` : `${name} is`;
-      remark(`${who} left out of "${box.name.value}": ${reason}.`);
+      remark(`${who} left out of ${quoted(box)}: ${reason}.`);
     }
   });
 }
@@ -209,13 +213,13 @@ export function obstacle(
   const names = all.map(({ name }) => name.trim());
   if (names.some((name) => name === '')) return 'Every box needs a name.';
   // As the page shows them.
-  const shown = names.map((name) => breed(name).toLowerCase());
+  const shown = names.map((name) => breedName(name).toLowerCase());
   const twice = names.find((_, i) => shown.indexOf(shown[i]!) !== i);
-  if (twice !== undefined) return `Two boxes are named "${twice}".`;
+  if (twice !== undefined) return `Two boxes are named "${nameInText(twice)}".`;
   const few = all.find(({ photos }) => photos < 2);
   if (!few) return undefined;
   const found = few.photos === 0 ? 'no photo' : 'one photo';
-  return `"${few.name}" has ${found}; every box needs two or more, so that one can be left out to test with.`;
+  return `"${nameInText(few.name)}" has ${found}; every box needs two or more, so that one can be left out to test with.`;
 }
 
 export function presentObstacle(of = boxes.value): string | undefined {

@@ -4,6 +4,7 @@ import {
   chance,
   breed,
   breedInText,
+  breedName,
   coveredStanding,
   heatmapLabel,
   isOnlyClosest,
@@ -61,6 +62,19 @@ describe('breed names', () => {
     expect(breed(label)).toBe(alone);
     expect(breedInText(label)).toBe(inText);
   });
+});
+
+test('names of classes turn nothing round, and say what is in them', () => {
+  const word = '\u05db\u05dc\u05d1';
+  const isolated = `\u2066${word}\u2069`;
+  expect(breedInText(word)).toBe(isolated);
+  expect(breed(word)).toBe(isolated);
+  expect(breedName(word)).toBe(word);
+  expect(breed('pug\u202e')).toBe('Pug\ufffd');
+  expect(verdict(predictions([word, 0.9]), null, 0.5)).toBe(
+    `${isolated}, 90\u202f%`,
+  );
+  expect(captionFor('for {} alone', word)).toBe(`For ${isolated} alone`);
 });
 
 test.each([

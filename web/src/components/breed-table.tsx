@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { Fragment } from 'preact';
 import type { Others, Prediction } from '../../../wasm/engine';
 import { classNoun } from '../backend';
-import { breed, capitalised, chance } from '../describe';
+import { breed, breedName, capitalised, chance } from '../describe';
 import { choose } from '../maps';
 import type { Photo } from '../photo';
 import { useUnfolded } from './unfolded';
@@ -35,7 +35,7 @@ export function BreedTable(props: {
   const rows =
     all.value || predictions.length <= MANY_CLASSES
       ? predictions.filter(({ label }) =>
-          breed(label).toLowerCase().includes(words),
+          breedName(label).toLowerCase().includes(words),
         )
       : predictions.slice(0, first);
   // In its place among the rows that are always shown, or else behind them all.

@@ -1,4 +1,5 @@
 import { choose, chosen, groups, hasGroups, showAll } from '../groups';
+import { nameInText } from '../name';
 import { photos } from '../photos';
 
 /** How many photos show what; shows those of one group alone. */
@@ -40,7 +41,7 @@ function Choice(props: {
       aria-pressed={isChosen}
       onClick={() => (isChosen ? showAll() : props.choose())}
     >
-      {name} <span class="count">{count}</span>
+      {nameInText(name)} <span class="count">{count}</span>
     </button>
   );
 }

@@ -90,6 +90,7 @@ export function Teach() {
 }
 
 function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
+  const name = nameInText(box.name.value);
   const mistakes =
     'mistakes' in lesson.value ? lesson.value.mistakes : undefined;
   return (
@@ -117,7 +118,7 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
         await putIn(box, files, refused);
       }}
     >
-      <legend class="visually-hidden">{box.name.value}</legend>
+      <legend class="visually-hidden">{name}</legend>
       <div class="box-head">
         <input
           type="text"
@@ -131,7 +132,7 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
           <button
             class="icon-button"
             type="button"
-            aria-label={`Remove the box ${box.name.value}`}
+            aria-label={`Remove the box ${name}`}
             onClick={() => removeBox(box)}
           >
             <Icon name="cross" />
@@ -152,7 +153,9 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
           >
             <Thumbnail file={file} />
             {mistakes?.has(file) && (
-              <span class="mistake">taken for {mistakes.get(file)}</span>
+              <span class="mistake">
+                taken for {nameInText(mistakes.get(file)!)}
+              </span>
             )}
             <button
               type="button"
@@ -183,7 +186,7 @@ function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
           accept="image/*"
           multiple
           data-box={box.name.value}
-          aria-label={`Photos for ${box.name.value}`}
+          aria-label={`Photos for ${name}`}
           onChange={({ currentTarget }) =>
             void putIn(box, chosenFiles(currentTarget))
           }
@@ -231,9 +234,10 @@ function Progress({ value }: { value: Lesson }) {
       </p>
       {value.state === 'taught' && isKnown && (
         <p>
-          The page now knows {new Intl.ListFormat('en').format(value.names)},
-          and nothing else: drop other photos to try it.{' '}
-          <i>Back to what it knew</i> undoes that.
+          The page now knows{' '}
+          {new Intl.ListFormat('en').format(value.names.map(nameInText))}, and
+          nothing else: drop other photos to try it. <i>Back to what it knew</i>{' '}
+          undoes that.
           {!isOfBoxes(value) &&
             ' The boxes have changed since: train again to have it learn that.'}
         </p>
