@@ -5,7 +5,9 @@ import { before, describe, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { model, photo, scratch } from '../support/files.mjs';
 import {
+  clearPage,
   openPage,
+  PHOTO_INPUT,
   painted,
   resultLines,
   showPhotos,
@@ -89,6 +91,37 @@ export function heat(lab) {
           pixels,
         pixels,
       );
+    });
+
+    test('heat is not seen before its photo', async () => {
+      const { browser } = lab;
+      await clearPage(browser);
+      await browser.evaluate(() => {
+        window.late = [];
+        window.hold = (event) => {
+          event.stopPropagation();
+          window.late.push(event.target);
+        };
+        document.addEventListener('load', window.hold, true);
+      });
+      await browser.addFiles(PHOTO_INPUT, [photo('landscape.jpg')]);
+      await waitFor(
+        browser,
+        'a photo whose page does not know that it is there',
+        () =>
+          window.late.length > 0 &&
+          document.querySelector('article canvas[role=img]'),
+      );
+      const isSeen = () =>
+        document
+          .querySelector('article canvas[role=img]')
+          .checkVisibility({ visibilityProperty: true });
+      assert.ok(!(await browser.evaluate(isSeen)));
+      await browser.evaluate(() => {
+        document.removeEventListener('load', window.hold, true);
+        for (const image of window.late) image.dispatchEvent(new Event('load'));
+      });
+      await waitFor(browser, 'the heat', isSeen);
     });
 
     test('no control of the heat does nothing', async () => {

@@ -29,6 +29,7 @@ export function Stage(props: {
   const caption = captionFor(methodOf(method)?.caption ?? '{}', label);
   const seen = useRef<HTMLDivElement>(null);
   const held = useSignal(false);
+  const isLoaded = useSignal(false);
   const pointed = useSignal<Place | undefined>(undefined);
   const { width, height, crop, preview } = result;
   const url = useObjectUrl(preview);
@@ -49,6 +50,9 @@ export function Stage(props: {
   );
   const release = () => {
     held.value = false;
+  };
+  const uncover = () => {
+    isLoaded.value = true;
   };
   return (
     <figure
@@ -78,7 +82,10 @@ export function Stage(props: {
         <img
           src={url}
           alt=""
+          decoding="sync"
           draggable={false}
+          onLoad={uncover}
+          onError={uncover}
           style={{ clipPath: insetTo(crop, width, height) }}
         />
         <div
@@ -89,7 +96,11 @@ export function Stage(props: {
         >
           <div
             class="laid"
-            style={{ opacity: bare.value || held.value ? 0 : undefined }}
+            style={{
+              opacity: bare.value || held.value ? 0 : undefined,
+              // On nothing heat would glare.
+              visibility: isLoaded.value ? undefined : 'hidden',
+            }}
           >
             {map && (
               <HeatOnCrop
