@@ -296,7 +296,7 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
   return failure && { photo: photo.name, error: failure };
 }
 
-export function saveNumbers(photo: Photo): void {
+export function saveData(photo: Photo): void {
   const line = `${JSON.stringify(explainLine(photo))}\n`;
   const blob = new Blob([line], { type: 'application/json' });
   download(blob, `${fitStem(photo.name)}.json`);

@@ -34,7 +34,7 @@ const MOST_BYTES = 4_000_000_000;
 const AT_ONCE = 2 << 20;
 
 /**
- * Saves the pictures of all photos on the page, a table of the answers, and the numbers; of those
+ * Saves the pictures of all photos on the page, a table of the answers, and the data; of those
  * that are not finished yet, when they are.
  * @param most bytes of pictures in a zip file
  */
@@ -81,7 +81,7 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
     const { photo, row, line, picture, painted } = taken;
     if (++done < total) saving.value = { done, total };
     if (!row) continue;
-    // One that cannot be painted, as of a file that has gone, does not take its numbers.
+    // One that cannot be painted, as of a file that has gone, does not take its data.
     if (!picture || !painted) {
       if (row.error === undefined) lacks(photo.name, WITHOUT_MAP);
     } else if (painted.ok) {
@@ -101,8 +101,8 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
   if (table.length === 0) return;
   const text = new TextEncoder();
   await archive.add('results.csv', text.encode(csv(table)));
-  const numbers = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  await archive.add('results.jsonl', text.encode(numbers));
+  const data = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  await archive.add('results.jsonl', text.encode(data));
   const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
   download(archive.end(), name);
   const words = lackingPictures(lacking);

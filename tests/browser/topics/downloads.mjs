@@ -32,9 +32,9 @@ export function downloads(lab) {
       assert.ok(worst <= 3, `a channel of a pixel differs by ${worst}`);
     });
 
-    test('the numbers are the line that the API gives', async () => {
+    test('the data are the line that the API gives', async () => {
       const line = (await resultLines(lab.browser)).get('landscape.jpg');
-      const saved = await download(/numbers/i, 'landscape.json');
+      const saved = await download(/^data$/i, 'landscape.json');
       assert.deepEqual(JSON.parse(saved.toString()), line);
     });
 
@@ -44,10 +44,10 @@ export function downloads(lab) {
       const zip = await download(/save all/i, 'gradcam.zip');
       assert.equal(zip.subarray(0, 2).toString(), 'PK');
       assert.ok(zip.includes(picture), 'the picture is not in it as it is');
-      const [numbers] = /^.*(\{"photo":"landscape\.jpg".*)$/m
+      const [data] = /^.*(\{"photo":"landscape\.jpg".*)$/m
         .exec(zip.toString())
         .slice(1);
-      assert.deepEqual(JSON.parse(numbers), line);
+      assert.deepEqual(JSON.parse(data), line);
       assert.match(
         zip.toString(),
         /landscape\.jpg,landscape\.\w+\.png,(\w[\w ]*),\1,0\.\d{4},/,

@@ -38,15 +38,15 @@ export function About() {
             The photo is brought to a small square, of 224 by 224 pixels in the
             model of this page. Thirteen layers of small filters turn it into
             maps of edges, then textures, then parts such as ears and muzzles;
-            three further layers weigh those into one number a breed.
+            three further layers weigh those into one score a breed.
           </p>
         </li>
         <li>
           <h3>Ask back</h3>
           <p>
-            For the breed in question the page computes how much its number
-            would rise if each of the last maps were a little stronger. That
-            gradient, averaged over a map, is the importance of the map.
+            For the breed in question the page computes how much its score would
+            rise if each of the last maps were a little stronger. That gradient,
+            averaged over a map, is the importance of the map.
           </p>
         </li>
         <li>
@@ -61,7 +61,7 @@ export function About() {
         </li>
       </ol>
       <details>
-        <summary>What is at work, in numbers</summary>
+        <summary>What is at work</summary>
         <Facts />
         {network.value.state === 'ready' && (
           <Layers model={network.value.model} />
@@ -178,7 +178,7 @@ function ModelFacts({ model, file }: { model: ModelInfo; file?: string }) {
         {file ? nameInText(file) : 'the one in this page'}: {model.architecture}
         , {(model.parameters / 1e6).toFixed(1)} million weights
       </dd>
-      <dt>Numbers</dt>
+      <dt>Stored as</dt>
       <dd>{precisions(model)}</dd>
       <dt>Sees</dt>
       <dd>{inputOf(model)}</dd>

@@ -53,10 +53,10 @@ export function ModelPicker() {
           Use another model…
         </button>
         <label class="field">
-          <span>Numbers</span>
+          <span>Weights</span>
           <select
             value={precision.value}
-            aria-label="Numbers of the new model"
+            aria-label="How the weights of the new model are stored"
             onChange={({ currentTarget }) => {
               precision.value = currentTarget.value as typeof precision.value;
             }}

@@ -25,7 +25,7 @@ import { retarget } from '../maps';
 import { nameInText } from '../name';
 import { labelOf, type Photo, type PhotoResult, titleIdOf } from '../photo';
 import { FAULTS_OF_CONTENTS } from '../photo-io';
-import { saveNumbers, takeOff, tryAgain } from '../photos';
+import { saveData, takeOff, tryAgain } from '../photos';
 import { savePicture } from '../picture';
 import { method, opacity, USUAL_OPACITY } from '../settings';
 import { BreedTable } from './breed-table';
@@ -197,12 +197,12 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
           <button
             class="button"
             type="button"
-            aria-label={`Save numbers of ${nameInText(photo.name)}`}
+            aria-label={`Save data of ${nameInText(photo.name)}`}
             disabled={!map}
-            onClick={() => saveNumbers(photo)}
+            onClick={() => saveData(photo)}
           >
             <Icon name="save" />
-            Numbers
+            Data
           </button>
         </div>
         {trouble && (

@@ -74,7 +74,7 @@ export function OnPaper() {
   );
 }
 
-/** Hands over the pictures and numbers of all photos, which may take a while. */
+/** Hands over the pictures and data of all photos, which may take a while. */
 function SaveAll() {
   if (counts.value.done + counts.value.failed === 0) return null;
   const { value } = saving;
@@ -83,7 +83,7 @@ function SaveAll() {
       class="button quiet"
       type="button"
       aria-disabled={!!value}
-      title="The pictures, a table of the breeds and the numbers, in one zip file"
+      title="The pictures, a table of the breeds and the data of all photos, in one zip file"
       onClick={() => void saveAll()}
     >
       <Icon name="save" />
