@@ -4,6 +4,7 @@ import type {
   Heatmap,
   HeatValues,
   Method,
+  ModelInfo,
   Others,
   Prediction,
   Trust,
@@ -424,6 +425,23 @@ export function weakness(
   const times = best.maximum / map.maximum;
   if (!(times >= 2)) return undefined;
   return `This map is ${times.toFixed(0)} times weaker than the one for ${breedInText(bestLabel)}, though the colours look the same.`;
+}
+
+/**
+ * What is beside the classes among the outputs of the last layer, as "111 for “another breed”"; nothing
+ * if there is no more.
+ */
+export function outputsBeside({
+  layers,
+  labels,
+  others,
+}: Pick<ModelInfo, 'labels' | 'others'> & {
+  layers: readonly { weight: readonly number[] }[];
+}): string | undefined {
+  const more = (layers.at(-1)?.weight[0] ?? 0) - labels.length;
+  return more > 0 && others
+    ? `${more} for “${breedInText(others)}”`
+    : undefined;
 }
 
 /** The share of what it saw that holds at least half of the strongest evidence. */

@@ -13,6 +13,7 @@ import {
   lackingPictures,
   NO_LONGER_READABLE,
   WITHOUT_MAP,
+  outputsBeside,
   overlap,
   shownStanding,
   strengths,
@@ -388,4 +389,16 @@ test('progress is announced where it begins and ends', () => {
     '99 of 100 done, 1 failed',
   ]);
   expect(progressAnnounced(0, 0, 0)).toBe('');
+});
+
+test('what the last layer has beside the classes is told of', () => {
+  const model = (outputs: number, others: string) => ({
+    labels: ['pug', 'beagle'],
+    others,
+    layers: [{ weight: [outputs, 256] }],
+  });
+  expect(outputsBeside(model(5, 'another_breed'))).toBe(
+    '3 for “another breed”',
+  );
+  expect(outputsBeside(model(2, ''))).toBeUndefined();
 });

@@ -2,9 +2,9 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { USUAL_METHOD, type Evidence } from '../../../wasm/engine';
-import { classNoun, methodOf } from '../backend';
+import { classNoun, methodOf, presentModel } from '../backend';
 import { square } from '../cells';
-import { breedInText, chance } from '../describe';
+import { breedInText, chance, outputsBeside } from '../describe';
 import { askEvidence } from '../maps';
 import { labelOf, type Photo, type PhotoResult } from '../photo';
 import { layer, method } from '../settings';
@@ -71,6 +71,8 @@ function Steps(props: {
   const { rows, cols, channels, others, sum, alphas } = evidence;
   const breed = <strong>{breedInText(labelOf(result, target))}</strong>;
   const prediction = result.predictions.find(({ index }) => index === target);
+  const model = presentModel();
+  const beside = model && outputsBeside(model);
   const made = useMemo(() => {
     const most = Math.max(...range(sum), Number.MIN_VALUE);
     const warm = sum.map((value) => Math.max(0, value) / most);
@@ -94,8 +96,8 @@ function Steps(props: {
           <p>
             The score of {breed} before softmax is{' '}
             <strong>{prediction?.logit.toFixed(1).replace('-', '−')}</strong>.
-            Softmax turns the scores of all {classNoun.value.many} into
-            probabilities, here{' '}
+            Softmax turns the scores of all {classNoun.value.many}
+            {beside && `, and ${beside},`} into probabilities, here{' '}
             <strong>{chance(prediction?.probability ?? 0)}</strong>.
           </p>
         </li>

@@ -1,9 +1,13 @@
 import type { ModelInfo } from '../../../wasm/engine';
+import { classNoun } from '../backend';
+import { outputsBeside } from '../describe';
 
 const TIMES = ' × ';
 
 /** The network's layers, from the photo to the answer. */
 export function Layers({ model }: { model: ModelInfo }) {
+  const { many } = classNoun.value;
+  const beside = outputsBeside(model);
   return (
     <details class="layers">
       <summary>Its {model.layers.length} layers with weights</summary>
@@ -32,6 +36,12 @@ export function Layers({ model }: { model: ModelInfo }) {
           </tbody>
         </table>
       </div>
+      {beside && (
+        <p>
+          The last layer gives one score for each of the {model.labels.length}{' '}
+          {many}, and {beside}, whose probabilities are added up.
+        </p>
+      )}
     </details>
   );
 }
