@@ -7,6 +7,7 @@ import type {
   ModelInfo,
   Others,
   Prediction,
+  Rect,
   Trust,
 } from '../../wasm/engine';
 import { nameInText } from './name';
@@ -425,6 +426,26 @@ export function weakness(
   const times = best.maximum / map.maximum;
   if (!(times >= 2)) return undefined;
   return `This map is ${times.toFixed(0)} times weaker than the one for ${breedInText(bestLabel)}, though the colours look the same.`;
+}
+
+/** A shorter side in pixels, and the ratio of both, beyond which little of a dog is left to be seen. */
+const SMALL = 100;
+const LONG = 3;
+
+/** Why to doubt an answer, where it is for what the network was shown: whole, brought to a square. */
+export function doubt({
+  width,
+  height,
+}: Pick<Rect, 'width' | 'height'>): string | undefined {
+  const shorter = Math.min(width, height);
+  const longer = Math.max(width, height);
+  if (longer > LONG * shorter) {
+    return 'All of it was squeezed into a square, which leaves little of the shape of a dog.';
+  }
+  if (shorter < SMALL) {
+    return `It saw only ${Math.round(width)}\u00a0×\u00a0${Math.round(height)} pixels, too few to be sure of a breed.`;
+  }
+  return undefined;
 }
 
 /**

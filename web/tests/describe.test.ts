@@ -6,6 +6,7 @@ import {
   breedInText,
   breedName,
   coveredStanding,
+  doubt,
   heatmapLabel,
   isOnlyClosest,
   certainty,
@@ -389,6 +390,21 @@ test('progress is announced where it begins and ends', () => {
     '99 of 100 done, 1 failed',
   ]);
   expect(progressAnnounced(0, 0, 0)).toBe('');
+});
+
+test.each([
+  [224, 224, undefined],
+  [640, 480, undefined],
+  [100, 100, undefined],
+  [64, 48, /only 64\u00a0×\u00a048 pixels/],
+  [99.6, 99.6, /only 100\u00a0×\u00a0100 pixels/],
+  [1500, 500, undefined],
+  [1600, 500, /squeezed into a square/],
+  [60, 400, /squeezed into a square/],
+])('a photo of %d × %d is doubted: %s', (width, height, why) => {
+  const said = doubt({ width, height });
+  if (why) expect(said).toMatch(why);
+  else expect(said).toBeUndefined();
 });
 
 test('what the last layer has beside the classes is told of', () => {

@@ -13,6 +13,7 @@ import {
   captionParts,
   certainty,
   CLOSEST,
+  doubt,
   isOnlyClosest,
   sentence,
   verdict,
@@ -137,6 +138,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const { predictions, others } = result;
   const { value: trouble } = photo.trouble;
   const best = predictions[0]!;
+  const why = doubt(result.crop);
   // Below the table, so that no row moves while it is clicked.
   const beside =
     map &&
@@ -162,6 +164,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
         </p>
         <Where photo={photo} result={result} map={map} label={label} />
         <BreedTable photo={photo} predictions={predictions} others={others} />
+        {why && <p class="beside">{why}</p>}
         {beside && <p class="beside">{beside}</p>}
         <div class="actions">
           <button
