@@ -92,6 +92,8 @@ export async function addPhotos(
     ),
   ];
   for (const photo of added) photo.crop.value = crop;
+  // Whoever begins anew does not want back what was cleared.
+  if (photos.value.length === 0) withdrawOffer();
   photos.value = [...photos.value, ...added];
   const queued = added.filter(({ state }) => state.value.name === 'queued');
   await Promise.all(queued.map(look));
@@ -164,6 +166,12 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
   const count = all.length + more;
   offered.set(offer, { count, newest: Math.max(newest, last?.newest ?? 0) });
   say(tookOff(count, all[0]?.name), offer);
+}
+
+/** Takes away the offer to put photos back, if that is the one that stands. */
+function withdrawOffer(): void {
+  const { offer } = notice.peek() ?? {};
+  if (offer && offered.has(offer)) notice.value = undefined;
 }
 
 /** A photo that whoever was about to look at it finds gone, once more. */
@@ -263,6 +271,7 @@ export async function changeModel(
     modelChange.value = { failure: { code: 'unreadable_file', message } };
     return;
   }
+  withdrawOffer();
   await Promise.all(queueAgain(photos.value).map(look));
 }
 

@@ -197,6 +197,32 @@ test('what was cleared before other photos came is not put back with them', asyn
   expect(photos.photos.value).toEqual([later]);
 });
 
+test('what was taken off is not offered for ever', async () => {
+  const [portrait, square] = [
+    await fileOf('portrait.jpg'),
+    await fileOf('square.jpg'),
+  ];
+  const { notice, say } = await import('../src/news');
+  const add = (file: File) => photos.addPhotos({ files: [file], refused: [] });
+  await add(portrait);
+  const [second] = await add(square);
+  photos.takeOff(second!);
+  await add(square);
+  expect(notice.value?.offer, 'beside others').toBeDefined();
+  photos.clearAll();
+  await add(square);
+  expect(notice.value, 'on a page begun anew').toBeUndefined();
+  photos.clearAll();
+  await photos.changeModel(async () => false);
+  expect(notice.value?.offer, 'where no model came').toBeDefined();
+  await photos.changeModel(async () => true);
+  expect(notice.value, 'with another model').toBeUndefined();
+  say('A box was taken away.', { label: 'Put back', take() {} });
+  await add(square);
+  expect(notice.value, 'something else').toBeDefined();
+  notice.value = undefined;
+});
+
 test('one that was taken off before its turn has not failed', async () => {
   const files = await Promise.all(['portrait.jpg', 'square.jpg'].map(fileOf));
   const added = photos.addPhotos({ files, refused: [] });
