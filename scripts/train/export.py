@@ -28,8 +28,8 @@ from train import Sampler, log, mix
 
 RECALIBRATION_VIEWS = 1536
 SURE_MEANS = 0.99  # the model is sure from the probability on where it is right that often
-SOURCE = "trained by scripts/train on ImageNet dogs (Imagewoof, Imagenette, Stanford Dogs), Oxford-IIIT Pet and Caltech-101; see MODEL_CARD.md"
-LICENSE = "non-commercial research and education (terms of the ImageNet photos); see MODEL_CARD.md"
+SOURCE = "trained for gradcam.cpp on ImageNet dogs (Imagewoof, Imagenette, Stanford Dogs), Oxford-IIIT Pet and Caltech-101"
+LICENSE = "non-commercial research and education (terms of the ImageNet photos)"
 
 
 def preprocess(rule: str, size: int) -> dict:
