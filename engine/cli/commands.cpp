@@ -60,6 +60,7 @@ std::string who_has(const CLI::App& app, const std::string& option) {
 /// Of the arguments that nothing took, the one to be told of, or "".
 std::string told_of_rest(const CLI::App& app, const CLI::App& command) {
   std::vector<std::string> rest = command.remaining();
+  std::erase(rest, "--");
   if (rest.empty()) return "";
   const auto option = std::ranges::find_if(
       rest, [](const std::string& argument) { return argument.starts_with('-'); });
@@ -179,20 +180,26 @@ std::vector<std::string> arguments_of(const CLI::App& app, int argc, char** argv
   });
   if (commands.empty()) return arguments;
   const auto end = std::ranges::find(arguments, "--");
-  std::vector<std::string> apart;
-  for (auto it = arguments.begin(); it != end; ++it) {
-    if (it->starts_with("--") && it->ends_with('=')) {
-      const CLI::Option* option =
-          commands.front()->get_option_no_throw(it->substr(0, it->size() - 1));
-      if (option != nullptr && option->get_items_expected_max() > 0) {
-        it->pop_back();
-        apart.insert(apart.end(), {std::move(*it), ""});
-        continue;
-      }
+  std::vector<std::string> apart = {arguments.front()};
+  std::vector<std::string> names;
+  for (auto it = arguments.begin() + 1; it != end; ++it) {
+    const bool is_empty = it->starts_with("--") && it->ends_with('=');
+    const std::string name = is_empty ? it->substr(0, it->size() - 1) : *it;
+    const bool is_option = name.starts_with('-') && name != "-";
+    const CLI::Option* option = is_option ? commands.front()->get_option_no_throw(name) : nullptr;
+    const bool takes_value = option != nullptr && option->get_items_expected_max() > 0;
+    // Which the parser is to complain of: it would take a "--" for the value.
+    if (takes_value && !is_empty && it + 1 == end) return {arguments.front(), name};
+    if (takes_value) {
+      apart.insert(apart.end(), {name, is_empty ? "" : *++it});
+    } else {
+      (is_option ? apart : names).push_back(*it);
     }
-    apart.push_back(std::move(*it));
   }
-  apart.insert(apart.end(), end, arguments.end());
+  if (names.empty() && end == arguments.end()) return apart;
+  apart.emplace_back("--");
+  apart.insert(apart.end(), names.begin(), names.end());
+  if (end != arguments.end()) apart.insert(apart.end(), end + 1, arguments.end());
   return apart;
 }
 

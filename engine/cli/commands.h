@@ -46,8 +46,9 @@ void add_workers_option(CLI::App& command, std::size_t& workers);
 /// after it, too.
 CLI::Option* with_commas(CLI::Option* list);
 
-/// The arguments of the program, with what follows `=` apart from its option where it is empty:
-/// `--out=` would take the next argument for its value.
+/// The arguments of the program as the parser takes them: names behind all options and `--`, as it
+/// takes none behind a `--` if some come before it; and what follows `=` apart from its option
+/// where it is empty, as `--out=` would take the next argument for its value.
 std::vector<std::string> arguments_of(const CLI::App& app, int argc, char** argv);
 
 void add_explain(CLI::App& app, int& exit_code);

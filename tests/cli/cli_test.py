@@ -458,6 +458,7 @@ class CommandLine(Case):
              "finetune has no option --class; gradcam explain has it"),
             (("explain", photo, "--masks", "x"), "--masks; gradcam evaluate has it"),
             (("info", MODEL, MODEL), "is one argument too many"),
+            (("info", MODEL, "--", MODEL), "is one argument too many"),
             (("explain", photo, "--method"), "--method: a value is expected"),
             (("explain", photo, "--method", "a", "--method", "b"), "--method: it is given twice"),
             (("explain", photo, "--top", "x"), '--top: a whole number is expected, not "x"'),
@@ -516,6 +517,19 @@ class CommandLine(Case):
                                 check=False)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(json.loads(result.stdout)["photo"], photo.name)
+
+    def test_photos_may_be_on_both_sides_of_what_ends_the_options(self) -> None:
+        for name in ("a.png", "-b.png", "--json"):
+            shutil.copy(IMAGES / "scene.png", self.folder / name)
+        for arguments in (("a.png", "--json", "--", "-b.png", "--json"),
+                          ("--json", "--top", "1", "--", "a.png", "-b.png", "--json"),
+                          ("--json", "a.png", "--top", "1", "--", "-b.png", "--json")):
+            result = subprocess.run([GRADCAM, "explain", "--model", MODEL, *arguments],
+                                    cwd=self.folder, capture_output=True, text=True, timeout=120,
+                                    check=False)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), arguments)
+            self.assertEqual([json.loads(line)["photo"] for line in result.stdout.splitlines()],
+                             ["a.png", "-b.png", "--json"])
 
     def test_what_does_not_exist_is_answered_with_what_does(self) -> None:
         photo = IMAGES / "baseline.jpg"
