@@ -173,6 +173,7 @@ export function accessibility(lab) {
           );
         const opacity = 'Opacity of the heatmap';
         const colours = 'Colours of the heatmap';
+        await browser.resize(1280, 720);
         assert.ok((await shown()).includes(colours));
         await browser.resize(390, 700);
         assert.deepEqual(await shown(), [opacity]);
