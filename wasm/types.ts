@@ -161,7 +161,7 @@ export interface ExplainOptions {
   method?: string;
   /** The name of a layer of `EngineInfo`; `block5_conv3` if absent. */
   layer?: string;
-  /** How many channels Score-CAM tries, the strongest first; 0 for all, 32 if absent. */
+  /** How many channels Score-CAM tries, those that vary most first; 0 for all, 32 if absent. */
   channels?: number;
 }
 

@@ -40,15 +40,15 @@ std::string method_list() {
 /// What --help says of --json.
 constexpr const char* kJsonFields = R"(
 JSON: "photo", its "width" and "height" in pixels; "top", the classes with "label", "index",
-"probability" and "logit"; "others", likewise, what is none of them, null if the model does not
-know; "certainty", whether that is to be believed: "sure", "unsure", "lost" (perhaps nothing that
-it knows) or "others"; "class", "method" and "layer" of the map; "crop", the part of the photo that
-the network saw; "box", around what is warm in it, in pixels of the photo (Zhou et al. 2016: what
-is connected with the maximum at a fifth of it or more), null without heat; "heatmap":
-"rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum" before it was scaled to 1,
-"values" row by row over the crop; "milliseconds"; with --out "overlay", the file. Where --class
-asks for several, these are of the first, and "maps" has "class", "box", "heatmap" and "overlay" of
-each. A photo that failed has "photo" and "error": "code" and "message".
+"probability" and "logit"; "others", "label" and "probability" of what is none of them, null if the
+model does not know; "certainty", whether that is to be believed: "sure", "unsure", "lost" (perhaps
+nothing that it knows) or "others"; "class", "method" and "layer" of the map; "crop", the part of
+the photo that the network saw; "box", around what is warm in it, in pixels of the photo (Zhou et
+al. 2016: what is connected with the maximum at a fifth of it or more), null without heat;
+"heatmap": "rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum" before it was scaled
+to 1, "values" row by row over the crop; "milliseconds"; with --out "overlay", the file. Where
+--class asks for several, these are of the first, and "maps" has "class", "box", "heatmap" and
+"overlay" of each. A photo that failed has "photo" and "error": "code" and "message".
 )";
 
 /// "block5_conv3"; "block4_conv3,block5_conv3" for several; "input" for a method that has none.
@@ -271,7 +271,7 @@ void add_explain(CLI::App& app, int& exit_code) {
                     "that are small in the photo");
   command->add_option(
       "--channels", options->channels,
-      "How many channels, the strongest first, scorecam tries, a forward pass each; "
+      "How many channels, those that vary most first, scorecam tries, a forward pass each; "
       "a number or all (default: " +
           std::to_string(kUsualChannels) + ")");
   command->add_option("--out", options->out,

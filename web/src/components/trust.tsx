@@ -82,8 +82,9 @@ function Findings({ found, breed }: { found: Trust; breed: string }) {
   return (
     <>
       <p>
-        <strong>{verdict}:</strong> {why} The guess is the middle of the photo,
-        where most people put what they photograph.
+        <strong>{verdict}:</strong> {why} The guess knows no map: it is the
+        middle of the photo, where most people put what they photograph, or
+        chance.
       </p>
       <ol>
         <li>
