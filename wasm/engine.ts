@@ -22,6 +22,7 @@ import {
   type TensorPlace,
 } from './pieces';
 import type {
+  Box,
   Classification,
   EngineInfo,
   Evidence,
@@ -41,7 +42,6 @@ import type {
   Precision,
   Prepared,
   Progress,
-  Rect,
   Share,
   Sniffed,
   TeachProgress,
@@ -66,7 +66,7 @@ const PROGRESS: readonly Progress[] = ['ready', 'waiting', 'reading', 'done'];
 
 const WHOLE: Share = { member: 0, members: 1 };
 
-const NOWHERE: Rect = { x: 0, y: 0, width: 0, height: 0 };
+const NOWHERE: Box = { x: 0, y: 0, width: 0, height: 0 };
 
 export class Engine {
   private constructor(private readonly bridge: Bridge) {}
@@ -236,7 +236,7 @@ export class Engine {
    * From now on shows the network this part of the photo, or without one the usual crop again,
    * which it gives. What was classified is forgotten.
    */
-  setCrop({ x, y, width, height }: Rect = NOWHERE): Rect {
+  setCrop({ x, y, width, height }: Box = NOWHERE): Box {
     return this.bridge.call('gradcam_photo_set_crop', x, y, width, height);
   }
 
@@ -540,7 +540,7 @@ export class Engine {
    * The square around what is warm in a heatmap of a part of the photo, to be shown to the network
    * in the place of all that: it knows dogs much better that are not small.
    */
-  closer(heatmap: HeatValues, { x, y, width, height }: Rect): Rect {
+  closer(heatmap: HeatValues, { x, y, width, height }: Box): Box {
     const { rows, cols } = heatmap;
     return this.bridge.call(
       'gradcam_closer',
@@ -587,7 +587,7 @@ export class Engine {
    */
   overlayPng(
     heatmap: HeatValues,
-    { x, y, width, height }: Rect,
+    { x, y, width, height }: Box,
     colormap: string,
     alpha: number,
   ): Uint8Array<ArrayBuffer> {

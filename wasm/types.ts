@@ -78,7 +78,7 @@ export interface ModelInfo {
 }
 
 /** A rectangle in the pixels of the upright photo. */
-export interface Rect {
+export interface Box {
   x: number;
   y: number;
   width: number;
@@ -90,7 +90,7 @@ export interface PhotoInfo {
   height: number;
   format: string;
   /** The part of the photo that the network sees; without a model, all of it. */
-  crop: Rect;
+  crop: Box;
 }
 
 /** What a file is, by its first bytes. */
@@ -104,7 +104,7 @@ export interface Sniffed {
 /** What a network is shown of a photo, made by another engine than its own. */
 export interface Prepared {
   /** The part of the photo that it sees. */
-  crop: Rect;
+  crop: Box;
   /** Of each view, one after another: RGB or BGR as it takes them, row by row. */
   views: Float32Array<ArrayBuffer>;
 }
@@ -146,7 +146,7 @@ export interface Heatmap {
   /** The maximum before it was scaled to 1. */
   maximum: number;
   /** Around what is warm and connected with the maximum, in cells; null without heat. */
-  box: Rect | null;
+  box: Box | null;
   rows: number;
   cols: number;
   /** In [0, 1], row by row. */

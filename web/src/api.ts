@@ -8,10 +8,10 @@
 
 import { effect, untracked } from '@preact/signals';
 import type {
+  Box,
   EngineInfo,
   ExplainOptions,
   ModelInfo,
-  Rect,
 } from '../../wasm/engine';
 import {
   modelChange,
@@ -50,7 +50,7 @@ export interface GradcamApi {
    * Shows the network this part of the photo of this name, in its pixels, or without one what it
    * usually sees. Rejects if the photo has no such part.
    */
-  look(photo: string, part?: Rect): Promise<ExplainLine>;
+  look(photo: string, part?: Box): Promise<ExplainLine>;
   /** Shows it the square around what is warm in the heatmap. */
   lookCloser(photo: string): Promise<ExplainLine>;
   /**

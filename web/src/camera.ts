@@ -3,13 +3,13 @@
 import { computed, signal } from '@preact/signals';
 import type { Remote } from 'comlink';
 import {
+  type Box,
   USUAL_LAYER,
   USUAL_METHOD,
   type ExplainOptions,
   type Heatmap,
   type Others,
   type Prediction,
-  type Rect,
 } from '../../wasm/engine';
 import { ask, methodOf } from './backend';
 import { halfway, type Size } from './crop';
@@ -34,7 +34,7 @@ export interface Words {
 export interface Sight extends Words {
   width: number;
   height: number;
-  crop: Rect;
+  crop: Box;
   /** Of the class that is the most probable one of late; undefined if the method gave none. */
   map: Heatmap | undefined;
   /** That of the map. */
@@ -76,7 +76,7 @@ export const isCloser = signal(false);
 /** After so many milliseconds that is looked for again. */
 const LOOK_AROUND = 150;
 /** That square, in frames of this size, and when it was found. */
-let square: (Size & { crop: Rect; at: number }) | undefined;
+let square: (Size & { crop: Box; at: number }) | undefined;
 
 /** Whether this browser gives the page a camera at all; to pages that are not secure it does not. */
 export function hasCamera(): boolean {
@@ -221,7 +221,7 @@ function show(
  * What the camera shows now, as a file, and the part of it that the network is shown if that is not
  * all; only while `isSeeing`.
  */
-export async function snapshot(): Promise<{ file: File; crop?: Rect }> {
+export async function snapshot(): Promise<{ file: File; crop?: Box }> {
   const frame = frameOf(watched!);
   const crop = partOf(frame);
   return { file: await fileOf(frame), crop };
@@ -238,7 +238,7 @@ export async function closeUp(): Promise<File> {
   return fileOf(part);
 }
 
-function partOf({ width, height }: Size): Rect | undefined {
+function partOf({ width, height }: Size): Box | undefined {
   const isOfFrame = square?.width === width && square.height === height;
   return isCloser.value && isOfFrame ? square!.crop : undefined;
 }

@@ -1,6 +1,6 @@
 /** How finely maps show where: the cells of a layer, in pixels of what the network is shown. */
 
-import type { EngineInfo, ModelInfo, Rect } from '../../wasm/engine';
+import type { Box, EngineInfo, ModelInfo } from '../../wasm/engine';
 import { painter, presentModel } from './backend';
 
 interface Cells {
@@ -41,9 +41,9 @@ export function cellsOf(
 /** The cell at a place of what the network is shown, both from 0 to 1, and what it sees of that. */
 export function underCells(
   { count, size, sees, input }: Cells,
-  { x, y }: Pick<Rect, 'x' | 'y'>,
-): { cell: Rect; field: Rect } {
-  const around = (side: number): Rect => {
+  { x, y }: Pick<Box, 'x' | 'y'>,
+): { cell: Box; field: Box } {
+  const around = (side: number): Box => {
     const along = (at: number) => {
       const middle = (Math.floor(at * count) + 0.5) * size;
       const begin = Math.max(0, middle - side / 2);

@@ -1,6 +1,6 @@
 /** Showing the network a part of a photo that it has looked at. */
 
-import type { Rect } from '../../wasm/engine';
+import type { Box } from '../../wasm/engine';
 import { askAbout } from './errand';
 import { presentHow, stopErrands } from './maps';
 import { wasStopped } from './outcome';
@@ -15,7 +15,7 @@ const aiming = new Map<Photo, Promise<void>>();
  * Shows the network this part of a photo, or what it sees of it usually. May be called again and
  * again while the first call is under way: what is skipped then is never the last one.
  */
-export function aim(photo: Photo, crop: Rect | undefined): Promise<void> {
+export function aim(photo: Photo, crop: Box | undefined): Promise<void> {
   const { value: seen } = photo.crop;
   photo.crop.value = crop;
   const underWay = aiming.get(photo) ?? follow(photo, seen);
@@ -44,7 +44,7 @@ export async function lookCloser(photo: Photo): Promise<void> {
 }
 
 /** @param seen what the network was shown last */
-async function follow(photo: Photo, seen: Rect | undefined): Promise<void> {
+async function follow(photo: Photo, seen: Box | undefined): Promise<void> {
   photo.trouble.value = undefined;
   try {
     for (;;) {
@@ -76,7 +76,7 @@ async function follow(photo: Photo, seen: Rect | undefined): Promise<void> {
 /** Whether the network looked, or why not; the photo may have gone, or wait for another model. */
 async function lookAgain(
   photo: Photo,
-  crop: Rect | undefined,
+  crop: Box | undefined,
 ): Promise<'looked' | 'gone' | Failure> {
   const isThere = () => photos.value.includes(photo);
   const how = presentHow();

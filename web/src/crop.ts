@@ -3,7 +3,7 @@
  * they give is in whole pixels, and in the photo.
  */
 
-import type { Rect } from '../../wasm/engine';
+import type { Box } from '../../wasm/engine';
 
 export interface Size {
   width: number;
@@ -16,7 +16,7 @@ export type Corner = (typeof CORNERS)[number];
 /** A square of fewer pixels shows nothing. */
 const SMALLEST = 32;
 
-export function isInside(crop: Rect, photo: Size): boolean {
+export function isInside(crop: Box, photo: Size): boolean {
   const { x, y, width, height } = crop;
   return (
     x >= 0 &&
@@ -28,7 +28,7 @@ export function isInside(crop: Rect, photo: Size): boolean {
   );
 }
 
-export function moved(crop: Rect, dx: number, dy: number, photo: Size): Rect {
+export function moved(crop: Box, dx: number, dy: number, photo: Size): Box {
   return {
     ...crop,
     x: between(0, crop.x + dx, photo.width - crop.width),
@@ -37,7 +37,7 @@ export function moved(crop: Rect, dx: number, dy: number, photo: Size): Rect {
 }
 
 /** The square in the middle between two. */
-export function halfway(one: Rect, other: Rect, photo: Size): Rect {
+export function halfway(one: Box, other: Box, photo: Size): Box {
   const mean = (a: number, b: number) => Math.round((a + b) / 2);
   const [x, y] = [mean(one.x, other.x), mean(one.y, other.y)];
   const side = mean(one.width, other.width);
@@ -46,12 +46,12 @@ export function halfway(one: Rect, other: Rect, photo: Size): Rect {
 
 /** With one corner dragged, while the opposite one stays where it is. */
 export function resized(
-  crop: Rect,
+  crop: Box,
   corner: Corner,
   dx: number,
   dy: number,
   photo: Size,
-): Rect {
+): Box {
   const isRight = corner.endsWith('e');
   const isLower = corner.startsWith('s');
   const x = isRight ? crop.x : crop.x + crop.width;
@@ -70,7 +70,7 @@ export function resized(
 }
 
 /** With sides so many times as long, about the same middle. */
-export function scaled(crop: Rect, factor: number, photo: Size): Rect {
+export function scaled(crop: Box, factor: number, photo: Size): Box {
   const side = sideOf(crop.width * factor, Math.min(photo.width, photo.height));
   const square = { x: crop.x, y: crop.y, width: side, height: side };
   return moved(

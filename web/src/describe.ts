@@ -1,13 +1,13 @@
 /** The words for what the network says. All pure. */
 
 import type {
+  Box,
   Heatmap,
   HeatValues,
   Method,
   ModelInfo,
   Others,
   Prediction,
-  Rect,
   Trust,
 } from '../../wasm/engine';
 import { nameInText } from './name';
@@ -436,7 +436,7 @@ const LONG = 3;
 export function doubt({
   width,
   height,
-}: Pick<Rect, 'width' | 'height'>): string | undefined {
+}: Pick<Box, 'width' | 'height'>): string | undefined {
   const shorter = Math.min(width, height);
   const longer = Math.max(width, height);
   if (longer > LONG * shorter) {

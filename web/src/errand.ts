@@ -2,7 +2,7 @@
 
 import { signal, type ReadonlySignal } from '@preact/signals';
 import { proxy, type Remote } from 'comlink';
-import type { PassProgress, Rect } from '../../wasm/engine';
+import type { Box, PassProgress } from '../../wasm/engine';
 import { ask, stopLooking } from './backend';
 import { UNWANTED, wasStopped } from './outcome';
 import { hold, put } from './photo-io';
@@ -20,7 +20,7 @@ interface Asked {
   /** With the part of it that the network saw, if it has looked. */
   readonly state: ReadonlySignal<{
     name: string;
-    result?: { crop: Rect };
+    result?: { crop: Box };
   }>;
 }
 

@@ -1,11 +1,11 @@
 /** One photo as the one line that `gradcam explain --json` prints for it. */
 
 import type {
+  Box,
   ExplainOptions,
   Heatmap,
   Others,
   Prediction,
-  Rect,
 } from '../../wasm/engine';
 import { certainty, type Certainty } from './describe';
 import type { PhotoResult } from './photo';
@@ -21,9 +21,9 @@ interface ExplainedLine {
   class: string;
   method: string;
   layer: string;
-  crop: Rect;
+  crop: Box;
   /** Around what is warm, in pixels of the photo; null without heat. */
-  box: Rect | null;
+  box: Box | null;
   heatmap: {
     rows: number;
     cols: number;
@@ -74,7 +74,7 @@ export function explainedLine(
 }
 
 /** Where a map is warm, in the photo in which the crop lies. */
-function boxOf({ box, rows, cols }: Heatmap, crop: Rect): Rect | null {
+function boxOf({ box, rows, cols }: Heatmap, crop: Box): Box | null {
   if (!box) return null;
   const width = crop.width / cols;
   const height = crop.height / rows;

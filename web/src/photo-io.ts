@@ -1,7 +1,7 @@
 /** Getting photos to the worker, and pictures from it. */
 
 import { transfer, type Remote } from 'comlink';
-import type { Rect } from '../../wasm/engine';
+import type { Box } from '../../wasm/engine';
 import { browserDecode, sniff } from './browser-decoder';
 import { megabytes } from './describe';
 import { refusal } from './outcome';
@@ -45,7 +45,7 @@ export interface Held<T> {
 export async function hold<T>(
   worker: Remote<WorkerApi>,
   { id, file }: { id: number; file: File },
-  crop: Rect | undefined,
+  crop: Box | undefined,
   ask: () => T,
 ): Promise<Outcome<Held<T>>> {
   const tooLarge = whyTooLarge(file);
@@ -69,7 +69,7 @@ export async function put<T>(
   worker: Remote<WorkerApi>,
   id: number,
   source: PhotoSource,
-  crop: Rect | undefined,
+  crop: Box | undefined,
   ask: () => T,
 ): Promise<Outcome<Held<T>>> {
   const given = 'views' in source ? source.views.buffer : source;

@@ -1,7 +1,7 @@
 /** One photo on the page. */
 
 import { signal, type Signal } from '@preact/signals';
-import type { Evidence, Heatmap, Rect, Trust } from '../../wasm/engine';
+import type { Box, Evidence, Heatmap, Trust } from '../../wasm/engine';
 import { Errand } from './errand';
 import type { Answer, Failure } from './protocol';
 
@@ -14,7 +14,7 @@ export interface PhotoResult extends Pick<
   width: number;
   height: number;
   /** The part of it that the network saw. */
-  crop: Rect;
+  crop: Box;
   /** The photo in the size of the screen. */
   preview: Blob;
 }
@@ -33,7 +33,7 @@ export interface Photo {
   readonly isFile: boolean;
   readonly state: Signal<PhotoState>;
   /** The part of it that the network is to be shown, if someone has chosen one. */
-  readonly crop: Signal<Rect | undefined>;
+  readonly crop: Signal<Box | undefined>;
   /** Index of the class that the heatmap answers for. */
   readonly target: Signal<number>;
   /** Whether someone has chosen it; otherwise it is the most probable one. */

@@ -1,7 +1,7 @@
 /** The photos on the page and what can be done with them. */
 
 import { batch, computed, signal } from '@preact/signals';
-import type { ExplainOptions, Rect } from '../../wasm/engine';
+import type { Box, ExplainOptions } from '../../wasm/engine';
 import { Ahead } from './ahead';
 import {
   ask,
@@ -83,7 +83,7 @@ export const progressText = computed(() => {
  */
 export async function addPhotos(
   { files, refused }: Intake,
-  crop?: Rect,
+  crop?: Box,
 ): Promise<Photo[]> {
   const added = [
     ...files.map((file) => makePhoto(file, { name: 'queued' })),

@@ -1,7 +1,7 @@
 /** Photos with their heatmaps as files, as the command line writes them. */
 
 import { transfer } from 'comlink';
-import type { Heatmap, Rect } from '../../wasm/engine';
+import type { Box, Heatmap } from '../../wasm/engine';
 import { download, fitLabel, fitStem } from './download';
 import { askAbout } from './errand';
 import { borrow, idleHelpers } from './idle-helpers';
@@ -53,7 +53,7 @@ let waiting = 0;
 
 async function paint(
   photo: Photo,
-  how: readonly [map: Heatmap, crop: Rect, colormap: string, opacity: number],
+  how: readonly [map: Heatmap, crop: Box, colormap: string, opacity: number],
 ): Promise<Outcome<Png>> {
   const [helper] = waiting > 0 ? idleHelpers() : [];
   const png =

@@ -1,6 +1,7 @@
 /** What the page and its worker say to each other; comlink carries it. */
 
 import type {
+  Box,
   Evidence,
   ExplainOptions,
   AboutModel,
@@ -13,7 +14,6 @@ import type {
   Precision,
   Prediction,
   Prepared,
-  Rect,
   Teaching,
   TeachProgress,
 } from '../../wasm/engine';
@@ -30,7 +30,7 @@ export type Outcome<T> =
 /** What the network has to say about a photo. */
 export interface Answer {
   /** The part of the photo that the network saw. */
-  crop: Rect;
+  crop: Box;
   /** All classes, the most probable first. */
   predictions: Prediction[];
   /** Null if the model does not know what is none of its classes. */
@@ -161,16 +161,12 @@ export interface WorkerApi {
    * Whether the engine holds all of the photo with this id, or, if that is told, whether this part
    * of it is what the network is shown.
    */
-  holds(id: number, shown?: Rect): boolean;
+  holds(id: number, shown?: Box): boolean;
   /**
    * Makes the engine hold a photo: an image file, or what the browser or a helper made of one;
    * `crop` is the part of it that the network is shown, if it is not the usual one.
    */
-  hold(
-    id: number,
-    source: PhotoSource,
-    crop?: Rect,
-  ): Promise<Outcome<HeldInfo>>;
+  hold(id: number, source: PhotoSource, crop?: Box): Promise<Outcome<HeldInfo>>;
   /** The photo held as the engine decoded it, made smaller for the screen: a JPEG file. */
   preview(): Promise<Outcome<Blob>>;
   /**
@@ -179,11 +175,11 @@ export interface WorkerApi {
    */
   look(
     how: ExplainOptions,
-    crop?: Rect,
+    crop?: Box,
     keep?: boolean,
   ): Promise<Outcome<Answer>>;
   /** `Engine.closer`. */
-  closer(heatmap: Heatmap, crop: Rect): Promise<Outcome<Rect>>;
+  closer(heatmap: Heatmap, crop: Box): Promise<Outcome<Box>>;
   /** The heatmaps of further classes for the photo held, and of others that come with them. */
   explain(
     classes: number[],
@@ -200,7 +196,7 @@ export interface WorkerApi {
   /** The whole photo held with a heatmap of a part of it over it, as a PNG file. */
   overlayPng(
     heatmap: Heatmap,
-    crop: Rect,
+    crop: Box,
     colormap: string,
     alpha: number,
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;

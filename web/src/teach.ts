@@ -16,7 +16,7 @@ import { changeModel } from './photos';
 import type { Failure } from './protocol';
 import { TaskQueue } from './task-queue';
 
-export interface Box {
+export interface PhotoBox {
   readonly id: number;
   readonly name: Signal<string>;
   readonly photos: Signal<readonly File[]>;
@@ -65,7 +65,7 @@ let nextId = 1;
 /** Ids of photos here do not meet those of photos on the page. */
 let nextPhotoId = -1;
 
-export const boxes = signal<readonly Box[]>([
+export const boxes = signal<readonly PhotoBox[]>([
   makeBox('My dog'),
   makeBox('The neighbour’s'),
 ]);
@@ -93,7 +93,7 @@ export const remarks = signal<readonly string[]>([]);
 /** What the layers before the last make of a photo, by the network's fingerprint. */
 const features = new WeakMap<File, Map<string, Float32Array[]>>();
 
-function makeBox(name: string): Box {
+function makeBox(name: string): PhotoBox {
   return { id: nextId++, name: signal(name), photos: signal([]) };
 }
 
@@ -102,7 +102,7 @@ export function addBox(): void {
 }
 
 /** Takes a box away, and offers to put it back if there is something in it. */
-export function removeBox(box: Box): void {
+export function removeBox(box: PhotoBox): void {
   const place = boxes.value.indexOf(box);
   boxes.value = boxes.value.filter((other) => other !== box);
   if (box.photos.value.length === 0) return;
@@ -115,7 +115,7 @@ export function removeBox(box: Box): void {
 }
 
 /** Takes a photo out, and offers to put it back. */
-export function takeOut(box: Box, file: File): void {
+export function takeOut(box: PhotoBox, file: File): void {
   remarks.value = [];
   leaveOut(box, file);
   say(`${nameInText(file.name)} was taken out of ${quoted(box)}.`, {
@@ -127,11 +127,11 @@ export function takeOut(box: Box, file: File): void {
   });
 }
 
-function leaveOut(box: Box, file: File): void {
+function leaveOut(box: PhotoBox, file: File): void {
   box.photos.value = box.photos.value.filter((other) => other !== file);
 }
 
-function quoted({ name }: Box): string {
+function quoted({ name }: PhotoBox): string {
   return `"${nameInText(name.value)}"`;
 }
 
@@ -139,7 +139,7 @@ function quoted({ name }: Box): string {
 export const moving = signal<File | undefined>(undefined);
 
 /** Puts it at the end of another one. */
-export function moveTo(box: Box): void {
+export function moveTo(box: PhotoBox): void {
   const { value: file } = moving;
   moving.value = undefined;
   const from = boxes.value.find(({ photos }) => photos.value.includes(file!));
@@ -154,7 +154,7 @@ const putting = new TaskQueue();
 
 /** Puts photos into a box, but none that is in one already, and nothing that is none; says so. */
 export function putIn(
-  box: Box,
+  box: PhotoBox,
   files: readonly File[],
   refused: Intake['refused'] = [],
 ): Promise<void> {
@@ -184,7 +184,7 @@ export function putIn(
   });
 }
 
-async function findTwin(file: File): Promise<Box | undefined> {
+async function findTwin(file: File): Promise<PhotoBox | undefined> {
   for (const box of boxes.value) {
     for (const other of box.photos.value) {
       if (other.size === file.size && (await sameBytes(other, file))) {
@@ -253,7 +253,7 @@ const ahead = new Ahead(VIEWS.length, false);
 /** The features of all photos, without those that cannot be read; undefined if too few are left. */
 async function look(
   fingerprint: string,
-  taught: readonly Box[],
+  taught: readonly PhotoBox[],
 ): Promise<Seen[] | undefined> {
   remarks.value = [];
   const all = taught.flatMap((box, label) =>

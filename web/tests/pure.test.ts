@@ -10,7 +10,7 @@ import { fitLabel, fitStem, numbered, stem } from '../src/download';
 import { explainedLine } from '../src/explain-line';
 import { isPicture } from '../src/intake';
 import { nameInText } from '../src/name';
-import type { Rect } from '../../wasm/engine';
+import type { Box } from '../../wasm/engine';
 import { untilAnswered } from '../src/progress';
 import { parseSettings } from '../src/settings';
 
@@ -356,7 +356,7 @@ test('how finely a layer shows where, at any size of input', () => {
 
 test('a cell and what it sees lie around the same middle, within the input', () => {
   const cells = { count: 14, size: 16, sees: 196, input: 224 };
-  const pixels = ({ x, y, width, height }: Rect) =>
+  const pixels = ({ x, y, width, height }: Box) =>
     [x, y, width, height].map((share) => Math.round(224 * share));
   const { cell, field } = underCells(cells, { x: 0.5, y: 0.999 });
   expect(pixels(cell)).toEqual([112, 208, 16, 16]);

@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import type { Heatmap, Rect } from '../../../wasm/engine';
+import type { Box, Heatmap } from '../../../wasm/engine';
 import { aim, lookCloser } from '../closer';
 import { CORNERS, moved, resized, scaled, type Corner } from '../crop';
 import { nameInText } from '../name';
@@ -51,7 +51,7 @@ export function CropFrame(props: { photo: Photo; result: PhotoResult }) {
   const crop = photo.crop.value!;
   /** The pointer that drags it, and where it leads; a second finger does nothing. */
   const drag = useRef<
-    { pointer: number; lead: (to: PointerEvent) => Rect } | undefined
+    { pointer: number; lead: (to: PointerEvent) => Box } | undefined
   >(undefined);
   const onPointerDown = (event: PointerEvent) => {
     if (event.button !== 0) return;

@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Heatmap, HeatValues, Rect } from '../../../wasm/engine';
+import type { Box, Heatmap, HeatValues } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
 import { painter } from '../backend';
 import { enlarged, screenChanges } from '../enlarge';
@@ -12,7 +12,7 @@ const HEAT_SIDE = 256;
 /** The heat on what the network saw of a picture. */
 export function HeatOnCrop(props: {
   heatmap: Heatmap;
-  crop: Rect;
+  crop: Box;
   label: string;
 }) {
   const { heatmap, crop, label } = props;

@@ -1,16 +1,12 @@
 /** Places on a photo as shares of its sides, for styles. */
 
-import type { Rect } from '../../../wasm/engine';
+import type { Box } from '../../../wasm/engine';
 
 export const share = (part: number, whole: number) =>
   `${(100 * part) / whole}%`;
 
 /** The place of a part of a photo, in the box that the photo fills. */
-export function placeOf(
-  { x, y, ...size }: Rect,
-  width: number,
-  height: number,
-) {
+export function placeOf({ x, y, ...size }: Box, width: number, height: number) {
   return {
     left: share(x, width),
     top: share(y, height),

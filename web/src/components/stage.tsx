@@ -1,6 +1,6 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import type { Heatmap, Rect } from '../../../wasm/engine';
+import type { Box, Heatmap } from '../../../wasm/engine';
 import { methodOf } from '../backend';
 import { cellsAt, underCells } from '../cells';
 import { captionFor, heatmapLabel } from '../describe';
@@ -172,7 +172,7 @@ function heatAt({ rows, cols, values }: Heatmap, { x, y }: Place): number {
 }
 
 /** Cuts everything but the crop away. */
-function insetTo(crop: Rect, width: number, height: number): string {
+function insetTo(crop: Box, width: number, height: number): string {
   const right = width - crop.x - crop.width;
   const bottom = height - crop.y - crop.height;
   return `inset(${share(crop.y, height)} ${share(right, width)} ${share(bottom, height)} ${share(crop.x, width)})`;

@@ -21,7 +21,7 @@ import {
   saveHead,
   takeOut,
   teach,
-  type Box,
+  type PhotoBox,
   type Lesson,
   type Trained,
 } from '../teach';
@@ -43,7 +43,7 @@ export function Teach() {
       </p>
       <div class="boxes">
         {boxes.value.map((box) => (
-          <PhotoBox key={box.id} box={box} disabled={busy} />
+          <BoxCard key={box.id} box={box} disabled={busy} />
         ))}
       </div>
       <div class="model-ways">
@@ -89,7 +89,7 @@ export function Teach() {
   );
 }
 
-function PhotoBox({ box, disabled }: { box: Box; disabled: boolean }) {
+function BoxCard({ box, disabled }: { box: PhotoBox; disabled: boolean }) {
   const name = nameInText(box.name.value);
   const mistakes =
     'mistakes' in lesson.value ? lesson.value.mistakes : undefined;

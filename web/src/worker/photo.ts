@@ -1,6 +1,6 @@
 /** Photos on their way into an engine. */
 
-import type { Engine, PhotoInfo, Pixels, Rect } from '../../../wasm/engine';
+import type { Box, Engine, PhotoInfo, Pixels } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
 import type { HeldInfo, PhotoSource } from '../protocol';
 
@@ -12,7 +12,7 @@ import type { HeldInfo, PhotoSource } from '../protocol';
 export function take(
   engine: Engine,
   source: PhotoSource,
-  crop?: Rect,
+  crop?: Box,
 ): HeldInfo {
   if ('views' in source) {
     engine.setPrepared(source);

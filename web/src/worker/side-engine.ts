@@ -1,11 +1,11 @@
 /** What a helper does with photos, beside its share of the network. */
 
 import {
+  type Box,
   Engine,
   EngineError,
   type Heatmap,
   type ModelInfo,
-  type Rect,
 } from '../../../wasm/engine';
 import type { PreparedPhoto } from '../protocol';
 import { tidy } from '../tidy';
@@ -53,7 +53,7 @@ export class SideEngine {
   paint(
     bytes: ArrayBuffer,
     heatmap: Heatmap,
-    crop: Rect,
+    crop: Box,
     colormap: string,
     alpha: number,
   ): Promise<Uint8Array<ArrayBuffer>> {

@@ -5,12 +5,12 @@
 
 import { expose, transfer, wrap } from 'comlink';
 import {
+  type Box,
   Engine,
   EngineError,
   type ExplainOptions,
   type ModelInfo,
   type PieceReader,
-  type Rect,
 } from '../../../wasm/engine';
 import { holdLifeline } from '../lifeline';
 import { outcome as outcomeOf, reasonOf, Stopped } from '../outcome';
@@ -167,7 +167,7 @@ const api: WorkerApi = {
 
   holds: (id, shown) =>
     held?.id === id &&
-    (shown ? isSameRect(held.info.crop, shown) : !held.isPrepared),
+    (shown ? isSameBox(held.info.crop, shown) : !held.isPrepared),
 
   hold: (id, source, crop) =>
     outcome(async () => {
@@ -233,7 +233,7 @@ function checkModel(fingerprint: string): void {
 async function look(
   photo: HeldPhoto,
   how: ExplainOptions,
-  part?: Rect,
+  part?: Box,
   keep = false,
 ): Promise<Answer> {
   const { info, isPrepared } = photo;
@@ -266,7 +266,7 @@ async function look(
   };
 }
 
-function isSameRect(a: Rect, b: Rect): boolean {
+function isSameBox(a: Box, b: Box): boolean {
   return (
     a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height
   );
