@@ -29,7 +29,7 @@ interface Choice {
 const choice = signal<Choice | undefined>(undefined);
 export const chosen = computed(() => choice.value?.name);
 
-export function choose(name: string): void {
+export function showGroup(name: string): void {
   choice.value = {
     name,
     seen: new Set(),

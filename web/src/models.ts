@@ -31,7 +31,7 @@ import {
 } from './model-store';
 import { nameInText } from './name';
 import { say } from './news';
-import { outcome as outcomeOf, refusal } from './outcome';
+import { outcomeOf, refusal } from './outcome';
 import { untilAnswered } from './progress';
 import type { Failure, Outcome } from './protocol';
 

@@ -19,7 +19,7 @@ export function wasStopped(outcome: Outcome<unknown>): boolean {
  * Turns what is thrown into a value.
  * @param afterCrash is asked for the message where it is no error of the engine's own making
  */
-export async function outcome<T>(
+export async function outcomeOf<T>(
   task: () => Promise<T>,
   afterCrash: (cause: unknown) => Promise<string> = async (cause) =>
     reasonOf(cause),

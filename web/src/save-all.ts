@@ -20,7 +20,7 @@ import { isSettled, type Photo } from './photo';
 import { explainLine, photos } from './photos';
 import { pictureOf } from './picture';
 import type { Failure } from './protocol';
-import { turn } from './turn';
+import { pause } from './turn';
 
 /** How many photos are in the file, of how many; undefined while nothing is being saved. */
 export const saving = signal<{ done: number; total: number } | undefined>(
@@ -160,7 +160,7 @@ class Archive {
     let at = 0;
     for (; at + AT_ONCE < bytes.length; at += AT_ONCE) {
       entry.push(bytes.subarray(at, at + AT_ONCE));
-      await turn();
+      await pause();
     }
     entry.push(bytes.subarray(at), true);
   }

@@ -6,18 +6,18 @@ const MOST_WAITING = 16;
 const channel = new MessageChannel();
 const waiting: (() => void)[] = [];
 channel.port1.onmessage = () => waiting.shift()?.();
-let lastTurn = 0;
+let lastPause = 0;
 
 /** Lets other events of this thread have their turn. */
-export async function turn(): Promise<void> {
+export async function pause(): Promise<void> {
   await new Promise<void>((resolve) => {
     waiting.push(resolve);
     channel.port2.postMessage(null);
   });
-  lastTurn = performance.now();
+  lastPause = performance.now();
 }
 
 /** The same, if they may have waited for long; in WebKit it takes up to 2 ms. */
-export async function turnIfDue(): Promise<void> {
-  if (performance.now() >= lastTurn + MOST_WAITING) await turn();
+export async function pauseIfDue(): Promise<void> {
+  if (performance.now() >= lastPause + MOST_WAITING) await pause();
 }

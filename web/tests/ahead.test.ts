@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Engine } from '../../wasm/engine';
-import { outcome } from '../src/outcome';
+import { outcomeOf } from '../src/outcome';
 import { SideEngine } from '../src/worker/side-engine';
 import { openPage, type Page } from './page';
 import { compileEngine, read } from './threads';
@@ -23,9 +23,9 @@ const prepare = vi.fn<SideEngine['prepare']>();
 const paint = vi.fn<SideEngine['paint']>();
 const api = {
   paint: (...args: Parameters<SideEngine['paint']>) =>
-    outcome(() => paint(...args)),
+    outcomeOf(() => paint(...args)),
   prepare: (...args: Parameters<SideEngine['prepare']>) =>
-    outcome(() => prepare(...args)),
+    outcomeOf(() => prepare(...args)),
 };
 const helper = {
   ask: (request: (worker: typeof api) => unknown) => request(api),

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { ModelInfo } from '../../wasm/engine';
 import { network } from '../src/backend';
-import { choose, chosen, groups, inSight, showAll } from '../src/groups';
+import { showGroup, chosen, groups, inSight, showAll } from '../src/groups';
 import { makePhoto, type Photo, type PhotoState } from '../src/photo';
 import { photos } from '../src/photos';
 
@@ -43,7 +43,7 @@ beforeEach(() => {
 });
 
 test('those of a group are shown, and those without an answer', () => {
-  choose('Pug');
+  showGroup('Pug');
   expect(inSight.value).toEqual([pug, all[3]]);
   all[3]!.state.value = sure('maltese');
   expect(inSight.value).toEqual([pug]);
@@ -53,7 +53,7 @@ test('those of a group are shown, and those without an answer', () => {
 
 test('what one works on stays in sight, whatever becomes of it', () => {
   all[3]!.state.value = sure('pug');
-  choose('Pug');
+  showGroup('Pug');
   expect(inSight.value).toEqual([pug, all[3]]);
   pug.state.value = sure('pug', 0.3);
   expect(inSight.value).toEqual([pug, all[3]]);
@@ -61,7 +61,7 @@ test('what one works on stays in sight, whatever becomes of it', () => {
   expect(inSight.value).toEqual([pug, all[3]]);
   // So that one can see what is chosen, and end it.
   expect(counts()).toEqual(['Boxer 3', 'Pug 0', 'Not sure 1']);
-  choose('Boxer');
+  showGroup('Boxer');
   expect(inSight.value).toEqual([boxer, all[2], all[3]]);
 });
 
@@ -74,7 +74,7 @@ test('what it probably is has its group, as it has its line', () => {
 });
 
 test('new photos are shown', () => {
-  choose('Pug');
+  showGroup('Pug');
   photos.value = [...photos.value, ...put({ name: 'queued' })];
   expect(chosen.value).toBeUndefined();
   expect(inSight.value).toHaveLength(5);
@@ -82,7 +82,7 @@ test('new photos are shown', () => {
 
 test('one that is put back is not new', () => {
   photos.value = all = [...all, ...put(sure('pug'))];
-  choose('Pug');
+  showGroup('Pug');
   expect(inSight.value).toEqual([pug, all[3], all[4]]);
   photos.value = all.slice(1);
   photos.value = all;
@@ -93,17 +93,17 @@ test('one that is put back is not new', () => {
 test('one that is put back into another group is shown', () => {
   photos.value = all = [...all, ...put(sure('pug'))];
   photos.value = all.filter((photo) => photo !== boxer);
-  choose('Pug');
+  showGroup('Pug');
   photos.value = all;
   expect(chosen.value).toBeUndefined();
   expect(inSight.value).toContain(boxer);
 });
 
 test('what another model says is shown', () => {
-  choose('Pug');
+  showGroup('Pug');
   ready({ unsure_below: 0 });
   expect(chosen.value).toBeUndefined();
-  choose('Pug');
+  showGroup('Pug');
   // As when it has been stored.
   if (network.value.state === 'ready') ready(network.value.model);
   expect(chosen.value).toBe('Pug');
@@ -112,10 +112,10 @@ test('what another model says is shown', () => {
 test('nothing is chosen any more when all that was is gone', () => {
   all[3]!.state.value = sure('boxer');
   photos.value = all = [...all, ...put(sure('boxer'))];
-  choose('Pug');
+  showGroup('Pug');
   photos.value = all.slice(1);
   expect(chosen.value).toBeUndefined();
-  choose('Boxer');
+  showGroup('Boxer');
   photos.value = [];
   expect(chosen.value).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { choose, chosen, groups, hasGroups, showAll } from '../groups';
+import { chosen, groups, hasGroups, showAll, showGroup } from '../groups';
 import { nameInText } from '../name';
 import { photos } from '../photos';
 
@@ -8,26 +8,26 @@ export function Groups() {
   return (
     <div class="groups" role="group" aria-labelledby="groups-name">
       <span id="groups-name">Show</span>
-      <Choice
+      <GroupButton
         name="All"
         count={photos.value.length}
         isChosen={chosen.value === undefined}
         choose={showAll}
       />
       {groups.value.map(({ name, count }) => (
-        <Choice
+        <GroupButton
           key={name}
           name={name}
           count={count}
           isChosen={chosen.value === name}
-          choose={() => choose(name)}
+          choose={() => showGroup(name)}
         />
       ))}
     </div>
   );
 }
 
-function Choice(props: {
+function GroupButton(props: {
   name: string;
   count: number;
   isChosen: boolean;

@@ -30,7 +30,7 @@ export function Stage(props: {
   const seen = useRef<HTMLDivElement>(null);
   const held = useSignal(false);
   const isLoaded = useSignal(false);
-  const pointed = useSignal<Place | undefined>(undefined);
+  const pointed = useSignal<Point | undefined>(undefined);
   const { width, height, crop, preview } = result;
   const url = useObjectUrl(preview);
   const whole = crop.width >= width && crop.height >= height;
@@ -72,7 +72,7 @@ export function Stage(props: {
         onPointerMove={(event) => {
           const isHeld = event.buttons > 0;
           pointed.value =
-            isHeld || !map ? undefined : placeUnder(event, seen.current!);
+            isHeld || !map ? undefined : pointUnder(event, seen.current!);
         }}
         onPointerLeave={() => {
           pointed.value = undefined;
@@ -136,7 +136,7 @@ export function Stage(props: {
 }
 
 /** The cell at a place of a map, and what it saw of the photo; nothing of a map without a layer. */
-function Field(props: { map: Heatmap; method: string; at: Place }) {
+function Field(props: { map: Heatmap; method: string; at: Point }) {
   const { map, method, at } = props;
   const cells = methodOf(method)?.has_layer ? cellsAt(layer.value) : undefined;
   if (cells?.count !== map.rows) return null;
@@ -150,15 +150,15 @@ function Field(props: { map: Heatmap; method: string; at: Place }) {
 }
 
 /** Where in what the network saw, from 0 to 1. */
-interface Place {
+interface Point {
   x: number;
   y: number;
 }
 
-function placeUnder(
+function pointUnder(
   { clientX, clientY }: PointerEvent,
   seen: Element,
-): Place | undefined {
+): Point | undefined {
   const box = seen.getBoundingClientRect();
   const x = (clientX - box.left) / box.width;
   const y = (clientY - box.top) / box.height;
@@ -166,8 +166,8 @@ function placeUnder(
   return isInside ? { x, y } : undefined;
 }
 
-/** The number of the cell at a place. */
-function heatAt({ rows, cols, values }: Heatmap, { x, y }: Place): number {
+/** The heat of the cell there. */
+function heatAt({ rows, cols, values }: Heatmap, { x, y }: Point): number {
   return values[Math.floor(y * rows) * cols + Math.floor(x * cols)]!;
 }
 

@@ -2,7 +2,7 @@
 
 import type { PieceReader } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
-import { turn } from '../turn';
+import { pause } from '../turn';
 
 export class ArrivingFile implements PieceReader {
   private bytes: Uint8Array<ArrayBuffer>;
@@ -27,7 +27,7 @@ export class ArrivingFile implements PieceReader {
   }
 
   async read(begin: number, end: number): Promise<Uint8Array> {
-    await turn(); // others may want to read too, or have bytes to give
+    await pause(); // others may want to read too, or have bytes to give
     while (this.come < end) {
       await new Promise<void>((resolve) => this.wake.push(resolve));
     }

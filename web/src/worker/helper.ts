@@ -9,7 +9,7 @@ import {
   type PieceReader,
 } from '../../../wasm/engine';
 import { Breakable } from '../breakable';
-import { outcome, Stopped, wasStopped } from '../outcome';
+import { outcomeOf, Stopped, wasStopped } from '../outcome';
 import type { Outcome } from '../protocol';
 import { Member } from './member';
 
@@ -52,14 +52,14 @@ export async function makeHelperApi(
   let member: Member | undefined;
 
   const together = (run: number, begin: () => void) =>
-    outcome(async () => {
+    outcomeOf(async () => {
       await member!.together(run, begin);
       return null;
     });
 
   return {
     join: (share, ports, size, read) =>
-      outcome(async () => {
+      outcomeOf(async () => {
         member?.close();
         // Listens before it has loaded: others may have begun by then.
         member = new Member(engine, ports);
@@ -67,7 +67,7 @@ export async function makeHelperApi(
         return null;
       }),
     useHead: (head) =>
-      outcome(async () => {
+      outcomeOf(async () => {
         engine.useHead(head);
         return null;
       }),

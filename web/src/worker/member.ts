@@ -3,7 +3,7 @@
 import type { Engine, PieceReader } from '../../../wasm/engine';
 import { piecesOf, readAhead, release } from '../../../wasm/pieces';
 import { Stopped } from '../outcome';
-import { turnIfDue } from '../turn';
+import { pauseIfDue } from '../turn';
 
 /** A message on its way between members. */
 interface Parcel {
@@ -95,7 +95,7 @@ export class Member {
         if (progress === 'ready') {
           this.engine.step();
           this.send();
-          await turnIfDue();
+          await pauseIfDue();
         } else if (progress === 'reading') {
           await this.readRows();
         } else {
@@ -119,7 +119,7 @@ export class Member {
       this.engine.read(bytes);
       release(bytes);
       this.engine.step();
-      await turnIfDue();
+      await pauseIfDue();
     }
   }
 

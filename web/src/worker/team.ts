@@ -23,7 +23,7 @@ import {
 import { Stopped } from '../outcome';
 import { lend } from '../lend';
 import type { Outcome } from '../protocol';
-import { turn } from '../turn';
+import { pause } from '../turn';
 import { HelperLost, type Helper, type HelperApi } from './helper';
 import { Member } from './member';
 
@@ -319,7 +319,7 @@ export class Team {
       const { passes, from } = this.engine.passesLeft();
       if (passes === 0) return;
       void report({ done: all - passes, passes: all });
-      await turn();
+      await pause();
       if (this.isStopped) throw new Stopped();
       this.isClassified = false;
       await this.together(

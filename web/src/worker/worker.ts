@@ -13,7 +13,7 @@ import {
   type PieceReader,
 } from '../../../wasm/engine';
 import { holdLifeline } from '../lifeline';
-import { outcome as outcomeOf, reasonOf, Stopped } from '../outcome';
+import { outcomeOf, reasonOf, Stopped } from '../outcome';
 import type { Answer, HeldInfo, Outcome, WorkerApi } from '../protocol';
 import { tidy } from '../tidy';
 import { ArrivingFile } from './arriving';
