@@ -1,7 +1,7 @@
 /** Folders that are dropped, by both interfaces that browsers have for them. */
 
 import { expect, test } from 'vitest';
-import { take } from '../src/intake';
+import { isPicture, take } from '../src/intake';
 
 /** A file, what stands for one that cannot be read, or a folder. */
 type Node = File | Error | Folder;
@@ -130,3 +130,12 @@ test.each(kinds)(
     });
   },
 );
+
+test.each([
+  ['rex.jpg', 'image/jpeg', true],
+  ['rex.HEIC', '', true],
+  ['notes.txt', 'text/plain', false],
+  ['.DS_Store', '', false],
+])('is %s (%s) a picture', (name, type, expected) => {
+  expect(isPicture({ name, type })).toBe(expected);
+});
