@@ -129,8 +129,8 @@ def confusion_svg(result: dict) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'font-family="sans-serif" font-size="13">',
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
-        f'<text x="10" y="20" fill="#555">rows: the breed</text>',
-        f'<text x="10" y="38" fill="#555">columns: the answer</text>',
+        '<text x="10" y="20" fill="#555">rows: the breed</text>',
+        '<text x="10" y="38" fill="#555">columns: the answer</text>',
     ]
     for i, label in enumerate(labels):
         middle = top + cell * i + cell / 2

@@ -11,7 +11,7 @@ from PIL import Image
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "oracle"))
 
-from model import SIZE, Parameters, read_parameters  # noqa: E402
+from model import SIZE, read_parameters  # noqa: E402
 from onnx_file import write_int8_vgg16, write_vgg16  # noqa: E402
 from vgg16 import Explained, explain  # noqa: E402
 

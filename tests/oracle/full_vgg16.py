@@ -4,8 +4,6 @@
 import math
 from pathlib import Path
 
-import numpy as np
-
 from fixture import float32, normal, write_safetensors
 from vgg16 import CONVS, LAYERS, Parameters, explain, hwc
 

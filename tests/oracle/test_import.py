@@ -19,7 +19,7 @@ from PIL import Image
 
 from foreign_models import (
     BLOCKS, CLASSES, GRADCAM, ROOT, ImportCase, flatten_top, keras_layer, keras_layers,
-    pytorch_answer, random_parameters, tensors, torch_state, write_group,
+    random_parameters, tensors, torch_state, write_group,
 )
 
 

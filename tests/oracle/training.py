@@ -14,7 +14,7 @@ BATCH = 7
 WIDTHS = (23, 13, 11, 5)
 LAYERS = ("fc1", "fc2", "predictions")
 MASK = 0xFFFFFFFFFFFFFFFF
-DROPOUT_PURPOSE = 4  # RandomPurpose::kDropout in engine/gradcam/train/random.h
+DROPOUT_PURPOSE = 4  # RandomPurpose::kDropout in engine/gradcam/tensor/random.h
 
 
 def splitmix64(state: int) -> int:
