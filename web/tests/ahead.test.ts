@@ -50,11 +50,7 @@ beforeEach(async () => {
   page = await openPage();
   photos = await import('../src/photos');
 });
-afterEach(async () => {
-  photos.removeAll();
-  await page.quiet();
-  vi.unstubAllGlobals();
-});
+afterEach(() => page.close());
 
 const NAMES = ['portrait.jpg', 'landscape.jpg', 'lossless.png'];
 const filesOf = (names: readonly string[]) =>

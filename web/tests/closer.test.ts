@@ -23,12 +23,7 @@ beforeEach(async () => {
   const [added] = await photos.addPhotos({ files: [file], refused: [] });
   photo = added!;
 });
-afterEach(async () => {
-  photos.removeAll();
-  await page.quiet();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
+afterEach(() => page.close());
 
 const PART = { x: 0, y: 0, width: 100, height: 100 };
 

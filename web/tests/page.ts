@@ -35,6 +35,7 @@ export async function openPage() {
   const models = await import('../src/models');
   const teach = await import('../src/teach');
   const { hold } = await import('../src/photo-io');
+  const { removeAll } = await import('../src/photos');
   const fallen = vi.fn();
   backend.startNetwork();
   backend.whenFallenBack(fallen);
@@ -48,7 +49,14 @@ export async function openPage() {
       ok: true,
       value: await worker.holds(0),
     }));
-  return { ...backend, ...models, ...teach, hold, fallen, quiet };
+  /** Leaves nothing of it for the next test. */
+  const close = async () => {
+    removeAll();
+    await quiet();
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  };
+  return { ...backend, ...models, ...teach, hold, fallen, quiet, close };
 }
 
 export type Page = Awaited<ReturnType<typeof openPage>>;

@@ -15,12 +15,7 @@ beforeEach(async () => {
   page = await openPage();
   photos = await import('../src/photos');
 });
-afterEach(async () => {
-  photos.removeAll();
-  await page.quiet();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
+afterEach(() => page.close());
 
 const fileOf = async (name: string) =>
   new File([await read(`web/pictures/${name}`)], name);

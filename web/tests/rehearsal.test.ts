@@ -36,12 +36,7 @@ beforeEach(async () => {
   begun = vi.spyOn(Engine.prototype, 'beginForward');
   seen = vi.spyOn(Engine.prototype, 'predictions');
 });
-afterEach(async () => {
-  photos.removeAll();
-  await page.quiet();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
+afterEach(() => page.close());
 
 test('looks at a photo of its own, of which nothing is to be seen', async () => {
   await rehearse();

@@ -10,6 +10,7 @@ import {
   type PieceReader,
 } from '../../wasm/engine';
 import { Stopped } from '../src/outcome';
+import type { Outcome } from '../src/protocol';
 import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
 import { Member } from '../src/worker/member';
 import { Team } from '../src/worker/team';
@@ -68,6 +69,19 @@ async function makeTeam(
     losses.push(loss),
   );
   return { team, losses };
+}
+
+/** Makes a helper fail at what it is asked to do, at the call of this number. */
+function failAt(
+  call: number,
+  api: HelperApi,
+  name: 'forward' | 'pass',
+  failure = { code: 'internal', message: 'unreachable executed' },
+) {
+  const task = api[name] as (...args: unknown[]) => Promise<Outcome<null>>;
+  let calls = 0;
+  api[name] = (...args: unknown[]) =>
+    ++calls === call ? Promise.resolve({ ok: false, failure }) : task(...args);
 }
 
 function logitsOf(predictions: { index: number; logit: number }[]): number[] {
@@ -136,17 +150,8 @@ test('a model can be read in pieces by all members', async () => {
 });
 
 test('a helper that crashes is done without, and its part is done again', async () => {
-  let calls = 0;
   const { team, losses } = await makeTeam(3, (api, index) => {
-    if (index !== 1) return;
-    const { forward } = api;
-    api.forward = (run) =>
-      ++calls === 2
-        ? Promise.resolve({
-            ok: false,
-            failure: { code: 'internal', message: 'unreachable executed' },
-          })
-        : forward(run);
+    if (index === 1) failAt(2, api, 'forward');
   });
   await team.load(model);
   team.engine.decode(photo);
@@ -157,17 +162,9 @@ test('a helper that crashes is done without, and its part is done again', async 
 });
 
 test('a part of the photo that was chosen is seen after a loss, and until another photo comes', async () => {
-  let calls = 0;
-  const { team, losses } = await makeTeam(2, (api) => {
-    const { forward } = api;
-    api.forward = (run) =>
-      ++calls === 2
-        ? Promise.resolve({
-            ok: false,
-            failure: { code: 'internal', message: 'unreachable executed' },
-          })
-        : forward(run);
-  });
+  const { team, losses } = await makeTeam(2, (api) =>
+    failAt(2, api, 'forward'),
+  );
   await team.load(model);
   const { width, height } = team.engine.decode(photo);
   const logits = async () => {
@@ -266,17 +263,9 @@ test('a model that a helper finds to be corrupt is refused', async () => {
 });
 
 test('a head is at all members, survives the loss of one and goes with its model', async () => {
-  let calls = 0;
   const { team, losses } = await makeTeam(3, (api, index) => {
-    if (index !== 1) return;
-    const { forward } = api;
-    api.forward = (run) =>
-      ++calls === 3
-        ? Promise.resolve({
-            ok: false,
-            failure: { code: 'out_of_memory', message: 'no room' },
-          })
-        : forward(run);
+    const failure = { code: 'out_of_memory', message: 'no room' };
+    if (index === 1) failAt(3, api, 'forward', failure);
   });
   const { fingerprint, layers } = await team.load(model);
   team.engine.decode(photo);
@@ -480,17 +469,8 @@ test('a slow map says how far it is, and can be stopped', async () => {
 });
 
 test('a helper that is lost amid passes costs no map', async () => {
-  let calls = 0;
   const { team, losses } = await makeTeam(3, (api, index) => {
-    if (index !== 0) return;
-    const { pass } = api;
-    api.pass = (run, from) =>
-      ++calls === 2
-        ? Promise.resolve({
-            ok: false,
-            failure: { code: 'internal', message: 'unreachable executed' },
-          })
-        : pass(run, from);
+    if (index === 0) failAt(2, api, 'pass');
   });
   await team.load(model);
   team.engine.decode(photo);
