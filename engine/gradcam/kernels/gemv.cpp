@@ -194,9 +194,10 @@ void expand_int8_columns(const PackedMatrix& matrix, std::size_t row, std::size_
               matrix.scale[row], count, out);
 }
 
-void expand_float16(const PackedMatrix& matrix, std::size_t row, std::size_t first,
-                    std::size_t count, float* out) {
-  expand_f16(static_cast<const Float16*>(matrix.values) + row * matrix.inputs + first, count, out);
+void expand_float16_columns(const PackedMatrix& matrix, std::size_t row, std::size_t first,
+                            std::size_t count, float* out) {
+  expand_float16(static_cast<const Float16*>(matrix.values) + row * matrix.inputs + first, count,
+                 out);
 }
 
 void expand_int4_columns(const PackedMatrix& matrix, std::size_t row, std::size_t first,
@@ -248,7 +249,11 @@ void multiply_transposed(const PackedMatrix& matrix, const float* y, std::size_t
 }
 
 PackedMatrix float16_matrix(const Float16* w, std::size_t inputs) {
-  return {.expand = expand_float16, .values = w, .scale = nullptr, .group = 0, .inputs = inputs};
+  return {.expand = expand_float16_columns,
+          .values = w,
+          .scale = nullptr,
+          .group = 0,
+          .inputs = inputs};
 }
 
 PackedMatrix int4_matrix(const std::uint8_t* w, const float* scale, std::size_t group,
@@ -339,7 +344,7 @@ void expand_int8(const std::int8_t* numbers, float scale, std::size_t count, flo
   for (; i < count; ++i) out[i] = static_cast<float>(numbers[i]) * scale;
 }
 
-void expand_f16(const Float16* numbers, std::size_t count, float* out) {
+void expand_float16(const Float16* numbers, std::size_t count, float* out) {
   std::size_t i = 0;
   for (; i + simd::kLanes <= count; i += simd::kLanes) {
     simd::store(out + i, simd::load_float16(numbers + i));

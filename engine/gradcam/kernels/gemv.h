@@ -46,8 +46,8 @@ void gemv_transposed(const std::uint8_t* w, const float* scale, std::size_t grou
 
 /// `count` numbers of a row of float16, int8 or int4 in float32; of int4 those from `first` on,
 /// both multiples of kInt4Block.
+void expand_float16(const Float16* numbers, std::size_t count, float* out);
 void expand_int8(const std::int8_t* numbers, float scale, std::size_t count, float* out);
-void expand_f16(const Float16* numbers, std::size_t count, float* out);
 void expand_int4(const std::uint8_t* row, const float* scale, std::size_t group, std::size_t first,
                  std::size_t count, float* out);
 

@@ -319,7 +319,7 @@ void Dense::expand(std::size_t output, std::size_t first, std::span<float> value
                 int4->scale.data() + output * int4->scale.dim(1), int4->group, first, values.size(),
                 values.data());
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
-    expand_f16(float16->values.get() + at, values.size(), values.data());
+    expand_float16(float16->values.get() + at, values.size(), values.data());
   } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
     const float* from = columns->values.data() + first * outputs() + output;
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = from[i * outputs()];
