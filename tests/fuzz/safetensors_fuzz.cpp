@@ -6,10 +6,10 @@
 #include <span>
 #include <vector>
 
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/safetensors.h"
+#include "gradcam/weights/to_float.h"
 
 namespace gradcam {
 namespace {

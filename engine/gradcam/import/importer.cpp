@@ -16,10 +16,10 @@
 #include "gradcam/kernels/transpose.h"
 #include "gradcam/tensor/random.h"
 #include "gradcam/tensor/text.h"
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/rows.h"
+#include "gradcam/weights/to_float.h"
 
 namespace gradcam {
 namespace {
@@ -409,8 +409,7 @@ std::span<const float> ModelImporter::in_order(const NewTensor& tensor,
                                                std::span<const float> row) {
   if (tensor.side == 0) return row;
   row_.resize(row.size());
-  chw_columns_to_hwc<float>(row, row.size() / (tensor.side * tensor.side), tensor.side, tensor.side,
-                            row_);
+  chw_columns_to_hwc<float>(row, tensor.side * tensor.side, row_);
   return row_;
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "gradcam/weights/convert.h"
+#include "gradcam/weights/rows.h"
 
 namespace gradcam {
 namespace {
@@ -81,7 +81,7 @@ std::vector<float> finetuned_row(const FinetunedFile& file, std::size_t tensor, 
   // Positions x channels turned to channels x positions: the inverse is the same turning.
   const std::size_t positions = file.grid * file.grid;
   std::vector<float> turned(inputs);
-  chw_columns_to_hwc<float>(values, positions, inputs / positions, 1, turned);
+  chw_columns_to_hwc<float>(values, inputs / positions, turned);
   return turned;
 }
 

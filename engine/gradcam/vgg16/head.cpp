@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/safetensors.h"
+#include "gradcam/weights/to_float.h"
 
 namespace gradcam {
 namespace {

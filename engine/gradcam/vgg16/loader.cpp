@@ -8,10 +8,10 @@
 #include "gradcam/kernels/row_pitch.h"
 #include "gradcam/kernels/transpose.h"
 #include "gradcam/vgg16/plan.h"
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/imagenet_labels.h"
 #include "gradcam/weights/quantize.h"
 #include "gradcam/weights/rows.h"
+#include "gradcam/weights/to_float.h"
 
 namespace gradcam {
 namespace {

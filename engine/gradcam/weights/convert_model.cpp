@@ -9,10 +9,10 @@
 
 #include "gradcam/tensor/int4.h"
 #include "gradcam/tensor/text.h"
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/quantize.h"
 #include "gradcam/weights/rows.h"
+#include "gradcam/weights/to_float.h"
 
 namespace gradcam {
 namespace {

@@ -1,6 +1,6 @@
 #include "gradcam/weights/rows.h"
 
-#include "gradcam/weights/convert.h"
+#include "gradcam/weights/to_float.h"
 
 namespace gradcam {
 
@@ -23,7 +23,7 @@ Result<void> read_row(const WeightMap& map, std::size_t layer, Convert convert,
   scratch.resize(out.size());
   GRADCAM_CHECK_OK(convert(std::span<T>(scratch)));
   const std::size_t side = is_conv ? 3 : map.grid;
-  chw_columns_to_hwc<T>(scratch, out.size() / (side * side), side, side, out);
+  chw_columns_to_hwc<T>(scratch, side * side, out);
   return {};
 }
 

@@ -21,7 +21,7 @@
 namespace gradcam {
 
 /// The element types of the specification. The engine computes with few of them
-/// (`weights/convert.h`), but a header naming any other is still a valid header.
+/// (`weights/to_float.h`), but a header naming any other is still a valid header.
 enum class DType {
   kBool,
   kF4,

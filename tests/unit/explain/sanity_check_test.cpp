@@ -11,8 +11,8 @@
 
 #include "gradcam/tensor/int4.h"
 #include "gradcam/vgg16/loader.h"
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/quantize.h"
+#include "gradcam/weights/to_float.h"
 #include "support/converted.h"
 #include "support/heatmaps.h"
 #include "support/result.h"

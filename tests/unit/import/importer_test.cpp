@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/metadata.h"
+#include "gradcam/weights/to_float.h"
 #include "support/result.h"
 #include "unit/import/tiny_foreign.h"
 

@@ -1,4 +1,4 @@
-#include "gradcam/weights/convert.h"
+#include "gradcam/weights/to_float.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -118,22 +117,6 @@ TEST(ToFloat16, RefusesWhatToFloat32Refuses) {
   EXPECT_EQ(message(bytes_of<std::uint16_t>({0, 0, 0x7e00})),
             "the value at position 2 is not a number");
   EXPECT_EQ(message(std::vector<std::uint8_t>(5)), "5 bytes do not hold 3 values of F16");
-}
-
-// The permutation against PyTorch's is in layouts_test.cpp; here, its formula.
-TEST(Layouts, MoveEveryElementToItsPlace) {
-  constexpr std::size_t kI = 3, kH = 4, kW = 5;
-  std::vector<std::int8_t> row(kI * kH * kW);
-  std::iota(row.begin(), row.end(), std::int8_t{0});
-  std::vector<std::int8_t> row_out(row.size());
-  chw_columns_to_hwc(row, kI, kH, kW, std::span(row_out));
-  for (std::size_t i = 0; i < kI; ++i) {
-    for (std::size_t y = 0; y < kH; ++y) {
-      for (std::size_t x = 0; x < kW; ++x) {
-        EXPECT_EQ(row_out[(y * kW + x) * kI + i], row[(i * kH + y) * kW + x]);
-      }
-    }
-  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "gradcam/weights/convert.h"
+#include "gradcam/weights/to_float.h"
 
 #include <algorithm>
 #include <bit>

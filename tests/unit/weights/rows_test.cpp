@@ -2,17 +2,20 @@
 // files, read row by row into the canonical layout, hold what PyTorch permuted into the canonical
 // file.
 
+#include "gradcam/weights/rows.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <string>
+#include <vector>
 
-#include "gradcam/weights/convert.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"
-#include "gradcam/weights/rows.h"
+#include "gradcam/weights/to_float.h"
 #include "support/data_path.h"
 
 namespace gradcam::testing {
@@ -96,6 +99,22 @@ INSTANTIATE_TEST_SUITE_P(Weights, ForeignFile,
                          ::testing::Values(std::pair("torchvision", FileLayout::kTorchvision),
                                            std::pair("timm", FileLayout::kTimm)),
                          [](const auto& test) { return test.param.first; });
+
+// The permutation against PyTorch's is above; here, its formula.
+TEST(ChwColumnsToHwc, MovesEveryElementToItsPlace) {
+  constexpr std::size_t kI = 3, kH = 4, kW = 5;
+  std::vector<std::int8_t> row(kI * kH * kW);
+  std::iota(row.begin(), row.end(), std::int8_t{0});
+  std::vector<std::int8_t> row_out(row.size());
+  chw_columns_to_hwc(row, kH * kW, std::span(row_out));
+  for (std::size_t i = 0; i < kI; ++i) {
+    for (std::size_t y = 0; y < kH; ++y) {
+      for (std::size_t x = 0; x < kW; ++x) {
+        EXPECT_EQ(row_out[(y * kW + x) * kI + i], row[(i * kH + y) * kW + x]);
+      }
+    }
+  }
+}
 
 TEST(CanonicalFile, CarriesItsMetadata) {
   const auto file = read_file("keras.safetensors");
