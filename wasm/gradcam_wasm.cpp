@@ -122,7 +122,7 @@ Result<void> give_shown(gradcam_engine* engine) {
 Result<void> take_prepared(gradcam_engine* engine, std::span<const float> values) {
   GRADCAM_CHECK_OK(check_model(engine));
   drop_photo(engine);
-  const auto side = static_cast<std::size_t>(model_info(engine).preprocess.size);
+  const std::size_t side = model_info(engine).side();
   const Shape shape = {side, side, 3};
   GRADCAM_TRY(const std::size_t count, element_count(shape));
   if (values.empty() || values.size() % count != 0) {

@@ -43,8 +43,7 @@ Result<Times> measure(int repeat, Run&& run) {
 }
 
 /// A fixed input that looks like a normalised photo: smooth, about zero mean and unit variance.
-Result<Tensor> make_input(int size) {
-  const auto side = static_cast<std::size_t>(size);
+Result<Tensor> make_input(std::size_t side) {
   GRADCAM_TRY(Tensor input, Tensor::zeros({side, side, 3}));
   float* value = input.data();
   for (std::size_t y = 0; y < side; ++y) {
@@ -63,7 +62,7 @@ Result<Json> bench_algorithm(const std::filesystem::path& path,
                              std::optional<ConvAlgorithm> algorithm, std::size_t workers,
                              int repeat) {
   GRADCAM_TRY(Team team, Team::load(path, workers, {.convolution = algorithm}));
-  GRADCAM_TRY(const Tensor input, make_input(team.model().info().preprocess.size));
+  GRADCAM_TRY(const Tensor input, make_input(team.model().info().side()));
   std::vector<std::size_t> all(std::min<std::size_t>(team.model().classes(), 15));
   std::iota(all.begin(), all.end(), std::size_t{0});
 

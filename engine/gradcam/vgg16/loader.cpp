@@ -55,7 +55,7 @@ Result<void> complete_metadata(const WeightMap& map, ModelInfo& info) {
     if (!preprocess) return fail(ErrorCode::kCorruptModel, preprocess.error().message);
     info.preprocess = *preprocess;
   }
-  if (static_cast<std::size_t>(info.preprocess.size) / kTotalStride != map.grid) {
+  if (info.side() / kTotalStride != map.grid) {
     return fail(ErrorCode::kCorruptModel,
                 "the preprocessing makes inputs of " + std::to_string(info.preprocess.size) +
                     " pixels, but fc1 is made for " + std::to_string(side));
@@ -111,8 +111,7 @@ Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptio
   GRADCAM_TRY(loader.info_.metadata, parse_metadata(header.metadata));
   GRADCAM_TRY(loader.map_, map_names(header));
   GRADCAM_CHECK_OK(complete_metadata(loader.map_, loader.info_));
-  loader.info_.layers = describe_layers(header, loader.map_, options,
-                                        static_cast<std::size_t>(loader.info_.preprocess.size));
+  loader.info_.layers = describe_layers(header, loader.map_, options, loader.info_.side());
   loader.rows_.resize(header.tensors.size());
   loader.targets_.resize(header.tensors.size());
   for (std::size_t i = 0; i < loader.map_.layers.size(); ++i) {
@@ -162,8 +161,8 @@ FileRange Vgg16Loader::wanted(std::size_t tensor) const {
 
 Range Vgg16Loader::own(std::size_t layer) const {
   if (layer >= kStripLayers) return own_outputs(outputs(layer), options_.share);
-  const auto side = static_cast<std::size_t>(info_.preprocess.size);
-  return own_rows(side, options_.share).empty() ? Range{} : Range{0, outputs(layer)};
+  const bool has_rows = !own_rows(info_.side(), options_.share).empty();
+  return has_rows ? Range{0, outputs(layer)} : Range{};
 }
 
 Range Vgg16Loader::own_of_tensor(std::size_t tensor) const {
@@ -320,12 +319,11 @@ Conv3x3Spec Vgg16Loader::conv_spec(std::size_t layer) const {
   Conv3x3Spec spec{.in_channels = shape[3], .out_channels = shape[0], .relu = true};
   // block5_conv3 is looked at before it is pooled.
   spec.pool = kEndsBlock[layer] && layer + 1 < kConvLayers;
-  const auto side = static_cast<std::size_t>(info_.preprocess.size);
-  spec.usual_side = side >> pools_before(layer);
+  spec.usual_side = info_.side(pools_before(layer));
   if (layer < kStripLayers) {
-    const Range rows = own_rows(side, options_.share);
+    const Range rows = own_rows(info_.side(), options_.share);
     spec.pad_top = rows.begin == 0 ? 1 : 0;
-    spec.pad_bottom = rows.end == side ? 1 : 0;
+    spec.pad_bottom = rows.end == info_.side() ? 1 : 0;
   }
   return spec;
 }

@@ -15,8 +15,8 @@ Result<Member> Member::create(Vgg16 model) {
   const Range rows = member.strip(member.share().member);
   const Conv3x3Spec& spec = member.model_.conv_.front().spec;
   const std::size_t next_to_it = rows.empty() ? 0 : 2 - spec.pad_top - spec.pad_bottom;
-  const auto size = static_cast<std::size_t>(member.model_.info().preprocess.size);
-  GRADCAM_TRY(member.input_, Tensor::zeros({rows.size() + next_to_it, size, 3}));
+  const std::size_t side = member.model_.info().side();
+  GRADCAM_TRY(member.input_, Tensor::zeros({rows.size() + next_to_it, side, 3}));
   return member;
 }
 
@@ -30,7 +30,7 @@ Result<void> Member::use_head(const Head* head) {
 // --- Who has what
 
 Range Member::strip(std::size_t member, std::size_t pools) const {
-  return own_rows(static_cast<std::size_t>(model_.info().preprocess.size), share_of(member), pools);
+  return own_rows(model_.info().side(), share_of(member), pools);
 }
 
 /// The member whose strip ends where this one's begins; there is one if the strip is not padded.
@@ -70,8 +70,7 @@ const Fc1InFile* Member::fc1_to_read() const {
 Result<void> Member::make_room(std::size_t conv) {
   Tensor& y = activations_.conv[conv];
   if (!y.empty() || !frees_maps()) return {};
-  const std::size_t pools = pools_before(std::min(conv + 1, kBlock5Conv3));
-  const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
+  const std::size_t side = model_.info().side(pools_before(std::min(conv + 1, kBlock5Conv3)));
   GRADCAM_TRY(y, Tensor::uninitialized({side, side, model_.outputs(conv)}));
   return {};
 }
@@ -84,7 +83,7 @@ void Member::free_input(std::size_t conv) {
 /// The shape of a member's part of a map layer's output before pooling, or of the input.
 Shape Member::part_shape(std::size_t map_layer, std::size_t member) const {
   const std::size_t pools = pools_before(map_layer);
-  const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
+  const std::size_t side = model_.info().side(pools);
   if (map_layer == kInput) return {strip(member).size(), side, model_.conv_[0].spec.in_channels};
   const std::size_t conv = std::min(map_layer, kBlock5Conv3);
   if (map_layer < kStripLayers) return {strip(member, pools).size(), side, model_.outputs(conv)};
@@ -99,7 +98,7 @@ bool Member::has_part(std::size_t map_layer, std::size_t member) const {
 /// The rows of a convolution's input that a member needs: of a strip, also those next to it.
 Range Member::input_rows(std::size_t conv, std::size_t member) const {
   const std::size_t pools = pools_before(conv);
-  const std::size_t side = static_cast<std::size_t>(model_.info().preprocess.size) >> pools;
+  const std::size_t side = model_.info().side(pools);
   if (conv >= kStripLayers) return {.begin = 0, .end = side};
   Range rows = strip(member, pools);
   if (rows.empty()) return rows;
@@ -271,7 +270,6 @@ Result<void> Member::begin_next_request() {
   by_sums_ = gather_ != Gather::kGradients && layer >= kBlock5Conv3;
   // Through block5_conv3's ReLU nothing goes where it gave zero.
   only_live_ = request_.as_factor || layer < kBlock5Conv3 || layer == kInput;
-  rule_ = request_.rule;
   GRADCAM_TRY(gradient_, cut(request_.seeds, kPredictions, share().member));
   map_gradients_.clear();
   ablated_ = {};

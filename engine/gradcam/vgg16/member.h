@@ -273,7 +273,6 @@ class Member {
   Gather gather_ = Gather::kGradients;
   bool by_sums_ = false;    // through fc1, to the means alone
   bool only_live_ = false;  // through fc1, to what is not zero of block5_pool
-  ReluRule rule_ = ReluRule::kGradient;
   Tensor gradient_;
   std::vector<Tensor> map_gradients_;
   std::vector<std::size_t> channels_;  // of block5_pool to be ablated

@@ -26,7 +26,8 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
     const Range own = own_part(layer);
     const auto outputs = output(layer).values().subspan(own.begin, own.size());
     for (std::size_t row = 0; row < scores_; ++row) {
-      relu_backward(outputs, gradient_.values().subspan(row * own.size(), own.size()), rule_);
+      relu_backward(outputs, gradient_.values().subspan(row * own.size(), own.size()),
+                    request_.rule);
     }
   }
   const auto [rows, outputs] = rows_at_hand(layer);
@@ -116,10 +117,10 @@ Result<void> Member::enter_map(std::size_t layer, std::span<const Message> recei
   GRADCAM_TRY(const auto outputs, own_map(layer));
   for (Tensor& gradient : map_gradients_) {
     if (!kEndsBlock[layer]) {
-      relu_backward(outputs, gradient.values(), rule_);
+      relu_backward(outputs, gradient.values(), request_.rule);
       continue;
     }
-    if (through_relu && rule_ == ReluRule::kGuided) relu_forward(gradient.values());
+    if (through_relu && request_.rule == ReluRule::kGuided) relu_forward(gradient.values());
     GRADCAM_TRY(gradient, max_pool_backward(activations_.map(layer), gradient, through_relu));
   }
   return {};

@@ -59,8 +59,7 @@ Result<void> Vgg16::check_whole() const {
 }
 
 Result<void> Vgg16::check_input(const Tensor& input) const {
-  const auto size = static_cast<std::size_t>(info_.preprocess.size);
-  if (input.shape() != Shape{size, size, 3}) {
+  if (const std::size_t side = info_.side(); input.shape() != Shape{side, side, 3}) {
     return fail(ErrorCode::kInvalidArgument,
                 "the network cannot take an input of shape " + to_string(input.shape()));
   }
@@ -71,7 +70,7 @@ Result<void> Vgg16::check_input(const Tensor& input) const {
 }
 
 Result<void> Vgg16::check_activations(const Activations& activations) const {
-  const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) / kTotalStride;
+  const std::size_t side = info_.side() / kTotalStride;
   if (activations.block5_pool.shape() == Shape{side, side, outputs(kBlock5Conv3)} &&
       activations.fc1.size() == outputs(kFc1) && activations.fc2.size() == outputs(kFc2) &&
       activations.logits.size() == logits()) {
@@ -88,7 +87,7 @@ Result<void> Vgg16::check_map(const Activations& activations, std::size_t layer)
                                                  "; the last one is " +
                                                  std::to_string(kMapLayers - 1));
   }
-  const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) >> pools_before(layer);
+  const std::size_t side = info_.side(pools_before(layer));
   if (activations.map(layer).shape() == Shape{side, side, outputs(std::min(layer, kBlock5Conv3))}) {
     return {};
   }
@@ -143,14 +142,13 @@ Result<void> Vgg16::use_head(const Head* head) {
 /// with_maps: whether to allocate the outputs of the convolutions.
 Result<Activations> Vgg16::make_activations(bool with_maps) const {
   Activations activations;
-  const auto size = static_cast<std::size_t>(info_.preprocess.size);
-  std::size_t width = size;
+  std::size_t width = info_.side();
   std::size_t pools = 0;
   std::size_t workspace = 0;
   // The rows of a convolution's input that this share has.
   const auto input_rows = [&](std::size_t layer) {
     if (layer >= kStripLayers) return width;
-    const std::size_t own = own_rows(size, share_, pools).size();
+    const std::size_t own = own_rows(info_.side(), share_, pools).size();
     const Conv3x3Spec& spec = conv_[layer].spec;
     return own == 0 ? 0 : own + 2 - spec.pad_top - spec.pad_bottom;
   };
@@ -314,7 +312,7 @@ Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations, const Tens
 Result<Tensor> Vgg16::backward_to_block5_pool(const Tensor& fc1_gradient) const {
   GRADCAM_CHECK_OK(check_whole());
   GRADCAM_TRY(Tensor gradient, fc1_.backward(fc1_gradient));
-  const std::size_t side = static_cast<std::size_t>(info_.preprocess.size) / kTotalStride;
+  const std::size_t side = info_.side() / kTotalStride;
   const std::size_t channels = conv_.back().spec.out_channels;
   GRADCAM_CHECK_OK(gradient.reshape({gradient.dim(0), side, side, channels}));
   return gradient;

@@ -47,6 +47,11 @@ struct ModelInfo {
   /// `predictions`, and of the preprocessing. (Of the biases, those that the first of any number of
   /// members has.) Empty for other members.
   std::string fingerprint;
+
+  /// A side of the network's input, in pixels, or of a map behind so many max-pools, in cells.
+  std::size_t side(std::size_t pools = 0) const {
+    return static_cast<std::size_t>(preprocess.size) >> pools;
+  }
 };
 
 /// What a forward pass leaves for the reader and for the backward pass. Allocated once
