@@ -220,7 +220,11 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
                         .from = std::move(conv.bias),
                         .norm = std::move(conv.norm)});
   }
-  plan_dense(std::move(network), channels, grid);
+  if (network.dense.empty()) {
+    plan_untrained(grid * grid * channels);
+  } else {
+    plan_dense(std::move(network), grid);
+  }
 
   std::vector<TensorInfo> infos;
   for (const NewTensor& tensor : tensors_) infos.push_back(tensor.info);
@@ -231,30 +235,39 @@ Result<void> ModelImporter::plan(ForeignVgg16 network) {
   return {};
 }
 
-/// The three dense layers.
-void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::size_t grid) {
+/// The tensors of a dense layer.
+void ModelImporter::add_dense(std::size_t layer, std::size_t outputs, std::size_t inputs,
+                              NewTensor weight, NewTensor bias) {
+  const std::string name(kLayerNames[layer]);
+  weight.info = {.name = name + ".weight", .shape = {outputs, inputs}};
+  bias.info = {.name = name + ".bias", .shape = {outputs}};
+  tensors_.push_back(std::move(weight));
+  tensors_.push_back(std::move(bias));
+}
+
+/// One that no array of the old file is in.
+void ModelImporter::add_made_dense(std::size_t layer, std::size_t outputs, std::size_t inputs,
+                                   NewTensor::Make make, std::vector<float> factors) {
+  add_dense(layer, outputs, inputs, {.info = {}, .make = make, .factors = std::move(factors)},
+            {.info = {}, .make = NewTensor::Make::kZeros});
+}
+
+/// The three dense layers, where the old file has none.
+void ModelImporter::plan_untrained(std::size_t inputs) {
+  constexpr std::size_t kUsualWidth = 4096;
+  constexpr auto kRandom = NewTensor::Make::kRandom;
+  const std::size_t width = options_.width.value_or(kUsualWidth);
+  add_made_dense(kFc1, width, inputs, kRandom);
+  add_made_dense(kFc2, width, width, kRandom);
+  add_made_dense(kPredictions, options_.labels.size(), width, kRandom);
+}
+
+/// The three dense layers out of one to three.
+void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t grid) {
   using Make = NewTensor::Make;
   const std::size_t positions = grid * grid;
-  const auto add = [this](std::size_t layer, std::size_t outputs, std::size_t inputs,
-                          NewTensor weight, NewTensor bias) {
-    const std::string name(kLayerNames[layer]);
-    weight.info = {.name = name + ".weight", .shape = {outputs, inputs}};
-    bias.info = {.name = name + ".bias", .shape = {outputs}};
-    tensors_.push_back(std::move(weight));
-    tensors_.push_back(std::move(bias));
-  };
-  const auto made = [](Make make) { return NewTensor{.info = {}, .make = make}; };
-  const NewTensor zeros = made(Make::kZeros);
   // sigmoid(z) = softmax([-z/2, z/2]): for either class there is a gradient, and so a map.
   const std::vector<float> of_sigmoid = {-0.5f, 0.5f};
-  if (network.dense.empty()) {
-    constexpr std::size_t kUsualWidth = 4096;
-    const std::size_t width = options_.width.value_or(kUsualWidth);
-    add(kFc1, width, positions * channels, made(Make::kRandom), zeros);
-    add(kFc2, width, width, made(Make::kRandom), zeros);
-    add(kPredictions, options_.labels.size(), width, made(Make::kRandom), zeros);
-    return;
-  }
   const std::size_t found = network.dense.size();
   std::size_t outputs = 0;
   for (std::size_t i = 0; i < found; ++i) {
@@ -281,21 +294,20 @@ void ModelImporter::plan_dense(ForeignVgg16 network, std::size_t channels, std::
     }
     // A layer that is lacking lets all through that the ReLU of the first has left over.
     const bool is_last = i + 1 == found;
-    if (is_last && found == 2) add(kFc2, inputs, inputs, made(Make::kIdentity), zeros);
+    if (is_last && found == 2) add_made_dense(kFc2, inputs, inputs, Make::kIdentity);
     if (is_last && found > 1 && outputs == 1) {
       weight.factors = bias.factors = of_sigmoid;
       outputs = 2;
     }
-    add(i == 0    ? kFc1
-        : is_last ? kPredictions
-                  : kFc2,
-        outputs, inputs, std::move(weight), std::move(bias));
+    add_dense(i == 0    ? kFc1
+              : is_last ? kPredictions
+                        : kFc2,
+              outputs, inputs, std::move(weight), std::move(bias));
   }
   if (found == 1) {
-    NewTensor difference = made(Make::kDifference);
-    if (outputs == 2) difference.factors = of_sigmoid;
-    add(kFc2, outputs, outputs, made(Make::kIdentity), zeros);
-    add(kPredictions, std::max<std::size_t>(2, outputs / 2), outputs, std::move(difference), zeros);
+    add_made_dense(kFc2, outputs, outputs, Make::kIdentity);
+    add_made_dense(kPredictions, std::max<std::size_t>(2, outputs / 2), outputs, Make::kDifference,
+                   outputs == 2 ? of_sigmoid : std::vector<float>{1});
   }
 }
 

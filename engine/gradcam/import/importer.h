@@ -118,7 +118,12 @@ class ModelImporter {
 
   Result<void> begin();
   Result<void> plan(ForeignVgg16 network);
-  void plan_dense(ForeignVgg16 network, std::size_t channels, std::size_t grid);
+  void add_dense(std::size_t layer, std::size_t outputs, std::size_t inputs, NewTensor weight,
+                 NewTensor bias);
+  void add_made_dense(std::size_t layer, std::size_t outputs, std::size_t inputs,
+                      NewTensor::Make make, std::vector<float> factors = {1});
+  void plan_untrained(std::size_t inputs);
+  void plan_dense(ForeignVgg16 network, std::size_t grid);
   void plan_steps(std::size_t index);
   Result<void> read_norm(const Step& step, std::span<const std::uint8_t> bytes);
   Result<void> copy_rows(const Step& step, std::span<const std::uint8_t> bytes);

@@ -248,6 +248,7 @@ class Member {
   Result<void> share_means(std::size_t map_layer, std::span<const Message> received);
   Result<Tensor> weighted_sums(std::size_t map_layer);
   Result<void> send_gathered(std::size_t layer, std::span<const Message> received);
+  Result<Gathered> room_for_gathered(std::size_t layer) const;
   Result<void> gather(std::size_t layer, std::span<const Message> received);
 
   Result<void> send(std::size_t to, std::span<const float> values);

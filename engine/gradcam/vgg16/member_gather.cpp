@@ -97,14 +97,14 @@ Result<Tensor> Member::weighted_sums(std::size_t map_layer) {
   return result;
 }
 
-/// Puts together what all members have of a map layer, or of the input.
-Result<void> Member::gather(std::size_t map_layer, std::span<const Message> received) {
+/// What all members have of a map layer, or of the input, before it is put there; of what all have
+/// alike, that.
+Result<Gathered> Member::room_for_gathered(std::size_t map_layer) const {
   Gathered gathered;
   const std::size_t side = part_shape(map_layer, 0)[1];
   const std::size_t channels = map_layer == kInput
                                    ? part_shape(map_layer, 0)[2]
                                    : model_.outputs(std::min(map_layer, kBlock5Conv3));
-  const bool in_strips = map_layer < kStripLayers;
   const Shape whole = {side, side, channels};
   if (gather_ == Gather::kWeightedSums) {
     // Of A nothing is wanted.
@@ -122,7 +122,16 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
   }
   if (!ablated_.empty()) {
     GRADCAM_TRY(gathered.drops, Tensor::zeros(ablated_.shape()));
+    gathered.channels = channels_;
   }
+  return gathered;
+}
+
+/// Puts together what all members have of a map layer, or of the input.
+Result<void> Member::gather(std::size_t map_layer, std::span<const Message> received) {
+  GRADCAM_TRY(Gathered gathered, room_for_gathered(map_layer));
+  const bool in_strips = map_layer < kStripLayers;
+  const bool with_map = gather_ != Gather::kWeightedSums && is_divided(map_layer);
   auto next = received.begin();
   for (std::size_t member = 0; member < share().members; ++member) {
     auto own = own_parts_.cbegin();
@@ -130,7 +139,6 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
       return member == 0 ? (own++)->values() : (next++)->values.values();
     };
     if (has_part(map_layer, member)) {
-      const bool with_map = gather_ != Gather::kWeightedSums && is_divided(map_layer);
       if (with_map) place(take_next(), map_layer, member, gathered.activation);
       std::span<const float> of_all;  // scores, where they come in one message
       if (gather_ != Gather::kGradients) of_all = take_next();
@@ -146,7 +154,7 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
           place(values, map_layer, member, gradient);
         } else if (gather_ == Gather::kWeightedSums && in_strips) {
           const std::size_t row = strip(member, pools_before(map_layer)).begin;
-          std::ranges::copy(values, gradient.data() + row * side);
+          std::ranges::copy(values, gradient.data() + row * gradient.dim(1));
         } else {
           add(values, gradient);
         }
@@ -154,7 +162,6 @@ Result<void> Member::gather(std::size_t map_layer, std::span<const Message> rece
     }
     if (!ablated_.empty() && !part(kFc2, member).empty()) add(take_next(), gathered.drops);
   }
-  if (!ablated_.empty()) gathered.channels = channels_;
   gathered.request = std::move(request_);
   gathered_.push_back(std::move(gathered));
   own_parts_.clear();
