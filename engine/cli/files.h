@@ -87,7 +87,7 @@ class NewFile {
 std::unexpected<Error> of_file(const std::filesystem::path& path, const Error& error);
 
 /// Loads a model in pieces of some megabytes, so that the file is never in memory as a whole; of
-/// Keras and PyTorch, too.
+/// Keras, PyTorch and ONNX, too.
 Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 /// Reads a head file; an empty path gives none. The error names the file.

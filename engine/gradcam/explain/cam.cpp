@@ -3,6 +3,7 @@
 #include <utility>
 
 namespace gradcam {
+
 Result<Tensor> class_scores(const Vgg16& model, const Activations& /*activations*/,
                             std::span<const std::size_t> classes) {
   return model.class_seeds(classes);

@@ -164,11 +164,5 @@ TEST(WeightedMap, RefusesWeightsThatDoNotFit) {
   EXPECT_NE(error_message(weighted_map(tensor, alpha), ErrorCode::kInvalidArgument), "");
 }
 
-TEST(HeatmapStatus, HasNames) {
-  EXPECT_EQ(heatmap_status_name(HeatmapStatus::kOk), "ok");
-  EXPECT_EQ(heatmap_status_name(HeatmapStatus::kEmpty), "empty");
-  EXPECT_EQ(heatmap_status_name(HeatmapStatus::kNonFinite), "non_finite");
-}
-
 }  // namespace
 }  // namespace gradcam::testing
