@@ -3,9 +3,9 @@
 #include <string_view>
 #include <utility>
 
-#include "engine.h"
 #include "gradcam/import/labels.h"
 #include "gradcam/vgg16/plan_conversion.h"
+#include "gradcam_engine.h"
 
 using namespace gradcam;
 

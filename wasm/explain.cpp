@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "engine.h"
 #include "gradcam/explain/closer.h"
 #include "gradcam/explain/evidence.h"
 #include "gradcam/explain/together.h"
 #include "gradcam/explain/trust.h"
 #include "gradcam/explain/warm.h"
+#include "gradcam_engine.h"
 
 using namespace gradcam;
 

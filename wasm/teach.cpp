@@ -1,31 +1,13 @@
-// Another last layer: taught, or read from a head file.
+// Teaching another last layer.
 
 #include <string_view>
 #include <utility>
 
-#include "engine.h"
+#include "gradcam_engine.h"
 
 using namespace gradcam;
 
 namespace {
-
-Result<Json> use_head(gradcam_engine* engine, std::span<const std::uint8_t> bytes) {
-  GRADCAM_CHECK_OK(check_model(engine));
-  std::optional<Head> head;
-  if (!bytes.empty()) {
-    GRADCAM_TRY(head, parse_head(bytes));
-  }
-  GRADCAM_CHECK_OK(engine->member->use_head(head ? &*head : nullptr));
-  drop_passes(engine);
-  engine->messages.clear();
-  return to_json(model_info(engine));
-}
-
-Result<Json> features(gradcam_engine* engine) {
-  GRADCAM_CHECK_OK(check_done(engine));
-  set_data(engine, engine->member->activations().fc2.values());
-  return Json::object();
-}
 
 Result<Json> begin_teaching(gradcam_engine* engine, const float* features,
                             std::span<const std::int32_t> labels, std::size_t views) {
@@ -82,14 +64,6 @@ Result<Json> finish_teaching(gradcam_engine* engine, std::string_view labels) {
 }  // namespace
 
 extern "C" {
-
-int32_t gradcam_model_use_head(gradcam_engine* engine, const uint8_t* bytes, uint32_t count) {
-  return finish(engine, use_head(engine, {bytes, count}));
-}
-
-int32_t gradcam_members_features(gradcam_engine* engine) {
-  return finish(engine, features(engine));
-}
 
 int32_t gradcam_begin_teaching(gradcam_engine* engine, const float* features, const int32_t* labels,
                                uint32_t photos, uint32_t views) {

@@ -14,6 +14,7 @@
 #include "gradcam/explain/methods.h"
 #include "gradcam/explain/passes.h"
 #include "gradcam/image/image.h"
+#include "gradcam/image/preprocess.h"
 #include "gradcam/image/resize.h"
 #include "gradcam/import/importing_converter.h"
 #include "gradcam/train/teacher.h"
@@ -125,6 +126,16 @@ inline Result<void> check_done(const gradcam_engine* engine) {
   const Member& member = *engine->member;
   if (member.is_classified() && member.progress() == Progress::kDone) return {};
   return fail(ErrorCode::kInvalidArgument, "the members are not done");
+}
+
+/// The part of the photo that the network is shown: the one that was chosen, or what the model's
+/// preprocessing keeps; all of it without a model.
+inline Box present_crop(const gradcam_engine* engine) {
+  if (engine->crop) return *engine->crop;
+  const Image& photo = *engine->photo;
+  return engine->member ? crop_box(model_info(engine).preprocess, photo.width, photo.height)
+                        : Box{.width = static_cast<double>(photo.width),
+                              .height = static_cast<double>(photo.height)};
 }
 
 }  // namespace gradcam
