@@ -20,14 +20,14 @@ import {
   painter,
   setLowMemory,
   setWorkers,
-} from './backend';
-import { aim, lookCloser } from './closer';
-import { isInside } from './crop';
-import type { ExplainLine } from './explain-line';
-import { workers } from './hiring';
-import { choose } from './maps';
-import { useFile, type Companions } from './models';
-import type { Photo } from './photo';
+} from './backend/network';
+import { aim, lookCloser } from './photos/closer';
+import { isInside } from './photos/crop';
+import type { ExplainLine } from './photos/explain-line';
+import { workers } from './backend/hiring';
+import { choose } from './photos/maps';
+import { useFile, type Companions } from './models/models';
+import type { Photo } from './photos/photo';
 import {
   addPhotos,
   changeModel,
@@ -35,7 +35,7 @@ import {
   photos,
   remakeMaps,
   removeAll,
-} from './photos';
+} from './photos/photos';
 
 export interface GradcamApi {
   /** Resolves when the model is loaded; rejects, with the reason, if that is not possible. */

@@ -11,15 +11,15 @@ import {
   type Others,
   type Prediction,
 } from '../../wasm/engine';
-import { ask, methodOf } from './backend';
-import { halfway, type Size } from './crop';
+import { ask, methodOf } from './backend/network';
+import { halfway, type Size } from './photos/crop';
 import { sentence } from './describe';
-import { presentHow } from './maps';
+import { presentHow } from './photos/maps';
 import { say } from './news';
-import { reasonOf, UNWANTED } from './outcome';
-import { put } from './photo-io';
-import { photos } from './photos';
-import type { Answer, Outcome, WorkerApi } from './protocol';
+import { reasonOf, UNWANTED } from './shared/outcome';
+import { put } from './photos/photo-io';
+import { photos } from './photos/photos';
+import type { Answer, Outcome, WorkerApi } from './shared/protocol';
 import { method } from './settings';
 
 /** What the network says of late, because what it says of single frames flickers. */

@@ -10,7 +10,7 @@ import type {
   Prediction,
   Trust,
 } from '../../wasm/engine';
-import { nameInText } from './name';
+import { nameInText } from './name-in-text';
 
 /** Parts of breed names that English writes with a capital. */
 const PROPER = new Set(

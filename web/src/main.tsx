@@ -15,12 +15,12 @@ import './styles/print.css';
 
 import { render } from 'preact';
 import { makeApi } from './api';
-import { startNetwork, whenFallenBack } from './backend';
+import { startNetwork, whenFallenBack } from './backend/network';
 import { App } from './components/app';
 import { askBeforeLeaving } from './leave';
-import { resumeModel } from './models';
-import { changeModel } from './photos';
-import { rehearse } from './rehearsal';
+import { resumeModel } from './models/models';
+import { changeModel } from './photos/photos';
+import { rehearse } from './photos/rehearsal';
 import { rememberSettings } from './settings';
 
 render(<App />, document.getElementById('app')!);

@@ -2,19 +2,19 @@
 
 import { computed, signal, type Signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
-import { Ahead } from './ahead';
-import { ask, network } from './backend';
-import { download } from './download';
-import { reasonOf } from './outcome';
+import { Ahead } from './photos/ahead';
+import { ask, network } from './backend/network';
+import { download } from './saving/download';
+import { reasonOf } from './shared/outcome';
 import { breedName, sentence } from './describe';
-import { nameInText } from './name';
+import { nameInText } from './name-in-text';
 import { say } from './news';
-import type { Intake } from './intake';
-import { useHeadBytes } from './models';
-import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photo-io';
-import { changeModel } from './photos';
-import type { Failure } from './protocol';
-import { TaskQueue } from './task-queue';
+import type { Intake } from './intake/intake';
+import { useHeadBytes } from './models/models';
+import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
+import { changeModel } from './photos/photos';
+import type { Failure } from './shared/protocol';
+import { TaskQueue } from './backend/task-queue';
 
 export interface PhotoBox {
   readonly id: number;

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Engine } from '../../wasm/engine';
-import { outcomeOf } from '../src/outcome';
+import { outcomeOf } from '../src/shared/outcome';
 import { SideEngine } from '../src/worker/side-engine';
 import { openPage, type Page } from './page';
 import { compileEngine, read } from './threads';
@@ -10,8 +10,8 @@ import { compileEngine, read } from './threads';
 /** Stand-ins for helpers, which do nothing else here. */
 const { helpers } = vi.hoisted(() => ({ helpers: [] as unknown[] }));
 
-vi.mock('../src/hiring', async (original) => {
-  const actual = await original<typeof import('../src/hiring')>();
+vi.mock('../src/backend/hiring', async (original) => {
+  const actual = await original<typeof import('../src/backend/hiring')>();
   return Object.create(actual, { helpers: { get: () => helpers } });
 });
 vi.mock('../src/worker/preview', () => ({
@@ -32,7 +32,7 @@ const helper = {
 };
 
 let page: Page;
-let photos: typeof import('../src/photos');
+let photos: typeof import('../src/photos/photos');
 /** The sizes of the files that were prepared. */
 let asked: number[];
 
@@ -48,7 +48,7 @@ beforeEach(async () => {
   paint.mockImplementation((...how) => side.paint(...how));
   helpers.splice(0, Infinity, helper);
   page = await openPage();
-  photos = await import('../src/photos');
+  photos = await import('../src/photos/photos');
 });
 afterEach(() => page.close());
 
@@ -164,7 +164,7 @@ test('a lesson is the same with photos that were prepared', async () => {
 });
 
 test('of several pictures a helper paints some', async () => {
-  const { pictureOf } = await import('../src/picture');
+  const { pictureOf } = await import('../src/saving/picture');
   const pictures = () =>
     Promise.all(photos.photos.value.map((each) => pictureOf(each)?.paint()));
   await answersTo(await filesOf(NAMES));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ArrivingFile } from '../src/worker/arriving';
+import { ArrivingFile } from '../src/worker/arriving-file';
 
 test('a file is read as it arrives', async () => {
   const again = async () => Uint8Array.of(7);

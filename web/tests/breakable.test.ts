@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { Breakable } from '../src/breakable';
+import { Breakable } from '../src/shared/breakable';
 
 test('waiting is broken off for good', async () => {
   const life = new Breakable();

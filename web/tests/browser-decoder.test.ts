@@ -2,9 +2,9 @@
 
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Engine } from '../../wasm/engine';
-import { painter } from '../src/backend';
-import { browserDecode } from '../src/browser-decoder';
-import { refusal } from '../src/outcome';
+import { painter } from '../src/backend/network';
+import { browserDecode } from '../src/photos/browser-decoder';
+import { refusal } from '../src/shared/outcome';
 import { compileEngine, read } from './threads';
 
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Box } from '../../wasm/engine';
-import { cellsInWords, cellsOf, underCells } from '../src/cells';
+import { cellsInWords, cellsOf, underCells } from '../src/photos/cells';
 
 test('how finely a layer shows where, at any size of input', () => {
   const info = {

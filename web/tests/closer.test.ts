@@ -1,7 +1,7 @@
 /** Showing the network a part of a photo, with everything down to the engine, in one thread. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Photo } from '../src/photo';
+import type { Photo } from '../src/photos/photo';
 import { openPage, type Page } from './page';
 import { read } from './threads';
 
@@ -10,15 +10,15 @@ vi.mock('../src/worker/preview', () => ({
 }));
 
 let page: Page;
-let photos: typeof import('../src/photos');
-let closer: typeof import('../src/closer');
+let photos: typeof import('../src/photos/photos');
+let closer: typeof import('../src/photos/closer');
 let file: File;
 let photo: Photo;
 
 beforeEach(async () => {
   page = await openPage();
-  photos = await import('../src/photos');
-  closer = await import('../src/closer');
+  photos = await import('../src/photos/photos');
+  closer = await import('../src/photos/closer');
   file = new File([await read('web/pictures/portrait.jpg')], 'portrait.jpg');
   const [added] = await photos.addPhotos({ files: [file], refused: [] });
   photo = added!;
@@ -75,7 +75,7 @@ test('so are those of a photo that was taken off the page amid a look, and put b
 });
 
 test('looking closer does not wait for what it ends', async () => {
-  const { compare } = await import('../src/maps');
+  const { compare } = await import('../src/photos/maps');
   const second = compare(photo, photo.target.value, 'layercam');
   expect(photo.makingRival.state.value).toBe('waiting');
   const looking = closer.lookCloser(photo);
@@ -86,7 +86,7 @@ test('looking closer does not wait for what it ends', async () => {
 });
 
 test('all that is being made is stopped, and can be gone on with', async () => {
-  const { compare } = await import('../src/maps');
+  const { compare } = await import('../src/photos/maps');
   photo.rival.value = {
     target: photo.target.value,
     method: 'scorecam',
@@ -105,7 +105,7 @@ test('all that is being made is stopped, and can be gone on with', async () => {
 });
 
 test('a second map is stopped with the first, which it waits for, and not made in vain', async () => {
-  const { compare, stopComparing } = await import('../src/maps');
+  const { compare, stopComparing } = await import('../src/photos/maps');
   const rival = compare(photo, photo.target.value, 'occlusion');
   expect(photo.makingRival.state.value).toBe('waiting');
   const remade = photos.remakeMaps({ method: 'scorecam' });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { halfway, isInside, moved, resized, scaled } from '../src/crop';
+import { halfway, isInside, moved, resized, scaled } from '../src/photos/crop';
 
 describe('the square that the network is shown', () => {
   const photo = { width: 400, height: 300 };

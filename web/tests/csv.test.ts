@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { csv } from '../src/csv';
+import { csv } from '../src/saving/csv';
 
 test('a table for spreadsheets has no formulas and quotes what it must', () => {
   const breeds = (...labels: string[]) =>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fitLabel, fitStem, numbered, stem } from '../src/download';
+import { fitLabel, fitStem, numbered, stem } from '../src/saving/download';
 
 test('names of files are used once', () => {
   const used = new Set<string>();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { explainedLine } from '../src/explain-line';
+import { explainedLine } from '../src/photos/explain-line';
 
 test("an explained photo is the command line's JSON, and no more", () => {
   const result = {

@@ -1,9 +1,15 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { ModelInfo } from '../../wasm/engine';
-import { network } from '../src/backend';
-import { showGroup, chosen, groups, inSight, showAll } from '../src/groups';
-import { makePhoto, type Photo, type PhotoState } from '../src/photo';
-import { photos } from '../src/photos';
+import { network } from '../src/backend/network';
+import {
+  showGroup,
+  chosen,
+  groups,
+  inSight,
+  showAll,
+} from '../src/photos/groups';
+import { makePhoto, type Photo, type PhotoState } from '../src/photos/photo';
+import { photos } from '../src/photos/photos';
 
 /** What the network says of a photo that shows one breed. */
 const sure = (label: string, probability = 0.9): PhotoState => ({

@@ -2,9 +2,9 @@
 
 import { proxy, transfer, wrap } from 'comlink';
 import { afterEach, expect, test, vi } from 'vitest';
-import { helpers, hire, hireHelpers } from '../src/hiring';
-import { idleHelpers } from '../src/idle-helpers';
-import { lend } from '../src/lend';
+import { helpers, hire, hireHelpers } from '../src/backend/hiring';
+import { idleHelpers } from '../src/backend/idle-helpers';
+import { lend } from '../src/shared/lend';
 import {
   compileEngine,
   fakeWorkers,
@@ -13,7 +13,7 @@ import {
   script,
   workerScript,
 } from './threads';
-import type { WorkerApi } from '../src/protocol';
+import type { WorkerApi } from '../src/shared/protocol';
 
 vi.mock('virtual:worker', () => ({ default: '' }));
 

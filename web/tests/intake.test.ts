@@ -1,7 +1,7 @@
 /** Folders that are dropped, by both interfaces that browsers have for them. */
 
 import { expect, test } from 'vitest';
-import { isPicture, take } from '../src/intake';
+import { isPicture, take } from '../src/intake/intake';
 
 /** A file, what stands for one that cannot be read, or a folder. */
 type Node = File | Error | Folder;

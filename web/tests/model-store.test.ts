@@ -15,7 +15,7 @@ function fakeLocks() {
 
 async function openTab() {
   vi.resetModules();
-  return import('../src/model-store');
+  return import('../src/models/model-store');
 }
 
 beforeEach(() => {

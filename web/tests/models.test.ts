@@ -2,8 +2,8 @@
 
 import { proxy } from 'comlink';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { NewModel } from '../src/model-store';
-import type { Failure } from '../src/protocol';
+import type { NewModel } from '../src/models/model-store';
+import type { Failure } from '../src/shared/protocol';
 import { loseConnections, silenceStorage } from './fake-idb';
 import { openPage, type Page } from './page';
 import { headFile, read } from './threads';
@@ -151,7 +151,7 @@ test('the kept model at work cannot be forgotten', async () => {
 });
 
 test('a kept model that another tab has forgotten leaves the list, and is not loaded', async () => {
-  const { forgetModel } = await import('../src/model-store');
+  const { forgetModel } = await import('../src/models/model-store');
   expect(await page.useFile(new File([weights], 'mine.safetensors'))).toBe(
     true,
   );
@@ -427,7 +427,7 @@ test('the page goes on without a storage that does not answer, and says so where
 });
 
 test('a model that was converted is at work before it is kept', async () => {
-  const { NewModel } = await import('../src/model-store');
+  const { NewModel } = await import('../src/models/model-store');
   const { finish } = NewModel.prototype;
   let goOn = () => {};
   const wait = new Promise<void>((resolve) => (goOn = resolve));

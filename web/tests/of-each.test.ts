@@ -1,7 +1,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import { expect, test, vi } from 'vitest';
-import { ofEach } from '../src/of-each';
-import { makePhoto, type Photo } from '../src/photo';
+import { ofEach } from '../src/photos/of-each';
+import { makePhoto, type Photo } from '../src/photos/photo';
 
 const failed = { code: 'corrupt_image', message: 'it is damaged' };
 const make = (count: number) =>

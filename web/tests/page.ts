@@ -7,7 +7,7 @@ import { fakeWorkers, read, workerScript } from './threads';
 
 vi.mock('virtual:worker', () => ({ default: '' }));
 vi.mock('idb', () => import('./fake-idb'));
-vi.mock('../src/payload', () => ({
+vi.mock('../src/backend/payload', () => ({
   payloadSize: async (name: string) => (await file(name)).length,
   payload: async function* (name: string) {
     yield await file(name);
@@ -31,11 +31,11 @@ export async function openPage() {
     removeItem: (key: string) => local.delete(key),
   });
   fakeWorkers([await workerScript()]);
-  const backend = await import('../src/backend');
-  const models = await import('../src/models');
+  const backend = await import('../src/backend/network');
+  const models = await import('../src/models/models');
   const teach = await import('../src/teach');
-  const { hold } = await import('../src/photo-io');
-  const { removeAll } = await import('../src/photos');
+  const { hold } = await import('../src/photos/photo-io');
+  const { removeAll } = await import('../src/photos/photos');
   const fallen = vi.fn();
   backend.startNetwork();
   backend.whenFallenBack(fallen);

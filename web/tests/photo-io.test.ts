@@ -2,9 +2,9 @@
 
 import { wrap, type Remote } from 'comlink';
 import { expect, test, vi } from 'vitest';
-import { hold } from '../src/photo-io';
-import { UNWANTED } from '../src/outcome';
-import type { HeldInfo, Outcome, WorkerApi } from '../src/protocol';
+import { hold } from '../src/photos/photo-io';
+import { UNWANTED } from '../src/shared/outcome';
+import type { HeldInfo, Outcome, WorkerApi } from '../src/shared/protocol';
 import { script } from './threads';
 
 const photo = { id: 7, file: new File(['a photo'], 'rex.jpg') };

@@ -8,12 +8,12 @@ const encodePreview = vi.hoisted(() => vi.fn());
 vi.mock('../src/worker/preview', () => ({ encodePreview }));
 
 let page: Page;
-let photos: typeof import('../src/photos');
+let photos: typeof import('../src/photos/photos');
 
 beforeEach(async () => {
   encodePreview.mockReset().mockImplementation(async () => new Blob());
   page = await openPage();
-  photos = await import('../src/photos');
+  photos = await import('../src/photos/photos');
 });
 afterEach(() => page.close());
 
@@ -59,7 +59,7 @@ test('a photo without a preview has failed, and the next one waits for what is u
 
 test('what the network was shown is kept, and maps are made of that', async () => {
   const { Engine } = await import('../../wasm/engine');
-  const { forgetShown } = await import('../src/shown');
+  const { forgetShown } = await import('../src/photos/shown');
   const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
   const added = await photos.addPhotos({ files, refused: [] });
   const decode = vi.spyOn(Engine.prototype, 'decode');
@@ -77,7 +77,7 @@ test('what the network was shown is kept, and maps are made of that', async () =
 
   // A picture takes all pixels.
   decode.mockClear();
-  const { pictureOf } = await import('../src/picture');
+  const { pictureOf } = await import('../src/saving/picture');
   const picture = await pictureOf(added[0]!)?.paint();
   expect(picture?.ok).toBe(true);
   expect(decode).toHaveBeenCalledOnce();
@@ -85,8 +85,8 @@ test('what the network was shown is kept, and maps are made of that', async () =
 
 test('so is the part of a photo that it was shown last', async () => {
   const { Engine } = await import('../../wasm/engine');
-  const { aim } = await import('../src/closer');
-  const { forgetShown } = await import('../src/shown');
+  const { aim } = await import('../src/photos/closer');
+  const { forgetShown } = await import('../src/photos/shown');
   const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
   const [photo] = await photos.addPhotos({ files, refused: [] });
   await aim(photo!, { x: 40, y: 30, width: 200, height: 200 });
@@ -103,8 +103,8 @@ test('so is the part of a photo that it was shown last', async () => {
 });
 
 test('of what is not kept the file is read again, and asked for again if it has gone', async () => {
-  const { forgetShown } = await import('../src/shown');
-  const { measure } = await import('../src/maps');
+  const { forgetShown } = await import('../src/photos/shown');
+  const { measure } = await import('../src/photos/maps');
   const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
   const [photo] = await photos.addPhotos({ files, refused: [] });
   forgetShown(photo!.id);
@@ -230,7 +230,7 @@ test('one that was taken off before its turn has not failed', async () => {
 test('maps that are there, or in the making, are not begun anew', async () => {
   const files = [await fileOf('square.jpg')];
   const [photo] = await photos.addPhotos({ files, refused: [] });
-  const { choose, compare } = await import('../src/maps');
+  const { choose, compare } = await import('../src/photos/maps');
   const { target, making, rival } = photo!;
   await compare(photo!, (target.value + 1) % 15, 'hirescam');
   const { map } = rival.value!;

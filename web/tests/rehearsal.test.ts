@@ -14,14 +14,14 @@ import { read } from './threads';
 
 const photo = async () =>
   new File([await read('web/pictures/portrait.jpg')], 'portrait.jpg');
-vi.mock('../src/samples', () => ({ samples: () => samples }));
+vi.mock('../src/photos/samples', () => ({ samples: () => samples }));
 vi.mock('../src/worker/preview', () => ({
   encodePreview: async () => new Blob(),
 }));
 
 let samples: File[];
 let page: Page;
-let photos: typeof import('../src/photos');
+let photos: typeof import('../src/photos/photos');
 let rehearse: () => Promise<void>;
 /** How often the engine began to classify, and got as far as to say something. */
 let begun: MockInstance<Engine['beginForward']>;
@@ -30,8 +30,8 @@ let seen: MockInstance<Engine['predictions']>;
 beforeEach(async () => {
   page = await openPage();
   samples = [await photo()];
-  photos = await import('../src/photos');
-  ({ rehearse } = await import('../src/rehearsal'));
+  photos = await import('../src/photos/photos');
+  ({ rehearse } = await import('../src/photos/rehearsal'));
   const { Engine } = await import('../../wasm/engine');
   begun = vi.spyOn(Engine.prototype, 'beginForward');
   seen = vi.spyOn(Engine.prototype, 'predictions');

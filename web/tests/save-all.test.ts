@@ -7,8 +7,8 @@ import { openPage } from './page';
 import { read } from './threads';
 
 const download = vi.hoisted(() => vi.fn<(blob: Blob, name: string) => void>());
-vi.mock('../src/download', async (original) => ({
-  ...(await original<typeof import('../src/download')>()),
+vi.mock('../src/saving/download', async (original) => ({
+  ...(await original<typeof import('../src/saving/download')>()),
   download,
 }));
 vi.mock('../src/worker/preview', () => ({
@@ -33,8 +33,8 @@ function downloaded() {
 
 test('what no longer fits into a zip file goes into another one', async () => {
   const page = await openPage();
-  const photos = await import('../src/photos');
-  const { saveAll } = await import('../src/save-all');
+  const photos = await import('../src/photos/photos');
+  const { saveAll } = await import('../src/saving/save-all');
   const bytes = await read('web/pictures/portrait.jpg');
   const files = ['a.jpg', 'b.jpg', 'c.jpg'].map(
     (name) => new File([bytes], name),
@@ -63,10 +63,10 @@ test('what no longer fits into a zip file goes into another one', async () => {
 
 test('what is changed while pictures are painted is not in the file', async () => {
   const page = await openPage();
-  const photos = await import('../src/photos');
+  const photos = await import('../src/photos/photos');
   const settings = await import('../src/settings');
-  const { choose } = await import('../src/maps');
-  const { saveAll } = await import('../src/save-all');
+  const { choose } = await import('../src/photos/maps');
+  const { saveAll } = await import('../src/saving/save-all');
   const { Engine } = await import('../../wasm/engine');
   const bytes = await read('web/pictures/portrait.jpg');
   const files = ['first.jpg', 'second.jpg'].map(

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { INTERRUPTED, TaskQueue, type Priority } from '../src/task-queue';
+import {
+  INTERRUPTED,
+  TaskQueue,
+  type Priority,
+} from '../src/backend/task-queue';
 
 /** A task that ends when told to, and notes when it began. */
 function makeTask(log: string[], name: string) {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openPage, type Page } from './page';
 import { read, readerOf } from './threads';
 
-vi.mock('../src/download', () => ({ download: () => {} }));
+vi.mock('../src/saving/download', () => ({ download: () => {} }));
 
 const photo = async (name: string) =>
   new File([await read(`web/pictures/${name}`)], name);

@@ -9,8 +9,8 @@ import {
   type PassProgress,
   type PieceReader,
 } from '../../wasm/engine';
-import { Stopped } from '../src/outcome';
-import type { Outcome } from '../src/protocol';
+import { Stopped } from '../src/shared/outcome';
+import type { Outcome } from '../src/shared/protocol';
 import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
 import { Member } from '../src/worker/member';
 import { Team } from '../src/worker/team';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { expose } from 'comlink';
 import { vi } from 'vitest';
 import type { PieceReader } from '../../wasm/engine';
-import type { WorkerApi } from '../src/protocol';
+import type { WorkerApi } from '../src/shared/protocol';
 
 // What a timer of a worker looks at may come after the test, and Node 20 has none.
 globalThis.navigator ??= {} as Navigator;

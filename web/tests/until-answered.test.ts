@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { untilAnswered } from '../src/progress';
+import { untilAnswered } from '../src/backend/until-answered';
 
 test('progress that comes after the answer is not reported', async () => {
   const reported: number[] = [];

@@ -5,14 +5,14 @@ import {
   type EngineInfo,
   type ModelInfo,
 } from '../../../wasm/engine';
-import { classNoun, network, painter, setLowMemory } from '../backend';
-import { reasonOf } from '../outcome';
-import { workers } from '../hiring';
-import { listKept } from '../models';
+import { classNoun, network, painter, setLowMemory } from '../backend/network';
+import { reasonOf } from '../shared/outcome';
+import { workers } from '../backend/hiring';
+import { listKept } from '../models/models';
 import { breed, capitalised } from '../describe';
-import { nameInText } from '../name';
-import type { PhotoResult } from '../photo';
-import { states } from '../photos';
+import { nameInText } from '../name-in-text';
+import type { PhotoResult } from '../photos/photo';
+import { states } from '../photos/photos';
 import { lowMemory } from '../settings';
 import { Borders } from './borders';
 import { Layers } from './layers';

@@ -1,4 +1,4 @@
-import { cellsAt } from '../cells';
+import { cellsAt } from '../photos/cells';
 
 /** What the border of the heat of a map at a layer is not. */
 export function Borders({ layer }: { layer: string }) {

@@ -1,11 +1,11 @@
 import { useSignal } from '@preact/signals';
 import { Fragment } from 'preact';
 import type { Others, Prediction } from '../../../wasm/engine';
-import { classNoun } from '../backend';
+import { classNoun } from '../backend/network';
 import { breed, breedName, capitalised, chance } from '../describe';
-import { choose } from '../maps';
-import type { Photo } from '../photo';
-import { useUnfolded } from './unfolded';
+import { choose } from '../photos/maps';
+import type { Photo } from '../photos/photo';
+import { useUnfolded } from './use-unfolded';
 import { Bar } from './bar';
 
 /** So many rows are shown at first, two if the others have hardly a chance, and the chosen one. */

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_METHOD } from '../../../wasm/engine';
-import { methodOf, unsureBelow } from '../backend';
+import { methodOf, unsureBelow } from '../backend/network';
 import {
   camera,
   hasCamera,
@@ -26,7 +26,7 @@ import {
   isOnlyClosest,
   verdict,
 } from '../describe';
-import { addPhotos, photos } from '../photos';
+import { addPhotos, photos } from '../photos/photos';
 import { method, opacity } from '../settings';
 import { Bar } from './bar';
 import { HeatOnCrop } from './heat-canvas';

@@ -1,9 +1,9 @@
 import { useRef } from 'preact/hooks';
 import type { Box, Heatmap } from '../../../wasm/engine';
-import { aim, lookCloser } from '../closer';
-import { CORNERS, moved, resized, scaled, type Corner } from '../crop';
-import { nameInText } from '../name';
-import type { Photo, PhotoResult } from '../photo';
+import { aim, lookCloser } from '../photos/closer';
+import { CORNERS, moved, resized, scaled, type Corner } from '../photos/crop';
+import { nameInText } from '../name-in-text';
+import type { Photo, PhotoResult } from '../photos/photo';
 import { Icon } from './icon';
 import { placeOf } from './place';
 

@@ -1,7 +1,7 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
-import { classNoun, methodOf, painter } from '../backend';
+import { classNoun, methodOf, painter } from '../backend/network';
 import {
   breed,
   capitalised,
@@ -10,9 +10,9 @@ import {
   strengths,
   where,
 } from '../describe';
-import type { Errand } from '../errand';
-import { compare, stopComparing } from '../maps';
-import { labelOf, type Photo, type PhotoResult } from '../photo';
+import type { Errand } from '../photos/errand';
+import { compare, stopComparing } from '../photos/maps';
+import { labelOf, type Photo, type PhotoResult } from '../photos/photo';
 import { method } from '../settings';
 import { Choice } from './choice';
 import { Icon } from './icon';

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
-import { bringsFiles, isTextField, NO_FILE, take } from '../intake';
+import { bringsFiles, isTextField, NO_FILE, take } from '../intake/intake';
 import { say } from '../news';
-import { takeIn } from '../take-in';
+import { takeIn } from '../intake/take-in';
 import { moving } from '../teach';
 
 /** Lets files be dropped anywhere, and says so while they hover. */

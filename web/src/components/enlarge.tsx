@@ -1,9 +1,9 @@
 import type { Ref } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { cameBy, enlarge, enlarged, shrink, turn } from '../enlarge';
-import { inSight } from '../groups';
-import { nameInText } from '../name';
-import type { Photo } from '../photo';
+import { cameBy, enlarge, enlarged, shrink, turn } from '../photos/enlarge';
+import { inSight } from '../photos/groups';
+import { nameInText } from '../name-in-text';
+import type { Photo } from '../photos/photo';
 import { Legend, Opacity } from './heat-scale';
 import { Icon } from './icon';
 

@@ -1,6 +1,12 @@
-import { chosen, groups, hasGroups, showAll, showGroup } from '../groups';
-import { nameInText } from '../name';
-import { photos } from '../photos';
+import {
+  chosen,
+  groups,
+  hasGroups,
+  showAll,
+  showGroup,
+} from '../photos/groups';
+import { nameInText } from '../name-in-text';
+import { photos } from '../photos/photos';
 
 /** How many photos show what; shows those of one group alone. */
 export function Groups() {

@@ -1,7 +1,7 @@
-import { modelChange, network, presentModel } from '../backend';
+import { modelChange, network, presentModel } from '../backend/network';
 import { isFresh } from '../camera';
 import { breed, percent, progressAnnounced } from '../describe';
-import { dropHead, hasHead } from '../models';
+import { dropHead, hasHead } from '../models/models';
 import {
   changeModel,
   counts,
@@ -10,7 +10,7 @@ import {
   stopMaps,
   stopped,
   unmade,
-} from '../photos';
+} from '../photos/photos';
 import { isTeaching } from '../teach';
 
 export function Header() {

@@ -1,8 +1,8 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { Box, Heatmap, HeatValues } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
-import { painter } from '../backend';
-import { enlarged, screenChanges } from '../enlarge';
+import { painter } from '../backend/network';
+import { enlarged, screenChanges } from '../photos/enlarge';
 import { colormap } from '../settings';
 import { useIsOffScreen } from './screen-place';
 

@@ -2,19 +2,19 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { USUAL_METHOD, type Evidence } from '../../../wasm/engine';
-import { classNoun, methodOf, presentModel } from '../backend';
-import { square } from '../cells';
+import { classNoun, methodOf, presentModel } from '../backend/network';
+import { square } from '../photos/cells';
 import { breedInText, chance, outputsBeside } from '../describe';
-import { askEvidence } from '../maps';
-import { labelOf, type Photo, type PhotoResult } from '../photo';
+import { askEvidence } from '../photos/maps';
+import { labelOf, type Photo, type PhotoResult } from '../photos/photo';
 import { layer, method } from '../settings';
-import { useUnfolded } from './unfolded';
+import { useUnfolded } from './use-unfolded';
 import { Borders } from './borders';
 import { HeatCanvas } from './heat-canvas';
-import { useObjectUrl } from './object-url';
+import { useObjectUrl } from './use-object-url';
 import { AGAINST, FOR, SignedCanvas } from './signed-canvas';
 import { Trouble } from './trouble';
-import { useWanted } from './wanted';
+import { useWanted } from './use-wanted';
 
 /** The map of one photo for one breed, taken apart: from its score to the heat. */
 export function HowMade(props: { photo: Photo; result: PhotoResult }) {

@@ -1,5 +1,5 @@
 import type { ModelInfo } from '../../../wasm/engine';
-import { classNoun } from '../backend';
+import { classNoun } from '../backend/network';
 import { outputsBeside } from '../describe';
 
 const TIMES = ' × ';

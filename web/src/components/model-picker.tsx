@@ -1,7 +1,7 @@
 import { useRef } from 'preact/hooks';
-import { modelChange, network } from '../backend';
+import { modelChange, network } from '../backend/network';
 import { LEARNING, megabytes, percent, sentence } from '../describe';
-import { chosenFiles } from '../intake';
+import { chosenFiles } from '../intake/intake';
 import {
   forget,
   keeping,
@@ -12,11 +12,11 @@ import {
   useKept,
   useOwnModel,
   whatStays,
-} from '../models';
-import type { KeptModel } from '../model-store';
-import { nameInText } from '../name';
-import { changeModel } from '../photos';
-import { takeModel } from '../take-in';
+} from '../models/models';
+import type { KeptModel } from '../models/model-store';
+import { nameInText } from '../name-in-text';
+import { changeModel } from '../photos/photos';
+import { takeModel } from '../intake/take-in';
 import { isTeaching } from '../teach';
 
 /** Lets another weights file take the place of the model in the page. */

@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import type { Errand } from '../errand';
+import type { Errand } from '../photos/errand';
 import { Trouble } from './trouble';
 
 /** How far an errand is, and a way to end it or to begin again; nothing if there is none. */

@@ -7,7 +7,7 @@ import {
 } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
-import { methodOf, unsureBelow } from '../backend';
+import { methodOf, unsureBelow } from '../backend/network';
 import {
   breedInText,
   captionParts,
@@ -20,14 +20,19 @@ import {
   weakness,
   where,
 } from '../describe';
-import { enlarged } from '../enlarge';
-import { hasGroups } from '../groups';
-import { retarget } from '../maps';
-import { nameInText } from '../name';
-import { labelOf, type Photo, type PhotoResult, titleIdOf } from '../photo';
-import { FAULTS_OF_CONTENTS } from '../photo-io';
-import { saveData, takeOff, tryAgain } from '../photos';
-import { savePicture } from '../picture';
+import { enlarged } from '../photos/enlarge';
+import { hasGroups } from '../photos/groups';
+import { retarget } from '../photos/maps';
+import { nameInText } from '../name-in-text';
+import {
+  labelOf,
+  type Photo,
+  type PhotoResult,
+  titleIdOf,
+} from '../photos/photo';
+import { FAULTS_OF_CONTENTS } from '../photos/photo-io';
+import { saveData, takeOff, tryAgain } from '../photos/photos';
+import { savePicture } from '../saving/picture';
 import { method, opacity, USUAL_OPACITY } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
@@ -40,7 +45,7 @@ import { Pending } from './pending';
 import { Stage } from './stage';
 import { Trouble } from './trouble';
 import { TrustPanel } from './trust';
-import { useTurn } from './turns';
+import { useTurn } from './use-turn';
 
 export function PhotoCard({ photo }: { photo: Photo }) {
   const titleId = titleIdOf(photo);

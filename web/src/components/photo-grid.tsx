@@ -1,11 +1,11 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { isSnapshot } from '../camera';
-import { enlarged, followScreen, shrink } from '../enlarge';
-import type { Photo } from '../photo';
+import { enlarged, followScreen, shrink } from '../photos/enlarge';
+import type { Photo } from '../photos/photo';
 import { opacity } from '../settings';
 import { PhotoCard } from './photo-card';
-import { isAnyUnfolded } from './unfolded';
+import { isAnyUnfolded } from './use-unfolded';
 
 /** All photos; further ones are scrolled to, so that one sees them arrive. */
 export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { keepFocus } from '../focus';
-import { chosenFiles, isTextField, NO_FILE, take } from '../intake';
+import { chosenFiles, isTextField, NO_FILE, take } from '../intake/intake';
 import { say } from '../news';
-import { takeIn } from '../take-in';
+import { takeIn } from '../intake/take-in';
 
 const INPUT_ID = 'photo-input';
 

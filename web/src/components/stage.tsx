@@ -1,14 +1,14 @@
 import { useSignal, type Signal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Box, Heatmap } from '../../../wasm/engine';
-import { methodOf } from '../backend';
-import { cellsAt, underCells } from '../cells';
+import { methodOf } from '../backend/network';
+import { cellsAt, underCells } from '../photos/cells';
 import { captionFor, heatmapLabel } from '../describe';
-import type { Photo, PhotoResult } from '../photo';
+import type { Photo, PhotoResult } from '../photos/photo';
 import { layer } from '../settings';
 import { CropFrame } from './closer';
 import { HeatOnCrop } from './heat-canvas';
-import { useObjectUrl } from './object-url';
+import { useObjectUrl } from './use-object-url';
 import { placeOf, share } from './place';
 
 /** From this ratio of its sides on a photo leaves room beside or below for what is said of it. */

@@ -1,11 +1,11 @@
-import { isHeadAtWork, network } from '../backend';
+import { isHeadAtWork, network } from '../backend/network';
 import { closeUp, isSeeing } from '../camera';
 import { leftOutVerdict } from '../describe';
-import { bringsFiles, chosenFiles, take } from '../intake';
-import { dropHead, hasHead } from '../models';
-import { nameInText } from '../name';
+import { bringsFiles, chosenFiles, take } from '../intake/intake';
+import { dropHead, hasHead } from '../models/models';
+import { nameInText } from '../name-in-text';
 import { say } from '../news';
-import { changeModel } from '../photos';
+import { changeModel } from '../photos/photos';
 import {
   addBox,
   boxes,
@@ -26,7 +26,7 @@ import {
   type Trained,
 } from '../teach';
 import { Icon } from './icon';
-import { useObjectUrl } from './object-url';
+import { useObjectUrl } from './use-object-url';
 
 /** Where the network learns other classes from a few photos. */
 export function Teach() {

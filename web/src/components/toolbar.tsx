@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_CHANNELS, USUAL_LAYER } from '../../../wasm/engine';
-import { methodOf, painter } from '../backend';
-import { cellsAt, cellsInWords } from '../cells';
-import { clearAll, counts, remakeMaps } from '../photos';
-import { saveAll, saving } from '../save-all';
+import { methodOf, painter } from '../backend/network';
+import { cellsAt, cellsInWords } from '../photos/cells';
+import { clearAll, counts, remakeMaps } from '../photos/photos';
+import { saveAll, saving } from '../saving/save-all';
 import { channels, colormap, layer, method } from '../settings';
 import { CameraButton } from './camera';
 import { Legend, Opacity } from './heat-scale';

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import type { Trust } from '../../../wasm/engine';
-import { methodOf } from '../backend';
+import { methodOf } from '../backend/network';
 import {
   breedInText,
   chance,
@@ -11,12 +11,12 @@ import {
   trustVerdict,
   untestable,
 } from '../describe';
-import { measure } from '../maps';
-import { labelOf, type Photo, type PhotoResult } from '../photo';
+import { measure } from '../photos/maps';
+import { labelOf, type Photo, type PhotoResult } from '../photos/photo';
 import { method } from '../settings';
-import { useUnfolded } from './unfolded';
+import { useUnfolded } from './use-unfolded';
 import { Pending } from './pending';
-import { useWanted } from './wanted';
+import { useWanted } from './use-wanted';
 
 /** The network itself is asked whether the map shows what it used. */
 export function TrustPanel(props: { photo: Photo; result: PhotoResult }) {

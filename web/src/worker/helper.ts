@@ -8,9 +8,9 @@ import {
   type LoadOptions,
   type PieceReader,
 } from '../../../wasm/engine';
-import { Breakable } from '../breakable';
-import { outcomeOf, Stopped, wasStopped } from '../outcome';
-import type { Outcome } from '../protocol';
+import { Breakable } from '../shared/breakable';
+import { outcomeOf, Stopped, wasStopped } from '../shared/outcome';
+import type { Outcome } from '../shared/protocol';
 import { Member } from './member';
 
 /** What a helper does for the first worker; comlink carries it. */

@@ -2,8 +2,8 @@
 
 import type { Engine, PieceReader } from '../../../wasm/engine';
 import { piecesOf, readAhead, release } from '../../../wasm/pieces';
-import { Stopped } from '../outcome';
-import { pauseIfDue } from '../turn';
+import { Stopped } from '../shared/outcome';
+import { pauseIfDue } from '../shared/pause';
 
 /** A message on its way between members. */
 interface Parcel {

@@ -2,7 +2,7 @@
 
 import type { Box, Engine, PhotoInfo, Pixels } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
-import type { HeldInfo, PhotoSource } from '../protocol';
+import type { HeldInfo, PhotoSource } from '../shared/protocol';
 
 /**
  * Makes the engine hold a photo, and tells how long that took; of a prepared one, how long it took

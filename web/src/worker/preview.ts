@@ -2,7 +2,7 @@
 
 import { EngineError, type Engine, type Pixels } from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
-import { reasonOf } from '../outcome';
+import { reasonOf } from '../shared/outcome';
 
 /** Sharp on a double-density screen in the widest card, and still small. */
 const SIDE = 1280;

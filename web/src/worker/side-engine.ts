@@ -7,8 +7,8 @@ import {
   type Heatmap,
   type ModelInfo,
 } from '../../../wasm/engine';
-import type { PreparedPhoto } from '../protocol';
-import { tidy } from '../tidy';
+import type { PreparedPhoto } from '../shared/protocol';
+import { tidy } from '../shared/tidy';
 import { decodeFile } from './photo';
 import { encodePreview } from './preview';
 

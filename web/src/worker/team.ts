@@ -20,10 +20,10 @@ import {
   type PassProgress,
   type PieceReader,
 } from '../../../wasm/engine';
-import { Stopped } from '../outcome';
-import { lend } from '../lend';
-import type { Outcome } from '../protocol';
-import { pause } from '../turn';
+import { Stopped } from '../shared/outcome';
+import { lend } from '../shared/lend';
+import type { Outcome } from '../shared/protocol';
+import { pause } from '../shared/pause';
 import { HelperLost, type Helper, type HelperApi } from './helper';
 import { Member } from './member';
 

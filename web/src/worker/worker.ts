@@ -12,11 +12,11 @@ import {
   type ModelInfo,
   type PieceReader,
 } from '../../../wasm/engine';
-import { holdLifeline } from '../lifeline';
-import { outcomeOf, reasonOf, Stopped } from '../outcome';
-import type { Answer, HeldInfo, Outcome, WorkerApi } from '../protocol';
-import { tidy } from '../tidy';
-import { ArrivingFile } from './arriving';
+import { holdLifeline } from '../shared/lifeline';
+import { outcomeOf, reasonOf, Stopped } from '../shared/outcome';
+import type { Answer, HeldInfo, Outcome, WorkerApi } from '../shared/protocol';
+import { tidy } from '../shared/tidy';
+import { ArrivingFile } from './arriving-file';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { take } from './photo';
 import { encodePreview } from './preview';

@@ -1,0 +1,61 @@
+/** A worker of which the page knows when it has gone. */
+
+import { wrap, type Remote } from 'comlink';
+import script from 'virtual:worker';
+import { Breakable } from '../shared/breakable';
+import { endOfLifeline } from '../shared/lifeline';
+import type { WorkerApi } from '../shared/protocol';
+
+/** Never revoked: WebKit gives workers of a URL that is gone no locks. */
+const url = URL.createObjectURL(
+  new Blob([script], { type: 'text/javascript' }),
+);
+
+/** A worker went while it was asked, or before. */
+export class WorkerGone extends Error {}
+
+export class WatchedWorker {
+  readonly api: Remote<WorkerApi>;
+  /** Whether it can be asked no more. */
+  isGone = false;
+  private readonly worker = new Worker(url);
+  private readonly life = new Breakable();
+
+  /** @param onGone is told why, unless it was `dismiss` */
+  constructor(private onGone: (reason: string) => void = () => {}) {
+    this.api = wrap<WorkerApi>(this.worker);
+    this.worker.onerror = ({ message }) =>
+      this.lose(message || 'it broke down');
+    void this.watch();
+  }
+
+  /** Settles as the request does, or rejects with `WorkerGone`. One request at a time. */
+  ask<T>(request: (api: Remote<WorkerApi>) => Promise<T>): Promise<T> {
+    return this.life.wait(() => request(this.api));
+  }
+
+  /** Ends it; whoever asks it for something hears of that. */
+  dismiss(): void {
+    this.onGone = () => {};
+    this.worker.terminate();
+    this.end('it was dismissed');
+  }
+
+  private async watch(): Promise<void> {
+    const lifeline = await this.api.lifeline();
+    if (lifeline === undefined) return;
+    await endOfLifeline(lifeline);
+    this.lose('the browser ended it');
+  }
+
+  /** It is of no more use. */
+  lose(reason: string): void {
+    this.end(reason);
+    this.onGone(reason);
+  }
+
+  private end(reason: string): void {
+    this.isGone = true;
+    this.life.break(new WorkerGone(reason));
+  }
+}

@@ -1,0 +1,91 @@
+/** Files out of a drop or a paste; folders are opened. */
+
+import { folderOf, type Folder } from './folder';
+import type { Failure } from '../shared/protocol';
+
+export interface Intake {
+  files: File[];
+  /** What was given but cannot be read, such as a folder without pictures. */
+  refused: { name: string; failure: Failure }[];
+}
+
+/** By name, for pictures whose type the system does not know. */
+const PICTURE_NAME =
+  /\.(avif|bmp|gif|heic|heif|jfif|jpe?g|jxl|png|p[bgnp]m|psd|tga|tiff?|webp)$/i;
+
+/** What is said of an address or a text. */
+export const NO_FILE =
+  'This is no file. Save the picture first, then drop the file.';
+
+const CLOSED_FOLDER =
+  'this is a folder, which this browser does not let the page open; ' +
+  'open it yourself and drop the photos in it';
+
+/** Chromium leaves out, without a word, files of names such as `12:30.jpg`. */
+const NONE_FOUND =
+  'no pictures are found in this folder; ' +
+  'if it has some, open it yourself and drop them';
+
+const UNREAD_FILE =
+  'the file cannot be read; it may have been moved or deleted, or the system does not allow it';
+
+export function bringsFiles(transfer: DataTransfer | null): boolean {
+  return transfer !== null && transfer.types.includes('Files');
+}
+
+/** What was chosen by an input; to choose the same again counts as a change, too. */
+export function chosenFiles(input: HTMLInputElement): File[] {
+  const files = [...(input.files ?? [])];
+  input.value = '';
+  return files;
+}
+
+/** Whether text that is dropped or pasted there is for it. */
+export function isTextField(target: EventTarget | null): boolean {
+  return (
+    target instanceof Element &&
+    target.closest('input:is([type="text"], [type="search"]), textarea') !==
+      null
+  );
+}
+
+/** Takes the files of a transfer; must be called within its event, or they are gone. */
+export async function take(transfer: DataTransfer): Promise<Intake> {
+  const items = Array.from(transfer.items)
+    .filter(({ kind }) => kind === 'file')
+    .map((item) => ({ file: item.getAsFile(), folder: folderOf(item) }));
+  const intake: Intake = { files: [], refused: [] };
+  for (const { file, folder } of items) {
+    if (folder) await takeFolder(folder, intake);
+    else if (file) intake.files.push(file);
+  }
+  return intake;
+}
+
+/** Takes the pictures in a folder; what cannot be read in it does not keep the others out. */
+async function takeFolder(
+  { name, contents }: Folder,
+  intake: Intake,
+): Promise<void> {
+  const refused: Intake['refused'] = [];
+  const refuse = (name: string, message: string) =>
+    refused.push({ name, failure: { code: 'unreadable_file', message } });
+  const { files, unread } = await contents();
+  const pictures = files.filter(isPicture);
+  for (const { name, isFolder } of unread) {
+    if (isFolder) refuse(name, CLOSED_FOLDER);
+    else if (isPicture({ name, type: '' })) refuse(name, UNREAD_FILE);
+  }
+  if (pictures.length === 0 && refused.length === 0) {
+    refuse(name, NONE_FOUND);
+  }
+  intake.files = [...intake.files, ...pictures];
+  intake.refused = [...intake.refused, ...refused];
+}
+
+export function isPicture({
+  name,
+  type,
+}: Pick<File, 'name' | 'type'>): boolean {
+  return type.startsWith('image/') || PICTURE_NAME.test(name);
+}

@@ -1,0 +1,240 @@
+/**
+ * Model files that stay in this browser, in IndexedDB, in chunks: so that a large one is never in
+ * memory as a whole, neither on its way in nor when it is read.
+ */
+
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import type { PieceReader } from '../../../wasm/engine';
+
+/** A file that is kept. */
+export interface KeptModel {
+  id: number;
+  name: string;
+  /** Bytes. */
+  size: number;
+  /** "F32", "I8", ...: how most of its numbers are stored. */
+  precision: string;
+}
+
+interface Schema extends DBSchema {
+  models: { key: number; value: KeptModel };
+  /** Pieces of a file, of CHUNK bytes but for the last, by the file's id and their number. */
+  chunks: { key: [number, number]; value: ArrayBuffer };
+}
+
+const NAME = 'gradcam';
+export const CHUNK = 4 << 20;
+
+/** Milliseconds. A storage that is damaged or held up may never say whether it opens. */
+const OPENS_WITHIN = 3000;
+
+/** What is stored is there, perhaps, but not now. */
+class Silent extends Error {
+  constructor() {
+    super('the storage of this browser does not answer');
+  }
+}
+
+let database: Promise<IDBPDatabase<Schema>> | undefined;
+
+/** Rejects where the browser has no storage for this page, as in some private windows. */
+function open(): Promise<IDBPDatabase<Schema>> {
+  database ??= openDB<Schema>(NAME, 1, {
+    upgrade(db) {
+      db.createObjectStore('models', { keyPath: 'id' });
+      db.createObjectStore('chunks');
+    },
+  });
+  database.catch(() => (database = undefined));
+  return soon(database);
+}
+
+/** Rejects if it takes too long; whoever asks later may get it after all. */
+function soon<T>(answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Silent()), OPENS_WITHIN);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** Asks the storage; once more if the connection is lost, as iOS ends those of hidden pages. */
+async function ask<T>(
+  question: (db: IDBPDatabase<Schema>) => Promise<T>,
+): Promise<T> {
+  const db = await open();
+  try {
+    return await question(db);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    database = undefined;
+    return question(await open());
+  }
+}
+
+/** The files that are kept, the oldest first. */
+export function keptModels(): Promise<KeptModel[]> {
+  return ask((db) => db.getAll('models'));
+}
+
+/** Reads a kept file piece by piece. */
+export function readerOfKept({ id, size }: KeptModel): PieceReader {
+  return {
+    size,
+    async read(begin, end) {
+      const bytes = new Uint8Array(end - begin);
+      for (let at = begin; at < end;) {
+        const number = Math.floor(at / CHUNK);
+        const chunk = await ask((db) => db.get('chunks', [id, number]));
+        if (!chunk) throw new Error('a piece of the file is gone');
+        const from = at - number * CHUNK;
+        const part = new Uint8Array(chunk, from).subarray(0, end - at);
+        if (part.length === 0) throw new Error('a piece of the file is short');
+        bytes.set(part, at - begin);
+        at += part.length;
+      }
+      return bytes;
+    },
+  };
+}
+
+export async function forgetModel(id: number): Promise<void> {
+  await ask(async (db) => {
+    await db.delete('models', id);
+    await db.delete('chunks', IDBKeyRange.bound([id], [id, Infinity]));
+  });
+}
+
+/**
+ * A file on its way into the storage. It can be read back, and is kept for other visits, only once
+ * it has been finished.
+ */
+export class NewModel {
+  private pending = new Uint8Array(CHUNK);
+  private filled = 0;
+  private chunks = 0;
+
+  private static last: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly id: number,
+    private readonly end: () => void,
+  ) {}
+
+  /**
+   * Waits for the one before, in other tabs, too, where the browser lets them wait for each other.
+   * Removes what earlier visits have left unfinished.
+   */
+  static async begin(): Promise<NewModel> {
+    const before = NewModel.last;
+    let endHere = () => {};
+    NewModel.last = new Promise((resolve) => (endHere = resolve));
+    await before;
+    const endInTabs = await lockTabs();
+    const end = () => {
+      endInTabs();
+      endHere();
+    };
+    try {
+      return await NewModel.create(end);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  private static async create(end: () => void): Promise<NewModel> {
+    const free = await ask(async (db) => {
+      const ids = (await db.getAllKeys('models')).sort((a, b) => a - b);
+      let free = 0;
+      for (const id of ids) {
+        await deleteBetween(db, free, id);
+        free = id + 1;
+      }
+      await deleteBetween(db, free, Infinity);
+      return free;
+    });
+    // Never that of one which was forgotten: another tab may still read it, piece by piece.
+    return new NewModel(Math.max(free, Date.now()), end);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const part = bytes.subarray(at, at + CHUNK - this.filled);
+      this.pending.set(part, this.filled);
+      this.filled += part.length;
+      at += part.length;
+      if (this.filled === CHUNK) await this.flush();
+    }
+  }
+
+  /**
+   * Keeps it from now on, in the place of one of the same name and precision.
+   * @param atWork one that stays, as it is read again and again
+   */
+  async finish(
+    name: string,
+    precision: string,
+    atWork?: number,
+  ): Promise<KeptModel> {
+    const size = this.chunks * CHUNK + this.filled;
+    if (this.filled > 0) await this.flush();
+    const kept: KeptModel = { id: this.id, name, size, precision };
+    const others = await ask((db) => db.getAll('models'));
+    await ask((db) => db.put('models', kept));
+    for (const other of others) {
+      if (other.id === atWork) continue;
+      if (other.name === name && other.precision === precision) {
+        await forgetModel(other.id);
+      }
+    }
+    this.end();
+    return kept;
+  }
+
+  async abandon(): Promise<void> {
+    await forgetModel(this.id).catch(() => {});
+    this.end();
+  }
+
+  private async flush(): Promise<void> {
+    const chunk = this.pending.buffer.slice(0, this.filled);
+    const number = this.chunks++;
+    await ask((db) => db.put('chunks', chunk, [this.id, number]));
+    this.filled = 0;
+  }
+}
+
+/** Keeps other tabs from storing a file until told to end. */
+function lockTabs(): Promise<() => void> {
+  const { locks } = navigator as Partial<Navigator>;
+  if (!locks) return Promise.resolve(() => {});
+  return new Promise((resolve) => {
+    const held = () => new Promise<void>((end) => resolve(end));
+    locks.request(`${NAME}.store`, held).catch(() => resolve(() => {}));
+  });
+}
+
+/** Chunks of files that are not kept, with ids from `from` to below `to`. */
+function deleteBetween(
+  db: IDBPDatabase<Schema>,
+  from: number,
+  to: number,
+): Promise<void> {
+  if (from >= to) return Promise.resolve();
+  return db.delete('chunks', IDBKeyRange.bound([from], [to], false, true));
+}
+
+/** Why a file could not be kept, as the end of a sentence. */
+export function reasonNotKept(error: unknown): string {
+  if (error instanceof Silent) return error.message;
+  const name =
+    error instanceof Error || error instanceof DOMException ? error.name : '';
+  if (name === 'QuotaExceededError') {
+    return 'there is not enough room for it in this browser';
+  }
+  // Of a file; the storage has all that the page asks of it.
+  if (name === 'NotReadableError' || name === 'NotFoundError') {
+    return 'its file cannot be read any more; it may have been moved or changed';
+  }
+  return 'this browser does not let the page store anything';
+}

@@ -1,0 +1,437 @@
+/** The models that can be at work: the one in the page, files of this visit, and those kept. */
+
+import { computed, signal } from '@preact/signals';
+import { proxy } from 'comlink';
+import type {
+  AboutModel,
+  ModelInfo,
+  PieceReader,
+  PixelValues,
+  Precision,
+} from '../../../wasm/engine';
+import { pieceReader } from '../../../wasm/pieces';
+import {
+  ask,
+  isAtWork,
+  loadModel,
+  modelChange,
+  network,
+  ownModel,
+  putHead,
+} from '../backend/network';
+import { lend } from '../shared/lend';
+import {
+  CHUNK,
+  forgetModel,
+  keptModels,
+  NewModel,
+  readerOfKept,
+  reasonNotKept,
+  type KeptModel,
+} from './model-store';
+import { nameInText } from '../name-in-text';
+import { say } from '../news';
+import { outcomeOf, refusal } from '../shared/outcome';
+import { untilAnswered } from '../backend/until-answered';
+import type { Failure, Outcome } from '../shared/protocol';
+
+export const kept = signal<readonly KeptModel[]>([]);
+
+/** What became of keeping the last file: how far it is, or why it is not kept. */
+export const keeping = signal<
+  { share: number } | { notKept: string } | undefined
+>(undefined);
+
+/** The numbers that a file is brought to on its way in. */
+export const precision = signal<Precision | 'as it is'>('as it is');
+
+/** What the pixels of photos were turned into when a network of Keras, PyTorch or ONNX was trained. */
+export const pixelValues = signal<PixelValues | 'usual'>('usual');
+
+/** Whether a head is in the place of the model's own last layer. */
+export const hasHead = computed(() => ready()?.hasHead === true);
+/** The id of the kept model at work, if it is one: it is read again and again. */
+export const keptAtWork = computed(() => ready()?.kept);
+/** The file of the model under it; none if that is the one in the page. */
+let baseFile: string | undefined;
+
+/** In localStorage: the id of the kept model that was last at work. */
+const LAST = 'gradcam.model';
+/** Heads are small; a larger file is not looked into. */
+const MAX_HEAD = 64 << 20;
+
+function ready() {
+  const { value } = network;
+  return value.state === 'ready' ? value : undefined;
+}
+
+/** Lists what is kept, and goes on with the model that was last at work. */
+export async function resumeModel(): Promise<boolean> {
+  const lack = await listKept();
+  const id = remembered();
+  if (id !== null && lack !== undefined) {
+    say(`The model of the last visit could not be brought back: ${lack}.`);
+  }
+  const last = kept.value.find((model) => String(model.id) === id);
+  return last ? loadKept(last) : false;
+}
+
+/** Lists what is kept by now, other tabs included; if that is not to be learnt, tells why. */
+export async function listKept(): Promise<string | undefined> {
+  try {
+    kept.value = await keptModels();
+    return undefined;
+  } catch (error) {
+    return reasonNotKept(error);
+  }
+}
+
+/**
+ * The numbers of what is imported or named unless others are wanted: what is made is a Blob, of which
+ * browsers may not hold as much as a VGG16 in float32.
+ */
+const USUAL_PRECISION = 'f16';
+
+/** Of Keras, PyTorch and ONNX. */
+const IMPORTED_NAME = /\.(h5|hdf5|keras|pth?|bin|ckpt|tar|onnx)$/i;
+const FOREIGN_NAME = /\.(pb|tflite)$/i;
+/** Beside an ONNX file: PyTorch writes dogs.onnx.data, others dogs.onnx_data. */
+const WEIGHTS_NAME = /[._]data$/i;
+
+/** By name, whether a file is a model, of which those of other programs have to be refused. */
+function isModel({ name }: File): boolean {
+  const names = [/\.safetensors$/i, IMPORTED_NAME, FOREIGN_NAME];
+  return names.some((pattern) => pattern.test(name));
+}
+
+/** By name, whether a file that comes with a model may name its classes. */
+function isNames({ name }: File): boolean {
+  return /\.(txt|json)$/i.test(name);
+}
+
+/** What comes with a model file, if anything does. */
+export interface Companions {
+  /** Names its classes. */
+  names?: File;
+  /** Has the weights of an ONNX file. */
+  weights?: File;
+}
+
+/** What files that come together are, by their names. */
+export function sortOut(
+  files: readonly File[],
+): Companions & { models: File[]; others: File[] } {
+  const models = files.filter(isModel);
+  const names = models.length > 0 ? files.find(isNames) : undefined;
+  const isOnnx = models.some(({ name }) => /\.onnx$/i.test(name));
+  const weights = isOnnx
+    ? files.find(({ name }) => WEIGHTS_NAME.test(name))
+    : undefined;
+  const known = [...models, names, weights];
+  const others = files.filter((file) => !known.includes(file));
+  return { models, names, weights, others };
+}
+
+/** Puts a file in the place of the present model; false if that one had to stay. */
+export async function useFile(
+  file: File,
+  { names, weights, keeps = true }: Companions & { keeps?: boolean } = {},
+): Promise<boolean> {
+  const { name } = file;
+  if (FOREIGN_NAME.test(name)) return settle(FOREIGN, name).ok;
+  if (isNames(file)) return settle(NAMES_ALONE, name).ok;
+  modelChange.value = { share: 0 };
+  keeping.value = undefined;
+  const source = pieceReader(weights ? new Blob([file, weights]) : file);
+  const wanted = precision.value;
+  const labels = await outcomeOf(async () => names?.text());
+  if (!labels.ok) return settle(labels, names!.name).ok;
+  if (labels.value?.trim() === '') return settle(NO_NAMES, names!.name).ok;
+  const values = pixelValues.value;
+  const isImported = IMPORTED_NAME.test(name);
+  if (!isImported && (await isHead(file))) {
+    return names ? settle(NAMES_IN_HEAD, name).ok : useHead(file);
+  }
+  if (isImported || names || wanted !== 'as it is') {
+    const into = wanted === 'as it is' ? USUAL_PRECISION : wanted;
+    return useConverted(name, source, into, keeps, {
+      labels: labels.value,
+      foreign: isImported
+        ? {
+            name,
+            values: values === 'usual' ? undefined : values,
+            beside: weights?.size,
+          }
+        : undefined,
+    });
+  }
+  const outcome = await load(source, name);
+  if (outcome.ok && keeps) void keep(file, source, outcome.value);
+  return outcome.ok;
+}
+
+/** Loads a model that is kept, unless another tab has taken it away since it was listed. */
+export async function useKept(model: KeptModel): Promise<boolean> {
+  await listKept();
+  const isThere = kept.value.some(({ id }) => id === model.id);
+  return isThere ? loadKept(model) : settle(NOT_KEPT, model.name).ok;
+}
+
+async function loadKept(model: KeptModel): Promise<boolean> {
+  modelChange.value = { share: 0 };
+  const { id, name } = model;
+  const { ok } = await load(readerOfKept(model), name, { kept: id });
+  if (ok) remember(model.id);
+  return ok;
+}
+
+/** Goes back to the model in the page. */
+export async function useOwnModel(): Promise<boolean> {
+  modelChange.value = { share: 0 };
+  const { ok } = await load(ownModel(), undefined);
+  if (ok) remember(undefined);
+  return ok;
+}
+
+/** Removes a model from the storage, unless it is at work. */
+export async function forget({ id, name }: KeptModel): Promise<void> {
+  if (id === keptAtWork.value) return;
+  const outcome = await outcomeOf(() => forgetModel(id));
+  if (!outcome.ok) {
+    const { message } = outcome.failure;
+    say(`${nameInText(name)} could not be forgotten: ${message}.`);
+  } else if (remembered() === String(id)) {
+    remember(undefined);
+  }
+  await listKept();
+}
+
+const FOREIGN = refusal(
+  'unsupported_format',
+  'models are read from .safetensors files and those of Keras (.h5, .keras), PyTorch (.pth) and ONNX (.onnx)',
+);
+
+const NOT_KEPT = refusal(
+  'unreadable_file',
+  'it is not kept any more; it was forgotten or replaced in another tab or window',
+);
+
+const NAMES_ALONE = refusal(
+  'unsupported_format',
+  'it is no model; a file that names classes is chosen together with the model that has them',
+);
+
+const NO_NAMES = refusal(
+  'invalid_argument',
+  'it is empty; expected is a name for each class, a line each',
+);
+
+const NAMES_IN_HEAD = refusal(
+  'invalid_argument',
+  'it is a head file, which has the names of its classes inside; choose it without another file',
+);
+
+/** Puts a last layer from a file on the present model. */
+async function useHead(file: File): Promise<boolean> {
+  return useHeadBytes(new Uint8Array(await file.arrayBuffer()), file.name);
+}
+
+/** Puts the last layer of a head file on the present model. */
+export async function useHeadBytes(
+  bytes: Uint8Array,
+  name: string,
+): Promise<boolean> {
+  const base = hasHead.value ? baseFile : ready()?.file;
+  const kept = keptAtWork.value;
+  const outcome = await putHead(bytes, { file: name, kept, hasHead: true });
+  if (outcome.ok) baseFile = base;
+  return settle(outcome, name).ok;
+}
+
+/** Gives the present model its own last layer back; false if it has that already. */
+export async function dropHead(): Promise<boolean> {
+  if (!hasHead.value) return false;
+  const origin = { file: baseFile, kept: keptAtWork.value };
+  return settle(await putHead(undefined, origin), baseFile).ok;
+}
+
+/** Makes the numbers smaller into the storage, or, without one, into a Blob for this visit. */
+async function useConverted(
+  name: string,
+  source: PieceReader,
+  wanted: Precision,
+  keeps: boolean,
+  about: AboutModel,
+): Promise<boolean> {
+  let shelf: NewModel | undefined;
+  let blob = new Blob();
+  let reason: string | undefined;
+  const store = async (bytes: Uint8Array) => {
+    try {
+      if (!keeps || reason !== undefined) return;
+      shelf ??= await NewModel.begin();
+      await shelf.write(bytes);
+    } catch (error) {
+      reason = reasonNotKept(error);
+      await shelf?.abandon();
+    }
+  };
+  const write = async (bytes: Uint8Array<ArrayBuffer>) => {
+    blob = new Blob([blob, bytes]);
+    await store(bytes);
+  };
+  // There may be another file to wait for: not with a worker that photos wait for, too.
+  await store(new Uint8Array());
+  const progress = (share: number) => {
+    modelChange.value = { share: share / 2 };
+  };
+  let isBegun = false;
+  const made = await untilAnswered(progress, (report) =>
+    ask(async (worker) => {
+      if (isBegun) {
+        await shelf?.abandon();
+        shelf = undefined;
+        blob = new Blob();
+      }
+      isBegun = true;
+      return worker.convertModel(
+        source.size,
+        lend(source.read),
+        wanted,
+        proxy(write),
+        proxy(report),
+        about,
+      );
+    }),
+  );
+  if (!made.ok) {
+    await shelf?.abandon();
+    return settle(made, name).ok;
+  }
+  const converted = pieceReader(blob);
+  const outcome = await load(converted, name, { begin: 0.5 });
+  if (outcome.ok && shelf && reason === undefined) {
+    void finish(shelf, name, converted, outcome.value);
+    return true;
+  }
+  await shelf?.abandon();
+  if (outcome.ok && reason !== undefined) keeping.value = { notKept: reason };
+  return outcome.ok;
+}
+
+/** Stores a file that is at work already, a chunk at a time. */
+async function keep(
+  file: File,
+  source: PieceReader,
+  model: ModelInfo,
+): Promise<void> {
+  let shelf: NewModel | undefined;
+  try {
+    keeping.value = { share: 0 }; // another one may have to be finished before
+    shelf = await NewModel.begin();
+    for (let at = 0; at < file.size; at += CHUNK) {
+      keeping.value = { share: at / file.size };
+      const piece = await file.slice(at, at + CHUNK).arrayBuffer();
+      await shelf.write(new Uint8Array(piece));
+    }
+    await finish(shelf, file.name, source, model);
+  } catch (error) {
+    await shelf?.abandon();
+    keeping.value = { notKept: reasonNotKept(error) };
+  }
+}
+
+/** Keeps a file that has been stored, for the next visit, too, if it is still at work. */
+async function finish(
+  shelf: NewModel,
+  name: string,
+  source: PieceReader,
+  model: ModelInfo,
+): Promise<void> {
+  try {
+    const { id } = await shelf.finish(
+      name,
+      precisionOf(model),
+      keptAtWork.value,
+    );
+    const present = ready();
+    if (present && isAtWork(source)) {
+      network.value = { ...present, kept: id };
+      remember(id);
+    }
+    keeping.value = undefined;
+    await listKept();
+  } catch (error) {
+    await shelf.abandon();
+    keeping.value = { notKept: reasonNotKept(error) };
+  }
+}
+
+/** How most of a model's weights, those of fc1, are stored. */
+function precisionOf(model: ModelInfo): string {
+  return model.layers.find(({ name }) => name === 'fc1')?.dtype ?? '';
+}
+
+async function load(
+  source: PieceReader,
+  name: string | undefined,
+  { begin = 0, kept }: { begin?: number; kept?: number } = {},
+): Promise<Outcome<ModelInfo>> {
+  const progress = (share: number) => {
+    modelChange.value = { share: begin + (1 - begin) * share };
+  };
+  return settle(await loadModel(source, { file: name, kept }, progress), name);
+}
+
+/** Shows how the change of the model went. */
+function settle<T>(outcome: Outcome<T>, file: string | undefined): Outcome<T> {
+  const { value: present } = network;
+  // Without a network the page says so, and why.
+  const isSaid = outcome.ok || present.state === 'failed';
+  const { value: change } = modelChange;
+  if (!isSaid) modelChange.value = { failure: outcome.failure, file };
+  // What was said of another file stays.
+  else if (!outcome.ok || (change && 'share' in change)) {
+    modelChange.value = undefined;
+  }
+  return outcome;
+}
+
+/** Which model is at work after a change that failed like this, as a sentence. */
+export function whatStays(failure: Failure): string {
+  const present = ready();
+  if (!present) return '';
+  return present.insteadOf === failure
+    ? 'The model in this page is used instead.'
+    : 'The model before stays in use.';
+}
+
+/** Whether a file says of itself that it is a head. */
+async function isHead(file: File): Promise<boolean> {
+  if (file.size > MAX_HEAD) return false;
+  try {
+    const length = new DataView(await file.slice(0, 8).arrayBuffer());
+    const end = 8 + Number(length.getBigUint64(0, true));
+    const header = JSON.parse(await file.slice(8, end).text());
+    return header.__metadata__.architecture === 'vgg16-head';
+  } catch {
+    return false; // the engine will say what is wrong
+  }
+}
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(LAST);
+  } catch {
+    return null;
+  }
+}
+
+function remember(id: number | undefined): void {
+  try {
+    if (id === undefined) localStorage.removeItem(LAST);
+    else localStorage.setItem(LAST, String(id));
+  } catch {
+    // Then the page opens with its own model.
+  }
+}

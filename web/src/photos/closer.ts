@@ -1,0 +1,98 @@
+/** Showing the network a part of a photo that it has looked at. */
+
+import type { Box } from '../../../wasm/engine';
+import { askAbout } from './errand';
+import { presentHow, stopErrands } from './maps';
+import { wasStopped } from '../shared/outcome';
+import type { Photo } from './photo';
+import { explainAnew, photos, show } from './photos';
+import type { Failure } from '../shared/protocol';
+import { hasRoom } from './shown';
+
+const aiming = new Map<Photo, Promise<void>>();
+
+/**
+ * Shows the network this part of a photo, or what it sees of it usually. May be called again and
+ * again while the first call is under way: what is skipped then is never the last one.
+ */
+export function aim(photo: Photo, crop: Box | undefined): Promise<void> {
+  const { value: seen } = photo.crop;
+  photo.crop.value = crop;
+  const underWay = aiming.get(photo) ?? follow(photo, seen);
+  aiming.set(photo, underWay);
+  return underWay;
+}
+
+/** Shows the network the square around what is warm in the map at hand. */
+export async function lookCloser(photo: Photo): Promise<void> {
+  const { value: state } = photo.state;
+  const map = photo.maps.value.get(photo.target.value);
+  if (state.name !== 'done' || !map) return;
+  photo.trouble.value = undefined;
+  stopErrands(photo); // which it would wait for, and which look at what is no longer shown
+  const { crop } = state.result;
+  const outcome = await askAbout(photo, (worker) => worker.closer(map, crop), {
+    needs: 'pixels',
+  });
+  if (outcome.ok) {
+    await aim(photo, outcome.value);
+  } else {
+    const again = () => lookCloser(photo);
+    photo.trouble.value = { failure: outcome.failure, again };
+    await explainAnew(photo, 'urgent');
+  }
+}
+
+/** @param seen what the network was shown last */
+async function follow(photo: Photo, seen: Box | undefined): Promise<void> {
+  photo.trouble.value = undefined;
+  try {
+    for (;;) {
+      const { value: crop } = photo.crop;
+      const outcome = await lookAgain(photo, crop);
+      if (outcome === 'gone') {
+        // As below, should the photo be put back; else it is looked at anew.
+        if (photo.state.value.name === 'done') photo.crop.value = seen;
+        return;
+      }
+      if (outcome !== 'looked') {
+        const { value: wanted } = photo.crop;
+        const again = () => aim(photo, wanted);
+        // The frame goes back to what the answer on the page is about.
+        photo.crop.value = seen;
+        photo.trouble.value = { failure: outcome, again };
+        break;
+      }
+      seen = crop;
+      if (photo.crop.value === crop) break;
+    }
+  } finally {
+    aiming.delete(photo);
+  }
+  // Looking has ended what was under way, whether or not there is an answer.
+  await explainAnew(photo, 'urgent');
+}
+
+/** Whether the network looked, or why not; the photo may have gone, or wait for another model. */
+async function lookAgain(
+  photo: Photo,
+  crop: Box | undefined,
+): Promise<'looked' | 'gone' | Failure> {
+  const isThere = () => photos.value.includes(photo);
+  const how = presentHow();
+  stopErrands(photo);
+  const outcome = await askAbout(
+    photo,
+    (worker) => worker.look(how, crop, hasRoom()),
+    { needs: 'pixels', isWanted: isThere },
+  );
+  const { value: state } = photo.state;
+  if (!isThere() || state.name !== 'done') return 'gone';
+  // It was away for a moment.
+  if (wasStopped(outcome)) return 'gone';
+  if (!outcome.ok) return outcome.failure;
+  const result = { ...state.result, ...outcome.value };
+  const target = photo.isTargetChosen ? photo.target.value : undefined;
+  show(photo, result, how, target);
+  return 'looked';
+}

@@ -1,0 +1,124 @@
+/** Making heatmaps of a photo that was looked at: of other classes, in other ways, and what for. */
+
+import type { ExplainOptions, Heatmap } from '../../../wasm/engine';
+import type { Photo, Rival } from './photo';
+import { channels, layer, method } from '../settings';
+import type { Priority } from '../backend/task-queue';
+
+/** Makes the heatmap answer for a class, from now on, whatever is the most probable one. */
+export function choose(photo: Photo, index: number): Promise<void> {
+  photo.isTargetChosen = true;
+  // Its map may be long in the making.
+  if (index === photo.target.value && photo.making.isUnderWay) {
+    return Promise.resolve();
+  }
+  return retarget(photo, index);
+}
+
+/** Makes the heatmap answer for another class. */
+export async function retarget(
+  photo: Photo,
+  index: number,
+  priority?: Priority,
+): Promise<void> {
+  photo.target.value = index;
+  if (photo.maps.value.has(index)) {
+    photo.making.reset();
+    return;
+  }
+  const how = presentHow();
+  const maps = await photo.making.run(
+    photo,
+    (worker, report) => worker.explain([index], how, report),
+    priority,
+  );
+  if (maps && isPresentHow(how)) {
+    photo.maps.value = withMaps(photo.maps.value, maps);
+  }
+}
+
+/** Puts a second map beside the first, of this class and by this method. */
+export async function compare(
+  photo: Photo,
+  target: number,
+  by: string,
+  priority?: Priority,
+): Promise<void> {
+  const known = by === method.value ? photo.maps.value.get(target) : undefined;
+  const rival: Rival = { target, method: by, map: known };
+  photo.rival.value = rival;
+  if (known) {
+    photo.makingRival.reset();
+    return;
+  }
+  const how = { ...presentHow(), method: by };
+  const maps = await photo.makingRival.run(
+    photo,
+    (worker, report) => worker.explain([target], how, report),
+    priority,
+  );
+  if (maps && photo.rival.value === rival) {
+    const map = maps.find((each) => each.class === target);
+    photo.rival.value = { ...rival, map };
+  }
+}
+
+export function stopComparing(photo: Photo): void {
+  photo.rival.value = undefined;
+  photo.makingRival.reset();
+}
+
+/** Finds out whether a map of the photo shows what the network used. */
+export async function measure(photo: Photo, map: Heatmap): Promise<void> {
+  if (photo.trust.value?.map === map) return;
+  const found = await photo.measuring.run(photo, (worker, report) =>
+    worker.measure(map, report),
+  );
+  if (found) photo.trust.value = { map, found };
+}
+
+/** Ends whatever is done for a photo. */
+export function stopErrands(photo: Photo): void {
+  const { making, makingRival, measuring, tracing } = photo;
+  for (const errand of [making, makingRival, measuring, tracing]) {
+    errand.reset();
+  }
+}
+
+/** Finds out what the Grad-CAM map of a class was made of, at the layer of the settings. */
+export async function askEvidence(photo: Photo, index: number): Promise<void> {
+  if (photo.evidence.value.has(index)) return;
+  const how = presentHow();
+  const found = await photo.tracing.run(photo, (worker) =>
+    worker.evidence(index, how.layer),
+  );
+  if (!found || !isPresentHow(how)) return;
+  photo.evidence.value = new Map([...photo.evidence.value, [index, found]]);
+}
+
+/** How heatmaps are made at present. */
+export function presentHow(): Required<ExplainOptions> {
+  return {
+    method: method.value,
+    layer: layer.value,
+    channels: channels.value,
+  };
+}
+
+export function isPresentHow(how: Required<ExplainOptions>): boolean {
+  return (
+    how.method === method.value &&
+    how.layer === layer.value &&
+    how.channels === channels.value
+  );
+}
+
+export function withMaps(
+  known: ReadonlyMap<number, Heatmap>,
+  more: readonly Heatmap[],
+): ReadonlyMap<number, Heatmap> {
+  return new Map([
+    ...known,
+    ...more.map((map): [number, Heatmap] => [map.class, map]),
+  ]);
+}

@@ -1,0 +1,74 @@
+/** Photos with their heatmaps as files, as the command line writes them. */
+
+import { transfer } from 'comlink';
+import type { Box, Heatmap } from '../../../wasm/engine';
+import { download, fitLabel, fitStem } from './download';
+import { askAbout } from '../photos/errand';
+import { borrow, idleHelpers } from '../backend/idle-helpers';
+import { labelOf, type Photo } from '../photos/photo';
+import type { Outcome } from '../shared/protocol';
+import { colormap, opacity } from '../settings';
+
+type Png = Uint8Array<ArrayBuffer>;
+
+/** A picture that is yet to be painted: what is changed on the page meanwhile does not change it. */
+export interface Picture {
+  name: string;
+  /** Of several that are painted at once helpers paint some. */
+  paint: () => Promise<Outcome<Png>>;
+}
+
+/**
+ * The picture that the command line would write with the settings of the page; undefined while
+ * there is no map.
+ */
+export function pictureOf(photo: Photo): Picture | undefined {
+  const state = photo.state.value;
+  const map = photo.maps.value.get(photo.target.value);
+  if (state.name !== 'done' || !map) return undefined;
+  const label = fitLabel(labelOf(state.result, map.class));
+  const how = [map, state.result.crop, colormap.value, opacity.value] as const;
+  return {
+    name: `${fitStem(photo.name)}.${label}.png`,
+    paint: () => paint(photo, how),
+  };
+}
+
+export async function savePicture(photo: Photo): Promise<void> {
+  photo.trouble.value = undefined;
+  const picture = pictureOf(photo);
+  if (!picture) return;
+  const painted = await picture.paint();
+  if (painted.ok) {
+    const png = new Blob([painted.value], { type: 'image/png' });
+    download(png, picture.name);
+  } else {
+    const again = () => savePicture(photo);
+    photo.trouble.value = { failure: painted.failure, again };
+  }
+}
+
+/** How many pictures the first worker has to paint. */
+let waiting = 0;
+
+async function paint(
+  photo: Photo,
+  how: readonly [map: Heatmap, crop: Box, colormap: string, opacity: number],
+): Promise<Outcome<Png>> {
+  const [helper] = waiting > 0 ? idleHelpers() : [];
+  const png =
+    helper &&
+    (await borrow(helper, async (worker) => {
+      const bytes = await photo.file.arrayBuffer();
+      return worker.paint(transfer(bytes, [bytes]), ...how);
+    }));
+  if (png) return { ok: true, value: png };
+  waiting++;
+  try {
+    return await askAbout(photo, (worker) => worker.overlayPng(...how), {
+      needs: 'pixels',
+    });
+  } finally {
+    waiting--;
+  }
+}

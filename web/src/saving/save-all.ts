@@ -1,0 +1,172 @@
+/** Everything that the page has found out, in one file to keep. */
+
+import { effect, signal } from '@preact/signals';
+import { Zip, ZipPassThrough } from 'fflate';
+import { inOrder } from '../../../wasm/in-order';
+import { csv, type TableRow } from './csv';
+import {
+  lackingPictures,
+  NO_LONGER_READABLE,
+  WITHOUT_MAP,
+  withoutStop,
+} from '../describe';
+import { download, numbered } from './download';
+import type { ExplainLine } from '../photos/explain-line';
+import { answerOf } from '../photos/groups';
+import { idleHelpers } from '../backend/idle-helpers';
+import { say } from '../news';
+import { reasonOf } from '../shared/outcome';
+import { isSettled, type Photo } from '../photos/photo';
+import { explainLine, photos } from '../photos/photos';
+import { pictureOf } from './picture';
+import type { Failure } from '../shared/protocol';
+import { pause } from '../shared/pause';
+
+/** How many photos are in the file, of how many; undefined while nothing is being saved. */
+export const saving = signal<{ done: number; total: number } | undefined>(
+  undefined,
+);
+
+/** A zip file has room for 4 GiB; what no longer fits goes into another one. */
+const MOST_BYTES = 4_000_000_000;
+
+/** Of so many bytes the checksum takes some ten milliseconds. */
+const AT_ONCE = 2 << 20;
+
+/**
+ * Saves the pictures of all photos on the page, a table of the answers, and the data; of those
+ * that are not finished yet, when they are.
+ * @param most bytes of pictures in a zip file
+ */
+export async function saveAll(most = MOST_BYTES): Promise<void> {
+  if (saving.value) return;
+  try {
+    await save(photos.value, most);
+  } catch (error) {
+    say(`What is on the page could not be saved: ${reasonOf(error)}.`);
+  } finally {
+    saving.value = undefined;
+  }
+}
+
+async function save(all: readonly Photo[], most: number): Promise<void> {
+  let archive = new Archive();
+  let full = 0;
+  const table: TableRow[] = [];
+  const lines: ExplainLine[] = [];
+  const used = new Set<string>();
+  const lacking = new Map<string, string[]>();
+  const lacks = (name: string, why: string) =>
+    lacking.set(why, [...(lacking.get(why) ?? []), name]);
+  // As it is now, or once it is settled: what is changed before it has its turn is not half in it.
+  const takings = all.map(async (photo) => {
+    await settled(photo);
+    const row = rowOf(photo);
+    return {
+      photo,
+      row,
+      line: explainLine(photo),
+      picture: row && pictureOf(photo),
+    };
+  });
+  const saves = takings.map((taking) => async () => {
+    const taken = await taking;
+    return { ...taken, painted: await taken.picture?.paint() };
+  });
+  const total = all.length;
+  let done = 0;
+  saving.value = { done, total };
+  const atOnce = 1 + idleHelpers().length;
+  for await (const taken of inOrder(saves, atOnce)) {
+    const { photo, row, line, picture, painted } = taken;
+    if (++done < total) saving.value = { done, total };
+    if (!row) continue;
+    // One that cannot be painted, as of a file that has gone, does not take its data.
+    if (!picture || !painted) {
+      if (row.error === undefined) lacks(photo.name, WITHOUT_MAP);
+    } else if (painted.ok) {
+      const png = painted.value;
+      if (archive.bytes + png.length > most) {
+        download(archive.end(), `gradcam-${++full}.zip`);
+        archive = new Archive();
+      }
+      row.picture = numbered(picture.name, used);
+      await archive.add(row.picture, png);
+    } else {
+      lacks(photo.name, whyUnpainted(painted.failure));
+    }
+    table.push(row);
+    if (line) lines.push(line);
+  }
+  if (table.length === 0) return;
+  const text = new TextEncoder();
+  await archive.add('results.csv', text.encode(csv(table)));
+  const data = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  await archive.add('results.jsonl', text.encode(data));
+  const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
+  download(archive.end(), name);
+  const words = lackingPictures(lacking);
+  if (words) say(words);
+}
+
+function whyUnpainted({ code, message }: Failure): string {
+  return code === 'unreadable_file'
+    ? NO_LONGER_READABLE
+    : `which could not be painted: ${withoutStop(message)}`;
+}
+
+/** Waits until there is no more to be expected of a photo than it has. */
+function settled(photo: Photo): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      const isGone = !photos.value.includes(photo);
+      if (!isGone && !isSettled(photo)) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
+}
+
+/** Nothing of a photo that was taken off the page before there was an answer, and a map. */
+function rowOf(photo: Photo): TableRow | undefined {
+  if (!photos.value.includes(photo) && !isSettled(photo)) return undefined;
+  const { value: state } = photo.state;
+  const { name, making } = photo;
+  const answer = answerOf(photo);
+  if (answer === undefined) return undefined;
+  return state.name === 'done'
+    ? { photo: name, answer, ...state.result, error: making.failure?.message }
+    : {
+        photo: name,
+        answer,
+        error: state.name === 'failed' ? state.failure.message : undefined,
+      };
+}
+
+/** A zip file in the making. What was added is kept in blobs, which browsers put on disk. */
+class Archive {
+  bytes = 0;
+  private parts: Blob[] = [];
+  private readonly zip = new Zip((error, bytes) => {
+    if (error) throw error;
+    this.bytes += bytes.length;
+    this.parts.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
+  });
+
+  /** As it is: pictures are compressed already. In between the page does other things. */
+  async add(name: string, bytes: Uint8Array): Promise<void> {
+    const entry = new ZipPassThrough(name);
+    this.zip.add(entry);
+    let at = 0;
+    for (; at + AT_ONCE < bytes.length; at += AT_ONCE) {
+      entry.push(bytes.subarray(at, at + AT_ONCE));
+      await pause();
+    }
+    entry.push(bytes.subarray(at), true);
+  }
+
+  end(): Blob {
+    this.zip.end();
+    return new Blob(this.parts, { type: 'application/zip' });
+  }
+}
