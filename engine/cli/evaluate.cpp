@@ -40,7 +40,7 @@ struct EvaluateOptions {
   bool closer = false;
   bool explain = false;
   std::vector<std::string> methods = {"all"};
-  ExplanationLimits limits{.slow = 30};
+  ExplanationMeasures measures{.methods = {}, .slow = 30};
   bool json = false;
 };
 
@@ -310,7 +310,8 @@ void print_text(const Json& result) {
 }
 
 Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
-  GRADCAM_TRY(const auto methods, find_methods(options.methods));
+  ExplanationMeasures measures = options.measures;
+  GRADCAM_TRY(measures.methods, find_methods(options.methods));
   if (options.explain && !options.head.empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 "--explain shuffles the weights of one whole file; leave out --head");
@@ -331,8 +332,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
     photos.insert(photos.end(), others.begin(), others.end());
   }
   if (options.explain) {
-    return evaluate_explanations(*model, path, std::move(photos), methods, options.limits,
-                                 some_failed);
+    return evaluate_explanations(*model, path, std::move(photos), measures, some_failed);
   }
   GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer));
   some_failed |= totals.failed + totals.masks_failed > 0;
@@ -365,14 +365,19 @@ void add_evaluate(CLI::App& app, int& exit_code) {
                                   "With --explain: these methods, separated by commas, or all"))
       ->needs(explain);
   command
-      ->add_option("--limit", options->limits.photos,
+      ->add_option("--limit", options->measures.photos,
                    "With --explain: so many photos, spread over the folder (default: all)")
       ->needs(explain);
   command
-      ->add_option("--limit-slow", options->limits.slow,
+      ->add_option("--limit-slow", options->measures.slow,
                    "With --explain: so many of them for scorecam and occlusion (0: all)")
       ->needs(explain)
       ->capture_default_str();
+  command
+      ->add_flag("--road", options->measures.road,
+                 "With --explain: measure what is left without the hottest pixels, and without the "
+                 "coldest, guessed from those around them")
+      ->needs(explain);
   explain->excludes(closer)->excludes(others);
   command->add_flag("--json", options->json, "As one line of JSON");
   command->footer(std::string(kEvaluationHelp.substr(1)) + "\n" +

@@ -16,6 +16,7 @@
 #include "gradcam/explain/evaluation.h"
 #include "gradcam/explain/explain.h"
 #include "gradcam/explain/faithfulness.h"
+#include "gradcam/explain/road.h"
 #include "gradcam/explain/sanity_check.h"
 #include "gradcam/image/decode.h"
 
@@ -29,6 +30,10 @@ maps of the class that the network finds most probable, right or wrong:
   insertion     area under the probability while the hottest pixels come first into a blurred
                 photo; high is good ("insertion_curve": its points)
   deletion      the same while they are replaced by the mean colour; low is good
+  road          with --road: half of by how much more of the probability is left without the coldest
+                pixels than without as many of the hottest, over 20, 40, 60 and 80 %, guessed from
+                those around them (Rong et al. 2022); high is good, about 0 in random order
+                ("road_hottest_first", "road_coldest_first": the probabilities)
   pointing      with --masks: of how many photos the hottest point is on the object
   heat_inside   and how much of the heat
   other_class   rank correlation with the map of another class; near 1, the class does not matter
@@ -38,7 +43,7 @@ maps of the class that the network finds most probable, right or wrong:
   empty         photos without any heat
   milliseconds  for the maps of two classes, on one thread beside whatever else runs
 and of what knows nothing of the network or the photo, and what a map must beat: "random_order"
-(insertion and deletion of pixels in random order), "centre" (a round spot in the middle) and
+(of the pixels in insertion, deletion and ROAD), "centre" (a round spot in the middle) and
 "other_photo" (the Grad-CAM of the photo before).
 )";
 const std::string_view kExplainEvaluationHelp = kHelp.substr(1);
@@ -57,7 +62,7 @@ constexpr std::array<std::size_t, 3> kSlowDepths = {1, 3, kLayerNames.size()};
 struct PhotoMeasures {
   Tensor input;
   std::size_t target = 0;
-  Faithfulness random_order;  // of pixels, without a map
+  Measured random_order;  // of pixels, without a map
   Measured centre;
   std::optional<Measured> other_photo;
   // By method; nothing of a slow one that this photo is not for.
@@ -98,15 +103,14 @@ Result<std::optional<Heatmap>> another_photos_map(const Vgg16& model, const Labe
   return std::move(maps.front());
 }
 
-/// Gives each map its faithfulness, in the order in which they were measured.
-void hand_out(std::vector<Faithfulness> faithfulness, PhotoMeasures& measures) {
-  auto next = faithfulness.begin();
-  measures.random_order = std::move(*next++);
-  measures.centre.faithfulness = std::move(*next++);
-  if (measures.other_photo) measures.other_photo->faithfulness = std::move(*next++);
+/// What is measured with maps, in the order in which they are.
+std::vector<Measured*> with_maps(PhotoMeasures& measures) {
+  std::vector<Measured*> all = {&measures.random_order, &measures.centre};
+  if (measures.other_photo) all.push_back(&*measures.other_photo);
   for (auto& measured : measures.measured) {
-    if (measured) measured->faithfulness = std::move(*next++);
+    if (measured) all.push_back(&*measured);
   }
+  return all;
 }
 
 /// What a map alone tells, without the network.
@@ -125,7 +129,7 @@ Measured measure_map(const Heatmap& map, const Image& photo, const Box& crop,
 /// @param other_photo one whose map is measured on this one
 Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& photo,
                                     const LabelledPhoto& other_photo, std::size_t number,
-                                    bool with_slow, const std::vector<Method>& methods) {
+                                    bool with_slow, const ExplanationMeasures& measures) {
   PhotoMeasures result;
   std::optional<Heatmap> of_other_photo;
   if (&other_photo != &photo) {
@@ -152,7 +156,7 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
     result.other_photo = measure(*of_other_photo);
     to_measure.push_back(*std::move(of_other_photo));
   }
-  for (const Method& method : methods) {
+  for (const Method& method : measures.methods) {
     if (method.is_slow && !with_slow) {
       result.measured.emplace_back();
       result.maps.emplace_back();
@@ -172,8 +176,13 @@ Result<PhotoMeasures> measure_photo(const Vgg16& model, const LabelledPhoto& pho
     result.maps.push_back(std::move(map));
   }
   GRADCAM_TRY(const auto plan, plan_faithfulness(model, result.input, result.target, to_measure));
-  GRADCAM_TRY(std::vector<Faithfulness> faithfulness, carry_out(plan, model, activations));
-  hand_out(std::move(faithfulness), result);
+  GRADCAM_TRY(const std::vector<Faithfulness> faithfulness, carry_out(plan, model, activations));
+  const std::vector<Measured*> measured = with_maps(result);
+  for (std::size_t i = 0; i < measured.size(); ++i) measured[i]->faithfulness = faithfulness[i];
+  if (!measures.road) return result;
+  GRADCAM_TRY(const auto road_plan, plan_road(model, result.input, result.target, to_measure));
+  GRADCAM_TRY(const std::vector<Road> roads, carry_out(road_plan, model, activations));
+  for (std::size_t i = 0; i < measured.size(); ++i) measured[i]->road = roads[i];
   return result;
 }
 
@@ -280,10 +289,14 @@ class Tally {
     for (std::size_t i = 0; i < methods_.size(); ++i) {
       list.push_back(to_json(methods_[i], of_methods_[i]));
     }
-    Json random = random_order_.json();
+    const CurveTotals& curves = random_order_.curves;
+    const RoadTotals& road = random_order_.road;
+    Json random = curves.json();
+    random.update(road.json());
     random["photos"] = photos_;
-    random["standard_errors"] = {{"insertion", random_order_.insertion.standard_error()},
-                                 {"deletion", random_order_.deletion.standard_error()}};
+    random["standard_errors"] = {{"insertion", curves.insertion.standard_error()},
+                                 {"deletion", curves.deletion.standard_error()},
+                                 {"road", road.score.standard_error()}};
     return {{"photos", photos_},          {"layer", map_layer_name(kBlock5Conv3)},
             {"methods", std::move(list)}, {"random_order", std::move(random)},
             {"centre", to_json(centre_)}, {"other_photo", to_json(other_photo_)}};
@@ -303,7 +316,7 @@ class Tally {
 
   const std::vector<Method>& methods_;
   std::vector<MethodTotals> of_methods_;
-  CurveTotals random_order_;
+  MethodTotals random_order_;
   MethodTotals centre_;
   MethodTotals other_photo_;
   std::size_t photos_ = 0;
@@ -335,13 +348,12 @@ Result<std::vector<Method>> find_methods(const std::vector<std::string>& names) 
 
 Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::path& model_path,
                                    std::vector<LabelledPhoto> photos,
-                                   const std::vector<Method>& methods, ExplanationLimits limits,
-                                   bool& some_failed) {
+                                   const ExplanationMeasures& measures, bool& some_failed) {
   choose_photos(photos);
   const std::size_t limit =
-      limits.photos == 0 ? photos.size() : std::min(limits.photos, photos.size());
-  const std::size_t slow = limits.slow == 0 ? limit : std::min(limits.slow, limit);
-  Tally tally(methods);
+      measures.photos == 0 ? photos.size() : std::min(measures.photos, photos.size());
+  const std::size_t slow = measures.slow == 0 ? limit : std::min(measures.slow, limit);
+  Tally tally(measures.methods);
   struct Outcome {
     const LabelledPhoto& photo;
     bool with_slow;
@@ -366,7 +378,7 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
         const LabelledPhoto& other = photos[number(i + limit - 1)];
         const bool with_slow = is_among(i, limit, slow);
         const auto measure = [&] {
-          return measure_photo(model, photo, other, i, with_slow, methods);
+          return measure_photo(model, photo, other, i, with_slow, measures);
         };
         return {photo, with_slow, within_memory(measure)};
       });

@@ -19,10 +19,12 @@ extern const std::string_view kExplainEvaluationHelp;
 /// The methods of these names; all of them for "all".
 Result<std::vector<Method>> find_methods(const std::vector<std::string>& names);
 
-/// How many photos are enough, evenly spread; 0 for all.
-struct ExplanationLimits {
-  std::size_t photos = 0;
-  std::size_t slow = 0;  ///< of those, for methods that cost many forward passes
+/// Which maps are measured, and how.
+struct ExplanationMeasures {
+  std::vector<Method> methods;
+  std::size_t photos = 0;  ///< how many, evenly spread; 0 for all
+  std::size_t slow = 0;    ///< the same, of those, for methods that cost many forward passes
+  bool road = false;       ///< takes pixels away and guesses them, too (see Road)
 };
 
 /// Measures the maps of the class that the model finds most probable, at block5_conv3, over photos
@@ -31,7 +33,6 @@ struct ExplanationLimits {
 /// kExplainEvaluationHelp.
 Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::path& model_path,
                                    std::vector<LabelledPhoto> photos,
-                                   const std::vector<Method>& methods, ExplanationLimits limits,
-                                   bool& some_failed);
+                                   const ExplanationMeasures& measures, bool& some_failed);
 
 }  // namespace gradcam

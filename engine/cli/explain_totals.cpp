@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -10,7 +11,7 @@
 namespace gradcam {
 namespace {
 
-Json points(const std::array<Mean, kCurveSteps + 1>& curve) {
+Json points(std::span<const Mean> curve) {
   Json list = Json::array();
   for (const Mean& point : curve) list.push_back(point.mean());
   return list;
@@ -50,10 +51,26 @@ Json CurveTotals::json() const {
           {"deletion_curve", points(deletion_curve)}};
 }
 
+void RoadTotals::add(const Road& road) {
+  score.add(road.score());
+  for (std::size_t i = 0; i < kRoadPercents.size(); ++i) {
+    hottest_first[i].add(road.hottest_first[i]);
+    coldest_first[i].add(road.coldest_first[i]);
+  }
+}
+
+Json RoadTotals::json() const {
+  if (score.count() == 0) return {{"road", nullptr}};
+  return {{"road", score.mean()},
+          {"road_hottest_first", points(hottest_first)},
+          {"road_coldest_first", points(coldest_first)}};
+}
+
 void MethodTotals::add(const Measured& measured) {
   drop.add(measured.faithfulness.drop);
   increase.add(measured.faithfulness.increase ? 1 : 0);
   curves.add(measured.faithfulness);
+  if (measured.road) road.add(*measured.road);
   if (measured.pointing) pointing.add(*measured.pointing ? 1 : 0);
   if (measured.heat_inside) heat_inside.add(*measured.heat_inside);
   if (measured.other_class) other_class.add(*measured.other_class);
@@ -70,11 +87,12 @@ void RandomisedTotals::add(const Heatmap& before, const Heatmap& after) {
 }
 
 Json to_json(const MethodTotals& total) {
-  const std::array<std::pair<const char*, const Mean*>, 7> measures = {
+  const std::array<std::pair<const char*, const Mean*>, 8> measures = {
       {{"average_drop", &total.drop},
        {"increase", &total.increase},
        {"insertion", &total.curves.insertion},
        {"deletion", &total.curves.deletion},
+       {"road", &total.road.score},
        {"pointing", &total.pointing},
        {"heat_inside", &total.heat_inside},
        {"other_class", &total.other_class}}};
@@ -86,6 +104,7 @@ Json to_json(const MethodTotals& total) {
   }
   json["standard_errors"] = std::move(errors);
   json.update(total.curves.json());
+  json.update(total.road.json());
   return json;
 }
 
@@ -112,8 +131,8 @@ void print_explanations(const Json& result) {
   std::printf("%zu photos, maps of the most probable class; means and their standard errors\n",
               result["photos"].get<std::size_t>());
   std::printf("%-18s%7s", "", "photos");
-  const std::array keys = {"average_drop", "increase",    "insertion",  "deletion",
-                           "pointing",     "heat_inside", "other_class"};
+  const std::array keys = {"average_drop", "increase", "insertion",   "deletion",
+                           "road",         "pointing", "heat_inside", "other_class"};
   for (const char* key : keys) std::printf("%14s", key);
   std::printf("%14s%14s\n", "fc1 shuffled", "all shuffled");
   const auto print = [](const Json& value, const Json& error) {

@@ -8,6 +8,7 @@
 #include "gradcam/explain/faithfulness.h"
 #include "gradcam/explain/json.h"
 #include "gradcam/explain/methods.h"
+#include "gradcam/explain/road.h"
 #include "gradcam/weights/names.h"
 
 /// What `evaluate --explain` adds up over photos.
@@ -40,9 +41,21 @@ struct CurveTotals {
   Json json() const;
 };
 
+struct RoadTotals {
+  Mean score;
+  std::array<Mean, kRoadPercents.size()> hottest_first;
+  std::array<Mean, kRoadPercents.size()> coldest_first;
+
+  void add(const Road& road);
+  /// {"road": .., "road_hottest_first": [..], "road_coldest_first": [..]}; null where there is
+  /// none.
+  Json json() const;
+};
+
 /// How the maps of one method did on one photo.
 struct Measured {
   Faithfulness faithfulness;
+  std::optional<Road> road;
   std::optional<bool> pointing;
   std::optional<double> heat_inside;
   std::optional<double> other_class;
@@ -62,6 +75,7 @@ struct MethodTotals {
   Mean drop;
   Mean increase;
   CurveTotals curves;
+  RoadTotals road;
   Mean pointing;
   Mean heat_inside;
   Mean other_class;

@@ -253,13 +253,43 @@ class Evaluate(Case):
         for control in ("random order", "centre", "other photo"):
             self.assertIn(f"({control})", table)
 
+    def test_pixels_are_taken_away_and_guessed_if_wanted(self) -> None:
+        self.make_photos()
+        arguments = ("evaluate", self.folder / "photos", "--model", MODEL, "--explain", "--method",
+                     "gradcam,counterfactual")
+        numbers = json.loads(gradcam(*arguments, "--json").stdout)
+        self.assertEqual({row["road"] for row in self.measured(numbers)}, {None})
+        result = gradcam(*arguments, "--road", "--json")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        with_road = json.loads(result.stdout)
+        for row, before in zip(self.measured(with_road), self.measured(numbers), strict=True):
+            most, least = row["road_hottest_first"], row["road_coldest_first"]
+            self.assertEqual((len(most), len(least)), (4, 4))
+            self.assertAlmostEqual(row["road"], (statistics.mean(least) - statistics.mean(most)) / 2)
+            self.assertGreaterEqual(row["standard_errors"]["road"], 0)
+            self.assertEqual(row["insertion"], before["insertion"])
+        self.assertGreater(len({row["road"] for row in self.measured(with_road)}), 3)
+        again = json.loads(gradcam(*arguments, "--road", "--json").stdout)
+        self.assertEqual(self.measured(again), self.measured(with_road))
+        _, header, *table = gradcam(*arguments, "--road").stdout.splitlines()
+        self.assertIn(" road ", header)
+        for line, row in zip(table, self.measured(with_road), strict=True):
+            self.assertIn(f" {row['road']:.3f} +-{row['standard_errors']['road']:.3f}", line)
+
+    @staticmethod
+    def measured(numbers: dict) -> list[dict]:
+        """Methods, and what knows nothing; without what depends on the clock."""
+        controls = (numbers[name] for name in ("random_order", "centre", "other_photo"))
+        return [{key: value for key, value in row.items() if key != "milliseconds"}
+                for row in (*numbers["methods"], *controls)]
+
     def test_evaluate_explain_refuses_what_it_does_not_know(self) -> None:
         self.make_photos()
         arguments = ("evaluate", self.folder / "photos", "--model", MODEL)
         result = gradcam(*arguments, "--explain", "--method", "guess")
         self.assertEqual(result.returncode, 2)
         self.assertIn("there are gradcam, ", result.stderr)
-        for wrong in (("--limit", 3), ("--explain", "--limit", "x"), ("--explain", "--closer"),
+        for wrong in (("--limit", 3), ("--road",), ("--explain", "--limit", "x"), ("--explain", "--closer"),
                       ("--explain", "--others", self.folder / "photos")):
             self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
 

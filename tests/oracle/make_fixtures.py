@@ -13,13 +13,14 @@ import cams
 import full_vgg16
 import layers
 import methods
+import road
 import tiny_vgg16
 import training
 
 
 GROUPS = {
     module.__name__: module
-    for module in (cams, layers, methods, tiny_vgg16, training, full_vgg16)
+    for module in (cams, layers, methods, road, tiny_vgg16, training, full_vgg16)
 }
 
 

@@ -50,7 +50,7 @@ void shuffle(std::size_t n, Random& random, Swap&& swap) {
 }
 
 /// What the numbers of a run are for; each purpose has numbers of its own.
-enum class RandomPurpose : std::uint64_t { kInit, kSplit, kOrder, kView, kDropout };
+enum class RandomPurpose : std::uint64_t { kInit, kSplit, kOrder, kView, kDropout, kNoise };
 
 /// Random numbers that have no state: number 0, 1, 2, ... of a place (seed, purpose, step, layer)
 /// is always the same, so a run that is interrupted goes on with the numbers that it would have

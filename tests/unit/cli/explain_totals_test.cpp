@@ -38,6 +38,8 @@ TEST(MethodTotals, CountWhatWasMeasured) {
   measured.faithfulness = faithfulness;
   measured.is_empty = true;
   totals.add(measured);
+  EXPECT_TRUE(to_json(methods().front(), totals)["road"].is_null());
+  measured.road = {.hottest_first = {0.2, 0, 0, 0.5}, .coldest_first = {0.8, 0.6, 0.4, 0.5}};
   measured.pointing = true;
   measured.is_empty = false;
   totals.add(measured);
@@ -50,6 +52,9 @@ TEST(MethodTotals, CountWhatWasMeasured) {
   EXPECT_EQ(json["standard_errors"]["average_drop"], 0.0);
   EXPECT_TRUE(json["heat_inside"].is_null());
   EXPECT_EQ(json["deletion_curve"].size(), kCurveSteps + 1);
+  EXPECT_EQ(json["road"], measured.road->score());
+  EXPECT_EQ(json["road_hottest_first"], Json({0.2, 0.0, 0.0, 0.5}));
+  EXPECT_EQ(json["road_coldest_first"], Json({0.8, 0.6, 0.4, 0.5}));
 }
 
 }  // namespace
