@@ -133,11 +133,11 @@ void print_explanations(const Json& result) {
   std::printf("%-18s%7s", "", "photos");
   const std::array keys = {"average_drop", "increase", "insertion",   "deletion",
                            "road",         "pointing", "heat_inside", "other_class"};
-  for (const char* key : keys) std::printf("%14s", key);
-  std::printf("%14s%14s\n", "fc1 shuffled", "all shuffled");
+  for (const char* key : keys) std::printf("%15s", key);
+  std::printf("%15s%15s\n", "fc1 shuffled", "all shuffled");
   const auto print = [](const Json& value, const Json& error) {
-    if (!value.is_number()) return std::printf("%14s", "-");
-    if (!error.is_number()) return std::printf("%7.3f       ", value.get<double>());
+    if (!value.is_number()) return std::printf("%15s", "-");
+    if (!error.is_number()) return std::printf("%7.3f        ", value.get<double>());
     return std::printf("%7.3f +-%.3f", value.get<double>(), error.get<double>());
   };
   const auto print_row = [&](const std::string& name, const Json& row) {

@@ -250,6 +250,7 @@ class Evaluate(Case):
                 self.assertAlmostEqual(method[key], before[key], msg=key)
         table = gradcam(*arguments[:-1], "--method", "gradcam").stdout
         self.assertIn("+-", table)
+        self.assertEqual(len({len(line) for line in table.splitlines()[1:]}), 1, "columns in line")
         for control in ("random order", "centre", "other photo"):
             self.assertIn(f"({control})", table)
 
@@ -289,7 +290,8 @@ class Evaluate(Case):
         result = gradcam(*arguments, "--explain", "--method", "guess")
         self.assertEqual(result.returncode, 2)
         self.assertIn("there are gradcam, ", result.stderr)
-        for wrong in (("--limit", 3), ("--road",), ("--explain", "--limit", "x"), ("--explain", "--closer"),
+        for wrong in (("--limit", 3), ("--road",), ("--explain", "--limit", "x"),
+                      ("--explain", "--closer"),
                       ("--explain", "--others", self.folder / "photos")):
             self.assertEqual(gradcam(*arguments, *wrong).returncode, 2, wrong)
 
