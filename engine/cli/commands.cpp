@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -39,7 +40,10 @@ std::string fault_of_value(const std::string& type, const std::string& value) {
   if (counts || type.starts_with("INT")) {
     const bool is_whole = CLI::TypeValidator<std::int64_t>()(value).empty() ||
                           CLI::TypeValidator<std::uint64_t>()(value).empty();
-    return is_whole ? "" : expected("a whole number", value);
+    if (!is_whole) return expected("a whole number", value);
+    errno = 0;  // the parser takes what is larger for the largest number that there is
+    std::strtoull(value.c_str(), nullptr, 0);
+    return errno == ERANGE ? expected("a whole number below 2^64", value) : "";
   }
   if (!type.starts_with("FLOAT")) return "";
   const bool is_finite = CLI::TypeValidator<double>()(value).empty() &&

@@ -463,6 +463,7 @@ class CommandLine(Case):
             (("explain", photo, "--method", "a", "--method", "b"), "--method: it is given twice"),
             (("explain", photo, "--top", "x"), '--top: a whole number is expected, not "x"'),
             (("explain", photo, "--top", 1.5), '--top: a whole number is expected, not "1.5"'),
+            (("explain", photo, "--top", 10**22), "--top: a whole number below 2^64 is expected, not"),
             (("explain", photo, "--top="), '--top: a whole number is expected, not ""'),
             (("explain", photo, "--workers", 1.5), "--workers: a whole number is expected"),
             (("explain", photo, "--workers", 9), "--workers: a number from 1 to 8 is expected"),
