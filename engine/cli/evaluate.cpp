@@ -41,6 +41,7 @@ struct EvaluateOptions {
   bool explain = false;
   std::vector<std::string> methods = {"all"};
   ExplanationMeasures measures{.methods = {}, .slow = 30};
+  std::size_t threads = processors();
   bool json = false;
 };
 
@@ -134,7 +135,7 @@ Result<Answer> evaluate_photo(const Vgg16& model, Activations& activations,
 }
 
 Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>& photos,
-                            bool closer) {
+                            bool closer, std::size_t threads) {
   Totals totals(model.classes());
   std::mutex mutex;
   std::atomic<std::size_t> next = 0;
@@ -184,7 +185,6 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       }
     }
   };
-  const std::size_t threads = processors();
   run_in_threads(threads, threads, work);
   if (fatal && done < photos.size()) return std::unexpected(*fatal);
   std::ranges::sort(totals.mistakes, {}, [](const Mistake& mistake) {
@@ -332,9 +332,10 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
     photos.insert(photos.end(), others.begin(), others.end());
   }
   if (options.explain) {
-    return evaluate_explanations(*model, path, std::move(photos), measures, some_failed);
+    return evaluate_explanations(*model, path, std::move(photos), measures, options.threads,
+                                 some_failed);
   }
-  GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer));
+  GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer, options.threads));
   some_failed |= totals.failed + totals.masks_failed > 0;
   return to_json(totals, photos, model->info());
 }
@@ -379,6 +380,11 @@ void add_evaluate(CLI::App& app, int& exit_code) {
                  "coldest, guessed from those around them")
       ->needs(explain);
   explain->excludes(closer)->excludes(others);
+  command
+      ->add_option("--threads", options->threads,
+                   "How many photos are looked at side by side (default: as many as there are "
+                   "processors)")
+      ->check(between(1, 1024));
   command->add_flag("--json", options->json, "As one line of JSON");
   command->footer(std::string(kEvaluationHelp.substr(1)) + "\n" +
                   std::string(kExplainEvaluationHelp));

@@ -214,7 +214,7 @@ Result<std::vector<std::uint8_t>> read_model(const std::filesystem::path& path) 
 /// layers shuffled.
 Result<void> randomise(std::vector<std::uint8_t> file, std::size_t depth, std::size_t seed,
                        const std::vector<PhotoMeasures>& photos, const std::vector<Method>& methods,
-                       std::vector<MethodTotals>& totals) {
+                       std::size_t threads, std::vector<MethodTotals>& totals) {
   GRADCAM_CHECK_OK(shuffle_weights(file, depth, seed));
   GRADCAM_TRY(const Vgg16 model, load_vgg16(file));
   const bool with_slow = std::ranges::find(kSlowDepths, depth) != kSlowDepths.end();
@@ -234,7 +234,7 @@ Result<void> randomise(std::vector<std::uint8_t> file, std::size_t depth, std::s
     }
   };
   {
-    InOrder<Outcome> queue(processors(), deliver);
+    InOrder<Outcome> queue(threads, deliver);
     for (std::size_t number = seed; number < photos.size(); number += kSeeds) {
       queue.push([&, number]() -> Outcome {
         const PhotoMeasures& photo = photos[number];
@@ -250,12 +250,12 @@ Result<void> randomise(std::vector<std::uint8_t> file, std::size_t depth, std::s
 /// Compares the maps with those of the same model with ever more layers shuffled.
 Result<void> randomise(const std::filesystem::path& model_path,
                        const std::vector<PhotoMeasures>& photos, const std::vector<Method>& methods,
-                       std::vector<MethodTotals>& totals) {
+                       std::size_t threads, std::vector<MethodTotals>& totals) {
   if (photos.empty()) return {};
   GRADCAM_TRY(const std::vector<std::uint8_t> file, read_model(model_path));
   for (std::size_t depth = 1; depth <= kLayerNames.size(); ++depth) {
     for (std::size_t seed = 0; seed < std::min(kSeeds, photos.size()); ++seed) {
-      GRADCAM_CHECK_OK(randomise(file, depth, seed, photos, methods, totals));
+      GRADCAM_CHECK_OK(randomise(file, depth, seed, photos, methods, threads, totals));
     }
     show_progress(depth, kLayerNames.size(), "layers shuffled");
   }
@@ -280,8 +280,8 @@ class Tally {
   }
 
   /// Of the photos that were kept.
-  Result<void> randomise(const std::filesystem::path& model_path) {
-    return gradcam::randomise(model_path, kept_, methods_, of_methods_);
+  Result<void> randomise(const std::filesystem::path& model_path, std::size_t threads) {
+    return gradcam::randomise(model_path, kept_, methods_, threads, of_methods_);
   }
 
   Json json() const {
@@ -348,7 +348,8 @@ Result<std::vector<Method>> find_methods(const std::vector<std::string>& names) 
 
 Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::path& model_path,
                                    std::vector<LabelledPhoto> photos,
-                                   const ExplanationMeasures& measures, bool& some_failed) {
+                                   const ExplanationMeasures& measures, std::size_t threads,
+                                   bool& some_failed) {
   choose_photos(photos);
   const std::size_t limit =
       measures.photos == 0 ? photos.size() : std::min(measures.photos, photos.size());
@@ -370,7 +371,7 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
     complain(outcome.photo.path.string(), outcome.measures.error().message);
   };
   {
-    InOrder<Outcome> queue(processors(), deliver);
+    InOrder<Outcome> queue(threads, deliver);
     for (std::size_t i = 0; i < limit; ++i) {
       queue.push([&, i]() -> Outcome {
         const auto number = [&](std::size_t n) { return n % limit * photos.size() / limit; };
@@ -384,7 +385,7 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
       });
     }
   }
-  if (const auto shuffling = within_memory([&] { return tally.randomise(model_path); });
+  if (const auto shuffling = within_memory([&] { return tally.randomise(model_path, threads); });
       !shuffling) {  // which does not take what was measured
     some_failed = true;
     complain("with layers shuffled", shuffling.error().message);

@@ -28,11 +28,11 @@ struct ExplanationMeasures {
 };
 
 /// Measures the maps of the class that the model finds most probable, at block5_conv3, over photos
-/// of its classes; over those with a mask, if there are any. As many photos at a time as there are
-/// processors; the result does not depend on how many that are. What is in it is in
-/// kExplainEvaluationHelp.
+/// of its classes; over those with a mask, if there are any. The result, which
+/// kExplainEvaluationHelp describes, does not depend on how many threads look at them.
 Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::path& model_path,
                                    std::vector<LabelledPhoto> photos,
-                                   const ExplanationMeasures& measures, bool& some_failed);
+                                   const ExplanationMeasures& measures, std::size_t threads,
+                                   bool& some_failed);
 
 }  // namespace gradcam

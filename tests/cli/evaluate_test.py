@@ -1,16 +1,20 @@
 """`gradcam evaluate` as people meet it: `evaluate_test.py PATH/TO/gradcam` (run by ctest)."""
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import statistics
 import struct
+import subprocess
+import time
 import unittest
 from pathlib import Path
 
 from support import (
-    IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, read_safetensors, read_tensors, write_png,
-    write_safetensors, write_tensors,
+    GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, read_safetensors, read_tensors,
+    write_png, write_safetensors, write_tensors,
 )
 
 Rows = list[list[tuple[int, ...]]]
@@ -442,6 +446,61 @@ class Evaluate(Case):
             expected = [heat_inside(maps[i - shift]["heatmap"], maps[i]["crop"], masks[i])
                         for i in range(3)]
             self.assertAlmostEqual(measured["heat_inside"], statistics.mean(expected), delta=0.01)
+
+    def test_so_many_threads_look_at_photos_side_by_side(self) -> None:
+        """Each waits for a mask that somebody else is to write."""
+        label = self.make_photos()[0]
+        photos, masks = self.folder / "photos" / label, self.folder / "masks" / label
+        masks.mkdir(parents=True)
+        most = os.cpu_count() + 1
+        pipes = [masks / f"{i}.png" for i in range(most)]
+        for pipe in pipes:
+            shutil.copy(IMAGES / "scene.png", photos / pipe.name)
+            os.mkfifo(pipe)
+        for explain in ((), ("--explain", "--method", "gradcam")):
+            process = subprocess.Popen(
+                [GRADCAM, "evaluate", self.folder / "photos", "--model", MODEL, "--masks",
+                 self.folder / "masks", "--threads", str(most), *explain],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.assertEqual(self.wait_for_readers(process, pipes), most)
+            finally:
+                process.kill()
+                process.wait()
+
+    @staticmethod
+    def wait_for_readers(process: subprocess.Popen, pipes: list[Path]) -> int:
+        """Of how many pipes the other end is opened, before the process ends, or a minute has
+        passed. They stay open."""
+        end = time.monotonic() + 60
+        opened = set()
+        with contextlib.ExitStack() as stack:
+            while len(opened) < len(pipes) and process.poll() is None and time.monotonic() < end:
+                for pipe in pipes:
+                    with contextlib.suppress(OSError):  # nobody reads it
+                        if pipe not in opened:
+                            stack.callback(os.close, os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+                            opened.add(pipe)
+                time.sleep(0.01)
+            return len(opened)
+
+    def test_any_number_of_threads_measures_the_same(self) -> None:
+        self.make_photos()
+        for arguments in ((), ("--explain", "--method", "gradcam,layercam")):
+            numbers = []
+            for threads in (1, 2, 5):
+                result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
+                                 "--threads", threads, *arguments)
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                numbers.append(json.loads(result.stdout))
+                for method in numbers[-1].get("methods", []):
+                    del method["milliseconds"]
+                numbers[-1].get("other_photo", {}).pop("milliseconds", None)
+            self.assertEqual(numbers, numbers[:1] * 3)
+        for wrong in (0, -1, "x"):
+            result = gradcam("evaluate", self.folder / "photos", "--threads", wrong)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("--threads: ", result.stderr)
 
     def test_masks_of_photos_in_folders_of_a_class(self) -> None:
         label, other, _ = self.make_photos()
