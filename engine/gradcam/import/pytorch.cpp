@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "gradcam/import/pickle.h"
-#include "gradcam/import/pytorch_script.h"
 #include "gradcam/import/pytorch_tensors.h"
+#include "gradcam/import/script_network.h"
+#include "gradcam/import/script_reader.h"
 #include "gradcam/tensor/text.h"
 
 namespace gradcam {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "gradcam/import/pytorch_script.h"
+#include "gradcam/import/script_modules.h"
 #include "gradcam/tensor/text.h"
 
 namespace gradcam::internal {

@@ -1,5 +1,7 @@
 #include "gradcam/import/script_text.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace gradcam::internal {
@@ -36,6 +38,31 @@ ScriptToken token_of(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<double> number_of(const ScriptToken& token) {
+  // Whatever the locale.
+  const std::string_view text = token.text;
+  double mantissa = 0;
+  int exponent = 0;
+  std::size_t at = 0;
+  const auto is_digit = [&] { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+  for (; is_digit(); ++at) mantissa = 10 * mantissa + (text[at] - '0');
+  if (at < text.size() && text[at] == '.') {
+    for (++at; is_digit(); ++at, --exponent) mantissa = 10 * mantissa + (text[at] - '0');
+  }
+  if (at < text.size() && text[at] == 'e') {
+    ++at;
+    const bool is_negative = at < text.size() && text[at] == '-';
+    if (at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
+    int written = 0;
+    constexpr int kMostExponent = 1000;
+    for (; is_digit(); ++at) written = std::min(kMostExponent, 10 * written + (text[at] - '0'));
+    exponent += is_negative ? -written : written;
+  }
+  const double number = mantissa * std::pow(10.0, exponent);
+  if (at < text.size() || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
 
 Result<ScriptText> ScriptText::read(std::string text) {
   ScriptText script;

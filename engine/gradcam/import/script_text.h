@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ struct ScriptToken {
 
   bool is(std::string_view sign) const { return kind != Kind::kText && text == sign; }
 };
+
+/// Of a kNumber its value; nothing if it is none as Python writes it.
+std::optional<double> number_of(const ScriptToken& token);
 
 /// A line of a text, which goes on where brackets are open.
 struct ScriptLine {
@@ -61,6 +65,25 @@ class ScriptText {
   std::vector<ScriptLine> lines_;
   std::map<std::string, std::size_t, std::less<>> methods_;
   bool has_hooks_ = false;
+};
+
+/// Words of a line that are read one after another.
+struct ScriptWords {
+  const ScriptText* text = nullptr;
+  std::size_t at = 0;
+  std::size_t end = 0;
+
+  bool at_end() const { return at >= end; }
+  bool is(std::string_view sign) const { return !at_end() && text->tokens()[at].is(sign); }
+  bool is_name() const { return !at_end() && text->tokens()[at].kind == ScriptToken::Kind::kName; }
+  /// There must be one.
+  const ScriptToken& next() { return text->tokens()[at++]; }
+  /// Whether it is the next one, which is taken then.
+  bool take(std::string_view sign) {
+    const bool is_next = is(sign);
+    if (is_next) ++at;
+    return is_next;
+  }
 };
 
 }  // namespace gradcam::internal
