@@ -333,19 +333,6 @@ void choose_photos(std::vector<LabelledPhoto>& photos) {
 
 }  // namespace
 
-Result<std::vector<Method>> find_methods(const std::vector<std::string>& names) {
-  std::vector<Method> found;
-  for (const std::string& name : names) {
-    if (name == "all") {
-      found.assign(methods().begin(), methods().end());
-      return found;
-    }
-    GRADCAM_TRY(const Method method, find_method(name));
-    found.push_back(method);
-  }
-  return found;
-}
-
 Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::path& model_path,
                                    std::vector<LabelledPhoto> photos,
                                    const ExplanationMeasures& measures, std::size_t threads,

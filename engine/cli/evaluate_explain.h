@@ -16,9 +16,6 @@ namespace gradcam {
 /// What --help says of `evaluate --explain`.
 extern const std::string_view kExplainEvaluationHelp;
 
-/// The methods of these names; all of them for "all".
-Result<std::vector<Method>> find_methods(const std::vector<std::string>& names);
-
 /// Which maps are measured, and how.
 struct ExplanationMeasures {
   std::vector<Method> methods;

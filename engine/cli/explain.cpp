@@ -47,13 +47,14 @@ the photo that the network saw; "box", around what is warm in it, in pixels of t
 al. 2016: what is connected with the maximum at a fifth of it or more), null without heat;
 "heatmap": "rows", "cols", "status" ("ok", "empty" or "non_finite"), "maximum" before it was scaled
 to 1, "values" row by row over the crop; "milliseconds"; with --out "overlay", the file. Where
---class asks for several, these are of the first, and "maps" has "class", "box", "heatmap" and
-"overlay" of each. A photo that failed has "photo" and "error": "code" and "message".
+--class or --method ask for several, these are of the first, and "maps" has "class", "method",
+"layer", "box", "heatmap" and "overlay" of each. A photo that failed has "photo" and "error": "code"
+and "message".
 )";
 
 /// "block5_conv3"; "block4_conv3,block5_conv3" for several; "input" for a method that has none.
-std::string layer_name(const Explainer& explainer) {
-  if (!explainer.method().has_layer) return "input";
+std::string layer_name(const Explainer& explainer, const Method& method) {
+  if (!method.has_layer) return "input";
   return internal::joined(explainer.layers(), map_layer_name, ",");
 }
 
@@ -71,28 +72,33 @@ Json json_line(const std::string& photo, const Explanation& e, const Explainer& 
   const std::span<const Prediction> top(e.predictions.data(),
                                         std::min(options.top, e.predictions.size()));
   const ClassMap& first = e.maps.front();
+  const auto say_what = [&](Json& json, const ClassMap& map) {
+    const Method& method = explainer.methods()[map.method];
+    json["class"] = info.metadata.labels[map.index];
+    json["method"] = method.name;
+    json["layer"] = layer_name(explainer, method);
+  };
   Json line = {{"photo", photo},
                {"width", e.width},
                {"height", e.height},
                {"top", to_json(top, info)},
                {"others", others_to_json(e.others, info)},
-               {"certainty", certainty_name(certainty_of(e, info))},
-               {"class", info.metadata.labels[first.index]},
-               {"method", explainer.method().name},
-               {"layer", layer_name(explainer)},
-               {"crop", to_json(e.crop)},
-               {"box", box_to_json(first.heatmap, e.crop)},
-               {"heatmap", to_json(first.heatmap)},
-               {"milliseconds",
-                {{"decode", e.decode_ms}, {"forward", e.forward_ms}, {"backward", e.backward_ms}}}};
+               {"certainty", certainty_name(certainty_of(e, info))}};
+  say_what(line, first);
+  line["crop"] = to_json(e.crop);
+  line["box"] = box_to_json(first.heatmap, e.crop);
+  line["heatmap"] = to_json(first.heatmap);
+  line["milliseconds"] = {
+      {"decode", e.decode_ms}, {"forward", e.forward_ms}, {"backward", e.backward_ms}};
   if (!first.overlay.empty()) line["overlay"] = first.overlay;
-  if (!explainer.has_several_classes()) return line;
+  if (!explainer.has_several_maps()) return line;
   for (const ClassMap& map : e.maps) {
-    Json of_class = {{"class", info.metadata.labels[map.index]},
-                     {"box", box_to_json(map.heatmap, e.crop)},
-                     {"heatmap", to_json(map.heatmap)}};
-    if (!map.overlay.empty()) of_class["overlay"] = map.overlay;
-    line["maps"].push_back(std::move(of_class));
+    Json of_map;
+    say_what(of_map, map);
+    of_map["box"] = box_to_json(map.heatmap, e.crop);
+    of_map["heatmap"] = to_json(map.heatmap);
+    if (!map.overlay.empty()) of_map["overlay"] = map.overlay;
+    line["maps"].push_back(std::move(of_map));
   }
   return line;
 }
@@ -125,7 +131,9 @@ void print_text(const std::string& photo, const Explanation& e, const Explainer&
                 options.closer ? "" : "; --closer looks again, at what was warm");
   }
   for (const ClassMap& map : e.maps) {
-    const std::string caption = caption_for(explainer.method(), info.metadata.labels[map.index]);
+    const Method& method = explainer.methods()[map.method];
+    std::string caption = caption_for(method, info.metadata.labels[map.index]);
+    if (explainer.methods().size() > 1) caption += ", by " + std::string(method.title);
     if (map.heatmap.status == HeatmapStatus::kEmpty) {
       std::printf("  %s: no evidence anywhere, its heatmap is empty\n", caption.c_str());
     } else if (map.heatmap.status == HeatmapStatus::kNonFinite) {
@@ -246,9 +254,10 @@ void add_explain(CLI::App& app, int& exit_code) {
           "three, all")
       ->capture_default_str();
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
-  command
-      ->add_option("--method", options->method,
-                   "How the map is made, see below; capitals, \"_\" and \"-\" do not matter")
+  with_commas(command->add_option(
+                  "--method", options->methods,
+                  "How the map is made, see below; several, separated by commas, or all, from one "
+                  "forward pass; capitals, \"_\" and \"-\" do not matter"))
       ->capture_default_str();
   with_commas(
       command->add_option(
@@ -275,8 +284,9 @@ void add_explain(CLI::App& app, int& exit_code) {
       "a number or all (default: " +
           std::to_string(kUsualChannels) + ")");
   command->add_option("--out", options->out,
-                      "A folder for the overlays, <photo>.<class>.png (default: the current one; "
-                      "with --json, none); those of the same photos are replaced");
+                      "A folder for the overlays, <photo>.<class>.png, of several methods "
+                      "<photo>.<class>.<method>.png (default: the current one; with --json, none); "
+                      "those of the same photos are replaced");
   command->add_option("--colormap", options->colormap, "Its colours")
       ->transform(
           one_of(std::vector<std::string>(colormap_names().begin(), colormap_names().end())))

@@ -50,22 +50,14 @@ bool is_one_photo(const ExplainCommand& command) {
   return command.inputs.size() == 1 && fs::is_regular_file(command.inputs.front(), error);
 }
 
-Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Method& method) {
+Result<ExplainOptions> how_to_explain(const ExplainCommand& command) {
   ExplainOptions options{.layers = {}};
   for (const std::string& name : command.layers) {
     GRADCAM_TRY(const std::size_t layer, find_map_layer(name));
     options.layers.push_back(layer);
   }
-  if (!method.has_layer && options.layers != ExplainOptions().layers) {
-    return fail(ErrorCode::kInvalidArgument,
-                std::string(method.name) + " looks at the input itself; leave out --layer");
-  }
   for (const std::string& smooth : command.smooth) {
     (smooth == "flip" ? options.augment : options.principal_component) = true;
-  }
-  if (options.principal_component && !method.has_channels) {
-    return fail(ErrorCode::kInvalidArgument,
-                std::string(method.name) + " adds up no channels; leave out --smooth eigen");
   }
   if (!command.channels.empty()) {
     const auto channels = parse_number(command.channels);
@@ -73,19 +65,37 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command, const Metho
       return fail(ErrorCode::kInvalidArgument,
                   "--channels takes a number from 1 on, or all, not \"" + command.channels + "\"");
     }
-    if (!method.tries_channels) {
-      return fail(ErrorCode::kInvalidArgument,
-                  std::string(method.name) + " tries no channels; leave out --channels");
-    }
     options.channels = channels.value_or(0);
   }
-  if (method.is_slow && is_one_photo(command)) {
-    options.progress = [](std::size_t done, std::size_t total) {
-      show_progress(done + 1, total, "passes");
-      return true;
-    };
-  }
   return options;
+}
+
+/// Whether a method has all that was asked for.
+Result<void> check_method(const Method& method, const ExplainCommand& command,
+                          const ExplainOptions& options) {
+  const auto refuse = [&](const std::string& why) {
+    return fail(ErrorCode::kInvalidArgument, std::string(method.name) + why);
+  };
+  if (!method.has_layer && options.layers != ExplainOptions().layers) {
+    return refuse(" looks at the input itself; leave out --layer");
+  }
+  if (options.principal_component && !method.has_channels) {
+    return refuse(" adds up no channels; leave out --smooth eigen");
+  }
+  if (!command.channels.empty() && !method.tries_channels) {
+    return refuse(" tries no channels; leave out --channels");
+  }
+  return check_options(method, options);
+}
+
+/// What a forward pass should keep for all of the methods.
+Outlook outlook(std::span<const Method> methods, std::size_t layer) {
+  Outlook all{.layer = layer};
+  for (const Method& method : methods) {
+    const Outlook own = outlook(method, layer);
+    all = {.layer = std::min(all.layer, own.layer), .ablation = all.ablation || own.ablation};
+  }
+  return all;
 }
 
 /// A whole model, used as a Team is.
@@ -109,16 +119,6 @@ class Alone {
   Activations& activations_;
 };
 
-/// Maps with the classes that they are of.
-std::vector<ClassMap> maps_of(std::span<const std::size_t> classes, std::vector<Heatmap> heatmaps) {
-  std::vector<ClassMap> maps;
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    maps.push_back(
-        {.index = classes[i], .heatmap = std::move(heatmaps[i]), .png = {}, .overlay = {}});
-  }
-  return maps;
-}
-
 }  // namespace
 
 Result<Explainer> Explainer::create(const ExplainCommand& command) {
@@ -128,9 +128,15 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
     GRADCAM_TRY(load.convolution, find_conv_algorithm(command.convolution));
   }
   GRADCAM_TRY(load.head, load_head(command.head));
-  GRADCAM_TRY(const Method method, find_method(command.method));
-  GRADCAM_TRY(const ExplainOptions how, how_to_explain(command, method));
-  GRADCAM_CHECK_OK(check_options(method, how));
+  GRADCAM_TRY(std::vector<Method> methods, find_methods(command.methods));
+  GRADCAM_TRY(ExplainOptions how, how_to_explain(command));
+  for (const Method& method : methods) GRADCAM_CHECK_OK(check_method(method, command, how));
+  if (std::ranges::any_of(methods, &Method::is_slow) && is_one_photo(command)) {
+    how.progress = [](std::size_t done, std::size_t total) {
+      show_progress(done + 1, total, "passes");
+      return true;
+    };
+  }
   GRADCAM_TRY(const Colormap colormap, find_colormap(command.colormap));
   if (!command.out.empty()) {
     std::error_code error;
@@ -143,8 +149,8 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
   }
   auto team = Team::load(path, command.workers, load);
   if (!team) return of_file(path, team.error());
-  Explainer explainer(command, *std::move(team), method, colormap);
-  explainer.how_ = how;
+  Explainer explainer(command, *std::move(team), std::move(methods), colormap);
+  explainer.how_ = std::move(how);
   GRADCAM_TRY(explainer.classes_, explainer.find_choices(command.classes));
   return explainer;
 }
@@ -231,13 +237,22 @@ Result<Activations> Explainer::take_activations() {
 template <class Network>
 Result<void> Explainer::look_by(Network& network, const Tensor& input, Explanation& explanation) {
   Stopwatch watch;
-  GRADCAM_CHECK_OK(network.forward(input, outlook(method_, std::ranges::min(how_.layers))));
+  GRADCAM_CHECK_OK(network.forward(input, outlook(methods_, std::ranges::min(how_.layers))));
   explanation.predictions = network.predictions();
   explanation.others = network.others_probability();
   explanation.forward_ms = watch.lap();
   const std::vector<std::size_t> classes = classes_of(explanation.predictions);
-  GRADCAM_TRY(auto maps, network.explain(method_, input, classes, how_));
-  explanation.maps = maps_of(classes, std::move(maps));
+  explanation.maps.clear();
+  for (std::size_t method = 0; method < methods_.size(); ++method) {
+    GRADCAM_TRY(auto maps, network.explain(methods_[method], input, classes, how_));
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      explanation.maps.push_back({.index = classes[i],
+                                  .method = method,
+                                  .heatmap = std::move(maps[i]),
+                                  .png = {},
+                                  .overlay = {}});
+    }
+  }
   explanation.backward_ms = watch.lap();
   return {};
 }
@@ -329,14 +344,17 @@ Result<void> Explainer::save(const fs::path& photo, const std::string& software,
   label.resize(internal::beginning_of(label, kMostLabel).size());
   std::string stem = photo.stem().string();
   stem.resize(internal::beginning_of(stem, kMostStem).size());
-  std::string name = stem + "." + label + ".png";
+  const bool is_alone = methods_.size() == 1;
+  const std::string ending =
+      "." + label + (is_alone ? "" : "." + std::string(methods_[map.method].name)) + ".png";
+  std::string name = stem + ending;
   int& copy = copies_.try_emplace(name, 1).first->second;
   fs::path target = fs::path(command_.out) / name;
   std::error_code error;
   // Of what is there, only overlays of the same photo are written anew.
   while (written_.contains(name) ||
          (fs::exists(target, error) && overlay_software(target) != software)) {
-    name = stem + "-" + std::to_string(++copy) + "." + label + ".png";
+    name = stem + "-" + std::to_string(++copy) + ending;
     target.replace_filename(name);
   }
   written_.insert(name);

@@ -28,7 +28,7 @@ struct ExplainCommand {
   std::string head;
   std::string classes = "top";
   std::size_t top = 5;
-  std::string method = "gradcam";
+  std::vector<std::string> methods = {"gradcam"};
   std::vector<std::string> layers = {"block5_conv3"};
   std::vector<std::string> smooth;
   std::vector<double> crop;  ///< x, y, width, height; empty for the model's own
@@ -43,9 +43,10 @@ struct ExplainCommand {
   bool json = false;
 };
 
-/// What is known about a class of a photo.
+/// What is known about a class of a photo, by a method.
 struct ClassMap {
-  std::size_t index = 0;  ///< of the class
+  std::size_t index = 0;   ///< of the class
+  std::size_t method = 0;  ///< of those that were asked for
   Heatmap heatmap;
   std::vector<std::uint8_t> png;  ///< the overlay, until it is saved; see Explanation::image
   std::string overlay;            ///< the file it was saved in
@@ -57,7 +58,7 @@ struct Explanation {
   int height = 0;
   std::vector<Prediction> predictions;
   float others = 0;            ///< the probability that it is none of the classes
-  std::vector<ClassMap> maps;  ///< of each of the classes, at least one
+  std::vector<ClassMap> maps;  ///< by each method, of each of the classes: at least one
   Box crop;
   double decode_ms = 0;
   double forward_ms = 0;
@@ -72,20 +73,22 @@ class Explainer {
   static Result<Explainer> create(const ExplainCommand& command);
 
   const ModelInfo& info() const { return team_.model().info(); }
-  const Method& method() const { return method_; }
+  const std::vector<Method>& methods() const { return methods_; }
   const std::vector<std::size_t>& layers() const { return how_.layers; }
 
-  /// Whether maps of several classes were asked for, though there may be but one.
-  bool has_several_classes() const {
-    return classes_.size() > 1 || classes_.front().most_probable > 1;
+  /// Whether maps by several methods, or of several classes, were asked for, though there may be
+  /// but one class.
+  bool has_several_maps() const {
+    return methods_.size() > 1 || classes_.size() > 1 || classes_.front().most_probable > 1;
   }
 
   /// Decodes a photo, looks at it and paints the overlays, or the first of very many. Several
   /// threads may do so at once.
   Result<Explanation> explain(const std::filesystem::path& photo);
 
-  /// Writes the overlays: DIR/<stem>.<class>.png, or <stem>-2.<class>.png if that one has been
-  /// written already, or is there and no overlay of this photo. One thread at a time.
+  /// Writes the overlays: DIR/<stem>.<class>.png, of several methods <stem>.<class>.<method>.png;
+  /// or <stem>-2.<class>.png if that one has been written already, or is there and no overlay of
+  /// this photo. One thread at a time.
   Result<void> save(const std::filesystem::path& photo, Explanation& explanation);
 
  private:
@@ -96,8 +99,12 @@ class Explainer {
     std::mutex team;                // held by who lets the team run
   };
 
-  Explainer(const ExplainCommand& command, Team team, Method method, Colormap colormap)
-      : command_(command), team_(std::move(team)), method_(method), colormap_(colormap) {}
+  Explainer(const ExplainCommand& command, Team team, std::vector<Method> methods,
+            Colormap colormap)
+      : command_(command),
+        team_(std::move(team)),
+        methods_(std::move(methods)),
+        colormap_(colormap) {}
 
   /// What one of the names in --class stands for: a class, or the most probable ones.
   struct ClassChoice {
@@ -120,7 +127,7 @@ class Explainer {
 
   ExplainCommand command_;
   Team team_;
-  Method method_;
+  std::vector<Method> methods_;
   ExplainOptions how_;
   Colormap colormap_;
   std::vector<ClassChoice> classes_;

@@ -213,6 +213,47 @@ class CommandLine(Case):
         for label, overlay in overlays.items():
             self.assertIn(f"where it looked for {label}: {overlay}", said.stdout)
 
+    def test_maps_by_several_methods(self) -> None:
+        photo = IMAGES / "scene.png"
+        methods = ["layercam", "gradcam++", "guided-backprop", "ablationcam", "scorecam"]
+        layers = ["block5_conv3", "block5_conv3", "input", "block5_conv3", "block5_conv3"]
+
+        def line(*arguments: object) -> dict:
+            result = gradcam("explain", photo, "--model", MODEL, "--json", *arguments)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), arguments)
+            return json.loads(result.stdout)
+
+        for workers in (1, 2):
+            alone = [line("--method", method, "--class", "all", "--workers", workers)
+                     for method in methods]
+            several = line("--method", ",".join(methods), "--class", "all", "--workers", workers)
+            self.assertEqual([(each["method"], each["layer"], each["class"])
+                              for each in several["maps"]],
+                             [(method, layer, each["class"])
+                              for method, layer, of_one in zip(methods, layers, alone)
+                              for each in of_one["maps"]])
+            for field in ("class", "method", "layer", "box", "heatmap"):
+                self.assertEqual(several[field], several["maps"][0][field])
+            maps = [each for of_one in alone for each in of_one["maps"]]
+            for each, expected in zip(several["maps"], maps, strict=True):
+                self.assertEqual(each["heatmap"]["status"], expected["heatmap"]["status"])
+                for value, other in zip(each["heatmap"]["values"], expected["heatmap"]["values"],
+                                        strict=True):
+                    self.assertAlmostEqual(value, other, places=5, msg=each["method"])
+        out = self.folder / "maps"
+        several = line("--method", "Grad-CAM,layercam,gradcam", "--out", out)
+        self.assertEqual([each["method"] for each in several["maps"]], ["gradcam", "layercam"])
+        label = several["class"].replace(" ", "_")
+        names = [f"scene.{label}.gradcam.png", f"scene.{label}.layercam.png"]
+        self.assertEqual([each["overlay"] for each in several["maps"]],
+                         [str(out / name) for name in names])
+        self.assertEqual(sorted(path.name for path in out.iterdir()), names)
+        self.assertEqual(len(line("--method", "all")["maps"]), 16)
+        said = gradcam("explain", photo, "--model", MODEL, "--method", "gradcam,layercam", "--out",
+                       out).stdout
+        for title, name in zip(("Grad-CAM", "LayerCAM"), names):
+            self.assertIn(f"where it looked for {several['class']}, by {title}: {out / name}", said)
+
     def test_other_spellings_of_a_label(self) -> None:
         (self.folder / "names.txt").write_text("golden_retriever\nShih-Tzu\npug\n")
         model = self.folder / "m.safetensors"
@@ -444,6 +485,9 @@ class CommandLine(Case):
             (("explain", photo, "--model", MODEL, "--class", "top:0"), '"top:0"'),
             (("explain", photo, "--model", MODEL, "--class", "top:two"), '"top:two"'),
             (("explain", photo, "--method", "guess"), "gradcam"),
+            (("explain", photo, "--method", "gradcam,guess"), 'no method is named "guess"'),
+            (("explain", photo, "--method", "gradcam,scorecam", "--channels", 3),
+             "gradcam tries no channels"),
             ((), "a command is expected: explain, "),
             (("dance",), '"dance"; there are explain, '),
             (("--dance",), "no option --dance in front of a command; gradcam --help"),
@@ -460,7 +504,7 @@ class CommandLine(Case):
             (("info", MODEL, MODEL), "is one argument too many"),
             (("info", MODEL, "--", MODEL), "is one argument too many"),
             (("explain", photo, "--method"), "--method: a value is expected"),
-            (("explain", photo, "--method", "a", "--method", "b"), "--method: it is given twice"),
+            (("explain", photo, "--out", "a", "--out", "b"), "--out: it is given twice"),
             (("explain", photo, "--top", "x"), '--top: a whole number is expected, not "x"'),
             (("explain", photo, "--top", 1.5), '--top: a whole number is expected, not "1.5"'),
             (("explain", photo, "--top", 10**22), "--top: a whole number below 2^64 is expected, not"),

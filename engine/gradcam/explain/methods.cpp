@@ -164,4 +164,21 @@ Result<Method> find_method(std::string_view name) {
                                                internal::joined(kMethods, &Method::name));
 }
 
+Result<std::vector<Method>> find_methods(std::span<const std::string> names) {
+  std::vector<Method> found;
+  const auto add = [&found](const Method& method) {
+    const bool is_new = std::ranges::find(found, method.name, &Method::name) == found.end();
+    if (is_new) found.push_back(method);
+  };
+  for (const std::string& name : names) {
+    if (name == "all") {
+      std::ranges::for_each(kMethods, add);
+      continue;
+    }
+    GRADCAM_TRY(const Method method, find_method(name));
+    add(method);
+  }
+  return found;
+}
+
 }  // namespace gradcam

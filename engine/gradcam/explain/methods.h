@@ -70,4 +70,7 @@ std::span<const Method> methods();
 /// none.
 Result<Method> find_method(std::string_view name);
 
+/// The methods of these names, each once; all there are for "all".
+Result<std::vector<Method>> find_methods(std::span<const std::string> names);
+
 }  // namespace gradcam

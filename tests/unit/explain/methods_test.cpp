@@ -114,6 +114,23 @@ TEST(Methods, BeginWithGradCamAndAreFoundByName) {
   EXPECT_NE(error_message(find_method("nocam"), ErrorCode::kInvalidArgument), "");
 }
 
+TEST(Methods, AreFoundEachOnce) {
+  const auto names = [](const std::vector<std::string>& asked) {
+    const auto found = find_methods(asked);
+    EXPECT_TRUE(found);
+    std::vector<std::string_view> names;
+    for (const Method& method : *found) names.push_back(method.name);
+    return names;
+  };
+  EXPECT_THAT(names({"LayerCAM", "gradcam", "layercam"}),
+              ::testing::ElementsAre("layercam", "gradcam"));
+  const std::vector<std::string_view> all = names({"occlusion", "all"});
+  EXPECT_EQ(all.size(), methods().size());
+  EXPECT_EQ(all.front(), "occlusion");
+  const std::vector<std::string> unknown = {"gradcam", "nocam"};
+  EXPECT_NE(error_message(find_methods(unknown), ErrorCode::kInvalidArgument), "");
+}
+
 TEST(Methods, AreFoundAsPapersAndOtherProgramsWriteThem) {
   for (const auto& [written, name] : std::vector<std::pair<std::string_view, std::string_view>>{
            {"GradCAM", "gradcam"},
