@@ -557,12 +557,14 @@ export class Engine {
   /**
    * The heatmap in colour at this size, bilinear in between. The alpha is the evidence's: draw it
    * over the crop of the photo.
+   * @param threshold below it no heat is shown
    */
   heatRgba(
     heatmap: HeatValues,
     colormap: string,
     width: number,
     height: number,
+    threshold = 0,
   ): Pixels {
     const { rows, cols } = heatmap;
     this.bridge.call(
@@ -573,6 +575,7 @@ export class Engine {
       width,
       height,
       colormap,
+      threshold,
     );
     return {
       width,
@@ -584,12 +587,14 @@ export class Engine {
   /**
    * A PNG file of the whole photo with a heatmap of a part of it over it, as the command line
    * writes it.
+   * @param threshold below it no heat is shown
    */
   overlayPng(
     heatmap: HeatValues,
     { x, y, width, height }: Box,
     colormap: string,
     alpha: number,
+    threshold = 0,
   ): Uint8Array<ArrayBuffer> {
     const { rows, cols } = heatmap;
     this.bridge.call(
@@ -603,6 +608,7 @@ export class Engine {
       height,
       colormap,
       alpha,
+      threshold,
     );
     return this.bridge.data();
   }

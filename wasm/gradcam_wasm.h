@@ -221,15 +221,17 @@ int32_t gradcam_closer(gradcam_engine* engine, const float* heatmap, int32_t row
                        double x, double y, double width, double height);
 
 /// Colours a heatmap (rows * cols floats in [0, 1]) into RGBA, not premultiplied, of width x
-/// height at gradcam_data. Its alpha is the evidence's; draw it over the crop of the photo.
+/// height at gradcam_data. Its alpha is the evidence's, and 0 below the threshold; draw it over the
+/// crop of the photo.
 int32_t gradcam_heat_rgba(gradcam_engine* engine, const float* heatmap, int32_t rows, int32_t cols,
                           int32_t width, int32_t height, const char* colormap,
-                          uint32_t colormap_bytes);
+                          uint32_t colormap_bytes, float threshold);
 
 /// The photo with a heatmap of this part of it over it, as PNG bytes at gradcam_data, as
-/// `gradcam explain` writes. Takes no model.
+/// `gradcam explain` writes with a threshold of 0. Takes no model.
 int32_t gradcam_overlay_png(gradcam_engine* engine, const float* heatmap, int32_t rows,
                             int32_t cols, double x, double y, double width, double height,
-                            const char* colormap, uint32_t colormap_bytes, float alpha);
+                            const char* colormap, uint32_t colormap_bytes, float alpha,
+                            float threshold);
 
 }  // extern "C"

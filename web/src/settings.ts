@@ -7,9 +7,13 @@ const KEY = 'gradcam.settings';
 
 export const USUAL_OPACITY = 0.5;
 
+/** Somewhere every map is warmer than this. */
+export const MOST_THRESHOLD = 0.9;
+
 /** The command line's; and whether the network takes less memory and more time, as on a phone. */
 const DEFAULTS = {
   opacity: USUAL_OPACITY,
+  threshold: 0,
   colormap: 'turbo',
   lowMemory: isSmall(),
 };
@@ -18,6 +22,8 @@ const stored = read();
 
 /** From 0, the bare photo, to 1. */
 export const opacity = signal(stored.opacity);
+/** Heat below this is not shown, of 1 for the warmest. */
+export const threshold = signal(stored.threshold);
 export const colormap = signal(stored.colormap);
 export const lowMemory = signal(stored.lowMemory);
 
@@ -32,6 +38,7 @@ export function rememberSettings(): void {
   effect(() => {
     const text = JSON.stringify({
       opacity: opacity.value,
+      threshold: threshold.value,
       colormap: colormap.value,
       lowMemory: lowMemory.value,
     });
@@ -59,18 +66,22 @@ export function parseSettings(text: string | null): typeof DEFAULTS {
   } catch {
     return DEFAULTS;
   }
-  const { opacity, colormap, lowMemory } = Object(stored) as Record<
+  const { opacity, threshold, colormap, lowMemory } = Object(stored) as Record<
     string,
     unknown
   >;
   return {
-    opacity:
-      typeof opacity === 'number' && opacity >= 0 && opacity <= 1
-        ? opacity
-        : DEFAULTS.opacity,
+    opacity: isUpTo(1, opacity) ? opacity : DEFAULTS.opacity,
+    threshold: isUpTo(MOST_THRESHOLD, threshold)
+      ? threshold
+      : DEFAULTS.threshold,
     colormap: typeof colormap === 'string' ? colormap : DEFAULTS.colormap,
     lowMemory: typeof lowMemory === 'boolean' ? lowMemory : DEFAULTS.lowMemory,
   };
+}
+
+function isUpTo(most: number, value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= most;
 }
 
 /** Whether this device says that it has 2 GB of memory or less. */

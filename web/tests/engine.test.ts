@@ -475,6 +475,13 @@ test('an engine without a model colours heatmaps, and classifies nothing', async
   const { data } = engine.heatRgba(heatmap, 'turbo', 2, 1);
   expect(data[3]).toBe(0);
   expect(data[7]).toBe(255);
+  const warm = { rows: 1, cols: 2, values: Float32Array.of(0.3, 1) };
+  const alphas = (threshold: number) => {
+    const { data } = engine.heatRgba(warm, 'turbo', 2, 1, threshold);
+    return [data[3], data[7]];
+  };
+  expect(alphas(0.25)).toEqual([153, 255]);
+  expect(alphas(0.35)).toEqual([0, 255]);
   engine.setPixels(picture(8, 8));
   expect(errorOf(() => engine.classify()).message).toMatch(/no model/);
 });

@@ -2,17 +2,34 @@ import { describe, expect, test } from 'vitest';
 import { parseSettings } from '../src/settings';
 
 describe('settings', () => {
-  const defaults = { opacity: 0.5, colormap: 'turbo', lowMemory: false };
+  const defaults = {
+    opacity: 0.5,
+    threshold: 0,
+    colormap: 'turbo',
+    lowMemory: false,
+  };
 
-  test.each([null, '', 'no json', '7', '{}', '{"opacity": 2}', '[]', 'null'])(
-    'fall back to the defaults for %s',
-    (text) => {
-      expect(parseSettings(text)).toEqual(defaults);
-    },
-  );
+  test.each([
+    null,
+    '',
+    'no json',
+    '7',
+    '{}',
+    '{"opacity": 2}',
+    '{"threshold": 1}', // would leave no heat on any photo
+    '[]',
+    'null',
+  ])('fall back to the defaults for %s', (text) => {
+    expect(parseSettings(text)).toEqual(defaults);
+  });
 
   test('are taken as stored', () => {
-    const stored = { opacity: 0.25, colormap: 'gray', lowMemory: true };
+    const stored = {
+      opacity: 0.25,
+      threshold: 0.4,
+      colormap: 'gray',
+      lowMemory: true,
+    };
     expect(parseSettings(JSON.stringify(stored))).toEqual(stored);
   });
 });

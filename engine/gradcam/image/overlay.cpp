@@ -66,7 +66,8 @@ Rgb unseen(Rgb pixel) {
 }
 
 std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, std::size_t rows,
-                                    std::size_t cols, int width, int height, Colormap colormap) {
+                                    std::size_t cols, int width, int height, Colormap colormap,
+                                    float threshold) {
   if (width <= 0 || height <= 0 || !is_grid(heatmap, rows, cols)) return {};
   const std::uint64_t bytes =
       std::uint64_t{4} * static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height);
@@ -88,14 +89,15 @@ std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, std::size_t 
       *out++ = colour.r;
       *out++ = colour.g;
       *out++ = colour.b;
-      *out++ = to_byte(heat_opacity(value));
+      *out++ = value < threshold ? 0 : to_byte(heat_opacity(value));
     }
   }
   return rgba;
 }
 
 Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float> heatmap,
-                      std::size_t rows, std::size_t cols, Colormap colormap, float alpha) {
+                      std::size_t rows, std::size_t cols, Colormap colormap, float alpha,
+                      float threshold) {
   GRADCAM_CHECK_OK(check_image(photo));
   if (!is_grid(heatmap, rows, cols)) {
     return fail(ErrorCode::kInvalidArgument, "a heatmap of " + std::to_string(rows) + " x " +
@@ -141,7 +143,7 @@ Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float
       } else {
         const float value = heat.at(columns[static_cast<std::size_t>(x - first_inside)]);
         const Rgb colour = colormap[to_byte(value)];
-        const float weight = alpha * heat_opacity(value);
+        const float weight = value < threshold ? 0 : alpha * heat_opacity(value);
         shown = {blend(pixel.r, colour.r, weight), blend(pixel.g, colour.g, weight),
                  blend(pixel.b, colour.b, weight)};
       }

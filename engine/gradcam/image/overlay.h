@@ -24,10 +24,12 @@ Rgb unseen(Rgb pixel);
 /// The heatmap as a picture to lay over the crop: RGBA, not premultiplied, width * height * 4
 /// values, row-major. `heatmap` is [rows, cols] of values in 0..1 (others are clamped, NaN is 0);
 /// it is enlarged bilinearly with half-pixel centres and clamped edges, coloured by the map's
-/// entry round(255 * heat), with A = round(255 * heat_opacity(heat)).
+/// entry round(255 * heat), with A = round(255 * heat_opacity(heat)), or 0 where the heat is below
+/// `threshold`.
 /// Empty if a side is not positive, `heatmap` does not hold rows * cols values, or memory is out.
 std::vector<std::uint8_t> heat_rgba(std::span<const float> heatmap, std::size_t rows,
-                                    std::size_t cols, int width, int height, Colormap colormap);
+                                    std::size_t cols, int width, int height, Colormap colormap,
+                                    float threshold = 0);
 
 /// The software that an overlay's PNG file names, by which it is known for what it is.
 inline constexpr std::string_view kOverlaySoftware = "gradcam.cpp, heatmap over a photo";
@@ -35,9 +37,11 @@ inline constexpr std::string_view kOverlaySoftware = "gradcam.cpp, heatmap over 
 /// The photo with the heat blended in over `crop` (photo pixels), which is what the network saw of
 /// it (see crop_box) and where a Heatmap lies: a pixel whose centre lies inside the crop takes the
 /// weight alpha * heat_opacity(heat) of the heat's colour, the heat being read bilinearly at that
-/// centre; a pixel outside of it is shown as `unseen`. `kInvalidArgument` for an inconsistent image
-/// or heatmap, an empty or non-finite crop, or an alpha outside of 0..1; `kOutOfMemory`.
+/// centre, or stays as it is where that is below `threshold`; a pixel outside of it is shown as
+/// `unseen`. `kInvalidArgument` for an inconsistent image or heatmap, an empty or non-finite crop,
+/// or an alpha outside of 0..1; `kOutOfMemory`.
 Result<Image> overlay(const Image& photo, const Box& crop, std::span<const float> heatmap,
-                      std::size_t rows, std::size_t cols, Colormap colormap, float alpha = 0.5f);
+                      std::size_t rows, std::size_t cols, Colormap colormap, float alpha = 0.5f,
+                      float threshold = 0);
 
 }  // namespace gradcam

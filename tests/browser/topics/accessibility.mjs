@@ -171,12 +171,12 @@ export function accessibility(lab) {
               .filter((control) => control.checkVisibility())
               .map(({ ariaLabel }) => ariaLabel),
           );
-        const opacity = 'Opacity of the heatmap';
+        const sliders = ['Opacity of the heatmap', 'Least heat that is shown'];
         const colours = 'Colours of the heatmap';
         await browser.resize(1280, 720);
         assert.ok((await shown()).includes(colours));
         await browser.resize(390, 700);
-        assert.deepEqual(await shown(), [opacity]);
+        assert.deepEqual(await shown(), sliders);
         await unfoldMethod(browser, true);
         assert.ok((await shown()).includes(colours));
         await unfoldMethod(browser, false);

@@ -32,6 +32,45 @@ export function downloads(lab) {
       assert.ok(worst <= 3, `a channel of a pixel differs by ${worst}`);
     });
 
+    test('the picture has no heat below the threshold', async () => {
+      const { browser } = lab;
+      const line = (await resultLines(browser)).get('landscape.jpg');
+      const { crop, heatmap } = line;
+      const { rows, cols, values } = heatmap;
+      const name = `landscape.${line.class}.png`;
+      const saveWith = async (threshold, opacity) => {
+        await browser.evaluate(
+          (...values) =>
+            ['.ramp', '.opacity'].forEach((where, i) => {
+              const slider = document.querySelector(`.toolbar ${where} input`);
+              slider.value = values[i];
+              slider.dispatchEvent(new Event('input', { bubbles: true }));
+            }),
+          threshold,
+          opacity,
+        );
+        return PNG.sync.read(await download(/picture/i, name));
+      };
+      const bare = await saveWith(0, 0);
+      const cut = await saveWith(0.5, 1);
+      const whole = await saveWith(0, 0.5);
+      const isHot = (picture, cell) => {
+        const x = crop.x + ((cell % cols) + 0.5) * (crop.width / cols);
+        const y =
+          crop.y + (Math.floor(cell / cols) + 0.5) * (crop.height / rows);
+        const at = 4 * (Math.floor(y) * picture.width + Math.floor(x));
+        return [0, 1, 2].some(
+          (i) => Math.abs(picture.data[at + i] - bare.data[at + i]) > 8,
+        );
+      };
+      const cells = values.map((value, cell) => ({ value, cell }));
+      const warm = cells.filter(({ value }) => value > 0.55);
+      const cool = cells.filter(({ value }) => value > 0.1 && value < 0.45);
+      assert.ok(warm.every(({ cell }) => isHot(cut, cell)));
+      assert.ok(!cool.some(({ cell }) => isHot(cut, cell)));
+      assert.ok(cool.some(({ cell }) => isHot(whole, cell)));
+    });
+
     test('the data are the line that the API gives', async () => {
       const line = (await resultLines(lab.browser)).get('landscape.jpg');
       const saved = await download(/^data$/i, 'landscape.json');

@@ -93,6 +93,34 @@ export function heat(lab) {
       );
     });
 
+    test('what is below the threshold is not seen', async () => {
+      const { browser } = lab;
+      const name = names[0];
+      const { heatmap } = (await resultLines(browser)).get(name);
+      const { rows, cols, values } = heatmap;
+      const sample = () => browser.evaluate(sampleCells, name, rows, cols);
+      const all = await sample();
+      await browser.evaluate(setThreshold, 0.5);
+      const some = await sample();
+      values.forEach((value, cell) => {
+        if (Math.abs(value - 0.5) < 0.05) return; // the middle is not what is read
+        const expected = value < 0.5 ? 0 : all[cell];
+        assert.equal(some[cell], expected, `cell ${cell} of value ${value}`);
+      });
+      assert.ok(Math.max(...all.filter((_, i) => values[i] < 0.45)) > 0);
+      const legend = await browser.evaluate(() => {
+        const canvas = document.querySelector('.toolbar .legend canvas');
+        const { width } = canvas;
+        const { data } = canvas.getContext('2d').getImageData(0, 0, width, 1);
+        return [0.2, 0.45, 0.55, 0.9].map(
+          (at) => data[4 * Math.round(width * at) + 3] > 0,
+        );
+      });
+      assert.deepEqual(legend, [false, false, true, true]);
+      await browser.evaluate(setThreshold, 0);
+      assert.deepEqual(await sample(), all);
+    });
+
     test('heat is not seen before its photo', async () => {
       const { browser } = lab;
       await clearPage(browser);
@@ -150,6 +178,14 @@ export function heat(lab) {
       await browser.evaluate(settings, '0');
       await opacityOf('0');
       await click();
+      await opacityOf('0.5');
+      await click();
+      await opacityOf('0');
+      await browser.evaluate(setThreshold, 0.2);
+      await opacityOf('0.5');
+      await browser.evaluate(settings, '0');
+      await opacityOf('0');
+      await browser.evaluate(setThreshold, 0);
       await opacityOf('0.5');
     });
 
@@ -220,6 +256,14 @@ function settings(opacity, colours) {
     set(document.querySelector('input[type=range]'), opacity, 'input'),
     set(document.querySelector('select'), colours, 'change'),
   ];
+}
+
+/** In the page: moves the mark on the legend, and waits until the heat is drawn anew. */
+async function setThreshold(value) {
+  const mark = document.querySelector('.toolbar .ramp input');
+  mark.value = value;
+  mark.dispatchEvent(new Event('input', { bubbles: true }));
+  await new Promise((resolve) => setTimeout(resolve, 100));
 }
 
 /** In the page: the opacity of the heatmap's picture at the middle of every cell. */

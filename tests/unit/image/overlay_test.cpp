@@ -61,6 +61,17 @@ TEST(HeatRgba, EnlargesLikeANetworksBilinearUpsampling) {
   EXPECT_EQ((Rgb{rgba[12], rgba[13], rgba[14]}), turbo()[255]);
 }
 
+TEST(HeatRgba, LeavesOutWhatIsBelowTheThreshold) {
+  const std::array<float, 5> heatmap = {0, 0.25f, 0.5f, 0.75f, 1};
+  const auto all = heat_rgba(heatmap, 1, 5, 5, 1, turbo());
+  const auto some = heat_rgba(heatmap, 1, 5, 5, 1, turbo(), 0.5f);
+  ASSERT_EQ(some.size(), 20u);
+  for (std::size_t x = 0; x < 5; ++x) {
+    EXPECT_EQ(some[4 * x + 3], x < 2 ? 0 : all[4 * x + 3]) << x;
+  }
+  EXPECT_EQ(heat_rgba(heatmap, 1, 5, 5, 1, turbo(), 0.0f), all);
+}
+
 TEST(HeatRgba, TakesValuesOutsideOfTheRange) {
   const std::array<float, 3> heatmap = {std::numeric_limits<float>::quiet_NaN(), -5,
                                         std::numeric_limits<float>::infinity()};
@@ -139,9 +150,9 @@ TEST(Overlay, AgreesWithTheLayerThatThePageDraws) {
   const Box crop{6, 2, 25, 25};
   std::vector<float> heatmap;
   for (int i = 0; i < 49; ++i) heatmap.push_back(static_cast<float>(i * 37 % 49) / 48);
-  const auto result = overlay(photo, crop, heatmap, 7, 7, turbo(), 0.6f);
+  const auto result = overlay(photo, crop, heatmap, 7, 7, turbo(), 0.6f, 0.4f);
   ASSERT_TRUE(result.has_value());
-  const auto layer = heat_rgba(heatmap, 7, 7, 25, 25, turbo());
+  const auto layer = heat_rgba(heatmap, 7, 7, 25, 25, turbo(), 0.4f);
   for (int y = 0; y < 25; ++y) {
     for (int x = 0; x < 25; ++x) {
       const std::size_t i = static_cast<std::size_t>(y * 25 + x) * 4;

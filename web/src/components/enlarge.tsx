@@ -4,7 +4,7 @@ import { cameBy, enlarge, enlarged, shrink, turn } from '../photos/enlarge';
 import { inSight } from '../photos/groups';
 import { nameInText } from '../name-in-text';
 import type { Photo } from '../photos/photo';
-import { Legend, Opacity } from './heat-scale';
+import { LegendWithThreshold, Opacity } from './heat-scale';
 import { Icon } from './icon';
 
 /** Brings a photo to the whole screen, and back; there, to its neighbours. */
@@ -25,8 +25,10 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
     <>
       {isEnlarged && (
         <>
-          <Opacity />
-          <Legend />
+          <div class="scales">
+            <Opacity />
+            <LegendWithThreshold />
+          </div>
           <Neighbours photo={photo} before={before} next={next} />
         </>
       )}

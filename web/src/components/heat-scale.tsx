@@ -1,7 +1,7 @@
 /** How much of the heat is seen, and what its colours say. */
 
 import { percent } from '../describe';
-import { opacity } from '../settings';
+import { MOST_THRESHOLD, opacity, threshold, USUAL_OPACITY } from '../settings';
 import { HeatCanvas } from './heat-canvas';
 
 /** A heatmap of one row from nothing to everything. */
@@ -32,12 +32,49 @@ export function Opacity() {
   );
 }
 
+/** What the colours say. */
 export function Legend() {
   return (
     <p class="legend">
       <span>less</span>
-      <HeatCanvas heatmap={RAMP} width={256} height={1} />
+      <Ramp />
       <span>more</span>
     </p>
   );
+}
+
+/** The same, with a mark on it, below which no heat is shown on any photo. */
+export function LegendWithThreshold() {
+  return (
+    <p class="legend">
+      <span>less</span>
+      <span class="ramp">
+        <Ramp />
+        <input
+          type="range"
+          min="0"
+          max={MOST_THRESHOLD}
+          step="0.05"
+          value={threshold.value}
+          title="Drag it to see only what was warmest"
+          aria-label="Least heat that is shown"
+          aria-valuetext={
+            threshold.value === 0
+              ? 'all of it'
+              : `${percent(threshold.value)} of the warmest`
+          }
+          onInput={({ currentTarget }) => {
+            threshold.value = currentTarget.valueAsNumber;
+            // Else nothing would be seen of that.
+            if (opacity.value === 0) opacity.value = USUAL_OPACITY;
+          }}
+        />
+      </span>
+      <span>more</span>
+    </p>
+  );
+}
+
+function Ramp() {
+  return <HeatCanvas heatmap={RAMP} width={256} height={1} isCut />;
 }

@@ -33,7 +33,7 @@ import {
 import { FAULTS_OF_CONTENTS } from '../photos/photo-io';
 import { saveData, takeOff, tryAgain } from '../photos/photos';
 import { savePicture } from '../saving/picture';
-import { method, opacity, USUAL_OPACITY } from '../settings';
+import { method, opacity, threshold, USUAL_OPACITY } from '../settings';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
 import { CompareButton, Comparison } from './compare';
@@ -224,11 +224,12 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   );
 }
 
-/** Whether the photo is shown without its heat: until someone moves the slider, which would do nothing. */
+/** Whether the photo is shown without its heat: until someone moves a slider, which would do nothing. */
 function useBare(): Signal<boolean> {
   const bare = useSignal(false);
   useSignalEffect(() => {
     void opacity.value;
+    void threshold.value;
     bare.value = false;
   });
   return bare;

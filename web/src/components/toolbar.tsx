@@ -7,7 +7,7 @@ import { clearAll, counts, remakeMaps } from '../photos/photos';
 import { saveAll, saving } from '../saving/save-all';
 import { channels, colormap, layer, method } from '../settings';
 import { CameraButton } from './camera';
-import { Legend, Opacity } from './heat-scale';
+import { Legend, LegendWithThreshold, Opacity } from './heat-scale';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';
 import { PhotoPicker } from './photo-input';
@@ -45,7 +45,7 @@ export function Toolbar() {
           ))}
         </select>
       </label>
-      <Legend />
+      <LegendWithThreshold />
       <HowPicker />
       {counts.value.total > 0 && (
         <div class="at-end">

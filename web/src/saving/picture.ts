@@ -1,13 +1,12 @@
 /** Photos with their heatmaps as files, as the command line writes them. */
 
 import { transfer } from 'comlink';
-import type { Box, Heatmap } from '../../../wasm/engine';
 import { download, fitLabel, fitStem } from './download';
 import { askAbout } from '../photos/errand';
 import { borrow, idleHelpers } from '../backend/idle-helpers';
 import { labelOf, type Photo } from '../photos/photo';
-import type { Outcome } from '../shared/protocol';
-import { colormap, opacity } from '../settings';
+import type { Outcome, WorkerApi } from '../shared/protocol';
+import { colormap, opacity, threshold } from '../settings';
 
 type Png = Uint8Array<ArrayBuffer>;
 
@@ -18,16 +17,19 @@ export interface Picture {
   paint: () => Promise<Outcome<Png>>;
 }
 
-/**
- * The picture that the command line would write with the settings of the page; undefined while
- * there is no map.
- */
+/** The picture that the page shows, as large as the photo; undefined while there is no map. */
 export function pictureOf(photo: Photo): Picture | undefined {
   const state = photo.state.value;
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return undefined;
   const label = fitLabel(labelOf(state.result, map.class));
-  const how = [map, state.result.crop, colormap.value, opacity.value] as const;
+  const how = [
+    map,
+    state.result.crop,
+    colormap.value,
+    opacity.value,
+    threshold.value,
+  ] as const;
   return {
     name: `${fitStem(photo.name)}.${label}.png`,
     paint: () => paint(photo, how),
@@ -53,7 +55,7 @@ let waiting = 0;
 
 async function paint(
   photo: Photo,
-  how: readonly [map: Heatmap, crop: Box, colormap: string, opacity: number],
+  how: Readonly<Parameters<WorkerApi['overlayPng']>>,
 ): Promise<Outcome<Png>> {
   const [helper] = waiting > 0 ? idleHelpers() : [];
   const png =

@@ -199,5 +199,6 @@ export interface WorkerApi {
     crop: Box,
     colormap: string,
     alpha: number,
+    threshold: number,
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
 }

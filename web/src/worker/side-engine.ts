@@ -1,12 +1,6 @@
 /** What a helper does with photos, beside its share of the network. */
 
-import {
-  type Box,
-  Engine,
-  EngineError,
-  type Heatmap,
-  type ModelInfo,
-} from '../../../wasm/engine';
+import { Engine, EngineError, type ModelInfo } from '../../../wasm/engine';
 import type { PreparedPhoto } from '../shared/protocol';
 import { tidy } from '../shared/tidy';
 import { decodeFile } from './photo';
@@ -52,14 +46,11 @@ export class SideEngine {
   /** `Engine.overlayPng` of the photo in a file. */
   paint(
     bytes: ArrayBuffer,
-    heatmap: Heatmap,
-    crop: Box,
-    colormap: string,
-    alpha: number,
+    ...how: Parameters<Engine['overlayPng']>
   ): Promise<Uint8Array<ArrayBuffer>> {
     return this.use((engine) => {
       decodeFile(engine, bytes);
-      return engine.overlayPng(heatmap, crop, colormap, alpha);
+      return engine.overlayPng(...how);
     });
   }
 
