@@ -55,7 +55,6 @@ int32_t gradcam_about(gradcam_engine* engine) {
                            {"all_at_once", std::move(all_at_once)},
                            {"has_layer", method.has_layer},
                            {"tries_channels", method.tries_channels},
-                           {"is_slow", method.is_slow},
                            {"is_decoration", method.is_decoration},
                            {"is_against", method.is_against},
                            {"is_comparable", method.is_comparable}});

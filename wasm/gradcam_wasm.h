@@ -42,7 +42,7 @@ uint32_t gradcam_data_bytes(const gradcam_engine* engine);
 /// [{"name": "gradcam", "title": "Grad-CAM", "about": "...", "caption": "where it looked for {}",
 /// "in_passes": [layers at which it takes many forward passes], "all_at_once": [layers at which the
 /// maps of all classes take little longer than one], "has_layer": true, "tries_channels": false,
-/// "is_slow": false, "is_decoration": false, "is_against": false, "is_comparable": true, as
+/// "is_decoration": false, "is_against": false, "is_comparable": true, as
 /// gradcam/explain/methods.h has it}, ...], "layers": ["block1_conv1", ..., "block5_conv3",
 /// "block5_pool"], "receptive_fields": [{"size": 3, "stride": 1}, ... of a cell of each of the
 /// layers (gradcam/vgg16/plan.h)], "usual": {"method": "gradcam", "layer": "block5_conv3",

@@ -34,8 +34,6 @@ export interface Method {
   has_layer: boolean;
   /** Whether it tries `ExplainOptions.channels`. */
   tries_channels: boolean;
-  /** Whether it takes as long as tens of classifications. */
-  is_slow: boolean;
   /** Whether it shows edges of the photo, and little of what the network learned. */
   is_decoration: boolean;
   /** Whether what is warm speaks against the class. */

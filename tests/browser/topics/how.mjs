@@ -76,6 +76,28 @@ export function how(lab) {
       });
     }
 
+    test('the menu tells what is slow at the chosen layer', async () => {
+      const slow = () =>
+        lab.browser.evaluate(() =>
+          [
+            ...document.querySelectorAll(
+              '.how-picker optgroup[label^=Slow] option',
+            ),
+          ].map(({ value }) => value),
+        );
+      const always = await slow();
+      assert.ok(always.includes('scorecam'));
+      assert.ok(!always.includes('ablationcam'));
+      await choose('input[type=range]', await indexOf('block5_conv2'));
+      await lineOf('gradcam', 'block5_conv2');
+      assert.deepEqual(
+        (await slow()).toSorted(),
+        [...always, 'ablationcam'].toSorted(),
+      );
+      await choose('input[type=range]', await indexOf('block5_conv3'));
+      await lineOf('gradcam', 'block5_conv3');
+    });
+
     test('two breeds, then two methods, side by side', async () => {
       const { browser } = lab;
       const click = () =>

@@ -158,22 +158,36 @@ TEST(Methods, AreFoundAsPapersAndOtherProgramsWriteThem) {
   EXPECT_LT(error_message(find_method(hostile), ErrorCode::kInvalidArgument).size(), 400u);
 }
 
+/// The layers at which a method is so.
+std::vector<std::size_t> layers_where(bool is_so(const Method&, std::size_t),
+                                      std::string_view name) {
+  const auto method = find_method(name);
+  std::vector<std::size_t> found;
+  for (std::size_t layer = 0; method && layer < kMapLayers; ++layer) {
+    if (is_so(*method, layer)) found.push_back(layer);
+  }
+  return found;
+}
+
 TEST(Methods, TakeAllClassesAtOnceWhereNoGradientGoesBackForEach) {
-  const auto layers = [](std::string_view name) {
-    const auto method = find_method(name);
-    std::vector<std::size_t> found;
-    for (std::size_t layer = 0; method && layer < kMapLayers; ++layer) {
-      if (takes_all_at_once(*method, layer)) found.push_back(layer);
-    }
-    return found;
-  };
   const std::vector<std::size_t> none, block5 = {kBlock5Conv3, kBlock5Pool};
   for (const char* name : {"gradcam", "finercam", "counterfactual", "eigencam"}) {
-    EXPECT_EQ(layers(name), block5) << name;
+    EXPECT_EQ(layers_where(takes_all_at_once, name), block5) << name;
   }
   for (const char* name : {"layercam", "guided-gradcam", "guided-backprop", "ablationcam"}) {
-    EXPECT_EQ(layers(name), none) << name;
+    EXPECT_EQ(layers_where(takes_all_at_once, name), none) << name;
   }
+}
+
+TEST(Methods, TakePassesAtEveryLayerIfTheyAreSlow) {
+  for (const Method& method : methods()) {
+    const std::size_t layers = layers_where(takes_passes, method.name).size();
+    EXPECT_EQ(layers == kMapLayers, method.is_slow) << method.name;
+    EXPECT_TRUE(layers == 0 || method.plan != nullptr) << method.name;
+  }
+  std::vector<std::size_t> before_block5_conv3(kBlock5Conv3);
+  std::iota(before_block5_conv3.begin(), before_block5_conv3.end(), std::size_t{0});
+  EXPECT_EQ(layers_where(takes_passes, "ablationcam"), before_block5_conv3);
 }
 
 TEST(Counterfactual, IsGradCamOfTheNegativeGradient) {

@@ -1,19 +1,23 @@
 import type { EngineInfo } from '../../../wasm/engine';
+import { layer } from '../settings';
 
 type Methods = EngineInfo['methods'];
 
-/** What a select of methods holds: those that answer at once, the slow ones, and what is no answer. */
+/**
+ * What a select of methods holds: those that answer at once at the layer of the settings, those that
+ * are slow there, and what is no answer.
+ */
 export function MethodOptions({ methods }: { methods: Methods }) {
+  const { value: at } = layer;
+  const decorations = methods.filter((each) => each.is_decoration);
+  const answers = methods.filter((each) => !each.is_decoration);
   const groups: [string, Methods][] = [
-    ['At once', methods.filter((each) => !each.is_slow && !each.is_decoration)],
+    ['At once', answers.filter((each) => !each.in_passes.includes(at))],
     [
       'Slow: asks the network again and again',
-      methods.filter((each) => each.is_slow),
+      answers.filter((each) => each.in_passes.includes(at)),
     ],
-    [
-      'Decoration: edges, not evidence',
-      methods.filter((each) => each.is_decoration),
-    ],
+    ['Decoration: edges, not evidence', decorations],
   ];
   return (
     <>

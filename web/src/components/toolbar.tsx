@@ -133,6 +133,9 @@ function HowFields({ isOpen }: { isOpen: boolean }) {
   const depth = info.layers.indexOf(layer.value);
   const cells = cellsAt(layer.value);
   const resolution = cells && cellsInWords(cells);
+  const isSlowHere =
+    chosen?.in_passes.includes(layer.value) &&
+    chosen.in_passes.length < info.layers.length;
   return (
     <div id={HOW_PICKER_ID} class="how-picker" hidden={!isOpen}>
       <label class="field">
@@ -184,7 +187,13 @@ function HowFields({ isOpen }: { isOpen: boolean }) {
         </label>
       )}
       {chosen?.has_layer && resolution && <p>{resolution}</p>}
-      {chosen && <p>{chosen.about}</p>}
+      {chosen && (
+        <p>
+          {chosen.about}
+          {isSlowHere &&
+            ' Slow at this layer: asks the network again and again.'}
+        </p>
+      )}
     </div>
   );
 }
