@@ -57,6 +57,8 @@ test('a file that could not be stored lets the next one in; no id is used twice'
   expect(second.id).not.toBe(first.id);
 });
 
+const CHUNK_MIDDLE = 2 << 20;
+
 /** How many pieces of files there are. */
 const pieces = () =>
   (globalThis as unknown as { stores: { chunks: Map<string, unknown> } }).stores
@@ -120,7 +122,46 @@ test('a part of a file is read from the pieces that it lies in', async () => {
     const part = await read(begin, end);
     expect(Buffer.compare(part, bytes.subarray(begin, end))).toBe(0);
   }
-  await expect(read(0, bytes.length + 1)).rejects.toThrow('short');
+  await expect(read(0, bytes.length + 1)).rejects.toThrow('damaged');
+});
+
+/** What is stored of files: pieces by their keys. */
+const stored = () =>
+  (globalThis as unknown as { stores: { chunks: Map<string, ArrayBuffer> } })
+    .stores.chunks;
+
+test.each([
+  [
+    'has another bit',
+    (chunk: ArrayBuffer) => {
+      new Uint8Array(chunk)[CHUNK_MIDDLE]! ^= 16;
+      return chunk;
+    },
+  ],
+  ['is short', (chunk: ArrayBuffer) => chunk.slice(0, -1)],
+  ['is gone', () => undefined],
+])('a piece that %s is not taken for what was stored', async (_, damage) => {
+  const { NewModel, CHUNK, readerOfKept } = await openTab();
+  const shelf = await NewModel.begin();
+  await shelf.write(new Uint8Array(2 * CHUNK).map((_, i) => i % 251));
+  const model = await shelf.finish('a', 'F32');
+  const onDamage = vi.fn();
+  const { read } = readerOfKept(model, onDamage);
+  await read(0, CHUNK);
+  const [key, chunk] = [...stored()][1]!;
+  stored().set(key, damage(chunk) as ArrayBuffer);
+  expect(onDamage).not.toHaveBeenCalled();
+  await expect(read(CHUNK - 1, CHUNK + 1)).rejects.toThrow('damaged');
+  expect(onDamage).toHaveBeenCalled();
+  await read(0, CHUNK); // another piece
+});
+
+test('what an earlier version of the page has kept is read as it is', async () => {
+  const { NewModel, readerOfKept } = await openTab();
+  const shelf = await NewModel.begin();
+  await shelf.write(Uint8Array.of(1, 2, 3));
+  const { checksums: _, ...model } = await shelf.finish('a', 'F32');
+  expect(await readerOfKept(model).read(0, 3)).toEqual(Uint8Array.of(1, 2, 3));
 });
 
 test('a connection that is lost is opened anew', async () => {

@@ -166,6 +166,46 @@ test('a kept model that another tab has forgotten leaves the list, and is not lo
   expect(await look()).not.toMatch(/model/);
 });
 
+test('a kept model that was damaged is told of, and no longer kept', async () => {
+  const expected = await look();
+  expect(await page.useFile(new File([weights], 'mine.safetensors'))).toBe(
+    true,
+  );
+  const model = await keptOne();
+  expect(await page.useOwnModel()).toBe(true);
+  const { chunks } = (
+    globalThis as unknown as { stores: { chunks: Map<string, ArrayBuffer> } }
+  ).stores;
+  const [, last] = [...chunks].at(-1)!;
+  new Uint8Array(last).fill(0x3c, 0, 1000);
+  expect(await page.useKept(model)).toBe(false);
+  expect(failure().message).toMatch(/damaged, and no longer kept/);
+  await vi.waitFor(() => expect(page.kept.value).toEqual([]));
+  expect(chunks.size).toBe(0);
+  expect(remembered()).toBe(null);
+  expect(await look()).toBe(expected);
+});
+
+test('one whose damage is met when a photo takes it gives way to the model in the page', async () => {
+  const expected = await look();
+  expect(await page.useFile(new File([weights], 'mine.safetensors'))).toBe(
+    true,
+  );
+  const model = await keptOne();
+  expect(await page.useOwnModel()).toBe(true);
+  await page.setLowMemory(true); // leaves most of it in the storage
+  expect(await page.useKept(model)).toBe(true);
+  expect(await look()).toBe(expected);
+  const { stores } = globalThis as unknown as {
+    stores: { chunks: Map<string, ArrayBuffer> };
+  };
+  stores.chunks.clear();
+  expect(await look()).toMatch(/damaged, and no longer kept/);
+  await vi.waitFor(() => expect(page.kept.value).toEqual([]));
+  expect(page.network.value).not.toHaveProperty('file');
+  expect(await look()).toBe(expected);
+});
+
 /** A last layer that says the first of these labels, whatever it is shown. */
 function headOf(...labels: string[]): Uint8Array<ArrayBuffer> {
   const { value } = page.network;

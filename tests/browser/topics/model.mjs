@@ -218,7 +218,7 @@ export function otherModel(lab) {
       await click(/^forget$/i);
     });
 
-    test('a kept one that cannot be read at the start is told of', async () => {
+    test('a kept one that was damaged is told of at the start, and no longer kept', async () => {
       await choosePrecision('int8');
       await choose(model);
       await waitFor(lab.browser, 'it to be kept', () =>
@@ -232,7 +232,12 @@ export function otherModel(lab) {
             request.onsuccess = () => {
               const db = request.result;
               const change = db.transaction('chunks', 'readwrite');
-              change.objectStore('chunks').clear();
+              change.objectStore('chunks').openCursor(null, 'prev').onsuccess =
+                ({ target: { result: last } }) => {
+                  const bytes = new Uint8Array(last.value);
+                  bytes[bytes.length / 2] ^= 1;
+                  last.update(bytes.buffer);
+                };
               change.oncomplete = () => resolve(db.close());
               change.onerror = reject;
             };
@@ -240,12 +245,17 @@ export function otherModel(lab) {
       );
       await openPage(lab.browser);
       await waitFor(lab.browser, 'the reason', () =>
-        /^\S+\.safetensors could not be loaded: .* cannot be read.* The model in this page stays in use/.test(
+        /^\S+\.safetensors could not be loaded: .* damaged, and no longer kept.* The model in this page stays in use/.test(
           document.querySelector('.news [role=alert]')?.textContent,
         ),
       );
       await dismiss();
-      await click(/^forget$/i);
+      await openPage(lab.browser);
+      const { alert, kept } = await lab.browser.evaluate(() => ({
+        alert: document.querySelector('[role=alert]'),
+        kept: document.querySelector('.kept'),
+      }));
+      assert.deepEqual([alert, kept], [null, null]);
     });
 
     test('of several that are dropped, those left out are named', async () => {

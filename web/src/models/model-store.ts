@@ -5,6 +5,8 @@
 
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import type { PieceReader } from '../../../wasm/engine';
+import { DamagedFile } from '../shared/outcome';
+import { checksum } from './checksum';
 
 /** A file that is kept. */
 export interface KeptModel {
@@ -14,6 +16,8 @@ export interface KeptModel {
   size: number;
   /** "F32", "I8", ...: how most of its numbers are stored. */
   precision: string;
+  /** Of its chunks; none of a file that an earlier version of this page has kept. */
+  checksums?: readonly number[];
 }
 
 interface Schema extends DBSchema {
@@ -76,25 +80,56 @@ export function keptModels(): Promise<KeptModel[]> {
   return ask((db) => db.getAll('models'));
 }
 
-/** Reads a kept file piece by piece. */
-export function readerOfKept({ id, size }: KeptModel): PieceReader {
+/**
+ * Reads a kept file piece by piece; throws a `DamagedFile` if what is stored is not what it was.
+ * @param onDamage is told so, too
+ */
+export function readerOfKept(
+  { id, size, checksums }: KeptModel,
+  onDamage = () => {},
+): PieceReader {
+  /** Those that are sound are not looked at again. */
+  const checked = new Set<number>();
+  const damage = () => {
+    onDamage();
+    return new DamagedFile();
+  };
+  const read = async (number: number) => {
+    const chunk = await ask((db) => db.get('chunks', [id, number])).catch(
+      (error) => {
+        throw isLost(error) ? damage() : error;
+      },
+    );
+    if (!chunk) throw damage();
+    if (checksums && !checked.has(number)) {
+      if (checksum(chunk) !== checksums[number]) throw damage();
+      checked.add(number);
+    }
+    return chunk;
+  };
   return {
     size,
     async read(begin, end) {
       const bytes = new Uint8Array(end - begin);
       for (let at = begin; at < end;) {
         const number = Math.floor(at / CHUNK);
-        const chunk = await ask((db) => db.get('chunks', [id, number]));
-        if (!chunk) throw new Error('a piece of the file is gone');
         const from = at - number * CHUNK;
-        const part = new Uint8Array(chunk, from).subarray(0, end - at);
-        if (part.length === 0) throw new Error('a piece of the file is short');
+        const part = new Uint8Array(await read(number)).subarray(
+          from,
+          from + end - at,
+        );
+        if (part.length === 0) throw damage();
         bytes.set(part, at - begin);
         at += part.length;
       }
       return bytes;
     },
   };
+}
+
+/** Whether an error of the storage says that it has lost something for good, as Chromium does. */
+function isLost(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'NotReadableError';
 }
 
 export async function forgetModel(id: number): Promise<void> {
@@ -111,7 +146,7 @@ export async function forgetModel(id: number): Promise<void> {
 export class NewModel {
   private pending = new Uint8Array(CHUNK);
   private filled = 0;
-  private chunks = 0;
+  private readonly checksums: number[] = [];
 
   private static last: Promise<void> = Promise.resolve();
 
@@ -176,9 +211,10 @@ export class NewModel {
     precision: string,
     atWork?: number,
   ): Promise<KeptModel> {
-    const size = this.chunks * CHUNK + this.filled;
+    const { id, checksums } = this;
+    const size = checksums.length * CHUNK + this.filled;
     if (this.filled > 0) await this.flush();
-    const kept: KeptModel = { id: this.id, name, size, precision };
+    const kept: KeptModel = { id, name, size, precision, checksums };
     const others = await ask((db) => db.getAll('models'));
     await ask((db) => db.put('models', kept));
     for (const other of others) {
@@ -198,7 +234,7 @@ export class NewModel {
 
   private async flush(): Promise<void> {
     const chunk = this.pending.buffer.slice(0, this.filled);
-    const number = this.chunks++;
+    const number = this.checksums.push(checksum(chunk)) - 1;
     await ask((db) => db.put('chunks', chunk, [this.id, number]));
     this.filled = 0;
   }

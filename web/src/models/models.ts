@@ -180,9 +180,17 @@ export async function useKept(model: KeptModel): Promise<boolean> {
 async function loadKept(model: KeptModel): Promise<boolean> {
   modelChange.value = { share: 0 };
   const { id, name } = model;
-  const { ok } = await load(readerOfKept(model), name, { kept: id });
-  if (ok) remember(model.id);
+  const reader = readerOfKept(model, () => void drop(id));
+  const { ok } = await load(reader, name, { kept: id });
+  if (ok) remember(id);
   return ok;
+}
+
+/** No longer keeps a model that is damaged, whether or not it is at work. */
+async function drop(id: number): Promise<void> {
+  if (remembered() === String(id)) remember(undefined);
+  await forgetModel(id).catch(() => {});
+  await listKept();
 }
 
 /** Goes back to the model in the page. */

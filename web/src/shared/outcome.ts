@@ -4,6 +4,19 @@ import type { Outcome } from './protocol';
 /** What was under way is no longer wanted. */
 export class Stopped extends Error {}
 
+/** Known by its name, which threads tell each other with an error. */
+export class DamagedFile extends Error {
+  override name = 'DamagedFile';
+  constructor() {
+    super(
+      'what this browser kept of it is damaged, and no longer kept; choose its file again',
+    );
+  }
+  static is(error: unknown): error is Error {
+    return Object(error).name === 'DamagedFile';
+  }
+}
+
 /** The outcome of what is not done. */
 export const refusal = (code: string, message: string) =>
   ({ ok: false, failure: { code, message } }) as const;

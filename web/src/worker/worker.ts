@@ -13,7 +13,7 @@ import {
   type PieceReader,
 } from '../../../wasm/engine';
 import { holdLifeline } from '../shared/lifeline';
-import { outcomeOf, reasonOf, Stopped } from '../shared/outcome';
+import { DamagedFile, outcomeOf, reasonOf, Stopped } from '../shared/outcome';
 import type { Answer, HeldInfo, Outcome, WorkerApi } from '../shared/protocol';
 import { tidy } from '../shared/tidy';
 import { ArrivingFile } from './arriving-file';
@@ -209,10 +209,12 @@ function withPng(png: Outcome<Uint8Array<ArrayBuffer>>): typeof png {
 }
 
 function readerOf(size: number, read: PieceReader['read']): PieceReader {
-  const unreadable = () => {
+  const unreadable = (error: unknown) => {
     throw new EngineError(
       'unreadable_file',
-      'the model file cannot be read; it may have been moved or changed',
+      DamagedFile.is(error)
+        ? error.message
+        : 'the model file cannot be read; it may have been moved or changed',
     );
   };
   return {
