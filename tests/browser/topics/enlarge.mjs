@@ -81,6 +81,34 @@ export function enlarging(lab) {
       );
     });
 
+    test('the sliders of the heat are there, on screens of any size', async () => {
+      for (const size of [
+        [1280, 720],
+        [844, 390],
+        [390, 844],
+      ]) {
+        await lab.browser.resize(...size);
+        await press('Show landscape.jpg on the whole screen');
+        await shows('landscape.jpg');
+        const outside = await evaluate(() => {
+          const header = document.querySelector(
+            '[data-enlarged=true] .card-header',
+          );
+          const parts = [...header.querySelectorAll('input, canvas, button')];
+          return parts
+            .filter((part) => {
+              const { left, right, width } = part.getBoundingClientRect();
+              return !(width >= 40 && left >= 0 && right <= innerWidth);
+            })
+            .map(({ outerHTML }) => outerHTML);
+        });
+        assert.deepEqual(outside, [], `at ${size}`);
+        await press('Back to the page');
+        await isBack();
+      }
+      await lab.browser.resize(1280, 720);
+    });
+
     test('the heat is to be seen there, and afterwards', async () => {
       const pixels = async () => {
         await painted(lab.browser);
