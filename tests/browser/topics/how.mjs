@@ -252,9 +252,13 @@ export function how(lab) {
       await waitFor(browser, 'the progress', () =>
         /\d+ of 196/.test(document.querySelector('.pending')?.innerText),
       );
-      await browser.evaluate(() =>
-        document.querySelector('.pending button').focus(),
-      );
+      const lines = await browser.evaluate(() => {
+        const pending = document.querySelector('.pending');
+        const button = pending.querySelector('button');
+        button.focus();
+        return pending.clientHeight / button.offsetHeight;
+      });
+      assert.ok(lines < 1.5, `in ${lines} lines`);
       const active = () =>
         browser.evaluate(() => document.activeElement.textContent);
       for (const next of ['Go on', 'Stop', 'Go on']) {
