@@ -233,6 +233,22 @@ export function intake(lab) {
         () => document.querySelectorAll('article').length === 2,
       );
       assert.deepEqual(await offer(), taken);
+      await browser.resize(390, 700);
+      const middles = await browser.evaluate(() =>
+        [...document.querySelectorAll('.news .page-notice button')].map(
+          (button) => {
+            const { top, bottom } = button.getBoundingClientRect();
+            return Math.round((top + bottom) / 2);
+          },
+        ),
+      );
+      assert.equal(middles.length, 2);
+      assert.equal(
+        middles[0],
+        middles[1],
+        'on a phone, too, beside each other',
+      );
+      await browser.resize(1280, 720);
       await browser.evaluate(bring, ['drop'], portable(path));
       await finished(browser, 3);
       assert.deepEqual(await offer(), taken);
