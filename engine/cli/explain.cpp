@@ -294,6 +294,11 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_option("--alpha", options->alpha, "The heatmap's opacity where it is hottest")
       ->check(between(0.0, 1.0))
       ->capture_default_str();
+  command
+      ->add_option("--threshold", options->threshold,
+                   "Heat below this is not shown, of 1 where it is hottest")
+      ->check(between(0.0, 1.0))
+      ->capture_default_str();
   command->add_option("--convolution", options->convolution,
                       "Force a convolution algorithm (see gradcam bench)");
   add_workers_option(*command, options->workers);
@@ -309,7 +314,7 @@ void add_explain(CLI::App& app, int& exit_code) {
       throw CLI::ValidationError("--crop", "four numbers are expected, X,Y,WIDTH,HEIGHT");
     }
     if (options->out.empty() && !options->json) options->out = ".";
-    for (const char* name : {"--colormap", "--alpha"}) {
+    for (const char* name : {"--colormap", "--alpha", "--threshold"}) {
       if (options->out.empty() && command->count(name) > 0) {
         throw CLI::ValidationError(name, "with --json there are overlays only with --out");
       }

@@ -186,8 +186,9 @@ Result<Explanation> Explainer::explain(const fs::path& photo) {
 Result<void> Explainer::paint(const Image& image, const Explanation& explanation,
                               ClassMap& map) const {
   const Heatmap& heat = map.heatmap;
-  GRADCAM_TRY(const Image painted, overlay(image, explanation.crop, heat.values, heat.rows,
-                                           heat.cols, colormap_, command_.alpha));
+  GRADCAM_TRY(const Image painted,
+              overlay(image, explanation.crop, heat.values, heat.rows, heat.cols, colormap_,
+                      command_.alpha, command_.threshold));
   GRADCAM_TRY(map.png, encode_png(painted, explanation.software));
   return {};
 }

@@ -40,6 +40,7 @@ struct ExplainCommand {
   std::size_t workers = 1;
   std::size_t threads = 0;  ///< 0: as many as keep the processors busy
   float alpha = 0.5f;
+  float threshold = 0;
   bool json = false;
 };
 

@@ -293,6 +293,17 @@ class CommandLine(Case):
             overlays.append(Path(json.loads(result.stdout)["overlay"]).read_bytes())
         self.assertEqual(*overlays)
 
+    def test_only_what_was_warmest_is_shown(self) -> None:
+        def overlay(*options: str) -> bytes:
+            folder = self.folder / "".join(options)
+            result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json", "--out",
+                             folder, *options)
+            return Path(json.loads(result.stdout)["overlay"]).read_bytes()
+
+        every, some, none = overlay(), overlay("--threshold", "0.5"), overlay("--alpha", "0")
+        self.assertEqual(len({every, some, none}), 3)
+        self.assertEqual(overlay("--threshold", "0"), every)
+
     def test_other_spellings_of_a_layer(self) -> None:
         result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json", "--layer",
                          "Block5-Conv3,block5_pool")
@@ -512,6 +523,7 @@ class CommandLine(Case):
             (("explain", photo, "--workers", 1.5), "--workers: a whole number is expected"),
             (("explain", photo, "--workers", 9), "--workers: a number from 1 to 8 is expected"),
             (("explain", photo, "--alpha", "0.5x"), "--alpha: a number from 0 to 1 is expected"),
+            (("explain", photo, "--threshold", 2), "--threshold: a number from 0 to 1 is expected"),
             (("explain", photo, "--crop", "1,2,3,x"), '--crop: a finite number is expected, not "x'),
             (("explain", photo, "--crop", "1,2,3"), "--crop: four numbers"),
             (("explain", photo, "--smooth", "x"), '--smooth: one of flip, eigen is expected, not "x"'),
