@@ -19,7 +19,7 @@ type Exports = Record<string, ((...numbers: number[]) => number) | undefined>;
  * What a function takes. Texts (in UTF-8) and bytes go as a pointer and a length; other arrays as a
  * pointer alone, as the function is told their size in another way.
  */
-export type Argument =
+type Argument =
   number | string | Uint8Array | Uint8ClampedArray | Float32Array | Int32Array;
 
 /** A pointer or size as WebAssembly returns it: from 2 GiB on it looks negative to JavaScript. */

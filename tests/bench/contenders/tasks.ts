@@ -11,7 +11,7 @@ export interface Answer {
   maps?: number[][];
 }
 
-export interface Contender {
+interface Contender {
   /** Loads everything; says what it is. */
   load(): Promise<{ version: string; milliseconds: number }>;
   /** A classification. */

@@ -123,7 +123,7 @@ function Kept(props: {
   return (
     <>
       {state && (
-        <p class="keeping">
+        <p>
           {'share' in state
             ? `Keeping it in this browser, ${percent(state.share)}`
             : `It works for this visit, but could not be kept for the next: ${state.notKept}.`}

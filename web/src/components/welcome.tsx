@@ -13,7 +13,7 @@ const LISTED_BREEDS = 30;
 export function Welcome() {
   return (
     <div class="welcome">
-      <div class="welcome-words">
+      <div>
         <h1>
           <span>Which breed is it,</span>{' '}
           <span>and where did the network look?</span>
