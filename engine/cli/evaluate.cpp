@@ -13,7 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/evaluate_explain.h"
-#include "cli/explain_totals.h"
+#include "cli/evaluate_explain_totals.h"
 #include "cli/files.h"
 #include "cli/labelled_photos.h"
 #include "cli/masks.h"

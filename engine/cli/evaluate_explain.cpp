@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "cli/explain_totals.h"
+#include "cli/evaluate_explain_totals.h"
 #include "cli/files.h"
 #include "cli/import.h"
 #include "cli/in_order.h"

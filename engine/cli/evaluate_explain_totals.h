@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <vector>
 
 #include "gradcam/explain/faithfulness.h"
 #include "gradcam/explain/json.h"

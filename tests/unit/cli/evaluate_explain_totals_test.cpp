@@ -1,4 +1,4 @@
-#include "cli/explain_totals.h"
+#include "cli/evaluate_explain_totals.h"
 
 #include <gtest/gtest.h>
 
