@@ -1,11 +1,16 @@
 // libFuzzer target: any bytes as a model file. What is accepted must keep the parser's promises,
 // survive being written and read again, and convert without touching memory outside its ranges.
 
+#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
+#include "fuzz/promises.h"
+#include "gradcam/vgg16/head.h"
+#include "gradcam/vgg16/loader.h"
+#include "gradcam/vgg16/plan_conversion.h"
+#include "gradcam/weights/convert_model.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/names.h"
 #include "gradcam/weights/safetensors.h"
@@ -13,10 +18,6 @@
 
 namespace gradcam {
 namespace {
-
-void require(bool promise) {
-  if (!promise) std::abort();
-}
 
 void check_header(const SafetensorsHeader& header, std::uint64_t file_size) {
   std::uint64_t expected = header.data_offset;
@@ -79,17 +80,53 @@ void check_names(const SafetensorsHeader& header) {
   }
 }
 
-void fuzz(std::span<const std::uint8_t> file) {
-  const auto header = parse_safetensors_header(file, file.size());
-  if (!header) {
-    require(!header.error().message.empty() && header.error().message.size() < 1000);
-    return;
+/// What is read as a head can be written, and read again.
+void check_head(std::span<const std::uint8_t> file) {
+  const auto head = parse_head(file);
+  if (!holds(head)) return;
+  const auto written = serialize_head(*head);
+  require(written.has_value());
+  const auto again = parse_head(*written);
+  require(again && again->base == head->base && again->weight.shape() == head->weight.shape());
+}
+
+/// What can be loaded can be converted, but for values that do not fit, and loaded again.
+void check_model(const SafetensorsHeader& header, std::span<const std::uint8_t> file) {
+  if (!holds(load_vgg16(file))) return;
+  for (const LoadOptions& options :
+       {LoadOptions{.low_memory = true}, LoadOptions{.leave_fc1 = true},
+        LoadOptions{.share = {.member = 1, .members = 3}}}) {
+    holds(load_vgg16(file, options));
   }
+  for (const auto precision : {Precision::kFloat32, Precision::kInt4}) {
+    const auto options = plan_conversion(header, precision, {});
+    require(options.has_value());
+    auto converter = ModelConverter::create(header, *options);
+    require(converter.has_value());
+    std::vector<std::uint8_t> converted;
+    const auto read = [&](std::uint64_t offset, std::span<std::uint8_t> bytes) -> Result<void> {
+      std::ranges::copy(file.subspan(offset, bytes.size()), bytes.begin());
+      return {};
+    };
+    const auto write = [&](std::span<const std::uint8_t> bytes) -> Result<void> {
+      converted.insert(converted.end(), bytes.begin(), bytes.end());
+      return {};
+    };
+    if (!holds(convert_model(*converter, read, write))) continue;
+    require(converted.size() == converter->file_bytes() && load_vgg16(converted));
+  }
+}
+
+void fuzz(std::span<const std::uint8_t> file) {
+  check_head(file);
+  const auto header = parse_safetensors_header(file, file.size());
+  if (!holds(header)) return;
   check_header(*header, file.size());
   check_round_trip(*header, file.size() - header->data_offset);
   check_values(*header, file);
   check_metadata(*header);
   check_names(*header);
+  check_model(*header, file);
 }
 
 }  // namespace
