@@ -28,10 +28,18 @@ std::size_t distance_to_part(std::string_view name, std::string_view label) {
   return std::ranges::min(row);
 }
 
-/// "beagle, pug".
+constexpr std::size_t kMostListed = 20;
+
+/// "beagle, pug": labels of a file, which may be long and many.
 std::string list_of(std::span<const std::string> labels, std::span<const std::size_t> indices) {
-  return internal::joined(indices,
-                          [labels](std::size_t i) -> const std::string& { return labels[i]; });
+  constexpr std::size_t kMostBytes = 60;  // all of ImageNet's are shorter
+  const auto shown = indices.first(std::min(indices.size(), kMostListed));
+  const std::string list = internal::joined(shown, [labels](std::size_t i) {
+    const std::string_view beginning = internal::beginning_of(labels[i], kMostBytes);
+    return std::string(beginning) + (beginning.size() < labels[i].size() ? "..." : "");
+  });
+  const std::size_t more = indices.size() - shown.size();
+  return more == 0 ? list : list + " and " + std::to_string(more) + " more";
 }
 
 }  // namespace
@@ -57,8 +65,7 @@ Result<std::size_t> find_class(std::span<const std::string> labels, std::string_
                               std::to_string(labels.size()) + ", counted from 0";
   std::vector<std::size_t> known(labels.size());
   std::iota(known.begin(), known.end(), std::size_t{0});
-  constexpr std::size_t kAll = 20;
-  if (known.size() <= kAll) {
+  if (known.size() <= kMostListed) {
     return fail(ErrorCode::kInvalidArgument, message + ": " + list_of(labels, known));
   }
   // A name may be a text of any length, by mistake.

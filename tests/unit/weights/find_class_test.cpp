@@ -61,6 +61,26 @@ TEST(FindClass, SuggestsTheMostSimilarOfMany) {
   EXPECT_THAT(said, Not(HasSubstr("\x1b")));
 }
 
+/// A file may have labels of a megabyte, and thousands that are one but for their spelling.
+TEST(FindClass, LongAndManyLabelsDoNotFillTheMessage) {
+  std::vector<std::string> labels = {std::string(1 << 20, 'x'), "pug"};
+  EXPECT_THAT(error_message(find_class(labels, "beagle"), ErrorCode::kInvalidArgument),
+              HasSubstr(": " + std::string(60, 'x') + "..., pug"));
+  labels.clear();
+  const std::string name = "a_name_of_many_that_are_spelt_in_other_ways";
+  for (int i = 0; i < 1 << 9; ++i) {
+    std::string& label = labels.emplace_back(name);
+    for (std::size_t at = 0, bits = static_cast<std::size_t>(i); at < label.size(); ++at) {
+      if (label[at] != '_') continue;
+      label[at] = bits % 2 == 0 ? '-' : ' ';
+      bits /= 2;
+    }
+  }
+  const std::string said = error_message(find_class(labels, name), ErrorCode::kInvalidArgument);
+  EXPECT_LT(said.size(), 1000u);
+  EXPECT_THAT(said, HasSubstr(" and 492 more"));
+}
+
 TEST(FindClass, FindsEveryClassOfImageNetBySpaces) {
   const std::vector<std::string> labels = imagenet_labels();
   for (std::size_t i = 0; i < labels.size(); ++i) {
