@@ -51,7 +51,9 @@ class Download(unittest.TestCase):
     def setUp(self) -> None:
         Server.break_after, Server.ranges, Server.status, Server.asked = [], True, 200, []
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        # The interval is how long shutdown takes.
+        serve = {"target": self.server.serve_forever, "kwargs": {"poll_interval": 0.01}}
+        threading.Thread(**serve, daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
         folder = tempfile.TemporaryDirectory()
