@@ -1,17 +1,9 @@
 // What happens to pictures and maps when memory runs out, in a process of its own.
 #include <gtest/gtest.h>
 
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
-#if defined(__has_feature)
-#if !__has_feature(address_sanitizer)
-#define GRADCAM_LIMITS_MEMORY 1
-#endif
-#else
-#define GRADCAM_LIMITS_MEMORY 1
-#endif
-#endif
+#include "support/sanitized.h"
 
-#ifdef GRADCAM_LIMITS_MEMORY
+#if defined(__linux__) && !GRADCAM_SANITIZED
 
 #include <sys/resource.h>
 #include <sys/wait.h>

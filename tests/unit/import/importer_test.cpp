@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -186,28 +189,38 @@ TEST(Importer, FilesCutShort) {
   }
 }
 
-// Whatever a byte says, the importer ends, and gives a file or an error.
-TEST(Importer, DamagedBytes) {
-  std::vector<const char*> names(kForeignFiles.begin(), kForeignFiles.end());
-  names.insert(names.end(), {"keras_average.h5", "pytorch_two.pth", "pytorch_beside.onnx"});
-  for (const char* name : names) {
-    auto file = foreign_file(name);
-    constexpr std::size_t kBeside = 4096;
-    ImportOptions options;
-    options.find_beside = [](const std::string&) { return kBeside; };
-    file.resize(file.size() + kBeside);
-    for (std::size_t i = 0; i < file.size(); i += i < 8192 ? 11 : 199) {
-      for (const int change : {0x01, 0x80, 0xff}) {
-        file[i] ^= static_cast<std::uint8_t>(change);
-        const auto result = import_bytes(file, options, kBeside);
-        if (!result) {
-          EXPECT_LT(result.error().message.size(), 1000u);
-        }
-        file[i] ^= static_cast<std::uint8_t>(change);
-      }
+class ImporterOf : public ::testing::TestWithParam<const char*> {};
+
+// Whatever a byte says, the importer ends, and gives a file or an error. (tests/fuzz goes on.)
+TEST_P(ImporterOf, DamagedBytes) {
+  auto file = foreign_file(GetParam());
+  constexpr std::size_t kBeside = 4096;
+  ImportOptions options;
+  options.find_beside = [](const std::string&) { return kBeside; };
+  file.resize(file.size() + kBeside);
+  constexpr std::array<std::uint8_t, 3> kChanges = {0x01, 0x80, 0xff};
+  std::size_t changes = 0;
+  for (std::size_t i = 0; i < file.size(); i += i < 8192 ? 11 : 199) {
+    const std::uint8_t change = kChanges[changes++ % kChanges.size()];
+    file[i] ^= change;
+    const auto result = import_bytes(file, options, kBeside);
+    if (!result) {
+      EXPECT_LT(result.error().message.size(), 1000u);
     }
+    file[i] ^= change;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(All, ImporterOf,
+                         ::testing::Values("keras.h5", "keras.keras", "keras_average.h5",
+                                           "pytorch.pth", "pytorch_legacy.pth", "pytorch_two.pth",
+                                           "pytorch_script.pt", "pytorch_trace.pt", "pytorch.onnx",
+                                           "pytorch_beside.onnx"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
 
 /// pytorch_trace.pt with other code in the place of what it has, padded to be as long.
 Result<std::vector<std::uint8_t>> import_with_code(std::string_view code, std::string other) {

@@ -16,15 +16,8 @@
 #include "support/compare.h"
 #include "support/generated_vgg16.h"
 #include "support/result.h"
+#include "support/sanitized.h"
 #include "support/tensor_file.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define GRADCAM_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GRADCAM_SANITIZED 1
-#endif
-#endif
 
 namespace gradcam::testing {
 namespace {
@@ -49,7 +42,7 @@ Result<Vgg16> load_generated() {
 }
 
 TEST(FullVgg16, AgreesWithPyTorch) {
-#if defined(GRADCAM_SANITIZED)
+#if GRADCAM_SANITIZED
   GTEST_SKIP() << "under the sanitizers 138 million weights take minutes";
 #endif
   constexpr std::size_t kSample = 97;  // SAMPLE of full_vgg16.py

@@ -15,24 +15,14 @@
 #include "support/compare.h"
 #include "support/members.h"
 #include "support/result.h"
+#include "support/sanitized.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
 
 namespace gradcam::testing {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-#define GRADCAM_COUNTS_HEAP 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GRADCAM_COUNTS_HEAP 0
-#endif
-#endif
-#if !defined(GRADCAM_COUNTS_HEAP)
-#define GRADCAM_COUNTS_HEAP 1
-#endif
-
-#if GRADCAM_COUNTS_HEAP
+#if !GRADCAM_SANITIZED
 /// Bytes of the heap that are in use.
 std::size_t heap_in_use() {
 #if defined(__GLIBC__)
@@ -118,7 +108,7 @@ TEST(LowMemory, SharesOfAModelGiveWhatTheWholeGives) {
   ASSERT_OK(model.make_activations());
 }
 
-#if GRADCAM_COUNTS_HEAP
+#if !GRADCAM_SANITIZED
 
 TEST(LowMemory, KeepsNoTransformedWeights) {
   ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny96.keras"));
