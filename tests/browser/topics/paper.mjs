@@ -38,6 +38,11 @@ export function paper(lab) {
       await waitFor(lab.browser, 'two maps side by side', () =>
         /warm/.test(document.querySelector('.agreement')?.textContent),
       );
+      await waitFor(lab.browser, 'the photos under all heat', () =>
+        [...document.querySelectorAll('.laid')].every(
+          ({ style }) => style.visibility !== 'hidden',
+        ),
+      );
       await evaluate(printOnScreen);
     });
     after(() => openPage(lab.browser));
