@@ -106,15 +106,15 @@ class DefaultModel(unittest.TestCase):
             self.assertLessEqual(errors.max(), TOLERANCE, what)
 
     def test_methods_of_one_backward_pass(self) -> None:
-        for photo, x, c in self.photos:
-            for layer in LAYERS:
-                maps = methods.quick_maps(self.network, x, layer, c, self.temperature, self.labels)
-                for name, raw in maps.items():
-                    if "+" in name:
-                        continue
-                    where = [] if name == "guided-backprop" else ["--layer", layer]
-                    found = self.heatmap(photo, c, "--method", name, *where)
-                    self.compare(raw, found, f"{photo.name}: {name} at {layer}")
+        first, second = self.photos
+        for (photo, x, c), layer in [*((first, layer) for layer in LAYERS), (second, LAYERS[1])]:
+            maps = methods.quick_maps(self.network, x, layer, c, self.temperature, self.labels)
+            for name, raw in maps.items():
+                if "+" in name:
+                    continue
+                where = [] if name == "guided-backprop" else ["--layer", layer]
+                found = self.heatmap(photo, c, "--method", name, *where)
+                self.compare(raw, found, f"{photo.name}: {name} at {layer}")
 
     def test_ablation_cam(self) -> None:
         for photo, x, c in self.photos[:1]:
@@ -134,7 +134,7 @@ class DefaultModel(unittest.TestCase):
     def test_occlusion(self) -> None:
         photo, x, c = self.photos[0]
         # Each place takes a second in float64, and all are alike.
-        every = 4
+        every = 5
         raw = methods.occlusion_map(self.network, x, c, every)
         found = self.heatmap(photo, c, "--method", "occlusion")
         side = found["rows"]
