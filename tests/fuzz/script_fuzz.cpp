@@ -9,8 +9,9 @@
 
 #include "fuzz/promises.h"
 #include "gradcam/import/pickle.h"
-#include "gradcam/import/pytorch_script.h"
 #include "gradcam/import/pytorch_tensors.h"
+#include "gradcam/import/script_network.h"
+#include "gradcam/import/script_reader.h"
 
 namespace gradcam {
 namespace {
