@@ -68,7 +68,7 @@ export async function suite(engine) {
     test(engine, { skip }, () => assert.fail(reason));
     return;
   }
-  describe(engine, { timeout: 600_000 }, () => {
+  describe(engine, { timeout: 1_800_000 }, () => {
     /** @type {Lab} */
     const lab = { engine, browser: undefined };
     before(async () => {
