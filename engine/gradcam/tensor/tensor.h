@@ -27,8 +27,6 @@ struct AlignedDelete {
 };
 }  // namespace internal
 
-/// Memory for `count` values of T, 64-byte aligned and zero-filled if asked for, or an error.
-/// `kTailBytes` bytes past the end may be read (and are zero), as vector kernels do.
 inline constexpr std::size_t kAlignment = 64;
 inline constexpr std::size_t kTailBytes = 64;
 
@@ -39,6 +37,8 @@ namespace internal {
 void* allocate(std::size_t bytes, bool zeroed);
 }
 
+/// Memory for `count` values of T, aligned to `kAlignment` and zero-filled if asked for, or
+/// kOutOfMemory. `kTailBytes` bytes past the end may be read (and are zero), as vector kernels do.
 template <class T>
 Result<AlignedArray<T>> allocate_array(std::size_t count, bool zeroed = true) {
   if (count > (static_cast<std::size_t>(-1) / 2 - kTailBytes - kAlignment) / sizeof(T)) {
