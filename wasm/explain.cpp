@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/evaluate/trust.h"
 #include "gradcam/explain/closer.h"
 #include "gradcam/explain/evidence.h"
 #include "gradcam/explain/together.h"
-#include "gradcam/explain/trust.h"
 #include "gradcam/explain/warm.h"
 #include "gradcam_engine.h"
 

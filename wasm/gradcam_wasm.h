@@ -145,7 +145,8 @@ int32_t gradcam_members_begin_explain(gradcam_engine* engine, const int32_t* cla
                                       uint32_t count, const char* method, uint32_t method_bytes,
                                       const char* layer, uint32_t layer_bytes, uint32_t channels);
 /// At member 0, when the photo is classified: begins to measure whether a heatmap of a class of it,
-/// of rows * cols floats, shows what the network used; that takes passes (gradcam/explain/trust.h).
+/// of rows * cols floats, shows what the network used; that takes passes
+/// (gradcam/evaluate/trust.h).
 int32_t gradcam_members_begin_measure(gradcam_engine* engine, int32_t class_index,
                                       const float* heatmap, int32_t rows, int32_t cols);
 /// Begins one of the forward passes that are left, at all members; `from` is what
@@ -186,7 +187,7 @@ int32_t gradcam_passes_left(gradcam_engine* engine);
 /// When none is left, the outcome. Of explaining: float32 [count, rows, cols] in [0, 1] at
 /// gradcam_data, and {"rows": 14, "cols": 14, "maps": [{"class": index, "status": "ok" | "empty" |
 /// "non_finite", "maximum": of the raw map, "box": warm_cells of explain/warm.h or null}, ...]}. Of
-/// measuring, as gradcam/explain/trust.h says:
+/// measuring, as gradcam/evaluate/trust.h says:
 /// {"probability": the class's, "covered_area": 0.1, "covered": probability, "covered_centre":
 /// probability, "map": {"area": under the curve, "curve": [probabilities]}, "random_order": {...},
 /// "centre": {...}}.

@@ -178,7 +178,7 @@ export interface PassesLeft {
 
 /**
  * A class's probability while pixels are put into a blurred photo, those first that a map calls
- * hottest: a large area is good. explain/trust.h has the source.
+ * hottest: a large area is good. evaluate/trust.h has the source.
  */
 export interface Insertion {
   area: number;

@@ -13,11 +13,11 @@
 #include "cli/masks.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
-#include "gradcam/explain/evaluation.h"
+#include "gradcam/evaluate/evaluation.h"
+#include "gradcam/evaluate/faithfulness.h"
+#include "gradcam/evaluate/road.h"
+#include "gradcam/evaluate/sanity_check.h"
 #include "gradcam/explain/explain.h"
-#include "gradcam/explain/faithfulness.h"
-#include "gradcam/explain/road.h"
-#include "gradcam/explain/sanity_check.h"
 #include "gradcam/image/decode.h"
 
 namespace gradcam {

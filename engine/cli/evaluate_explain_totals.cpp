@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "gradcam/explain/sanity_check.h"
+#include "gradcam/evaluate/sanity_check.h"
 
 namespace gradcam {
 namespace {

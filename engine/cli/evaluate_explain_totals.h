@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <optional>
 
-#include "gradcam/explain/faithfulness.h"
+#include "gradcam/evaluate/faithfulness.h"
+#include "gradcam/evaluate/road.h"
 #include "gradcam/explain/json.h"
 #include "gradcam/explain/methods.h"
-#include "gradcam/explain/road.h"
 #include "gradcam/weights/names.h"
 
 /// What `evaluate --explain` adds up over photos.

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "gradcam/evaluate/faithfulness.h"
 #include "gradcam/explain/explain.h"
-#include "gradcam/explain/faithfulness.h"
 #include "gradcam/explain/finer_cam.h"
 #include "gradcam/explain/methods.h"
 #include "gradcam/train/finetuned_file.h"

@@ -1,4 +1,4 @@
-#include "gradcam/explain/road.h"
+#include "gradcam/evaluate/road.h"
 
 #include <gtest/gtest.h>
 
@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "gradcam/explain/faithfulness.h"
-#include "gradcam/explain/imputation.h"
+#include "gradcam/evaluate/faithfulness.h"
+#include "gradcam/evaluate/imputation.h"
 #include "support/compare.h"
 #include "support/heatmaps.h"
 #include "support/result.h"

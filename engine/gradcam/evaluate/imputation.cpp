@@ -1,4 +1,4 @@
-#include "gradcam/explain/imputation.h"
+#include "gradcam/evaluate/imputation.h"
 
 #include <algorithm>
 #include <utility>

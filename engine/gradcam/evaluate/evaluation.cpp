@@ -1,4 +1,4 @@
-#include "gradcam/explain/evaluation.h"
+#include "gradcam/evaluate/evaluation.h"
 
 #include <algorithm>
 #include <cmath>

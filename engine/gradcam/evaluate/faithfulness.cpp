@@ -1,4 +1,4 @@
-#include "gradcam/explain/faithfulness.h"
+#include "gradcam/evaluate/faithfulness.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "gradcam/explain/masking.h"
+#include "gradcam/evaluate/masking.h"
 
 namespace gradcam {
 namespace {

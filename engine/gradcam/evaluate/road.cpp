@@ -1,11 +1,11 @@
-#include "gradcam/explain/road.h"
+#include "gradcam/evaluate/road.h"
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 
-#include "gradcam/explain/imputation.h"
-#include "gradcam/explain/masking.h"
+#include "gradcam/evaluate/imputation.h"
+#include "gradcam/evaluate/masking.h"
 
 namespace gradcam {
 namespace {

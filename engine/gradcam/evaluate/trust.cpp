@@ -1,4 +1,4 @@
-#include "gradcam/explain/trust.h"
+#include "gradcam/evaluate/trust.h"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "gradcam/explain/faithfulness.h"
-#include "gradcam/explain/masking.h"
+#include "gradcam/evaluate/faithfulness.h"
+#include "gradcam/evaluate/masking.h"
 
 namespace gradcam {
 namespace {

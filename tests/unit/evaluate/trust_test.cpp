@@ -1,4 +1,4 @@
-#include "gradcam/explain/trust.h"
+#include "gradcam/evaluate/trust.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "gradcam/explain/faithfulness.h"
+#include "gradcam/evaluate/faithfulness.h"
 #include "support/result.h"
 #include "support/tiny_vgg16.h"
 

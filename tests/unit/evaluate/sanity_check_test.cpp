@@ -1,4 +1,4 @@
-#include "gradcam/explain/sanity_check.h"
+#include "gradcam/evaluate/sanity_check.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "gradcam/explain/faithfulness.h"
+#include "gradcam/evaluate/faithfulness.h"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/evaluate/trust.h"
 #include "gradcam/explain/occlusion.h"
-#include "gradcam/explain/trust.h"
 #include "support/heatmaps.h"
 #include "support/result.h"
 #include "support/tensor_file.h"

@@ -1,4 +1,4 @@
-#include "gradcam/explain/masking.h"
+#include "gradcam/evaluate/masking.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "gradcam/explain/evaluation.h"
+#include "gradcam/evaluate/evaluation.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
