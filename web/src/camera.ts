@@ -13,7 +13,6 @@ import {
 } from '../../wasm/engine';
 import { ask, methodOf } from './backend/network';
 import { halfway, type Size } from './photos/crop';
-import { sentence } from './describe';
 import { presentHow } from './photos/maps';
 import { say } from './news';
 import { reasonOf, UNWANTED } from './shared/outcome';
@@ -21,6 +20,7 @@ import { put } from './photos/photo-io';
 import { photos } from './photos/photos';
 import type { Answer, Outcome, WorkerApi } from './shared/protocol';
 import { method } from './settings';
+import { sentence } from './words/sentence';
 
 /** What the network says of late, because what it says of single frames flickers. */
 export interface Words {

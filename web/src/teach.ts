@@ -6,8 +6,6 @@ import { Ahead } from './photos/ahead';
 import { ask, network } from './backend/network';
 import { download } from './saving/download';
 import { reasonOf } from './shared/outcome';
-import { breedName, sentence } from './describe';
-import { nameInText } from './name-in-text';
 import { say } from './news';
 import type { Intake } from './intake/intake';
 import { useHeadBytes } from './models/models';
@@ -15,6 +13,9 @@ import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
 import { changeModel } from './photos/photos';
 import type { Failure } from './shared/protocol';
 import { TaskQueue } from './backend/task-queue';
+import { nameInText } from './words/name-in-text';
+import { breedName } from './words/names';
+import { sentence } from './words/sentence';
 
 export interface PhotoBox {
   readonly id: number;

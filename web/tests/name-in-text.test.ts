@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nameInText } from '../src/name-in-text';
+import { nameInText } from '../src/words/name-in-text';
 
 test.each([
   ['rex.jpg', 'rex.jpg'],

@@ -1,8 +1,8 @@
 import { useEffect } from 'preact/hooks';
 import { network } from '../backend/network';
 import { camera, isFresh } from '../camera';
-import { sentence } from '../describe';
 import { inSight } from '../photos/groups';
+import { sentence } from '../words/sentence';
 import { About } from './about';
 import { DropVeil } from './drop-veil';
 import { CameraView } from './camera';

@@ -2,9 +2,10 @@ import { useSignal } from '@preact/signals';
 import { Fragment } from 'preact';
 import type { Others, Prediction } from '../../../wasm/engine';
 import { classNoun } from '../backend/network';
-import { breed, breedName, capitalised, chance } from '../describe';
 import { choose } from '../photos/maps';
 import type { Photo } from '../photos/photo';
+import { breed, breedName, capitalised } from '../words/names';
+import { chance } from '../words/numbers';
 import { useUnfolded } from './use-unfolded';
 import { Bar } from './bar';
 

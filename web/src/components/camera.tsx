@@ -17,17 +17,12 @@ import {
   watch,
   type Sight,
 } from '../camera';
-import {
-  breed,
-  captionFor,
-  chance,
-  CLOSEST,
-  heatmapLabel,
-  isOnlyClosest,
-  verdict,
-} from '../describe';
 import { addPhotos, photos } from '../photos/photos';
 import { method, opacity } from '../settings';
+import { CLOSEST, isOnlyClosest, verdict } from '../words/answer';
+import { captionFor, heatmapLabel } from '../words/heatmap';
+import { breed } from '../words/names';
+import { chance } from '../words/numbers';
 import { Bar } from './bar';
 import { HeatOnCrop } from './heat-canvas';
 import { Icon } from './icon';

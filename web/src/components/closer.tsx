@@ -2,8 +2,8 @@ import { useRef } from 'preact/hooks';
 import type { Box, Heatmap } from '../../../wasm/engine';
 import { aim, lookCloser } from '../photos/closer';
 import { CORNERS, moved, resized, scaled, type Corner } from '../photos/crop';
-import { nameInText } from '../name-in-text';
 import type { Photo, PhotoResult } from '../photos/photo';
+import { nameInText } from '../words/name-in-text';
 import { Icon } from './icon';
 import { placeOf } from './place';
 

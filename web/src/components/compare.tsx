@@ -2,18 +2,13 @@ import { useSignal, type Signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { classNoun, methodOf, painter } from '../backend/network';
-import {
-  breed,
-  capitalised,
-  overlap,
-  percent,
-  strengths,
-  where,
-} from '../describe';
 import type { Errand } from '../photos/errand';
 import { compare, stopComparing } from '../photos/maps';
 import { labelOf, type Photo, type PhotoResult } from '../photos/photo';
 import { method } from '../settings';
+import { overlap, strengths, where } from '../words/heatmap';
+import { breed, capitalised } from '../words/names';
+import { percent } from '../words/numbers';
 import { Choice } from './choice';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';

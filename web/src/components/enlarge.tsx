@@ -2,8 +2,8 @@ import type { Ref } from 'preact';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { cameBy, enlarge, enlarged, shrink, turn } from '../photos/enlarge';
 import { inSight } from '../photos/groups';
-import { nameInText } from '../name-in-text';
 import type { Photo } from '../photos/photo';
+import { nameInText } from '../words/name-in-text';
 import { LegendWithThreshold, Opacity } from './heat-scale';
 import { Icon } from './icon';
 

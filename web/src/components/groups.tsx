@@ -5,8 +5,8 @@ import {
   showAll,
   showGroup,
 } from '../photos/groups';
-import { nameInText } from '../name-in-text';
 import { photos } from '../photos/photos';
+import { nameInText } from '../words/name-in-text';
 
 /** How many photos show what; shows those of one group alone. */
 export function Groups() {

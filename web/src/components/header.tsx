@@ -1,6 +1,5 @@
 import { modelChange, network, presentModel } from '../backend/network';
 import { isFresh } from '../camera';
-import { breed, percent, progressAnnounced } from '../describe';
 import { dropHead, hasHead } from '../models/models';
 import {
   changeModel,
@@ -12,6 +11,9 @@ import {
   unmade,
 } from '../photos/photos';
 import { isTeaching } from '../teach';
+import { breed } from '../words/names';
+import { percent } from '../words/numbers';
+import { progressAnnounced } from '../words/progress';
 
 export function Header() {
   const { total, done, failed } = counts.value;

@@ -1,7 +1,7 @@
 /** How much of the heat is seen, and what its colours say. */
 
-import { percent } from '../describe';
 import { MOST_THRESHOLD, opacity, threshold, USUAL_OPACITY } from '../settings';
+import { percent } from '../words/numbers';
 import { HeatCanvas } from './heat-canvas';
 
 /** A heatmap of one row from nothing to everything. */

@@ -1,6 +1,6 @@
 import type { ModelInfo } from '../../../wasm/engine';
 import { classNoun } from '../backend/network';
-import { outputsBeside } from '../describe';
+import { outputsBeside } from '../words/models';
 
 const TIMES = ' × ';
 

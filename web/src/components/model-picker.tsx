@@ -1,6 +1,5 @@
 import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend/network';
-import { LEARNING, megabytes, percent, sentence } from '../describe';
 import { chosenFiles } from '../intake/intake';
 import {
   forget,
@@ -14,10 +13,13 @@ import {
   whatStays,
 } from '../models/models';
 import type { KeptModel } from '../models/model-store';
-import { nameInText } from '../name-in-text';
 import { changeModel } from '../photos/photos';
 import { takeModel } from '../intake/take-in';
 import { isTeaching } from '../teach';
+import { LEARNING } from '../words/models';
+import { nameInText } from '../words/name-in-text';
+import { megabytes, percent } from '../words/numbers';
+import { sentence } from '../words/sentence';
 
 /** Lets another weights file take the place of the model in the page. */
 export function ModelPicker() {

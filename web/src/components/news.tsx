@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend/network';
-import { withoutStop } from '../describe';
 import { isTextField } from '../intake/intake';
 import { keeping } from '../models/models';
-import { nameInText } from '../name-in-text';
 import { aside, notice, type Notice } from '../news';
+import { nameInText } from '../words/name-in-text';
+import { withoutStop } from '../words/sentence';
 import { Icon } from './icon';
 import { tellHeight } from './tell-height';
 

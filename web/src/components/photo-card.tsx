@@ -8,22 +8,9 @@ import {
 import { useRef } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { methodOf, unsureBelow } from '../backend/network';
-import {
-  breedInText,
-  captionParts,
-  certainty,
-  CLOSEST,
-  doubt,
-  isOnlyClosest,
-  sentence,
-  verdict,
-  weakness,
-  where,
-} from '../describe';
 import { enlarged } from '../photos/enlarge';
 import { hasGroups } from '../photos/groups';
 import { retarget } from '../photos/maps';
-import { nameInText } from '../name-in-text';
 import {
   labelOf,
   type Photo,
@@ -34,6 +21,17 @@ import { FAULTS_OF_CONTENTS } from '../photos/photo-io';
 import { saveData, takeOff, tryAgain } from '../photos/photos';
 import { savePicture } from '../saving/picture';
 import { method, opacity, threshold, USUAL_OPACITY } from '../settings';
+import {
+  certainty,
+  CLOSEST,
+  doubt,
+  isOnlyClosest,
+  verdict,
+} from '../words/answer';
+import { captionParts, weakness, where } from '../words/heatmap';
+import { nameInText } from '../words/name-in-text';
+import { breedInText } from '../words/names';
+import { sentence } from '../words/sentence';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
 import { CompareButton, Comparison } from './compare';

@@ -1,9 +1,7 @@
 import { isHeadAtWork, network } from '../backend/network';
 import { closeUp, isSeeing } from '../camera';
-import { leftOutVerdict } from '../describe';
 import { bringsFiles, chosenFiles, take } from '../intake/intake';
 import { dropHead, hasHead } from '../models/models';
-import { nameInText } from '../name-in-text';
 import { say } from '../news';
 import { changeModel } from '../photos/photos';
 import {
@@ -25,6 +23,8 @@ import {
   type Lesson,
   type Trained,
 } from '../teach';
+import { leftOutVerdict } from '../words/models';
+import { nameInText } from '../words/name-in-text';
 import { Icon } from './icon';
 import { useObjectUrl } from './use-object-url';
 

@@ -1,5 +1,5 @@
-import { sentence } from '../describe';
 import type { Failure } from '../shared/protocol';
+import { sentence } from '../words/sentence';
 import { Icon } from './icon';
 
 /** Why something did not work that leaves what is there as it is, and a way to try it again. */

@@ -2,18 +2,17 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import type { Trust } from '../../../wasm/engine';
 import { methodOf } from '../backend/network';
-import {
-  breedInText,
-  chance,
-  coveredStanding,
-  percent,
-  shownStanding,
-  trustVerdict,
-  untestable,
-} from '../describe';
 import { measure } from '../photos/maps';
 import { labelOf, type Photo, type PhotoResult } from '../photos/photo';
 import { method } from '../settings';
+import { breedInText } from '../words/names';
+import { chance, percent } from '../words/numbers';
+import {
+  coveredStanding,
+  shownStanding,
+  trustVerdict,
+  untestable,
+} from '../words/trust';
 import { useUnfolded } from './use-unfolded';
 import { Pending } from './pending';
 import { useWanted } from './use-wanted';

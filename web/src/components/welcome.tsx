@@ -1,7 +1,7 @@
 import { classNoun, presentModel } from '../backend/network';
-import { breed } from '../describe';
 import { addPhotos } from '../photos/photos';
 import { samples } from '../photos/samples';
+import { breed } from '../words/names';
 import { CameraButton } from './camera';
 import { Demo } from './demo';
 import { Icon } from './icon';

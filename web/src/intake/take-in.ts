@@ -1,6 +1,6 @@
 /** What is dropped, pasted or chosen: a model takes the place of the present one, photos come onto the page. */
 
-import { LEARNING, modelsLeftOut } from '../describe';
+import { LEARNING, modelsLeftOut } from '../words/models';
 import type { Intake } from './intake';
 import { sortOut, useFile } from '../models/models';
 import { say } from '../news';

@@ -20,6 +20,7 @@ import {
   putHead,
 } from '../backend/network';
 import { lend } from '../shared/lend';
+import { nameInText } from '../words/name-in-text';
 import {
   CHUNK,
   forgetModel,
@@ -29,7 +30,6 @@ import {
   reasonNotKept,
   type KeptModel,
 } from './model-store';
-import { nameInText } from '../name-in-text';
 import { say } from '../news';
 import { outcomeOf, refusal } from '../shared/outcome';
 import { untilAnswered } from '../backend/until-answered';

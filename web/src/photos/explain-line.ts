@@ -7,7 +7,7 @@ import type {
   Others,
   Prediction,
 } from '../../../wasm/engine';
-import { certainty, type Certainty } from '../describe';
+import { certainty, type Certainty } from '../words/answer';
 import type { PhotoResult } from './photo';
 import type { Failure } from '../shared/protocol';
 

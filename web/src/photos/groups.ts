@@ -3,7 +3,8 @@
 import { computed, effect, signal } from '@preact/signals';
 import type { ModelInfo } from '../../../wasm/engine';
 import { presentModel, unsureBelow } from '../backend/network';
-import { answer, breedName } from '../describe';
+import { answer } from '../words/answer';
+import { breedName } from '../words/names';
 import { ofEach } from './of-each';
 import type { Photo } from './photo';
 import { photos } from './photos';

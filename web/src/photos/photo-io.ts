@@ -2,8 +2,8 @@
 
 import { transfer, type Remote } from 'comlink';
 import type { Box } from '../../../wasm/engine';
+import { megabytes } from '../words/numbers';
 import { browserDecode, sniff } from './browser-decoder';
-import { megabytes } from '../describe';
 import { refusal } from '../shared/outcome';
 import type {
   Failure,

@@ -2,6 +2,7 @@
 
 import { batch, computed, signal } from '@preact/signals';
 import type { Box, ExplainOptions } from '../../../wasm/engine';
+import { progress, tookOff } from '../words/progress';
 import { Ahead } from './ahead';
 import {
   ask,
@@ -10,7 +11,6 @@ import {
   stopLooking,
   unsureBelow,
 } from '../backend/network';
-import { progress, tookOff } from '../describe';
 import { download, fitStem } from '../saving/download';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from '../intake/intake';

@@ -1,7 +1,7 @@
 /** What the network said of many photos as a table for spreadsheets. */
 
 import type { Others, Prediction } from '../../../wasm/engine';
-import { breedName } from '../describe';
+import { breedName } from '../words/names';
 
 export interface TableRow {
   photo: string;

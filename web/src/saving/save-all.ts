@@ -3,13 +3,13 @@
 import { effect, signal } from '@preact/signals';
 import { Zip, ZipPassThrough } from 'fflate';
 import { inOrder } from '../../../wasm/in-order';
-import { csv, type TableRow } from './csv';
 import {
   lackingPictures,
   NO_LONGER_READABLE,
   WITHOUT_MAP,
-  withoutStop,
-} from '../describe';
+} from '../words/progress';
+import { withoutStop } from '../words/sentence';
+import { csv, type TableRow } from './csv';
 import { download, numbered } from './download';
 import type { ExplainLine } from '../photos/explain-line';
 import { answerOf } from '../photos/groups';

@@ -1,35 +1,35 @@
 import { describe, expect, test } from 'vitest';
+import { doubt, isOnlyClosest, certainty, verdict } from '../src/words/answer';
 import {
   captionFor,
-  chance,
-  breed,
-  breedInText,
-  breedName,
-  coveredStanding,
-  doubt,
   heatmapLabel,
-  isOnlyClosest,
-  certainty,
+  overlap,
+  strengths,
+  weakness,
+  where,
+} from '../src/words/heatmap';
+import {
   modelsLeftOut,
+  outputsBeside,
+  leftOutVerdict,
+} from '../src/words/models';
+import { breed, breedInText, breedName } from '../src/words/names';
+import { chance, percent } from '../src/words/numbers';
+import {
   lackingPictures,
   NO_LONGER_READABLE,
   WITHOUT_MAP,
-  outputsBeside,
-  overlap,
-  shownStanding,
-  strengths,
-  trustVerdict,
-  type Standing,
-  percent,
   progress,
   progressAnnounced,
-  sentence,
+} from '../src/words/progress';
+import { sentence } from '../src/words/sentence';
+import {
+  coveredStanding,
+  shownStanding,
+  trustVerdict,
+  type Standing,
   untestable,
-  verdict,
-  weakness,
-  where,
-  leftOutVerdict,
-} from '../src/describe';
+} from '../src/words/trust';
 
 const map = (rows: number, cols: number, hot: [number, number][]) => {
   const values = new Float32Array(rows * cols);

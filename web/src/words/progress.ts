@@ -1,0 +1,50 @@
+/** How far the page is with its photos, in words. */
+
+import { nameInText } from './name-in-text';
+
+/** "3 of 10 done", "9 of 10 done, 1 failed". */
+export function progress(
+  total: number,
+  finished: number,
+  failed: number,
+): string {
+  const done = `${finished - failed} of ${total} done`;
+  return failed === 0 ? done : `${done}, ${failed} failed`;
+}
+
+/** What is announced of that: where it begins and ends, not every step; nothing without photos. */
+export function progressAnnounced(
+  total: number,
+  finished: number,
+  failed: number,
+): string {
+  if (total === 0) return '';
+  return finished < total
+    ? 'Looking at photos…'
+    : progress(total, finished, failed);
+}
+
+/** What became of photos that were on the page; of one of them, by its name. */
+export function tookOff(count: number, name = 'The photo'): string {
+  const what = count === 1 ? `${nameInText(name)} was` : `${count} photos were`;
+  return `${what} taken off the page.`;
+}
+
+/** Why there is no picture of a photo. */
+export const NO_LONGER_READABLE = 'which can no longer be read';
+export const WITHOUT_MAP =
+  'of which no map was made (results.csv has the answers, results.jsonl nothing)';
+
+/** Whose pictures were not saved with the rest: photos by why, by name; nothing if there are none. */
+export function lackingPictures(
+  lacking: ReadonlyMap<string, readonly string[]>,
+): string {
+  const parts = [...lacking].map(([why, [first, ...more]]) =>
+    more.length > 0
+      ? `of ${nameInText(first!)} and ${more.length} more, ${why}`
+      : `of ${nameInText(first!)}, ${why}`,
+  );
+  if (parts.length === 0) return '';
+  const isOne = [...lacking.values()].flat().length === 1;
+  return `All is saved but the ${isOne ? 'picture' : 'pictures'} ${parts.join(', and ')}.`;
+}
