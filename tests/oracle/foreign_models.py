@@ -166,48 +166,145 @@ def keras_layer(class_name: str, name: str, **config: Any) -> dict[str, Any]:
     return {"class_name": class_name, "config": {"name": name, **config}}
 
 
+def keras_tensor(layer: str) -> dict[str, Any]:
+    """What a layer gives, as Keras 3 says it of another one, which is given that."""
+    return {"class_name": "__keras_tensor__", "config": {
+        "shape": [None, SIDE, SIDE, 3], "dtype": "float32", "keras_history": [layer, 0, 0]}}
+
+
+def keras_numbers(values: Any) -> dict[str, Any]:
+    return {"class_name": "__tensor__",
+            "config": {"value": np.float32(values).tolist(), "dtype": "float32"}}
+
+
+def keras_key(*keys: Any, is_keras_3: bool = True) -> list[Any]:
+    """x[keys]"""
+
+    def described(one: Any) -> Any:
+        if one is Ellipsis:
+            return {"class_name": "__ellipsis__", **({"config": {}} if is_keras_3 else {})}
+        if not isinstance(one, slice):
+            return one
+        config = {"start": one.start, "stop": one.stop, "step": one.step}
+        return {"class_name": "__slice__", "config": config} if is_keras_3 else config
+
+    return [described(one) for one in keys]
+
+
+def keras_operation(class_name: str, name: str, *given: Any, **config: Any) -> dict[str, Any]:
+    """Arithmetic in a model of Keras 3, of tensors and numbers."""
+    return {"module": "keras.src.ops.numpy", "class_name": class_name,
+            "config": {"name": name, **config}, "registered_name": class_name, "name": name,
+            "inbound_nodes": [{"args": list(given), "kwargs": {}}]}
+
+
+def keras_2_operation(function: str, layer: str, given: Any, **arguments: Any) -> dict[str, Any]:
+    """The same in Keras 2, by a function of TensorFlow. given: the name of a layer, or a number."""
+    first = [given, 0, 0] if isinstance(given, str) else ["_CONSTANT_VALUE", -1, given]
+    kind = "SlicingOpLambda" if function == "__operators__.getitem" else "TFOpLambda"
+    return {"class_name": kind, "name": layer,
+            "config": {"name": layer, "trainable": True, "dtype": "float32", "function": function},
+            "inbound_nodes": [[*first, arguments]]}
+
+
+VGG16_MEANS = (-103.939, -116.779, -123.68)
+
+
+def keras_preprocess_input(given: str = "input_1") -> list[dict[str, Any]]:
+    """What vgg16.preprocess_input becomes in a model, of Keras 3.3 to 3.16."""
+    slices = [keras_operation("GetItem", f"get_item{i}", keras_tensor(given), keras_key(..., 2 - i))
+              for i in range(3)]
+    stacked = [keras_tensor(layer["name"]) for layer in slices]
+    return [*slices, keras_operation("Stack", "stack", stacked, axis=-1),
+            keras_operation("Add", "add", keras_tensor("stack"), keras_numbers([[[VGG16_MEANS]]]))]
+
+
+def keras_2_preprocess_input() -> list[dict[str, Any]]:
+    """The same of Keras 2."""
+    key = keras_key(..., slice(None, None, -1), is_keras_3=False)
+    return [keras_2_operation("__operators__.getitem", "slice", "input_1", slice_spec=key),
+            keras_2_operation("nn.bias_add", "tf.nn.bias_add", "slice", data_format="channels_last",
+                              bias=np.float32(VGG16_MEANS).tolist())]
+
+
+def keras_name(layer: dict[str, Any]) -> str:
+    return layer.get("name") or layer["config"]["name"]
+
+
+def connected(config: dict[str, Any]) -> dict[str, Any]:
+    """The same where each layer of a functional model says that it is given what the one before
+    gives, if it does not say what."""
+    if config["class_name"] != "Functional":
+        return config
+    layers: list[dict[str, Any]] = []
+    for layer in config["config"]["layers"]:
+        if layer["class_name"] == "InputLayer":
+            layer = layer | {"inbound_nodes": []}
+        elif layers:
+            node = {"args": [keras_tensor(keras_name(layers[-1]))], "kwargs": {}}
+            layer = {"inbound_nodes": [node]} | layer
+        layers.append(connected(layer) if "layers" in layer["config"] else layer)
+    return config | {"config": config["config"] | {"layers": layers}}
+
+
 def keras_config(top: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = (),
-                 side: int = SIDE) -> dict[str, Any]:
-    """The description of a model: VGG16 without its top, and layers of its own behind it."""
-    layers = [keras_layer("InputLayer", "input_1", batch_shape=[None, side, side, 3]), *before]
+                 side: int = SIDE, nested: bool = False) -> dict[str, Any]:
+    """The description of a model: VGG16 without its top, perhaps as a model in this one, and layers
+    of its own before and behind it."""
+    photo = keras_layer("InputLayer", "input_1", batch_shape=[None, side, side, 3])
+    layers = []
     for block, convs in enumerate(BLOCKS, 1):
         layers += [keras_layer("Conv2D", f"block{block}_conv{i + 1}", activation="relu")
                    for i in range(len(convs))]
         layers.append(keras_layer("MaxPooling2D", f"block{block}_pool"))
-    return {"class_name": "Functional", "config": {"name": "model", "layers": [*layers, *top]}}
+    if nested:
+        inner = keras_layer("InputLayer", "input_2", batch_shape=[None, side, side, 3])
+        layers = [keras_layer("Functional", "vgg16", layers=[inner, *layers])]
+    return keras_layer("Functional", "model", layers=[photo, *before, *layers, *top])
 
 
-def keras_zip(path: Path, parameters: Parameters, by_name: bool, nested: bool,
-              counts_twice: bool = False) -> None:
-    kinds = {"conv": "Conv2D", "pool": "MaxPooling2D", "flat": "Flatten", "inpu": "InputLayer"}
-    layers, content = [], io.BytesIO()
-    arrays = iter(keras_arrays(parameters))
+def write_keras_3_layers(model: Any, layers: Sequence[dict[str, Any]], arrays: Any, by_name: bool,
+                         count_by: int = 1) -> None:
+    """Weights in groups, which are named by the class and a count, or later by the layer."""
+    top = model.create_group("layers" if count_by == 1 else "_layer_checkpoint_dependencies")
+    counts: dict[str, int] = {}
+    for layer in layers:
+        kind = layer["class_name"]
+        if kind not in ("Conv2D", "Dense", "Functional", "Sequential") and not adapts(layer):
+            continue
+        number = counts.get(kind, 0)
+        counts[kind] = number + count_by
+        name = kind.lower() + (f"_{number}" if number else "")
+        group = top.create_group(layer["config"]["name"] if by_name else name)
+        if "layers" in layer["config"]:
+            write_keras_3_layers(group, layer["config"]["layers"], arrays, by_name, count_by)
+        else:
+            for i, values in enumerate(next(arrays)):
+                group[f"vars/{i}"] = values
+
+
+def adapts(layer: dict[str, Any]) -> bool:
+    """Whether it is a Normalization whose numbers are among the weights."""
+    config = layer["config"]
+    return layer["class_name"] == "Normalization" and not (
+        config.get("mean") or config.get("variance"))
+
+
+def keras_moments(mean: Any, variance: Any) -> tuple[np.ndarray, ...]:
+    """What such a layer knows by adapt(): at last, of how many photos."""
+    return np.float32(mean), np.float32(variance), np.int32(0)
+
+
+def keras_zip(path: Path, parameters: Parameters, config: dict[str, Any], by_name: bool,
+              count_by: int = 1, moments: Sequence[tuple[np.ndarray, ...]] = ()) -> None:
+    """`model.save("dogs.keras")`"""
+    content = io.BytesIO()
     with h5py.File(content, "w") as file:
-        top = file.create_group("_layer_checkpoint_dependencies" if counts_twice else "layers")
-        inner = top.create_group("vgg16" if by_name else "functional") if nested else file
-        counts: dict[str, int] = {}
-        inner_layers: list[dict] = []
-        for name in keras_layer_names("dense"):
-            kind = next((k for key, k in kinds.items() if key in name), "Dense")
-            inside = nested and (kind in ("Conv2D", "MaxPooling2D", "InputLayer"))
-            (inner_layers if inside else layers).append(
-                keras_layer(kind, name, activation="softmax" if name == "dense" else "relu"))
-            if kind in ("Conv2D", "Dense"):
-                snake = {"Conv2D": "conv2d", "Dense": "dense"}[kind]
-                number = counts.get(snake, 0)
-                counts[snake] = number + (2 if counts_twice else 1)
-                group = (name if by_name else snake + (f"_{number}" if number else ""))
-                parent = (inner.require_group("layers") if inside else top)
-                weight, bias = next(arrays)
-                variables = parent.create_group(f"{group}/vars")
-                variables["0"], variables["1"] = weight, bias
-        if nested:
-            layers.insert(0, {"class_name": "Functional",
-                              "config": {"name": "vgg16", "layers": inner_layers}})
+        arrays = iter([*moments, *keras_arrays(parameters)])
+        write_keras_3_layers(file, config["config"]["layers"], arrays, by_name, count_by)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("metadata.json", json.dumps({"keras_version": "3.3.0"}))
-        archive.writestr("config.json", json.dumps(
-            {"class_name": "Functional", "config": {"name": "model", "layers": layers}}))
+        archive.writestr("config.json", json.dumps(connected(config)))
         archive.writestr("model.weights.h5", content.getvalue())
 
 
@@ -320,19 +417,24 @@ class ImportCase(unittest.TestCase):
         return path
 
     def keras_model(self, top: Sequence[dict[str, Any]], before: Sequence[dict[str, Any]] = (),
-                    side: int = SIDE, norms: Sequence[np.ndarray] = ()) -> Path:
+                    side: int = SIDE, norms: Sequence[np.ndarray] = (),
+                    moments: Sequence[tuple[np.ndarray, ...]] = ()) -> Path:
         """`Model(...).save("dogs.h5")` with `self.parameters`, whose dense layers are those in
-        `top`, and batch normalisations with `norms`."""
+        `top`, batch normalisations with `norms` and, of photos, with `moments`."""
         path = self.folder / "dogs.h5"
-        config = keras_config(top, before, side)
-        arrays, norms = iter(keras_arrays(self.parameters)), iter(norms)
+        config = connected(keras_config(top, before, side))
+        arrays, norms, moments = iter(keras_arrays(self.parameters)), iter(norms), iter(moments)
         layers: dict[str, dict[str, np.ndarray]] = {}
         for layer in config["config"]["layers"]:
-            name = layer["config"]["name"]
+            name = keras_name(layer)
             layers[name] = {}
             if layer["class_name"] in ("Conv2D", "Dense"):
                 kernel, bias = next(arrays)
                 layers[name] = {f"{name}/kernel:0": kernel, f"{name}/bias:0": bias}
+            if adapts(layer):
+                layers[name] = {f"{name}/{kind}:0": values
+                                for kind, values in zip(("mean", "variance", "count"),
+                                                        next(moments))}
             if layer["class_name"] == "BatchNormalization":
                 kinds = [*(["gamma"] if layer["config"].get("scale", True) else []),
                          *(["beta"] if layer["config"].get("center", True) else []),

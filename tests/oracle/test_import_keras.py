@@ -15,42 +15,17 @@ import torch
 import torch.nn.functional as F
 
 from foreign_models import (
-    BLOCKS, CLASSES, GRID, KERAS_CONVS, ImportCase, average_top, flatten_top, keras_arrays,
-    keras_config, keras_layer, keras_layers, keras_zip, random_parameters, write_group,
+    BLOCKS, CLASSES, GRID, KERAS_CONVS, VGG16_MEANS, ImportCase, average_top, connected,
+    flatten_top, keras_2_operation, keras_2_preprocess_input, keras_arrays, keras_config, keras_key,
+    keras_layer, keras_layers, keras_moments, keras_numbers, keras_operation,
+    keras_preprocess_input, keras_tensor, keras_zip, random_parameters, write_group,
 )
 
 
-VGG16_MEANS = (-103.939, -116.779, -123.68)
-
-
-def preprocessing(means: Sequence[float] = VGG16_MEANS, slices: Sequence | None = None,
-                  is_keras_3: bool = True) -> list[dict]:
-    """The layers that preprocess_input becomes in a model, as the versions of Keras describe what
-    they are given."""
-
-    def described(one: object) -> object:
-        if one is Ellipsis:
-            return {"class_name": "__ellipsis__", **({"config": {}} if is_keras_3 else {})}
-        if not isinstance(one, slice):
-            return one
-        config = {"start": one.start, "stop": one.stop, "step": one.step}
-        return {"class_name": "__slice__", "config": config} if is_keras_3 else config
-
-    key = [described(one) for one in slices or (Ellipsis, slice(None, None, -1))]
-    if is_keras_3:
-        tensor = {"class_name": "__keras_tensor__", "config": {
-            "shape": [None, 64, 64, 3], "dtype": "float32", "keras_history": ["input_1", 0, 0]}}
-        added = {"class_name": "__tensor__", "config": {
-            "value": [[[list(np.float32(means).tolist())]]], "dtype": "float32"}}
-        return [keras_layer("GetItem", "get_item") |
-                {"inbound_nodes": [{"args": [tensor, key], "kwargs": {}}]},
-                keras_layer("Add", "add") |
-                {"inbound_nodes": [{"args": [tensor, added], "kwargs": {}}]}]
-    return [keras_layer("SlicingOpLambda", "tf.__operators__.getitem") |
-            {"inbound_nodes": [["input_1", 0, 0, {"slice_spec": key}]]},
-            keras_layer("TFOpLambda", "tf.nn.bias_add") |
-            {"inbound_nodes": [["tf.__operators__.getitem", 0, 0, {
-                "bias": np.float32(means).tolist(), "data_format": "channels_last"}]]}]
+def official_top() -> list[dict]:
+    return [keras_layer("Flatten", "flatten"), keras_layer("Dense", "a", activation="relu"),
+            keras_layer("Dense", "b", activation="relu"),
+            keras_layer("Dense", "c", activation="softmax")]
 
 
 class KerasImport(ImportCase):
@@ -118,21 +93,21 @@ class KerasImport(ImportCase):
         self.expect_keras(path)
 
     def test_keras_3_archives(self) -> None:
+        path = self.folder / "model.keras"
+        top = official_top()
         for by_name in (False, True):
             for nested in (False, True):
                 with self.subTest(by_name=by_name, nested=nested):
-                    path = self.folder / "model.keras"
-                    keras_zip(path, self.parameters, by_name, nested)
+                    keras_zip(path, self.parameters, keras_config(top, nested=nested), by_name)
                     self.expect_keras(path)
-        with zipfile.ZipFile(path) as archive:
-            entries = {name: archive.read(name) for name in archive.namelist()}
-        config = json.loads(entries["config.json"])
-        config["config"]["layers"][-1]["config"]["activation"] = "relu"
-        config["config"]["layers"].append(keras_layer("Dense", "more", activation="softmax"))
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, content in entries.items():
-                archive.writestr(name, json.dumps(config) if name == "config.json" else content)
         self.out.unlink()
+        top[-1]["config"]["activation"] = "relu"
+        more = keras_layer("Dense", "more", activation="softmax")
+        with zipfile.ZipFile(path) as archive:
+            weights = archive.read("model.weights.h5")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps(keras_config([*top, more], nested=True)))
+            archive.writestr("model.weights.h5", weights)
         self.expect_failure(path, '"more"')
 
     def test_keras_tops(self) -> None:
@@ -243,7 +218,8 @@ class KerasImport(ImportCase):
         self.expect_failure(path, "Theano")
 
     def test_keras_activations_as_layers(self) -> None:
-        top = [keras_layer("Flatten", "flatten"),
+        # Keras 3.5 casts numbers of mixed precision by operations among the layers.
+        top = [keras_layer("Cast", "cast"), keras_layer("Flatten", "flatten"),
                keras_layer("Dense", "a", activation="linear"),
                keras_layer("ReLU", "relu", max_value=None, negative_slope=0.0, threshold=0.0),
                keras_layer("Dense", "b", activation="linear"),
@@ -278,13 +254,10 @@ class KerasImport(ImportCase):
         self.expect_failure(path, '"relu"', "another place")
 
     def test_keras_convolutions_that_are_not_vgg16s(self) -> None:
-        top = [keras_layer("Flatten", "flatten"), keras_layer("Dense", "a", activation="relu"),
-               keras_layer("Dense", "b", activation="relu"),
-               keras_layer("Dense", "c", activation="softmax")]
-
         def changed(change: Callable[[list], None], *says: str) -> None:
-            config = keras_config(top)
+            config = keras_config(official_top())
             change(config["config"]["layers"])
+            config = connected(config)
             path = self.folder / "changed.h5"
             layers = keras_layers(self.parameters, "{}/kernel:0", "{}/bias:0", "dense")
             with h5py.File(path, "w") as file:
@@ -323,33 +296,18 @@ class KerasImport(ImportCase):
         def larger(layers: list) -> None:
             layers[0]["config"]["batch_shape"] = [None, 128, 128, 3]
 
-        def normalised(layers: list) -> None:
-            layers.insert(1, keras_layer("Normalization", "norm"))
-
         def unactivated(layers: list) -> None:
             layers[index(layers, "block3_conv2")]["config"]["activation"] = "linear"
 
         def unactivated_last(layers: list) -> None:
             layers[index(layers, "block3_conv3")]["config"]["activation"] = "linear"
 
-        def begins_with(*kinds: str) -> Callable[[list], None]:
-            def change(layers: list) -> None:
-                layers[1:1] = [keras_layer(kind, kind.lower(), scale=0.1) for kind in kinds]
-
-            return change
-
-        def calls(**config: object) -> Callable[[list], None]:
-            def change(layers: list) -> None:
-                layers.insert(1, keras_layer("Lambda", "call", function="preprocess_input",
-                                             **config))
-
-            return change
-
         def normalised_behind(layers: list) -> None:
             layers.insert(index(layers, "block5_pool"), keras_layer("BatchNormalization", "bn"))
 
-        def rescaled(layers: list) -> None:
-            layers[1:1] = [keras_layer("Rescaling", f"scale{i}", scale=0.1) for i in range(2)]
+        def twice(layers: list) -> None:
+            node = {"args": [keras_tensor("block2_conv1")], "kwargs": {}}
+            layers[index(layers, "block2_conv2")]["inbound_nodes"] = [node, node]
 
         changed(without_pool, "4 blocks")
         changed(with_pool, '"early"', "pools")
@@ -360,51 +318,208 @@ class KerasImport(ImportCase):
         changed(channels_first, "block1_conv1", "format")
         changed(oblong, '"input_1"', "no square")
         changed(larger, "128 pixels", "2 x 2")
-        changed(normalised, '"norm"', "before the convolutions")
         changed(normalised_behind, '"bn"', "before it is pooled")
-        for config in ({"module": "keras.applications.mobilenet_v2"}, {"module": "__main__"}, {},
-                       {"module": "keras.applications.vgg16", "arguments": {"mode": "torch"}}):
-            changed(calls(**config), '"call"', "may not be VGG16's")
-        changed(begins_with("RandomCrop"), '"randomcrop"', "before the convolutions")
-        changed(rescaled, '"scale1"', "once")
         changed(unactivated, '"block3_conv3"', "without a ReLU")
         changed(unactivated_last, '"block3_pool"', "pools")
-        changed(begins_with("Subtract"), '"subtract"', "before the convolutions")
-        changed(begins_with("GetItem"), "[..., ::-1]")
-        changed(lambda layers: layers.insert(1, preprocessing()[0]), "other operations")
-        changed(lambda layers: layers.__setitem__(
-            slice(1, 1), [keras_layer("Rescaling", "scale", scale=0.1), *preprocessing()]),
-            "other operations")
+        changed(twice, '"block2_conv2"', "more than once")
 
-    def test_keras_rescaling_in_the_model(self) -> None:
-        top = [keras_layer("Flatten", "flatten"), keras_layer("Dense", "a", activation="relu"),
-               keras_layer("Dense", "b", activation="relu"),
-               keras_layer("Dense", "c", activation="softmax")]
-        before = [keras_layer("RandomFlip", "flip"),
-                  keras_layer("Rescaling", "scale", scale=1 / 127.5, offset=-1)]
-        self.import_file(self.keras_model(top, before))
-        self.expect_answer(self.photo / 127.5 - 1)
-        # Keras's own, as part of the model.
-        full, turned = slice(None), slice(None, None, -1)
-        for is_keras_3 in (True, False):
-            for slices in (None, [full, full, slice(None, None, 1), turned]):
-                before = preprocessing(slices=slices, is_keras_3=is_keras_3)
-                self.expect_keras(self.keras_model(top, before))
-            self.out.unlink()
-            for means in ((-93.594, -104.7624, -129.1863), (0, 0, 0), (1.5,), VGG16_MEANS[::-1]):
-                before = preprocessing(means, is_keras_3=is_keras_3)
-                self.expect_failure(self.keras_model(top, before), "adds", str(int(means[0])),
-                                    "where VGG16's preprocess_input adds -103.939")
-            for slices in ([Ellipsis, full], [Ellipsis, slice(0, 3, -1)], [full, turned],
-                           [full, turned, full, turned], [Ellipsis, 2], [turned]):
-                before = preprocessing(slices=slices, is_keras_3=is_keras_3)
-                self.expect_failure(self.keras_model(top, before), "[..., ::-1]")
-            flip, add = preprocessing(is_keras_3=is_keras_3)
-            for before in ([flip, flip, add], [add, flip], [flip, add, add]):
-                self.expect_failure(self.keras_model(top, before), "unlike a VGG16")
+    def test_keras_preprocess_input_in_the_model(self) -> None:
+        augmentation = keras_layer("Sequential", "data_augmentation", layers=[
+            keras_layer("InputLayer", "input_3", batch_shape=[None, 64, 64, 3]),
+            keras_layer("RandomFlip", "flip"), keras_layer("RandomRotation", "turn"),
+            keras_layer("RandomZoom", "zoom"), keras_layer("RandomContrast", "contrast")])
+        unnamed = keras_preprocess_input()
+        for layer in unnamed:  # Keras 3.3
+            del layer["config"]["name"]
+        path = self.folder / "dogs.keras"
+        for name, before in {
+            "Keras 3": keras_preprocess_input(),
+            "Keras 3.3": unnamed,
+            "augmentation": [augmentation, *keras_preprocess_input("data_augmentation")],
+            "Keras 2": keras_2_preprocess_input(),
+        }.items():
+            with self.subTest(name):
+                self.expect_keras(self.keras_model(official_top(), before))
+                for nested in (True, False):
+                    keras_zip(path, self.parameters, keras_config(official_top(), before,
+                                                                  nested=nested), by_name=False)
+                    self.expect_keras(path)
         before = [keras_layer("Lambda", "call", function="preprocess_input", arguments={},
                               module="tensorflow.python.keras.applications.vgg16")]
-        self.expect_keras(self.keras_model(top, before))
+        self.expect_keras(self.keras_model(official_top(), before))
+
+    def test_keras_arithmetic_in_the_model(self) -> None:
+        photo = self.photo.astype("f8")
+        x = keras_tensor("input_1")
+        mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+        turned = slice(None, None, -1)
+        full = slice(None)
+        rescaling = keras_layer("Rescaling", "rescaling", scale=1 / 255, offset=0.0)
+        given = {"name": None}
+        cases = {
+            "Rescaling": ([keras_layer("RandomFlip", "flip"),
+                           keras_layer("Rescaling", "scale", scale=1 / 127.5, offset=-1)],
+                          photo / 127.5 - 1),
+            "Rescaling of each channel": (
+                [keras_layer("Rescaling", "scale", scale=[0.01, 0.02, 0.03], offset=[-1, 0, 1])],
+                photo * [0.01, 0.02, 0.03] + [-1, 0, 1]),
+            "Normalization": (
+                [rescaling, keras_layer("Normalization", "norm", axis=[-1], invert=False,
+                                        mean=list(mean), variance=list(std ** 2))],
+                self.torchvision_input()),
+            "Normalization of all channels": (
+                [keras_layer("Normalization", "norm", axis=[], mean=127.5, variance=2500.0)],
+                (photo - 127.5) / 50),
+            "what Keras's mode torch does": (
+                [keras_operation("TrueDivide", "one", x, 255.0),
+                 keras_operation("Add", "two", keras_tensor("one"), keras_numbers([[[-mean]]])),
+                 keras_operation("TrueDivide", "three", keras_tensor("two"), keras_numbers(std))],
+                self.torchvision_input()),
+            "its mode tf": (
+                [keras_operation("TrueDivide", "one", x, 127.5),
+                 keras_operation("Subtract", "two", keras_tensor("one"), 1)], photo / 127.5 - 1),
+            "its mode tf in Keras 2": (
+                [keras_2_operation("cast", "cast", "input_1", dtype="float32", **given),
+                 keras_2_operation("math.truediv", "one", "cast", y=127.5, **given),
+                 keras_2_operation("math.subtract", "two", "one", y=1.0, **given)],
+                photo / 127.5 - 1),
+            "a number first": (
+                [keras_operation("Subtract", "one", 255.0, x),
+                 keras_operation("Multiply", "two", -0.01, keras_tensor("one"))],
+                (255 - photo) * -0.01),
+            "a number first in Keras 2": (
+                [keras_2_operation("math.multiply", "one", 0.01, y=["input_1", 0, 0], **given),
+                 keras_2_operation("__operators__.add", "two", -0.5, y=["one", 0, 0], **given)],
+                photo * 0.01 - 0.5),
+            "means of its own": (
+                [keras_operation("GetItem", "one", x, keras_key(..., turned)),
+                 keras_operation("Subtract", "two", keras_tensor("one"), keras_numbers([9, 8, 7]))],
+                photo[..., ::-1] - [9, 8, 7]),
+            "all axes written out": (
+                [keras_2_operation("__operators__.getitem", "one", "input_1", slice_spec=keras_key(
+                    full, full, slice(None, None, 1), slice(2, None, -1), is_keras_3=False)),
+                 keras_2_operation("math.divide", "two", "one", y=[2.0, 4.0, 8.0])],
+                photo[..., ::-1] / [2, 4, 8]),
+            "channels by their numbers from the end": (
+                [keras_operation("GetItem", f"channel{i}", x, keras_key(..., -3 + i))
+                 for i in range(3)] +
+                [keras_operation("Stack", "stack", [keras_tensor(f"channel{i}") for i in range(3)],
+                                 axis=3)], photo),
+            "preprocess_input of what was scaled": (
+                [rescaling, *keras_preprocess_input("rescaling")],
+                photo[..., ::-1] / 255 + VGG16_MEANS),
+            "what does nothing": (
+                [keras_layer(kind, kind.lower()) for kind in (
+                    "Cast", "RandAugment", "AugMix", "GaussianNoise", "Identity", "RandomErasing",
+                    "CastToFloat32", "MixUp", "Dropout")] +
+                [keras_operation("Multiply", "one", keras_tensor("dropout"), 0.5)], photo / 2),
+        }
+        for name, (before, image) in cases.items():
+            with self.subTest(name):
+                self.import_file(self.keras_model(official_top(), before))
+                self.expect_answer(image)
+        resizing = keras_layer("Resizing", "resizing", height=64, width=64,
+                               crop_to_aspect_ratio=False, pad_to_aspect_ratio=False)
+        for outer in (None, 300):
+            config = keras_config(official_top(), [resizing, *keras_preprocess_input("resizing")])
+            config["config"]["layers"][0]["config"]["batch_shape"] = [None, outer, outer, 3]
+            path = self.folder / "resized.keras"
+            keras_zip(path, self.parameters, config, by_name=True)
+            self.expect_keras(path)
+
+    def test_keras_normalization_of_photos_that_were_shown(self) -> None:
+        """`Normalization().adapt(photos)`, whose numbers are among the weights."""
+        before = [keras_layer("Rescaling", "scale", scale=2.0, offset=0.0),
+                  keras_layer("Normalization", "norm", axis=[-1], invert=False, mean=None,
+                              variance=None)]
+        path = self.folder / "dogs.keras"
+        config = keras_config(official_top(), before, nested=True)
+        mean, variance = [50, 60, 70], [400, 900, 1600]
+        for mean, variance in ((mean, variance), (50, 1600)):
+            moments = [keras_moments(mean, variance)]
+            image = (self.photo * 2.0 - mean) / np.sqrt(variance)
+            for by_name in (False, True):
+                keras_zip(path, self.parameters, config, by_name, moments=moments)
+                self.import_file(path)
+                self.expect_answer(image)
+            self.import_file(self.keras_model(official_top(), before, moments=moments))
+            self.expect_answer(image)
+        self.out.unlink()
+        config["config"]["layers"][2]["config"]["invert"] = True
+        keras_zip(path, self.parameters, config, by_name=True, moments=moments)
+        self.expect_failure(path, '"norm"', "mean")
+        for shape in ((2,), (64, 64, 3), (1, 3)):
+            moments = [keras_moments(np.ones(shape), np.ones(shape))]
+            self.expect_failure(self.keras_model(official_top(), before, moments=moments), "norm")
+        moments = [keras_moments(mean, variance)[:1]]
+        self.expect_failure(self.keras_model(official_top(), before, moments=moments),
+                            'lacks the weights of "norm"')
+        with h5py.File(path, "w") as file:
+            file["layers/normalization/vars/0"] = np.ones(3, "f4")
+        self.expect_failure(path, '"normalization"', "whole model")
+
+    def test_keras_what_is_not_read_before_the_convolutions(self) -> None:
+        x = keras_tensor("input_1")
+        full, turned = slice(None), slice(None, None, -1)
+
+        def refused(before: Sequence[dict], *says: str) -> None:
+            self.expect_failure(self.keras_model(official_top(), before), *says)
+
+        for keys in ([..., slice(0, 3, -1)], [full, turned], [full, turned, full, turned],
+                     [..., 2], [turned], [..., slice(1)], [..., slice(None, None, 0)],
+                     [..., 3], [..., slice(1, None)]):
+            operation = keras_operation("GetItem", "item", x, keras_key(*keys))
+            added = keras_operation("Add", "add", keras_tensor("item"), keras_numbers(VGG16_MEANS))
+            refused([operation, added], "preprocess_input")
+            operation = keras_2_operation("__operators__.getitem", "item", "input_1",
+                                          slice_spec=keras_key(*keys, is_keras_3=False))
+            refused([operation, added], "preprocess_input")
+        slices = keras_preprocess_input()[:3]
+        tensors = [keras_tensor(layer["name"]) for layer in slices]
+        for order in ((0, 2, 1), (0, 1), (0, 0, 0), (0, 1, 2, 0)):
+            stack = keras_operation("Stack", "stack", [tensors[i] for i in order], axis=-1)
+            refused([*slices, stack], '"block1_conv1"', "red, green and blue")
+        for axis in (0, 1, None):
+            refused([*slices, keras_operation("Stack", "stack", tensors, axis=axis)], '"stack"')
+        refused([keras_operation("Stack", "stack", [x, x, x], axis=-1)], '"stack"')
+        refused([keras_operation("Stack", "stack", [], axis=-1)], "red, green and blue")
+        for operation in ("Add", "Subtract", "Multiply"):
+            refused([keras_operation(operation, "both", x, x)], '"both"', "numbers")
+            refused([keras_operation(operation, "few", x, keras_numbers([1, 2]))], '"few"', "each")
+            rows = keras_numbers([[1], [2], [3]])
+            refused([keras_operation(operation, "rows", x, rows)], '"rows"', "each")
+            refused([keras_operation(operation, "none", x)], '"none"')
+            refused([keras_layer(operation, "nothing")], '"nothing"')
+        refused([keras_operation("TrueDivide", "inverse", 1.0, x)], '"inverse"')
+        refused([keras_operation("Add", "lost", keras_tensor("later"), 1.0)], '"lost"', '"later"')
+        node = {"args": [x], "kwargs": {}}
+        refused([keras_layer("Rescaling", "twice", scale=0.1) | {"inbound_nodes": [node, node]}],
+                '"twice"', "more than once")
+        for scale in (255, 1.1, 0, -1 / 255, 1e-60, [0.1, 0.1, 2], [0.1, 0.1, 1e-60]):
+            refused([keras_layer("Rescaling", "scale", scale=scale)], '"block1_conv1"', "0 to 255")
+        refused([keras_operation("TrueDivide", "zero", x, 0)], '"block1_conv1"', "0 to 255")
+        for scale in ([0.1, 0.2], "0.1", None):
+            refused([keras_layer("Rescaling", "scale", scale=scale)], '"scale"', "each channel")
+        for config in ({"mean": 1.0}, {"variance": 1.0},
+                       {"mean": [1.0, 2.0], "variance": [1.0, 1.0]},
+                       {"mean": 1.0, "variance": 1.0, "invert": True}):
+            refused([keras_layer("Normalization", "norm", **config)], '"norm"', "mean")
+        for config in ({"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True}):
+            refused([keras_layer("Resizing", "size", height=64, width=64, **config)], '"size"',
+                    "whole")
+        refused([keras_layer("Resizing", "size", height=64, width=32)], '"size"', "no square")
+        for config in ({"module": "keras.applications.mobilenet_v2"}, {"module": "__main__"}, {},
+                       {"module": "keras.applications.vgg16", "arguments": {"mode": "torch"}}):
+            refused([keras_layer("Lambda", "call", function="preprocess_input", **config)],
+                    '"call"', "may not be VGG16's")
+        function = {"module": "builtins", "class_name": "function", "config": "preprocess_input"}
+        refused([keras_layer("Lambda", "call", function=function, arguments={})], '"call"',
+                "may not be VGG16's")
+        function = {"class_name": "__lambda__", "config": {"code": "4wEAAAA"}}
+        refused([keras_layer("Lambda", "own", function=function)], '"own"', "Python code")
+        for kind in ("RandomCrop", "CenterCrop", "Concatenate", "Flip", "TFOpLambda"):
+            refused([keras_layer(kind, "x")], '"x"', kind)
+        refused([keras_2_operation("image.resize", "x", "input_1")], '"x"', '"image.resize"')
 
     def test_keras_sides_that_are_no_multiple_of_32(self) -> None:
         self.parameters = random_parameters(CLASSES, [24])
@@ -424,7 +539,7 @@ class KerasImport(ImportCase):
     def test_keras_2_12_archives(self) -> None:
         """Where each layer with weights counts twice."""
         path = self.folder / "old.keras"
-        keras_zip(path, self.parameters, by_name=False, nested=False, counts_twice=True)
+        keras_zip(path, self.parameters, keras_config(official_top()), by_name=False, count_by=2)
         self.expect_keras(path)
 
     def test_keras_3_weights(self) -> None:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "gradcam/import/hdf5.h"
 #include "gradcam/import/keras_description.h"
 #include "gradcam/tensor/text.h"
+#include "gradcam/weights/to_float.h"
 
 namespace gradcam {
 namespace {
@@ -21,6 +23,13 @@ using internal::quote;
 std::unexpected<Error> bad_keras(const std::string& what) {
   return fail(ErrorCode::kCorruptModel, what);
 }
+
+/// The weights of a file in the order of its layers.
+struct KerasWeights {
+  std::vector<ForeignArray> arrays;
+  /// Mean and variance of layers that normalise a photo, by name.
+  std::map<std::string, std::vector<ForeignArray>> moments;
+};
 
 /// Kernels and biases in the order of the layers.
 Result<void> add_layers(std::vector<ForeignArray> arrays, const std::vector<DenseNorm>& places,
@@ -118,24 +127,28 @@ void order_weights(std::vector<std::string>& weights, const std::vector<std::str
 
 /// Of the files that name their layers: Keras 1 and 2, and Keras 3 for `.h5`. `described`: the
 /// layers of the model, and of those in it, in their order.
-Result<std::vector<ForeignArray>> named_arrays(Hdf5& file, Hdf5::Object root,
-                                               const std::vector<std::string>& layers,
-                                               const std::vector<std::string>& described) {
-  std::vector<ForeignArray> arrays;
+Result<KerasWeights> named_arrays(Hdf5& file, Hdf5::Object root,
+                                  const std::vector<std::string>& layers,
+                                  const KerasDescription& described) {
+  KerasWeights weights;
   GRADCAM_TRY(const auto groups, file.members(root));
   for (const std::string& layer : layers) {
     const auto group = groups.find(layer);
     if (group == groups.end()) return bad_keras("it lacks the layer " + quote(layer));
     GRADCAM_TRY(auto names, list_of_names(file, group->second, "weight_names"));
-    order_weights(names, described);
+    order_weights(names, described.names);
     for (const std::string& name : names) {
+      const bool is_moment =
+          std::ranges::find(described.adapted, layer_of(name)) != described.adapted.end();
+      if (is_moment && name.contains("/count")) continue;  // of photos
       GRADCAM_TRY(const auto found, file.find(group->second, name));
       if (!found) return bad_keras("it lacks the weights " + quote(name));
       GRADCAM_TRY(ForeignArray array, file.array(*found, name));
+      auto& arrays = is_moment ? weights.moments[layer_of(name)] : weights.arrays;
       arrays.push_back(std::move(array));
     }
   }
-  return arrays;
+  return weights;
 }
 
 /// "max_pooling2d" for "MaxPooling2D", as Keras 3 names groups.
@@ -170,13 +183,14 @@ Result<std::optional<KerasGroups>> find_layers(Hdf5& file, Hdf5::Object model) {
   return std::nullopt;
 }
 
-/// The arrays of a layer of Keras 3, which are numbered.
+/// The arrays of a layer of Keras 3, which are numbered; so many of them at most.
 Result<void> add_numbered(Hdf5& file, Hdf5::Object layer, const std::string& name,
-                          std::vector<ForeignArray>& arrays) {
+                          std::vector<ForeignArray>& arrays,
+                          std::size_t most = std::numeric_limits<std::size_t>::max()) {
   GRADCAM_TRY(const auto variables, file.find(layer, "vars"));
   if (!variables) return {};
   GRADCAM_TRY(const auto members, file.members(*variables));
-  for (std::size_t i = 0; i < members.size(); ++i) {
+  for (std::size_t i = 0; i < std::min(members.size(), most); ++i) {
     const auto found = members.find(std::to_string(i));
     if (found == members.end()) return bad_keras("it lacks weights of the layer " + quote(name));
     GRADCAM_TRY(ForeignArray array, file.array(found->second, name + "/" + found->first));
@@ -187,7 +201,7 @@ Result<void> add_numbered(Hdf5& file, Hdf5::Object layer, const std::string& nam
 
 /// Keras 3 names the group of a layer by its class and a count, later versions by its name.
 Result<void> add_described(Hdf5& file, Hdf5::Object model, const std::vector<KerasLayer>& described,
-                           int depth, std::vector<ForeignArray>& arrays) {
+                           int depth, KerasWeights& weights) {
   GRADCAM_TRY(const auto found, find_layers(file, model));
   if (!found || depth > kMostNestedKeras) return {};
   const auto& groups = found->groups;
@@ -207,9 +221,13 @@ Result<void> add_described(Hdf5& file, Hdf5::Object model, const std::vector<Ker
       continue;
     }
     if (layer.is_model) {
-      GRADCAM_CHECK_OK(add_described(file, group->second, layer.layers, depth + 1, arrays));
+      GRADCAM_CHECK_OK(add_described(file, group->second, layer.layers, depth + 1, weights));
+    } else if (layer.kind == "Normalization") {
+      constexpr std::size_t kMoments = 2;  // the third counts photos
+      GRADCAM_CHECK_OK(
+          add_numbered(file, group->second, layer.name, weights.moments[layer.name], kMoments));
     } else {
-      GRADCAM_CHECK_OK(add_numbered(file, group->second, layer.name, arrays));
+      GRADCAM_CHECK_OK(add_numbered(file, group->second, layer.name, weights.arrays));
     }
   }
   return {};
@@ -226,6 +244,12 @@ Result<void> add_undescribed(Hdf5& file, Hdf5::Object model, int depth,
   std::ranges::sort(sorted, {},
                     [](const auto& group) { return std::pair(group.first.size(), group.first); });
   for (const auto& [name, group] : sorted) {
+    if (name.starts_with("normalization")) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "it normalises photos by " + quote(name) +
+                      ", and weights alone do not tell where; save the whole model: "
+                      "model.save(\"x.keras\")");
+    }
     std::vector<ForeignArray> arrays;
     GRADCAM_CHECK_OK(add_numbered(file, group, name, arrays));
     auto& all = !arrays.empty() && arrays.front().shape.size() == 4 ? convs : dense;
@@ -300,6 +324,36 @@ Result<void> check_backend(Hdf5& file, Hdf5::Object object) {
               "and save it again");
 }
 
+/// What is in an array of a few numbers.
+Result<std::vector<float>> few_numbers(Window& window, const ForeignArray& array) {
+  constexpr std::size_t kMost = 3;
+  std::vector<float> values(array.shape.empty() ? 1 : array.shape.front());
+  if (array.shape.size() > 1 || values.size() > kMost) {
+    return fail(ErrorCode::kUnsupportedFormat,
+                "it has " + quote(array.name) + " of shape " + to_string(array.shape) +
+                    ", where a photo is normalised by a number for each channel");
+  }
+  GRADCAM_TRY(const auto bytes, window.read(array.begin, values.size() * dtype_size(array.dtype)));
+  GRADCAM_CHECK_OK(to_float32(array.dtype, bytes, values));
+  return values;
+}
+
+/// The network of a description and the weights that belong to it.
+Result<void> read_network(Window& window, const std::string& text, KerasWeights weights,
+                          KerasDescription description, ForeignVgg16& network) {
+  std::map<std::string, KerasMoments> moments;
+  for (const std::string& layer : description.adapted) {
+    const auto& arrays = weights.moments[layer];
+    if (arrays.size() != 2) return bad_keras("it lacks the weights of " + quote(layer));
+    GRADCAM_TRY(moments[layer].means, few_numbers(window, arrays[0]));
+    GRADCAM_TRY(moments[layer].variances, few_numbers(window, arrays[1]));
+  }
+  if (!moments.empty()) {
+    GRADCAM_TRY(description, read_keras_description(text, network, moments));
+  }
+  return add_layers(std::move(weights.arrays), description.norms, network);
+}
+
 ForeignVgg16 keras_network() {
   ForeignVgg16 network;
   network.channels_last = true;
@@ -319,31 +373,32 @@ Result<ForeignVgg16> read_keras_hdf5(Window& window) {
   ForeignVgg16 network = keras_network();
   KerasDescription description;
   GRADCAM_TRY(const auto config, file.texts(file.root(), "model_config"));
-  if (config && !config->empty()) {
-    GRADCAM_TRY(description, read_keras_description(config->front(), network));
+  const std::string text = config && !config->empty() ? config->front() : "";
+  if (!text.empty()) {
+    GRADCAM_TRY(description, read_keras_description(text, network));
   }
   GRADCAM_TRY(const auto layers, list_of_names(file, root, "layer_names"));
-  std::vector<ForeignArray> arrays;
+  KerasWeights arrays;
   if (!layers.empty()) {
-    GRADCAM_TRY(arrays, named_arrays(file, root, layers, description.names));
+    GRADCAM_TRY(arrays, named_arrays(file, root, layers, description));
   } else {
-    GRADCAM_TRY(arrays, undescribed_arrays(file, root));
+    GRADCAM_TRY(arrays.arrays, undescribed_arrays(file, root));
   }
-  GRADCAM_CHECK_OK(add_layers(std::move(arrays), description.norms, network));
+  GRADCAM_CHECK_OK(read_network(window, text, std::move(arrays), std::move(description), network));
   return network;
 }
 
 Result<ForeignVgg16> read_keras_archive(Window& window, const ZipDirectory& archive) {
   GRADCAM_TRY(const FileRange config, archive.find(window, "config.json"));
-  GRADCAM_TRY(const auto text, window.read(config.begin, config.end - config.begin));
+  GRADCAM_TRY(const auto bytes, window.read(config.begin, config.end - config.begin));
+  const std::string text(bytes.begin(), bytes.end());
   ForeignVgg16 network = keras_network();
-  GRADCAM_TRY(const KerasDescription description,
-              read_keras_description(std::string(text.begin(), text.end()), network));
+  GRADCAM_TRY(KerasDescription description, read_keras_description(text, network));
   GRADCAM_TRY(const FileRange weights, archive.find(window, kKerasWeights));
   GRADCAM_TRY(Hdf5 file, Hdf5::open(window, weights.begin));
-  std::vector<ForeignArray> arrays;
+  KerasWeights arrays;
   GRADCAM_CHECK_OK(add_described(file, file.root(), description.layers, 0, arrays));
-  GRADCAM_CHECK_OK(add_layers(std::move(arrays), description.norms, network));
+  GRADCAM_CHECK_OK(read_network(window, text, std::move(arrays), std::move(description), network));
   return network;
 }
 

@@ -1,10 +1,10 @@
 #include "gradcam/import/keras_description.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <utility>
 
+#include "gradcam/import/keras_nodes.h"
 #include "gradcam/tensor/json.h"
 #include "gradcam/tensor/text.h"
 
@@ -14,24 +14,6 @@ namespace {
 using internal::quote;
 using internal::UntrustedJson;
 
-/// A text of an object; "" if it has none of that name.
-std::string text_of(const UntrustedJson& json, const char* key) {
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-const UntrustedJson& member(const UntrustedJson& json, const char* key) {
-  static const UntrustedJson kNothing;
-  const auto found = json.is_object() ? json.find(key) : json.end();
-  return found != json.end() ? *found : kNothing;
-}
-
-/// The layers of a model; the first Keras had them as its whole config.
-const UntrustedJson& layers_of(const UntrustedJson& model) {
-  const UntrustedJson& config = member(model, "config");
-  return config.is_array() ? config : member(config, "layers");
-}
-
 /// The name of an activation, which may be a function that was described.
 std::string activation_of(const UntrustedJson& config) {
   const UntrustedJson& activation = member(config, "activation");
@@ -40,44 +22,15 @@ std::string activation_of(const UntrustedJson& config) {
   return name.empty() ? text_of(member(activation, "config"), "name") : name;
 }
 
-/// Whether that is a slice of all of an axis, in steps: Keras 3 has what it is in its config.
-bool is_slice(const UntrustedJson& json, int step) {
-  const UntrustedJson& config = member(json, "config");
-  const UntrustedJson& slice = config.is_object() ? config : json;
-  const bool is_whole = slice.is_object() && slice.contains("step") &&
-                        member(slice, "start").is_null() && member(slice, "stop").is_null();
-  const UntrustedJson& found = member(slice, "step");
-  return is_whole && (found == step || (step == 1 && found.is_null()));
-}
-
-/// Whether [..., ::-1] is among what a layer is given, with the slices of all axes written out or
-/// not: the channels in the other order.
-bool flips_channels(const UntrustedJson& given) {
-  if (!given.is_structured()) return false;
-  constexpr std::size_t kAxes = 4;
-  if (given.is_array() && !given.empty() && is_slice(given.back(), -1)) {
-    return given.size() == kAxes
-               ? std::all_of(given.begin(), given.end() - 1,
-                             [](const UntrustedJson& other) { return is_slice(other, 1); })
-               : given.size() == 2 && text_of(given.front(), "class_name") == "__ellipsis__";
-  }
-  return std::ranges::any_of(given, flips_channels);
-}
-
-/// Adds the numbers with a point among what a layer is given: not the places of its inputs.
-void add_floats(const UntrustedJson& given, std::vector<double>& floats) {
-  if (given.is_number_float()) floats.push_back(given.get<double>());
-  if (!given.is_structured()) return;
-  for (const UntrustedJson& inner : given) add_floats(inner, floats);
-}
-
 class DescriptionReader {
  public:
-  explicit DescriptionReader(ForeignVgg16& network) : network_(&network) {}
+  DescriptionReader(ForeignVgg16& network, const std::map<std::string, KerasMoments>& adapted)
+      : network_(&network), adapted_{.known = adapted, .lacking = {}} {}
 
   Result<KerasDescription> read(const UntrustedJson& model) {
     GRADCAM_CHECK_OK(check_other_vgg(convs_in(layers_of(model), 0)));
-    GRADCAM_TRY(found_.layers, read_layers(layers_of(model), 0));
+    KerasPhoto photo;
+    GRADCAM_TRY(found_.layers, read_layers(model, 0, photo));
     GRADCAM_CHECK_OK(check_blocks(blocks_, "MaxPooling2D"));
     for (const DenseLayer& dense : dense_) {
       const bool is_last = &dense == &dense_.back();
@@ -89,6 +42,7 @@ class DescriptionReader {
       }
       return unlike(dense.name, "ends with the activation " + quote(dense.activation));
     }
+    found_.adapted = std::move(adapted_.lacking);
     return std::move(found_);
   }
 
@@ -113,30 +67,52 @@ class DescriptionReader {
     return convs;
   }
 
-  Result<std::vector<KerasLayer>> read_layers(const UntrustedJson& layers, int depth) {
+  /// Of a model. photo: what it is given, and then what it gives, if that is no map
+  /// of a convolution yet.
+  Result<std::vector<KerasLayer>> read_layers(const UntrustedJson& model, int depth,
+                                              KerasPhoto& photo) {
     std::vector<KerasLayer> read;
+    const UntrustedJson& layers = layers_of(model);
     if (!layers.is_array() || depth > kMostNestedKeras) return read;
+    KerasPhotos photos(photo, adapted_);
     for (const UntrustedJson& layer : layers) {
       const UntrustedJson& config = member(layer, "config");
       KerasLayer& next = read.emplace_back();
       next.kind = text_of(layer, "class_name");
       next.name = text_of(config, "name");
+      // Operations of the first Keras 3 have it there alone.
+      if (next.name.empty()) next.name = text_of(layer, "name");
       next.is_model = layers_of(layer).is_array();
+      GRADCAM_TRY(const auto operands, operands_of(layer, next.name));
       if (next.is_model) {
-        GRADCAM_TRY(next.layers, read_layers(layers_of(layer), depth + 1));
+        KerasPhoto given;
+        if (!has_conv_) {
+          GRADCAM_TRY(given, photos.given(next.name, operands));
+        }
+        GRADCAM_TRY(next.layers, read_layers(layer, depth + 1, given));
+        photos.add(next.name, std::move(given));
       } else {
-        GRADCAM_CHECK_OK(read_layer(layer, next.kind, next.name, config));
+        GRADCAM_CHECK_OK(read_layer(next.kind, next.name, config, operands, photos));
       }
     }
+    photo = photos.last();
     return read;
   }
 
-  Result<void> read_layer(const UntrustedJson& layer, const std::string& kind,
-                          const std::string& name, const UntrustedJson& config) {
+  Result<void> read_layer(const std::string& kind, const std::string& name,
+                          const UntrustedJson& config, const std::vector<KerasOperand>& operands,
+                          KerasPhotos& photos) {
     found_.names.push_back(name);
-    GRADCAM_CHECK_OK(read_side(name, config));
-    if (kind == "Conv2D") return read_conv(name, config);
-    if (!has_conv_) return read_before(layer, kind, name, config);
+    GRADCAM_CHECK_OK(read_side(kind, name, config));
+    if (kind == "Conv2D") {
+      if (!has_conv_) {
+        GRADCAM_TRY(const KerasPhoto photo, photos.given(name, operands));
+        GRADCAM_TRY(const auto preprocess, preprocess_of(photo, name));
+        if (preprocess) network_->preprocess = *preprocess;
+      }
+      return read_conv(name, config);
+    }
+    if (!has_conv_) return photos.read(kind, name, config, operands);
     if (kind == "MaxPooling2D") {
       // Of maps without a row that is left over, all padding is none.
       const bool is_whole = network_->side && is_whole_grid(*network_->side);
@@ -170,8 +146,7 @@ class DescriptionReader {
                               .has_shift = member(config, "center") != false});
     } else if (kind == "GlobalAveragePooling2D" && dense_.empty()) {
       network_->averages = true;
-    } else if (!is_one_of(kind, {"InputLayer", "Flatten", "Dropout", "SpatialDropout2D",
-                                 "GaussianNoise", "GaussianDropout"})) {
+    } else if (kind != "Flatten" && !is_idle_keras(kind)) {
       return unlike(name, "is of the class " + quote(kind));
     }
     return {};
@@ -188,7 +163,6 @@ class DescriptionReader {
 
   Result<void> read_conv(const std::string& name, const UntrustedJson& config) {
     if (has_conv_ && !has_relu_) return unlike(name, "follows a convolution without a ReLU");
-    if (!has_conv_) GRADCAM_CHECK_OK(check_before(name));
     has_conv_ = true;
     ++convs_;
     if (!found_.norms.empty()) return unlike(name, "follows a batch normalisation");
@@ -229,94 +203,30 @@ class DescriptionReader {
     return {};
   }
 
-  /// What comes before the first convolution: augmentation, which does nothing then, Rescaling, or
-  /// Keras's own preprocess_input, which flips the channels and adds to them.
-  Result<void> read_before(const UntrustedJson& layer, const std::string& kind,
-                           const std::string& name, const UntrustedJson& config) {
-    if (kind == "Rescaling") return read_rescaling(name, config);
-    if (kind == "Lambda" && member(config, "function") == "preprocess_input") {
-      // Others are called so, too, and do other things; or this one, by its arguments.
-      const UntrustedJson& arguments = member(config, "arguments");
-      if (!text_of(config, "module").ends_with("vgg16") || !arguments.empty()) {
-        return unlike(name, "calls a preprocess_input that may not be VGG16's");
-      }
-      flips_ = adds_ = true;
-      return {};
-    }
-    if (is_one_of(kind, {"GetItem", "SlicingOpLambda"})) {
-      if (flips_ || !flips_channels(member(layer, "inbound_nodes"))) {
-        return unlike(name, "takes other parts of a photo than its channels as BGR, [..., ::-1]");
-      }
-      flips_ = true;
-      return {};
-    }
-    if (kind == "Add" || (kind == "TFOpLambda" && name.contains("bias_add"))) {
-      return read_means(layer, name);
-    }
-    const bool is_augmentation = kind.starts_with("Random") && kind != "RandomCrop";
-    if (is_augmentation || is_one_of(kind, {"InputLayer", "GaussianNoise", "Cast"})) {
-      return {};
-    }
-    return unlike(name, "is of the class " + quote(kind) + " and comes before the convolutions");
-  }
-
-  /// Whether that is one thing, and all of it.
-  Result<void> check_before(const std::string& name) const {
-    if (flips_ == adds_ && !(flips_ && rescales_)) return {};
-    return unlike(name, "follows other operations than Keras's preprocess_input or a Rescaling");
-  }
-
-  /// Of each channel, in the order BGR.
-  Result<void> read_means(const UntrustedJson& layer, const std::string& name) {
-    std::vector<double> added;
-    add_floats(member(layer, "inbound_nodes"), added);
-    constexpr double kClose = 1e-3;
-    const auto is_mean = [](float mean, double one) { return std::abs(mean + one) < kClose; };
-    if (flips_ && !adds_ && std::ranges::equal(kKerasPreprocess.mean, added, is_mean)) {
-      adds_ = true;
-      return {};
-    }
-    return unlike(name, "adds " +
-                            (added.size() == 3 ? UntrustedJson(added).dump()
-                                               : std::to_string(added.size()) + " numbers") +
-                            ", where VGG16's preprocess_input adds -103.939, -116.779 and -123.68 "
-                            "to blue, green and red");
-  }
-
-  /// pixel * scale + offset
-  Result<void> read_rescaling(const std::string& name, const UntrustedJson& config) {
-    const UntrustedJson& scale = member(config, "scale");
-    const UntrustedJson& offset = member(config, "offset");
-    if (!scale.is_number() || !(offset.is_number() || offset.is_null()) || rescales_) {
-      return unlike(name, "does not scale all channels alike, and once");
-    }
-    rescales_ = true;
-    const float mean = offset.is_number() ? -offset.get<float>() : 0;
-    network_->preprocess.bgr = false;
-    network_->preprocess.scale = scale.get<float>();
-    network_->preprocess.mean = {mean, mean, mean};
-    network_->preprocess.std = {1, 1, 1};
-    return {};
-  }
-
   /// The input's, if the layer tells.
-  Result<void> read_side(const std::string& name, const UntrustedJson& config) {
+  Result<void> read_side(const std::string& kind, const std::string& name,
+                         const UntrustedJson& config) {
+    const auto read = [&](const UntrustedJson& rows, const UntrustedJson& columns) -> Result<void> {
+      if (rows != columns) return unlike(name, "takes what is no square");
+      if (!rows.is_number_unsigned()) return {};
+      const auto side = rows.get<std::uint64_t>();
+      if (side <= kMaxPreprocessSide) network_->side = static_cast<int>(side);
+      return {};
+    };
+    if (has_conv_) return {};
+    // Photos of other sides are resized to these, which is done to all of them anyway.
+    if (kind == "Resizing") return read(member(config, "height"), member(config, "width"));
     for (const char* key : {"batch_input_shape", "batch_shape"}) {
       const UntrustedJson& shape = member(config, key);
-      if (network_->side || has_conv_ || !shape.is_array() || shape.size() != 4) continue;
-      if (shape[1] != shape[2]) return unlike(name, "takes what is no square");
-      if (!shape[1].is_number_unsigned()) continue;
-      const auto side = shape[1].get<std::uint64_t>();
-      if (side <= kMaxPreprocessSide) network_->side = static_cast<int>(side);
+      if (network_->side || !shape.is_array() || shape.size() != 4) continue;
+      GRADCAM_CHECK_OK(read(shape[1], shape[2]));
     }
     return {};
   }
 
   ForeignVgg16* network_;
+  KerasAdapted adapted_;
   KerasDescription found_;
-  bool rescales_ = false;
-  bool flips_ = false;  // channels
-  bool adds_ = false;   // to each
   bool has_conv_ = false;
   bool has_relu_ = false;   // behind the last convolution
   int convs_ = 0;           // since the last pooling
@@ -326,14 +236,16 @@ class DescriptionReader {
 
 }  // namespace
 
-Result<KerasDescription> read_keras_description(std::string_view text, ForeignVgg16& network) {
+Result<KerasDescription> read_keras_description(
+    std::string_view text, ForeignVgg16& network,
+    const std::map<std::string, KerasMoments>& adapted) {
   constexpr std::size_t kMostEntries = 5'000;  // a VGG16 has some 1,500
   const UntrustedJson json = internal::parse_untrusted(text, {.entries = kMostEntries});
   if (!json.is_object()) {
     return fail(ErrorCode::kCorruptModel,
                 "its description of the model is no JSON object, or longer than any VGG16's");
   }
-  return DescriptionReader(network).read(json);
+  return DescriptionReader(network, adapted).read(json);
 }
 
 }  // namespace gradcam

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gradcam/import/foreign.h"
+#include "gradcam/import/keras_photo.h"
 
 namespace gradcam {
 
@@ -33,11 +34,16 @@ struct KerasDescription {
   std::vector<KerasLayer> layers;
   std::vector<std::string> names;  ///< of all layers that are no models, as the forward pass goes
   std::vector<DenseNorm> norms;
+  /// Normalization layers of a photo whose numbers are among the weights: with these, the
+  /// description must be read again.
+  std::vector<std::string> adapted;
 };
 
 /// Reads the JSON in which a model of Keras describes itself. What there is of the input and of
 /// preprocessing goes to the network. kUnsupportedFormat, naming it, for a layer that VGG16 has
 /// not.
-Result<KerasDescription> read_keras_description(std::string_view text, ForeignVgg16& network);
+Result<KerasDescription> read_keras_description(
+    std::string_view text, ForeignVgg16& network,
+    const std::map<std::string, KerasMoments>& adapted = {});
 
 }  // namespace gradcam
