@@ -150,7 +150,7 @@ class Import(ImportCase):
         with zipfile.ZipFile(self.folder / "a.keras", "w") as archive:
             archive.writestr("config.json", "{}")
             archive.writestr("model.weights.h5", b"nothing")
-        self.expect_failure(self.folder / "a.keras", "a.keras", "0 blocks")
+        self.expect_failure(self.folder / "a.keras", "a.keras", "describe its layers")
         self.expect_failure(self.folder / "none.h5", "none.h5", "no such file")
 
     def test_never_writes_over_what_it_reads(self) -> None:

@@ -305,6 +305,11 @@ class KerasImport(ImportCase):
         def normalised_behind(layers: list) -> None:
             layers.insert(index(layers, "block5_pool"), keras_layer("BatchNormalization", "bn"))
 
+        def beside(layers: list) -> None:
+            pool = index(layers, "block5_pool")
+            node = [{"args": [keras_tensor("block5_conv3")], "kwargs": {}}]
+            layers.insert(pool + 1, keras_layer("Dropout", "beside") | {"inbound_nodes": node})
+
         def twice(layers: list) -> None:
             node = {"args": [keras_tensor("block2_conv1")], "kwargs": {}}
             layers[index(layers, "block2_conv2")]["inbound_nodes"] = [node, node]
@@ -321,7 +326,26 @@ class KerasImport(ImportCase):
         changed(normalised_behind, '"bn"', "before it is pooled")
         changed(unactivated, '"block3_conv3"', "without a ReLU")
         changed(unactivated_last, '"block3_pool"', "pools")
+        changed(beside, '"beside"', 'what "block5_conv3" gives')
         changed(twice, '"block2_conv2"', "more than once")
+
+    def test_keras_models_of_another_form(self) -> None:
+        path = self.folder / "other.keras"
+        config = keras_config(official_top())
+        for outputs in ([["c", 0, 0], ["b", 0, 0]], {"x": ["c", 0, 0], "y": ["b", 0, 0]}):
+            config["config"]["output_layers"] = outputs
+            keras_zip(path, self.parameters, config, by_name=True)
+            self.expect_failure(path, '"model" has 2 outputs')
+        for outputs in (["c", 0, 0], [["c", 0, 0]]):
+            config["config"]["output_layers"] = outputs
+            keras_zip(path, self.parameters, config, by_name=True)
+            self.expect_keras(path)
+        self.out.unlink()
+        with zipfile.ZipFile(path, "w") as archive:
+            own = keras_layer("Mine", "mine", trainable=True)
+            archive.writestr("config.json", json.dumps(own))
+            archive.writestr("model.weights.h5", b"")
+        self.expect_failure(path, '"Mine"', "functional model")
 
     def test_keras_preprocess_input_in_the_model(self) -> None:
         augmentation = keras_layer("Sequential", "data_augmentation", layers=[

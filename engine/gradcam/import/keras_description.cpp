@@ -28,6 +28,12 @@ class DescriptionReader {
       : network_(&network), adapted_{.known = adapted, .lacking = {}} {}
 
   Result<KerasDescription> read(const UntrustedJson& model) {
+    if (!layers_of(model).is_array()) {
+      return fail(ErrorCode::kUnsupportedFormat,
+                  "its model of the class " + quote(text_of(model, "class_name")) +
+                      " does not describe its layers; expected is a functional model, or a "
+                      "Sequential");
+    }
     GRADCAM_CHECK_OK(check_other_vgg(convs_in(layers_of(model), 0)));
     KerasPhoto photo;
     GRADCAM_TRY(found_.layers, read_layers(model, 0, photo));
@@ -67,14 +73,16 @@ class DescriptionReader {
     return convs;
   }
 
-  /// Of a model. photo: what it is given, and then what it gives, if that is no map
+  /// Of a model with one output. photo: what it is given, and then what it gives, if that is no map
   /// of a convolution yet.
   Result<std::vector<KerasLayer>> read_layers(const UntrustedJson& model, int depth,
                                               KerasPhoto& photo) {
     std::vector<KerasLayer> read;
     const UntrustedJson& layers = layers_of(model);
     if (!layers.is_array() || depth > kMostNestedKeras) return read;
+    GRADCAM_CHECK_OK(check_outputs(member(model, "config")));
     KerasPhotos photos(photo, adapted_);
+    std::string before;  // the layer
     for (const UntrustedJson& layer : layers) {
       const UntrustedJson& config = member(layer, "config");
       KerasLayer& next = read.emplace_back();
@@ -84,6 +92,13 @@ class DescriptionReader {
       if (next.name.empty()) next.name = text_of(layer, "name");
       next.is_model = layers_of(layer).is_array();
       GRADCAM_TRY(const auto operands, operands_of(layer, next.name));
+      if (has_conv_) {
+        for (const KerasOperand& operand : operands) {
+          if (operand.constant != nullptr || operand.layer == before) continue;
+          return unlike(next.name, "is given what " + quote(operand.layer) +
+                                       " gives, where one layer follows another");
+        }
+      }
       if (next.is_model) {
         KerasPhoto given;
         if (!has_conv_) {
@@ -94,9 +109,22 @@ class DescriptionReader {
       } else {
         GRADCAM_CHECK_OK(read_layer(next.kind, next.name, config, operands, photos));
       }
+      before = next.name;
     }
     photo = photos.last();
     return read;
+  }
+
+  /// Other than one output means several of them, not one after the other.
+  static Result<void> check_outputs(const UntrustedJson& config) {
+    const UntrustedJson& outputs = member(config, "output_layers");
+    // A single one may be ["dense", 0, 0] itself.
+    const bool is_list = outputs.is_object() ||
+                         (outputs.is_array() && !outputs.empty() && !outputs.front().is_string());
+    if (!is_list || outputs.size() < 2) return {};
+    return fail(ErrorCode::kUnsupportedFormat, "its model " + quote(text_of(config, "name")) +
+                                                   " has " + std::to_string(outputs.size()) +
+                                                   " outputs, where a VGG16 has one");
   }
 
   Result<void> read_layer(const std::string& kind, const std::string& name,
