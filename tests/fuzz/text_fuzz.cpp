@@ -2,6 +2,7 @@
 // Keras says of itself.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -28,7 +29,12 @@ void fuzz(std::string_view text) {
     require(again && to_json(*again) == json);
   }
   ForeignVgg16 network;
-  holds(read_keras_description(text, network));
+  if (const auto described = read_keras_description(text, network); holds(described)) {
+    std::map<std::string, KerasMoments> adapted;
+    for (const std::string& layer : described->adapted) adapted[layer] = {{1, 2, 3}, {4}};
+    holds(read_keras_description(text, network, adapted));
+  }
+  require(parse_preprocess(to_json(network.preprocess)).has_value());
 }
 
 }  // namespace

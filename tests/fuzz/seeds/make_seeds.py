@@ -1,17 +1,25 @@
 #!/usr/bin/env python3
 """Writes what the fuzz targets begin with where tests/fixtures has nothing as small: script/ and
-text/keras.json from its models, and model/, the smallest VGG16s in all number formats, and a head.
-Needs numpy; run it by hand."""
+text/keras.json from its models, text/keras_2.json and text/keras_3.json as tests/oracle describes
+them, and model/, the smallest VGG16s in all number formats, and a head. Needs what those tests
+need; run it by hand."""
 from __future__ import annotations
 
 import json
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "oracle"))
+
+from foreign_models import (  # noqa: E402
+    connected, keras_2_preprocess_input, keras_config, keras_layer, keras_preprocess_input,
+)
+
 MODELS = HERE.parents[1] / "fixtures/models"
 CONVS_PER_BLOCK = (2, 2, 3, 3, 3)
 WIDTHS = [1] * 12 + [8]  # of an input of 32 pixels, one position is left
@@ -77,7 +85,21 @@ def write_models() -> None:
           {**about, "architecture": "vgg16-head", "base": "0123456789abcdef"})
 
 
+def write_descriptions() -> None:
+    """Models of Keras that preprocess photos themselves."""
+    top = [keras_layer("GlobalAveragePooling2D", "pool"), keras_layer("BatchNormalization", "bn"),
+           keras_layer("Dense", "dense", activation="softmax")]
+    before = [keras_layer("Sequential", "augmentation", layers=[
+        keras_layer("RandomFlip", "flip"), keras_layer("Rescaling", "scale", scale=0.5, offset=0)]),
+        *keras_preprocess_input("augmentation"),
+        keras_layer("Normalization", "norm", axis=[-1], mean=None, variance=None, invert=False)]
+    for name, config in (("keras_2", keras_config(top, keras_2_preprocess_input())),
+                         ("keras_3", keras_config(top, before, nested=True))):
+        (HERE / f"text/{name}.json").write_text(json.dumps(connected(config)))
+
+
 if __name__ == "__main__":
+    write_descriptions()
     write_scripts()
     write_models()
     with zipfile.ZipFile(MODELS / "keras.keras") as archive:
