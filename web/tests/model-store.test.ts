@@ -200,3 +200,13 @@ test('a storage that does not answer is not waited for, and used once it does', 
   const model = await (await NewModel.begin()).finish('a', 'F32');
   expect(await keptModels()).toEqual([model]);
 });
+
+test('a storage is not silent while the page itself does not listen', async () => {
+  const answer = silenceStorage();
+  const { keptModels } = await openTab();
+  const kept = keptModels();
+  setTimeout(answer, 3300);
+  const start = performance.now();
+  while (performance.now() < start + 3500);
+  expect(await kept).toEqual([]);
+});

@@ -436,7 +436,7 @@ test('the page goes on without a storage that does not answer, and says so where
   const { notice } = await import('../src/news');
   loseConnections();
   const answer = silenceStorage();
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   const resume = async () => {
     const resumed = page.resumeModel();
     await vi.advanceTimersByTimeAsync(10_000);

@@ -31,6 +31,7 @@ export const CHUNK = 4 << 20;
 
 /** Milliseconds. A storage that is damaged or held up may never say whether it opens. */
 const OPENS_WITHIN = 3000;
+const TICK = 500;
 
 /** What is stored is there, perhaps, but not now. */
 class Silent extends Error {
@@ -53,11 +54,15 @@ function open(): Promise<IDBPDatabase<Schema>> {
   return soon(database);
 }
 
-/** Rejects if it takes too long; whoever asks later may get it after all. */
+/**
+ * Rejects if it takes too long; whoever asks later may get it after all. A page that is busy, as while
+ * it is parsed, hears no answer: that is a single tick, however long it takes.
+ */
 function soon<T>(answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Silent()), OPENS_WITHIN);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    let left = OPENS_WITHIN / TICK;
+    const timer = setInterval(() => --left === 0 && reject(new Silent()), TICK);
+    answer.then(resolve, reject).finally(() => clearInterval(timer));
   });
 }
 
