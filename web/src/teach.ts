@@ -8,13 +8,13 @@ import { download } from './saving/download';
 import { reasonOf } from './shared/outcome';
 import { say } from './news';
 import type { Intake } from './intake/intake';
-import { useHeadBytes } from './models/models';
+import { keepHead, keptAs, useHeadBytes } from './models/models';
 import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
 import { changeModel } from './photos/photos';
 import type { Failure } from './shared/protocol';
 import { TaskQueue } from './backend/task-queue';
 import { nameInText } from './words/name-in-text';
-import { breedName } from './words/names';
+import { breedName, nameOfHead } from './words/names';
 import { sentence } from './words/sentence';
 
 export interface PhotoBox {
@@ -75,7 +75,7 @@ export const lesson = signal<Lesson>({ state: 'idle' });
 export const isTeaching = computed(
   () => lesson.value.state === 'looking' || lesson.value.state === 'training',
 );
-/** What was learnt, as it was saved last. */
+/** What was learnt, as it was saved as a file last. */
 const saved = signal<Trained['head']>(undefined);
 /**
  * Whether something would be lost with the page: which photo is in which box, those of the camera
@@ -84,9 +84,11 @@ const saved = signal<Trained['head']>(undefined);
 export const isUnsaved = computed(() => {
   const isEmpty = boxes.value.every(({ photos }) => photos.value.length === 0);
   const { value } = lesson;
-  const isSaved =
-    value.state === 'taught' && value.head === saved.value && isOfBoxes(value);
-  return !isEmpty && !isSaved;
+  const isSaved = ({ head }: Trained) =>
+    head !== undefined && (head === saved.value || keptAs(head) !== undefined);
+  const isTaught =
+    value.state === 'taught' && isSaved(value) && isOfBoxes(value);
+  return !isEmpty && !isTaught;
 });
 /** What was left out of the boxes, and why. */
 export const remarks = signal<readonly string[]>([]);
@@ -370,7 +372,9 @@ async function train(
   if (last.state === 'training') {
     lesson.value = { ...last, state: 'taught', head };
   }
-  await changeModel(() => useHeadBytes(head, names.join(', ')));
+  const name = nameOfHead(names);
+  void keepHead(head, name, fingerprint, names);
+  await changeModel(() => useHeadBytes(head, name));
 }
 
 /** Hands the user what was learnt as a file. */

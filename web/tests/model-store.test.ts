@@ -35,7 +35,7 @@ test('two tabs that store a file at once do not get in the way of each other', a
     await shelf.write(new Uint8Array(CHUNK).fill(value));
     await new Promise((resolve) => setTimeout(resolve, 5));
     await shelf.write(Uint8Array.of(value));
-    return shelf.finish(`${value}.safetensors`, 'F32');
+    return shelf.finish({ name: `${value}.safetensors`, precision: 'F32' });
   };
   const models = await Promise.all([store(one, 1), store(two, 2)]);
   expect(await one.keptModels()).toEqual(models);
@@ -50,11 +50,82 @@ test('two tabs that store a file at once do not get in the way of each other', a
 test('a file that could not be stored lets the next one in; no id is used twice', async () => {
   const { NewModel, forgetModel } = await openTab();
   await (await NewModel.begin()).abandon();
-  const first = await (await NewModel.begin()).finish('a', 'F32');
+  const first = await (
+    await NewModel.begin()
+  ).finish({ name: 'a', precision: 'F32' });
   await forgetModel(first.id);
   await new Promise((resolve) => setTimeout(resolve, 5));
-  const second = await (await NewModel.begin()).finish('a', 'F32');
+  const second = await (
+    await NewModel.begin()
+  ).finish({ name: 'a', precision: 'F32' });
   expect(second.id).not.toBe(first.id);
+});
+
+test('a head takes the place of one of its name on its model that is of the same visit', async () => {
+  const keep = async (
+    { NewModel }: Awaited<ReturnType<typeof openTab>>,
+    base: string,
+    value: number,
+  ) => {
+    await new Promise((resolve) => setTimeout(resolve, 5)); // another id
+    const shelf = await NewModel.begin();
+    await shelf.write(Uint8Array.of(value));
+    return shelf.finish({ name: 'a', head: { base, labels: ['a', 'b'] } });
+  };
+  const before = await keep(await openTab(), 'model', 1);
+  const tab = await openTab();
+  const { keptModels, readerOfKept } = tab;
+  const other = await keep(tab, 'another model', 2);
+  await keep(tab, 'model', 3);
+  const last = await keep(tab, 'model', 4);
+  expect(await keptModels()).toEqual([before, other, last]);
+  expect(await readerOfKept(last).read(0, 1)).toEqual(Uint8Array.of(4));
+  // Nor does a model of that name, in whatever numbers.
+  const model = await (await tab.NewModel.begin()).finish({ name: 'a' });
+  expect(await keptModels()).toEqual([before, other, last, model]);
+});
+
+test('what is kept is known by its contents', async () => {
+  const { NewModel, CHUNK, isContent } = await openTab();
+  const bytes = new Uint8Array(CHUNK + 9).map((_, i) => i % 251);
+  const shelf = await NewModel.begin();
+  await shelf.write(bytes);
+  const kept = await shelf.finish({ name: 'a' });
+  expect(isContent(kept, bytes.slice())).toBe(true);
+  expect(isContent(kept, bytes.slice(1))).toBe(false);
+  for (const at of [0, CHUNK + 8]) {
+    const other = bytes.slice();
+    other[at]! ^= 1;
+    expect(isContent(kept, other)).toBe(false);
+  }
+  const { checksums: _, ...unknown } = kept;
+  expect(isContent(unknown, bytes)).toBe(false);
+});
+
+test('what others have written is told from what is kept', async () => {
+  const { isSound } = await openTab();
+  const model = { id: 1, name: 'a', size: 3, precision: 'F32' };
+  const head = { base: '0123', labels: ['a', 'b'] };
+  expect(isSound(model)).toBe(true);
+  expect(isSound({ id: 1, name: 'a', size: 3, checksums: [7], head })).toBe(
+    true,
+  );
+  for (const other of [
+    null,
+    'a',
+    { id: 1 },
+    { ...model, name: 7 },
+    { ...model, size: '3' },
+    { ...model, checksums: 7 },
+    { ...model, date: 'today' },
+    { ...model, head: null },
+    { ...model, head: { base: '0123' } },
+    { ...model, head: { ...head, base: 1 } },
+    { ...model, head: { ...head, model: 1 } },
+    { ...model, head: { ...head, labels: ['a', 1] } },
+  ]) {
+    expect(isSound(other)).toBe(false);
+  }
 });
 
 const CHUNK_MIDDLE = 2 << 20;
@@ -70,7 +141,7 @@ test('what a visit has left unfinished is removed by the next one, and nothing e
     const shelf = await NewModel.begin();
     await shelf.write(Uint8Array.of(value));
     await new Promise((resolve) => setTimeout(resolve, 5)); // another id
-    return shelf.finish(name, precision);
+    return shelf.finish({ name, precision });
   };
   const leaveUnfinished = async () => {
     vi.stubGlobal('navigator', { locks: fakeLocks() }); // its tab was closed
@@ -109,7 +180,7 @@ test('a part of a file is read from the pieces that it lies in', async () => {
   ]) {
     await shelf.write(bytes.subarray(begin, end));
   }
-  const model = await shelf.finish('a', 'F32');
+  const model = await shelf.finish({ name: 'a', precision: 'F32' });
   expect(model.size).toBe(bytes.length);
   const { read } = readerOfKept(model);
   for (const [begin, end] of [
@@ -144,7 +215,7 @@ test.each([
   const { NewModel, CHUNK, readerOfKept } = await openTab();
   const shelf = await NewModel.begin();
   await shelf.write(new Uint8Array(2 * CHUNK).map((_, i) => i % 251));
-  const model = await shelf.finish('a', 'F32');
+  const model = await shelf.finish({ name: 'a', precision: 'F32' });
   const onDamage = vi.fn();
   const { read } = readerOfKept(model, onDamage);
   await read(0, CHUNK);
@@ -160,7 +231,10 @@ test('what an earlier version of the page has kept is read as it is', async () =
   const { NewModel, readerOfKept } = await openTab();
   const shelf = await NewModel.begin();
   await shelf.write(Uint8Array.of(1, 2, 3));
-  const { checksums: _, ...model } = await shelf.finish('a', 'F32');
+  const { checksums: _, ...model } = await shelf.finish({
+    name: 'a',
+    precision: 'F32',
+  });
   expect(await readerOfKept(model).read(0, 3)).toEqual(Uint8Array.of(1, 2, 3));
 });
 
@@ -168,7 +242,7 @@ test('a connection that is lost is opened anew', async () => {
   const { NewModel, forgetModel, keptModels, readerOfKept } = await openTab();
   const shelf = await NewModel.begin();
   await shelf.write(Uint8Array.of(7));
-  const model = await shelf.finish('a', 'F32');
+  const model = await shelf.finish({ name: 'a', precision: 'F32' });
   loseConnections();
   expect(await keptModels()).toEqual([model]);
   loseConnections();
@@ -182,7 +256,7 @@ test('a connection that is lost is opened anew', async () => {
   loseConnections();
   await next.write(Uint8Array.of(8));
   loseConnections();
-  const kept = await next.finish('b', 'F32');
+  const kept = await next.finish({ name: 'b', precision: 'F32' });
   expect(await readerOfKept(kept).read(0, 1)).toEqual(Uint8Array.of(8));
 });
 
@@ -197,7 +271,9 @@ test('a storage that does not answer is not waited for, and used once it does', 
   }
   vi.useRealTimers();
   answer();
-  const model = await (await NewModel.begin()).finish('a', 'F32');
+  const model = await (
+    await NewModel.begin()
+  ).finish({ name: 'a', precision: 'F32' });
   expect(await keptModels()).toEqual([model]);
 });
 

@@ -6,7 +6,7 @@ import type { NewModel } from '../src/models/model-store';
 import type { Failure } from '../src/shared/protocol';
 import { loseConnections, silenceStorage } from './fake-idb';
 import { openPage, type Page } from './page';
-import { headFile, read } from './threads';
+import { headFile, otherModel, read } from './threads';
 
 let weights: Uint8Array<ArrayBuffer>;
 let photo: File;
@@ -245,13 +245,173 @@ test('without a head the file under it is named again', async () => {
   expect(await page.useFile(file, { keeps: false })).toBe(true);
   for (const name of ['first', 'second']) {
     expect(await page.useHeadBytes(headOf(name, 'b'), name)).toBe(true);
-    expect(page.network.value).toMatchObject({ file: name, hasHead: true });
+    expect(page.network.value).toMatchObject({ file: name });
+    expect(page.hasHead.value).toBe(true);
     expect(await look()).toBe(name);
   }
   expect(await page.dropHead()).toBe(true);
   expect(page.network.value).toMatchObject({ file: 'other.safetensors' });
   expect(page.hasHead.value).toBe(false);
   expect(await page.dropHead()).toBe(false);
+});
+
+/** Chooses a head file of these labels for the model at work; what it is kept as. */
+async function keepHeadOf(name: string, ...labels: string[]) {
+  const head = headOf(...labels);
+  expect(await page.useFile(new File([head], name))).toBe(true);
+  await vi.waitFor(() => expect(page.keptAs(head)).toBeDefined());
+  return page.keptAs(head)!;
+}
+
+test('a head is kept, and at work again in the next visit', async () => {
+  const expected = await look();
+  const head = await keepHeadOf('mine.head', 'mine', 'other');
+  const { fingerprint: base } = (
+    page.network.value as { model: { fingerprint: string } }
+  ).model;
+  const labels = ['mine', 'other'];
+  expect(head).toMatchObject({ name: 'mine.head', head: { base, labels } });
+  expect(head.head).toMatchObject({ model: undefined });
+  expect(page.baseOf(head.head!)).toBe('the model in this page');
+  expect(page.keptHead.value).toEqual(head);
+  expect(page.keptAtWork.value).toBe(undefined);
+  expect(remembered()).toBe(String(head.id));
+  const again = new File([headOf(...labels)], 'again.head');
+  expect(await page.useFile(again)).toBe(true);
+  await isKept(1);
+  expect(page.kept.value).toEqual([head]);
+
+  expect(await page.dropHead()).toBe(true);
+  expect(page.keptHead.value).toBe(undefined);
+  expect(remembered()).toBe(null);
+  expect(await page.useKept(head)).toBe(true);
+  expect(page.network.value).toMatchObject({ file: 'mine.head' });
+  expect(await look()).toBe('mine');
+  expect(remembered()).toBe(String(head.id));
+  expect(await page.resumeModel()).toBe(true);
+  expect(await look()).toBe('mine');
+
+  // It is in memory as a whole.
+  await page.forget(head);
+  expect(page.kept.value).toEqual([]);
+  expect(remembered()).toBe(null);
+  expect(await look()).toBe('mine');
+  expect(await page.dropHead()).toBe(true);
+  expect(await look()).toBe(expected);
+});
+
+test('a kept head brings its model, where that is kept or in the page', async () => {
+  const onOwn = await keepHeadOf('own.head', 'own', 'a');
+  const file = new File([otherModel(weights)], 'other.safetensors');
+  expect(await page.useFile(file)).toBe(true);
+  await isKept(2);
+  const [, model] = page.kept.value;
+  expect(page.keptAtWork.value).toBe(model!.id);
+  const head = await keepHeadOf('mine.head', 'mine', 'b');
+  expect(page.baseOf(head.head!)).toBe('other.safetensors');
+  expect(remembered()).toBe(String(head.id));
+
+  expect(await page.useKept(onOwn)).toBe(true);
+  expect(page.keptAtWork.value).toBe(undefined);
+  expect(page.network.value).toMatchObject({ file: 'own.head' });
+  expect(await look()).toBe('own');
+  expect(await page.useKept(head)).toBe(true);
+  expect(page.keptAtWork.value).toBe(model!.id);
+  expect(page.network.value).toMatchObject({ file: 'mine.head' });
+  expect(await look()).toBe('mine');
+  await page.forget(onOwn);
+  expect(remembered()).toBe(String(head.id));
+  expect(await page.dropHead()).toBe(true);
+  expect(page.network.value).toMatchObject({ file: 'other.safetensors' });
+  expect(remembered()).toBe(String(model!.id));
+  const next = await keepHeadOf('next.head', 'next', 'b');
+  expect(remembered()).toBe(String(next.id));
+  await page.forget(next);
+  expect(remembered()).toBe(String(model!.id));
+
+  expect(await page.useOwnModel()).toBe(true);
+  await page.forget(model!);
+  const expected = await look();
+  expect(await page.useKept(head)).toBe(false);
+  expect(page.modelChange.value).toMatchObject({ file: 'mine.head' });
+  expect(failure().message).toBe(
+    'it was taught to other.safetensors, which is not at work; choose that model first',
+  );
+  expect(await look()).toBe(expected);
+  expect(page.kept.value).toContainEqual(head);
+  expect(await page.useFile(file, { keeps: false })).toBe(true);
+  expect(await page.useKept(head)).toBe(true);
+  expect(await look()).toBe('mine');
+  // The next visit could not bring that back.
+  expect(remembered()).toBe(null);
+});
+
+test('a kept head that is not what was kept is told of, and no longer kept', async () => {
+  const { NewModel } = await import('../src/models/model-store');
+  const expected = await look();
+  const stores = () =>
+    (
+      globalThis as unknown as {
+        stores: Record<'models' | 'chunks', Map<string, ArrayBuffer>>;
+      }
+    ).stores;
+  const head = await keepHeadOf('mine.head', 'mine', 'other');
+  const file = new File([otherModel(weights)], 'other.safetensors');
+  expect(await page.useFile(file, { keeps: false })).toBe(true);
+  new Uint8Array([...stores().chunks.values()][0]!)[99]! ^= 1;
+  expect(await page.useKept(head)).toBe(false);
+  expect(failure().message).toMatch(/damaged, and no longer kept; teach it/);
+  await vi.waitFor(() => expect(page.kept.value).toEqual([]));
+  expect(stores().chunks.size).toBe(0);
+  // Its model was not even asked for.
+  expect(page.network.value).toMatchObject({ file: 'other.safetensors' });
+
+  expect(await page.useOwnModel()).toBe(true);
+  const { base } = head.head!;
+  for (const bytes of [
+    new TextEncoder().encode('This is no head.'),
+    headFile('0123', ['a'], new Float32Array(512), new Float32Array(1)),
+  ]) {
+    const shelf = await NewModel.begin();
+    await shelf.write(bytes);
+    const about = { name: 'foreign', head: { base, labels: ['a'] } };
+    const foreign = await shelf.finish(about);
+    expect(await page.useKept(foreign)).toBe(false);
+    expect(failure().message).toMatch(/damaged, and no longer kept/);
+    expect(page.kept.value).toEqual([]);
+    expect(await look()).toBe(expected);
+  }
+
+  const { notice } = await import('../src/news');
+  notice.value = undefined;
+  stores().models.set('7', { id: 7 } as unknown as ArrayBuffer);
+  expect(await page.listKept()).toBe(undefined);
+  expect(notice.value).toMatchObject({
+    text: expect.stringMatching(/damaged/),
+  });
+  expect(page.kept.value).toEqual([]);
+  expect(stores().models.size).toBe(0);
+});
+
+test('a head that cannot be kept works for this visit', async () => {
+  const { NewModel } = await import('../src/models/model-store');
+  const error = new DOMException('full', 'QuotaExceededError');
+  vi.spyOn(NewModel.prototype, 'finish').mockRejectedValueOnce(error);
+  const head = new File([headOf('mine', 'other')], 'mine.head');
+  expect(await page.useFile(head)).toBe(true);
+  await vi.waitFor(() =>
+    expect(page.keeping.value).toEqual({
+      name: 'mine.head',
+      notKept: 'there is not enough room for it in this browser',
+    }),
+  );
+  expect(await look()).toBe('mine');
+  expect(page.kept.value).toEqual([]);
+  expect(await page.dropHead()).toBe(true);
+  // What scripts bring is for this visit.
+  expect(await page.useFile(head, { keeps: false })).toBe(true);
+  await keepHeadOf('next.head', 'next', 'other');
+  expect(page.kept.value.map(({ name }) => name)).toEqual(['next.head']);
 });
 
 test('a photo is held until another one is asked for, or another model', async () => {
@@ -459,6 +619,7 @@ test('the page goes on without a storage that does not answer, and says so where
   );
   page.precision.value = 'as it is';
   expect(page.keeping.value).toEqual({
+    name: 'mine.safetensors',
     notKept: 'the storage of this browser does not answer',
   });
   answer();

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openPage, type Page } from './page';
-import { read, readerOf } from './threads';
+import { otherModel, read, readerOf } from './threads';
 
 vi.mock('../src/saving/download', () => ({ download: () => {} }));
 
@@ -30,18 +30,6 @@ const drawn = (name: string) =>
 
 const counts = () => page.boxes.value.map(({ photos }) => photos.value.length);
 
-/** Another model, by what models are known by. */
-async function otherModel(): Promise<Uint8Array<ArrayBuffer>> {
-  const weights = await read('weights/default.safetensors');
-  const view = new DataView(weights.buffer);
-  const begin = 8 + Number(view.getBigUint64(0, true));
-  const header = JSON.parse(
-    new TextDecoder().decode(weights.subarray(8, begin)),
-  );
-  weights[begin + header['fc2.bias'].data_offsets[0]]! ^= 1;
-  return weights;
-}
-
 test('what was taught is known', async () => {
   await page.teach();
   const labels = page.boxes.value.map(({ name }) => name.value);
@@ -61,7 +49,10 @@ test('what was taught is known', async () => {
 });
 
 test('a lesson ends when another model comes in, and can be given again', async () => {
-  const model = new File([await otherModel()], 'other.safetensors');
+  const model = new File(
+    [otherModel(await read('weights/default.safetensors'))],
+    'other.safetensors',
+  );
   const lesson = page.teach();
   expect(page.isTeaching.value).toBe(true);
   expect(await page.useFile(model, { keeps: false })).toBe(true);
@@ -76,7 +67,7 @@ test('a lesson ends when another model comes in, and can be given again', async 
   await page.teach();
   const taught = page.lesson.value;
   if (taught.state !== 'taught') throw new Error(taught.state);
-  expect(page.network.value).toMatchObject({ hasHead: true });
+  expect(page.network.value).toMatchObject({ head: taught.head });
   expect(page.isOfBoxes(taught)).toBe(true);
   const [box] = page.boxes.value;
   const { value: name } = box!.name;
@@ -91,7 +82,11 @@ test('a model that comes in between looking and training ends the lesson, too', 
   await page.teach();
   expect(await page.dropHead()).toBe(true);
   // All photos have been looked at: only the training is asked for.
-  const change = page.loadModel(readerOf(await otherModel()), {}, () => {});
+  const change = page.loadModel(
+    readerOf(otherModel(await read('weights/default.safetensors'))),
+    {},
+    () => {},
+  );
   await Promise.all([change, page.teach()]);
   expect(page.lesson.value).toMatchObject({
     state: 'failed',
@@ -254,14 +249,61 @@ test('what a box refuses is said', async () => {
   ]);
 });
 
-test('what is in no file yet is not left without a question', async () => {
+/** The head of the last lesson. */
+function taughtHead(): Uint8Array<ArrayBuffer> {
+  const { value } = page.lesson;
+  if (value.state !== 'taught') throw new Error(value.state);
+  return value.head!;
+}
+
+test('what was taught is kept by the names of its boxes, and asks for no more', async () => {
+  expect(page.isUnsaved.value).toBe(true);
+  await page.teach();
+  await vi.waitFor(() => expect(page.isUnsaved.value).toBe(false));
+  const [mine] = page.boxes.value;
+  const before = page.keptAs(taughtHead())!;
+  expect(before).toMatchObject({
+    name: 'My dog and The neighbour’s',
+    head: { labels: ['My dog', 'The neighbour’s'] },
+  });
+  expect(page.keptHead.value).toEqual(before);
+
+  // Another lesson for these boxes takes its place, one for others does not.
+  const [file] = mine!.photos.value;
+  await page.putIn(mine!, [
+    new File([await read('tests/fixtures/images/scene.png')], 'scene.png'),
+  ]);
+  expect(page.isUnsaved.value).toBe(true);
+  await page.teach();
+  await vi.waitFor(() => expect(page.isUnsaved.value).toBe(false));
+  expect(page.kept.value).toEqual([page.keptAs(taughtHead())]);
+  expect(page.kept.value[0]).not.toEqual(before);
+  mine!.name.value = 'Rex';
+  page.takeOut(mine!, file!);
+  await page.teach();
+  await vi.waitFor(() => expect(page.kept.value.length).toBe(2));
+
+  await page.forget(page.keptHead.value!);
+  expect(page.kept.value.length).toBe(1);
+  expect(page.isUnsaved.value).toBe(true);
+  expect(page.network.value).toMatchObject({ head: taughtHead() });
+});
+
+test('what is in no file yet, nor kept, is not left without a question', async () => {
+  const { NewModel } = await import('../src/models/model-store');
+  vi.spyOn(NewModel, 'begin').mockRejectedValueOnce(
+    new DOMException('', 'InvalidStateError'),
+  );
   const [mine, other] = page.boxes.value;
   expect(page.isUnsaved.value).toBe(true);
   await page.teach();
+  expect(page.keeping.value).toEqual({
+    name: 'My dog and The neighbour’s',
+    notKept: 'this browser does not let the page store anything',
+  });
+  expect(page.network.value).toMatchObject({ head: taughtHead() });
   expect(page.isUnsaved.value).toBe(true);
-  const { value: taught } = page.lesson;
-  if (taught.state !== 'taught') throw new Error(taught.state);
-  page.saveHead(taught.head!);
+  page.saveHead(taughtHead());
   expect(page.isUnsaved.value).toBe(false);
   mine!.name.value = 'Rex';
   expect(page.isUnsaved.value).toBe(true);

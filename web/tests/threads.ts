@@ -19,6 +19,18 @@ export const readerOf = (bytes: Uint8Array): PieceReader => ({
   read: async (begin, end) => bytes.slice(begin, end),
 });
 
+/** The default model as another one, by what models are known by. */
+export function otherModel(
+  weights: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  const other = weights.slice();
+  const view = new DataView(other.buffer);
+  const begin = 8 + Number(view.getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(other.subarray(8, begin)));
+  other[begin + header['fc2.bias'].data_offsets[0]]! ^= 1;
+  return other;
+}
+
 /** A head file for the model of this fingerprint. */
 export function headFile(
   base: string,

@@ -13,8 +13,14 @@ import {
   outputsBeside,
   leftOutVerdict,
 } from '../src/words/models';
-import { breed, breedInText, breedName } from '../src/words/names';
-import { chance, percent } from '../src/words/numbers';
+import {
+  breed,
+  breedInText,
+  breedName,
+  nameOfHead,
+  shortList,
+} from '../src/words/names';
+import { chance, dateInText, megabytes, percent } from '../src/words/numbers';
 import {
   lackingPictures,
   NO_LONGER_READABLE,
@@ -64,6 +70,23 @@ describe('breed names', () => {
     expect(breed(label)).toBe(alone);
     expect(breedInText(label)).toBe(inText);
   });
+});
+
+test('heads are called by their classes', () => {
+  expect(nameOfHead(['my_dog', 'Rex'])).toBe('my_dog and Rex');
+  expect(nameOfHead(['a', 'b', 'c', 'd'])).toBe('a, b, c, and d');
+  expect(shortList(['my_dog', 'Rex'])).toBe('My dog and Rex');
+  expect(shortList(['a', 'b', 'c', 'd'])).toBe('4 classes');
+});
+
+test('files tell their size and date', () => {
+  expect(megabytes(553433881)).toBe('553\u202fMB');
+  expect(megabytes(1_540_000)).toBe('1.5\u202fMB');
+  expect(megabytes(100_000)).toBe('0.1\u202fMB');
+  expect(megabytes(99_000)).toBe('99\u202fkB');
+  expect(megabytes(300)).toBe('1\u202fkB');
+  const evening = new Date(2026, 10, 29, 22, 58);
+  expect(dateInText(evening.valueOf())).toBe('29 Nov 2026, 22:58');
 });
 
 test('names of classes turn nothing round, and say what is in them', () => {

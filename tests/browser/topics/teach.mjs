@@ -22,12 +22,13 @@ export function teaching(lab) {
       fixture('scene.png'),
       fixture('rgb16.png'),
     ];
-    before(async () => {
+    const openBoxes = async () => {
       await openPage(lab.browser);
       await lab.browser.evaluate(() => {
         document.querySelector('.teach').open = true;
       });
-    });
+    };
+    before(openBoxes);
     after(() => openPage(lab.browser));
 
     const put = (box, paths) =>
@@ -44,11 +45,36 @@ export function teaching(lab) {
         box,
         count,
       );
-    const click = (words) =>
-      lab.browser.evaluate((words) => {
-        const named = ({ textContent }) => textContent.trim() === words;
-        [...document.querySelectorAll('.teach button')].find(named).click();
-      }, words);
+    const click = (words, place = '.teach') =>
+      lab.browser.evaluate(
+        (words, place) => {
+          const named = ({ textContent }) => textContent.trim() === words;
+          [...document.querySelectorAll(`${place} button`)].find(named).click();
+        },
+        words,
+        place,
+      );
+    const isTaught = () =>
+      waitFor(lab.browser, 'the end', () =>
+        document.querySelector('.lesson[data-state=taught]'),
+      );
+    const isKept = (is) =>
+      waitFor(
+        lab.browser,
+        `it to be kept: ${is}`,
+        (is) => is === (document.querySelector('.kept li') !== null),
+        is,
+      );
+    const knows = (count) =>
+      waitFor(
+        lab.browser,
+        `${count} classes`,
+        (count) =>
+          window.gradcam.results()[0]?.top.length === count &&
+          Boolean(document.querySelector('.header .taught')) === (count === 2),
+        count,
+      );
+    const head = () => join(lab.browser.downloads, 'taught.safetensors');
     const asksBeforeLeaving = () =>
       lab.browser.evaluate(
         () => !dispatchEvent(new Event('beforeunload', { cancelable: true })),
@@ -156,9 +182,7 @@ export function teaching(lab) {
             document.querySelector('.model-picker').textContent,
           ),
       );
-      await waitFor(lab.browser, 'the end', () =>
-        document.querySelector('.lesson[data-state=taught]'),
-      );
+      await isTaught();
       t.diagnostic(`${lab.engine}: ${Date.now() - start} ms for 6 photos`);
       const said = await text();
       assert.match(said, /broken.jpg is skipped: .*end early/);
@@ -176,19 +200,33 @@ export function teaching(lab) {
       }
     });
 
-    test('the page and the command line answer alike with the head that it saves', async () => {
-      const head = join(lab.browser.downloads, 'taught.safetensors');
-      rmSync(head, { force: true });
-      await showPhotos(lab.browser, [dogs[1]]);
+    test('what it learnt is kept in the browser, so that nothing is lost with the page', async () => {
+      await isKept(true);
+      assert.match(
+        await lab.browser.evaluate(
+          () => document.querySelector('.kept li').textContent,
+        ),
+        /^My dog and The neighbour’s, taught to the model in this page, \d+\skB, \d+ \w+ \d{4}, \d\d:\d\dIn useForget$/,
+      );
+      assert.match(await text(), /It is kept in this browser/);
+      assert.ok(!(await asksBeforeLeaving()), 'asks for what is kept');
+      await click('Forget', '.kept');
+      await isKept(false);
+      assert.match(await text(), /It knows it for this visit/);
       assert.ok(await asksBeforeLeaving(), 'lost without a question');
+    });
+
+    test('the page and the command line answer alike with the head that it saves', async () => {
+      rmSync(head(), { force: true });
+      await showPhotos(lab.browser, [dogs[1]]);
       await click('Save what it learnt');
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
-      for (let tries = 0; !existsSync(head) && tries < 100; ++tries) {
+      for (let tries = 0; !existsSync(head()) && tries < 100; ++tries) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       await new Promise((resolve) => setTimeout(resolve, 300));
-      assert.ok(readFileSync(head).length > 1000);
-      const [expected] = await explain([dogs[1]], '--head', head);
+      assert.ok(readFileSync(head()).length > 1000);
+      const [expected] = await explain([dogs[1]], '--head', head());
       const line = (await resultLines(lab.browser)).get('portrait.jpg');
       assert.deepEqual(line.top.map(({ label }) => label).sort(), [
         'My dog',
@@ -202,19 +240,80 @@ export function teaching(lab) {
       );
       assert.match(taught, /^Knows only My dog and The neighbour’s/);
       await click('Back to what it knew');
-      await waitFor(
-        lab.browser,
-        'the breeds of before',
-        () =>
-          window.gradcam.results()[0]?.top.length === 15 &&
-          !document.querySelector('.header .taught'),
-      );
+      await knows(15);
       const [before] = await explain([dogs[1]]);
       assertSameAnswer(
         (await resultLines(lab.browser)).get('portrait.jpg'),
         { ...before, photo: 'portrait.jpg' },
         'without the head',
       );
+    });
+
+    test('what is kept is at work again in the next visit, and can be chosen, until it is forgotten', async () => {
+      await click('Train');
+      await isKept(true);
+      await openPage(lab.browser);
+      await waitFor(lab.browser, 'it at work', () =>
+        /^Knows only My dog and The neighbour’s/.test(
+          document.querySelector('.header .taught')?.textContent,
+        ),
+      );
+      await showPhotos(lab.browser, [dogs[1]]);
+      const [expected] = await explain([dogs[1]], '--head', head());
+      const check = async () =>
+        assertSameAnswer(
+          (await resultLines(lab.browser)).get('portrait.jpg'),
+          { ...expected, photo: 'portrait.jpg' },
+          'the kept head',
+        );
+      await check();
+      await click('Back to what it knew', '.header');
+      await knows(15);
+      await openPage(lab.browser);
+      assert.equal(
+        await lab.browser.evaluate(() =>
+          document.querySelector('.header .taught'),
+        ),
+        null,
+      );
+      await showPhotos(lab.browser, [dogs[1]]);
+      await click('Use', '.kept');
+      await knows(2);
+      await check();
+      await click('Forget', '.kept');
+      await isKept(false);
+      await openPage(lab.browser);
+      const { taught, kept } = await lab.browser.evaluate(() => ({
+        taught: document.querySelector('.header .taught'),
+        kept: document.querySelector('.kept'),
+      }));
+      assert.deepEqual([taught, kept], [null, null]);
+    });
+
+    test('where it cannot be kept, it is known for this visit, and not lost without a question', async () => {
+      await openBoxes();
+      await put(1, dogs);
+      await photosIn(1, 3);
+      await put(2, noise);
+      await photosIn(2, 3);
+      await lab.browser.evaluate(() => {
+        IDBObjectStore.prototype.put = () => {
+          throw new DOMException('full', 'QuotaExceededError');
+        };
+      });
+      await click('Train');
+      await isTaught();
+      await waitFor(lab.browser, 'the reason', () =>
+        /^My dog and The neighbour’s works for this visit, but could not be kept.*not enough room/.test(
+          document.querySelector('.news [role=status]').textContent,
+        ),
+      );
+      await showPhotos(lab.browser, [dogs[1]]);
+      await knows(2);
+      assert.match(await text(), /for this visit; the file can be dropped/);
+      assert.ok(await asksBeforeLeaving(), 'lost without a question');
+      await click('Save what it learnt');
+      assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
     });
   });
 }

@@ -31,23 +31,29 @@ import { WorkerGone } from './watched-worker';
 interface Origin {
   /** Its name, if it is not the model in the page; that of the head if there is one on it. */
   file?: string;
-  /** What it is known by in the storage, if it is kept there. */
+  /** What it is known by in the storage, if it is kept there; the head is not meant. */
   kept?: number;
-  /** Whether a head is in the place of the model's own last layer. */
-  hasHead?: boolean;
 }
+
+/** A head file. */
+export type Head = Uint8Array<ArrayBuffer>;
 
 type Network =
   | { state: 'starting' }
   | (Origin & {
       state: 'ready';
       model: ModelInfo;
+      /** What is in the place of the model's own last layer. */
+      head?: Head;
       /** Why it is at work in the place of another one. */
       insteadOf?: Failure;
     })
   | { state: 'failed'; failure: Failure };
 
 export const network = signal<Network>({ state: 'starting' });
+
+/** What heads know the model in this page by, once it has been loaded. */
+export const ownFingerprint = signal<string | undefined>(undefined);
 
 /** What photos are looked at with; nothing while there is none. */
 export function presentModel(): ModelInfo | undefined {
@@ -91,7 +97,7 @@ let module: Promise<WebAssembly.Module>;
 /** The model in this page: as a Blob, which the browser may put elsewhere, where memory matters. */
 let own: Uint8Array<ArrayBuffer> | Blob;
 /** What another first worker would load. */
-let present: { model: PieceReader; head?: Uint8Array };
+let present: { model: PieceReader; head?: Head };
 let onFallBack = () => {};
 
 /** Starts everything; photos may be asked about at once and wait their turn. */
@@ -136,6 +142,7 @@ async function start(): Promise<Network> {
   if (lowMemory.value) shelveOwn();
   present = { model: ownModel() };
   tidy(); // the page's texts
+  ownFingerprint.value = outcome.value.fingerprint;
   return { state: 'ready', model: outcome.value };
 }
 
@@ -181,7 +188,8 @@ function atWork(
 ): Outcome<ModelInfo> {
   if (outcome.ok) {
     present = now;
-    network.value = { state: 'ready', model: outcome.value, ...origin };
+    const { head } = now;
+    network.value = { state: 'ready', model: outcome.value, head, ...origin };
   }
   return outcome;
 }
@@ -189,11 +197,6 @@ function atWork(
 /** Whether this is the model that was loaded last, with or without a head on it. */
 export function isAtWork(model: PieceReader): boolean {
   return present.model === model;
-}
-
-/** Whether this is the head that was put on the model last. */
-export function isHeadAtWork(head: Uint8Array): boolean {
-  return present.head === head;
 }
 
 function load(
@@ -206,7 +209,7 @@ function load(
 
 /** `Engine.useHead`. */
 export function putHead(
-  head: Uint8Array | undefined,
+  head: Head | undefined,
   origin: Origin,
 ): Promise<Outcome<ModelInfo>> {
   return ask(async (worker) =>

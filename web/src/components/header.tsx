@@ -11,7 +11,7 @@ import {
   unmade,
 } from '../photos/photos';
 import { isTeaching } from '../teach';
-import { breed } from '../words/names';
+import { shortList } from '../words/names';
 import { percent } from '../words/numbers';
 import { progressAnnounced } from '../words/progress';
 
@@ -83,13 +83,6 @@ export function Header() {
       </p>
     </header>
   );
-}
-
-/** "My dog and The neighbour’s", "12 classes". */
-function shortList(labels: readonly string[]): string {
-  return labels.length <= 3
-    ? new Intl.ListFormat('en').format(labels.map(breed))
-    : `${labels.length} classes`;
 }
 
 function networkText(): string {

@@ -2,10 +2,12 @@ import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend/network';
 import { chosenFiles } from '../intake/intake';
 import {
+  baseOf,
   forget,
   keeping,
   kept,
   keptAtWork,
+  keptHead,
   pixelValues,
   precision,
   useKept,
@@ -18,7 +20,8 @@ import { takeModel } from '../intake/take-in';
 import { isTeaching } from '../teach';
 import { LEARNING } from '../words/models';
 import { nameInText } from '../words/name-in-text';
-import { megabytes, percent } from '../words/numbers';
+import { nameOfHead, shortList } from '../words/names';
+import { dateInText, megabytes, percent } from '../words/numbers';
 import { sentence } from '../words/sentence';
 
 /** Lets another weights file take the place of the model in the page. */
@@ -114,58 +117,86 @@ export function ModelPicker() {
   );
 }
 
-function Kept(props: {
+/** Whether models can be changed now, and how. */
+interface Changing {
   disabled: boolean;
   loading: boolean;
   use: (change: () => Promise<boolean>) => void;
-}) {
-  const { disabled, loading, use } = props;
+}
+
+function Kept(props: Changing) {
   const state = keeping.value;
-  const isInUse = ({ id }: KeptModel) => id === keptAtWork.value;
   return (
     <>
       {state && (
         <p>
           {'share' in state
             ? `Keeping it in this browser, ${percent(state.share)}`
-            : `It works for this visit, but could not be kept for the next: ${state.notKept}.`}
+            : `${nameInText(state.name)} works for this visit, but could not be kept for the next: ${state.notKept}.`}
         </p>
       )}
       {kept.value.length > 0 && (
-        <ul class="kept" aria-label="Models kept in this browser">
-          {kept.value.map((model) => (
-            <li key={model.id} data-kept={model.name}>
-              <span>
-                {nameInText(model.name)}, {model.precision},{' '}
-                {megabytes(model.size)}
-              </span>
-              {/* It stays, for its focus. */}
-              <button
-                class="link-button"
-                type="button"
-                aria-disabled={disabled || isInUse(model)}
-                aria-label={`${isInUse(model) ? 'In use:' : 'Use'} ${nameInText(model.name)}, ${model.precision}`}
-                onClick={() => isInUse(model) || use(() => useKept(model))}
-              >
-                {isInUse(model) ? 'In use' : 'Use'}
-              </button>
-              {isInUse(model) ? (
-                <span>Change to another model to forget it.</span>
-              ) : (
-                <button
-                  class="link-button"
-                  type="button"
-                  disabled={loading}
-                  aria-label={`Forget ${nameInText(model.name)}, ${model.precision}`}
-                  onClick={() => void forget(model)}
-                >
-                  Forget
-                </button>
-              )}
-            </li>
-          ))}
-        </ul>
+        <div class="kept">
+          <p id="kept">Kept in this browser, on this computer alone:</p>
+          <ul aria-labelledby="kept">
+            {kept.value.map((each) => (
+              <KeptFile key={each.id} file={each} {...props} />
+            ))}
+          </ul>
+        </div>
       )}
     </>
   );
+}
+
+function KeptFile({
+  file,
+  disabled,
+  loading,
+  use,
+}: { file: KeptModel } & Changing) {
+  const { id, precision, size, date, head } = file;
+  const name = nameOf(file);
+  const when = date === undefined ? undefined : dateInText(date);
+  const what = head ? `taught to ${baseOf(head)}` : precision;
+  const isLoaded = id === keptAtWork.value;
+  const isInUse = isLoaded || id === keptHead.value?.id;
+  // Which one it is, in a few words.
+  const which = `${name}, ${head ? when : precision}`;
+  return (
+    <li data-kept={file.name}>
+      <span>
+        {[name, what, megabytes(size), when].filter(Boolean).join(', ')}
+      </span>
+      {/* It stays, for its focus. */}
+      <button
+        class="link-button"
+        type="button"
+        aria-disabled={disabled || isInUse}
+        aria-label={`${isInUse ? 'In use:' : 'Use'} ${which}`}
+        onClick={() => isInUse || use(() => useKept(file))}
+      >
+        {isInUse ? 'In use' : 'Use'}
+      </button>
+      {isLoaded ? (
+        <span>Change to another model to forget it.</span>
+      ) : (
+        <button
+          class="link-button"
+          type="button"
+          disabled={loading}
+          aria-label={`Forget ${which}`}
+          onClick={() => void forget(file)}
+        >
+          Forget
+        </button>
+      )}
+    </li>
+  );
+}
+
+/** What a file is called; of a head whose name does not tell, with what it knows. */
+function nameOf({ name, head }: KeptModel): string {
+  const says = head && nameOfHead(head.labels) !== name;
+  return nameInText(name) + (says ? ` (${shortList(head.labels)})` : '');
 }

@@ -31,8 +31,8 @@ export function News() {
         {state && 'notKept' in state && (
           <div class="page-notice">
             <Line dismiss={() => (keeping.value = undefined)}>
-              The model works for this visit, but could not be kept for the
-              next: {state.notKept}.
+              {nameInText(state.name)} works for this visit, but could not be
+              kept for the next: {state.notKept}.
             </Line>
           </div>
         )}

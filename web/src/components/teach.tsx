@@ -1,7 +1,7 @@
-import { isHeadAtWork, network } from '../backend/network';
+import { network } from '../backend/network';
 import { closeUp, isSeeing } from '../camera';
 import { bringsFiles, chosenFiles, take } from '../intake/intake';
-import { dropHead, hasHead } from '../models/models';
+import { dropHead, hasHead, kept, keptAs } from '../models/models';
 import { say } from '../news';
 import { changeModel } from '../photos/photos';
 import {
@@ -41,6 +41,12 @@ export function Teach() {
         Put photos into named boxes, such as your dog and the neighbour’s. The
         network’s last layer learns to tell them apart, here, in seconds.
       </p>
+      {value.state === 'idle' && kept.value.some(({ head }) => head) && (
+        <p class="teach-lead">
+          What it was taught before is kept in this browser: under{' '}
+          <i>How it works</i>, <i>Use another model</i>.
+        </p>
+      )}
       <div class="boxes">
         {boxes.value.map((box) => (
           <BoxCard key={box.id} box={box} disabled={busy} />
@@ -221,7 +227,7 @@ function Progress({ value }: { value: Lesson }) {
   const { losses, steps, photos, leftOut, head } = value;
   const { value: present } = network;
   const isKnown =
-    present.state === 'ready' && head !== undefined && isHeadAtWork(head);
+    present.state === 'ready' && head !== undefined && present.head === head;
   return (
     <div class="lesson" data-state={value.state}>
       <Curve losses={losses} steps={steps} />
@@ -249,14 +255,29 @@ function Progress({ value }: { value: Lesson }) {
             Save what it learnt
           </button>
           <p>
-            {isKnown
-              ? 'It knows it for this visit; the file can be dropped on the page in the next.'
-              : 'It does not know it any more; the file can be dropped on the page, as in the next visit.'}
+            <WhereKept isKnown={isKnown} isKept={keptAs(head) !== undefined} />
           </p>
         </div>
       )}
     </div>
   );
+}
+
+/** How what was learnt can be had again. */
+function WhereKept(props: { isKnown: boolean; isKept: boolean }) {
+  const { isKnown, isKept } = props;
+  if (isKept) {
+    return (
+      <>
+        {isKnown ? 'It is' : 'It does not know it any more, but it is'} kept in
+        this browser for the next visit: under <i>How it works</i>,{' '}
+        <i>Use another model</i>. It leaves this computer only as a file.
+      </>
+    );
+  }
+  return isKnown
+    ? 'It knows it for this visit; the file can be dropped on the page in the next.'
+    : 'It does not know it any more; the file can be dropped on the page, as in the next visit.';
 }
 
 /** Where a lesson begins and ends, not every step; failures are alerts. */

@@ -1,6 +1,6 @@
 /**
- * Model files that stay in this browser, in IndexedDB, in chunks: so that a large one is never in
- * memory as a whole, neither on its way in nor when it is read.
+ * Files of models and heads that stay in this browser, in IndexedDB, in chunks: so that a large one
+ * is never in memory as a whole, neither on its way in nor when it is read.
  */
 
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
@@ -8,17 +8,38 @@ import type { PieceReader } from '../../../wasm/engine';
 import { DamagedFile } from '../shared/outcome';
 import { checksum } from './checksum';
 
-/** A file that is kept. */
+/** What a head that is kept says of itself. */
+export interface KeptHead {
+  /** The fingerprint of the model that it belongs to. */
+  base: string;
+  /** The name of that model's file; none if it was the one in the page. */
+  model?: string;
+  labels: readonly string[];
+}
+
+/** A file that is kept: a model, or a head. */
 export interface KeptModel {
   id: number;
   name: string;
   /** Bytes. */
   size: number;
-  /** "F32", "I8", ...: how most of its numbers are stored. */
-  precision: string;
-  /** Of its chunks; none of a file that an earlier version of this page has kept. */
+  /** Of its chunks. This and the date lack where an earlier version of this page has kept it. */
   checksums?: readonly number[];
+  /** When it was kept, in milliseconds since 1970. */
+  date?: number;
+  /** Of a model, "F32", "I8", ...: how most of its numbers are stored. */
+  precision?: string;
+  /** Of a model: what heads know it by. Earlier versions have not written it down either. */
+  fingerprint?: string;
+  /** Of a head. */
+  head?: KeptHead;
 }
+
+/** What is told of a file when it is kept. */
+export type Particulars = Pick<
+  KeptModel,
+  'name' | 'precision' | 'fingerprint' | 'head'
+>;
 
 interface Schema extends DBSchema {
   models: { key: number; value: KeptModel };
@@ -85,19 +106,59 @@ export function keptModels(): Promise<KeptModel[]> {
   return ask((db) => db.getAll('models'));
 }
 
+/** Whether this is what the page keeps, which others may have written or changed. */
+export function isSound(kept: unknown): kept is KeptModel {
+  const { id, name, size, checksums, date = 0, head } = Object(kept);
+  const isHead = ({ base, model = '', labels }: Partial<KeptHead>) =>
+    Array.isArray(labels) && [base, model, ...labels].every(isText);
+  return (
+    [id, size, date].every(Number.isSafeInteger) &&
+    isText(name) &&
+    (checksums === undefined || Array.isArray(checksums)) &&
+    (head === undefined || isHead(Object(head)))
+  );
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+/** Whether this is what is kept, byte for byte. */
+export function isContent(
+  { size, checksums }: KeptModel,
+  bytes: Uint8Array<ArrayBuffer>,
+): boolean {
+  if (size !== bytes.length) return false;
+  return checksumsOf(bytes).every((each, i) => each === checksums?.[i]);
+}
+
+const known = new WeakMap<Uint8Array, readonly number[]>();
+
+/** Of the chunks of what is not changed any more. */
+function checksumsOf(bytes: Uint8Array<ArrayBuffer>): readonly number[] {
+  const before = known.get(bytes);
+  if (before) return before;
+  const checksums: number[] = [];
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    checksums.push(checksum(bytes.slice(at, at + CHUNK).buffer));
+  }
+  known.set(bytes, checksums);
+  return checksums;
+}
+
 /**
  * Reads a kept file piece by piece; throws a `DamagedFile` if what is stored is not what it was.
  * @param onDamage is told so, too
  */
 export function readerOfKept(
-  { id, size, checksums }: KeptModel,
+  { id, size, checksums, head }: KeptModel,
   onDamage = () => {},
 ): PieceReader {
   /** Those that are sound are not looked at again. */
   const checked = new Set<number>();
   const damage = () => {
     onDamage();
-    return new DamagedFile();
+    return new DamagedFile(head ? 'head' : 'model');
   };
   const read = async (number: number) => {
     const chunk = await ask((db) => db.get('chunks', [id, number])).catch(
@@ -153,6 +214,8 @@ export class NewModel {
   private filled = 0;
   private readonly checksums: number[] = [];
 
+  /** The ids of those that this page has kept since it was opened. */
+  private static readonly ofVisit = new Set<number>();
   private static last: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -208,26 +271,27 @@ export class NewModel {
   }
 
   /**
-   * Keeps it from now on, in the place of one of the same name and precision.
+   * Keeps it from now on: a model in the place of one of the same name and precision, a head in that
+   * of one of the same name which was put on the same model in this visit. Another visitor may have
+   * given that name to something else.
    * @param atWork one that stays, as it is read again and again
    */
-  async finish(
-    name: string,
-    precision: string,
-    atWork?: number,
-  ): Promise<KeptModel> {
+  async finish(about: Particulars, atWork?: number): Promise<KeptModel> {
     const { id, checksums } = this;
     const size = checksums.length * CHUNK + this.filled;
     if (this.filled > 0) await this.flush();
-    const kept: KeptModel = { id, name, size, precision, checksums };
+    const kept: KeptModel = { id, size, checksums, date: Date.now(), ...about };
     const others = await ask((db) => db.getAll('models'));
     await ask((db) => db.put('models', kept));
     for (const other of others) {
-      if (other.id === atWork) continue;
-      if (other.name === name && other.precision === precision) {
-        await forgetModel(other.id);
-      }
+      const isReplaced =
+        other.name === kept.name &&
+        other.precision === kept.precision &&
+        other.head?.base === kept.head?.base &&
+        (!kept.head || NewModel.ofVisit.has(other.id));
+      if (isReplaced && other.id !== atWork) await forgetModel(other.id);
     }
+    NewModel.ofVisit.add(id);
     this.end();
     return kept;
   }

@@ -1,4 +1,7 @@
-/** The models that can be at work: the one in the page, files of this visit, and those kept. */
+/**
+ * The models that can be at work, and the heads on them: the one in the page, files of this visit, and
+ * those kept.
+ */
 
 import { computed, signal } from '@preact/signals';
 import { proxy } from 'comlink';
@@ -16,30 +19,35 @@ import {
   loadModel,
   modelChange,
   network,
+  ownFingerprint,
   ownModel,
   putHead,
+  type Head,
 } from '../backend/network';
 import { lend } from '../shared/lend';
 import { nameInText } from '../words/name-in-text';
 import {
   CHUNK,
   forgetModel,
+  isContent,
+  isSound,
   keptModels,
   NewModel,
   readerOfKept,
   reasonNotKept,
+  type KeptHead,
   type KeptModel,
 } from './model-store';
 import { say } from '../news';
-import { outcomeOf, refusal } from '../shared/outcome';
+import { DamagedFile, outcomeOf, refusal } from '../shared/outcome';
 import { untilAnswered } from '../backend/until-answered';
 import type { Failure, Outcome } from '../shared/protocol';
 
 export const kept = signal<readonly KeptModel[]>([]);
 
-/** What became of keeping the last file: how far it is, or why it is not kept. */
+/** What became of keeping the last file: how far it is, or why it, of which name, is not kept. */
 export const keeping = signal<
-  { share: number } | { notKept: string } | undefined
+  { share: number } | { notKept: string; name: string } | undefined
 >(undefined);
 
 /** The numbers that a file is brought to on its way in. */
@@ -49,13 +57,18 @@ export const precision = signal<Precision | 'as it is'>('as it is');
 export const pixelValues = signal<PixelValues | 'usual'>('usual');
 
 /** Whether a head is in the place of the model's own last layer. */
-export const hasHead = computed(() => ready()?.hasHead === true);
+export const hasHead = computed(() => ready()?.head !== undefined);
 /** The id of the kept model at work, if it is one: it is read again and again. */
 export const keptAtWork = computed(() => ready()?.kept);
-/** The file of the model under it; none if that is the one in the page. */
+/** The head at work, if it is kept. */
+export const keptHead = computed(() => {
+  const head = ready()?.head;
+  return head && keptAs(head);
+});
+/** The file of the model under a head; none if that is the one in the page. */
 let baseFile: string | undefined;
 
-/** In localStorage: the id of the kept model that was last at work. */
+/** In localStorage: the id of the kept model or head that was last at work. */
 const LAST = 'gradcam.model';
 /** Heads are small; a larger file is not looked into. */
 const MAX_HEAD = 64 << 20;
@@ -65,7 +78,7 @@ function ready() {
   return value.state === 'ready' ? value : undefined;
 }
 
-/** Lists what is kept, and goes on with the model that was last at work. */
+/** Lists what is kept, and goes on with the model or head that was last at work. */
 export async function resumeModel(): Promise<boolean> {
   const lack = await listKept();
   const id = remembered();
@@ -79,10 +92,20 @@ export async function resumeModel(): Promise<boolean> {
 /** Lists what is kept by now, other tabs included; if that is not to be learnt, tells why. */
 export async function listKept(): Promise<string | undefined> {
   try {
-    kept.value = await keptModels();
+    const all = await keptModels();
+    kept.value = all.filter(isSound);
+    await removeUnsound(all.filter((each) => !isSound(each)));
     return undefined;
   } catch (error) {
     return reasonNotKept(error);
+  }
+}
+
+/** Removes what the page cannot have kept like that, and says so. */
+async function removeUnsound(all: readonly { id: number }[]): Promise<void> {
+  for (const { id } of all) await forgetModel(id);
+  if (all.length > 0) {
+    say('What was kept in this browser was damaged in part; that is removed.');
   }
 }
 
@@ -150,7 +173,7 @@ export async function useFile(
   const values = pixelValues.value;
   const isImported = IMPORTED_NAME.test(name);
   if (!isImported && (await isHead(file))) {
-    return names ? settle(NAMES_IN_HEAD, name).ok : useHead(file);
+    return names ? settle(NAMES_IN_HEAD, name).ok : useHead(file, keeps);
   }
   if (isImported || names || wanted !== 'as it is') {
     const into = wanted === 'as it is' ? USUAL_PRECISION : wanted;
@@ -170,7 +193,7 @@ export async function useFile(
   return outcome.ok;
 }
 
-/** Loads a model that is kept, unless another tab has taken it away since it was listed. */
+/** Loads a model or head that is kept, unless another tab has taken it away since it was listed. */
 export async function useKept(model: KeptModel): Promise<boolean> {
   await listKept();
   const isThere = kept.value.some(({ id }) => id === model.id);
@@ -179,11 +202,69 @@ export async function useKept(model: KeptModel): Promise<boolean> {
 
 async function loadKept(model: KeptModel): Promise<boolean> {
   modelChange.value = { share: 0 };
-  const { id, name } = model;
+  const { id, name, head } = model;
   const reader = readerOfKept(model, () => void drop(id));
+  if (head) return loadKeptHead(model, head, reader);
   const { ok } = await load(reader, name, { kept: id });
-  if (ok) remember(id);
+  if (ok) rememberPresent();
   return ok;
+}
+
+/** Puts a head on its model, which comes first if another one is at work. */
+async function loadKeptHead(
+  { id, name }: KeptModel,
+  head: KeptHead,
+  { size, read }: PieceReader,
+): Promise<boolean> {
+  const bytes = await outcomeOf(
+    async () => new Uint8Array(await read(0, size)),
+  );
+  if (!bytes.ok) return settle(bytes, name).ok;
+  const base = await ask(async () => findBase(head)); // once there is a model
+  if (!base.ok) return settle(base, name).ok;
+  const { value: load } = base;
+  if (load && !(await load())) return false;
+  const outcome = await putOn(bytes.value, name);
+  if (!outcome.ok && UNFIT.has(outcome.failure.code)) {
+    await drop(id);
+    const { message } = new DamagedFile('head');
+    settle(refusal(outcome.failure.code, message), name);
+  }
+  return outcome.ok || load !== undefined;
+}
+
+/** What the engine says of a head that is none, or none of its model. */
+const UNFIT = new Set(['corrupt_model', 'invalid_argument']);
+
+/** How the model of a head comes to work; nothing if it is there. */
+function findBase(
+  head: KeptHead,
+): Outcome<(() => Promise<boolean>) | undefined> {
+  if (ready()?.model.fingerprint === head.base) {
+    return { ok: true, value: undefined };
+  }
+  if (ownFingerprint.value === head.base) {
+    return { ok: true, value: useOwnModel };
+  }
+  const base = keptBase(head);
+  if (base) return { ok: true, value: () => loadKept(base) };
+  return refusal(
+    'invalid_argument',
+    `it was taught to ${baseOf(head)}, which is not at work; choose that model first`,
+  );
+}
+
+/** The newest kept file of the model that a head belongs to. */
+function keptBase({ base }: KeptHead): KeptModel | undefined {
+  return kept.value.findLast(({ fingerprint }) => fingerprint === base);
+}
+
+/** Which model a head belongs to, within a sentence. */
+export function baseOf({ base, model }: KeptHead): string {
+  if (base === ownFingerprint.value) return 'the model in this page';
+  return model === undefined
+    ? 'the model in another version of this page'
+    : nameInText(model);
 }
 
 /** No longer keeps a model that is damaged, whether or not it is at work. */
@@ -197,11 +278,11 @@ async function drop(id: number): Promise<void> {
 export async function useOwnModel(): Promise<boolean> {
   modelChange.value = { share: 0 };
   const { ok } = await load(ownModel(), undefined);
-  if (ok) remember(undefined);
+  if (ok) rememberPresent();
   return ok;
 }
 
-/** Removes a model from the storage, unless it is at work. */
+/** Removes a file from the storage, unless it is that of the model at work. */
 export async function forget({ id, name }: KeptModel): Promise<void> {
   if (id === keptAtWork.value) return;
   const outcome = await outcomeOf(() => forgetModel(id));
@@ -209,7 +290,7 @@ export async function forget({ id, name }: KeptModel): Promise<void> {
     const { message } = outcome.failure;
     say(`${nameInText(name)} could not be forgotten: ${message}.`);
   } else if (remembered() === String(id)) {
-    remember(undefined);
+    remember(keptAtWork.value);
   }
   await listKept();
 }
@@ -240,27 +321,80 @@ const NAMES_IN_HEAD = refusal(
 );
 
 /** Puts a last layer from a file on the present model. */
-async function useHead(file: File): Promise<boolean> {
-  return useHeadBytes(new Uint8Array(await file.arrayBuffer()), file.name);
+async function useHead(file: File, keeps: boolean): Promise<boolean> {
+  const { name } = file;
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const outcome = await putOn(bytes, name);
+  if (outcome.ok && keeps) {
+    const { fingerprint, labels } = outcome.value;
+    void keepHead(bytes, name, fingerprint, labels);
+  }
+  return outcome.ok;
 }
 
 /** Puts the last layer of a head file on the present model. */
 export async function useHeadBytes(
-  bytes: Uint8Array,
+  bytes: Head,
   name: string,
 ): Promise<boolean> {
-  const base = hasHead.value ? baseFile : ready()?.file;
+  return (await putOn(bytes, name)).ok;
+}
+
+async function putOn(bytes: Head, name: string): Promise<Outcome<ModelInfo>> {
+  const base = fileUnderHead();
   const kept = keptAtWork.value;
-  const outcome = await putHead(bytes, { file: name, kept, hasHead: true });
-  if (outcome.ok) baseFile = base;
-  return settle(outcome, name).ok;
+  const outcome = await putHead(bytes, { file: name, kept });
+  if (outcome.ok) {
+    baseFile = base;
+    rememberPresent();
+  }
+  return settle(outcome, name);
+}
+
+/** The file of the model at work, whatever is on it; none if that is the one in the page. */
+function fileUnderHead(): string | undefined {
+  return hasHead.value ? baseFile : ready()?.file;
 }
 
 /** Gives the present model its own last layer back; false if it has that already. */
 export async function dropHead(): Promise<boolean> {
   if (!hasHead.value) return false;
   const origin = { file: baseFile, kept: keptAtWork.value };
-  return settle(await putHead(undefined, origin), baseFile).ok;
+  const outcome = await putHead(undefined, origin);
+  if (outcome.ok) rememberPresent();
+  return settle(outcome, baseFile).ok;
+}
+
+/**
+ * Keeps a head, unless it is kept already. Whether or not it can be, it is where it was.
+ * @param base the fingerprint of the model that it was trained on
+ */
+export async function keepHead(
+  bytes: Head,
+  name: string,
+  base: string,
+  labels: readonly string[],
+): Promise<void> {
+  const isOfPresent = ready()?.model.fingerprint === base;
+  const model = isOfPresent ? fileUnderHead() : undefined;
+  let shelf: NewModel | undefined;
+  try {
+    shelf = await NewModel.begin();
+    await listKept();
+    if (keptAs(bytes)) return await shelf.abandon();
+    await shelf.write(bytes);
+    await shelf.finish({ name, head: { base, model, labels } });
+    await listKept();
+    rememberPresent();
+  } catch (error) {
+    await shelf?.abandon();
+    keeping.value = { name, notKept: reasonNotKept(error) };
+  }
+}
+
+/** What a head is kept as, if it is. */
+export function keptAs(head: Head): KeptModel | undefined {
+  return kept.value.find((each) => each.head && isContent(each, head));
 }
 
 /** Makes the numbers smaller into the storage, or, without one, into a Blob for this visit. */
@@ -323,7 +457,9 @@ async function useConverted(
     return true;
   }
   await shelf?.abandon();
-  if (outcome.ok && reason !== undefined) keeping.value = { notKept: reason };
+  if (outcome.ok && reason !== undefined) {
+    keeping.value = { name, notKept: reason };
+  }
   return outcome.ok;
 }
 
@@ -345,7 +481,7 @@ async function keep(
     await finish(shelf, file.name, source, model);
   } catch (error) {
     await shelf?.abandon();
-    keeping.value = { notKept: reasonNotKept(error) };
+    keeping.value = { name: file.name, notKept: reasonNotKept(error) };
   }
 }
 
@@ -357,21 +493,20 @@ async function finish(
   model: ModelInfo,
 ): Promise<void> {
   try {
+    const { fingerprint } = model;
+    const precision = precisionOf(model);
     const { id } = await shelf.finish(
-      name,
-      precisionOf(model),
+      { name, precision, fingerprint },
       keptAtWork.value,
     );
     const present = ready();
-    if (present && isAtWork(source)) {
-      network.value = { ...present, kept: id };
-      remember(id);
-    }
+    if (present && isAtWork(source)) network.value = { ...present, kept: id };
     keeping.value = undefined;
     await listKept();
+    rememberPresent();
   } catch (error) {
     await shelf.abandon();
-    keeping.value = { notKept: reasonNotKept(error) };
+    keeping.value = { name, notKept: reasonNotKept(error) };
   }
 }
 
@@ -425,6 +560,15 @@ async function isHead(file: File): Promise<boolean> {
   } catch {
     return false; // the engine will say what is wrong
   }
+}
+
+/** Remembers what is at work for the next visit, as far as that can bring it back. */
+function rememberPresent(): void {
+  if (!ready()) return;
+  const { value: head } = keptHead;
+  const isOwn = fileUnderHead() === undefined;
+  if (head && (isOwn || keptBase(head.head!))) remember(head.id);
+  else if (isOwn || keptAtWork.value !== undefined) remember(keptAtWork.value);
 }
 
 function remembered(): string | null {

@@ -7,9 +7,11 @@ export class Stopped extends Error {}
 /** Known by its name, which threads tell each other with an error. */
 export class DamagedFile extends Error {
   override name = 'DamagedFile';
-  constructor() {
+  constructor(of: 'model' | 'head' = 'model') {
+    const again =
+      of === 'model' ? 'choose its file' : 'teach it, or choose its file,';
     super(
-      'what this browser kept of it is damaged, and no longer kept; choose its file again',
+      `what this browser kept of it is damaged, and no longer kept; ${again} again`,
     );
   }
   static is(error: unknown): error is Error {

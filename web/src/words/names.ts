@@ -35,6 +35,18 @@ export function breedName(label: string): string {
   return capitalised(wordsOf(label));
 }
 
+/** "My dog and The neighbour’s", "12 classes". */
+export function shortList(labels: readonly string[]): string {
+  return labels.length <= 3
+    ? new Intl.ListFormat('en').format(labels.map(breed))
+    : `${labels.length} classes`;
+}
+
+/** What a head is called by its classes: "My dog and The neighbour’s". */
+export function nameOfHead(labels: readonly string[]): string {
+  return new Intl.ListFormat('en').format(labels);
+}
+
 export function capitalised(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
