@@ -58,6 +58,39 @@ export function closer(lab) {
       assertSameAnswer(await lineNow(), expected, 'closer');
     });
 
+    test('what is said of the square does not lie over it', async () => {
+      const { width, height, crop } = await lineNow();
+      const [right, bottom] = [width - width / 2, height - height / 2];
+      for (const [x, y] of [
+        [0, 0],
+        [right, 0],
+        [0, bottom],
+        [right, bottom],
+      ]) {
+        const part = { x, y, width: width / 2, height: height / 2 };
+        await evaluate(
+          (name, part) => window.gradcam.look(name, part),
+          NAME,
+          part,
+        );
+        const apart = await evaluate(() => {
+          const box = (selector) =>
+            document.querySelector(selector).getBoundingClientRect();
+          const [frame, words] = [
+            box('.crop-frame'),
+            box('.picture > .caption'),
+          ];
+          return words.bottom <= frame.top || words.top >= frame.bottom;
+        });
+        assert.ok(apart, `with the square at ${x}, ${y}`);
+      }
+      await evaluate(
+        (name, crop) => window.gradcam.look(name, crop),
+        NAME,
+        crop,
+      );
+    });
+
     test('keys move the square and change its size', async () => {
       const before = await lineNow();
       await evaluate(() => document.querySelector('.crop-frame').focus());

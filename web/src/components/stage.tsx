@@ -37,7 +37,12 @@ export function Stage(props: {
   const isChosen = photo.crop.value !== undefined;
   const isSlim = Math.max(width / height, height / width) >= SLIM;
   const words = (isChosen || !whole) && (
-    <p class="caption">
+    <p
+      class="caption"
+      // Where the frame leaves more room.
+      data-high={isChosen && crop.y > height - crop.height - crop.y}
+      data-right={isChosen && crop.x < width - crop.width - crop.x}
+    >
       {isChosen && (
         <span class="to-do">
           drag the square that the network sees, or its corners
