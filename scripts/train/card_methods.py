@@ -3,9 +3,9 @@
 
     scripts/train/card_methods.py PHOTOS/test --masks MASKS [--limit 150] [--limit-slow 30]
 
-Runs `gradcam evaluate --explain`, writes what it found into the card between the marks
+Runs `gradcam evaluate --explain --road`, writes what it found into the card between the marks
 <!-- methods --> and <!-- /methods -->, and the curves to methods.svg beside it. With --result a
-file that `gradcam evaluate --explain --json` wrote earlier is used instead. Needs no packages.
+file that `gradcam evaluate --explain --road --json` wrote earlier is used instead. Needs no packages.
 """
 
 import argparse
@@ -20,6 +20,7 @@ COLUMNS = [
     ("increase", "increase", 100, "%"),
     ("insertion", "insertion", 1, ""),
     ("deletion", "deletion", 1, ""),
+    ("ROAD", "road", 1, ""),
     ("on the dog", "pointing", 100, "%"),
     ("heat on the dog", "heat_inside", 100, "%"),
     ("other class", "other_class", 1, ""),
@@ -34,7 +35,7 @@ def number(value: float | None, error: float | None, scale: float, unit: str) ->
     if value is None:
         return "-"
     digits = 0 if unit else 2
-    text = f"{value * scale:.{digits}f}"
+    text = f"{round(value * scale, digits) + 0:.{digits}f}"  # -0.00 is 0.00
     if error is not None:
         text += f" ± {error * scale:.{digits}f}"
     return f"{text} {unit}".strip()
@@ -128,7 +129,7 @@ def main() -> None:
     else:
         limits = ("--limit", str(args.limit), "--limit-slow", str(args.limit_slow))
         masks = ("--masks", args.masks) if args.masks else ()
-        result = evaluate(args.gradcam, args.photos, args.model, "--explain", *limits, *masks)
+        result = evaluate(args.gradcam, args.photos, args.model, "--explain", "--road", *limits, *masks)
     card.write(table(result))
     (args.card.parent / "methods.svg").write_text(svg(result))
 
