@@ -22,12 +22,20 @@ bool can_allocate(std::uint64_t bytes) {
 
 namespace internal {
 
+#if defined(_WIN32)
+void AlignedDelete::operator()(void* pointer) const { _aligned_free(pointer); }
+#else
 void AlignedDelete::operator()(void* pointer) const { std::free(pointer); }
+#endif
 
 void* allocate(std::size_t bytes, bool zeroed) {
   // aligned_alloc wants a multiple of the alignment.
   const std::size_t total = (bytes + kTailBytes + kAlignment - 1) / kAlignment * kAlignment;
+#if defined(_WIN32)  // which has none
+  auto* memory = static_cast<std::byte*>(_aligned_malloc(total, kAlignment));
+#else
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, total));
+#endif
   const std::size_t first = zeroed ? 0 : bytes;
   if (memory != nullptr) std::memset(memory + first, 0, total - first);
   return memory;
