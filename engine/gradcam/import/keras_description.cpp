@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gradcam/import/keras_nodes.h"
+#include "gradcam/import/keras_photo.h"
 #include "gradcam/tensor/json.h"
 #include "gradcam/tensor/text.h"
 

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "gradcam/import/foreign.h"
-#include "gradcam/import/keras_photo.h"
 
 namespace gradcam {
 
@@ -37,6 +37,12 @@ struct KerasDescription {
   /// Normalization layers of a photo whose numbers are among the weights: with these, the
   /// description must be read again.
   std::vector<std::string> adapted;
+};
+
+/// What a Normalization knows by adapt(): a number for each channel, or one for all.
+struct KerasMoments {
+  std::vector<float> means;
+  std::vector<float> variances;
 };
 
 /// Reads the JSON in which a model of Keras describes itself. What there is of the input and of

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gradcam/import/foreign.h"
+#include "gradcam/import/keras_description.h"
 #include "gradcam/import/keras_nodes.h"
 
 namespace gradcam {
@@ -25,12 +26,6 @@ struct KerasPhoto {
   bool has_axis = true;     ///< of channels, which [..., 2] takes away
   bool is_changed = false;  ///< by a layer that was made for it
   bool is_known = true;     ///< whether numbers are lacking that are among the weights
-};
-
-/// What a Normalization knows by adapt(): a number for each channel, or one for all.
-struct KerasMoments {
-  std::vector<float> means;
-  std::vector<float> variances;
 };
 
 /// Such layers of a model by their names, and those of which that is not known.
