@@ -8,7 +8,8 @@ from pathlib import Path
 import card_methods
 from card_text import Card
 
-MEASURED = ("average_drop", "increase", "insertion", "deletion", "pointing", "heat_inside", "other_class")
+MEASURED = ("average_drop", "increase", "insertion", "deletion", "road", "pointing", "heat_inside",
+            "other_class")
 
 
 def method(name: str, photos: int) -> dict:
@@ -41,7 +42,8 @@ RESULT = {
         "photos": 150,
         "insertion": 0.35,
         "deletion": 0.125,
-        "standard_errors": {"insertion": 0.02, "deletion": 0.01},
+        "road": -0.001,
+        "standard_errors": {"insertion": 0.02, "deletion": 0.01, "road": 0.01},
         "insertion_curve": [0, 0.1, 1],
         "deletion_curve": [1, 0.1, 0],
     },
@@ -55,9 +57,9 @@ class Methods(unittest.TestCase):
         self.assertIn("10 photos, slow methods 3", lines[0])
         rows = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("|")}
         for name in ("`gradcam`", "`scorecam`"):
-            self.assertIn("| 25 ± 3 % | 25 ± 3 % | 0.25 ± 0.03 | 0.25 ± 0.03 | 25 % |", rows[name])
+            self.assertIn("| 25 ± 3 % | 25 ± 3 % | 0.25 ± 0.03 | 0.25 ± 0.03 | 0.25 ± 0.03 | 25 % |", rows[name])
             self.assertTrue(rows[name].endswith("| 0.50 ± 0.10 | - (3 of 3 empty) |"), rows[name])
-        self.assertIn("| - | - | 0.35 ± 0.02 | 0.12 ± 0.01 | - |", rows["(random order)"])
+        self.assertIn("| - | - | 0.35 ± 0.02 | 0.12 ± 0.01 | 0.00 ± 0.01 | - |", rows["(random order)"])
         self.assertIn("| 25 ± 3 % | 25 ± 3 % | 0.25 ± 0.03 |", rows["(centre)"])
         self.assertTrue(rows["(other photo)"].endswith("| - | - |"))
         widths = {line.count("|") for line in rows.values()}
