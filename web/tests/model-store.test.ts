@@ -24,6 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   vi.unstubAllGlobals();
 });
 
@@ -194,6 +195,43 @@ test('a part of a file is read from the pieces that it lies in', async () => {
     expect(Buffer.compare(part, bytes.subarray(begin, end))).toBe(0);
   }
   await expect(read(0, bytes.length + 1)).rejects.toThrow('damaged');
+});
+
+test('however small the parts are, a piece is read once, and few stay in memory, not for long', async () => {
+  const { NewModel, CHUNK, readerOfKept } = await openTab();
+  const shelf = await NewModel.begin();
+  const bytes = new Uint8Array(4 * CHUNK).map((_, i) => i % 251);
+  await shelf.write(bytes);
+  const { read, size } = readerOfKept(await shelf.finish({ name: 'a' }));
+  const get = vi.spyOn(stored(), 'get');
+  const part = CHUNK / 8 + 1;
+  const reads = [];
+  for (let at = 0; at < size; at += part) {
+    reads.push(read(at, Math.min(at + part, size)));
+    if (reads.length % 4 === 0) await Promise.all(reads);
+  }
+  const parts = Buffer.concat(await Promise.all(reads));
+  expect(Buffer.compare(parts, bytes)).toBe(0);
+  expect(get).toHaveBeenCalledTimes(4);
+  await read(0, 1);
+  expect(get).toHaveBeenCalledTimes(5);
+  await read(0, 1);
+  expect(get).toHaveBeenCalledTimes(5);
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  await read(0, 1);
+  expect(get).toHaveBeenCalledTimes(6);
+});
+
+test('a piece that could not be read is asked for again', async () => {
+  const { NewModel, readerOfKept } = await openTab();
+  const shelf = await NewModel.begin();
+  await shelf.write(Uint8Array.of(7));
+  const { read } = readerOfKept(await shelf.finish({ name: 'a' }));
+  vi.spyOn(stored(), 'get').mockImplementationOnce(() => {
+    throw new Error('busy');
+  });
+  await expect(read(0, 1)).rejects.toThrow('busy');
+  expect(await read(0, 1)).toEqual(Uint8Array.of(7));
 });
 
 /** What is stored of files: pieces by their keys. */

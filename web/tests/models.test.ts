@@ -200,7 +200,11 @@ test('one whose damage is met when a photo takes it gives way to the model in th
     stores: { chunks: Map<string, ArrayBuffer> };
   };
   stores.chunks.clear();
-  expect(await look()).toMatch(/damaged, and no longer kept/);
+  // What was read just before is still there.
+  await vi.waitFor(
+    async () => expect(await look()).toMatch(/damaged, and no longer kept/),
+    { timeout: 10_000, interval: 600 },
+  );
   await vi.waitFor(() => expect(page.kept.value).toEqual([]));
   expect(page.network.value).not.toHaveProperty('file');
   expect(await look()).toBe(expected);

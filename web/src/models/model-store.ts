@@ -50,6 +50,11 @@ interface Schema extends DBSchema {
 const NAME = 'gradcam';
 export const CHUNK = 4 << 20;
 
+/** Tensors are often far smaller than chunks, and are read one after another: so many chunks stay... */
+const RECENT = 2;
+/** ...for so many milliseconds after the last read. */
+const MOMENT = 500;
+
 /** Milliseconds. A storage that is damaged or held up may never say whether it opens. */
 const OPENS_WITHIN = 3000;
 const TICK = 500;
@@ -160,7 +165,7 @@ export function readerOfKept(
     onDamage();
     return new DamagedFile(head ? 'head' : 'model');
   };
-  const read = async (number: number) => {
+  const fetch = async (number: number) => {
     const chunk = await ask((db) => db.get('chunks', [id, number])).catch(
       (error) => {
         throw isLost(error) ? damage() : error;
@@ -173,6 +178,21 @@ export function readerOfKept(
     }
     return chunk;
   };
+  /** The one asked for last is the last. */
+  const recent = new Map<number, Promise<ArrayBuffer>>();
+  let forgetting: ReturnType<typeof setTimeout> | undefined;
+  const chunkAt = (number: number) => {
+    const chunk = recent.get(number) ?? fetch(number);
+    recent.delete(number);
+    recent.set(number, chunk);
+    const [oldest] = recent.keys();
+    if (recent.size > RECENT) recent.delete(oldest!);
+    // Another time it may be there.
+    chunk.catch(() => recent.delete(number));
+    clearTimeout(forgetting);
+    forgetting = setTimeout(() => recent.clear(), MOMENT);
+    return chunk;
+  };
   return {
     size,
     async read(begin, end) {
@@ -180,7 +200,7 @@ export function readerOfKept(
       for (let at = begin; at < end;) {
         const number = Math.floor(at / CHUNK);
         const from = at - number * CHUNK;
-        const part = new Uint8Array(await read(number)).subarray(
+        const part = new Uint8Array(await chunkAt(number)).subarray(
           from,
           from + end - at,
         );
