@@ -16,8 +16,13 @@ export default defineConfig({
     payload(root),
     singleFile(),
   ],
-  // Loading the model takes its time where others want the processor too.
-  test: { testTimeout: 60_000, hookTimeout: 60_000 },
+  test: {
+    // By default a core is left to nobody.
+    maxWorkers: '100%',
+    // Loading the model takes its time where others want the processor too.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
   build: {
     outDir: `${root}/dist`,
     emptyOutDir: true,
