@@ -28,7 +28,11 @@ gradcam_add_headers(gradcam_json ${NLOHMANN_JSON_INCLUDE_DIR} nlohmann)
 target_compile_definitions(gradcam_json INTERFACE JSON_NOEXCEPTION=1 nlohmann=gradcam_nlohmann)
 
 if(GRADCAM_BUILD_CLI AND NOT EMSCRIPTEN)
-  find_package(CLI11 REQUIRED)
+  find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp PATHS ${host_include})
+  if(NOT CLI11_INCLUDE_DIR)
+    message(FATAL_ERROR "gradcam's command line needs the headers of CLI11 (Debian's libcli11-dev)")
+  endif()
+  gradcam_add_headers(gradcam_cli11 ${CLI11_INCLUDE_DIR} CLI)
 endif()
 
 set(GRADCAM_HAS_XNNPACK FALSE)

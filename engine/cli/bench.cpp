@@ -18,7 +18,7 @@ namespace gradcam {
 namespace {
 
 struct BenchOptions {
-  std::string model;
+  std::filesystem::path model;
   int repeat = 10;
   std::size_t workers = 1;
   bool json = false;
@@ -104,7 +104,7 @@ int run_bench(const BenchOptions& options) {
       continue;
     }
     if (!algorithm) {  // the first one, by which the model is known to be one
-      std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n", path->c_str(),
+      std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n", path->string().c_str(),
                   options.workers, options.workers == 1 ? "worker" : "workers", options.repeat);
       std::printf("  %-13s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
                   "Grad-CAM, classes");

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/system.h"
 #include "cli/terminal.h"
 #include "gradcam/tensor/text.h"
 #include "gradcam/vgg16/partition.h"
@@ -124,15 +125,21 @@ void refuse_what_is_no_value(CLI::App& app) {
   }
 }
 
-void add_model_option(CLI::App& command, std::string& model) {
-  command.add_option("--model", model,
-                     "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model "
-                     "that comes with the program)");
+CLI::Option* add_path_option(CLI::App& command, const std::string& name,
+                             std::filesystem::path& path, const std::string& description) {
+  const auto take = [&path](const std::string& value) { path = path_of(value); };
+  return command.add_option_function<std::string>(name, take, description);
 }
 
-void add_head_option(CLI::App& command, std::string& head) {
-  command.add_option("--head", head,
-                     "A last layer for that model, as gradcam finetune --head-only writes it");
+void add_model_option(CLI::App& command, std::filesystem::path& model) {
+  add_path_option(command, "--model", model,
+                  "A model file: safetensors, or of Keras, PyTorch or ONNX (default: the model "
+                  "that comes with the program)");
+}
+
+void add_head_option(CLI::App& command, std::filesystem::path& head) {
+  add_path_option(command, "--head", head,
+                  "A last layer for that model, as gradcam finetune --head-only writes it");
 }
 
 void add_workers_option(CLI::App& command, std::size_t& workers) {

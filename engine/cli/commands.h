@@ -37,9 +37,13 @@ CLI::Validator one_of(std::vector<std::string> names);
 /// What is wrong with the arguments of the program, as a sentence with the option's name.
 std::string fault_of(const CLI::App& app, const CLI::ParseError& error);
 
+/// An option, or an argument, that names a file or a folder.
+CLI::Option* add_path_option(CLI::App& command, const std::string& name,
+                             std::filesystem::path& path, const std::string& description);
+
 /// Options that several commands have.
-void add_model_option(CLI::App& command, std::string& model);
-void add_head_option(CLI::App& command, std::string& head);
+void add_model_option(CLI::App& command, std::filesystem::path& model);
+void add_head_option(CLI::App& command, std::filesystem::path& head);
 void add_workers_option(CLI::App& command, std::size_t& workers);
 
 /// Makes a list take one argument, with commas in it: by itself it would take the photos that come

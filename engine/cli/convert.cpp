@@ -51,16 +51,16 @@ constexpr std::array kDogs = {
 };
 
 struct ConvertCommand {
-  std::string in;
-  std::string out;
+  fs::path in;
+  fs::path out;
   std::string dtype;  ///< empty: what the file has
-  std::string labels;
+  fs::path labels;
   std::string head;
   std::string values;
   std::optional<std::size_t> width;
 };
 
-Result<std::vector<std::string>> read_labels(const std::string& path) {
+Result<std::vector<std::string>> read_labels(const fs::path& path) {
   const auto bytes = read_file(path);
   if (!bytes) return of_file(path, bytes.error());
   auto labels = parse_labels({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
@@ -138,7 +138,7 @@ Result<void> run_convert(const ConvertCommand& command) {
   std::error_code error;
   if (fs::equivalent(command.in, command.out, error)) {
     return fail(ErrorCode::kInvalidArgument,
-                command.out + " is the file that is to be converted; choose another name");
+                command.out.string() + " is the file that is to be converted; choose another name");
   }
   std::vector<std::string> labels;
   if (!command.labels.empty()) {
@@ -162,7 +162,8 @@ Result<void> run_convert(const ConvertCommand& command) {
     }
     if (writing) writing = out->write(bytes);
     if (writing && is_interrupted()) {
-      writing = fail(ErrorCode::kCancelled, command.out + " is not written: it was interrupted");
+      writing =
+          fail(ErrorCode::kCancelled, command.out.string() + " is not written: it was interrupted");
     }
     written += bytes.size();
     if (writing) show_progress(written, file_bytes, "MB", 1e6);
@@ -173,9 +174,10 @@ Result<void> run_convert(const ConvertCommand& command) {
   if (!writing) return std::unexpected(writing.error());
   if (!status) return of_file(command.in, status.error());
   GRADCAM_CHECK_OK(out->commit());
-  std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", command.out.c_str(), command.dtype.c_str(),
-              command.dtype.empty() ? "" : ", ", static_cast<double>(written) / 1e6,
-              command.in.c_str(), static_cast<double>(fs::file_size(command.in, error)) / 1e6);
+  std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", command.out.string().c_str(),
+              command.dtype.c_str(), command.dtype.empty() ? "" : ", ",
+              static_cast<double>(written) / 1e6, command.in.string().c_str(),
+              static_cast<double>(fs::file_size(command.in, error)) / 1e6);
   return {};
 }
 
@@ -187,15 +189,15 @@ void add_convert(CLI::App& app, int& exit_code) {
                                          "Write a model again: files of Keras (.h5, .keras), "
                                          "PyTorch (.pth) and ONNX, names of torchvision "
                                          "or timm to ours, smaller numbers, other labels.");
-  command->add_option("in", options->in, "A model file")->required();
-  command->add_option("out", options->out, "The new safetensors file")->required();
+  add_path_option(*command, "in", options->in, "A model file")->required();
+  add_path_option(*command, "out", options->out, "The new safetensors file")->required();
   command
       ->add_option("--dtype", options->dtype,
                    "Numbers: f32; f16, half the size; int8, a quarter; int4, a fifth to a seventh "
                    "(default: as a safetensors file has them; f32 of other files)")
       ->transform(one_of({"f32", "f16", "int8", "int4"}));
-  command->add_option("--labels", options->labels,
-                      "The classes' names: a line each, a JSON list, or Keras's class index");
+  add_path_option(*command, "--labels", options->labels,
+                  "The classes' names: a line each, a JSON list, or Keras's class index");
   command
       ->add_option(
           "--values", options->values,

@@ -32,11 +32,11 @@ namespace {
 namespace fs = std::filesystem;
 
 struct EvaluateOptions {
-  std::string folder;
-  std::string model;
-  std::string head;
-  std::string masks;
-  std::string others;
+  fs::path folder;
+  fs::path model;
+  fs::path head;
+  fs::path masks;
+  fs::path others;
   bool closer = false;
   bool explain = false;
   std::vector<std::string> methods = {"all"};
@@ -325,7 +325,8 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks, some_failed));
   const auto has_mask = [](const LabelledPhoto& photo) { return !photo.mask.empty(); };
   if (!options.masks.empty() && std::ranges::none_of(photos, has_mask)) {
-    return fail(ErrorCode::kInvalidArgument, options.masks + " has a mask for none of the photos");
+    return fail(ErrorCode::kInvalidArgument,
+                options.masks.string() + " has a mask for none of the photos");
   }
   if (!options.others.empty()) {
     GRADCAM_TRY(const auto others, other_photos(options.others));
@@ -346,17 +347,18 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = app.add_subcommand(
       "evaluate", "Measure how often a model is right, and whether it looks at the dog.");
-  command->add_option("folder", options->folder, "A folder of photos for each class")->required();
+  add_path_option(*command, "folder", options->folder, "A folder of photos for each class")
+      ->required();
   add_model_option(*command, options->model);
   add_head_option(*command, options->head);
-  command->add_option("--masks", options->masks,
-                      "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says. In "
-                      "pictures with transparency it is what is opaque, in others what is not "
-                      "black: at least half as bright as the brightest pixel");
-  CLI::Option* others = command->add_option(
-      "--others", options->others,
-      "Photos of none of the classes, as a folder or folders in it: how often the "
-      "model is sure of them");
+  add_path_option(*command, "--masks", options->masks,
+                  "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says. In "
+                  "pictures with transparency it is what is opaque, in others what is not "
+                  "black: at least half as bright as the brightest pixel");
+  CLI::Option* others =
+      add_path_option(*command, "--others", options->others,
+                      "Photos of none of the classes, as a folder or folders in it: how often the "
+                      "model is sure of them");
   CLI::Option* closer = command->add_flag(
       "--closer", options->closer, "Look at each photo again, as gradcam explain --closer does");
   CLI::Option* explain = command->add_flag(

@@ -14,6 +14,7 @@
 #include "cli/explainer.h"
 #include "cli/files.h"
 #include "cli/in_order.h"
+#include "cli/system.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/explain/certainty.h"
@@ -172,7 +173,7 @@ void for_each_name(bool null_ends, const std::function<void(const std::string&)>
   for (std::string name; std::getline(std::cin, name, null_ends ? '\0' : '\n');) {
     std::error_code error;
     // Of a list that was written on Windows.
-    if (!null_ends && name.ends_with('\r') && !fs::exists(name, error)) name.pop_back();
+    if (!null_ends && name.ends_with('\r') && !fs::exists(path_of(name), error)) name.pop_back();
     if (!name.empty()) use(name);
   }
 }
@@ -206,15 +207,16 @@ int run_explain(const ExplainCommand& options) {
     InOrder<Outcome> outcomes(threads(options), deliver);
     const auto explain_all = [&](const std::string& input) {
       std::vector<fs::path> photos;
-      const auto status = list_photos(input, photos);
+      const auto status = list_photos(path_of(input), photos);
       for (const fs::path& photo : photos) {
         outcomes.push([&explainer, photo] {
           return Outcome{photo, within_memory([&] { return explainer->explain(photo); })};
         });
       }
       if (!status) {
-        outcomes.push(
-            [input, error = status.error()] { return Outcome{input, std::unexpected(error)}; });
+        outcomes.push([input, error = status.error()] {
+          return Outcome{path_of(input), std::unexpected(error)};
+        });
       }
     };
     for (const std::string& input : options.inputs) {
@@ -283,10 +285,10 @@ void add_explain(CLI::App& app, int& exit_code) {
       "How many channels, those that vary most first, scorecam tries, a forward pass each; "
       "a number or all (default: " +
           std::to_string(kUsualChannels) + ")");
-  command->add_option("--out", options->out,
-                      "A folder for the overlays, <photo>.<class>.png, of several methods "
-                      "<photo>.<class>.<method>.png (default: the current one; with --json, none); "
-                      "those of the same photos are replaced");
+  add_path_option(*command, "--out", options->out,
+                  "A folder for the overlays, <photo>.<class>.png, of several methods "
+                  "<photo>.<class>.<method>.png (default: the current one; with --json, none); "
+                  "those of the same photos are replaced");
   command->add_option("--colormap", options->colormap, "Its colours")
       ->transform(
           one_of(std::vector<std::string>(colormap_names().begin(), colormap_names().end())))

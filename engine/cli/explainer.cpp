@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cli/files.h"
+#include "cli/system.h"
 #include "cli/terminal.h"
 #include "gradcam/explain/closer.h"
 #include "gradcam/explain/together.h"
@@ -143,7 +144,7 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
     fs::create_directories(command.out, error);
     if (std::error_code other; !fs::is_directory(command.out, other)) {
       return fail(ErrorCode::kUnreadableFile,
-                  command.out + " is to be a folder for overlays, but cannot be made" +
+                  command.out.string() + " is to be a folder for overlays, but cannot be made" +
                       (error ? ": " + error.message() : ""));
     }
   }
@@ -350,13 +351,13 @@ Result<void> Explainer::save(const fs::path& photo, const std::string& software,
       "." + label + (is_alone ? "" : "." + std::string(methods_[map.method].name)) + ".png";
   std::string name = stem + ending;
   int& copy = copies_.try_emplace(name, 1).first->second;
-  fs::path target = fs::path(command_.out) / name;
+  fs::path target = command_.out / path_of(name);
   std::error_code error;
   // Of what is there, only overlays of the same photo are written anew.
   while (written_.contains(name) ||
          (fs::exists(target, error) && overlay_software(target) != software)) {
     name = stem + "-" + std::to_string(++copy) + ending;
-    target.replace_filename(name);
+    target.replace_filename(path_of(name));
   }
   written_.insert(name);
   GRADCAM_CHECK_OK(write_file(target, map.png));

@@ -24,8 +24,8 @@ namespace gradcam {
 struct ExplainCommand {
   std::vector<std::string> inputs;
   bool null_ends = false;  ///< names on standard input end with a NUL, not with a line
-  std::string model;
-  std::string head;
+  std::filesystem::path model;
+  std::filesystem::path head;
   std::string classes = "top";
   std::size_t top = 5;
   std::vector<std::string> methods = {"gradcam"};
@@ -34,7 +34,7 @@ struct ExplainCommand {
   std::vector<double> crop;  ///< x, y, width, height; empty for the model's own
   bool closer = false;       ///< looks again, at what was warm
   std::string channels;      ///< empty: as many as are usual
-  std::string out;
+  std::filesystem::path out;
   std::string colormap = std::string(kDefaultColormap);
   std::string convolution;
   std::size_t workers = 1;

@@ -1,11 +1,8 @@
 #include "cli/feature_cache.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -14,6 +11,7 @@
 #include <utility>
 
 #include "cli/files.h"
+#include "cli/system.h"
 #include "cli/terminal.h"
 #include "cli/threads.h"
 #include "gradcam/image/decode.h"
@@ -267,11 +265,8 @@ Result<FeatureCache::Outcome> FeatureCache::fill(const Vgg16& model, ClassPhotos
 }
 
 fs::path default_feature_cache() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache != 0) return fs::path(cache) / "gradcam.cpp" / "features";
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && *home != 0) return fs::path(home) / ".cache/gradcam.cpp/features";
-  return {};
+  const fs::path folder = cache_folder();
+  return folder.empty() ? folder : folder / "gradcam.cpp" / "features";
 }
 
 }  // namespace gradcam

@@ -1,7 +1,5 @@
 #include "cli/files.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "cli/import.h"
+#include "cli/system.h"
 #include "gradcam/image/overlay.h"
 #include "gradcam/image/png.h"
 #include "gradcam/import/importer.h"
@@ -188,11 +187,11 @@ Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
   }
   // A program that was killed may have left one, and had the same number.
   constexpr int kMostLeft = 100;
-  for (int number = getpid(), last = number + kMostLeft; number < last; ++number) {
+  for (int number = process_id(), last = number + kMostLeft; number < last; ++number) {
     fs::path partial = file.path_;
     partial += ".partial-" + std::to_string(number);
     errno = 0;
-    file.file_.reset(std::fopen(partial.c_str(), "wbx"));
+    file.file_.reset(create_file(partial));
     if (file.file_ != nullptr) {
       file.partial_ = std::move(partial);
       return file;
@@ -223,12 +222,16 @@ Result<fs::path> NewFile::written() {
 
 Result<void> NewFile::commit(bool is_durable) {
   errno = 0;
-  if (std::fflush(file_.get()) != 0 || (is_durable && fsync(fileno(file_.get())) != 0) ||
-      std::rename(partial_.c_str(), path_.c_str()) != 0) {
+  if (std::fflush(file_.get()) != 0 || (is_durable && !make_durable(file_.get()))) {
     return failed(" cannot be written: ");
   }
-  file_.reset();
-  return {};
+  file_.reset();  // Windows renames no file that is open.
+  std::error_code error;
+  fs::rename(partial_, path_, error);
+  if (!error) return {};
+  std::error_code ignored;
+  fs::remove(partial_, ignored);
+  return unreadable(path_.string() + " cannot be written: " + error.message());
 }
 
 Result<Vgg16> load_model(const fs::path& path, const LoadOptions& options) {
@@ -256,14 +259,14 @@ Result<std::shared_ptr<const Head>> load_head(const fs::path& path) {
   return std::make_shared<const Head>(*std::move(head));
 }
 
-Result<fs::path> find_model(const std::string& name) {
+Result<fs::path> find_model(const fs::path& name) {
   if (!name.empty()) return name;
+  // build/native/gradcam, prefix/bin/gradcam, and wherever both were copied to
+  const fs::path folder = program_file().parent_path();
   std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  // build/native/gradcam and prefix/bin/gradcam
-  const fs::path folder = program.parent_path();
   for (const fs::path& candidate : {folder / "../../weights/default.safetensors",
-                                    folder / "../share/gradcam/default.safetensors"}) {
+                                    folder / "../share/gradcam/default.safetensors",
+                                    folder / "default.safetensors"}) {
     if (fs::exists(candidate, error)) return candidate.lexically_normal();
   }
   return fail(ErrorCode::kInvalidArgument, "name a model with --model");
@@ -290,10 +293,7 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
     photos.push_back(path);
     return {};
   }
-  const auto may_open = [](const fs::path& folder) {
-    return access(folder.c_str(), R_OK | X_OK) == 0;
-  };
-  if (!may_open(path))
+  if (!may_open_folder(path))
     return unreadable(std::string("the folder cannot be read: ") + std::strerror(errno));
   const auto first = static_cast<std::ptrdiff_t>(photos.size());
   std::string closed;
@@ -311,7 +311,7 @@ Result<void> list_photos(const fs::path& path, std::vector<fs::path>& photos) {
     }
     const fs::file_status target = it->status(ignored);
     if (fs::is_directory(it->symlink_status(ignored))) {
-      if (!may_open(found)) leave_out(found, ", a folder in it, cannot be read");
+      if (!may_open_folder(found)) leave_out(found, ", a folder in it, cannot be read");
     } else if (fs::is_directory(target)) {
       leave_out(found, ", a link to a folder, is not followed, but can be named itself");
     } else if ((fs::is_regular_file(target) || !fs::exists(target)) && has_photo_extension(found) &&

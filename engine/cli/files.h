@@ -94,9 +94,9 @@ Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& o
 Result<std::shared_ptr<const Head>> load_head(const std::filesystem::path& path);
 
 /// The model file of this name, or, if it is empty, the one that comes with the program: beside the
-/// build tree it was built in, or in the share folder it was installed to. kInvalidArgument if
-/// there is none.
-Result<std::filesystem::path> find_model(const std::string& name);
+/// build tree it was built in, in the share folder it was installed to, or beside the program.
+/// kInvalidArgument if there is none.
+Result<std::filesystem::path> find_model(const std::filesystem::path& name);
 
 /// The folders in a folder, sorted by name, but for hidden ones.
 Result<std::vector<std::filesystem::path>> list_folders(const std::filesystem::path& folder);

@@ -10,10 +10,11 @@ void add_finetune(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<FinetuneOptions>();
   CLI::App* command = app.add_subcommand(
       "finetune", "Teach a model other classes: train new last layers on a folder of photos.");
-  command->add_option("folder", options->folder, "A folder with a folder of photos for each class")
+  add_path_option(*command, "folder", options->folder,
+                  "A folder with a folder of photos for each class")
       ->required();
   add_model_option(*command, options->model);
-  command->add_option("--out", options->out, "The file of the new model")->required();
+  add_path_option(*command, "--out", options->out, "The file of the new model")->required();
   command
       ->add_option("--train", options->train,
                    "What to train: the last layer (head), or fc1, fc2 and the last (classifier)")
@@ -59,8 +60,8 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command->add_option("--seed", options->seed, "Of all that is random")->capture_default_str();
   command->add_option("--threads", options->threads, "(default: as many as the machine has)")
       ->check(between(1, 256));
-  command->add_option("--cache", options->cache,
-                      "A folder to keep features in (default: ~/.cache/gradcam.cpp/features)");
+  add_path_option(*command, "--cache", options->cache,
+                  "A folder to keep features in (default: ~/.cache/gradcam.cpp/features)");
   command->add_flag("--resume", options->resume,
                     "Go on from <out>.checkpoint, which Ctrl-C leaves");
   command->add_flag("--head-only", options->head_only,

@@ -63,16 +63,18 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
                    .patience = options.patience,
                    .seed = options.seed};
   plan.threads = options.threads > 0 ? options.threads : processors();
-  plan.checkpoint = options.out + ".checkpoint";
-  plan.curves = options.out + ".svg";
-  plan.cache = options.cache.empty() ? default_feature_cache() : fs::path(options.cache);
+  plan.checkpoint = options.out;
+  plan.checkpoint += ".checkpoint";
+  plan.curves = options.out;
+  plan.curves += ".svg";
+  plan.cache = options.cache.empty() ? default_feature_cache() : options.cache;
   if (plan.cache.empty()) {
     return fail(ErrorCode::kInvalidArgument, "name a folder for features with --cache");
   }
   std::error_code error;
   if (fs::equivalent(options.model, options.out, error)) {
     return fail(ErrorCode::kInvalidArgument,
-                options.out + " is the base model; the new one needs a file of its own");
+                options.out.string() + " is the base model; the new one needs a file of its own");
   }
   if (fs::exists(plan.curves, error) && !is_curves(plan.curves)) {
     return fail(ErrorCode::kInvalidArgument,
@@ -85,12 +87,13 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
 
 /// A base model.
 struct Base {
+  std::optional<NewFile> imported;
   ModelFile file;  ///< of safetensors: what is not trained is copied from it
   std::optional<Vgg16> network;
 };
 
 /// Loads the base. Of a file of Keras, PyTorch or ONNX the safetensors file that it becomes is
-/// beside the new model until it has been opened; after that it has no name, and goes with this.
+/// beside the new model, and goes with this.
 Result<Base> load_base(const FinetuneOptions& options, const std::function<bool()>& interrupted) {
   std::optional<NewFile> imported;
   fs::path path = options.model;
@@ -111,7 +114,10 @@ Result<Base> load_base(const FinetuneOptions& options, const std::function<bool(
   if (!file) return of_file(options.model, file.error());
   auto network = load_model(path);
   if (!network) return of_file(options.model, network.error());
-  return Base{*std::move(file), *std::move(network)};
+  // Where a file that is open can lose its name, nothing is left even by a program that is killed.
+  std::error_code ignored;
+  if (imported) fs::remove(path, ignored);
+  return Base{std::move(imported), *std::move(file), *std::move(network)};
 }
 
 /// What a checkpoint must agree with, besides the photos.
@@ -366,11 +372,11 @@ Result<bool> gather(Run& run, ClassPhotos& photos) {
   if (run.interrupted()) {
     clear_progress();
     std::printf("interrupted; the features of %zu photos are kept in %s for the next run\n",
-                outcome.computed + outcome.cached, run.cache.folder().c_str());
+                outcome.computed + outcome.cached, run.cache.folder().string().c_str());
     return false;
   }
   std::printf("features: %zu photos computed, %zu from the cache, %.1f s (%s)\n", outcome.computed,
-              outcome.cached, outcome.seconds, run.cache.folder().c_str());
+              outcome.cached, outcome.seconds, run.cache.folder().string().c_str());
   if (photos.unreadable > 0) std::printf("%zu photos cannot be read\n", photos.unreadable);
   std::fflush(stdout);
   GRADCAM_CHECK_OK(check_class_sizes(photos));
@@ -422,7 +428,7 @@ Result<bool> train(Run& run, Trainer& trainer) {
   GRADCAM_CHECK_OK(write_checkpoint(run.plan.checkpoint, trainer, run.identity));
   clear_progress();
   std::printf("interrupted; %s is continued by the same command with --resume\n",
-              run.plan.checkpoint.c_str());
+              run.plan.checkpoint.string().c_str());
   return false;
 }
 
@@ -446,9 +452,8 @@ Result<void> write_result(Run& run, const ClassPhotos& photos, Trainer& trainer)
   metadata.temperature = report.temperature;
   metadata.unsure_below = ModelMetadata().unsure_below;
   metadata.preprocess = to_json(base_info.preprocess);
-  metadata.source =
-      "fine-tuned by gradcam (" + options.train + ") from " +
-      (metadata.source.empty() ? fs::path(options.model).filename().string() : metadata.source);
+  metadata.source = "fine-tuned by gradcam (" + options.train + ") from " +
+                    (metadata.source.empty() ? options.model.filename().string() : metadata.source);
   const std::vector<DenseParameters*> parameters = classifier->parameters();
   if (options.head_only) {
     metadata.preprocess.clear();  // it is the base's
@@ -494,7 +499,7 @@ Result<void> finish(Run& run, const ClassPhotos& photos, Trainer& trainer, doubl
       "%.3f\n(the epoch was chosen by these photos: others, in gradcam evaluate, say "
       "more)\ntrained in %.1f s; wrote %s%s\n",
       report.best_epoch + 1, report.epochs.size(), best.validation_accuracy * 100,
-      best.validation_loss, double{report.temperature}, seconds, run.options.out.c_str(),
+      best.validation_loss, double{report.temperature}, seconds, run.options.out.string().c_str(),
       report.has_curves ? (" and " + run.plan.curves.string()).c_str() : "");
   return {};
 }

@@ -13,9 +13,9 @@
 namespace gradcam {
 
 struct FinetuneOptions {
-  std::string folder;
-  std::string model;
-  std::string out;
+  std::filesystem::path folder;
+  std::filesystem::path model;
+  std::filesystem::path out;
   std::string train = "head";
   std::string optimizer;  ///< empty: what suits `train`
   std::optional<double> learning_rate;
@@ -29,7 +29,7 @@ struct FinetuneOptions {
   std::size_t views = 2;
   std::uint64_t seed = 1;
   std::size_t threads = 0;  ///< 0: as many as the machine has
-  std::string cache;
+  std::filesystem::path cache;
   bool resume = false;
   bool head_only = false;  ///< write a head file instead of a whole model
 };

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/system.h"
 #include "gradcam/import/importer.h"
 #include "gradcam/import/importing_loader.h"
 
@@ -36,10 +37,10 @@ class ForeignFile {
   /// For an importer that does not outlive this.
   FindBeside find_beside() {
     return [this](const std::string& name) -> std::optional<std::uint64_t> {
-      const fs::path beside = path_.parent_path() / name;
+      const fs::path beside = path_.parent_path() / path_of(name);
       std::error_code error;
       const bool is_beside =
-          fs::path(name).filename() == name && fs::is_regular_file(beside, error);
+          beside.filename() == path_of(name) && fs::is_regular_file(beside, error);
       const std::uint64_t size = is_beside ? fs::file_size(beside, error) : 0;
       if (!is_beside || error) return std::nullopt;
       beside_ = beside;

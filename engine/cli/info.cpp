@@ -38,25 +38,24 @@ void print_text(const std::string& path, const ModelInfo& info) {
 
 void add_info(CLI::App& app, int& exit_code) {
   struct Options {
-    std::string model;
+    std::filesystem::path model;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("info", "Show what a model file holds.");
-  command
-      ->add_option("model", options->model,
-                   "A model file: safetensors, or of Keras, PyTorch or ONNX")
+  add_path_option(*command, "model", options->model,
+                  "A model file: safetensors, or of Keras, PyTorch or ONNX")
       ->required();
   command->add_flag("--json", options->json, "As one line of JSON");
   command->callback([options, &exit_code] {
     const auto model = load_model(options->model);
     if (!model) {
-      complain(options->model, model.error().message);
+      complain(options->model.string(), model.error().message);
       exit_code = kSomeFailed;
     } else if (options->json) {
       std::cout << dump(to_json(model->info())) << std::endl;
     } else {
-      print_text(options->model, model->info());
+      print_text(options->model.string(), model->info());
     }
   });
 }

@@ -1,23 +1,31 @@
 #include "cli/interrupt.h"
 
+#include <array>
 #include <csignal>
-#include <initializer_list>
 
 namespace gradcam {
 namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;
 
+constexpr auto kSignals = std::to_array({
+    SIGINT,
+    SIGTERM,
+#ifdef SIGHUP  // not on Windows
+    SIGHUP,
+#endif
+});
+
+void interrupt(int signal) {
+  g_interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
 }  // namespace
 
 void catch_interrupt() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { g_interrupted = 1; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction present = {};
-    sigaction(signal, nullptr, &present);
-    if (present.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
+  for (const int signal : kSignals) {
+    if (std::signal(signal, interrupt) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
 }
 

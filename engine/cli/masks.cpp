@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/files.h"
+#include "cli/system.h"
 #include "gradcam/image/decode.h"
 
 namespace gradcam {
@@ -59,11 +60,12 @@ Result<MaskFinder> MaskFinder::create(const fs::path& folder) {
     const std::vector<std::string> fields = split_fields(line);
     if (static_cast<std::ptrdiff_t>(fields.size()) <= needed) continue;
     // Known by any end of the path that has a folder in it, wherever the photos lie.
-    const fs::path path = fields[static_cast<std::size_t>(photo)];
+    const fs::path path = path_of(fields[static_cast<std::size_t>(photo)]);
     fs::path end = path.filename();
     for (fs::path above = path.parent_path(); above.has_filename(); above = above.parent_path()) {
       end = above.filename() / end;
-      finder.manifest_[end.generic_string()] = folder / fields[static_cast<std::size_t>(mask)];
+      finder.manifest_[end.generic_string()] =
+          folder / path_of(fields[static_cast<std::size_t>(mask)]);
     }
   }
   return finder;

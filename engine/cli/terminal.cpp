@@ -1,9 +1,9 @@
 #include "cli/terminal.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <iostream>
+
+#include "cli/system.h"
 
 namespace gradcam {
 namespace {
@@ -39,7 +39,7 @@ void complain(std::string_view what, std::string_view message) {
 }
 
 void show_progress(std::uint64_t done, std::uint64_t total, const char* unit, double unit_size) {
-  if (isatty(STDERR_FILENO) == 0) return;
+  if (!is_terminal(stderr)) return;
   constexpr std::size_t kCells = 40;
   const auto cells = static_cast<std::size_t>(done * kCells / total);
   std::fprintf(stderr, "\r[%s%s] %.0f of %.0f %s%s", std::string(cells, '#').c_str(),

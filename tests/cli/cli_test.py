@@ -27,6 +27,17 @@ class CommandLine(Case):
         self.assertIn(str(overlay), result.stdout)
         self.expect_png(overlay)
 
+    def test_a_model_beside_the_program_is_the_usual_one(self) -> None:
+        program = shutil.copy(GRADCAM, self.folder)
+        explain = [program, "explain", "--json", IMAGES / "scene.png"]
+        alone = subprocess.run(explain, capture_output=True, text=True, check=False)
+        self.assertEqual(alone.returncode, 2)
+        self.assertIn("--model", alone.stderr)
+        shutil.copy(MODEL, self.folder / "default.safetensors")
+        beside = subprocess.run(explain, capture_output=True, text=True, check=False)
+        self.assertEqual(json.loads(beside.stdout)["top"],
+                         json.loads(gradcam(*explain[1:], "--model", MODEL).stdout)["top"])
+
     def expect_png(self, path: Path) -> None:
         """Whole, by Python's own checks of its sums, and of as many pixels as it says."""
         png = path.read_bytes()

@@ -1,14 +1,18 @@
 #include "cli/files.h"
 
 #include <gtest/gtest.h>
+
+#ifndef _WIN32
 #include <sys/stat.h>
 #include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "cli/system.h"
 #include "support/result.h"
 
 namespace gradcam::testing {
@@ -19,7 +23,8 @@ namespace fs = std::filesystem;
 class FilesTest : public ::testing::Test {
  protected:
   FilesTest()
-      : folder_(fs::temp_directory_path() / ("gradcam_files_test_" + std::to_string(getpid()))) {
+      : folder_(fs::temp_directory_path() /
+                ("gradcam_files_test_" + std::to_string(process_id()))) {
     fs::create_directories(folder_);
   }
   ~FilesTest() override { fs::remove_all(folder_); }
@@ -51,12 +56,14 @@ TEST_F(FilesTest, ANewFileIsThereAsAWholeOrNotAtAll) {
 
 TEST_F(FilesTest, WhatAKilledProgramLeftIsNotInTheWay) {
   const fs::path path = folder_ / "model";
-  ASSERT_OK(write_file(path.string() + ".partial-" + std::to_string(getpid()), bytes_));
+  ASSERT_OK(write_file(path.string() + ".partial-" + std::to_string(process_id()), bytes_));
   ASSERT_OK_AND_ASSIGN(NewFile file, NewFile::create(path, bytes_.size()));
   ASSERT_OK(file.write(bytes_));
   ASSERT_OK(file.commit());
   EXPECT_TRUE(fs::exists(path));
 }
+
+#ifndef _WIN32
 
 TEST_F(FilesTest, ANewFileTakesThePlaceOfWhatALinkPointsTo) {
   fs::create_directory(folder_ / "there");
@@ -92,6 +99,8 @@ TEST_F(FilesTest, AFolderThatMayNotBeOpenedIsNamedAndTheOthersAreListed) {
   EXPECT_EQ(photos, (std::vector<fs::path>{folder_ / "a" / "a.jpg"}));
   fs::permissions(folder_ / "closed", fs::perms::owner_all);
 }
+
+#endif  // _WIN32
 
 // macOS writes them beside photos on other systems' disks.
 TEST_F(FilesTest, HiddenFilesAndFoldersHaveNoPhotos) {

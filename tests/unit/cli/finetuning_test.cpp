@@ -192,11 +192,11 @@ TEST_F(FinetuningTest, InterruptedAndResumedEqualsUninterrupted) {
     // The first interruption hits the features, the others the training.
     ASSERT_OK_AND_ASSIGN(FinetuneReport report, run_interrupted(parts, 5));
     EXPECT_TRUE(report.interrupted);
-    EXPECT_FALSE(fs::exists(parts.out + ".checkpoint"));
+    EXPECT_FALSE(fs::exists(parts.out.string() + ".checkpoint"));
     const std::size_t asked_by_features = kClasses * kPhotos + 1;
     ASSERT_OK_AND_ASSIGN(report, run_interrupted(parts, asked_by_features + 7));
     EXPECT_TRUE(report.interrupted);
-    ASSERT_TRUE(fs::exists(parts.out + ".checkpoint"));
+    ASSERT_TRUE(fs::exists(parts.out.string() + ".checkpoint"));
     EXPECT_FALSE(fs::exists(parts.out));
     parts.resume = true;
     ASSERT_OK_AND_ASSIGN(report, run_interrupted(parts, asked_by_features + 5));
@@ -205,7 +205,7 @@ TEST_F(FinetuningTest, InterruptedAndResumedEqualsUninterrupted) {
     ASSERT_OK_AND_ASSIGN(report, run(parts));
     EXPECT_FALSE(report.interrupted);
     EXPECT_EQ(bytes(std::string("whole_") + train), bytes(std::string("parts_") + train));
-    EXPECT_FALSE(fs::exists(parts.out + ".checkpoint"));
+    EXPECT_FALSE(fs::exists(parts.out.string() + ".checkpoint"));
   }
 }
 
@@ -227,7 +227,7 @@ TEST_F(FinetuningTest, WhatWasLearntIsKeptIfTheModelCannotBeWritten) {
     if (!head_only) {
       EXPECT_EQ(bytes("blocked"), bytes("whole"));
     }
-    EXPECT_FALSE(fs::exists(blocked.out + ".checkpoint"));
+    EXPECT_FALSE(fs::exists(blocked.out.string() + ".checkpoint"));
     fs::remove(blocked.out);
   }
 }
@@ -262,7 +262,7 @@ TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {
   const std::size_t asked_by_features = kClasses * kPhotos + 1;
   FinetuneOptions resume = options("new");
   ASSERT_OK(run_interrupted(resume, asked_by_features + 2));
-  ASSERT_TRUE(fs::exists(resume.out + ".checkpoint"));
+  ASSERT_TRUE(fs::exists(resume.out.string() + ".checkpoint"));
   resume.resume = true;
 
   FinetuneOptions other = resume;
@@ -286,12 +286,14 @@ TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {
   fs::rename(moved, photo(0, kPhotos - 1));
 
   const std::vector<std::uint8_t> whole = bytes("new.checkpoint");
-  ASSERT_OK(write_file(resume.out + ".checkpoint", std::span(whole).first(whole.size() / 2)));
+  ASSERT_OK(
+      write_file(resume.out.string() + ".checkpoint", std::span(whole).first(whole.size() / 2)));
   EXPECT_NE(error_message(run(resume), ErrorCode::kCorruptModel), "");
-  fs::copy_file(resume.model, resume.out + ".checkpoint", fs::copy_options::overwrite_existing);
+  fs::copy_file(resume.model, resume.out.string() + ".checkpoint",
+                fs::copy_options::overwrite_existing);
   EXPECT_NE(error_message(run(resume), ErrorCode::kCorruptModel).find("no checkpoint"),
             std::string::npos);
-  fs::remove(resume.out + ".checkpoint");
+  fs::remove(resume.out.string() + ".checkpoint");
   EXPECT_NE(error_message(run(resume), ErrorCode::kUnreadableFile).find("no such file"),
             std::string::npos);
 }
