@@ -5,14 +5,17 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/system.h"
 #include "gradcam/tensor/text.h"
 
 int main(int argc, char** argv) {
+  gradcam::use_utf8();
   CLI::App app{
       "Names the breed of the dog in a photo, and shows where the network looked (Grad-CAM)."};
   app.name("gradcam");
   app.set_version_flag("--version", "gradcam " GRADCAM_VERSION);
   app.require_subcommand(1);
+  app.allow_windows_style_options(false);  // "/photos/a.jpg" is a photo on Windows, too
   app.footer("Exit status: 0 all went well, 1 some inputs failed, 2 bad usage.");
   int exit_code = gradcam::kOk;
   gradcam::add_explain(app, exit_code);

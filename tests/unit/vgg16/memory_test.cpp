@@ -22,7 +22,7 @@
 namespace gradcam::testing {
 namespace {
 
-#if !GRADCAM_SANITIZED
+#if !GRADCAM_SANITIZED && !defined(_WIN32)
 /// Bytes of the heap that are in use.
 std::size_t heap_in_use() {
 #if defined(__GLIBC__)
@@ -108,7 +108,7 @@ TEST(LowMemory, SharesOfAModelGiveWhatTheWholeGives) {
   ASSERT_OK(model.make_activations());
 }
 
-#if !GRADCAM_SANITIZED
+#if !GRADCAM_SANITIZED && !defined(_WIN32)
 
 TEST(LowMemory, KeepsNoTransformedWeights) {
   ASSERT_OK_AND_ASSIGN(const auto bytes, read_tiny("tiny96.keras"));
