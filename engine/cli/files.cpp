@@ -264,9 +264,9 @@ Result<fs::path> find_model(const fs::path& name) {
   // build/native/gradcam, prefix/bin/gradcam, and wherever both were copied to
   const fs::path folder = program_file().parent_path();
   std::error_code error;
-  for (const fs::path& candidate : {folder / "../../weights/default.safetensors",
-                                    folder / "../share/gradcam/default.safetensors",
-                                    folder / "default.safetensors"}) {
+  for (const fs::path& candidate :
+       {folder / "../../weights/default.safetensors",
+        folder / "../share/gradcam/default.safetensors", folder / "default.safetensors"}) {
     if (fs::exists(candidate, error)) return candidate.lexically_normal();
   }
   return fail(ErrorCode::kInvalidArgument, "name a model with --model");
