@@ -267,7 +267,7 @@ Result<fs::path> find_model(const fs::path& name) {
   for (const fs::path& candidate :
        {folder / "../../weights/default.safetensors",
         folder / "../share/gradcam/default.safetensors", folder / "default.safetensors"}) {
-    if (fs::exists(candidate, error)) return candidate.lexically_normal();
+    if (!folder.empty() && fs::exists(candidate, error)) return candidate.lexically_normal();
   }
   return fail(ErrorCode::kInvalidArgument, "name a model with --model");
 }
