@@ -14,6 +14,7 @@
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"
+#include "support/sanitized.h"
 #include "support/values.h"
 
 namespace gradcam::testing {
@@ -218,8 +219,13 @@ class ConvSize : public ::testing::TestWithParam<std::pair<std::size_t, std::siz
 
 TEST_P(ConvSize, AgreesWithTheDefinitionForAllChannels) {
   const auto [height, width] = GetParam();
+  // All pairs, or each count with some.
+  constexpr std::size_t kOneOf = GRADCAM_SANITIZED ? 3 : 1;
+  std::size_t pair = 0;
   for (const std::size_t inputs : kInputCounts) {
+    ++pair;
     for (const std::size_t outputs : kOutputCounts) {
+      if (++pair % kOneOf != 0) continue;
       ConvTester().map(height, width).channels(inputs, outputs).test();
       if (HasFailure()) return;
     }
