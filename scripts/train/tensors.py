@@ -34,6 +34,7 @@ def write(
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors, those of int8 as the float32 numbers that they stand for, and the metadata."""
     content = path.read_bytes()
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])
@@ -43,4 +44,8 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         begin, end = (8 + length + offset for offset in entry["data_offsets"])
         values = np.frombuffer(content[begin:end], DTYPES[entry["dtype"]])
         tensors[name] = values.reshape(entry["shape"])
+    for name in [name for name in tensors if name.endswith("_scale")]:
+        weight = name.removesuffix("_scale")
+        scale = tensors.pop(name)
+        tensors[weight] = tensors[weight] * scale.reshape(-1, *[1] * (tensors[weight].ndim - 1))
     return tensors, metadata

@@ -323,6 +323,16 @@ class Export(unittest.TestCase):
         for name, array in values.items():
             np.testing.assert_array_equal(read[name], array)
 
+    def test_int8_comes_back_as_what_it_stands_for(self) -> None:
+        values = {"x.weight": np.array([[1, -2], [3, 4]], np.int8),
+                  "x.weight_scale": np.array([0.5, 2], np.float32)}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "m.safetensors"
+            tensors.write(path, values)
+            read, _ = tensors.read(path)
+        self.assertEqual((list(read), read["x.weight"].dtype), (["x.weight"], np.float32))
+        np.testing.assert_array_equal(read["x.weight"], [[0.5, -1], [6, 8]])
+
     def test_the_temperature_calibrates(self) -> None:
         rng = np.random.default_rng(2)
         true = rng.normal(0, 2, (4000, 5))

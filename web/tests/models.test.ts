@@ -443,12 +443,12 @@ test('a photo is held until another one is asked for, or another model', async (
 
 test('a file is kept in smaller numbers if these are asked for', async () => {
   const expected = await look();
-  page.precision.value = 'int8';
+  page.precision.value = 'int4';
   const file = new File([weights], 'mine.safetensors');
   expect(await page.useFile(file)).toBe(true);
   const model = await keptOne();
-  expect(model).toMatchObject({ name: 'mine.safetensors', precision: 'I8' });
-  expect(model!.size).toBeLessThan(0.7 * weights.length);
+  expect(model).toMatchObject({ name: 'mine.safetensors', precision: 'I4' });
+  expect(model!.size).toBeLessThan(0.8 * weights.length);
   expect(remembered()).toBe(String(model!.id));
   expect(await look()).toBe(expected);
   expect(await page.useOwnModel()).toBe(true);

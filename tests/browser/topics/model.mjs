@@ -85,10 +85,10 @@ export function otherModel(lab) {
     });
 
     test('it is kept, smaller if asked for, and at work when the page is opened again', async () => {
-      await choosePrecision('int8');
+      await choosePrecision('int4');
       await choose(model);
       await waitFor(lab.browser, 'the smaller one to be kept', () =>
-        /default.safetensors, I8/.test(
+        /default.safetensors, I4/.test(
           document.querySelector('.kept')?.textContent,
         ),
       );
@@ -107,7 +107,7 @@ export function otherModel(lab) {
           ({ textContent }) => textContent,
         ),
       );
-      const inUse = entries.filter((text) => /I8.*In use/.test(text));
+      const inUse = entries.filter((text) => /I4.*In use/.test(text));
       const forgettable = entries.filter((text) => /Forget$/.test(text));
       assert.equal(inUse.length, 1, 'what is at work is said');
       assert.equal(forgettable.length, entries.length - 1);
@@ -219,7 +219,7 @@ export function otherModel(lab) {
     });
 
     test('a kept one that was damaged is told of at the start, and no longer kept', async () => {
-      await choosePrecision('int8');
+      await choosePrecision('int4');
       await choose(model);
       await waitFor(lab.browser, 'it to be kept', () =>
         document.querySelector('.kept li'),
