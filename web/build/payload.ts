@@ -34,9 +34,8 @@ const MODEL = {
 const PIECE = 1 << 19;
 
 /**
- * Puts all builds of the engine and the default model into the page, as base64 in script elements
- * that no browser executes: parsing those is five times faster than a string in JavaScript. The
- * engines are compressed; the weights would not get smaller.
+ * Puts all builds of the engine and the default model into the page, gzipped, as base64 in script
+ * elements that no browser executes: parsing those is five times faster than a string in JavaScript.
  */
 export function payload(root: string): Plugin {
   return {
@@ -44,24 +43,24 @@ export function payload(root: string): Plugin {
     transformIndexHtml: {
       order: 'post',
       handler: (html) => {
-        const engines = ENGINES.map(({ id, file, origin }) =>
-          elements(id, gzipSync(read(join(root, file), origin), { level: 9 })),
-        );
-        const model = read(join(root, MODEL.file), MODEL.origin);
+        const put = ({ id, file, origin }: typeof MODEL) =>
+          elements(id, read(join(root, file), origin));
         return html
-          .replace('<!-- engines -->', engines.join('\n'))
-          .replace('<!-- model -->', elements(MODEL.id, model));
+          .replace('<!-- engines -->', ENGINES.map(put).join('\n'))
+          .replace('<!-- model -->', put(MODEL));
       },
     },
   };
 }
 
 function elements(id: string, bytes: Buffer): string {
-  const base64 = bytes.toString('base64');
+  const packed = gzipSync(bytes, { level: 9 });
+  const base64 = packed.toString('base64');
+  const sizes = `data-size="${packed.length}" data-unpacked="${bytes.length}"`;
   let html = '';
   for (let at = 0; at < base64.length; at += PIECE) {
     const piece = base64.slice(at, at + PIECE);
-    html += `<script type="text/plain" data-payload="${id}" data-size="${bytes.length}">${piece}</script>`;
+    html += `<script type="text/plain" data-payload="${id}" ${sizes}>${piece}</script>`;
   }
   return html;
 }

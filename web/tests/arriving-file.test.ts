@@ -1,21 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { EngineError } from '../../wasm/engine';
 import { ArrivingFile } from '../src/worker/arriving-file';
 
+const SIZE = 1 << 18;
+const bytes = Uint8Array.from(randomBytes(SIZE));
+const packed = Uint8Array.from(gzipSync(bytes));
+const middle = packed.length >> 1;
+
+const again = async () => Uint8Array.of(7);
+
 test('a file is read as it arrives', async () => {
-  const again = async () => Uint8Array.of(7);
-  const file = new ArrivingFile(6, again);
+  const file = new ArrivingFile(SIZE, again);
   const first = file.read(0, 2);
-  const rest = file.read(1, 6);
+  const rest = file.read(1, SIZE);
   let isRead = false;
   void rest.then(() => (isRead = true));
-  file.take(Uint8Array.of(0, 1, 2));
-  expect(await first).toEqual(Uint8Array.of(0, 1));
+  file.take(packed.slice(0, middle));
+  expect(await first).toEqual(bytes.subarray(0, 2));
   expect(isRead).toBe(false);
-  file.take(Uint8Array.of(3, 4, 5));
-  expect(await rest).toEqual(Uint8Array.of(1, 2, 3, 4, 5));
+  file.take(packed.slice(middle));
+  expect(await rest).toEqual(bytes.subarray(1));
   // Each reader may do what it likes with what it got.
   (await rest).fill(0);
-  expect(await file.read(4, 6)).toEqual(Uint8Array.of(4, 5));
+  expect(await file.read(4, 6)).toEqual(bytes.subarray(4, 6));
   file.letGo();
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(7));
+});
+
+test.each([
+  ['that is no gzip', SIZE, bytes],
+  ['with more in it than was said', SIZE - 1, packed],
+])('one %s is an error for all who read', async (_, size, content) => {
+  const file = new ArrivingFile(size, again);
+  const early = file.read(0, size);
+  early.catch(() => {});
+  file.take(content.slice());
+  for (const read of [early, file.read(0, size)]) {
+    await expect(read).rejects.toThrow(EngineError);
+    await expect(read).rejects.toThrow('cannot be unpacked');
+  }
 });

@@ -10,15 +10,17 @@ vi.mock('idb', () => import('./fake-idb'));
 vi.mock('../src/backend/payload', () => ({
   payloadSize: async (name: string) => (await file(name)).length,
   payload: async function* (name: string) {
-    yield await file(name);
+    yield Uint8Array.from(gzipSync(await file(name), { level: 1 }));
   },
 }));
 
 /** A file in the page. */
 async function file(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  if (name === 'model') return read('weights/default.safetensors');
-  const engine = await read('build/wasm-simd/wasm/gradcam.wasm');
-  return Uint8Array.from(gzipSync(engine));
+  return read(
+    name === 'model'
+      ? 'weights/default.safetensors'
+      : 'build/wasm-simd/wasm/gradcam.wasm',
+  );
 }
 
 /** Opens the page with an empty storage; its modules, once the network is ready. */

@@ -1,22 +1,22 @@
-/** The files within the page, see `build/payload.ts`: pieces in script elements that nothing runs. */
+/**
+ * The gzipped files within the page, see `build/payload.ts`: pieces in script elements that nothing
+ * runs.
+ */
 
 import { fromBase64 } from '../base64';
 
-/** How many bytes a file has. */
+/** How many bytes a file has once it is unpacked. */
 export async function payloadSize(name: string): Promise<number> {
-  for (;;) {
-    const element = pieces(name).item(0);
-    if (element) return Number(element.dataset.size);
-    if (isParsed()) throw cutShort(name);
-    await parsedMore();
-  }
+  const { dataset } = await firstPiece(name);
+  return Number(dataset.unpacked);
 }
 
-/** A file's bytes, as the page is parsed. The elements are dropped, to free their memory. */
+/** A gzipped file's bytes, as the page is parsed. The elements are dropped, to free their memory. */
 export async function* payload(
   name: string,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let missing = await payloadSize(name);
+  const { dataset } = await firstPiece(name);
+  let missing = Number(dataset.size);
   while (missing > 0) {
     const isLast = isParsed();
     for (const element of pieces(name)) {
@@ -28,6 +28,15 @@ export async function* payload(
     }
     if (missing > 0 && isLast) throw cutShort(name);
     if (missing > 0 && !isParsed()) await parsedMore();
+  }
+}
+
+async function firstPiece(name: string): Promise<HTMLScriptElement> {
+  for (;;) {
+    const element = pieces(name).item(0);
+    if (element) return element;
+    if (isParsed()) throw cutShort(name);
+    await parsedMore();
   }
 }
 

@@ -77,13 +77,13 @@ export interface WorkerApi {
     lowMemory: boolean,
     onLoss: (index: number, reason: string) => void,
   ): Promise<void>;
-  /** Loads a model of so many bytes as `takeModel` is given them. */
+  /** Loads a model of so many bytes as `takeModel` is given them, gzipped. */
   receiveModel(
     size: number,
     again: (begin: number, end: number) => Promise<Uint8Array>,
   ): Promise<Outcome<ModelInfo>>;
-  /** The model's next bytes. */
-  takeModel(bytes: Uint8Array): void;
+  /** The gzipped model's next bytes. */
+  takeModel(bytes: Uint8Array<ArrayBuffer>): void;
   /** Gives all of them away, once the model is loaded; they are read by `again` if needed. */
   returnModel(): Promise<Uint8Array<ArrayBuffer>>;
   /** Makes this worker a helper of the one at the other end of the port. */

@@ -1,34 +1,40 @@
-/** A file that is still on its way: read in pieces that have come already, or will. */
+/** A gzipped file that is still on its way: read in pieces that have come already, or will. */
 
-import type { PieceReader } from '../../../wasm/engine';
-import { release } from '../../../wasm/pieces';
+import { EngineError, type PieceReader } from '../../../wasm/engine';
+import { reasonOf } from '../shared/outcome';
 import { pause } from '../shared/pause';
 
 export class ArrivingFile implements PieceReader {
-  private bytes: Uint8Array<ArrayBuffer>;
+  private readonly bytes: Uint8Array<ArrayBuffer>;
+  private readonly packed: WritableStreamDefaultWriter<BufferSource>;
   private isGone = false;
   private come = 0;
+  private failure: EngineError | undefined;
   private wake: (() => void)[] = [];
 
-  /** @param again reads what has been given away */
+  /**
+   * @param size once it is unpacked
+   * @param again reads what has been given away
+   */
   constructor(
     readonly size: number,
     private readonly again: PieceReader['read'],
   ) {
     this.bytes = new Uint8Array(size);
+    const { readable, writable } = new DecompressionStream('gzip');
+    this.packed = writable.getWriter();
+    void this.unpack(readable.getReader());
   }
 
-  /** Takes the next bytes of the file. */
-  take(bytes: Uint8Array): void {
-    this.bytes.set(bytes, this.come);
-    this.come += bytes.length;
-    release(bytes);
-    for (const wake of this.wake.splice(0)) wake();
+  /** Takes the next bytes of the gzipped file. */
+  take(bytes: Uint8Array<ArrayBuffer>): void {
+    this.packed.write(bytes).catch(() => {}); // whoever reads hears of it
   }
 
   async read(begin: number, end: number): Promise<Uint8Array> {
     await pause(); // others may want to read too, or have bytes to give
     while (this.come < end) {
+      if (this.failure) throw this.failure;
       await new Promise<void>((resolve) => this.wake.push(resolve));
     }
     return this.isGone ? this.again(begin, end) : this.bytes.slice(begin, end);
@@ -38,5 +44,28 @@ export class ArrivingFile implements PieceReader {
   letGo(): Uint8Array<ArrayBuffer> {
     this.isGone = true;
     return this.bytes;
+  }
+
+  private async unpack(
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+  ): Promise<void> {
+    try {
+      while (this.come < this.size) {
+        const { value } = await reader.read();
+        this.bytes.set(value!, this.come);
+        this.come += value!.length;
+        this.wakeAll();
+      }
+    } catch (error) {
+      this.failure = new EngineError(
+        'corrupt_model',
+        `the file of this page is damaged, its model cannot be unpacked (${reasonOf(error)}); fetch it again`,
+      );
+      this.wakeAll();
+    }
+  }
+
+  private wakeAll(): void {
+    for (const wake of this.wake.splice(0)) wake();
   }
 }
