@@ -19,6 +19,7 @@ import {
   piecesOf,
   readAhead,
   release,
+  spansOf,
   type TensorPlace,
 } from './pieces';
 import type {
@@ -129,13 +130,21 @@ export class Engine {
       lowMemory ? 1 : 0,
       leaveFc1 ? 1 : 0,
     );
-    const pieces = tensors.flatMap((tensor) =>
-      piecesOf(tensor).map((piece) => ({ ...piece, index: tensor.index })),
+    const spans = spansOf(
+      tensors.flatMap((tensor) =>
+        piecesOf(tensor).map((piece) => ({ ...piece, index: tensor.index })),
+      ),
     );
-    const all = pieces.reduce((sum, { begin, end }) => sum + end - begin, 0);
+    const all = spans.reduce((sum, { begin, end }) => sum + end - begin, 0);
     let done = 0;
-    for await (const { index, bytes } of readAhead(pieces, read)) {
-      this.bridge.call('gradcam_model_tensor', index, bytes);
+    for await (const { begin: first, pieces, bytes } of readAhead(
+      spans,
+      read,
+    )) {
+      for (const { index, begin, end } of pieces) {
+        const piece = bytes.subarray(begin - first, end - first);
+        this.bridge.call('gradcam_model_tensor', index, piece);
+      }
       done += bytes.length;
       if (!(source instanceof Uint8Array)) release(bytes);
       progress(done / all);

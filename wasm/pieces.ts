@@ -6,6 +6,9 @@ import type { PieceReader } from './types';
 /** A tensor is handed over in pieces of about this size. */
 const PIECE_BYTES = 4 << 20;
 
+/** Small tensors are read together, so many bytes at once. */
+const SPAN_BYTES = 256 << 10;
+
 /** A tensor within a safetensors file; its pieces must be whole rows. */
 export interface TensorPlace {
   begin: number;
@@ -32,6 +35,26 @@ export function piecesOf(
     from = to;
   } while (from < end);
   return pieces;
+}
+
+/**
+ * Pieces that follow one another in the file, together: where each is asked for by a message, small
+ * tensors take longer than their bytes do.
+ */
+export function spansOf<P extends Piece>(
+  pieces: readonly P[],
+): (Piece & { pieces: P[] })[] {
+  const spans: (Piece & { pieces: P[] })[] = [];
+  for (const piece of pieces) {
+    const last = spans.at(-1);
+    if (last?.end === piece.begin && piece.end - last.begin <= SPAN_BYTES) {
+      last.end = piece.end;
+      last.pieces.push(piece);
+    } else {
+      spans.push({ begin: piece.begin, end: piece.end, pieces: [piece] });
+    }
+  }
+  return spans;
 }
 
 /** Reads one piece after another, the next ones, so many, while a piece is being used. */

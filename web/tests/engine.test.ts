@@ -400,6 +400,20 @@ test('a model reads the same from a blob as from bytes', async () => {
   expect(await answer(new Blob([weights]))).toEqual(await answer(weights));
 });
 
+test('small tensors that lie together in a file are read at once', async () => {
+  const reads: number[] = [];
+  const read = async (begin: number, end: number) => {
+    reads.push(end - begin);
+    return weights.slice(begin, end);
+  };
+  const engine = await Engine.create(module);
+  const { layers } = await engine.loadModel({ size: weights.length, read });
+  // Each layer has a weight and a bias, at least.
+  expect(reads.length).toBeLessThan(1.2 * layers.length);
+  // What tells the header's length comes with the header again.
+  expect(reads.reduce((sum, bytes) => sum + bytes)).toBe(8 + weights.length);
+});
+
 test('the memory of an engine does not grow from photo to photo', async () => {
   const engine = await Engine.create(module);
   await engine.loadModel(weights, undefined, {
