@@ -152,6 +152,19 @@ export class Engine {
     return this.bridge.call('gradcam_model_finish');
   }
 
+  /**
+   * How many products a forward pass of a model sums up, by its header; throws as `loadModel` does,
+   * if that does not fit.
+   */
+  async multiplyAddsOf(source: PieceReader): Promise<number> {
+    const header = await this.readHeader(source);
+    return this.bridge.call<Pick<ModelInfo, 'multiply_adds'>>(
+      'gradcam_model_describe',
+      header,
+      source.size,
+    ).multiply_adds;
+  }
+
   /** The header of a safetensors file, once its length has been checked. */
   private async readHeader(
     source: Blob | Uint8Array | PieceReader,

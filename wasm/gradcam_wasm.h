@@ -53,13 +53,17 @@ int32_t gradcam_about(gradcam_engine* engine);
 /// First the header: pass the first 8 bytes to learn its length, {"header_bytes": n}.
 int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes, uint32_t count,
                                    double file_bytes);
-/// Then those n bytes to begin: {"tensors": [{"index": n, "name": "...", "begin": absolute offset,
-/// "end": ..., "row_bytes": ...}, ...]} in the order in which they must come. If this engine is
-/// only one of several `members` (counted from 0) that divide the model, these are the rows of its
-/// own share; with 1 member it has all of them. With `low_memory` other than 0 the weights of the
-/// convolutions stay as they are stored, which takes longer. With `leave_fc1`, for the only member,
-/// those of fc1 stay in the file, to be read when needed. A header that is refused changes nothing;
-/// otherwise the previous model goes, to make room.
+/// Then, if need be, those n bytes to learn what the network will take before it is loaded:
+/// {"multiply_adds": of a forward pass}. Changes nothing.
+int32_t gradcam_model_describe(gradcam_engine* engine, const uint8_t* header, uint32_t count,
+                               double file_bytes);
+/// Then the same n bytes to begin: {"tensors": [{"index": n, "name": "...", "begin": absolute
+/// offset, "end": ..., "row_bytes": ...}, ...]} in the order in which they must come. If this
+/// engine is only one of several `members` (counted from 0) that divide the model, these are the
+/// rows of its own share; with 1 member it has all of them. With `low_memory` other than 0 the
+/// weights of the convolutions stay as they are stored, which takes longer. With `leave_fc1`, for
+/// the only member, those of fc1 stay in the file, to be read when needed. A header that is refused
+/// changes nothing; otherwise the previous model goes, to make room.
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,
                             double file_bytes, uint32_t member, uint32_t members,
                             uint32_t low_memory, uint32_t leave_fc1);

@@ -11,11 +11,21 @@ using namespace gradcam;
 
 namespace {
 
+Result<Vgg16Loader> loader_for(std::span<const std::uint8_t> header, double file_bytes,
+                               const LoadOptions& options) {
+  GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
+  GRADCAM_TRY(SafetensorsHeader parsed, parse_safetensors_header(header, size));
+  return Vgg16Loader::begin(std::move(parsed), options);
+}
+
+Result<Json> describe_model(std::span<const std::uint8_t> header, double file_bytes) {
+  GRADCAM_TRY(const Vgg16Loader loader, loader_for(header, file_bytes, {}));
+  return Json{{"multiply_adds", loader.info().multiply_adds()}};
+}
+
 Result<Json> begin_model(gradcam_engine* engine, std::span<const std::uint8_t> bytes,
                          double file_bytes, const LoadOptions& options) {
-  GRADCAM_TRY(const std::uint64_t size, check_file_bytes(file_bytes));
-  GRADCAM_TRY(SafetensorsHeader header, parse_safetensors_header(bytes, size));
-  GRADCAM_TRY(engine->loader, Vgg16Loader::begin(std::move(header), options));
+  GRADCAM_TRY(engine->loader, loader_for(bytes, file_bytes, options));
   // Together they may not fit, and what a WebAssembly memory once had it never gives back.
   engine->member.reset();
   engine->teacher.reset();  // what it learns belongs to the model before
@@ -76,6 +86,11 @@ int32_t gradcam_model_header_bytes(gradcam_engine* engine, const uint8_t* bytes,
     GRADCAM_TRY(const std::uint64_t header, safetensors_header_bytes({bytes, count}, size));
     return Json{{"header_bytes", header}};
   }());
+}
+
+int32_t gradcam_model_describe(gradcam_engine* engine, const uint8_t* header, uint32_t count,
+                               double file_bytes) {
+  return finish(engine, describe_model({header, count}, file_bytes));
 }
 
 int32_t gradcam_model_begin(gradcam_engine* engine, const uint8_t* header, uint32_t count,

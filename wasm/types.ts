@@ -57,6 +57,8 @@ export interface ModelInfo {
   /** What a photo shows that shows none of the classes; "" if the model does not know such. */
   others: string;
   parameters: number;
+  /** Products that a forward pass sums up, as the layers define it. */
+  multiply_adds: number;
   preprocess: Record<string, unknown>;
   temperature: number;
   /** With less probability than this for the best class the answer is "not sure". */

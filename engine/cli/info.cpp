@@ -12,8 +12,10 @@ namespace gradcam {
 namespace {
 
 void print_text(const std::string& path, const ModelInfo& info) {
-  std::printf("%s: VGG16, %zu classes, %.2f million parameters\n", printable(path).c_str(),
-              info.metadata.labels.size(), static_cast<double>(info.parameters) / 1e6);
+  std::printf(
+      "%s: VGG16, %zu classes, %.2f million parameters, %.2f billion multiply-adds a photo\n",
+      printable(path).c_str(), info.metadata.labels.size(),
+      static_cast<double>(info.parameters) / 1e6, static_cast<double>(info.multiply_adds()) / 1e9);
   std::printf("\n  %-14s %-16s %-16s %-5s %s\n", "layer", "weight", "output", "dtype", "run by");
   for (const LayerInfo& layer : info.layers) {
     std::printf("  %-14s %-16s %-16s %-5s %s\n", layer.name.c_str(),

@@ -70,15 +70,18 @@ export interface GradcamApi {
   /** Calls the listener with the results now and whenever they change, until told to stop. */
   onResults(listener: (results: ExplainLine[]) => void): () => void;
   /**
-   * The engine and the model at work, as far as they have been started, and how many workers
-   * divide the network among them, with the reasons why others do so no more.
+   * The engine and the model at work, as far as they have been started, and how many workers there
+   * are, with the reasons why others are there no more.
    */
   about(): {
     engine?: EngineInfo;
     model?: ModelInfo;
     workers: { count: number; lost: string[] };
   };
-  /** Divides the network among so many workers, 1 to 8; by default, one for each processor. */
+  /**
+   * Divides the network among so many workers, 1 to 8. By default there is one for each processor,
+   * and as many of them divide a network as have enough to do.
+   */
   setWorkers(count: number): Promise<void>;
   /** Makes the network take less memory and more time, in one worker, or the other way round. */
   setLowMemory(on: boolean): Promise<void>;

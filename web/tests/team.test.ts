@@ -69,6 +69,7 @@ async function makeTeam(
   const team = new Team(await Engine.create(module), helpers, (...loss) =>
     losses.push(loss),
   );
+  team.allTakePart = true;
   return { team, losses };
 }
 
@@ -180,6 +181,22 @@ test('a part of the photo that was chosen is seen after a loss, and until anothe
   await team.load(model);
   expectClose(await logits(), ofPart, 1e-3);
   team.engine.decode(photo);
+  await expectSameAnswer(team);
+});
+
+test('as many helpers take part as have enough to do, and idle ones may go', async () => {
+  const { team, losses } = await makeTeam(3);
+  team.allTakePart = false;
+  const { multiply_adds } = await team.load(model);
+  expect(multiply_adds).toBeLessThan(3e9); // enough for one
+  expect(team.members).toBe(1);
+  team.lose(1, 'it was closed');
+  expect(losses).toEqual([[1, 'it was closed']]);
+  team.engine.decode(photo);
+  await expectSameAnswer(team);
+  team.allTakePart = true;
+  await team.reload();
+  expect(team.members).toBe(2);
   await expectSameAnswer(team);
 });
 

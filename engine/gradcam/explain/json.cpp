@@ -52,6 +52,7 @@ Json to_json(const ModelInfo& info) {
           {"classes", info.metadata.labels.size()},
           {"others", info.metadata.others},
           {"parameters", info.parameters},
+          {"multiply_adds", info.multiply_adds()},
           {"preprocess", Json::parse(to_json(info.preprocess), nullptr, false)},
           {"temperature", info.metadata.temperature},
           {"unsure_below", unsure_below(info.metadata)},

@@ -13,6 +13,7 @@
 #include "gradcam/layers/softmax.h"
 #include "gradcam/tensor/order.h"
 #include "gradcam/vgg16/head.h"
+#include "gradcam/weights/rows.h"
 
 namespace gradcam {
 namespace {
@@ -35,6 +36,16 @@ Result<void> copy_to(Tensor& copy, const Tensor& tensor) {
 }
 
 }  // namespace
+
+std::uint64_t ModelInfo::multiply_adds() const {
+  std::uint64_t sum = 0;
+  for (const LayerInfo& layer : layers) {
+    const std::uint64_t weights = layer.weight.front() * row_elements(layer.weight);
+    const bool is_map = layer.output.size() == 3;
+    sum += is_map ? weights * layer.output[0] * layer.output[1] : weights;
+  }
+  return sum;
+}
 
 Vgg16::Vgg16(ModelInfo info, Share share, std::array<Conv, kConvLayers> conv, Dense fc1,
              Dense fc1_sums, Dense fc2, Dense predictions)

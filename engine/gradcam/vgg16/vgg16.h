@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -52,6 +53,9 @@ struct ModelInfo {
   std::size_t side(std::size_t pools = 0) const {
     return static_cast<std::size_t>(preprocess.size) >> pools;
   }
+
+  /// Products that a forward pass sums up, as the layers define it; kernels may do with fewer.
+  std::uint64_t multiply_adds() const;
 };
 
 /// What a forward pass leaves for the reader and for the backward pass. Allocated once

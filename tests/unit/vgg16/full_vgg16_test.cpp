@@ -50,6 +50,7 @@ TEST(FullVgg16, AgreesWithPyTorch) {
                        TensorFile::read(oracle_fixture("full_vgg16.expected")));
   ASSERT_OK_AND_ASSIGN(const Vgg16 model, load_generated());
   EXPECT_EQ(model.info().parameters, 134'321'999u);
+  EXPECT_EQ(model.info().multiply_adds(), 15'466'229'760u);
   EXPECT_EQ(model.info().metadata.labels[9], "pug");
   ASSERT_OK_AND_ASSIGN(const Tensor input, generated_vgg16_input());
   ASSERT_OK_AND_ASSIGN(Activations activations, model.make_activations());

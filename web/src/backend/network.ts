@@ -98,6 +98,8 @@ let module: Promise<WebAssembly.Module>;
 let own: Uint8Array<ArrayBuffer> | Blob;
 /** What another first worker would load. */
 let present: { model: PieceReader; head?: Head };
+/** Whether every worker has a part in the network, even if fewer would be faster. */
+let allTakePart = false;
 let onFallBack = () => {};
 
 /** Starts everything; photos may be asked about at once and wait their turn. */
@@ -217,32 +219,42 @@ export function putHead(
   );
 }
 
-/** Divides the network among so many workers, 1 to 8, from the next photo on. */
+/** Divides the network among so many workers, 1 to 8, whatever it is, from the next photo on. */
 export async function setWorkers(count: number): Promise<void> {
   if (!Number.isInteger(count) || count < 1 || count > MAX_MEMBERS) {
     throw new Error(`There are 1 to ${MAX_MEMBERS} workers, not ${count}.`);
   }
-  await divide(count, lowMemory.value);
+  await divide(count, lowMemory.value, true);
 }
 
 /** Makes the network take less memory and more time, in one worker, or the other way round. */
 export async function setLowMemory(on: boolean): Promise<void> {
-  await divide(usualWorkers(on), on);
+  await divide(usualWorkers(on), on, false);
 }
 
 function usualWorkers(low: boolean): number {
   return low ? 1 : Math.min(navigator.hardwareConcurrency || 1, MAX_MEMBERS);
 }
 
-async function divide(count: number, low: boolean): Promise<void> {
+async function divide(
+  count: number,
+  low: boolean,
+  all: boolean,
+): Promise<void> {
   let isDivided = false;
   const outcome = await ask(async (worker) => {
     const { count: present, lost } = workers.value;
-    const isSo = count === present && low === lowMemory.value && !lost.length;
+    const isSo =
+      count === present &&
+      low === lowMemory.value &&
+      all === allTakePart &&
+      !lost.length;
     if (isSo) return { ok: true, value: null };
     if (low) shelveOwn();
     const ports = hireHelpers(count, module);
-    const divided = await worker.setHelpers(transfer(ports, ports), low);
+    allTakePart = all;
+    const given = transfer(ports, ports);
+    const divided = await worker.setHelpers(given, low, all);
     isDivided = true;
     return divided;
   });
@@ -295,6 +307,7 @@ export function ask<T>(
 /** Goes on without the first worker: as after the loss of a helper, with one less. */
 async function replaceFirst(reason: string): Promise<void> {
   const { count, lost } = workers.value;
+  allTakePart = false;
   await hire(Math.max(1, count - 1), module, lowMemory.value);
   workers.value = { ...workers.value, lost: [...lost, reason] };
   const { model, head } = present;

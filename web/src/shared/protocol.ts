@@ -67,9 +67,9 @@ export interface WorkerApi {
   /** What this worker holds as long as it is there, see lifeline.ts. */
   lifeline(): Promise<string | undefined>;
   /**
-   * Starts the engine. `helpers` lead to other workers that divide the network with this one;
-   * `lowMemory` is `LoadOptions.lowMemory` of all models; `onLoss` is told which helper is not
-   * there any more, and why.
+   * Starts the engine. `helpers` lead to other workers that divide the network with this one, as
+   * many as is fastest for the model; `lowMemory` is `LoadOptions.lowMemory` of all models; `onLoss`
+   * is told which helper is not there any more, and why.
    */
   start(
     module: WebAssembly.Module,
@@ -103,10 +103,14 @@ export interface WorkerApi {
     file: ArrayBuffer,
     ...how: Parameters<WorkerApi['overlayPng']>
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
-  /** Takes other helpers in the place of those before; the model is read anew. */
+  /**
+   * Takes other helpers in the place of those before, of which all have a part in any model if so
+   * wanted; the model is read anew.
+   */
   setHelpers(
     helpers: MessagePort[],
     lowMemory: boolean,
+    allTakePart: boolean,
   ): Promise<Outcome<null>>;
   /** A helper is known to have gone. */
   lost(index: number, reason: string): Promise<void>;

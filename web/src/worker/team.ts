@@ -33,15 +33,25 @@ type Report = (progress: PassProgress) => unknown;
 /** A model; of one that can be read at any time, some may be left where it is. */
 export type ModelSource = PieceReader & { isLasting?: boolean };
 
+/**
+ * With fewer multiply-adds each, members would wait longer for each other's messages than they save:
+ * a VGG16 is work for eight, the model in the page for one.
+ */
+const LEAST_OF_MEMBER = 2e9;
+
 export class Team {
   /** `LoadOptions.lowMemory`, from the next model on. */
   lowMemory = false;
+  /** Whether all helpers have a part in the next models, also where fewer would be faster. */
+  allTakePart = false;
   /**
    * Whether all members have the present model and the head on it, and what was left in its file
    * could be read; else load another one.
    */
   hasModel = false;
   private member: Member | undefined;
+  /** The helpers that have a part in the present model; they stay its members if they go. */
+  private partners: readonly Helper[] = [];
   private model: ModelSource | undefined;
   /** A last layer in the place of the model's own. */
   private head: Uint8Array | undefined;
@@ -67,12 +77,15 @@ export class Team {
 
   /** A helper is known to have gone. */
   lose(index: number, reason: string): void {
-    this.helpers.find((helper) => helper.index === index)?.lose(reason);
+    const helper = this.helpers.find((each) => each.index === index);
+    if (!helper) return;
+    helper.lose(reason);
+    this.drop(helper, reason);
   }
 
   /** How many workers divide the network at present. */
   get members(): number {
-    return 1 + this.helpers.length;
+    return 1 + this.partners.length;
   }
 
   /**
@@ -98,8 +111,9 @@ export class Team {
     return this.withoutLost(false, async () => {
       this.isClassified = false;
       this.member?.close();
+      this.partners = this.helpers.slice(0, await this.helpersFor(source));
       const ports = connect(this.members);
-      const joining = this.helpers.map((helper, i) =>
+      const joining = this.partners.map((helper, i) =>
         this.join(helper, i + 1, ports[i + 1]!, source),
       );
       const share = this.share(0);
@@ -133,7 +147,7 @@ export class Team {
       this.head = head;
       this.hasModel = false;
       await allOf(
-        this.helpers.map((helper) => helper.ask((api) => api.useHead(head))),
+        this.partners.map((helper) => helper.ask((api) => api.useHead(head))),
       );
       this.hasModel = true;
       return info;
@@ -253,6 +267,21 @@ export class Team {
     };
   }
 
+  /** How many helpers are of use with a model. */
+  private async helpersFor(source: PieceReader): Promise<number> {
+    const all = this.helpers.length;
+    if (this.allTakePart || all === 0) return all;
+    const work = await this.engine.multiplyAddsOf(source);
+    return Math.max(1, Math.round(work / LEAST_OF_MEMBER)) - 1;
+  }
+
+  /** Does without a helper from the next model on. */
+  private drop(helper: Helper, reason: string): void {
+    if (!this.helpers.includes(helper)) return;
+    this.helpers = this.helpers.filter((other) => other !== helper);
+    this.onLoss(helper.index, reason);
+  }
+
   private share(member: number): LoadOptions {
     const { members, lowMemory } = this;
     const leaveFc1 = lowMemory && members === 1 && this.model!.isLasting;
@@ -337,12 +366,12 @@ export class Team {
     const run = ++this.runs;
     const member = this.member!;
     const parts = [
-      ...this.helpers.map((helper) => helper.ask((api) => command(api, run))),
+      ...this.partners.map((helper) => helper.ask((api) => command(api, run))),
       member.together(run, begin),
     ];
     const stop = () => {
       member.stop(run);
-      for (const helper of this.helpers) helper.stop(run);
+      for (const helper of this.partners) helper.stop(run);
     };
     for (const part of parts) part.catch(stop);
     try {
@@ -363,8 +392,7 @@ export class Team {
         return await task();
       } catch (error) {
         if (!(error instanceof HelperLost)) throw error;
-        this.helpers = this.helpers.filter((other) => other !== error.helper);
-        this.onLoss(error.helper.index, error.message);
+        this.drop(error.helper, error.message);
         if (reload) await this.reload();
       }
     }

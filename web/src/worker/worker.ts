@@ -102,9 +102,10 @@ const api: WorkerApi = {
   paint: async (file, ...how) =>
     withPng(await outcomeOf(() => side.paint(file, ...how))),
 
-  setHelpers: (helpers, lowMemory) =>
+  setHelpers: (helpers, lowMemory, allTakePart) =>
     outcome(async () => {
       team.lowMemory = lowMemory;
+      team.allTakePart = allTakePart;
       await team.hire(reach(helpers));
       return null;
     }),
