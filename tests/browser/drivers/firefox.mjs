@@ -10,7 +10,7 @@ export function missing() {
     : 'Firefox is not installed (Debian: firefox-esr)';
 }
 
-function preferences({ dark, proxy, downloads }) {
+function preferences({ dark, guarded, proxy, downloads }) {
   return {
     'browser.download.dir': downloads,
     'browser.download.folderList': 2,
@@ -18,6 +18,7 @@ function preferences({ dark, proxy, downloads }) {
     // A camera that shows a colour, which nobody is asked for.
     'media.navigator.streams.fake': true,
     'media.navigator.permission.disabled': true,
+    'privacy.resistFingerprinting': guarded,
     'ui.systemUsesDarkTheme': dark ? 1 : 0,
     // 2 asks the system, that is the line above.
     'layout.css.prefers-color-scheme.content-override': 2,
@@ -33,7 +34,7 @@ function preferences({ dark, proxy, downloads }) {
 const ownHosts = ['firefox.settings.services.mozilla.com'];
 
 /** @returns {Promise<import('./index.mjs').Browser>} */
-export const launch = ({ dark }) =>
+export const launch = ({ dark, guarded }) =>
   closable(async (atEnd) => {
     const home = makeHome();
     atEnd(home.remove);
@@ -45,6 +46,7 @@ export const launch = ({ dark }) =>
       env: home.env,
       extraPrefsFirefox: preferences({
         dark,
+        guarded,
         proxy,
         downloads: home.downloads,
       }),

@@ -25,7 +25,8 @@
 /**
  * @typedef {object} Engine
  * @property {() => string | undefined} missing what is not installed, as a sentence
- * @property {(options: {dark: boolean}) => Promise<Browser>} launch
+ * @property {(options: {dark: boolean, guarded: boolean}) => Promise<Browser>} launch
+ *   `guarded`: against fingerprinting, which only Firefox does
  */
 
 /**
@@ -38,7 +39,7 @@ export function driverOf(engine) {
 }
 
 /** Launches an engine by name. */
-export async function launch(engine, { dark = false } = {}) {
+export async function launch(engine, { dark = false, guarded = false } = {}) {
   const driver = await driverOf(engine);
-  return driver.launch({ dark });
+  return driver.launch({ dark, guarded });
 }

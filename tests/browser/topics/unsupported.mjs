@@ -2,8 +2,37 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { PNG } from 'pngjs';
+import { launch } from '../drivers/index.mjs';
 import { page, photo, scratch } from '../support/files.mjs';
-import { PHOTO_INPUT, cards, finished, openPage } from '../support/page.mjs';
+import {
+  PHOTO_INPUT,
+  cards,
+  finished,
+  openPage,
+  painted,
+  showPhotos,
+} from '../support/page.mjs';
+
+/** The colours in the middle of the first photo on a page, without its heat. */
+async function middleOfPhoto(browser) {
+  await painted(browser);
+  const { x, y } = await browser.evaluate(() => {
+    for (const canvas of document.querySelectorAll('.stage canvas')) {
+      canvas.style.visibility = 'hidden';
+    }
+    const box = document.querySelector('.stage').getBoundingClientRect();
+    return {
+      x: Math.round(box.x + scrollX + box.width / 2),
+      y: Math.round(box.y + scrollY + box.height / 2),
+    };
+  });
+  const screen = PNG.sync.read(await browser.screenshot());
+  const side = 60;
+  const part = new PNG({ width: side, height: side });
+  PNG.bitblt(screen, part, x - side / 2, y - side / 2, side, side, 0, 0);
+  return part.data;
+}
 
 /** Who has less than others is served too, and who cannot be served is told why. */
 export function unsupported(lab) {
@@ -44,6 +73,37 @@ export function unsupported(lab) {
     const about = await lab.browser.evaluate(() => window.gradcam.about());
     assert.equal(about.engine.simd, 'none');
   });
+
+  const isGuarded = lab.engine === 'firefox';
+  test(
+    'guarded against fingerprinting: no noise',
+    { skip: !isGuarded && 'only Firefox is' },
+    async () => {
+      const guarded = await launch(lab.engine, { guarded: true });
+      try {
+        const seen = [];
+        for (const browser of [lab.browser, guarded]) {
+          await openPage(browser);
+          await showPhotos(browser, [photo('landscape.jpg')]);
+          seen.push(await middleOfPhoto(browser));
+        }
+        const [expected, actual] = seen;
+        const error = expected.reduce(
+          (sum, value, i) => sum + Math.abs(value - actual[i]),
+          0,
+        );
+        assert.ok(
+          error / expected.length < 5,
+          `${error / expected.length} of 255`,
+        );
+        await showPhotos(guarded, [photo('lossless.webp')]);
+        const card = (await cards(guarded)).get('lossless.webp');
+        assert.match(card.failure, /guards against fingerprinting/);
+      } finally {
+        await guarded.close();
+      }
+    },
+  );
 
   test('without WebAssembly: a clear sentence', async () => {
     await openAfter('delete globalThis.WebAssembly');

@@ -1,8 +1,19 @@
 /** Photos on their way into an engine. */
 
-import type { Box, Engine, PhotoInfo, Pixels } from '../../../wasm/engine';
+import {
+  EngineError,
+  type Box,
+  type Engine,
+  type PhotoInfo,
+  type Pixels,
+} from '../../../wasm/engine';
 import { release } from '../../../wasm/pieces';
 import type { HeldInfo, PhotoSource } from '../shared/protocol';
+import { isCanvasTrue } from './true-canvas';
+
+const ONLY_NOISE =
+  'this browser guards against fingerprinting and gives the page only noise for pictures that it ' +
+  'decodes itself, such as WebP, AVIF and those of a camera; JPEG and PNG files will do';
 
 /**
  * Makes the engine hold a photo, and tells how long that took; of a prepared one, how long it took
@@ -38,6 +49,10 @@ export function decodeFile(engine: Engine, bytes: ArrayBuffer): PhotoInfo {
 }
 
 function takeBitmap(engine: Engine, bitmap: ImageBitmap): PhotoInfo {
+  if (!isCanvasTrue()) {
+    bitmap.close();
+    throw new EngineError('unsupported_format', ONLY_NOISE);
+  }
   const pixels = pixelsOf(bitmap);
   const info = engine.setPixels(pixels);
   release(pixels.data);
