@@ -437,6 +437,13 @@ export function how(lab) {
         const { line, pictures, score, parts, sum, text } = await steps(layer);
         const { logit } = line.top.find(({ label }) => label === line.class);
         assert.ok(score.includes(`${logit.toFixed(1)}.`), score);
+        // By which the probabilities follow from the scores.
+        const [a, b] = line.top;
+        const odds = Math.log(a.probability / b.probability);
+        const [, temperature] = /divided by ([\d.]+)/.exec(score);
+        assert.ok(
+          Math.abs((odds * temperature) / (a.logit - b.logit) - 1) < 1e-3,
+        );
         assert.equal(parts.length, 6);
         assert.equal(
           pictures,

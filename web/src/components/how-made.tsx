@@ -1,7 +1,11 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { USUAL_METHOD, type Evidence } from '../../../wasm/engine';
+import {
+  USUAL_METHOD,
+  type Evidence,
+  type ModelInfo,
+} from '../../../wasm/engine';
 import { classNoun, methodOf, presentModel } from '../backend/network';
 import { square } from '../photos/cells';
 import { askEvidence } from '../photos/maps';
@@ -64,6 +68,12 @@ export function HowMade(props: { photo: Photo; result: PhotoResult }) {
   );
 }
 
+/** What the scores are divided by, so that what is called 90 % is right 9 times of 10. */
+function dividedBy({ temperature }: ModelInfo): string {
+  if (temperature === 1) return '';
+  return ` divided by ${Number(temperature.toPrecision(3))} (the model’s temperature)`;
+}
+
 function Steps(props: {
   result: PhotoResult;
   target: number;
@@ -99,7 +109,8 @@ function Steps(props: {
             The score of {breed} before softmax is{' '}
             <strong>{prediction?.logit.toFixed(1).replace('-', '−')}</strong>.
             Softmax turns the scores of all {classNoun.value.many}
-            {beside && `, and ${beside},`} into probabilities, here{' '}
+            {beside && `, and ${beside},`}
+            {model && dividedBy(model)} into probabilities, here{' '}
             <strong>{chance(prediction?.probability ?? 0)}</strong>.
           </p>
         </li>
