@@ -42,7 +42,8 @@ async function firstPiece(name: string): Promise<HTMLScriptElement> {
 
 function cutShort(name: string): Error {
   return new Error(
-    `the file of this page was cut short and lacks its ${name}, or a part of it; fetch it again`,
+    `the file of this page was cut short and lacks its ${name}, or a part of it; fetch it again ` +
+      '(what a browser saves of the page is not all of it: copy the file itself)',
   );
 }
 
