@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { MAX_MEMBERS } from '../../../wasm/engine';
 import { reasonOf } from '../shared/outcome';
+import { FIRST } from '../shared/protocol';
 import { WatchedWorker } from './watched-worker';
 
 /** How many workers divide the network among them, and why others do so no more. */
@@ -24,7 +25,8 @@ export async function hire(
   lowMemory: boolean,
 ): Promise<void> {
   first?.dismiss();
-  first = new WatchedWorker();
+  first = new WatchedWorker(FIRST);
+  first.passOn(workerOf);
   const ports = hireHelpers(count, module);
   const compiled = await module.catch(() => undefined); // others say so
   if (!compiled) return;
@@ -47,17 +49,22 @@ export function hireHelpers(
   helpers = Array.from(
     { length: members - 1 },
     (_, index) =>
-      new WatchedWorker((reason) => {
+      new WatchedWorker(index, (reason) => {
         const told = first.api.lost(index, reason);
         told.catch(() => {}); // then there is no team to tell
       }),
   );
+  for (const helper of helpers) helper.passOn(workerOf);
   workers.value = { count: members, lost: [] };
   return helpers.map((helper) => {
     const { port1, port2 } = new MessageChannel();
     void serve(helper, port1, module);
     return port2;
   });
+}
+
+function workerOf(number: number): WatchedWorker | undefined {
+  return number === FIRST ? first : helpers[number];
 }
 
 async function serve(

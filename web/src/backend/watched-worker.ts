@@ -4,7 +4,7 @@ import { wrap, type Remote } from 'comlink';
 import script from 'virtual:worker';
 import { Breakable } from '../shared/breakable';
 import { endOfLifeline } from '../shared/lifeline';
-import type { WorkerApi } from '../shared/protocol';
+import type { Passed, WorkerApi } from '../shared/protocol';
 
 /** Never revoked: WebKit gives workers of a URL that is gone no locks. */
 const url = URL.createObjectURL(
@@ -21,8 +21,14 @@ export class WatchedWorker {
   private readonly worker = new Worker(url);
   private readonly life = new Breakable();
 
-  /** @param onGone is told why, unless it was `dismiss` */
-  constructor(private onGone: (reason: string) => void = () => {}) {
+  /**
+   * @param number what other workers know it by
+   * @param onGone is told why, unless it was `dismiss`
+   */
+  constructor(
+    private readonly number: number,
+    private onGone: (reason: string) => void = () => {},
+  ) {
     this.api = wrap<WorkerApi>(this.worker);
     this.worker.onerror = ({ message }) =>
       this.lose(message || 'it broke down');
@@ -32,6 +38,19 @@ export class WatchedWorker {
   /** Settles as the request does, or rejects with `WorkerGone`. One request at a time. */
   ask<T>(request: (api: Remote<WorkerApi>) => Promise<T>): Promise<T> {
     return this.life.wait(() => request(this.api));
+  }
+
+  /** Lets it reach other workers by way of the page. */
+  passOn(workerOf: (number: number) => WatchedWorker | undefined): void {
+    this.worker.addEventListener(
+      'message',
+      ({ data }: MessageEvent<Passed | { parcel?: never }>) => {
+        if (!data.parcel) return; // of comlink
+        const { peer, parcel } = data;
+        const passed: Passed = { peer: this.number, parcel };
+        workerOf(peer)?.worker.postMessage(passed, [parcel.values.buffer]);
+      },
+    );
   }
 
   /** Ends it; whoever asks it for something hears of that. */

@@ -63,6 +63,23 @@ export interface PreparedPhoto extends Pick<Prepared, 'views'> {
  * may follow `hold` at once and is refused if that failed. Photos and models come as bytes or through
  * functions of the page: on file:// pages, WebKit's workers cannot read a File or a Blob.
  */
+/** A message on its way between members of the network. */
+export interface Parcel {
+  /** The run that it belongs to. */
+  run: number;
+  values: Float32Array<ArrayBuffer>;
+}
+
+/** The number of the first worker, whose helpers are counted from 0. */
+export const FIRST = -1;
+
+/** A parcel that goes through the page, beside what comlink carries. */
+export interface Passed {
+  /** The worker that it goes to, and where it arrives the one that it comes from. */
+  peer: number;
+  parcel: Parcel;
+}
+
 export interface WorkerApi {
   /** What this worker holds as long as it is there, see lifeline.ts. */
   lifeline(): Promise<string | undefined>;

@@ -12,16 +12,24 @@ import { Breakable } from '../shared/breakable';
 import { outcomeOf, Stopped, wasStopped } from '../shared/outcome';
 import type { Outcome } from '../shared/protocol';
 import { Member } from './member';
+import { PagePort, type Port } from './page-port';
+
+/** A member's end of its way to another one: a port, or what the page knows that one by. */
+export type End = MessagePort | number;
+
+export function portAt(end: End | null): Port | null {
+  return typeof end === 'number' ? new PagePort(end) : end;
+}
 
 /** What a helper does for the first worker; comlink carries it. */
 export interface HelperApi {
   /**
-   * Loads its share of a model, of which it gets the size and a function that reads it. `ports`
-   * lead to the other members, by their number.
+   * Loads its share of a model, of which it gets the size and a function that reads it. `ends` lead
+   * to the other members, by their number.
    */
   join(
     share: LoadOptions,
-    ports: (MessagePort | null)[],
+    ends: (End | null)[],
     size: number,
     read: PieceReader['read'],
   ): Promise<Outcome<null>>;
@@ -39,6 +47,8 @@ export interface HelperApi {
   evidence(run: number, index: number, layer: string): Promise<Outcome<null>>;
   /** Takes part in a pass of what the first worker explains or measures. */
   pass(run: number, from: string | null): Promise<Outcome<null>>;
+  /** Takes these bytes, and does nothing with them. */
+  weigh(bytes: ArrayBuffer): Promise<Outcome<null>>;
   /** Ends a run, which then fails, or will not begin. */
   stop(run: number): void;
 }
@@ -58,11 +68,11 @@ export async function makeHelperApi(
     });
 
   return {
-    join: (share, ports, size, read) =>
+    join: (share, ends, size, read) =>
       outcomeOf(async () => {
         member?.close();
         // Listens before it has loaded: others may have begun by then.
-        member = new Member(engine, ports);
+        member = new Member(engine, ends.map(portAt));
         await engine.loadModel({ size, read }, undefined, share);
         return null;
       }),
@@ -77,6 +87,7 @@ export async function makeHelperApi(
     evidence: (run, index, layer) =>
       together(run, () => engine.beginEvidence(index, layer)),
     pass: (run, from) => together(run, () => engine.beginPass(from)),
+    weigh: () => outcomeOf(async () => null),
     stop: (run) => member?.stop(run),
   };
 }

@@ -4,13 +4,8 @@ import type { Engine, PieceReader } from '../../../wasm/engine';
 import { piecesOf, readAhead, release } from '../../../wasm/pieces';
 import { Stopped } from '../shared/outcome';
 import { pauseIfDue } from '../shared/pause';
-
-/** A message on its way between members. */
-interface Parcel {
-  /** The run that it belongs to. */
-  run: number;
-  values: Float32Array<ArrayBuffer>;
-}
+import type { Parcel } from '../shared/protocol';
+import type { Port } from './page-port';
 
 /** Rows of fc1 that are left in the file are read in pieces of about this size, so many ahead. */
 const ROWS_BYTES = 1 << 20;
@@ -63,13 +58,12 @@ export class Member {
    */
   constructor(
     private readonly engine: Engine,
-    private readonly ports: readonly (MessagePort | null)[],
+    private readonly ports: readonly (Port | null)[],
     private readonly file?: PieceReader,
   ) {
     ports.forEach((port, from) => {
       if (!port) return;
-      port.onmessage = ({ data }: MessageEvent<Parcel>) =>
-        this.take(from, data);
+      port.onmessage = ({ data }) => this.take(from, data);
     });
   }
 

@@ -22,9 +22,15 @@ import {
 } from '../../../wasm/engine';
 import { Stopped } from '../shared/outcome';
 import { lend } from '../shared/lend';
-import type { Outcome } from '../shared/protocol';
+import { FIRST, type Outcome } from '../shared/protocol';
 import { pause } from '../shared/pause';
-import { HelperLost, type Helper, type HelperApi } from './helper';
+import {
+  HelperLost,
+  portAt,
+  type End,
+  type Helper,
+  type HelperApi,
+} from './helper';
 import { Member } from './member';
 
 /** Is told how far something is that takes many forward passes. */
@@ -38,6 +44,11 @@ export type ModelSource = PieceReader & { isLasting?: boolean };
  * a VGG16 is work for eight, the model in the page for one.
  */
 const LEAST_OF_MEMBER = 2e9;
+
+/** Firefox takes 40 ms or more to send so many bytes by a port, other browsers 2 at most. */
+const TRIAL_BYTES = 4 << 20;
+const TRIALS = 4;
+const SLOW = 12;
 
 export class Team {
   /** `LoadOptions.lowMemory`, from the next model on. */
@@ -112,9 +123,11 @@ export class Team {
       this.isClassified = false;
       this.member?.close();
       this.partners = this.helpers.slice(0, await this.helpersFor(source));
-      const ports = connect(this.members);
+      const ends = (await this.arePortsSlow())
+        ? throughPage([FIRST, ...this.partners.map(({ index }) => index)])
+        : connect(this.members);
       const joining = this.partners.map((helper, i) =>
-        this.join(helper, i + 1, ports[i + 1]!, source),
+        this.join(helper, i + 1, ends[i + 1]!, source),
       );
       const share = this.share(0);
       const loading = this.engine.loadModel(source, progress, share);
@@ -124,7 +137,8 @@ export class Team {
         // Not the helper's fault, who would only say that it failed.
         throw unreadable ?? error;
       }
-      this.member = new Member(this.engine, ports[0]!, this.watched(model));
+      const ports = ends[0]!.map(portAt);
+      this.member = new Member(this.engine, ports, this.watched(model));
       this.hasModel = true;
       return loading;
     });
@@ -275,6 +289,20 @@ export class Team {
     return Math.max(1, Math.round(work / LEAST_OF_MEMBER)) - 1;
   }
 
+  /** Whether members reach each other faster through the page, as in Firefox. */
+  private async arePortsSlow(): Promise<boolean> {
+    const [helper] = this.partners;
+    if (!helper) return false;
+    await helper.ask((api) => api.weigh(new ArrayBuffer())); // until it has started
+    for (let i = 0; i < TRIALS; i++) {
+      const bytes = new ArrayBuffer(TRIAL_BYTES);
+      const start = performance.now();
+      await helper.ask((api) => api.weigh(transfer(bytes, [bytes])));
+      if (performance.now() - start < SLOW) return false;
+    }
+    return true;
+  }
+
   /** Does without a helper from the next model on. */
   private drop(helper: Helper, reason: string): void {
     if (!this.helpers.includes(helper)) return;
@@ -291,13 +319,13 @@ export class Team {
   private join(
     helper: Helper,
     member: number,
-    ports: (MessagePort | null)[],
+    ends: (End | null)[],
     source: PieceReader,
   ): Promise<null> {
     const share = this.share(member);
-    const others = ports.filter((port) => port !== null);
+    const ports = ends.filter((end) => end instanceof MessagePort);
     return helper.ask((api) => {
-      const own = transfer(ports, others);
+      const own = transfer(ends, ports);
       return api.join(share, own, source.size, lend(source.read));
     });
   }
@@ -407,6 +435,11 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<void> {
   }
   await Promise.allSettled(promises);
   if (first) throw first.error;
+}
+
+/** Ends of ways through the page from each member to each other one, which know each other so. */
+function throughPage(members: readonly number[]): (number | null)[][] {
+  return members.map((from) => members.map((to) => (to === from ? null : to)));
 }
 
 /** Ports from each member to each other one: [from][to]. */
