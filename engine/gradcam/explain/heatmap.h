@@ -19,7 +19,9 @@ std::string_view heatmap_status_name(HeatmapStatus status);
 /// Where the network looked: [rows, cols], row-major, from 0 to 1 with the maximum 1, or all zero.
 /// From edge to edge it lies over what the network saw: of a photo its crop_box
 /// (image/preprocess.h), over which `overlay` (image/overlay.h) draws it, and not all of the photo.
-/// Maps of a layer have its cells, 14 x 14 at block5_conv3 of an input of 224 pixels.
+/// Maps of a layer have its cells, 14 x 14 at block5_conv3 of an input of 224 pixels. (Where an
+/// input's side is no multiple of the layer's stride, max-pools drop its last rows and columns, and
+/// the cells lie up to one of theirs nearer to the top left than they are drawn.)
 struct Heatmap {
   std::size_t rows = 0;
   std::size_t cols = 0;
