@@ -71,7 +71,8 @@ export function parseSettings(text: string | null): typeof DEFAULTS {
     unknown
   >;
   return {
-    opacity: isUpTo(1, opacity) ? opacity : DEFAULTS.opacity,
+    // Without heat the next visitor would not find out what the page is for.
+    opacity: isUpTo(1, opacity) && opacity > 0 ? opacity : DEFAULTS.opacity,
     threshold: isUpTo(MOST_THRESHOLD, threshold)
       ? threshold
       : DEFAULTS.threshold,

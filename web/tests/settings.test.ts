@@ -16,7 +16,8 @@ describe('settings', () => {
     '7',
     '{}',
     '{"opacity": 2}',
-    '{"threshold": 1}', // would leave no heat on any photo
+    '{"opacity": 0}', // would leave no heat on any photo
+    '{"threshold": 1}', // nor would this
     '[]',
     'null',
   ])('fall back to the defaults for %s', (text) => {
