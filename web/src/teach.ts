@@ -5,12 +5,13 @@ import { proxy, transfer } from 'comlink';
 import { Ahead } from './photos/ahead';
 import { ask, network } from './backend/network';
 import { download } from './saving/download';
+import { hasUnsavedPicture } from './saving/camera-picture';
 import { reasonOf } from './shared/outcome';
 import { say } from './news';
 import type { Intake } from './intake/intake';
 import { keepHead, keptAs, useHeadBytes } from './models/models';
 import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
-import { changeModel } from './photos/photos';
+import { changeModel, photos } from './photos/photos';
 import type { Failure } from './shared/protocol';
 import { TaskQueue } from './backend/task-queue';
 import { nameInText } from './words/name-in-text';
@@ -78,18 +79,25 @@ export const isTeaching = computed(
 /** What was learnt, as it was saved as a file last. */
 const saved = signal<Trained['head']>(undefined);
 /**
- * Whether something would be lost with the page: which photo is in which box, those of the camera
- * being nowhere else, and what was learnt from them.
+ * Whether something would be lost with the page: pictures of the camera, which photo is in which box,
+ * and what was learnt from them.
  */
 export const isUnsaved = computed(() => {
-  const isEmpty = boxes.value.every(({ photos }) => photos.value.length === 0);
+  const inBoxes = boxes.value.flatMap(({ photos }) => photos.value);
+  const onPage = photos.value.map(({ file }) => file);
   const { value } = lesson;
-  const isSaved = ({ head }: Trained) =>
-    head !== undefined && (head === saved.value || keptAs(head) !== undefined);
-  const isTaught =
-    value.state === 'taught' && isSaved(value) && isOfBoxes(value);
-  return !isEmpty && !isTaught;
+  if (hasUnsavedPicture([...onPage, ...inBoxes])) return true;
+  if (value.state !== 'taught') return inBoxes.length > 0;
+  return !isHeadSaved(value) || (inBoxes.length > 0 && !isOfBoxes(value));
 });
+
+/** Whether what was learnt is in a file, or kept. */
+function isHeadSaved({ head }: Trained): boolean {
+  return (
+    head !== undefined && (head === saved.value || keptAs(head) !== undefined)
+  );
+}
+
 /** What was left out of the boxes, and why. */
 export const remarks = signal<readonly string[]>([]);
 

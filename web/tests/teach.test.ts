@@ -5,6 +5,9 @@ import { openPage, type Page } from './page';
 import { otherModel, read, readerOf } from './threads';
 
 vi.mock('../src/saving/download', () => ({ download: () => {} }));
+vi.mock('../src/camera', () => ({
+  isSnapshot: ({ name }: File) => name.startsWith('camera'),
+}));
 
 const photo = async (name: string) =>
   new File([await read(`web/pictures/${name}`)], name);
@@ -310,4 +313,39 @@ test('what is in no file yet, nor kept, is not left without a question', async (
   page.removeBox(mine!);
   page.removeBox(other!);
   expect(page.isUnsaved.value).toBe(false);
+
+  // Nor what was learnt from boxes that are empty by now.
+  page.boxes.value = [mine!, other!];
+  vi.spyOn(NewModel, 'begin').mockRejectedValueOnce(new Error());
+  await page.teach();
+  page.boxes.value = [];
+  expect(page.isUnsaved.value).toBe(true);
+  page.saveHead(taughtHead());
+  expect(page.isUnsaved.value).toBe(false);
+});
+
+test('pictures of the camera are not left without a question until each is saved', async () => {
+  const { photos } = await import('../src/photos/photos');
+  const { makePhoto } = await import('../src/photos/photo');
+  const { saveCameraPicture } = await import('../src/saving/camera-picture');
+  const [mine] = page.boxes.value;
+  const ofFile = mine!.photos.value[0]!;
+  const scene = await read('tests/fixtures/images/scene.png');
+  const [inBox, onPage] = [1, 2].map(
+    (number) => new File([scene], `camera ${number}.jpg`),
+  );
+  await page.putIn(mine!, [inBox!]);
+  await page.teach();
+  await vi.waitFor(() => expect(page.keptHead.value).toBeDefined());
+  expect(page.isUnsaved.value).toBe(true);
+  saveCameraPicture(inBox!);
+  expect(page.isUnsaved.value).toBe(false);
+
+  photos.value = [makePhoto(ofFile, { name: 'queued' })];
+  expect(page.isUnsaved.value).toBe(false);
+  photos.value = [makePhoto(onPage!, { name: 'queued' })];
+  expect(page.isUnsaved.value).toBe(true);
+  saveCameraPicture(onPage!);
+  expect(page.isUnsaved.value).toBe(false);
+  photos.value = [];
 });

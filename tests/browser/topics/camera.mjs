@@ -109,6 +109,14 @@ export function camera(lab) {
               .textContent.replace(/\d+\s*%/g, '');
           return verdict('.camera') === verdict('article');
         });
+        const asksBeforeLeaving = () =>
+          lab.browser.evaluate(
+            () =>
+              !dispatchEvent(new Event('beforeunload', { cancelable: true })),
+          );
+        assert.ok(await asksBeforeLeaving(), 'lost without a question');
+        assert.ok(await click('Photo'));
+        assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
         await clearPage(lab.browser);
         assert.ok(await textOf('.camera'), 'the camera stays');
       });

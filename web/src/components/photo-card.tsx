@@ -8,6 +8,7 @@ import {
 import { useRef } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { methodOf, unsureBelow } from '../backend/network';
+import { isSnapshot } from '../camera';
 import { enlarged } from '../photos/enlarge';
 import { hasGroups } from '../photos/groups';
 import { retarget } from '../photos/maps';
@@ -19,6 +20,7 @@ import {
 } from '../photos/photo';
 import { FAULTS_OF_CONTENTS } from '../photos/photo-io';
 import { saveData, takeOff, tryAgain } from '../photos/photos';
+import { saveCameraPicture } from '../saving/camera-picture';
 import { savePicture } from '../saving/picture';
 import { method, opacity, threshold, USUAL_OPACITY } from '../settings';
 import {
@@ -210,6 +212,18 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             <Icon name="save" />
             Data
           </button>
+          {isSnapshot(photo.file) && (
+            <button
+              class="button"
+              type="button"
+              aria-label={`Save photo ${nameInText(photo.name)}`}
+              title="As the camera took it, without the heat"
+              onClick={() => saveCameraPicture(photo.file)}
+            >
+              <Icon name="save" />
+              Photo
+            </button>
+          )}
         </div>
         {trouble && (
           <Trouble

@@ -1,0 +1,18 @@
+/** Pictures of the camera, which are nowhere but in the page until they are saved. */
+
+import { signal } from '@preact/signals';
+import { isSnapshot } from '../camera';
+import { download } from './download';
+
+const saved = signal<ReadonlySet<File>>(new Set());
+
+/** Hands the user one as it was taken, without its heat. */
+export function saveCameraPicture(file: File): void {
+  download(file, file.name);
+  saved.value = new Set([...saved.value, file]);
+}
+
+/** Whether one of the camera, which is not saved, is among these photos. */
+export function hasUnsavedPicture(files: readonly File[]): boolean {
+  return files.some((file) => isSnapshot(file) && !saved.value.has(file));
+}
