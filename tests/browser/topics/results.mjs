@@ -140,6 +140,24 @@ export function results(lab) {
           line.style.width = '';
           return heights;
         });
+      // As if the system decided on colours.
+      const colours = await browser.evaluate(() => {
+        const rules = [...document.styleSheets].flatMap(({ cssRules }) => [
+          ...cssRules,
+        ]);
+        const { media } = rules.find((rule) =>
+          rule.media?.mediaText.includes('forced-colors'),
+        );
+        const { mediaText } = media;
+        media.mediaText = 'all';
+        const pressed = document.querySelector('.groups [aria-pressed=true]');
+        const colours = [pressed, pressed.querySelector('.count')].map(
+          (element) => getComputedStyle(element).color,
+        );
+        media.mediaText = mediaText;
+        return colours;
+      });
+      assert.equal(colours[1], colours[0], 'the count is as clear as the name');
       const before = await heights();
       await choose(found.length);
       await seen(1);
