@@ -397,6 +397,23 @@ test('a kept head that is not what was kept is told of, and no longer kept', asy
   expect(stores().models.size).toBe(0);
 });
 
+test('a kept head of another version of the page is told of in one visit only, and stays', async () => {
+  const { NewModel } = await import('../src/models/model-store');
+  const shelf = await NewModel.begin();
+  await shelf.write(headOf('mine', 'other'));
+  const head = { base: '0123', labels: ['mine', 'other'] };
+  const { id } = await shelf.finish({ name: 'mine', head });
+  localStorage.setItem('gradcam.model', String(id));
+  expect(await page.resumeModel()).toBe(false);
+  expect(failure().message).toBe(
+    'it was taught to the model in another version of this page; open the page that it was taught in',
+  );
+  page.modelChange.value = undefined;
+  expect(await page.resumeModel()).toBe(false);
+  expect(page.modelChange.value).toBe(undefined);
+  expect(page.kept.value).toMatchObject([{ id }]);
+});
+
 test('a head that cannot be kept works for this visit', async () => {
   const { NewModel } = await import('../src/models/model-store');
   const error = new DOMException('full', 'QuotaExceededError');

@@ -86,7 +86,18 @@ export async function resumeModel(): Promise<boolean> {
     say(`The model of the last visit could not be brought back: ${lack}.`);
   }
   const last = kept.value.find((model) => String(model.id) === id);
-  return last ? loadKept(last) : false;
+  if (!last) return false;
+  const isBack = await loadKept(last);
+  if (!isBack && isOutForGood()) remember(undefined);
+  return isBack;
+}
+
+/** Whether the last change failed as it always will, which one need not hear in every visit. */
+function isOutForGood(): boolean {
+  const { value: change } = modelChange;
+  if (!change || !('failure' in change)) return false;
+  const { code } = change.failure;
+  return UNFIT.has(code) || code === 'unsupported_format';
 }
 
 /** Lists what is kept by now, other tabs included; if that is not to be learnt, tells why. */
@@ -248,9 +259,13 @@ function findBase(
   }
   const base = keptBase(head);
   if (base) return { ok: true, value: () => loadKept(base) };
+  const advice =
+    head.model === undefined
+      ? '; open the page that it was taught in'
+      : ', which is not at work; choose that model first';
   return refusal(
     'invalid_argument',
-    `it was taught to ${baseOf(head)}, which is not at work; choose that model first`,
+    `it was taught to ${baseOf(head)}${advice}`,
   );
 }
 
