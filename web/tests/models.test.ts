@@ -3,10 +3,16 @@
 import { proxy } from 'comlink';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { NewModel } from '../src/models/model-store';
+import { download } from '../src/saving/download';
 import type { Failure } from '../src/shared/protocol';
 import { loseConnections, silenceStorage } from './fake-idb';
 import { openPage, type Page } from './page';
 import { headFile, otherModel, read } from './threads';
+
+vi.mock('../src/saving/download', async (original) => ({
+  ...(await original<typeof import('../src/saving/download')>()),
+  download: vi.fn(),
+}));
 
 let weights: Uint8Array<ArrayBuffer>;
 let photo: File;
@@ -412,6 +418,26 @@ test('a kept head of another version of the page is told of in one visit only, a
   expect(await page.resumeModel()).toBe(false);
   expect(page.modelChange.value).toBe(undefined);
   expect(page.kept.value).toMatchObject([{ id }]);
+});
+
+test('a kept head can be had as a file in any visit', async () => {
+  const bytes = headOf('mine', 'other');
+  const head = await keepHeadOf('a/b.safetensors', 'mine', 'other');
+  await page.saveKept(head);
+  await page.saveKept({ ...head, name: 'Mine and other' });
+  const files = vi.mocked(download).mock.calls;
+  expect(files.map(([, name]) => name)).toEqual([
+    'a_b.safetensors',
+    'Mine_and_other.safetensors',
+  ]);
+  const saved = await files[0]![0].arrayBuffer();
+  expect(new Uint8Array(saved)).toEqual(bytes);
+
+  const { notice } = await import('../src/news');
+  await page.forget(head);
+  await page.saveKept(head);
+  expect(notice.value!.text).toMatch(/^a\/b.* could not be saved: .*not kept/);
+  expect(files.length).toBe(2);
 });
 
 test('a head that cannot be kept works for this visit', async () => {

@@ -210,7 +210,7 @@ export function teaching(lab) {
         await lab.browser.evaluate(
           () => document.querySelector('.kept li').textContent,
         ),
-        /^My dog and The neighbour’s, taught to the model in this page, \d+\skB, \d+ \w+ \d{4}, \d\d:\d\dIn useForget$/,
+        /^My dog and The neighbour’s, taught to the model in this page, \d+\skB, \d+ \w+ \d{4}, \d\d:\d\dIn useSave as a fileForget$/,
       );
       assert.match(await text(), /It is kept in this browser/);
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is kept');

@@ -10,6 +10,7 @@ import {
   keptHead,
   pixelValues,
   precision,
+  saveKept,
   useKept,
   useOwnModel,
   whatStays,
@@ -178,6 +179,16 @@ function KeptFile({
       >
         {isInUse ? 'In use' : 'Use'}
       </button>
+      {head && (
+        <button
+          class="link-button"
+          type="button"
+          aria-label={`Save as a file: ${which}`}
+          onClick={() => void saveKept(file)}
+        >
+          Save as a file
+        </button>
+      )}
       {isLoaded ? (
         <span>Change to another model to forget it.</span>
       ) : (

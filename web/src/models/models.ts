@@ -39,6 +39,7 @@ import {
   type KeptModel,
 } from './model-store';
 import { say } from '../news';
+import { download, fitLabel } from '../saving/download';
 import { DamagedFile, outcomeOf, refusal } from '../shared/outcome';
 import { untilAnswered } from '../backend/until-answered';
 import type { Failure, Outcome } from '../shared/protocol';
@@ -206,16 +207,21 @@ export async function useFile(
 
 /** Loads a model or head that is kept, unless another tab has taken it away since it was listed. */
 export async function useKept(model: KeptModel): Promise<boolean> {
+  return (await isStillKept(model))
+    ? loadKept(model)
+    : settle(NOT_KEPT, model.name).ok;
+}
+
+async function isStillKept({ id }: KeptModel): Promise<boolean> {
   await listKept();
-  const isThere = kept.value.some(({ id }) => id === model.id);
-  return isThere ? loadKept(model) : settle(NOT_KEPT, model.name).ok;
+  return kept.value.some((each) => each.id === id);
 }
 
 async function loadKept(model: KeptModel): Promise<boolean> {
   modelChange.value = { share: 0 };
   const { id, name, head } = model;
+  if (head) return loadKeptHead(model, head);
   const reader = readerOfKept(model, () => void drop(id));
-  if (head) return loadKeptHead(model, head, reader);
   const { ok } = await load(reader, name, { kept: id });
   if (ok) rememberPresent();
   return ok;
@@ -223,13 +229,11 @@ async function loadKept(model: KeptModel): Promise<boolean> {
 
 /** Puts a head on its model, which comes first if another one is at work. */
 async function loadKeptHead(
-  { id, name }: KeptModel,
+  model: KeptModel,
   head: KeptHead,
-  { size, read }: PieceReader,
 ): Promise<boolean> {
-  const bytes = await outcomeOf(
-    async () => new Uint8Array(await read(0, size)),
-  );
+  const { id, name } = model;
+  const bytes = await bytesOf(model);
   if (!bytes.ok) return settle(bytes, name).ok;
   const base = await ask(async () => findBase(head)); // once there is a model
   if (!base.ok) return settle(base, name).ok;
@@ -280,6 +284,25 @@ export function baseOf({ base, model }: KeptHead): string {
   return model === undefined
     ? 'the model in another version of this page'
     : nameInText(model);
+}
+
+/** Hands the user a kept head as a file, which other browsers and the command line take, too. */
+export async function saveKept(head: KeptModel): Promise<void> {
+  const { name } = head;
+  const bytes = (await isStillKept(head)) ? await bytesOf(head) : NOT_KEPT;
+  if (bytes.ok) {
+    const stem = fitLabel(name.replace(/\.safetensors$/i, ''));
+    download(new Blob([bytes.value]), `${stem}.safetensors`);
+  } else {
+    const { message } = bytes.failure;
+    say(`${nameInText(name)} could not be saved: ${message}.`);
+  }
+}
+
+/** Those of a kept head, which is small. */
+async function bytesOf(head: KeptModel): Promise<Outcome<Head>> {
+  const { size, read } = readerOfKept(head, () => void drop(head.id));
+  return outcomeOf(async () => new Uint8Array(await read(0, size)));
 }
 
 /** No longer keeps a model that is damaged, whether or not it is at work. */
