@@ -356,6 +356,28 @@ test('a kept head brings its model, where that is kept or in the page', async ()
   expect(remembered()).toBe(null);
 });
 
+test('the file of a head brings its model, too', async () => {
+  const onOwn = new File([headOf('own', 'a')], 'own.head');
+  const file = new File([otherModel(weights)], 'other.safetensors');
+  expect(await page.useFile(file)).toBe(true);
+  const model = await keptOne();
+  const onOther = new File([headOf('other', 'b')], 'other.head');
+  const use = (head: File) => page.useFile(head, { keeps: false });
+  expect(await use(onOwn)).toBe(true);
+  expect(page.keptAtWork.value).toBe(undefined);
+  expect(await look()).toBe('own');
+  expect(await use(onOther)).toBe(true);
+  expect(page.keptAtWork.value).toBe(model.id);
+  expect(await look()).toBe('other');
+
+  expect(await page.useOwnModel()).toBe(true);
+  await page.forget(model);
+  const expected = await look();
+  expect(await use(onOther)).toBe(false);
+  expect(failure().message).toMatch(/trained on another model/);
+  expect(await look()).toBe(expected);
+});
+
 test('a kept head that is not what was kept is told of, and no longer kept', async () => {
   const { NewModel } = await import('../src/models/model-store');
   const expected = await look();

@@ -106,7 +106,7 @@ export function ModelPicker() {
           ? `Loading, ${percent(change.share)}`
           : isTeaching.value
             ? LEARNING
-            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx, and the .data file that it may have); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model. All can be dropped on the page, too.'}
+            : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx, and the .data file that it may have); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model, the one in this page or one that is kept. All can be dropped on the page, too.'}
       </p>
       {change && 'failure' in change && (
         <p class="failure">

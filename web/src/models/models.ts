@@ -184,8 +184,9 @@ export async function useFile(
   if (labels.value?.trim() === '') return settle(NO_NAMES, names!.name).ok;
   const values = pixelValues.value;
   const isImported = IMPORTED_NAME.test(name);
-  if (!isImported && (await isHead(file))) {
-    return names ? settle(NAMES_IN_HEAD, name).ok : useHead(file, keeps);
+  const head = isImported ? undefined : await headIn(file);
+  if (head) {
+    return names ? settle(NAMES_IN_HEAD, name).ok : useHead(file, head, keeps);
   }
   if (isImported || names || wanted !== 'as it is') {
     const into = wanted === 'as it is' ? USUAL_PRECISION : wanted;
@@ -262,7 +263,7 @@ function findBase(
     return { ok: true, value: useOwnModel };
   }
   const base = keptBase(head);
-  if (base) return { ok: true, value: () => loadKept(base) };
+  if (base) return { ok: true, value: () => useKept(base) };
   const advice =
     head.model === undefined
       ? '; open the page that it was taught in'
@@ -358,16 +359,24 @@ const NAMES_IN_HEAD = refusal(
   'it is a head file, which has the names of its classes inside; choose it without another file',
 );
 
-/** Puts a last layer from a file on the present model. */
-async function useHead(file: File, keeps: boolean): Promise<boolean> {
+/** Puts a last layer from a file on its model, or, where that is not at hand, on the present one. */
+async function useHead(
+  file: File,
+  head: KeptHead,
+  keeps: boolean,
+): Promise<boolean> {
   const { name } = file;
   const bytes = new Uint8Array(await file.arrayBuffer());
+  const base = await ask(async () => findBase(head)); // once there is a model
+  // Of another one the engine says why it does not fit.
+  const load = base.ok ? base.value : undefined;
+  if (load && !(await load())) return false;
   const outcome = await putOn(bytes, name);
   if (outcome.ok && keeps) {
     const { fingerprint, labels } = outcome.value;
     void keepHead(bytes, name, fingerprint, labels);
   }
-  return outcome.ok;
+  return outcome.ok || load !== undefined;
 }
 
 /** Puts the last layer of a head file on the present model. */
@@ -587,16 +596,17 @@ export function whatStays(failure: Failure): string {
     : 'The model before stays in use.';
 }
 
-/** Whether a file says of itself that it is a head. */
-async function isHead(file: File): Promise<boolean> {
-  if (file.size > MAX_HEAD) return false;
+/** What a file says of itself if that is to be a head. */
+async function headIn(file: File): Promise<KeptHead | undefined> {
+  if (file.size > MAX_HEAD) return undefined;
   try {
     const length = new DataView(await file.slice(0, 8).arrayBuffer());
     const end = 8 + Number(length.getBigUint64(0, true));
     const header = JSON.parse(await file.slice(8, end).text());
-    return header.__metadata__.architecture === 'vgg16-head';
+    const { architecture, base = '' } = header.__metadata__;
+    return architecture === 'vgg16-head' ? { base, labels: [] } : undefined;
   } catch {
-    return false; // the engine will say what is wrong
+    return undefined; // the engine will say what is wrong
   }
 }
 
