@@ -7,7 +7,7 @@ import { ask, network } from './backend/network';
 import { download } from './saving/download';
 import { hasUnsavedPicture } from './saving/camera-picture';
 import { reasonOf } from './shared/outcome';
-import { say } from './news';
+import { notice, say, type Notice } from './news';
 import type { Intake } from './intake/intake';
 import { keepHead, keptAs, useHeadBytes } from './models/models';
 import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
@@ -16,6 +16,7 @@ import type { Failure } from './shared/protocol';
 import { TaskQueue } from './backend/task-queue';
 import { nameInText } from './words/name-in-text';
 import { breedName, nameOfHead } from './words/names';
+import { tookAway } from './words/progress';
 import { sentence } from './words/sentence';
 
 export interface PhotoBox {
@@ -83,7 +84,7 @@ const saved = signal<Trained['head']>(undefined);
  * and what was learnt from them.
  */
 export const isUnsaved = computed(() => {
-  const inBoxes = boxes.value.flatMap(({ photos }) => photos.value);
+  const inBoxes = filesInBoxes();
   const onPage = photos.value.map(({ file }) => file);
   const { value } = lesson;
   if (hasUnsavedPicture([...onPage, ...inBoxes])) return true;
@@ -117,11 +118,9 @@ export function removeBox(box: PhotoBox): void {
   const place = boxes.value.indexOf(box);
   boxes.value = boxes.value.filter((other) => other !== box);
   if (box.photos.value.length === 0) return;
-  say(`The box ${quoted(box)} was taken away.`, {
-    label: 'Put back',
-    take: () => {
-      boxes.value = boxes.value.toSpliced(place, 0, box);
-    },
+  const text = `The box ${quoted(box)} was taken away.`;
+  offerBack(text, { photos: 0, boxes: 1 }, () => {
+    boxes.value = boxes.value.toSpliced(place, 0, box);
   });
 }
 
@@ -129,13 +128,51 @@ export function removeBox(box: PhotoBox): void {
 export function takeOut(box: PhotoBox, file: File): void {
   remarks.value = [];
   leaveOut(box, file);
-  say(`${nameInText(file.name)} was taken out of ${quoted(box)}.`, {
+  const text = `${nameInText(file.name)} was taken out of ${quoted(box)}.`;
+  offerBack(text, { photos: 1, boxes: 0 }, () => {
+    if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
+    void putIn(box, [file]);
+  });
+}
+
+/** What offers put back, and the photos that were still in boxes then. */
+interface Taken {
+  photos: number;
+  boxes: number;
+  left: ReadonlySet<File>;
+}
+
+const offered = new WeakMap<NonNullable<Notice['offer']>, Taken>();
+
+/**
+ * Offers to put back what was taken away, with what was before it and whose offer still stands, if no
+ * photo came in between.
+ * @param text what is said if that is all
+ */
+function offerBack(
+  text: string,
+  taken: Pick<Taken, 'photos' | 'boxes'>,
+  putBack: () => void,
+): void {
+  const left = filesInBoxes();
+  const { offer: earlier } = notice.peek() ?? {};
+  const last = earlier && offered.get(earlier);
+  const more = left.every((file) => last?.left.has(file)) ? last : undefined;
+  const offer = {
     label: 'Put back',
     take: () => {
-      if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
-      void putIn(box, [file]);
+      putBack();
+      if (more) earlier?.take();
     },
-  });
+  };
+  const photos = taken.photos + (more?.photos ?? 0);
+  const boxes = taken.boxes + (more?.boxes ?? 0);
+  offered.set(offer, { photos, boxes, left: new Set(left) });
+  say(more ? tookAway(photos, boxes) : text, offer);
+}
+
+function filesInBoxes(): File[] {
+  return boxes.value.flatMap(({ photos }) => photos.value);
 }
 
 function leaveOut(box: PhotoBox, file: File): void {
@@ -394,7 +431,7 @@ export function saveHead(head: Uint8Array<ArrayBuffer>): void {
 /** Whether the boxes are still what was learnt from. */
 export function isOfBoxes({ names, labels }: Trained): boolean {
   const all = boxes.value;
-  const files = all.flatMap(({ photos }) => photos.value);
+  const files = filesInBoxes();
   return (
     all.length === names.length &&
     all.every(({ name }, label) => name.value.trim() === names[label]) &&

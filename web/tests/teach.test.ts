@@ -180,6 +180,27 @@ test('a photo is put back with its box', async () => {
   expect(page.boxes.value).toContain(third);
 });
 
+test('what was taken away in a row is put back at once', async () => {
+  const { notice } = await import('../src/news');
+  const before = page.boxes.value;
+  const [mine, other] = before;
+  const files = [...mine!.photos.value];
+  for (const file of files) page.takeOut(mine!, file);
+  expect(notice.value!.text).toBe('2 photos were taken away.');
+  page.removeBox(other!);
+  expect(notice.value!.text).toBe('2 photos and a box were taken away.');
+  notice.value!.offer!.take();
+  expect(page.boxes.value).toEqual(before);
+  await vi.waitFor(() => expect(counts()).toEqual([2, 2]));
+  expect(mine!.photos.value).toEqual(expect.arrayContaining(files));
+
+  // What comes in between is not what one wants to have gone on with.
+  page.takeOut(mine!, files[0]!);
+  await page.putIn(mine!, [drawn('drawn.jpg')]);
+  page.takeOut(mine!, files[1]!);
+  expect(notice.value!.text).toBe('portrait.jpg was taken out of "My dog".');
+});
+
 test('a box that is put back during the lesson is no part of it', async () => {
   const { notice } = await import('../src/news');
   page.addBox();

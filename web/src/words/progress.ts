@@ -1,6 +1,7 @@
 /** How far the page is with its photos, in words. */
 
 import { nameInText } from './name-in-text';
+import { capitalised } from './names';
 
 /** "3 of 10 done", "9 of 10 done, 1 failed". */
 export function progress(
@@ -28,6 +29,17 @@ export function progressAnnounced(
 export function tookOff(count: number, name = 'The photo'): string {
   const what = count === 1 ? `${nameInText(name)} was` : `${count} photos were`;
   return `${what} taken off the page.`;
+}
+
+/** What became of several photos and boxes to teach. */
+export function tookAway(photos: number, boxes: number): string {
+  const some = (count: number, one: string, many: string) =>
+    count === 0 ? [] : [count === 1 ? `a ${one}` : `${count} ${many}`];
+  const what = [
+    ...some(photos, 'photo', 'photos'),
+    ...some(boxes, 'box', 'boxes'),
+  ];
+  return `${capitalised(what.join(' and '))} were taken away.`;
 }
 
 /** Why there is no picture of a photo. */
