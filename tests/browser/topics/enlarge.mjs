@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { photo } from '../support/files.mjs';
-import { clearPage, painted, showPhotos, waitFor } from '../support/page.mjs';
+import {
+  clearPage,
+  painted,
+  portable,
+  showPhotos,
+  waitFor,
+} from '../support/page.mjs';
 
 /** One photo on the whole screen. */
 export function enlarging(lab) {
@@ -311,6 +317,28 @@ export function enlarging(lab) {
       await isBack();
       await allowScreen();
       await lab.browser.resize(width, height);
+    });
+
+    test('the first of what is added meanwhile is turned to', async () => {
+      await press('Show landscape.jpg on the whole screen');
+      await shows('landscape.jpg');
+      await evaluate(
+        async ({ base64 }) => {
+          const bytes = Uint8Array.from(atob(base64), (char) =>
+            char.charCodeAt(0),
+          );
+          await window.gradcam.addPhotos(
+            ['new 1.jpg', 'new 2.jpg'].map((name) => new File([bytes], name)),
+          );
+        },
+        portable(photo('portrait.jpg')),
+      );
+      await shows('new 1.jpg');
+      assert.deepEqual(await visible(), ['new 1.jpg']);
+      await lab.browser.press('ArrowRight');
+      await shows('new 2.jpg');
+      await press('Back to the page');
+      await isBack();
     });
 
     test('when all are taken off, the page is back', async () => {

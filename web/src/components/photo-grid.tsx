@@ -1,13 +1,13 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { isSnapshot } from '../camera';
-import { enlarged, followScreen, shrink } from '../photos/enlarge';
+import { enlarged, followScreen, shrink, turnTo } from '../photos/enlarge';
 import type { Photo } from '../photos/photo';
 import { opacity } from '../settings';
 import { PhotoCard } from './photo-card';
 import { isAnyUnfolded } from './use-unfolded';
 
-/** All photos; further ones are scrolled to, so that one sees them arrive. */
+/** All photos; further ones are scrolled or turned to, so that one sees them arrive. */
 export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
   const grid = useRef<HTMLDivElement>(null);
   const newestSeen = useRef(Infinity);
@@ -16,6 +16,7 @@ export function PhotoGrid({ photos }: { photos: readonly Photo[] }) {
     // Who keeps a picture of the camera stays there.
     if (photos[added] && !isSnapshot(photos[added].file)) {
       grid.current!.children[added]!.scrollIntoView({ block: 'nearest' });
+      turnTo(photos[added]);
     }
     // Not all may be shown.
     const seen = Number.isFinite(newestSeen.current) ? newestSeen.current : 0;

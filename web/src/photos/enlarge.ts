@@ -46,9 +46,14 @@ export let cameBy: 'before' | 'next' | undefined;
 export function turn(places: number, by?: typeof cameBy): void {
   const { value: all } = inSight;
   const next = all[all.indexOf(enlarged.value!) + places];
-  if (!enlarged.value || !next) return;
+  if (next) turnTo(next, by);
+}
+
+/** Shows another photo in the place of the present one, if one is shown alone. */
+export function turnTo(photo: Photo, by?: typeof cameBy): void {
+  if (!enlarged.peek()) return;
   cameBy = by;
-  enlarged.value = next;
+  enlarged.value = photo;
   screenChanges.value++;
 }
 
