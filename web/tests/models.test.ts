@@ -252,9 +252,13 @@ test('a head stays on its model when the engine is started anew', async () => {
 
 test('without a head the file under it is named again', async () => {
   const file = new File([weights], 'other.safetensors');
+  expect(await page.useHeadBytes(headOf('a', 'b'), 'head')).toBe(true);
+  expect(page.isOwnAtWork.value).toBe(true);
   expect(await page.useFile(file, { keeps: false })).toBe(true);
+  expect(page.isOwnAtWork.value).toBe(false);
   for (const name of ['first', 'second']) {
     expect(await page.useHeadBytes(headOf(name, 'b'), name)).toBe(true);
+    expect(page.isOwnAtWork.value).toBe(false);
     expect(page.network.value).toMatchObject({ file: name });
     expect(page.hasHead.value).toBe(true);
     expect(await look()).toBe(name);

@@ -213,6 +213,13 @@ export function teaching(lab) {
         /^My dog and The neighbour’s, taught to the model in this page, \d+\skB, \d+ \w+ \d{4}, \d\d:\d\dIn useSave as a fileForget$/,
       );
       assert.match(await text(), /It is kept in this browser/);
+      assert.doesNotMatch(
+        await lab.browser.evaluate(
+          () => document.querySelector('.model-picker').textContent,
+        ),
+        /Back to the model in this page/,
+        'which is at work, under what it learnt',
+      );
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is kept');
       await click('Forget', '.kept');
       await isKept(false);

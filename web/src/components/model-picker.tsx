@@ -4,6 +4,7 @@ import { chosenFiles } from '../intake/intake';
 import {
   baseOf,
   forget,
+  isOwnAtWork,
   keeping,
   kept,
   keptAtWork,
@@ -89,7 +90,7 @@ export function ModelPicker() {
             <option value="torchvision">by torchvision’s normalize</option>
           </select>
         </label>
-        {value.state === 'ready' && value.file && (
+        {!isOwnAtWork.value && (
           <button
             class="button"
             type="button"

@@ -67,7 +67,9 @@ export const keptHead = computed(() => {
   return head && keptAs(head);
 });
 /** The file of the model under a head; none if that is the one in the page. */
-let baseFile: string | undefined;
+const baseFile = signal<string | undefined>(undefined);
+/** Whether the model at work, with or without a head on it, is the one in the page. */
+export const isOwnAtWork = computed(() => fileUnderHead() === undefined);
 
 /** In localStorage: the id of the kept model or head that was last at work. */
 const LAST = 'gradcam.model';
@@ -388,28 +390,25 @@ export async function useHeadBytes(
 }
 
 async function putOn(bytes: Head, name: string): Promise<Outcome<ModelInfo>> {
-  const base = fileUnderHead();
   const kept = keptAtWork.value;
+  baseFile.value = fileUnderHead();
   const outcome = await putHead(bytes, { file: name, kept });
-  if (outcome.ok) {
-    baseFile = base;
-    rememberPresent();
-  }
+  if (outcome.ok) rememberPresent();
   return settle(outcome, name);
 }
 
 /** The file of the model at work, whatever is on it; none if that is the one in the page. */
 function fileUnderHead(): string | undefined {
-  return hasHead.value ? baseFile : ready()?.file;
+  return hasHead.value ? baseFile.value : ready()?.file;
 }
 
 /** Gives the present model its own last layer back; false if it has that already. */
 export async function dropHead(): Promise<boolean> {
   if (!hasHead.value) return false;
-  const origin = { file: baseFile, kept: keptAtWork.value };
-  const outcome = await putHead(undefined, origin);
+  const { value: file } = baseFile;
+  const outcome = await putHead(undefined, { file, kept: keptAtWork.value });
   if (outcome.ok) rememberPresent();
-  return settle(outcome, baseFile).ok;
+  return settle(outcome, file).ok;
 }
 
 /**
@@ -614,7 +613,7 @@ async function headIn(file: File): Promise<KeptHead | undefined> {
 function rememberPresent(): void {
   if (!ready()) return;
   const { value: head } = keptHead;
-  const isOwn = fileUnderHead() === undefined;
+  const { value: isOwn } = isOwnAtWork;
   if (head && (isOwn || keptBase(head.head!))) remember(head.id);
   else if (isOwn || keptAtWork.value !== undefined) remember(keptAtWork.value);
 }
