@@ -62,6 +62,18 @@ test('a file that could not be stored lets the next one in; no id is used twice'
   expect(second.id).not.toBe(first.id);
 });
 
+test('the browser is asked once a visit not to make room by what is kept', async () => {
+  const persist = vi.fn().mockRejectedValue(new TypeError('no'));
+  vi.stubGlobal('navigator', { storage: { persist } });
+  const { NewModel } = await openTab();
+  await (await NewModel.begin()).abandon();
+  expect(persist).not.toHaveBeenCalled();
+  for (const name of ['a', 'b']) {
+    await (await NewModel.begin()).finish({ name });
+    expect(persist).toHaveBeenCalledTimes(1);
+  }
+});
+
 test('a head takes the place of one of its name on its model that is of the same visit', async () => {
   const keep = async (
     { NewModel }: Awaited<ReturnType<typeof openTab>>,

@@ -311,6 +311,7 @@ export class NewModel {
         (!kept.head || NewModel.ofVisit.has(other.id));
       if (isReplaced && other.id !== atWork) await forgetModel(other.id);
     }
+    if (NewModel.ofVisit.size === 0) askToStay();
     NewModel.ofVisit.add(id);
     this.end();
     return kept;
@@ -327,6 +328,12 @@ export class NewModel {
     await ask((db) => db.put('chunks', chunk, [this.id, number]));
     this.filled = 0;
   }
+}
+
+/** Asks the browser to keep what is stored even when it needs room; it may refuse, or ask the user. */
+function askToStay(): void {
+  const { storage } = navigator as Partial<Navigator>;
+  storage?.persist?.().catch(() => {});
 }
 
 /** Keeps other tabs from storing a file until told to end. */
