@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "cli/files.h"
 #include "cli/terminal.h"
@@ -29,8 +30,9 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
     std::map<fs::path, std::size_t> of_name;
     for (const fs::path& photo : found) ++of_name[photo.stem()];
     for (const fs::path& photo : found) {
-      photos.push_back({photo, *label,
-                        masks.find(photo.lexically_relative(folder), of_name[photo.stem()] == 1)});
+      GRADCAM_TRY(fs::path mask,
+                  masks.find(folder, photo.lexically_relative(folder), of_name[photo.stem()] == 1));
+      photos.push_back({photo, *label, std::move(mask)});
     }
   }
   if (photos.empty()) {

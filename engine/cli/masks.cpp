@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <sstream>
@@ -24,6 +25,17 @@ std::vector<std::string> split_fields(const std::string& line) {
   for (std::string field; std::getline(stream, field, '\t');) fields.push_back(field);
   if (!fields.empty() && fields.back().ends_with('\r')) fields.back().pop_back();
   return fields;
+}
+
+/// Each end of a path that has a folder in it, the shortest first.
+std::vector<std::string> ends_of(const fs::path& path) {
+  std::vector<std::string> ends;
+  fs::path end = path.filename();
+  for (fs::path above = path.parent_path(); above.has_filename(); above = above.parent_path()) {
+    end = above.filename() / end;
+    ends.push_back(end.generic_string());
+  }
+  return ends;
 }
 
 /// Whether a mask is a photo of another size, give or take what rounding its sides does.
@@ -56,34 +68,65 @@ Result<MaskFinder> MaskFinder::create(const fs::path& folder) {
     return fail(ErrorCode::kInvalidArgument,
                 (folder / "MANIFEST.tsv").string() + " lacks a column mask or photo");
   }
-  while (std::getline(manifest, line)) {
+  for (std::size_t number = 2; std::getline(manifest, line); ++number) {
     const std::vector<std::string> fields = split_fields(line);
     if (static_cast<std::ptrdiff_t>(fields.size()) <= needed) continue;
     // Known by any end of the path that has a folder in it, wherever the photos lie.
-    const fs::path path = path_of(fields[static_cast<std::size_t>(photo)]);
-    fs::path end = path.filename();
-    for (fs::path above = path.parent_path(); above.has_filename(); above = above.parent_path()) {
-      end = above.filename() / end;
-      finder.manifest_[end.generic_string()] =
-          folder / path_of(fields[static_cast<std::size_t>(mask)]);
+    const fs::path path = path_of(fields[static_cast<std::size_t>(photo)]).lexically_normal();
+    for (const std::string& end : ends_of(path)) {
+      finder.of_end_[end].push_back(finder.lines_.size());
     }
+    finder.lines_.push_back(
+        {number, path, folder / path_of(fields[static_cast<std::size_t>(mask)])});
   }
   return finder;
 }
 
-fs::path MaskFinder::find(const fs::path& photo, bool is_alone) const {
-  if (folder_.empty()) return {};
+Result<fs::path> MaskFinder::find_in_manifest(const fs::path& classes,
+                                              const fs::path& photo) const {
+  const std::string name = photo.generic_string();
+  if (!of_end_.contains(name)) return fs::path();
+  // "1.jpg" may be in train/beagle and in test/beagle: what is above the classes tells which.
+  std::error_code error;
+  const fs::path path = fs::absolute(classes / photo, error).lexically_normal();
+  std::string matched = name;
+  for (const std::string& end : ends_of(path)) {
+    if (end.size() <= name.size()) continue;
+    if (!of_end_.contains(end)) break;
+    matched = end;
+  }
+  std::vector<std::size_t> found = of_end_.at(matched);
+  // A line that says no more than "beagle/1.jpg" means that of no other folder.
+  const auto says_more = [&](std::size_t i) {
+    return lines_[i].photo.relative_path().generic_string() != matched;
+  };
+  if (!std::ranges::all_of(found, says_more)) std::erase_if(found, says_more);
+  const Line& last = lines_[found.back()];
+  for (const std::size_t i : found) {
+    const Line& other = lines_[i];
+    if (other.photo == last.photo || other.mask == last.mask) continue;
+    return fail(ErrorCode::kInvalidArgument,
+                (folder_ / "MANIFEST.tsv").string() + " has two masks for " + path.string() +
+                    ": line " + std::to_string(other.number) + " has that of " +
+                    other.photo.string() + ", line " + std::to_string(last.number) + " that of " +
+                    last.photo.string());
+  }
+  return last.mask;
+}
+
+Result<fs::path> MaskFinder::find(const fs::path& classes, const fs::path& photo,
+                                  bool is_alone) const {
+  if (folder_.empty()) return fs::path();
   std::vector<fs::path> names = {photo};
   if (is_alone) names.push_back(*photo.begin() / photo.filename());
   for (fs::path& name : names) {
-    if (const auto it = manifest_.find(name.generic_string()); it != manifest_.end()) {
-      return it->second;
-    }
-    const fs::path candidate = folder_ / name.replace_extension(".png");
+    GRADCAM_TRY(fs::path listed, find_in_manifest(classes, name));
+    if (!listed.empty()) return listed;
+    fs::path candidate = folder_ / name.replace_extension(".png");
     std::error_code error;
     if (fs::exists(candidate, error)) return candidate;
   }
-  return {};
+  return fs::path();
 }
 
 Result<Image> read_mask(const std::filesystem::path& path, const Image& photo) {

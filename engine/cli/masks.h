@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "gradcam/image/image.h"
 #include "gradcam/tensor/error.h"
@@ -19,15 +21,30 @@ class MaskFinder {
   /// An empty folder gives one that finds nothing.
   static Result<MaskFinder> create(const std::filesystem::path& folder);
 
-  /// The mask of a photo, or an empty path if there is none.
+  /// The mask of a photo, or an empty path if there is none. Of the lines that could mean it, that
+  /// which has most of its path in common, and of those of one path the last; an error if lines of
+  /// several paths remain, with different masks.
   ///
-  /// @param photo its path in the folder of the classes: "beagle/rex.jpg"
+  /// @param classes the folder of the classes
+  /// @param photo its path in that: "beagle/rex.jpg"
   /// @param is_alone no other photo of its class has its name
-  std::filesystem::path find(const std::filesystem::path& photo, bool is_alone) const;
+  Result<std::filesystem::path> find(const std::filesystem::path& classes,
+                                     const std::filesystem::path& photo, bool is_alone) const;
 
  private:
+  /// A line of MANIFEST.tsv.
+  struct Line {
+    std::size_t number;
+    std::filesystem::path photo;
+    std::filesystem::path mask;
+  };
+
+  Result<std::filesystem::path> find_in_manifest(const std::filesystem::path& classes,
+                                                 const std::filesystem::path& photo) const;
+
   std::filesystem::path folder_;
-  std::map<std::string, std::filesystem::path> manifest_;
+  std::vector<Line> lines_;
+  std::map<std::string, std::vector<std::size_t>> of_end_;  // in lines_, by the end of the photo
 };
 
 /// The picture that shows where the dog is in a photo, as decode_mask reads it; its sides may be

@@ -418,6 +418,39 @@ class Evaluate(Case):
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         self.assertEqual(json.loads(result.stdout)["masks"], 1)
 
+    def test_a_list_of_masks_of_folders_with_the_same_names(self) -> None:
+        """Each photo has that which its own path says, wherever that is in the list."""
+        labels = self.make_photos()
+        masks = self.folder / "masks"
+        masks.mkdir()
+        white, left = [[(255,)] * 40] * 29, [[(255,)] + [(0,)] * 39] * 29
+        write_png(masks / "1.png", white)
+        write_png(masks / "2.png", left)
+        photos = f"{labels[0]}/scene.png"
+        for split in ("test", "train"):
+            (self.folder / split / labels[0]).mkdir(parents=True)
+            shutil.copy(IMAGES / "scene.png", self.folder / split / labels[0])
+
+        def evaluated(split: str, *lines: str) -> subprocess.CompletedProcess:
+            (masks / "MANIFEST.tsv").write_text("\n".join(["mask\tphoto", *lines, ""]))
+            return gradcam("evaluate", self.folder / split, "--model", MODEL, "--json", "--masks",
+                           masks)
+
+        of_test, of_train = f"1.png\ttest/{photos}", f"2.png\ttrain/{photos}"
+        for lines in ([of_test, of_train], [of_train, of_test], [of_train, f"1.png\t{photos}"],
+                      [f"2.png\tother/train/{photos}", of_train, of_test],
+                      [f"1.png\tsome/where/test/{photos}", of_train],
+                      [f"2.png\ttest/{photos}", of_test, of_train]):
+            result = evaluated("test", *lines)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), lines)
+            self.assertAlmostEqual(json.loads(result.stdout)["heat_inside"], 1, msg=lines)
+        result = evaluated("train", of_train, of_test)
+        self.assertLess(json.loads(result.stdout)["heat_inside"], 0.5)
+        result = evaluated("photos", of_test, of_train)
+        self.assertEqual(result.returncode, 2)
+        for said in ("line 2", f"test/{photos}", "line 3", f"train/{photos}"):
+            self.assertIn(said, result.stderr)
+
     def test_explanations_are_compared_with_those_of_another_class_and_another_photo(self) -> None:
         model, labels = self.unlike_model()
         names = ("one_bit.png", "palette.png", "rgba.png")  # in the order of the photos
