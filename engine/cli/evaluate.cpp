@@ -185,7 +185,8 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
       }
     }
   };
-  run_in_threads(threads, threads, work);
+  // Each has activations of its own, which may be gigabytes.
+  run_in_threads(threads, std::min(threads, photos.size()), work);
   if (fatal && done < photos.size()) return std::unexpected(*fatal);
   std::ranges::sort(totals.mistakes, {}, [](const Mistake& mistake) {
     return std::pair(-mistake.taken_for.probability, mistake.photo);

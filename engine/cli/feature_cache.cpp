@@ -225,8 +225,9 @@ Result<FeatureCache::Outcome> FeatureCache::fill(const Vgg16& model, ClassPhotos
     const std::lock_guard lock(mutex);
     return fatal.has_value() || interrupted();
   };
-  run_in_threads(threads, threads, [&](std::size_t) {
-    auto activations = model.make_activations();
+  run_in_threads(threads, std::min(threads, count), [&](std::size_t) {
+    // Made for the first photo that needs them: they may be gigabytes.
+    std::optional<Activations> activations;
     std::vector<float> old(width_);
     for (std::size_t i = next++; i < count && !stop(); i = next++) {
       const ClassPhoto& photo = photos.photos[i];
@@ -235,16 +236,20 @@ Result<FeatureCache::Outcome> FeatureCache::fill(const Vgg16& model, ClassPhotos
         cached = read(photo.content, view, old).has_value();
       }
       Result<void> status;
-      if (!cached && !activations) status = std::unexpected(activations.error());
-      if (!cached && activations) {
-        status = within_memory([&] { return compute(model, *activations, photo); });
+      if (!cached) {
+        status = within_memory([&]() -> Result<void> {
+          if (!activations) {
+            GRADCAM_TRY(activations, model.make_activations());
+          }
+          return compute(model, *activations, photo);
+        });
       }
       const std::lock_guard lock(mutex);
       show_progress(++done, count, "photos seen by the frozen layers");
       ++(cached ? outcome.cached : outcome.computed);
       if (status) continue;
       --outcome.computed;
-      if (!activations || status.error().code == ErrorCode::kInternal ||
+      if (status.error().code == ErrorCode::kInternal ||
           status.error().code == ErrorCode::kOutOfMemory) {
         fatal = status.error();
         return;

@@ -13,8 +13,8 @@ import unittest
 from pathlib import Path
 
 from support import (
-    GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, read_safetensors, read_tensors,
-    write_png, write_safetensors, write_tensors,
+    GRADCAM, IMAGES, MODEL, TESTS, Case, gradcam, on_terminal, peak_memory, read_safetensors,
+    read_tensors, write_large_model, write_png, write_safetensors, write_tensors,
 )
 
 Rows = list[list[tuple[int, ...]]]
@@ -516,6 +516,17 @@ class Evaluate(Case):
                             opened.add(pipe)
                 time.sleep(0.01)
             return len(opened)
+
+    def test_threads_without_a_photo_take_no_memory(self) -> None:
+        label = self.make_photos()[0]
+        model = self.folder / "model.safetensors"
+        write_large_model(model)
+        one = self.folder / "one" / label / "scene.png"
+        one.parent.mkdir(parents=True)
+        shutil.copy(IMAGES / one.name, one)
+        few, many = (peak_memory("evaluate", self.folder / "one", "--model", model, "--threads", n)
+                     for n in (1, 64))
+        self.assertLess(many, 2 * few)
 
     def test_any_number_of_threads_measures_the_same(self) -> None:
         self.make_photos()

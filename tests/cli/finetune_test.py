@@ -10,7 +10,8 @@ import unittest
 from pathlib import Path
 
 from support import (
-    GRADCAM, IMAGES, MODEL, TESTS, Case, default_signals, gradcam, write_bmp,
+    GRADCAM, IMAGES, MODEL, TESTS, Case, default_signals, gradcam, peak_memory, write_bmp,
+    write_large_model,
 )
 
 
@@ -75,6 +76,20 @@ class Finetune(Case):
                              "--json")
             self.assertIn(json.loads(result.stdout)["class"], ("dark", "light"))
         self.assertFalse([path for path in self.folder.iterdir() if "partial" in path.name])
+
+    def test_threads_without_a_photo_take_no_memory(self) -> None:
+        """Nor does one whose photos have been seen before."""
+        photos = self.make_photos()
+        for left_out in photos.glob("*/[2-9].bmp"):
+            left_out.unlink()
+        model = self.folder / "model.safetensors"
+        write_large_model(model)
+        alone, many, again = (
+            peak_memory("finetune", photos, "--model", model, "--out", self.folder / f"{i}.out",
+                        "--cache", self.folder / cache, "--epochs", 1, "--threads", threads)
+            for i, (cache, threads) in enumerate((("a", 1), ("b", 64), ("b", 64))))
+        self.assertLess(many, 5 * alone)  # there are four photos
+        self.assertLess(again, 0.8 * alone)
 
     def test_the_table_has_the_photos_of_a_class_in_a_row(self) -> None:
         """Of a model that knows one class from another by nothing."""

@@ -100,6 +100,27 @@ def write_tensors(path: Path, tensors: Tensors, metadata: dict[str, str]) -> Non
     write_safetensors(path, header, data)
 
 
+def write_large_model(path: Path) -> None:
+    """MODEL, but with photos of 512 x 512 pixels, so that what is kept of one takes 20 MB."""
+    tensors, metadata = read_tensors(MODEL)
+    (rows, columns), weight = tensors["fc1.weight"]
+    cells = (512 // 32) ** 2
+    tensors["fc1.weight"] = ([rows, columns * cells],
+                             [value / cells for value in weight for _ in range(cells)])
+    preprocess = json.loads(metadata["preprocess"]) | {"size": 512}
+    write_tensors(path, tensors, metadata | {"preprocess": json.dumps(preprocess)})
+
+
+def peak_memory(*arguments: object) -> int:
+    """What a call that must succeed needs at most, in a unit that is the system's."""
+    run = subprocess.Popen([GRADCAM, *map(str, arguments)], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    if run.returncode != 0:
+        raise AssertionError(f"{arguments} gave {run.returncode}")
+    return used.ru_maxrss
+
+
 def default_signals() -> None:
     """For `preexec_fn`: a program that was started with these ignored, as by nohup or in the
     background of a script, lets them be ignored."""
