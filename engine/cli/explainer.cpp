@@ -340,23 +340,28 @@ Result<void> Explainer::save(const fs::path& photo, const std::string& software,
   // What cannot be in a file's name everywhere.
   constexpr std::string_view kUnfit = " /\\:*?\"<>|";
   std::ranges::replace_if(label, [&](char c) { return kUnfit.contains(c); }, '_');
-  // Names of files have 255 bytes at most, some of which are needed for what tells copies apart.
+  // Names of files have 255 bytes at most, some of which NewFile needs.
   constexpr std::size_t kMostLabel = 80;
   constexpr std::size_t kMostStem = 160;
+  constexpr std::size_t kMostName = 230;
   label.resize(internal::beginning_of(label, kMostLabel).size());
-  std::string stem = photo.stem().string();
-  stem.resize(internal::beginning_of(stem, kMostStem).size());
   const bool is_alone = methods_.size() == 1;
   const std::string ending =
       "." + label + (is_alone ? "" : "." + std::string(methods_[map.method].name)) + ".png";
-  std::string name = stem + ending;
+  const std::string stem = photo.stem().string();
+  const auto name_with = [&](const std::string& number) {
+    const std::string rest = number + ending;
+    const std::size_t most = std::min(kMostStem, kMostName - rest.size());
+    return std::string(internal::beginning_of(stem, most)) + rest;
+  };
+  std::string name = name_with("");
   int& copy = copies_.try_emplace(name, 1).first->second;
   fs::path target = command_.out / path_of(name);
   std::error_code error;
   // Of what is there, only overlays of the same photo are written anew.
   while (written_.contains(name) ||
          (fs::exists(target, error) && overlay_software(target) != software)) {
-    name = stem + "-" + std::to_string(++copy) + ending;
+    name = name_with("-" + std::to_string(++copy));
     target.replace_filename(path_of(name));
   }
   written_.insert(name);

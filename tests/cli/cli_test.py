@@ -403,6 +403,25 @@ class CommandLine(Case):
         self.assertEqual(stems, ["rex", *(f"rex-{i}" for i in range(2, 7))])
         self.assertEqual({path.name for path in (self.folder / "maps").iterdir()}, set(names))
 
+    def test_overlays_of_long_names_can_be_written(self) -> None:
+        """As long as names of photos, labels and methods may be, and several of each."""
+        (self.folder / "names.txt").write_text("".join(f"{i}{'ä' * 60}\n" for i in range(3)))
+        model = self.folder / "m.safetensors"
+        gradcam("convert", MODEL, model, "--labels", self.folder / "names.txt")
+        for i in range(3):
+            (self.folder / f"p/{i}").mkdir(parents=True)
+            write_bmp(self.folder / f"p/{i}/{'ü' * 125}.bmp", 40 * i)
+        result = gradcam("explain", self.folder / "p", "--model", model, "--class", "all", "--json",
+                         "--method", "gradcam,gradcam-tutorial", "--out", self.folder / "maps")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        names = {path.name for path in (self.folder / "maps").iterdir()}
+        self.assertEqual(len(names), 3 * 3 * 2)
+        for name in names:
+            stem, label, method, _ = name.split(".")
+            self.assertRegex(stem, "^ü{50,}(-[23])?$")
+            self.assertRegex(label, "^[012]ä{30,}$")
+            self.assertIn(method, ("gradcam", "gradcam-tutorial"))
+
     def test_a_part_of_the_photo(self) -> None:
         photo = IMAGES / "scene.png"
 
