@@ -140,6 +140,10 @@ Result<void> run_convert(const ConvertCommand& command) {
     return fail(ErrorCode::kInvalidArgument,
                 command.out.string() + " is the file that is to be converted; choose another name");
   }
+  if (fs::equivalent(command.labels, command.out, error)) {
+    return fail(ErrorCode::kInvalidArgument,
+                command.out.string() + " is the file of labels; choose another name");
+  }
   std::vector<std::string> labels;
   if (!command.labels.empty()) {
     GRADCAM_TRY(labels, read_labels(command.labels));

@@ -164,6 +164,11 @@ class Convert(unittest.TestCase):
         for name in (model, link, self.folder / "." / "model.safetensors"):
             self.expect_failure(model, name, says=["choose another name"], status=2)
         self.assertEqual(model.read_bytes(), before)
+        labels = self.folder / "labels.txt"
+        labels.write_text("a\nb\nc\n")
+        self.expect_failure(model, labels, "--labels", labels, says=["choose another name"],
+                            status=2)
+        self.assertEqual(labels.read_text(), "a\nb\nc\n")
 
     def test_what_cannot_be_read_or_written(self) -> None:
         model = FIXTURES / "tiny32.keras.safetensors"
