@@ -51,6 +51,7 @@ constexpr std::string_view kEvaluationHelp = R"(
   photos, failed    how many were evaluated, and how many of the others could not be read
   top1, top5        of how many, as a share, their class is the most probable, or among five
   ece               expected calibration error: how far probabilities are from how often it is right
+                    top1, top5 and ece are null if no photo could be read
   per_class         "label", "photos" and "top1" of each class
   confusion         a row for each class: how many of its photos are taken for the first, second, ...
   mistakes          "photo", its class as "label", what it is "taken_for" and with what
@@ -215,11 +216,12 @@ Json to_json(const Totals& totals, const std::vector<LabelledPhoto>& photos,
                         {"taken_for", labels[taken_for.index]},
                         {"probability", taken_for.probability}});
   }
+  const auto of_photos = [&](double value) { return e.photos() == 0 ? Json() : Json(value); };
   Json result = {{"photos", e.photos()},
                  {"failed", totals.failed},
-                 {"top1", e.top1()},
-                 {"top5", e.top5()},
-                 {"ece", e.expected_calibration_error()},
+                 {"top1", of_photos(e.top1())},
+                 {"top5", of_photos(e.top5())},
+                 {"ece", of_photos(e.expected_calibration_error())},
                  {"per_class", std::move(per_class)},
                  {"confusion", e.confusion()},
                  {"mistakes", std::move(mistakes)}};
@@ -249,9 +251,13 @@ Json to_json(const Totals& totals, const std::vector<LabelledPhoto>& photos,
 
 void print_text(const Json& result) {
   const auto percent = [&](const char* key) { return result[key].get<double>() * 100; };
-  std::printf("%zu photos: top-1 %.1f %%, top-5 %.1f %%, expected calibration error %.3f\n",
-              result["photos"].get<std::size_t>(), percent("top1"), percent("top5"),
-              result["ece"].get<double>());
+  const auto photos = result["photos"].get<std::size_t>();
+  if (photos == 0) {
+    std::printf("0 photos: top-1 -, top-5 -, expected calibration error -\n");
+  } else {
+    std::printf("%zu photos: top-1 %.1f %%, top-5 %.1f %%, expected calibration error %.3f\n",
+                photos, percent("top1"), percent("top5"), result["ece"].get<double>());
+  }
   if (result.contains("masks")) {
     std::printf(
         "%zu masks: maximum on the dog %.1f %%, heat on the dog %.1f %%, localised %.1f %%\n",
@@ -277,10 +283,10 @@ void print_text(const Json& result) {
   const Json& per_class = result["per_class"];
   const Json& confusion = result["confusion"];
   for (std::size_t i = 0; i < per_class.size(); ++i) {
-    const auto photos = per_class[i]["photos"].get<std::size_t>();
-    if (photos == 0) continue;
+    const auto of_class = per_class[i]["photos"].get<std::size_t>();
+    if (of_class == 0) continue;
     std::printf("  %-24s %5zu photos  top-1 %5.1f %%",
-                per_class[i]["label"].get<std::string>().c_str(), photos,
+                per_class[i]["label"].get<std::string>().c_str(), of_class,
                 per_class[i]["top1"].get<double>() * 100);
     std::size_t most = 0;
     std::size_t other = i;

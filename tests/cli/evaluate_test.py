@@ -211,7 +211,10 @@ class Evaluate(Case):
         (photos / label / "scene.png").write_text("no picture")
         result = gradcam("evaluate", photos, "--model", model)
         self.assertEqual(result.returncode, 1)
-        self.assertIn("0 photos", result.stdout)
+        self.assertIn("0 photos: top-1 -, top-5 -, expected calibration error -\n", result.stdout)
+        numbers = json.loads(gradcam("evaluate", photos, "--model", model, "--json").stdout)
+        self.assertEqual({key: numbers[key] for key in ("photos", "failed", "top1", "top5", "ece")},
+                         {"photos": 0, "failed": 1, "top1": None, "top5": None, "ece": None})
 
     def test_evaluate_explain(self) -> None:
         labels = self.make_photos()
