@@ -71,22 +71,31 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command) {
   return options;
 }
 
-/// Whether a method has all that was asked for.
-Result<void> check_method(const Method& method, const ExplainCommand& command,
-                          const ExplainOptions& options) {
-  const auto refuse = [&](const std::string& why) {
-    return fail(ErrorCode::kInvalidArgument, std::string(method.name) + why);
+/// Refuses what none of the methods has a use for; where some have one, the others go without.
+Result<void> check_use(std::span<const Method> methods, const ExplainCommand& command,
+                       const ExplainOptions& options) {
+  const auto refuse = [&](const std::string& option, const std::string& why) {
+    return fail(ErrorCode::kInvalidArgument, option + " is of no use to " +
+                                                 internal::joined(methods, &Method::name) + ", " +
+                                                 why + "; leave it out");
   };
-  if (!method.has_layer && options.layers != ExplainOptions().layers) {
-    return refuse(" looks at the input itself; leave out --layer");
+  if (options.layers != ExplainOptions().layers &&
+      std::ranges::none_of(methods, &Method::has_layer)) {
+    return refuse("--layer", "as it is the input itself that is looked at");
   }
-  if (options.principal_component && !method.has_channels) {
-    return refuse(" adds up no channels; leave out --smooth eigen");
+  if (options.principal_component && std::ranges::none_of(methods, &Method::has_channels)) {
+    return refuse("--smooth eigen", "as no channels are added up");
   }
-  if (!command.channels.empty() && !method.tries_channels) {
-    return refuse(" tries no channels; leave out --channels");
+  if (!command.channels.empty() && std::ranges::none_of(methods, &Method::tries_channels)) {
+    return refuse("--channels", "as no channels are tried");
   }
-  return check_options(method, options);
+  return {};
+}
+
+/// What a method has a use for.
+ExplainOptions of_use(const Method& method, ExplainOptions options) {
+  options.principal_component &= method.has_channels;
+  return options;
 }
 
 /// What a forward pass should keep for all of the methods.
@@ -131,7 +140,7 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
   GRADCAM_TRY(load.head, load_head(command.head));
   GRADCAM_TRY(std::vector<Method> methods, find_methods(command.methods));
   GRADCAM_TRY(ExplainOptions how, how_to_explain(command));
-  for (const Method& method : methods) GRADCAM_CHECK_OK(check_method(method, command, how));
+  GRADCAM_CHECK_OK(check_use(methods, command, how));
   if (std::ranges::any_of(methods, &Method::is_slow) && is_one_photo(command)) {
     how.progress = [](std::size_t done, std::size_t total) {
       show_progress(done + 1, total, "passes");
@@ -246,7 +255,8 @@ Result<void> Explainer::look_by(Network& network, const Tensor& input, Explanati
   const std::vector<std::size_t> classes = classes_of(explanation.predictions);
   explanation.maps.clear();
   for (std::size_t method = 0; method < methods_.size(); ++method) {
-    GRADCAM_TRY(auto maps, network.explain(methods_[method], input, classes, how_));
+    GRADCAM_TRY(auto maps,
+                network.explain(methods_[method], input, classes, of_use(methods_[method], how_)));
     for (std::size_t i = 0; i < classes.size(); ++i) {
       explanation.maps.push_back({.index = classes[i],
                                   .method = method,

@@ -361,6 +361,32 @@ class CommandLine(Case):
         self.assertEqual(heatmap(), heatmap("--channels", 32))
         self.assertNotEqual(heatmap(), every)
 
+    def test_options_are_for_the_methods_that_have_a_use_for_them(self) -> None:
+        def maps(*arguments: object) -> list[tuple[str, dict]]:
+            result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json",
+                             *arguments)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), arguments)
+            line = json.loads(result.stdout)
+            return [(each["layer"], each["heatmap"]) for each in line.get("maps", [line])]
+
+        for with_use, without, option in (
+            ("scorecam", "gradcam", ("--channels", 3)),
+            ("layercam", "occlusion", ("--layer", "block3_conv3")),
+            ("gradcam", "eigencam", ("--smooth", "eigen")),
+        ):
+            for workers in (1, 2):
+                alone = ("--workers", workers)
+                both = maps("--method", f"{with_use},{without}", *option, *alone)
+                each = [*maps("--method", with_use, *option, *alone),
+                        *maps("--method", without, *alone)]
+                for (layer, heatmap), (own_layer, own) in zip(both, each, strict=True):
+                    self.assertEqual((layer, heatmap["rows"]), (own_layer, own["rows"]))
+                    for value, other in zip(heatmap["values"], own["values"], strict=True):
+                        self.assertAlmostEqual(value, other, places=5, msg=option)
+            self.assertNotEqual(maps("--method", with_use, *option), maps("--method", with_use))
+        layers = [layer for layer, _ in maps("--method", "all", "--layer", "block3_conv3")]
+        self.assertEqual(set(layers), {"block3_conv3", "input"})
+
     def test_options_without_a_use_are_refused(self) -> None:
         photo = IMAGES / "baseline.jpg"
         for options, says in ((["--json", "--colormap", "jet"], "--out"), (["-0"], "standard input"),
@@ -527,8 +553,12 @@ class CommandLine(Case):
             (("explain", photo, "--model", MODEL, "--class", "top:two"), '"top:two"'),
             (("explain", photo, "--method", "guess"), "gradcam"),
             (("explain", photo, "--method", "gradcam,guess"), 'no method is named "guess"'),
-            (("explain", photo, "--method", "gradcam,scorecam", "--channels", 3),
-             "gradcam tries no channels"),
+            (("explain", photo, "--method", "gradcam,layercam", "--channels", 3),
+             "--channels is of no use to gradcam, layercam"),
+            (("explain", photo, "--method", "occlusion,guided-backprop", "--layer", "block3_conv3"),
+             "--layer is of no use to occlusion, guided-backprop"),
+            (("explain", photo, "--method", "eigencam", "--smooth", "eigen"),
+             "--smooth eigen is of no use to eigencam"),
             ((), "a command is expected: explain, "),
             (("dance",), '"dance"; there are explain, '),
             (("--dance",), "no option --dance in front of a command; gradcam --help"),
