@@ -193,15 +193,18 @@ class OnnxReader {
     return {};
   }
 
-  /// A repeated number, which may be there one by one or packed.
+  /// A repeated number, which may be there one by one or packed. What is a list in the file may
+  /// become many, as each name of a constant has its own.
   Result<void> add_integers(const ProtobufField& field, std::vector<std::int64_t>& integers) {
+    constexpr std::size_t kMostIntegers = 1000;
     if (field.bytes.end == 0) {
       integers.push_back(static_cast<std::int64_t>(field.value));
-      return {};
+    } else {
+      GRADCAM_TRY(const auto packed, file_.packed(field.bytes));
+      integers.insert(integers.end(), packed.begin(), packed.end());
     }
-    GRADCAM_TRY(const auto packed, file_.packed(field.bytes));
-    integers.insert(integers.end(), packed.begin(), packed.end());
-    return {};
+    if (integers.size() <= kMostIntegers) return {};
+    return fail(ErrorCode::kCorruptModel, "a list of integers is longer than any of a VGG16");
   }
 
   Result<OnnxTensor> read_tensor(FileRange bytes) {

@@ -297,6 +297,26 @@ TEST(Importer, CodeOfTorchScriptWithoutEnd) {
   }
 }
 
+/// A field of bytes, as Protocol Buffers write it.
+std::string protobuf_field(int number, const std::string& bytes) {
+  constexpr std::size_t kGroup = 128;
+  std::string field = {static_cast<char>(number * 8 + 2)};
+  std::size_t size = bytes.size();
+  for (; size >= kGroup; size /= kGroup) field += static_cast<char>(size % kGroup + kGroup);
+  return field + static_cast<char>(size) + bytes;
+}
+
+// Each name of a constant would have a copy.
+TEST(Importer, LongListsOfOnnx) {
+  std::string tensor = protobuf_field(8, "a");
+  for (int i = 0; i < 2; ++i) tensor += protobuf_field(7, std::string(600, 1));
+  const std::string file = "\x08\x08" + protobuf_field(7, protobuf_field(5, tensor));
+  const std::string message =
+      error_message(import_bytes({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}),
+                    ErrorCode::kCorruptModel);
+  EXPECT_NE(message.find("list of integers"), std::string::npos) << message;
+}
+
 TEST(Importer, OtherFiles) {
   const std::vector<std::uint8_t> nothing;
   const std::string message = error_message(import_bytes(nothing), ErrorCode::kUnsupportedFormat);
