@@ -369,14 +369,17 @@ class PyTorchReader {
   /// A module of the model's own that has neither modules nor tensors computes something all the
   /// same: normalises, say. Only of those that tutorials write is it known that they do not.
   Result<void> check_own_module(std::string_view made_by, const std::string& name,
-                                const Pairs& settings) const {
+                                const Pairs& settings) {
     const bool is_script = is_of_script(made_by);  // without drawers
     bool is_module = is_script;
     for (const auto& [key, drawer] : settings) {
       if (is_script && value(drawer).kind == Kind::kObject) return {};
       if (key == "_modules") is_module = true;
       const bool has_contents = key == "_modules" || key == "_parameters" || key == "_buffers";
-      if (has_contents && !pickle_->pairs(drawer).empty()) return {};
+      if (!has_contents) continue;
+      visited_ += pickle_->length(drawer);
+      GRADCAM_CHECK_OK(check_amount(name.size(), 0));
+      if (!pickle_->pairs(drawer).empty()) return {};
     }
     constexpr std::array kWithoutEffect = {"Flatten", "View", "Reshape", "Identity", "Loss"};
     if (!is_module || std::ranges::any_of(kWithoutEffect, [&](const char* known) {

@@ -317,6 +317,46 @@ TEST(Importer, LongListsOfOnnx) {
   EXPECT_NE(message.find("list of integers"), std::string::npos) << message;
 }
 
+/// A text in a pickle.
+std::string pickled(const std::string& text) {
+  constexpr std::size_t kByte = 256;
+  std::string bytes = "X";
+  for (std::size_t size = text.size(), i = 0; i < 4; ++i, size /= kByte) {
+    bytes += static_cast<char>(size % kByte);
+  }
+  return bytes + text;
+}
+
+std::string repeated(std::size_t times, const std::string& text) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+/// A file of PyTorch before it made archives.
+std::vector<std::uint8_t> legacy_file(const std::string& state, const std::string& keys,
+                                      const std::string& storages) {
+  const std::string magic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+  std::string file;
+  for (const std::string& content :
+       {magic, std::string("M\xe9\x03"), std::string("}"), state, keys}) {
+    file += "\x80\x02" + content + ".";
+  }
+  file += storages;
+  return {file.begin(), file.end()};
+}
+
+// Many modules that share one list of what is in them.
+TEST(Importer, DrawersOfPyTorchAgainAndAgain) {
+  const std::string drawer =
+      "}q" + std::string(1, 0) + "K\x01q\x01" + "0(" + repeated(300, "h\x01h\x01") + "u0";
+  const std::string modules = "}" + pickled("_modules") + "q\x02" + "0(" +
+                              repeated(1000, "h\x02h" + std::string(1, 0)) + "u";
+  const std::string message =
+      error_message(import_bytes(legacy_file(drawer + modules, "]", "")), ErrorCode::kCorruptModel);
+  EXPECT_NE(message.find("more of its tensors"), std::string::npos) << message;
+}
+
 TEST(Importer, OtherFiles) {
   const std::vector<std::uint8_t> nothing;
   const std::string message = error_message(import_bytes(nothing), ErrorCode::kUnsupportedFormat);
