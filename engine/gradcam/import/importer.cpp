@@ -34,7 +34,7 @@ bool begins_as_pickle(std::span<const std::uint8_t> bytes) {
   return bytes[1] == 2 || bytes[1] == 3 || ((bytes[1] == 4 || bytes[1] == 5) && bytes[2] == kFrame);
 }
 
-Result<ForeignVgg16> read_foreign(Window& window) {
+Result<ForeignVgg16> read_foreign(Window& window, KnownPickles& known) {
   constexpr std::uint64_t kFirstBytes = 8;
   GRADCAM_TRY(const auto first, window.read(0, std::min(window.file_bytes(), kFirstBytes)));
   const std::string_view format = sniff_format(first);
@@ -42,9 +42,9 @@ Result<ForeignVgg16> read_foreign(Window& window) {
   if (format == "zip") {
     GRADCAM_TRY(const ZipDirectory archive, ZipDirectory::read(window));
     return archive.has(kKerasWeights) ? read_keras_archive(window, archive)
-                                      : read_pytorch_archive(window, archive);
+                                      : read_pytorch_archive(window, archive, known);
   }
-  if (begins_as_pickle(first)) return read_pytorch_legacy(window);
+  if (begins_as_pickle(first)) return read_pytorch_legacy(window, known);
   if (begins_as_onnx(first)) return read_onnx(window);
   return fail(ErrorCode::kUnsupportedFormat,
               "it is no file of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx)");
@@ -164,8 +164,11 @@ Result<void> ModelImporter::begin() {
   if (++passes_ > kMostPasses) {
     return fail(ErrorCode::kCorruptModel, "what it says of its weights is all over the file");
   }
-  auto network = read_foreign(window_);
-  if (network) return plan(*std::move(network));
+  auto network = read_foreign(window_, pickles_);
+  if (network) {
+    pickles_.clear();
+    return plan(*std::move(network));
+  }
   const auto lacking = window_.lacking();
   if (!lacking) return std::unexpected(network.error());
   wanted_ = *lacking;

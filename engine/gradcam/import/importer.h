@@ -11,6 +11,7 @@
 
 #include "gradcam/image/preprocess.h"
 #include "gradcam/import/foreign.h"
+#include "gradcam/import/pickle.h"
 #include "gradcam/import/window.h"
 #include "gradcam/tensor/error.h"
 #include "gradcam/weights/safetensors.h"
@@ -144,6 +145,7 @@ class ModelImporter {
   std::size_t next_ = 0;
   FileRange wanted_;  // until then
   int passes_ = 0;    // through what is known of it
+  KnownPickles pickles_;
   std::uint64_t file_bytes_ = 0;
   Tensor panel_;                                      // [outputs, inputs]: what has been gathered
   std::vector<float> gathered_;                       // some rows of the old file

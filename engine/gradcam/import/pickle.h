@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -71,5 +72,9 @@ class Pickle {
   Index root_ = 0;
   std::size_t bytes_ = 0;
 };
+
+/// The pickles of a file that have been read, by where they begin: readers that a Window makes
+/// start again and again need not read them again, which may take longer than all else.
+using KnownPickles = std::map<std::uint64_t, Pickle>;
 
 }  // namespace gradcam

@@ -280,6 +280,19 @@ Result<ForeignVgg16> network_of(PyTorchTensors found) {
 /// As much of a file as a pickle may take, and a byte, which tells that it takes more.
 constexpr std::uint64_t kMostOfPickle = Pickle::kMostBytes + 1;
 
+/// The pickle at the beginning of a part of a file, which is tried with so many bytes first.
+Result<const Pickle*> read_pickle(Window& window, FileRange where, std::uint64_t first,
+                                  KnownPickles& known) {
+  if (const auto found = known.find(where.begin); found != known.end()) return &found->second;
+  const std::uint64_t left = where.end - where.begin;
+  for (std::uint64_t most = first;; most *= 4) {
+    GRADCAM_TRY(const auto bytes, window.read(where.begin, std::min({most, left, kMostOfPickle})));
+    Result<Pickle> pickle = Pickle::read(bytes);
+    if (pickle) return &known.emplace(where.begin, *std::move(pickle)).first->second;
+    if (most >= left || most >= kMostOfPickle) return std::unexpected(pickle.error());
+  }
+}
+
 /// Whether it begins as torch.save begins where it makes no archive; other pickles do not.
 Result<void> check_magic(Window& window) {
   constexpr std::uint64_t kMagic = 0xa86a20f9469cfc6c;  // its lowest bytes
@@ -294,7 +307,8 @@ Result<void> check_magic(Window& window) {
 
 }  // namespace
 
-Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& archive) {
+Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& archive,
+                                          KnownPickles& known) {
   const std::string description = archive.ending_in(kPyTorchPickle);
   if (description.empty()) {
     return fail(ErrorCode::kUnsupportedFormat, "its archive has neither the " +
@@ -302,15 +316,13 @@ Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& ar
                                                    " of PyTorch nor the model.weights.h5 of Keras");
   }
   GRADCAM_TRY(const FileRange where, archive.find(window, description));
-  GRADCAM_TRY(const auto bytes,
-              window.read(where.begin, std::min(where.end - where.begin, kMostOfPickle)));
-  GRADCAM_TRY(const Pickle pickle, Pickle::read(bytes));
+  GRADCAM_TRY(const Pickle* const pickle, read_pickle(window, where, kMostOfPickle, known));
   const std::string folder = description.substr(0, description.size() - kPyTorchPickle.size());
   const auto find_storage = [&](const std::string& key) -> Result<std::uint64_t> {
     GRADCAM_TRY(const FileRange storage, archive.find(window, folder + "data/" + key));
     return storage.begin;
   };
-  GRADCAM_TRY(auto found, read_pytorch_tensors(pickle, find_storage));
+  GRADCAM_TRY(auto found, read_pytorch_tensors(*pickle, find_storage));
   if (!found.is_script) return network_of(std::move(found));
   GRADCAM_TRY(auto network, network_of(std::move(found)));
   const auto read = [&](const std::string& path) -> Result<std::string> {
@@ -318,39 +330,32 @@ Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& ar
     GRADCAM_TRY(const auto text, archive.read(window, folder + path, kMostOfText));
     return std::string(text.begin(), text.end());
   };
-  GRADCAM_TRY(const auto steps, internal::read_script(pickle, read));
+  GRADCAM_TRY(const auto steps, internal::read_script(*pickle, read));
   GRADCAM_CHECK_OK(internal::follow_script(steps, network));
   return network;
 }
 
-Result<ForeignVgg16> read_pytorch_legacy(Window& window) {
+Result<ForeignVgg16> read_pytorch_legacy(Window& window, KnownPickles& known) {
   GRADCAM_CHECK_OK(check_magic(window));
   // Pickles behind one another: a magic number, a version, the machine; what was saved; the keys of
   // its storages. Then those, each with the count of its elements before it.
-  std::vector<Pickle> pickles;
+  std::vector<const Pickle*> pickles;
   std::uint64_t at = 0;
   constexpr std::size_t kPickles = 5;
   for (std::size_t i = 0; i < kPickles; ++i) {
-    // Most are short.
-    for (std::uint64_t most = 16 << 10;; most *= 4) {
-      const std::uint64_t left = window.file_bytes() - at;
-      GRADCAM_TRY(const auto bytes, window.read(at, std::min({most, left, kMostOfPickle})));
-      Result<Pickle> pickle = Pickle::read(bytes);
-      if (pickle) {
-        at += pickle->bytes();
-        pickles.push_back(*std::move(pickle));
-        break;
-      }
-      if (most >= left || most >= kMostOfPickle) return std::unexpected(pickle.error());
-    }
+    constexpr std::uint64_t kFirst = 16 << 10;  // most are short
+    GRADCAM_TRY(const Pickle* const pickle,
+                read_pickle(window, {at, window.file_bytes()}, kFirst, known));
+    at += pickle->bytes();
+    pickles.push_back(pickle);
   }
   std::map<std::string, Storage> storages;
-  const Pickle& state = pickles[3];
+  const Pickle& state = *pickles[3];
   for (const Pickle::Value& value : state.values()) {
     if (const auto storage = read_storage(state, value)) storages[storage->key] = *storage;
   }
   std::map<std::string, std::uint64_t> begins;
-  const Pickle& keys = pickles[4];
+  const Pickle& keys = *pickles[4];
   for (const Pickle::Index index : keys.value(keys.root()).items) {
     const auto storage = storages.find(keys.value(index).text);
     constexpr std::uint64_t kCountBytes = 8;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gradcam/import/foreign.h"
+#include "gradcam/import/pickle.h"
 #include "gradcam/import/window.h"
 #include "gradcam/import/zip.h"
 
@@ -12,10 +13,11 @@ namespace gradcam {
 ///
 /// kUnsupportedFormat, naming it, for a layer that VGG16 has not; kCorruptModel for what is damaged
 /// or holds no VGG16. So does the other.
-Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& archive);
+Result<ForeignVgg16> read_pytorch_archive(Window& window, const ZipDirectory& archive,
+                                          KnownPickles& known);
 
 /// The same of the files before, which still are the official ones.
-Result<ForeignVgg16> read_pytorch_legacy(Window& window);
+Result<ForeignVgg16> read_pytorch_legacy(Window& window, KnownPickles& known);
 
 /// How the name of the entry ends that says what is in an archive.
 inline constexpr std::string_view kPyTorchPickle = "data.pkl";

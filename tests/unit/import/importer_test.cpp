@@ -7,11 +7,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "gradcam/import/pytorch.h"
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/to_float.h"
 #include "support/result.h"
@@ -355,6 +357,32 @@ TEST(Importer, DrawersOfPyTorchAgainAndAgain) {
   const std::string message =
       error_message(import_bytes(legacy_file(drawer + modules, "]", "")), ErrorCode::kCorruptModel);
   EXPECT_NE(message.find("more of its tensors"), std::string::npos) << message;
+}
+
+// However often it starts again, for the lengths of its storages.
+TEST(Importer, PicklesOfPyTorchAreReadOnce) {
+  const std::string storage = "(" + pickled("storage") + "ctorch\nFloatStorage\n" + pickled("0") +
+                              pickled("cpu") + "K\x01NtQ";
+  const std::size_t much = std::size_t{50} << 10;
+  const auto file = legacy_file(repeated(much, "N0") + storage, "](" + pickled("0") + "e",
+                                std::string{1, 0, 0, 0, 0, 0, 0, 0} + std::string(4, 0));
+  KnownPickles known;
+  for (const std::uint64_t most :
+       {static_cast<std::uint64_t>(file.size()), std::uint64_t{32} << 10}) {
+    Window window(file.size());
+    std::uint64_t provided = 0;
+    Result<ForeignVgg16> network = read_pytorch_legacy(window, known);
+    for (auto lacking = window.lacking(); lacking; lacking = window.lacking()) {
+      provided += lacking->end - lacking->begin;
+      ASSERT_OK(window.provide(
+          std::span(file).subspan(static_cast<std::size_t>(lacking->begin),
+                                  static_cast<std::size_t>(lacking->end - lacking->begin))));
+      network = read_pytorch_legacy(window, known);
+    }
+    EXPECT_NE(error_message(network, ErrorCode::kCorruptModel).find("no tensors by name"),
+              std::string::npos);
+    EXPECT_LE(provided, most);
+  }
 }
 
 TEST(Importer, OtherFiles) {
