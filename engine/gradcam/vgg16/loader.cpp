@@ -98,6 +98,21 @@ std::vector<LayerInfo> describe_layers(const SafetensorsHeader& header, const We
   return layers;
 }
 
+/// A small file may be of a network that makes gigabytes of a photo.
+Result<void> check_maps(const std::vector<LayerInfo>& layers) {
+  // Of a VGG16 that takes 2048 x 2048 pixels, in block1: 1 GB of float32.
+  constexpr std::size_t kMostNumbers = std::size_t{2048} * 2048 * 64;
+  for (const LayerInfo& layer : layers) {
+    if (layer.output.size() == 1 || row_elements(layer.output) <= kMostNumbers / layer.output[0]) {
+      continue;
+    }
+    return fail(ErrorCode::kCorruptModel, "the output of " + layer.name + " has the shape " +
+                                              to_string(layer.output) +
+                                              ", where that of 2048 x 2048 x 64 is the largest");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptions& options) {
@@ -112,6 +127,7 @@ Result<Vgg16Loader> Vgg16Loader::begin(SafetensorsHeader header, const LoadOptio
   GRADCAM_TRY(loader.map_, map_names(header));
   GRADCAM_CHECK_OK(complete_metadata(loader.map_, loader.info_));
   loader.info_.layers = describe_layers(header, loader.map_, options, loader.info_.side());
+  GRADCAM_CHECK_OK(check_maps(loader.info_.layers));
   loader.rows_.resize(header.tensors.size());
   loader.targets_.resize(header.tensors.size());
   for (std::size_t i = 0; i < loader.map_.layers.size(); ++i) {

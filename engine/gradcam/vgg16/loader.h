@@ -42,7 +42,8 @@ struct LoadOptions {
 ///   begin(header) -> provide(tensor, bytes) until every tensor is complete -> finish()
 class Vgg16Loader {
  public:
-  /// Checks that the file has every tensor of a VGG16, in shapes that fit together.
+  /// Checks that the file has every tensor of a VGG16, in shapes that fit together, and that what
+  /// a layer makes of a photo is no larger than that of one of 2048 x 2048 pixels.
   static Result<Vgg16Loader> begin(SafetensorsHeader header, const LoadOptions& options = {});
 
   /// The file's tensors, in the order in which `provide` counts them.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/generated_vgg16.h"
 #include "support/random.h"
 #include "support/result.h"
 #include "support/tensor_file.h"
@@ -250,6 +251,25 @@ TEST_F(Loader, RefusesPreprocessingOfAnotherSize) {
   std::string& preprocess = changed.metadata["preprocess"];
   preprocess.replace(preprocess.find("64"), 2, "96");
   expect_corrupt(changed, "96", "64");
+}
+
+TEST(LoaderOfLargePhotos, RefusesThoseThatWouldTakeGigabytesForALayer) {
+  ASSERT_OK_AND_ASSIGN(const SafetensorsHeader usual, generated_vgg16_header());
+  const auto of_side = [&](std::size_t side) {
+    SafetensorsHeader header = usual;
+    const std::size_t grid = side / kTotalStride;
+    std::ranges::find(header.tensors, "fc1.weight", &TensorInfo::name)->shape[1] =
+        grid * grid * 512;
+    header.metadata["preprocess"] =
+        to_json(Preprocess{.resize = ResizeRule::kSquash, .size = static_cast<int>(side)});
+    return Vgg16Loader::begin(std::move(header));
+  };
+  ASSERT_OK(of_side(2048));
+  for (const std::size_t side : {2080, 4096}) {
+    const std::string message = error_message(of_side(side), ErrorCode::kCorruptModel);
+    EXPECT_NE(message.find("block1_conv1"), std::string::npos) << message;
+    EXPECT_NE(message.find(std::to_string(side)), std::string::npos) << message;
+  }
 }
 
 TEST_F(Loader, MakesUpLabelsAndPreprocessingWhereAFileHasNone) {
