@@ -266,9 +266,8 @@ void add_explain(CLI::App& app, int& exit_code) {
           "--layer", options->layers,
           "Whose activations, behind its ReLU, the map weighs: block1_conv1 ... block5_conv3 "
           "(features.29 of torchvision's vgg16), block5_pool (features.30); of several, "
-          "separated by commas, the map is the mean or, by layercam, the maximum. Methods that "
-          "look "
-          "at the input itself have none"))
+          "separated by commas, the map is the mean or, by layercam, the maximum; methods that "
+          "look at the input itself have none"))
       ->capture_default_str();
   with_commas(
       command->add_option("--smooth", options->smooth,
