@@ -17,7 +17,12 @@ import type { WorkerApi } from '../src/shared/protocol';
 
 vi.mock('virtual:worker', () => ({ default: '' }));
 
-afterEach(() => vi.unstubAllGlobals());
+const scripts: MessagePort[] = [];
+afterEach(() => {
+  // Else comlink says goodbye once it is garbage, to what then is no worker any more.
+  for (const port of scripts.splice(0)) port.close();
+  vi.unstubAllGlobals();
+});
 
 test('a helper that fails at its start is reported as lost', async () => {
   const lost = vi.fn();
@@ -33,7 +38,9 @@ test('a helper that fails at its start is reported as lost', async () => {
 });
 
 test('a helper that is lost before there is a team is not waited for', async () => {
-  const worker = wrap<WorkerApi>(await workerScript());
+  const port = await workerScript();
+  scripts.push(port);
+  const worker = wrap<WorkerApi>(port);
   const losses: [number, string][] = [];
   // The news can be here before the engine is, and even before the start.
   const told = worker.lost(0, 'the browser ended it');
