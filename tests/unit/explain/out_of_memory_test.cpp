@@ -1,7 +1,7 @@
 // What happens to pictures and maps when memory runs out, in a process of its own.
 #include <gtest/gtest.h>
 
-#include "support/sanitized.h"
+#include "support/slow.h"
 
 #if defined(__linux__) && !GRADCAM_SANITIZED
 

@@ -17,6 +17,7 @@
 #include "gradcam/weights/metadata.h"
 #include "gradcam/weights/to_float.h"
 #include "support/result.h"
+#include "support/slow.h"
 #include "unit/import/tiny_foreign.h"
 
 namespace gradcam {
@@ -201,8 +202,9 @@ TEST_P(ImporterOf, DamagedBytes) {
   options.find_beside = [](const std::string&) { return kBeside; };
   file.resize(file.size() + kBeside);
   constexpr std::array<std::uint8_t, 3> kChanges = {0x01, 0x80, 0xff};
+  constexpr std::size_t kMore = testing::kIsSlow ? 3 : 1;
   std::size_t changes = 0;
-  for (std::size_t i = 0; i < file.size(); i += i < 8192 ? 11 : 199) {
+  for (std::size_t i = 0; i < file.size(); i += kMore * (i < 8192 ? 11 : 199)) {
     const std::uint8_t change = kChanges[changes++ % kChanges.size()];
     file[i] ^= change;
     const auto result = import_bytes(file, options, kBeside);

@@ -14,7 +14,7 @@
 #include "support/compare.h"
 #include "support/random.h"
 #include "support/result.h"
-#include "support/sanitized.h"
+#include "support/slow.h"
 #include "support/values.h"
 
 namespace gradcam::testing {

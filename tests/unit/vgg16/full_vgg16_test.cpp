@@ -16,7 +16,7 @@
 #include "support/compare.h"
 #include "support/generated_vgg16.h"
 #include "support/result.h"
-#include "support/sanitized.h"
+#include "support/slow.h"
 #include "support/tensor_file.h"
 
 namespace gradcam::testing {

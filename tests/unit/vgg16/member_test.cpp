@@ -21,7 +21,7 @@
 #include "support/members.h"
 #include "support/random.h"
 #include "support/result.h"
-#include "support/sanitized.h"
+#include "support/slow.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
 
@@ -159,7 +159,7 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
     std::size_t layer;
     std::vector<Heatmap> maps;
   };
-  constexpr std::size_t kLayerStep = GRADCAM_SANITIZED ? 2 : 1;
+  constexpr std::size_t kLayerStep = kIsSlow ? 2 : 1;
   std::vector<Expected> all_expected;
   for (const Method& method : methods()) {
     for (std::size_t layer = 0; layer < kMapLayers; ++layer) {
@@ -171,7 +171,7 @@ TEST_P(MemberMethods, AgreeWithASingleModel) {
     }
   }
   std::vector<std::size_t> counts = {0};  // that is one which saves memory
-  constexpr std::size_t kStep = GRADCAM_SANITIZED ? 4 : 2;
+  constexpr std::size_t kStep = kIsSlow ? 4 : 2;
   for (std::size_t count = first_count; count <= kMaxMembers; count += kStep) {
     counts.push_back(count);
   }

@@ -15,7 +15,7 @@
 #include "support/compare.h"
 #include "support/members.h"
 #include "support/result.h"
-#include "support/sanitized.h"
+#include "support/slow.h"
 #include "support/tensor_file.h"
 #include "support/tiny_vgg16.h"
 
