@@ -14,7 +14,6 @@ import type {
   ModelInfo,
 } from '../../wasm/engine';
 import {
-  modelChange,
   network,
   presentModel,
   painter,
@@ -35,6 +34,7 @@ import {
   photos,
   remakeMaps,
   removeAll,
+  settled,
 } from './photos/photos';
 
 export interface GradcamApi {
@@ -98,6 +98,8 @@ export function makeApi(): GradcamApi {
     ready: whenReady(),
     async addPhotos(files) {
       const added = await addPhotos({ files: [...files], refused: [] });
+      // Another model may have come in meanwhile.
+      await Promise.all(added.map(settled));
       return added.flatMap((photo) => explainLine(photo) ?? []);
     },
     results,
@@ -108,6 +110,7 @@ export function makeApi(): GradcamApi {
       );
       if (!prediction) throw new Error(`The model has no class "${label}".`);
       await choose(photo, prediction.index);
+      await settled(photo); // which it may have been on the way to
       const line = explainLine(photo);
       if (!line) throw new Error('Something else was asked of it meanwhile.');
       return line;
@@ -125,6 +128,9 @@ export function makeApi(): GradcamApi {
     },
     async lookCloser(name) {
       const { photo } = finished(name);
+      if (!photo.maps.value.has(photo.target.value)) {
+        throw new Error('Its heatmap is not made yet.');
+      }
       await lookCloser(photo);
       return lineAfter(photo);
     },
@@ -134,11 +140,10 @@ export function makeApi(): GradcamApi {
     },
     clear: removeAll,
     async useModel(file, companions) {
-      await changeModel(() => useFile(file, { ...companions, keeps: false }));
-      const change = modelChange.value;
-      if (change && 'failure' in change) {
-        throw new Error(change.failure.message);
-      }
+      const failure = await changeModel(() =>
+        useFile(file, { ...companions, keeps: false }),
+      );
+      if (failure) throw new Error(failure.message);
     },
     onResults: (listener) =>
       effect(() => {

@@ -112,7 +112,7 @@ test('after a corrupt file, the one in the page is used if the one before is gon
   expect(await drop()).toBe(false);
   expect(failure().code).toBe('corrupt_model');
   expect(page.network.value).toMatchObject({ file: 'other.safetensors' });
-  expect(page.whatStays(failure())).toBe('The model before stays in use.');
+  expect(page.whatStays(failure())).toBe('other.safetensors stays in use.');
 
   file.isGone = true;
   expect(await drop()).toBe(false);

@@ -1,6 +1,7 @@
 /** Photos on the page, with everything down to the engine, in one thread. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Engine } from '../../wasm/engine';
 import { openPage, type Page } from './page';
 import { read } from './threads';
 
@@ -208,6 +209,7 @@ test('what was taken off is not offered for ever', async () => {
   await add(square);
   expect(notice.value, 'on a page begun anew').toBeUndefined();
   photos.clearAll();
+  await photos.addPhotos({ files: [], refused: [] }); // as when a model is dropped
   await photos.changeModel(async () => false);
   expect(notice.value?.offer, 'where no model came').toBeDefined();
   await photos.changeModel(async () => true);
@@ -225,6 +227,27 @@ test('one that was taken off before its turn has not failed', async () => {
   photos.removeAll();
   await added;
   expect(all.map(({ state }) => state.value.name)).not.toContain('failed');
+});
+
+test('one that was taken off while it was looked at gets no maps', async () => {
+  await photos.remakeMaps({ method: 'occlusion' });
+  const engine = await import('../../wasm/engine');
+  const added = photos.addPhotos({
+    files: [await fileOf('square.jpg')],
+    refused: [],
+  });
+  const [photo] = photos.photos.value;
+  const run = vi.spyOn(photo!.making, 'run');
+  const { predictions } = engine.Engine.prototype;
+  const seen = vi.spyOn(engine.Engine.prototype, 'predictions');
+  seen.mockImplementationOnce(function (this: Engine) {
+    photos.photos.value = []; // before the worker hears of it
+    return predictions.call(this);
+  });
+  await added;
+  expect(seen).toHaveBeenCalled();
+  expect(run).not.toHaveBeenCalled();
+  await photos.remakeMaps({ method: 'gradcam' });
 });
 
 test('maps that are there, or in the making, are not begun anew', async () => {

@@ -3,8 +3,9 @@
 import { strFromU8, unzipSync } from 'fflate';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Engine } from '../../wasm/engine';
+import { pieceReader } from '../../wasm/pieces';
 import { openPage } from './page';
-import { read } from './threads';
+import { otherModel, read } from './threads';
 
 const download = vi.hoisted(() => vi.fn<(blob: Blob, name: string) => void>());
 vi.mock('../src/saving/download', async (original) => ({
@@ -57,6 +58,38 @@ test('what no longer fits into a zip file goes into another one', async () => {
   const names = parts.map(([, entries]) => Object.keys(entries));
   expect(names[0]).toEqual(pictures.slice(0, 2));
   expect(names[1]).toEqual([pictures[2], 'results.csv', 'results.jsonl']);
+  photos.removeAll();
+  await page.quiet();
+});
+
+test('of photos that were answered by two models that is said', async () => {
+  const page = await openPage();
+  const photos = await import('../src/photos/photos');
+  const { notice } = await import('../src/news');
+  const { saveAll } = await import('../src/saving/save-all');
+  const bytes = await read('web/pictures/portrait.jpg');
+  const files = ['a.jpg', 'b.jpg'].map((name) => new File([bytes], name));
+  const add = (file: File) => photos.addPhotos({ files: [file], refused: [] });
+  await add(files[0]!);
+  const other = otherModel(await read('weights/default.safetensors'));
+  let goOn = () => {};
+  const busy = page.ask(async () => {
+    await new Promise<void>((resolve) => (goOn = resolve));
+    return { ok: true, value: null };
+  });
+  const changed = photos.changeModel(async () => {
+    const source = pieceReader(new Blob([other]));
+    return (await page.loadModel(source, {}, () => {})).ok;
+  });
+  void add(files[1]!);
+  const saved = saveAll();
+  await new Promise((resolve) => setTimeout(resolve)); // all of them wait
+  goOn();
+  await Promise.all([busy, changed, saved]);
+  expect(notice.value?.text).toMatch(/^The network, .* was changed/);
+  notice.value = undefined;
+  await saveAll();
+  expect(notice.value).toBeUndefined();
   photos.removeAll();
   await page.quiet();
 });

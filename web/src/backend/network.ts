@@ -242,20 +242,26 @@ async function divide(
   all: boolean,
 ): Promise<void> {
   let isDivided = false;
-  const outcome = await ask(async (worker) => {
+  const outcome = await ask<ModelInfo | undefined>(async (worker) => {
     const { count: present, lost } = workers.value;
     const isSo =
       count === present &&
       low === lowMemory.value &&
       all === allTakePart &&
       !lost.length;
-    if (isSo) return { ok: true, value: null };
+    if (isSo) return { ok: true, value: undefined };
     if (low) shelveOwn();
     const ports = hireHelpers(count, module);
     allTakePart = all;
     const given = transfer(ports, ports);
     const divided = await worker.setHelpers(given, low, all);
     isDivided = true;
+    const { value } = network;
+    if (divided.ok && value.state === 'ready') {
+      // The same one: what was said of photos stays.
+      const model = Object.assign(value.model, divided.value);
+      network.value = { ...value, model };
+    }
     return divided;
   });
   // Even if the model was lost at that and another one has been divided.

@@ -14,6 +14,7 @@ import { states } from '../photos/photos';
 import { lowMemory } from '../settings';
 import { nameInText } from '../words/name-in-text';
 import { breed, capitalised } from '../words/names';
+import { sentence } from '../words/sentence';
 import { Borders } from './borders';
 import { Layers } from './layers';
 import { ModelPicker } from './model-picker';
@@ -131,7 +132,7 @@ function MemorySwitch() {
     try {
       await setLowMemory(on);
     } catch (error) {
-      failure.value = reasonOf(error);
+      failure.value = sentence(reasonOf(error));
     }
     wanted.value = undefined;
   };

@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { modelChange, network } from '../backend/network';
+import { modelChange } from '../backend/network';
 import { isTextField } from '../intake/intake';
-import { keeping } from '../models/models';
+import { keeping, whatStays } from '../models/models';
 import { aside, notice, type Notice } from '../news';
+import { notLoaded } from '../words/models';
 import { nameInText } from '../words/name-in-text';
-import { withoutStop } from '../words/sentence';
 import { Icon } from './icon';
 import { tellHeight } from './tell-height';
 
@@ -21,8 +21,7 @@ export function News() {
       {change && 'failure' in change && (
         <div class="page-alert" role="alert">
           <Line dismiss={() => (modelChange.value = undefined)}>
-            {change.file ? nameInText(change.file) : 'Another model'} could not
-            be loaded: {withoutStop(change.failure.message)}. {whatIsAtWork()}
+            {notLoaded(change)} {whatStays(change.failure)}
           </Line>
         </div>
       )}
@@ -111,11 +110,4 @@ function Line(props: {
       </button>
     </>
   );
-}
-
-function whatIsAtWork(): string {
-  const { value } = network;
-  if (value.state !== 'ready') return '';
-  const name = value.file ? nameInText(value.file) : 'The model in this page';
-  return `${name} stays in use.`;
 }

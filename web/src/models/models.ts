@@ -294,12 +294,17 @@ export async function saveKept(head: KeptModel): Promise<void> {
   const { name } = head;
   const bytes = (await isStillKept(head)) ? await bytesOf(head) : NOT_KEPT;
   if (bytes.ok) {
-    const stem = fitLabel(name.replace(/\.safetensors$/i, ''));
-    download(new Blob([bytes.value]), `${stem}.safetensors`);
+    download(new Blob([bytes.value]), headFile(name));
   } else {
     const { message } = bytes.failure;
     say(`${nameInText(name)} could not be saved: ${message}.`);
   }
+}
+
+/** What the file of a head is called. */
+export function headFile(name: string): string {
+  const stem = fitLabel(name.replace(/\.safetensors$/i, ''));
+  return `${stem}.safetensors`;
 }
 
 /** Those of a kept head, which is small. */
@@ -590,9 +595,11 @@ function settle<T>(outcome: Outcome<T>, file: string | undefined): Outcome<T> {
 export function whatStays(failure: Failure): string {
   const present = ready();
   if (!present) return '';
-  return present.insteadOf === failure
-    ? 'The model in this page is used instead.'
-    : 'The model before stays in use.';
+  if (present.insteadOf === failure) {
+    return 'The model in this page is used instead.';
+  }
+  const { file } = present;
+  return `${file ? nameInText(file) : 'The model in this page'} stays in use.`;
 }
 
 /** What a file says of itself if that is to be a head. */

@@ -1,7 +1,8 @@
 /** The photos on the page and what can be done with them. */
 
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import type { Box, ExplainOptions } from '../../../wasm/engine';
+import { notLoaded } from '../words/models';
 import { progress, tookOff } from '../words/progress';
 import { Ahead } from './ahead';
 import {
@@ -33,7 +34,7 @@ import {
   type PhotoState,
   titleIdOf,
 } from './photo';
-import type { Answer } from '../shared/protocol';
+import type { Answer, Failure } from '../shared/protocol';
 import { channels, layer, method } from '../settings';
 import { forgetShown, hasRoom, keepShown } from './shown';
 import { TaskQueue, type Priority } from '../backend/task-queue';
@@ -93,7 +94,7 @@ export async function addPhotos(
   ];
   for (const photo of added) photo.crop.value = crop;
   // Whoever begins anew does not want back what was cleared.
-  if (photos.value.length === 0) withdrawOffer();
+  if (added.length > 0 && photos.value.length === 0) withdrawOffer();
   photos.value = [...photos.value, ...added];
   const queued = added.filter(({ state }) => state.value.name === 'queued');
   await Promise.all(queued.map(look));
@@ -199,7 +200,12 @@ function leave(photo: Photo): void {
 
 /** Makes all heatmaps in another way. */
 export async function remakeMaps(change: ExplainOptions): Promise<void> {
-  const how = { ...presentHow(), ...change };
+  const now = presentHow();
+  const how = {
+    method: change.method ?? now.method,
+    layer: change.layer ?? now.layer,
+    channels: change.channels ?? now.channels,
+  };
   if (isPresentHow(how)) return;
   batch(() => {
     method.value = how.method;
@@ -259,20 +265,33 @@ export async function explainAnew(
 /** One after the other: each puts its model in the place of the one that it finds. */
 const changes = new TaskQueue();
 
-/** Looks at every photo anew, once another model has taken its place. */
+/**
+ * Looks at every photo anew, once another model has taken its place; returns why it did not, if it
+ * did not.
+ */
 export async function changeModel(
   change: () => Promise<boolean>,
-): Promise<void> {
-  try {
-    if (!(await changes.run(change))) return;
-  } catch (error) {
-    // As of a file that has been moved since it was chosen.
-    const message = reasonOf(error);
-    modelChange.value = { failure: { code: 'unreadable_file', message } };
-    return;
+): Promise<Failure | undefined> {
+  const { value: before } = modelChange;
+  const { isChanged, failure } = await changes.run(async () => {
+    // What became of another one while this one waited is to be seen, too.
+    const { value: other } = modelChange;
+    if (other !== before && other && 'failure' in other) say(notLoaded(other));
+    const isChanged = await change().catch((error: unknown) => {
+      // As of a file that has been moved since it was chosen.
+      const message = reasonOf(error);
+      modelChange.value = { failure: { code: 'unreadable_file', message } };
+      return false;
+    });
+    const { value: now } = modelChange;
+    const isOwn = now !== other && now && 'failure' in now;
+    return { isChanged, failure: isOwn ? now.failure : undefined };
+  });
+  if (isChanged) {
+    withdrawOffer();
+    await Promise.all(queueAgain(photos.value).map(look));
   }
-  withdrawOffer();
-  await Promise.all(queueAgain(photos.value).map(look));
+  return failure;
 }
 
 /** Makes photos wait that can be looked at once more; returns which. */
@@ -317,6 +336,18 @@ export async function tryAgain(photo: Photo): Promise<void> {
   await look(photo);
 }
 
+/** Waits until there is no more to be expected of a photo than it has. */
+export function settled(photo: Photo): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      const isGone = !photos.value.includes(photo);
+      if (!isGone && !isSettled(photo)) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
+}
+
 const ahead = new Ahead(1, true);
 
 /** What waits to be looked at, as a whole. */
@@ -348,9 +379,9 @@ async function look(photo: Photo): Promise<void> {
     const seen = { width, height, preview: preview.value };
     return { ok: true, value: { ...answer.value, ...seen } };
   }, 'patient');
+  // One that was taken off has not failed, and nobody waits for its maps.
+  if (!photos.value.includes(photo)) return;
   if (!outcome.ok) {
-    // One that was taken off has not failed: there is no answer.
-    if (!photos.value.includes(photo)) return;
     photo.state.value = { name: 'failed', failure: outcome.failure };
     return;
   }

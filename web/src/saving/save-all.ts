@@ -1,6 +1,6 @@
 /** Everything that the page has found out, in one file to keep. */
 
-import { effect, signal } from '@preact/signals';
+import { signal } from '@preact/signals';
 import { Zip, ZipPassThrough } from 'fflate';
 import { inOrder } from '../../../wasm/in-order';
 import {
@@ -13,11 +13,13 @@ import { csv, type TableRow } from './csv';
 import { download, numbered } from './download';
 import type { ExplainLine } from '../photos/explain-line';
 import { answerOf } from '../photos/groups';
+import { presentHow } from '../photos/maps';
+import { presentModel } from '../backend/network';
 import { idleHelpers } from '../backend/idle-helpers';
 import { say } from '../news';
 import { reasonOf } from '../shared/outcome';
 import { isSettled, type Photo } from '../photos/photo';
-import { explainLine, photos } from '../photos/photos';
+import { explainLine, photos, settled } from '../photos/photos';
 import { pictureOf } from './picture';
 import type { Failure } from '../shared/protocol';
 import { pause } from '../shared/pause';
@@ -29,6 +31,9 @@ export const saving = signal<{ done: number; total: number } | undefined>(
 
 /** A zip file has room for 4 GiB; what no longer fits goes into another one. */
 const MOST_BYTES = 4_000_000_000;
+
+const OF_SEVERAL =
+  'The network, or the way that heatmaps are made, was changed while photos were waiting: what was saved is not all by the same one. Save it once more to have it so.';
 
 /** Of so many bytes the checksum takes some ten milliseconds. */
 const AT_ONCE = 2 << 20;
@@ -59,9 +64,15 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
   const lacks = (name: string, why: string) =>
     lacking.set(why, [...(lacking.get(why) ?? []), name]);
   // As it is now, or once it is settled: what is changed before it has its turn is not half in it.
+  const models = new Set<unknown>();
+  const ways = new Set<string>();
   const takings = all.map(async (photo) => {
     await settled(photo);
     const row = rowOf(photo);
+    if (row) {
+      models.add(presentModel());
+      ways.add(JSON.stringify(presentHow()));
+    }
     return {
       photo,
       row,
@@ -105,26 +116,15 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
   await archive.add('results.jsonl', text.encode(data));
   const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
   download(archive.end(), name);
-  const words = lackingPictures(lacking);
-  if (words) say(words);
+  const isOfSeveral = models.size > 1 || ways.size > 1;
+  const words = [lackingPictures(lacking), isOfSeveral && OF_SEVERAL];
+  if (words.some(Boolean)) say(words.filter(Boolean).join(' '));
 }
 
 function whyUnpainted({ code, message }: Failure): string {
   return code === 'unreadable_file'
     ? NO_LONGER_READABLE
     : `which could not be painted: ${withoutStop(message)}`;
-}
-
-/** Waits until there is no more to be expected of a photo than it has. */
-function settled(photo: Photo): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = effect(() => {
-      const isGone = !photos.value.includes(photo);
-      if (!isGone && !isSettled(photo)) return;
-      resolve();
-      queueMicrotask(() => stop());
-    });
-  });
 }
 
 /** Nothing of a photo that was taken off the page before there was an answer, and a map. */

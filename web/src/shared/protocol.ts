@@ -122,13 +122,13 @@ export interface WorkerApi {
   ): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
   /**
    * Takes other helpers in the place of those before, of which all have a part in any model if so
-   * wanted; the model is read anew.
+   * wanted; the model is read anew, and may be run in other ways.
    */
   setHelpers(
     helpers: MessagePort[],
     lowMemory: boolean,
     allTakePart: boolean,
-  ): Promise<Outcome<null>>;
+  ): Promise<Outcome<ModelInfo>>;
   /** A helper is known to have gone. */
   lost(index: number, reason: string): Promise<void>;
   /**

@@ -1,13 +1,21 @@
 /** What is said of models, and of teaching one. */
 
 import type { ModelInfo } from '../../../wasm/engine';
+import type { Failure } from '../shared/protocol';
 import { nameInText } from './name-in-text';
 import { breedInText } from './names';
 import { percent } from './numbers';
+import { withoutStop } from './sentence';
 
 /** Why no other model is taken. */
 export const LEARNING =
   'It is being taught. Other models can be used after that.';
+
+/** Why a file is not at work. */
+export function notLoaded(change: { failure: Failure; file?: string }): string {
+  const who = change.file ? nameInText(change.file) : 'Another model';
+  return `${who} could not be loaded: ${withoutStop(change.failure.message)}.`;
+}
 
 /** What is said of dropped model files of which only the first is taken; nothing if there is one. */
 export function modelsLeftOut(names: readonly string[]): string {

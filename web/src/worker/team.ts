@@ -81,9 +81,9 @@ export class Team {
   ) {}
 
   /** Takes other helpers in the place of those before. */
-  async hire(helpers: readonly Helper[]): Promise<void> {
+  hire(helpers: readonly Helper[]): Promise<ModelInfo> {
     this.helpers = helpers;
-    await this.reload();
+    return this.reload();
   }
 
   /** A helper is known to have gone. */
@@ -255,18 +255,18 @@ export class Team {
   }
 
   /** Loads the present model, and the head on it. */
-  async reload(): Promise<void> {
-    await this.loadWith(this.model!, this.head);
+  reload(): Promise<ModelInfo> {
+    return this.loadWith(this.model!, this.head);
   }
 
   private async loadWith(
     model: ModelSource,
     head: Uint8Array | undefined,
-  ): Promise<void> {
-    await this.load(model);
-    if (!head) return;
+  ): Promise<ModelInfo> {
+    const info = await this.load(model);
+    if (!head) return info;
     this.hasModel = false;
-    await this.useHead(head);
+    return this.useHead(head);
   }
 
   /** A model's file; once it cannot be read, the model is of no more use. */

@@ -106,8 +106,7 @@ const api: WorkerApi = {
     outcome(async () => {
       team.lowMemory = lowMemory;
       team.allTakePart = allTakePart;
-      await team.hire(reach(helpers));
-      return null;
+      return team.hire(reach(helpers));
     }),
 
   lost: async (index, reason) => {
