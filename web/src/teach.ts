@@ -9,7 +9,7 @@ import { hasUnsavedPicture } from './saving/camera-picture';
 import { reasonOf } from './shared/outcome';
 import { notice, say, type Notice } from './news';
 import type { Intake } from './intake/intake';
-import { keepHead, keptAs, useHeadBytes } from './models/models';
+import { headFile, keepHead, keptAs, useHeadBytes } from './models/models';
 import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
 import { changeModel, photos } from './photos/photos';
 import type { Failure } from './shared/protocol';
@@ -73,6 +73,8 @@ export const boxes = signal<readonly PhotoBox[]>([
   makeBox('The neighbour’s'),
 ]);
 export const lesson = signal<Lesson>({ state: 'idle' });
+/** The last lesson from which something was learnt. */
+export const lastTaught = signal<Trained | undefined>(undefined);
 /** Whether a lesson is under way; another model would break it off. */
 export const isTeaching = computed(
   () => lesson.value.state === 'looking' || lesson.value.state === 'training',
@@ -86,10 +88,10 @@ const saved = signal<Trained['head']>(undefined);
 export const isUnsaved = computed(() => {
   const inBoxes = filesInBoxes();
   const onPage = photos.value.map(({ file }) => file);
-  const { value } = lesson;
+  const { value: taught } = lastTaught;
   if (hasUnsavedPicture([...onPage, ...inBoxes])) return true;
-  if (value.state !== 'taught') return inBoxes.length > 0;
-  return !isHeadSaved(value) || (inBoxes.length > 0 && !isOfBoxes(value));
+  if (!taught) return inBoxes.length > 0;
+  return !isHeadSaved(taught) || (inBoxes.length > 0 && !isOfBoxes(taught));
 });
 
 /** Whether what was learnt is in a file, or kept. */
@@ -110,7 +112,10 @@ function makeBox(name: string): PhotoBox {
 }
 
 export function addBox(): void {
-  boxes.value = [...boxes.value, makeBox(`Box ${boxes.value.length + 1}`)];
+  const names = boxes.value.map(({ name }) => name.value);
+  let number = names.length + 1;
+  while (names.includes(`Box ${number}`)) number++;
+  boxes.value = [...boxes.value, makeBox(`Box ${number}`)];
 }
 
 /** Takes a box away, and offers to put it back if there is something in it. */
@@ -270,9 +275,9 @@ export function obstacle(
   return `"${nameInText(few.name)}" has ${found}; every box needs two or more, so that one can be left out to test with.`;
 }
 
-export function presentObstacle(of = boxes.value): string | undefined {
+export function presentObstacle(): string | undefined {
   return obstacle(
-    of.map(({ name, photos }) => ({
+    boxes.value.map(({ name, photos }) => ({
       name: name.value,
       photos: photos.value.length,
     })),
@@ -324,10 +329,17 @@ async function look(
       return undefined;
     }
   }
-  const reason = presentObstacle(taught);
-  // Which is said beside the boxes.
-  if (reason) lesson.value = { state: 'idle' };
-  return reason ? undefined : seen;
+  const reason = obstacle(
+    taught.map(({ name }, box) => ({
+      name: name.value,
+      photos: seen.filter(({ label }) => label === box).length,
+    })),
+  );
+  if (!reason) return seen;
+  // Beside the boxes it is said, too, unless photos were put back into them.
+  if (presentObstacle()) lesson.value = { state: 'idle' };
+  else fail(reason);
+  return undefined;
 }
 
 function reasonToStop({ name }: File, { code, message }: Failure): string {
@@ -415,7 +427,8 @@ async function train(
   const head = outcome.value;
   const last = lesson.value;
   if (last.state === 'training') {
-    lesson.value = { ...last, state: 'taught', head };
+    lastTaught.value = { ...last, state: 'taught', head };
+    lesson.value = lastTaught.value;
   }
   const name = nameOfHead(names);
   void keepHead(head, name, fingerprint, names);
@@ -423,8 +436,8 @@ async function train(
 }
 
 /** Hands the user what was learnt as a file. */
-export function saveHead(head: Uint8Array<ArrayBuffer>): void {
-  download(new Blob([head]), 'taught.safetensors');
+export function saveHead({ head, names }: Trained): void {
+  download(new Blob([head!]), headFile(nameOfHead(names)));
   saved.value = head;
 }
 

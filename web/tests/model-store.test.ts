@@ -79,11 +79,12 @@ test('a head takes the place of one of its name on its model that is of the same
     { NewModel }: Awaited<ReturnType<typeof openTab>>,
     base: string,
     value: number,
+    labels = ['a', 'b'],
   ) => {
     await new Promise((resolve) => setTimeout(resolve, 5)); // another id
     const shelf = await NewModel.begin();
     await shelf.write(Uint8Array.of(value));
-    return shelf.finish({ name: 'a', head: { base, labels: ['a', 'b'] } });
+    return shelf.finish({ name: 'a', head: { base, labels } });
   };
   const before = await keep(await openTab(), 'model', 1);
   const tab = await openTab();
@@ -92,6 +93,10 @@ test('a head takes the place of one of its name on its model that is of the same
   await keep(tab, 'model', 3);
   const last = await keep(tab, 'model', 4);
   expect(await keptModels()).toEqual([before, other, last]);
+  // Nor does one that knows other classes.
+  const another = await keep(tab, 'model', 5, ['c', 'd']);
+  expect(await keptModels()).toEqual([before, other, last, another]);
+  await tab.forgetModel(another.id);
   expect(await readerOfKept(last).read(0, 1)).toEqual(Uint8Array.of(4));
   // Nor does a model of that name, in whatever numbers.
   const model = await (await tab.NewModel.begin()).finish({ name: 'a' });

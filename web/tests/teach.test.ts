@@ -4,7 +4,10 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openPage, type Page } from './page';
 import { otherModel, read, readerOf } from './threads';
 
-vi.mock('../src/saving/download', () => ({ download: () => {} }));
+vi.mock('../src/saving/download', async (original) => ({
+  ...(await original<typeof import('../src/saving/download')>()),
+  download: vi.fn(),
+}));
 vi.mock('../src/camera', () => ({
   isSnapshot: ({ name }: File) => name.startsWith('camera'),
 }));
@@ -327,7 +330,7 @@ test('what is in no file yet, nor kept, is not left without a question', async (
   });
   expect(page.network.value).toMatchObject({ head: taughtHead() });
   expect(page.isUnsaved.value).toBe(true);
-  page.saveHead(taughtHead());
+  page.saveHead(page.lastTaught.value!);
   expect(page.isUnsaved.value).toBe(false);
   mine!.name.value = 'Rex';
   expect(page.isUnsaved.value).toBe(true);
@@ -341,8 +344,54 @@ test('what is in no file yet, nor kept, is not left without a question', async (
   await page.teach();
   page.boxes.value = [];
   expect(page.isUnsaved.value).toBe(true);
-  page.saveHead(taughtHead());
+  page.saveHead(page.lastTaught.value!);
   expect(page.isUnsaved.value).toBe(false);
+});
+
+test('what was learnt can be saved though a later lesson came to nothing', async () => {
+  const { NewModel } = await import('../src/models/model-store');
+  vi.spyOn(NewModel, 'begin').mockRejectedValueOnce(new Error());
+  await page.teach();
+  const { value: learnt } = page.lastTaught;
+  const [mine, other] = page.boxes.value;
+  const cut = new File([(await photo('square.jpg')).slice(0, 99)], 'cut.jpg');
+  const [dog] = mine!.photos.value;
+  mine!.photos.value = [dog!, cut];
+  await page.teach();
+  expect(page.lesson.value.state).toBe('idle');
+  page.removeBox(mine!);
+  page.removeBox(other!);
+  expect(page.isUnsaved.value).toBe(true);
+  expect(page.lastTaught.value).toBe(learnt);
+  const { download } = await import('../src/saving/download');
+  page.saveHead(learnt!);
+  expect(vi.mocked(download).mock.lastCall![1]).toBe(
+    'My_dog_and_The_neighbour’s.safetensors',
+  );
+  expect(page.isUnsaved.value).toBe(false);
+});
+
+test('a lesson says what it lacked, though photos were put back meanwhile', async () => {
+  const [mine] = page.boxes.value;
+  const [dog, second] = mine!.photos.value;
+  const cut = new File([(await photo('square.jpg')).slice(0, 99)], 'cut.jpg');
+  mine!.photos.value = [dog!, cut];
+  const lesson = page.teach();
+  mine!.photos.value = [dog!, cut, second!]; // put back
+  await lesson;
+  expect(page.lesson.value).toMatchObject({
+    state: 'failed',
+    reason: expect.stringMatching(/^"My dog" has one photo/),
+  });
+});
+
+test('boxes have names of their own', () => {
+  page.addBox();
+  page.addBox();
+  page.removeBox(page.boxes.value[2]!);
+  page.addBox();
+  const names = page.boxes.value.slice(2).map(({ name }) => name.value);
+  expect(names).toEqual(['Box 4', 'Box 5']);
 });
 
 test('pictures of the camera are not left without a question until each is saved', async () => {

@@ -78,7 +78,8 @@ export function teaching(lab) {
           Boolean(document.querySelector('.header .taught')) === (count === 2),
         count,
       );
-    const head = () => join(lab.browser.downloads, 'taught.safetensors');
+    const head = () =>
+      join(lab.browser.downloads, 'My_dog_and_The_neighbour’s.safetensors');
     const asksBeforeLeaving = () =>
       lab.browser.evaluate(
         () => !dispatchEvent(new Event('beforeunload', { cancelable: true })),

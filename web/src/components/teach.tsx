@@ -1,4 +1,4 @@
-import { network } from '../backend/network';
+import { modelChange, network } from '../backend/network';
 import { closeUp, isSeeing } from '../camera';
 import { bringsFiles, chosenFiles, take } from '../intake/intake';
 import { dropHead, hasHead, kept, keptAs } from '../models/models';
@@ -9,6 +9,7 @@ import {
   boxes,
   isOfBoxes,
   isTeaching,
+  lastTaught,
   lesson,
   moveTo,
   moving,
@@ -33,7 +34,13 @@ export function Teach() {
   const { value } = lesson;
   const busy = isTeaching.value;
   const reason = presentObstacle();
-  const isOff = busy || reason !== undefined || network.value.state !== 'ready';
+  const change = modelChange.value;
+  const isLoading = change !== undefined && 'share' in change;
+  const isOff =
+    busy ||
+    isLoading ||
+    reason !== undefined ||
+    network.value.state !== 'ready';
   return (
     <details class="about teach">
       <summary>Teach it</summary>
@@ -97,8 +104,13 @@ export function Teach() {
 
 function BoxCard({ box, disabled }: { box: PhotoBox; disabled: boolean }) {
   const name = nameInText(box.name.value);
-  const mistakes =
-    'mistakes' in lesson.value ? lesson.value.mistakes : undefined;
+  /** What a photo was taken for, as long as it is in the box that it was tested with. */
+  const mistakeOf = (file: File) => {
+    if (!('mistakes' in lesson.value)) return undefined;
+    const { mistakes, labels, names } = lesson.value;
+    const isHere = names[labels.get(file)!] === box.name.value.trim();
+    return isHere ? mistakes.get(file) : undefined;
+  };
   return (
     <fieldset
       class="box"
@@ -158,9 +170,9 @@ function BoxCard({ box, disabled }: { box: PhotoBox; disabled: boolean }) {
             onDragEnd={() => (moving.value = undefined)}
           >
             <Thumbnail file={file} />
-            {mistakes?.has(file) && (
+            {mistakeOf(file) !== undefined && (
               <span class="mistake">
-                taken for {nameInText(mistakes.get(file)!)}
+                taken for {nameInText(mistakeOf(file)!)}
               </span>
             )}
             <button
@@ -209,12 +221,16 @@ function Thumbnail({ file }: { file: File }) {
 }
 
 function Progress({ value }: { value: Lesson }) {
-  if (value.state === 'idle') return null;
+  const { value: last } = lastTaught;
+  if (value.state === 'idle') return last ? <Learnt of={last} /> : null;
   if (value.state === 'failed') {
     return (
-      <p class="failure" role="alert">
-        {value.reason}
-      </p>
+      <>
+        <p class="failure" role="alert">
+          {value.reason}
+        </p>
+        {last && <Learnt of={last} />}
+      </>
     );
   }
   if (value.state === 'looking') {
@@ -224,10 +240,7 @@ function Progress({ value }: { value: Lesson }) {
       </p>
     );
   }
-  const { losses, steps, photos, leftOut, head } = value;
-  const { value: present } = network;
-  const isKnown =
-    present.state === 'ready' && head !== undefined && present.head === head;
+  const { losses, steps, photos, leftOut } = value;
   return (
     <div class="lesson" data-state={value.state}>
       <Curve losses={losses} steps={steps} />
@@ -238,7 +251,7 @@ function Progress({ value }: { value: Lesson }) {
             ? `Training, step ${losses.length} of ${steps}…`
             : `Testing without each photo: ${leftOut} of ${photos}…`}
       </p>
-      {value.state === 'taught' && isKnown && (
+      {value.state === 'taught' && isKnown(value) && (
         <p>
           The page now knows{' '}
           {new Intl.ListFormat('en').format(value.names.map(nameInText))}, and
@@ -248,17 +261,28 @@ function Progress({ value }: { value: Lesson }) {
             ' The boxes have changed since: train again to have it learn that.'}
         </p>
       )}
-      {head && (
-        <div class="model-ways">
-          <button class="button" type="button" onClick={() => saveHead(head)}>
-            <Icon name="save" />
-            Save what it learnt
-          </button>
-          <p>
-            <WhereKept isKnown={isKnown} isKept={keptAs(head) !== undefined} />
-          </p>
-        </div>
-      )}
+      {value.state === 'taught' && <Learnt of={value} />}
+    </div>
+  );
+}
+
+function isKnown({ head }: Trained): boolean {
+  const { value } = network;
+  return value.state === 'ready' && head !== undefined && value.head === head;
+}
+
+/** What was learnt, to keep. */
+function Learnt({ of }: { of: Trained }) {
+  const isKept = of.head !== undefined && keptAs(of.head) !== undefined;
+  return (
+    <div class="model-ways">
+      <button class="button" type="button" onClick={() => saveHead(of)}>
+        <Icon name="save" />
+        Save what it learnt
+      </button>
+      <p>
+        <WhereKept isKnown={isKnown(of)} isKept={isKept} />
+      </p>
     </div>
   );
 }

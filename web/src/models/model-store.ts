@@ -292,8 +292,8 @@ export class NewModel {
 
   /**
    * Keeps it from now on: a model in the place of one of the same name and precision, a head in that
-   * of one of the same name which was put on the same model in this visit. Another visitor may have
-   * given that name to something else.
+   * of one of the same name and classes which was put on the same model in this visit. Another visitor
+   * may have given that name to something else.
    * @param atWork one that stays, as it is read again and again
    */
   async finish(about: Particulars, atWork?: number): Promise<KeptModel> {
@@ -308,6 +308,7 @@ export class NewModel {
         other.name === kept.name &&
         other.precision === kept.precision &&
         other.head?.base === kept.head?.base &&
+        String(other.head?.labels) === String(kept.head?.labels) &&
         (!kept.head || NewModel.ofVisit.has(other.id));
       if (isReplaced && other.id !== atWork) await forgetModel(other.id);
     }
