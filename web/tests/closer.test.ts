@@ -74,6 +74,21 @@ test('so are those of a photo that was taken off the page amid a look, and put b
   expect(await mapBy('hirescam')).toEqual(expected);
 });
 
+test('looking closer amid a look is of what the network sees then', async () => {
+  await closer.aim(photo, PART);
+  const { value: square } = photo.crop;
+  const wider = closer.aim(photo, undefined);
+  expect(closer.isAiming(photo)).toBe(true);
+  await closer.lookCloser(photo);
+  await wider;
+  expect(closer.isAiming(photo)).toBe(false);
+  const { value: within } = photo.crop;
+  await closer.aim(photo, undefined);
+  await closer.lookCloser(photo);
+  expect(within).toEqual(photo.crop.value);
+  expect(within).not.toEqual(square);
+});
+
 test('looking closer does not wait for what it ends', async () => {
   const { compare } = await import('../src/photos/maps');
   const second = compare(photo, photo.target.value, 'layercam');

@@ -38,7 +38,9 @@ export function BreedTable(props: {
       ? predictions.filter(({ label }) =>
           breedName(label).toLowerCase().includes(words),
         )
-      : predictions.slice(0, first);
+      : predictions.filter(
+          ({ index }, rank) => rank < first || index === photo.target.value,
+        );
   // In its place among the rows that are always shown, or else behind them all.
   const before = others
     ? rows

@@ -1,6 +1,6 @@
 import { useRef } from 'preact/hooks';
 import type { Box, Heatmap } from '../../../wasm/engine';
-import { aim, lookCloser } from '../photos/closer';
+import { aim, isAiming, lookCloser } from '../photos/closer';
 import { CORNERS, moved, resized, scaled, type Corner } from '../photos/crop';
 import type { Photo, PhotoResult } from '../photos/photo';
 import { nameInText } from '../words/name-in-text';
@@ -19,7 +19,7 @@ export function CloserButton(props: {
   const { photo, map, isWise } = props;
   const isChosen = photo.crop.value !== undefined;
   // Of what is disabled the focus is taken away, and its own click may do that here.
-  const isOff = !isChosen && !map;
+  const isOff = !isChosen && (!map || isAiming(photo));
   return (
     <button
       data-closer

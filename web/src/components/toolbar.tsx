@@ -130,8 +130,10 @@ function HowPicker() {
 function HowFields({ isOpen }: { isOpen: boolean }) {
   const { info } = painter.value!;
   const chosen = methodOf(method.value);
-  const depth = info.layers.indexOf(layer.value);
-  const cells = cellsAt(layer.value);
+  /** Where the slider is, while it is dragged. */
+  const pointed = useSignal<string | undefined>(undefined);
+  const pointedAt = pointed.value ?? layer.value;
+  const cells = cellsAt(pointedAt);
   const resolution = cells && cellsInWords(cells);
   const isSlowHere =
     chosen?.in_passes.includes(layer.value) &&
@@ -158,18 +160,21 @@ function HowFields({ isOpen }: { isOpen: boolean }) {
             min="0"
             max={info.layers.length - 1}
             step="1"
-            value={depth}
+            value={info.layers.indexOf(pointedAt)}
             aria-label="Layer of the heatmap"
-            aria-valuetext={[layer.value, resolution]
-              .filter(Boolean)
-              .join(', ')}
-            onChange={({ currentTarget }) =>
+            aria-valuetext={[pointedAt, resolution].filter(Boolean).join(', ')}
+            onInput={({ currentTarget }) => {
+              const at = info.layers[currentTarget.valueAsNumber];
+              pointed.value = at === layer.value ? undefined : at;
+            }}
+            onChange={({ currentTarget }) => {
+              pointed.value = undefined;
               void remakeMaps({
                 layer: info.layers[currentTarget.valueAsNumber]!,
-              })
-            }
+              });
+            }}
           />
-          <output>{layer.value}</output>
+          <output>{pointedAt}</output>
         </label>
       )}
       {chosen?.tries_channels && (

@@ -1,5 +1,6 @@
 /** Showing the network a part of a photo that it has looked at. */
 
+import { signal } from '@preact/signals';
 import type { Box } from '../../../wasm/engine';
 import { askAbout } from './errand';
 import { presentHow, stopErrands } from './maps';
@@ -9,7 +10,12 @@ import { explainAnew, photos, show } from './photos';
 import type { Failure } from '../shared/protocol';
 import { hasRoom } from './shown';
 
-const aiming = new Map<Photo, Promise<void>>();
+/** The photos that the network is shown a part of just now. */
+const aiming = signal<ReadonlyMap<Photo, Promise<void>>>(new Map());
+
+export function isAiming(photo: Photo): boolean {
+  return aiming.value.has(photo);
+}
 
 /**
  * Shows the network this part of a photo, or what it sees of it usually. May be called again and
@@ -18,13 +24,17 @@ const aiming = new Map<Photo, Promise<void>>();
 export function aim(photo: Photo, crop: Box | undefined): Promise<void> {
   const { value: seen } = photo.crop;
   photo.crop.value = crop;
-  const underWay = aiming.get(photo) ?? follow(photo, seen);
-  aiming.set(photo, underWay);
+  const known = aiming.peek().get(photo);
+  if (known) return known;
+  const underWay = follow(photo, seen);
+  aiming.value = new Map([...aiming.peek(), [photo, underWay]]);
   return underWay;
 }
 
 /** Shows the network the square around what is warm in the map at hand. */
 export async function lookCloser(photo: Photo): Promise<void> {
+  const looking = aiming.peek().get(photo);
+  if (looking) await looking; // the map at hand is of another part
   const { value: state } = photo.state;
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return;
@@ -67,7 +77,9 @@ async function follow(photo: Photo, seen: Box | undefined): Promise<void> {
       if (photo.crop.value === crop) break;
     }
   } finally {
-    aiming.delete(photo);
+    aiming.value = new Map(
+      [...aiming.peek()].filter(([other]) => other !== photo),
+    );
   }
   // Looking has ended what was under way, whether or not there is an answer.
   await explainAnew(photo, 'urgent');
