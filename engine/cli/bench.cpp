@@ -39,7 +39,8 @@ Result<Times> measure(int repeat, Run&& run) {
     times.push_back(std::chrono::duration<double, std::milli>(end - start).count());
   }
   std::ranges::sort(times);
-  return Times{times.front(), times[times.size() / 2]};
+  const double median = (times[(times.size() - 1) / 2] + times[times.size() / 2]) / 2;
+  return Times{times.front(), median};
 }
 
 /// A fixed input that looks like a normalised photo: smooth, about zero mean and unit variance.
@@ -104,8 +105,9 @@ int run_bench(const BenchOptions& options) {
       continue;
     }
     if (!algorithm) {  // the first one, by which the model is known to be one
-      std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n", path->string().c_str(),
-                  options.workers, options.workers == 1 ? "worker" : "workers", options.repeat);
+      std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n",
+                  printable(path->string()).c_str(), options.workers,
+                  options.workers == 1 ? "worker" : "workers", options.repeat);
       std::printf("  %-13s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
                   "Grad-CAM, classes");
     }
@@ -134,7 +136,7 @@ void add_bench(CLI::App& app, int& exit_code) {
   add_model_option(*command, options->model);
   add_workers_option(*command, options->workers);
   command->add_option("--repeat", options->repeat, "Timed runs of each")
-      ->check(above_zero())
+      ->check(between(1, 10000))
       ->capture_default_str();
   command->add_flag("--json", options->json, "One line of JSON for each algorithm");
   command->callback([options, &exit_code] { exit_code = run_bench(*options); });

@@ -178,9 +178,9 @@ Result<void> run_convert(const ConvertCommand& command) {
   if (!writing) return std::unexpected(writing.error());
   if (!status) return of_file(command.in, status.error());
   GRADCAM_CHECK_OK(out->commit());
-  std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", command.out.string().c_str(),
+  std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", printable(command.out.string()).c_str(),
               command.dtype.c_str(), command.dtype.empty() ? "" : ", ",
-              static_cast<double>(written) / 1e6, command.in.string().c_str(),
+              static_cast<double>(written) / 1e6, printable(command.in.string()).c_str(),
               static_cast<double>(fs::file_size(command.in, error)) / 1e6);
   return {};
 }

@@ -29,8 +29,7 @@ std::unexpected<Error> unreadable(const std::string& message) {
 }
 
 Result<std::ifstream> open_file(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
+  GRADCAM_TRY(const fs::file_status status, status_of(path));
   if (!fs::exists(status)) return unreadable("there is no such file");
   if (fs::is_directory(status)) return unreadable("it is a folder, where a file was expected");
   errno = 0;
@@ -59,6 +58,13 @@ bool has_photo_extension(const fs::path& path) {
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 }  // namespace
+
+Result<fs::file_status> status_of(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() != fs::file_type::none) return status;
+  return unreadable("it cannot be reached: " + error.message());
+}
 
 Result<std::vector<std::uint8_t>> read_file(const fs::path& path) {
   GRADCAM_TRY(std::ifstream file, open_file(path));
@@ -181,9 +187,9 @@ Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
   const fs::path folder = parent.empty() ? fs::path(".") : parent;
   const fs::space_info space = fs::space(folder, error);
   if (!error && space.available < size) {
-    return unreadable(path.string() + " needs " + std::to_string(size >> 20) + " MiB, but " +
-                      folder.string() + " has only " + std::to_string(space.available >> 20) +
-                      " MiB left");
+    return unreadable(path.string() + " needs " + std::to_string((size + 1023) >> 10) +
+                      " KiB, but " + folder.string() + " has only " +
+                      std::to_string(space.available >> 10) + " KiB left");
   }
   // A program that was killed may have left one, and had the same number.
   constexpr int kMostLeft = 100;

@@ -14,6 +14,10 @@
 /// What the library leaves to its callers: reading and writing files.
 namespace gradcam {
 
+/// What is at a path, if anything is; an error if that cannot be told, as in a folder that may not
+/// be looked into.
+Result<std::filesystem::file_status> status_of(const std::filesystem::path& path);
+
 /// A file's bytes, of which there may be 2 GiB. The error names the fault, not the file.
 Result<std::vector<std::uint8_t>> read_file(const std::filesystem::path& path);
 

@@ -60,8 +60,10 @@ void add_finetune(CLI::App& app, int& exit_code) {
   command->add_option("--seed", options->seed, "Of all that is random")->capture_default_str();
   command->add_option("--threads", options->threads, "(default: as many as the machine has)")
       ->check(between(1, 256));
-  add_path_option(*command, "--cache", options->cache,
-                  "A folder to keep features in (default: ~/.cache/gradcam.cpp/features)");
+  add_path_option(
+      *command, "--cache", options->cache,
+      "A folder to keep features in (default: gradcam.cpp/features in the user's cache folder, "
+      "as ~/.cache)");
   command->add_flag("--resume", options->resume,
                     "Go on from <out>.checkpoint, which Ctrl-C leaves");
   command->add_flag("--head-only", options->head_only,

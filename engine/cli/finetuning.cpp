@@ -122,9 +122,10 @@ Result<Base> load_base(const FinetuneOptions& options, const std::function<bool(
 
 /// What a checkpoint must agree with, besides the photos.
 CheckpointIdentity identity_of(const FinetuneOptions& options, const Plan& plan,
-                               std::uint64_t weights) {
+                               std::uint64_t weights, const Preprocess& preprocess) {
   const OptimizerOptions& optimizer = plan.classifier.optimizer;
   return {{"base model", std::to_string(weights)},
+          {"preprocessing", to_json(preprocess)},
           {"--train", options.train},
           {"--optimizer", optimizer.algorithm == Algorithm::kSgd ? "sgd" : "adam"},
           {"--learning-rate", shortest(plan.training.learning_rate)},
@@ -338,7 +339,7 @@ Result<Run> begin(const FinetuneOptions& options, const std::function<bool()>& i
   // ModelInfo's fingerprint has only some rows of them.
   const auto weights = base.file.fingerprint();
   if (!weights) return of_file(options.model, weights.error());
-  CheckpointIdentity identity = identity_of(options, plan, *weights);
+  CheckpointIdentity identity = identity_of(options, plan, *weights, base_info.preprocess);
   std::error_code error;
   if (options.resume) {
     GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
@@ -372,11 +373,11 @@ Result<bool> gather(Run& run, ClassPhotos& photos) {
   if (run.interrupted()) {
     clear_progress();
     std::printf("interrupted; the features of %zu photos are kept in %s for the next run\n",
-                outcome.computed + outcome.cached, run.cache.folder().string().c_str());
+                outcome.computed + outcome.cached, printable(run.cache.folder().string()).c_str());
     return false;
   }
   std::printf("features: %zu photos computed, %zu from the cache, %.1f s (%s)\n", outcome.computed,
-              outcome.cached, outcome.seconds, run.cache.folder().string().c_str());
+              outcome.cached, outcome.seconds, printable(run.cache.folder().string()).c_str());
   if (photos.unreadable > 0) std::printf("%zu photos cannot be read\n", photos.unreadable);
   std::fflush(stdout);
   GRADCAM_CHECK_OK(check_class_sizes(photos));
@@ -428,7 +429,7 @@ Result<bool> train(Run& run, Trainer& trainer) {
   GRADCAM_CHECK_OK(write_checkpoint(run.plan.checkpoint, trainer, run.identity));
   clear_progress();
   std::printf("interrupted; %s is continued by the same command with --resume\n",
-              run.plan.checkpoint.string().c_str());
+              printable(run.plan.checkpoint.string()).c_str());
   return false;
 }
 
@@ -499,8 +500,9 @@ Result<void> finish(Run& run, const ClassPhotos& photos, Trainer& trainer, doubl
       "%.3f\n(the epoch was chosen by these photos: others, in gradcam evaluate, say "
       "more)\ntrained in %.1f s; wrote %s%s\n",
       report.best_epoch + 1, report.epochs.size(), best.validation_accuracy * 100,
-      best.validation_loss, double{report.temperature}, seconds, run.options.out.string().c_str(),
-      report.has_curves ? (" and " + run.plan.curves.string()).c_str() : "");
+      best.validation_loss, double{report.temperature}, seconds,
+      printable(run.options.out.string()).c_str(),
+      report.has_curves ? (" and " + printable(run.plan.curves.string())).c_str() : "");
   return {};
 }
 

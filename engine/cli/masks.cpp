@@ -12,6 +12,7 @@
 #include "cli/files.h"
 #include "cli/system.h"
 #include "gradcam/image/decode.h"
+#include "gradcam/tensor/text.h"
 
 namespace gradcam {
 namespace {
@@ -52,15 +53,17 @@ bool has_shape_of(const Image& mask, const Image& photo) {
 Result<MaskFinder> MaskFinder::create(const fs::path& folder) {
   MaskFinder finder;
   finder.folder_ = folder;
-  std::error_code error;
   if (folder.empty()) return finder;
-  if (!fs::is_directory(folder, error)) {
+  const auto status = status_of(folder);
+  if (!status) return of_file(folder, status.error());
+  if (!fs::is_directory(*status)) {
     return fail(ErrorCode::kUnreadableFile, folder.string() + ": there is no such folder");
   }
   std::ifstream manifest(folder / "MANIFEST.tsv");
   std::string line;
   if (!std::getline(manifest, line)) return finder;
-  const std::vector<std::string> columns = split_fields(line);
+  const std::vector<std::string> columns =
+      split_fields(std::string(internal::without_byte_order_mark(line)));
   const auto mask = std::ranges::find(columns, "mask") - columns.begin();
   const auto photo = std::ranges::find(columns, "photo") - columns.begin();
   const auto needed = std::max(mask, photo);
@@ -123,8 +126,9 @@ Result<fs::path> MaskFinder::find(const fs::path& classes, const fs::path& photo
     GRADCAM_TRY(fs::path listed, find_in_manifest(classes, name));
     if (!listed.empty()) return listed;
     fs::path candidate = folder_ / name.replace_extension(".png");
-    std::error_code error;
-    if (fs::exists(candidate, error)) return candidate;
+    // What cannot be reached is no mask that is lacking: who reads it will hear why.
+    const auto status = status_of(candidate);
+    if (!status || fs::exists(*status)) return candidate;
   }
   return fs::path();
 }

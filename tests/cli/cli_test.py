@@ -513,6 +513,16 @@ class CommandLine(Case):
             self.assertEqual(result.returncode, 1, arguments)
             self.assertIn("cannot be written", result.stderr)
 
+    def test_what_cannot_be_reached_is_not_said_to_be_missing(self) -> None:
+        for one, other in (("a", "b"), ("b", "a")):
+            (self.folder / one).symlink_to(self.folder / other)
+        loop = self.folder / "a"
+        for arguments in (("explain", loop), ("info", loop),
+                          ("evaluate", self.folder, "--model", MODEL, "--masks", loop)):
+            result = gradcam(*arguments)
+            self.assertNotEqual(result.returncode, 0, arguments)
+            self.assertIn(f"{loop}: it cannot be reached: ", result.stderr)
+
     def test_photos_that_are_too_much(self) -> None:
         with (self.folder / "a.jpg").open("wb") as large:
             large.truncate(3 << 30)
@@ -589,7 +599,7 @@ class CommandLine(Case):
             (("explain", photo, "--smooth", "x"), '--smooth: one of flip, eigen is expected, not "x"'),
             (("convert", MODEL, "x", "--dtype="), '--dtype: one of f32, f16, int8, int4 is expected'),
             (("evaluate", self.folder, "--method", "gradcam"), "--method requires --explain"),
-            (("bench", "--repeat", "x"), '--repeat: a number above 0 is expected, not "x"'),
+            (("bench", "--repeat", "x"), '--repeat: a number from 1 to 10000 is expected, '),
             (("explain", photo, "--model", ""), "--model"),
             (("explain", "--model=", photo), "--model: it is given, but empty"),
             (("explain", "--json", "--out=", photo), "--out: it is given, but empty"),

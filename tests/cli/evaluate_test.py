@@ -414,12 +414,13 @@ class Evaluate(Case):
         mask = self.folder / "masks/1.png"
         mask.parent.mkdir()
         write_png(mask, mask_of((255,), (0,)))
-        (mask.parent / "MANIFEST.tsv").write_bytes(
-            f"mask\tphoto\r\n1.png\t{label}/scene.png\r\n".encode())
-        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json", "--masks",
-                         mask.parent)
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertEqual(json.loads(result.stdout)["masks"], 1)
+        for mark in (b"", b"\xef\xbb\xbf"):  # of UTF-8
+            (mask.parent / "MANIFEST.tsv").write_bytes(
+                mark + f"mask\tphoto\r\n1.png\t{label}/scene.png\r\n".encode())
+            result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
+                             "--masks", mask.parent)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(json.loads(result.stdout)["masks"], 1)
 
     def test_a_list_of_masks_of_folders_with_the_same_names(self) -> None:
         """Each photo has that which its own path says, wherever that is in the list."""

@@ -114,24 +114,25 @@ Result<std::vector<std::string>> labels_from_lines(std::string_view text) {
 }  // namespace
 
 Result<std::vector<std::string>> parse_labels(std::string_view text) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = internal::without_byte_order_mark(text);
   constexpr std::size_t kMostEntries = 20'000;
   constexpr std::size_t kMostBytes = 4 << 20;
   if (text.size() > kMostBytes || std::cmp_greater(std::ranges::count(text, '\n'), kMostEntries)) {
     return bad_labels("it is longer than a file that names classes");
   }
-  const bool is_json = text.starts_with('[') || text.starts_with('{');
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::string_view value = text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
+  const bool is_json = value.starts_with('[') || value.starts_with('{');
   auto json =
-      is_json ? internal::parse_untrusted(text, {.entries = kMostEntries}) : UntrustedJson();
-  if (text.starts_with('{') && !json.is_object()) {
-    json = internal::parse_untrusted(json_from_python(text), {.entries = kMostEntries});
+      is_json ? internal::parse_untrusted(value, {.entries = kMostEntries}) : UntrustedJson();
+  if (value.starts_with('{') && !json.is_object()) {
+    json = internal::parse_untrusted(json_from_python(value), {.entries = kMostEntries});
   }
   const bool is_whole = json.is_array() || json.is_object();
-  const std::size_t second = text.find_first_not_of(" \t\r\n", 1);
+  const std::size_t second = value.find_first_not_of(kSpace, 1);
   // A line may begin with a bracket, too, but hardly go on so.
-  if (is_json && !is_whole && second < text.size() &&
-      std::string_view("\"'0123456789").contains(text[second])) {
+  if (is_json && !is_whole && second < value.size() &&
+      std::string_view("\"'0123456789").contains(value[second])) {
     return bad_labels("it begins as JSON does, but is damaged or cut short");
   }
   GRADCAM_TRY(auto labels, is_whole ? labels_from_json(json) : labels_from_lines(text));

@@ -26,6 +26,9 @@ std::string joined(Range&& range, Name name = {}, std::string_view between = ", 
   return text;
 }
 
+/// A text from a file without the mark that programs on Windows put in front of UTF-8.
+std::string_view without_byte_order_mark(std::string_view text);
+
 /// The beginning of a UTF-8 text, of so many bytes at most, without a part of a character.
 std::string_view beginning_of(std::string_view text, std::size_t most);
 

@@ -270,6 +270,16 @@ TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {
   EXPECT_NE(error_message(run(other), ErrorCode::kInvalidArgument).find("another base model"),
             std::string::npos);
   other = resume;
+  other.model = (root_ / "flipped").string();
+  ASSERT_OK_AND_ASSIGN(std::vector<std::uint8_t> flipped, read_file(resume.model));
+  constexpr std::string_view kRgb = "RGB";
+  const auto channels = std::ranges::search(flipped, kRgb).begin();
+  ASSERT_NE(channels, flipped.end());
+  std::ranges::copy(std::string_view("BGR"), channels);
+  ASSERT_OK(write_file(other.model, flipped));
+  EXPECT_NE(error_message(run(other), ErrorCode::kInvalidArgument).find("another preprocessing"),
+            std::string::npos);
+  other = resume;
   other.epochs = 5;
   EXPECT_NE(error_message(run(other), ErrorCode::kInvalidArgument).find("another --epochs"),
             std::string::npos);

@@ -22,6 +22,8 @@ TEST(Labels, AsPeopleHaveThem) {
            "\xEF\xBB\xBF"
            "beagle\npug\n",
            R"(["beagle", "pug"])",
+           "\n[\"beagle\",\r\n\"pug\"]\n",
+           " \t{0: 'beagle', 1: 'pug'}",
            R"({"1": ["n02110958", "pug"], "0": ["n02088364", "beagle"]})",
            R"({"pug": 1, "beagle": 0})",
            R"({"0": "beagle", "1": "pug"})",
