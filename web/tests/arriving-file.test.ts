@@ -9,10 +9,14 @@ const bytes = Uint8Array.from(randomBytes(SIZE));
 const packed = Uint8Array.from(gzipSync(bytes));
 const middle = packed.length >> 1;
 
-const again = async () => Uint8Array.of(7);
+const lent = (size: number) => ({
+  size,
+  loan: 3,
+  read: async () => Uint8Array.of(7),
+});
 
 test('a file is read as it arrives', async () => {
-  const file = new ArrivingFile(SIZE, again);
+  const file = new ArrivingFile(lent(SIZE));
   const first = file.read(0, 2);
   const rest = file.read(1, SIZE);
   let isRead = false;
@@ -25,7 +29,9 @@ test('a file is read as it arrives', async () => {
   // Each reader may do what it likes with what it got.
   (await rest).fill(0);
   expect(await file.read(4, 6)).toEqual(bytes.subarray(4, 6));
+  expect(file.loan).toBeUndefined();
   file.letGo();
+  expect(file.loan).toBe(3);
   expect(await file.read(4, 6)).toEqual(Uint8Array.of(7));
 });
 
@@ -33,7 +39,7 @@ test.each([
   ['that is no gzip', SIZE, bytes],
   ['with more in it than was said', SIZE - 1, packed],
 ])('one %s is an error for all who read', async (_, size, content) => {
-  const file = new ArrivingFile(size, again);
+  const file = new ArrivingFile(lent(size));
   const early = file.read(0, size);
   early.catch(() => {});
   file.take(content.slice());

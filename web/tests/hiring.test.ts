@@ -1,10 +1,10 @@
 /** How the page and its first worker learn of helpers that are of no use. */
 
-import { proxy, transfer, wrap } from 'comlink';
+import { expose, proxy, transfer, wrap } from 'comlink';
 import { afterEach, expect, test, vi } from 'vitest';
 import { helpers, hire, hireHelpers } from '../src/backend/hiring';
 import { idleHelpers } from '../src/backend/idle-helpers';
-import { lend } from '../src/shared/lend';
+import { lend, pageApi } from '../src/backend/loans';
 import {
   compileEngine,
   fakeWorkers,
@@ -41,6 +41,7 @@ test('a helper that is lost before there is a team is not waited for', async () 
   const port = await workerScript();
   scripts.push(port);
   const worker = wrap<WorkerApi>(port);
+  expose(pageApi, port);
   const losses: [number, string][] = [];
   // The news can be here before the engine is, and even before the start.
   const told = worker.lost(0, 'the browser ended it');
@@ -52,12 +53,10 @@ test('a helper that is lost before there is a team is not waited for', async () 
     proxy((...loss: [number, string]) => losses.push(loss)),
   );
   await told;
-  const { size, read: readModel } = readerOf(
-    await read('weights/default.safetensors'),
-  );
+  const model = readerOf(await read('weights/default.safetensors'));
   const loaded = await worker.loadModel(
-    size,
-    lend(readModel),
+    model.size,
+    lend(model),
     proxy(() => {}),
   );
   expect(loaded.ok).toBe(true);

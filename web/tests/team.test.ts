@@ -9,6 +9,7 @@ import {
   type PassProgress,
   type PieceReader,
 } from '../../wasm/engine';
+import { lend, pageApi } from '../src/backend/loans';
 import { Stopped } from '../src/shared/outcome';
 import type { Outcome } from '../src/shared/protocol';
 import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
@@ -354,6 +355,39 @@ test('of a view that a lesson takes no maps are made', async () => {
   expect(itself).not.toEqual(mirrored);
   const { maps } = await team.explain([3]);
   expectClose(maps[0]!.values, alone.maps.maps[3]!.values, 1e-3);
+});
+
+test('a helper asks the page itself for what that has lent', async () => {
+  const { port1, port2 } = new MessageChannel();
+  expose(pageApi, port1);
+  vi.stubGlobal('addEventListener', port2.addEventListener.bind(port2));
+  vi.stubGlobal('postMessage', port2.postMessage.bind(port2));
+  port2.start();
+  let isGone = false;
+  const lent = vi.fn(async (begin: number, end: number) => {
+    if (isGone) throw new Error('it has gone');
+    return weights.slice(begin, end);
+  });
+  const read = vi.fn(async (begin: number, end: number) =>
+    weights.slice(begin, end),
+  );
+  const { team, losses } = await makeTeam(2);
+  const loan = lend({ read: lent });
+  await team.load({ size: weights.length, read, loan });
+  expect(lent).toHaveBeenCalled();
+  team.engine.decode(photo);
+  const { classification } = await team.lookAt(() => []);
+  expectClose(logitsOf(classification.predictions), alone.logits, 1e-3);
+  isGone = true;
+  await expect(
+    team.load({ size: weights.length, read, loan }),
+  ).rejects.toMatchObject({
+    code: 'unreadable_file',
+    message: expect.stringMatching(/cannot be read/),
+  });
+  expect(losses).toEqual([]);
+  port1.close();
+  vi.unstubAllGlobals();
 });
 
 test('a file that cannot be read costs no helper', async () => {

@@ -5,6 +5,7 @@ import { proxy, transfer } from 'comlink';
 import { MAX_MEMBERS } from '../../../wasm/engine';
 import { reasonOf } from '../shared/outcome';
 import { FIRST } from '../shared/protocol';
+import { forgetLoans } from './loans';
 import { WatchedWorker } from './watched-worker';
 
 /** How many workers divide the network among them, and why others do so no more. */
@@ -25,6 +26,7 @@ export async function hire(
   lowMemory: boolean,
 ): Promise<void> {
   first?.dismiss();
+  forgetLoans();
   first = new WatchedWorker(FIRST);
   first.passOn(workerOf);
   const ports = hireHelpers(count, module);

@@ -17,7 +17,7 @@ import {
 } from '../../../wasm/engine';
 import { pieceReader, release } from '../../../wasm/pieces';
 import { first, hire, hireHelpers, workers } from './hiring';
-import { lend } from '../shared/lend';
+import { lend } from './loans';
 import { reasonOf, wasStopped } from '../shared/outcome';
 import type { Failure, Outcome, WorkerApi } from '../shared/protocol';
 import { payload, payloadSize } from './payload';
@@ -124,7 +124,7 @@ async function start(): Promise<Network> {
   await hired;
   const size = await payloadSize('model');
   const loading = first.ask<Outcome<ModelInfo>>((worker) =>
-    worker.receiveModel(size, lend(readOwn)),
+    worker.receiveModel(size, lend({ read: readOwn })),
   );
   loading.catch(() => {}); // thrown below
   const engine = await Engine.create(compiled);
@@ -203,10 +203,10 @@ export function isAtWork(model: PieceReader): boolean {
 
 function load(
   worker: Remote<WorkerApi>,
-  { size, read }: PieceReader,
+  model: PieceReader,
   progress: (part: number) => void,
 ): Promise<Outcome<ModelInfo>> {
-  return worker.loadModel(size, lend(read), proxy(progress));
+  return worker.loadModel(model.size, lend(model), proxy(progress));
 }
 
 /** `Engine.useHead`. */

@@ -1,8 +1,9 @@
 /** A worker of which the page knows when it has gone. */
 
-import { wrap, type Remote } from 'comlink';
+import { expose, wrap, type Remote } from 'comlink';
 import script from 'virtual:worker';
 import { Breakable } from '../shared/breakable';
+import { pageApi } from './loans';
 import { endOfLifeline } from '../shared/lifeline';
 import type { Passed, WorkerApi } from '../shared/protocol';
 
@@ -30,6 +31,7 @@ export class WatchedWorker {
     private onGone: (reason: string) => void = () => {},
   ) {
     this.api = wrap<WorkerApi>(this.worker);
+    expose(pageApi, this.worker);
     this.worker.onerror = ({ message }) =>
       this.lose(message || 'it broke down');
     void this.watch();

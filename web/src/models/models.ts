@@ -24,7 +24,7 @@ import {
   putHead,
   type Head,
 } from '../backend/network';
-import { lend } from '../shared/lend';
+import { lend } from '../backend/loans';
 import { nameInText } from '../words/name-in-text';
 import {
   CHUNK,
@@ -489,9 +489,8 @@ async function useConverted(
       isBegun = true;
       return worker.convertModel(
         source.size,
-        lend(source.read),
+        lend({ read: source.read, write }),
         wanted,
-        proxy(write),
         proxy(report),
         about,
       );

@@ -58,11 +58,6 @@ export interface PreparedPhoto extends Pick<Prepared, 'views'> {
   preview?: Blob;
 }
 
-/**
- * The methods of the worker. The page calls one at a time, but for what it asks about a photo, which
- * may follow `hold` at once and is refused if that failed. Photos and models come as bytes or through
- * functions of the page: on file:// pages, WebKit's workers cannot read a File or a Blob.
- */
 /** A message on its way between members of the network. */
 export interface Parcel {
   /** The run that it belongs to. */
@@ -80,6 +75,21 @@ export interface Passed {
   parcel: Parcel;
 }
 
+/** What a worker may ask the page for, at any time. */
+export interface PageApi {
+  /** Reads a part of a file that the page has lent to it or, for a helper, to the first worker. */
+  read(loan: number, begin: number, end: number): Promise<Uint8Array>;
+  /** Writes on at the end of what is to be made of it. */
+  write(loan: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** The worker that it was lent to has no more use for it. */
+  giveBack(loan: number): void;
+}
+
+/**
+ * The methods of the worker. The page calls one at a time, but for what it asks about a photo, which
+ * may follow `hold` at once and is refused if that failed. Photos and models come as bytes, or are
+ * lent: on file:// pages, WebKit's workers cannot read a File or a Blob.
+ */
 export interface WorkerApi {
   /** What this worker holds as long as it is there, see lifeline.ts. */
   lifeline(): Promise<string | undefined>;
@@ -94,14 +104,14 @@ export interface WorkerApi {
     lowMemory: boolean,
     onLoss: (index: number, reason: string) => void,
   ): Promise<void>;
-  /** Loads a model of so many bytes as `takeModel` is given them, gzipped. */
-  receiveModel(
-    size: number,
-    again: (begin: number, end: number) => Promise<Uint8Array>,
-  ): Promise<Outcome<ModelInfo>>;
+  /**
+   * Loads a model of so many bytes as `takeModel` is given them, gzipped. Once they are given away,
+   * they can be read by the loan.
+   */
+  receiveModel(size: number, loan: number): Promise<Outcome<ModelInfo>>;
   /** The gzipped model's next bytes. */
   takeModel(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Gives all of them away, once the model is loaded; they are read by `again` if needed. */
+  /** Gives all of them away, once the model is loaded. */
   returnModel(): Promise<Uint8Array<ArrayBuffer>>;
   /** Makes this worker a helper of the one at the other end of the port. */
   serve(module: WebAssembly.Module, port: MessagePort): Promise<void>;
@@ -144,17 +154,16 @@ export interface WorkerApi {
    */
   loadModel(
     size: number,
-    read: (begin: number, end: number) => Promise<Uint8Array>,
+    loan: number,
     progress: (share: number) => void,
   ): Promise<Outcome<ModelInfo>>;
   /** `Engine.useHead`. */
   useHead(head: Uint8Array | undefined): Promise<Outcome<ModelInfo>>;
-  /** `Engine.convertModel`. */
+  /** `Engine.convertModel`, of a file that was lent and into it. */
   convertModel(
     size: number,
-    read: (begin: number, end: number) => Promise<Uint8Array>,
+    loan: number,
     precision: Precision,
-    write: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
     progress: (share: number) => void,
     about?: AboutModel,
   ): Promise<Outcome<null>>;

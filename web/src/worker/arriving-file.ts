@@ -3,6 +3,7 @@
 import { EngineError, type PieceReader } from '../../../wasm/engine';
 import { reasonOf } from '../shared/outcome';
 import { pause } from '../shared/pause';
+import type { Borrowed } from './borrow';
 
 export class ArrivingFile implements PieceReader {
   private readonly bytes: Uint8Array<ArrayBuffer>;
@@ -12,18 +13,22 @@ export class ArrivingFile implements PieceReader {
   private failure: EngineError | undefined;
   private wake: (() => void)[] = [];
 
-  /**
-   * @param size once it is unpacked
-   * @param again reads what has been given away
-   */
-  constructor(
-    readonly size: number,
-    private readonly again: PieceReader['read'],
-  ) {
-    this.bytes = new Uint8Array(size);
+  /** @param lent the file, to be read once it has been given away */
+  constructor(private readonly lent: Borrowed) {
+    this.bytes = new Uint8Array(lent.size);
     const { readable, writable } = new DecompressionStream('gzip');
     this.packed = writable.getWriter();
     void this.unpack(readable.getReader());
+  }
+
+  /** Of the file, once it is unpacked. */
+  get size(): number {
+    return this.lent.size;
+  }
+
+  /** What others can borrow it by, once it has been given away. */
+  get loan(): number | undefined {
+    return this.isGone ? this.lent.loan : undefined;
   }
 
   /** Takes the next bytes of the gzipped file. */
@@ -37,7 +42,9 @@ export class ArrivingFile implements PieceReader {
       if (this.failure) throw this.failure;
       await new Promise<void>((resolve) => this.wake.push(resolve));
     }
-    return this.isGone ? this.again(begin, end) : this.bytes.slice(begin, end);
+    return this.isGone
+      ? this.lent.read(begin, end)
+      : this.bytes.slice(begin, end);
   }
 
   /** Gives the bytes away. */

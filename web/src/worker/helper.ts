@@ -11,6 +11,7 @@ import {
 import { Breakable } from '../shared/breakable';
 import { outcomeOf, Stopped, wasStopped } from '../shared/outcome';
 import type { Outcome } from '../shared/protocol';
+import { readerOf } from './borrow';
 import { Member } from './member';
 import { PagePort, type Port } from './page-port';
 
@@ -24,14 +25,14 @@ export function portAt(end: End | null): Port | null {
 /** What a helper does for the first worker; comlink carries it. */
 export interface HelperApi {
   /**
-   * Loads its share of a model, of which it gets the size and a function that reads it. `ends` lead
-   * to the other members, by their number.
+   * Loads its share of a model, of which it gets the size, and what the page has lent it by or a
+   * function that reads it. `ends` lead to the other members, by their number.
    */
   join(
     share: LoadOptions,
     ends: (End | null)[],
     size: number,
-    read: PieceReader['read'],
+    source: number | PieceReader['read'],
   ): Promise<Outcome<null>>;
   /** `Engine.useHead`. */
   useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
@@ -68,11 +69,12 @@ export async function makeHelperApi(
     });
 
   return {
-    join: (share, ends, size, read) =>
+    join: (share, ends, size, source) =>
       outcomeOf(async () => {
         member?.close();
         // Listens before it has loaded: others may have begun by then.
         member = new Member(engine, ends.map(portAt));
+        const read = typeof source === 'number' ? readerOf(source) : source;
         await engine.loadModel({ size, read }, undefined, share);
         return null;
       }),

@@ -4,7 +4,7 @@
  * own, and share nothing.
  */
 
-import { transfer, type Remote } from 'comlink';
+import { proxy, transfer, type Remote } from 'comlink';
 import {
   USUAL_LAYER,
   USUAL_METHOD,
@@ -21,7 +21,6 @@ import {
   type PieceReader,
 } from '../../../wasm/engine';
 import { Stopped } from '../shared/outcome';
-import { lend } from '../shared/lend';
 import { FIRST, type Outcome } from '../shared/protocol';
 import { pause } from '../shared/pause';
 import {
@@ -36,8 +35,13 @@ import { Member } from './member';
 /** Is told how far something is that takes many forward passes. */
 type Report = (progress: PassProgress) => unknown;
 
-/** A model; of one that can be read at any time, some may be left where it is. */
-export type ModelSource = PieceReader & { isLasting?: boolean };
+/** A model. */
+export interface ModelSource extends PieceReader {
+  /** Whether it can be read at any time: then some of it may be left where it is. */
+  isLasting?: boolean;
+  /** If the page has lent it, what others can borrow it by. */
+  loan?: number;
+}
 
 /**
  * With fewer multiply-adds each, members would wait longer for each other's messages than they save:
@@ -324,9 +328,13 @@ export class Team {
   ): Promise<null> {
     const share = this.share(member);
     const ports = ends.filter((end) => end instanceof MessagePort);
+    const read = proxy(async (begin: number, end: number) => {
+      const bytes = await source.read(begin, end);
+      return transfer(bytes, [bytes.buffer as ArrayBuffer]);
+    });
     return helper.ask((api) => {
       const own = transfer(ends, ports);
-      return api.join(share, own, source.size, lend(source.read));
+      return api.join(share, own, source.size, this.model!.loan ?? read);
     });
   }
 

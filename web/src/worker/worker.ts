@@ -10,13 +10,13 @@ import {
   EngineError,
   type ExplainOptions,
   type ModelInfo,
-  type PieceReader,
 } from '../../../wasm/engine';
 import { holdLifeline } from '../shared/lifeline';
-import { DamagedFile, outcomeOf, reasonOf, Stopped } from '../shared/outcome';
+import { outcomeOf, reasonOf, Stopped } from '../shared/outcome';
 import type { Answer, HeldInfo, Outcome, WorkerApi } from '../shared/protocol';
 import { tidy } from '../shared/tidy';
 import { ArrivingFile } from './arriving-file';
+import { borrow, writerOf } from './borrow';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { take } from './photo';
 import { encodePreview } from './preview';
@@ -72,9 +72,9 @@ const api: WorkerApi = {
     return started;
   },
 
-  receiveModel: (size, again) =>
+  receiveModel: (size, loan) =>
     outcome(async () => {
-      arriving = new ArrivingFile(size, again);
+      arriving = new ArrivingFile(borrow(size, loan));
       return load(arriving);
     }),
 
@@ -120,8 +120,8 @@ const api: WorkerApi = {
     if (held?.id === id) team.stop();
   },
 
-  loadModel: (size, read, progress) =>
-    outcome(() => load({ ...readerOf(size, read), isLasting: true }, progress)),
+  loadModel: (size, loan, progress) =>
+    outcome(() => load({ ...borrow(size, loan), isLasting: true }, progress)),
 
   useHead: (head) =>
     outcome(async () => {
@@ -132,14 +132,14 @@ const api: WorkerApi = {
       return info;
     }),
 
-  convertModel: (size, read, precision, write, progress, about) =>
+  convertModel: (size, loan, precision, progress, about) =>
     outcome(async () => {
       // What importing takes of memory goes with an engine of its own.
       const engine = about?.foreign ? await Engine.create(module) : team.engine;
       await engine.convertModel(
-        readerOf(size, read),
+        borrow(size, loan),
         precision,
-        (bytes) => write(transfer(bytes, [bytes.buffer])),
+        writerOf(loan),
         progress,
         about,
       );
@@ -206,21 +206,6 @@ const api: WorkerApi = {
 
 function withPng(png: Outcome<Uint8Array<ArrayBuffer>>): typeof png {
   return png.ok ? transfer(png, [png.value.buffer]) : png;
-}
-
-function readerOf(size: number, read: PieceReader['read']): PieceReader {
-  const unreadable = (error: unknown) => {
-    throw new EngineError(
-      'unreadable_file',
-      DamagedFile.is(error)
-        ? error.message
-        : 'the model file cannot be read; it may have been moved or changed',
-    );
-  };
-  return {
-    size,
-    read: (begin, end) => read(begin, end).catch(unreadable),
-  };
 }
 
 /** Teaching takes many requests, and another model may come in between. */
