@@ -162,10 +162,10 @@ function MemorySwitch() {
   );
 }
 
-/** "in 2 workers", and what became of others. */
+/** "in up to 2 workers", of which a small network is run by one, and what became of others. */
 function teamSize(): string {
   const { count, lost } = workers.value;
-  const size = count === 1 ? 'in one worker' : `in ${count} workers`;
+  const size = count === 1 ? 'in one worker' : `in up to ${count} workers`;
   return lost.length === 0
     ? size
     : `${size}; ${lost.length} stopped (${lost.join('; ')})`;
