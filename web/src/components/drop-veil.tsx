@@ -34,7 +34,7 @@ function acceptDrops(setHovering: (hovering: boolean) => void): () => void {
     const hasFiles = bringsFiles(event.dataTransfer);
     if (!hasFiles && isTextField(event.target)) return;
     event.preventDefault();
-    if (moving.peek() || (hasFiles && overBox(event))) return;
+    if (hasFiles ? overBox(event) : moving.peek()) return;
     say(hasFiles ? '' : NO_FILE);
     if (!hasFiles) return;
     await takeIn(await take(event.dataTransfer!));

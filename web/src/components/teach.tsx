@@ -122,7 +122,8 @@ function BoxCard({ box, disabled }: { box: PhotoBox; disabled: boolean }) {
         }
       }}
       onDrop={async (event) => {
-        if (moving.peek()) {
+        const isOwn = moving.peek() && !bringsFiles(event.dataTransfer);
+        if (isOwn) {
           event.preventDefault();
           event.stopPropagation();
           moveTo(box);
