@@ -13,6 +13,7 @@ const lent = (size: number) => ({
   size,
   loan: 3,
   read: async () => Uint8Array.of(7),
+  write: async () => {},
 });
 
 test('a file is read as it arrives', async () => {

@@ -101,7 +101,10 @@ export function workers(lab) {
       const facts = await browser.evaluate(
         () => document.querySelector('.facts').textContent,
       );
-      assert.match(facts, /in up to 2 workers; 1 stopped \(the browser ended it\)/);
+      assert.match(
+        facts,
+        /in up to 2 workers; 1 stopped \(the browser ended it\)/,
+      );
     });
 
     for (const moment of ['before', 'amid']) {

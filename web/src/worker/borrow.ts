@@ -12,10 +12,12 @@ import type { PageApi } from '../shared/protocol';
 const page = () => (known ??= wrap<PageApi>(globalThis as unknown as Endpoint));
 let known: Remote<PageApi> | undefined;
 
-/** A file that the page has lent. */
+/** A file that the page has lent; what is read of it is one's own. */
 export interface Borrowed extends PieceReader {
   /** What the page knows it by. */
   loan: number;
+  /** Writes what is made of it, as far as the page wants that. */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
 /** Gives back what nobody can use any more. */
@@ -23,23 +25,22 @@ const returns = new FinalizationRegistry<number>((loan) => {
   void page().giveBack(loan);
 });
 
-/** What was lent to this worker; what it reads is its own. */
+/** What was lent to this worker. */
 export function borrow(size: number, loan: number): Borrowed {
-  const read = readerOf(loan);
-  returns.register(read, loan);
-  return { size, read, loan };
+  // As long as one can read or write.
+  const held = { loan };
+  returns.register(held, loan);
+  return {
+    size,
+    loan,
+    read: (begin, end) => readerOf(held.loan)(begin, end),
+    write: (bytes) => page().write(held.loan, transfer(bytes, [bytes.buffer])),
+  };
 }
 
-/** The same, of what another worker has borrowed. */
+/** Reads what another worker has borrowed. */
 export function readerOf(loan: number): PieceReader['read'] {
   return (begin, end) => page().read(loan, begin, end).catch(unreadable);
-}
-
-/** Writes what is made of it. */
-export function writerOf(
-  loan: number,
-): (bytes: Uint8Array<ArrayBuffer>) => Promise<void> {
-  return (bytes) => page().write(loan, transfer(bytes, [bytes.buffer]));
 }
 
 function unreadable(error: unknown): never {

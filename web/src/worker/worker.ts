@@ -16,7 +16,7 @@ import { outcomeOf, reasonOf, Stopped } from '../shared/outcome';
 import type { Answer, HeldInfo, Outcome, WorkerApi } from '../shared/protocol';
 import { tidy } from '../shared/tidy';
 import { ArrivingFile } from './arriving-file';
-import { borrow, writerOf } from './borrow';
+import { borrow } from './borrow';
 import { Helper, makeHelperApi, type HelperApi } from './helper';
 import { take } from './photo';
 import { encodePreview } from './preview';
@@ -134,15 +134,10 @@ const api: WorkerApi = {
 
   convertModel: (size, loan, precision, progress, about) =>
     outcome(async () => {
+      const file = borrow(size, loan);
       // What importing takes of memory goes with an engine of its own.
       const engine = about?.foreign ? await Engine.create(module) : team.engine;
-      await engine.convertModel(
-        borrow(size, loan),
-        precision,
-        writerOf(loan),
-        progress,
-        about,
-      );
+      await engine.convertModel(file, precision, file.write, progress, about);
       return null;
     }),
 
