@@ -22,6 +22,8 @@ export default defineConfig({
     // Loading the model takes its time where others want the processor too.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    setupFiles: ['tests/garbage.ts'],
+    poolOptions: { forks: { execArgv: ['--expose-gc'] } },
   },
   build: {
     outDir: `${root}/dist`,

@@ -106,6 +106,13 @@ export async function workerScript(): Promise<MessagePort> {
   vi.stubGlobal('navigator', {}); // without locks
   vi.stubGlobal('addEventListener', port1.addEventListener.bind(port1));
   vi.stubGlobal('postMessage', port1.postMessage.bind(port1));
+  // What it had borrowed would be given back to the page of a later test, or to none.
+  vi.stubGlobal(
+    'FinalizationRegistry',
+    class {
+      register() {}
+    },
+  );
   port1.start();
   vi.resetModules();
   await import('../src/worker/worker');
