@@ -6,8 +6,10 @@ import { Ahead } from './photos/ahead';
 import { ask, network } from './backend/network';
 import { download } from './saving/download';
 import { hasUnsavedPicture } from './saving/camera-picture';
+import { saveBoxes } from './saving/save-boxes';
 import { reasonOf } from './shared/outcome';
 import { notice, say, type Notice } from './news';
+import { byFolder } from './intake/by-folder';
 import type { Intake } from './intake/intake';
 import { headFile, keepHead, keptAs, useHeadBytes } from './models/models';
 import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
@@ -68,10 +70,11 @@ let nextId = 1;
 /** Ids of photos here do not meet those of photos on the page. */
 let nextPhotoId = -1;
 
-export const boxes = signal<readonly PhotoBox[]>([
-  makeBox('My dog'),
-  makeBox('The neighbour’s'),
-]);
+/** Names of boxes that nobody has named. */
+const FIRST_NAMES = ['My dog', 'The neighbour’s'];
+const LATER_NAME = /^Box \d+$/;
+
+export const boxes = signal<readonly PhotoBox[]>(FIRST_NAMES.map(makeBox));
 export const lesson = signal<Lesson>({ state: 'idle' });
 /** The last lesson from which something was learnt. */
 export const lastTaught = signal<Trained | undefined>(undefined);
@@ -81,6 +84,8 @@ export const isTeaching = computed(
 );
 /** What was learnt, as it was saved as a file last. */
 const saved = signal<Trained['head']>(undefined);
+/** Which photo was in the box of which name, as they were saved as files last. */
+const savedIn = signal<ReadonlyMap<File, string>>(new Map());
 /**
  * Whether something would be lost with the page: pictures of the camera, which photo is in which box,
  * and what was learnt from them.
@@ -90,9 +95,15 @@ export const isUnsaved = computed(() => {
   const onPage = photos.value.map(({ file }) => file);
   const { value: taught } = lastTaught;
   if (hasUnsavedPicture([...onPage, ...inBoxes])) return true;
-  if (!taught) return inBoxes.length > 0;
-  return !isHeadSaved(taught) || (inBoxes.length > 0 && !isOfBoxes(taught));
+  if (taught && !isHeadSaved(taught)) return true;
+  return inBoxes.length > 0 && !(taught && isOfBoxes(taught)) && !areSaved();
 });
+
+function areSaved(): boolean {
+  return boxes.value.every(({ name, photos }) =>
+    photos.value.every((file) => savedIn.value.get(file) === name.value),
+  );
+}
 
 /** Whether what was learnt is in a file, or kept. */
 function isHeadSaved({ head }: Trained): boolean {
@@ -211,30 +222,103 @@ export function putIn(
   files: readonly File[],
   refused: Intake['refused'] = [],
 ): Promise<void> {
-  const leftOut = new Map<string, string[]>();
-  const refuse = (name: string, reason: string) =>
-    leftOut.set(reason, [...(leftOut.get(reason) ?? []), name]);
   return putting.run(async () => {
     remarks.value = [];
-    for (const { name, failure } of refused) refuse(name, failure.message);
-    for (const file of files) {
-      const fault = await whyNoPhoto(file);
-      const twin = fault ? undefined : await findTwin(file);
-      if (fault) {
-        refuse(file.name, fault.message);
-      } else if (twin) {
-        refuse(file.name, `the same photo is in ${quoted(twin)}`);
-      } else {
-        box.photos.value = [...box.photos.value, file];
-      }
+    const leftOut = new LeftOut();
+    for (const { name, failure } of refused) leftOut.add(name, failure.message);
+    await fill(box, files, leftOut);
+    leftOut.tell(` of ${quoted(box)}`);
+  });
+}
+
+/** Puts the photos of folders into a box for each, as `byFolder` has them; empty ones make room. */
+export function putInByFolder({ files, refused }: Intake): Promise<void> {
+  return putting.run(async () => {
+    remarks.value = [];
+    const leftOut = new LeftOut();
+    for (const { name, failure } of refused) leftOut.add(name, failure.message);
+    const { classes, loose } = byFolder(files);
+    for (const { name } of loose) {
+      leftOut.add(name, name.endsWith('.zip') ? PACKED : BESIDE_FOLDERS);
     }
-    for (const [reason, [first, ...more]] of leftOut) {
+    const before = boxes.value;
+    for (const [name, photos] of classes) {
+      const known = boxes.value.find((box) => box.name.value.trim() === name);
+      const box = known ?? makeBox(name);
+      if (!known) boxes.value = [...boxes.value, box];
+      await fill(box, photos, leftOut);
+    }
+    leftOut.tell('');
+    const isEmpty = ({ photos }: PhotoBox) => photos.value.length === 0;
+    const added = boxes.value.filter((box) => !before.includes(box));
+    const isFilled = !added.every(isEmpty);
+    boxes.value = boxes.value.filter((box) =>
+      before.includes(box) ? !isFilled || isInUse(box) : !isEmpty(box),
+    );
+    while (boxes.value.length < FIRST_NAMES.length) addBox();
+  });
+}
+
+const PACKED = 'unpack it first, then drop the folder';
+const BESIDE_FOLDERS = 'only what lies in a folder comes into a box here';
+
+/** Whether somebody has named it, or there is something in it. */
+function isInUse({ name, photos }: PhotoBox): boolean {
+  const isNamed =
+    !FIRST_NAMES.includes(name.value) && !LATER_NAME.test(name.value);
+  return isNamed || photos.value.length > 0;
+}
+
+/** Puts in what is a photo, and in no box yet. */
+async function fill(
+  box: PhotoBox,
+  files: readonly File[],
+  leftOut: LeftOut,
+): Promise<void> {
+  for (const file of files) {
+    const fault = await whyNoPhoto(file);
+    const twin = fault ? undefined : await findTwin(file);
+    if (fault) {
+      leftOut.add(file.name, fault.message);
+    } else if (twin) {
+      leftOut.add(file.name, `the same photo is in ${quoted(twin)}`);
+    } else {
+      box.photos.value = [...box.photos.value, file];
+    }
+  }
+}
+
+/** What is not put into boxes, by why. */
+class LeftOut {
+  private readonly names = new Map<string, string[]>();
+
+  add(name: string, reason: string): void {
+    this.names.set(reason, [...(this.names.get(reason) ?? []), name]);
+  }
+
+  /** @param of what, if that is not plain */
+  tell(of: string): void {
+    for (const [reason, [first, ...more]] of this.names) {
       const name = nameInText(first!);
       const who =
         more.length > 0 ? `${name} and ${more.length} more are` : `${name} is`;
-      remark(`${who} left out of ${quoted(box)}: ${reason}.`);
+      remark(`${who} left out${of}: ${reason}.`);
     }
-  });
+  }
+}
+
+/** Hands the user the photos of the boxes as files. */
+export async function savePhotos(): Promise<void> {
+  const all = boxes.value.map(({ name, photos }) => ({
+    name: name.value,
+    photos: photos.value,
+  }));
+  const files = new Set(await saveBoxes(all));
+  savedIn.value = new Map(
+    all.flatMap(({ name, photos }) =>
+      photos.filter((file) => files.has(file)).map((file) => [file, name]),
+    ),
+  );
 }
 
 async function findTwin(file: File): Promise<PhotoBox | undefined> {

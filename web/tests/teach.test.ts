@@ -1,5 +1,6 @@
 /** Boxes of photos and lessons, with everything from the page to the engine, in one thread. */
 
+import { unzipSync } from 'fflate';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openPage, type Page } from './page';
 import { otherModel, read, readerOf } from './threads';
@@ -31,8 +32,9 @@ beforeEach(async () => {
 afterEach(() => vi.unstubAllGlobals());
 
 /** What begins like a photo. */
-const drawn = (name: string) =>
-  new File([Uint8Array.of(0xff, 0xd8, 0xff), name], name);
+const drawnBytes = (name: string) =>
+  new Blob([Uint8Array.of(0xff, 0xd8, 0xff), name]);
+const drawn = (name: string) => new File([drawnBytes(name)], name);
 
 const counts = () => page.boxes.value.map(({ photos }) => photos.value.length);
 
@@ -418,4 +420,107 @@ test('pictures of the camera are not left without a question until each is saved
   saveCameraPicture(onPage!);
   expect(page.isUnsaved.value).toBe(false);
   photos.value = [];
+});
+
+/** As a folder that is chosen brings it. */
+function lying(path: string, bytes: BlobPart): File {
+  const file = new File([bytes], path.slice(path.lastIndexOf('/') + 1));
+  return Object.assign(file, { webkitRelativePath: path });
+}
+
+const names = () => page.boxes.value.map(({ name }) => name.value);
+
+test('each folder becomes a box, and empty boxes that nobody named make room', async () => {
+  const bytes = await Promise.all(
+    ['landscape.jpg', 'portrait.jpg', 'square.jpg'].map((name) =>
+      read(`web/pictures/${name}`),
+    ),
+  );
+  for (const box of page.boxes.value) {
+    for (const file of box.photos.value) page.takeOut(box, file);
+  }
+  const files = [
+    lying('pets/loose.jpg', drawnBytes('loose')),
+    lying('pets/cats/a.jpg', bytes[0]!),
+    lying('pets/cats/old/b.jpg', bytes[1]!),
+    lying('pets/cats/twin.jpg', bytes[0]!),
+    lying('pets/dogs/a.jpg', bytes[2]!),
+    lying('pets/none/again.jpg', bytes[2]!),
+  ];
+  await page.putInByFolder({ files, refused: [] });
+  expect(names()).toEqual(['cats', 'dogs']);
+  expect(counts()).toEqual([2, 1]);
+  expect(page.remarks.value).toEqual([
+    'loose.jpg is left out: only what lies in a folder comes into a box here.',
+    'twin.jpg is left out: the same photo is in "cats".',
+    'again.jpg is left out: the same photo is in "dogs".',
+  ]);
+
+  const zip = lying('photos.zip', drawnBytes('zip'));
+  await page.putInByFolder({ files: [zip], refused: [] });
+  expect(page.remarks.value).toEqual([
+    'photos.zip is left out: unpack it first, then drop the folder.',
+  ]);
+
+  // What comes later joins the box of its name; folders on their own are classes.
+  page.addBox();
+  const more = [
+    lying('dogs/x.jpg', drawnBytes('x')),
+    lying('birds/deep/y.jpg', drawnBytes('y')),
+  ];
+  await page.putInByFolder({ files: more, refused: [] });
+  expect(names()).toEqual(['cats', 'dogs', 'birds']);
+  expect(counts()).toEqual([2, 2, 1]);
+});
+
+test('folders without photos change no box', async () => {
+  const before = page.boxes.value;
+  const failure = { code: 'unreadable_file', message: 'no pictures' } as const;
+  await page.putInByFolder({ files: [], refused: [{ name: 'x', failure }] });
+  const text = new File(['text'], 'a.jpg');
+  const files = [Object.assign(text, { webkitRelativePath: 'y/a.jpg' })];
+  await page.putInByFolder({ files, refused: [] });
+  expect(page.boxes.value).toEqual(before);
+  expect(page.remarks.value).toEqual([
+    expect.stringMatching(/^a.jpg is left out: this is a text file/),
+  ]);
+});
+
+test('photos are saved in a folder for each box, and asked for no more', async () => {
+  const { download } = await import('../src/saving/download');
+  const [mine, other] = page.boxes.value;
+  const camera = [drawn('camera 1.jpg'), drawn('camera 2.jpg')];
+  const gone = Object.assign(drawn('gone.jpg'), {
+    arrayBuffer: () => Promise.reject(new DOMException('gone')),
+  });
+  await page.putIn(mine!, [...camera]);
+  mine!.photos.value = [...mine!.photos.value, gone];
+  mine!.name.value = 'Me: 1/2.';
+  other!.name.value = ' me_ 1_2_';
+  vi.mocked(download).mockClear();
+  expect(page.isUnsaved.value).toBe(true);
+  await page.savePhotos();
+  const [[zip, name]] = vi.mocked(download).mock.calls as [[Blob, string]];
+  expect(name).toBe('photos.zip');
+  const entries = unzipSync(new Uint8Array(await zip.arrayBuffer()));
+  expect(Object.keys(entries)).toEqual([
+    'Me_ 1_2_/landscape.jpg',
+    'Me_ 1_2_/portrait.jpg',
+    'Me_ 1_2_/camera 1.jpg',
+    'Me_ 1_2_/camera 2.jpg',
+    'me_ 1_2_-2/square.jpg',
+    'me_ 1_2_-2/lossless.png',
+  ]);
+  expect(entries['Me_ 1_2_/landscape.jpg']).toEqual(
+    new Uint8Array(await read('web/pictures/landscape.jpg')),
+  );
+  const { notice } = await import('../src/news');
+  expect(notice.value?.text).toBe(
+    'All is saved but gone.jpg, which can no longer be read.',
+  );
+  expect(page.isUnsaved.value).toBe(true); // gone.jpg
+  page.takeOut(mine!, gone);
+  expect(page.isUnsaved.value).toBe(false);
+  mine!.name.value = 'Another';
+  expect(page.isUnsaved.value).toBe(true);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -80,6 +81,14 @@ export function teaching(lab) {
       );
     const head = () =>
       join(lab.browser.downloads, 'My_dog_and_The_neighbour’s.safetensors');
+    const zip = () => join(lab.browser.downloads, 'photos.zip');
+    /** Until the download is there, whole. */
+    const isThere = async (path) => {
+      for (let tries = 0; !existsSync(path) && tries < 100; ++tries) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    };
     const asksBeforeLeaving = () =>
       lab.browser.evaluate(
         () => !dispatchEvent(new Event('beforeunload', { cancelable: true })),
@@ -170,6 +179,24 @@ export function teaching(lab) {
       );
     });
 
+    test('saves the photos in a folder for each box, and asks for them no more', async () => {
+      rmSync(zip(), { force: true });
+      assert.ok(await asksBeforeLeaving(), 'lost without a question');
+      await click('Save the photos');
+      await isThere(zip());
+      assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
+      const bytes = readFileSync(zip());
+      const saved = ['landscape.jpg', 'portrait.jpg', 'square.jpg'].map(
+        (name) => `My dog/${name}`,
+      );
+      for (const name of [...saved, 'The neighbour’s/noise.png']) {
+        assert.ok(bytes.includes(name), name);
+      }
+      for (const path of [...dogs, noise[0]]) {
+        assert.ok(bytes.includes(readFileSync(path)), path);
+      }
+    });
+
     test('trains, skips what cannot be read, and tells how it did on photos left out', async (t) => {
       const broken = join(folder, 'broken.jpg');
       writeFileSync(broken, readFileSync(dogs[0]).subarray(0, 5000));
@@ -233,10 +260,7 @@ export function teaching(lab) {
       await showPhotos(lab.browser, [dogs[1]]);
       await click('Save what it learnt');
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
-      for (let tries = 0; !existsSync(head()) && tries < 100; ++tries) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await isThere(head());
       assert.ok(readFileSync(head()).length > 1000);
       const [expected] = await explain([dogs[1]], '--head', head());
       const line = (await resultLines(lab.browser)).get('portrait.jpg');
@@ -327,5 +351,25 @@ export function teaching(lab) {
       await click('Save what it learnt');
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
     });
+
+    const choosesFolders = lab.engine === 'chromium';
+    test(
+      'takes the folders that it saved back into boxes',
+      { skip: !choosesFolders && 'this driver chooses no folders' },
+      async () => {
+        const pets = join(folder, 'pets');
+        execFileSync('python3', ['-m', 'zipfile', '-e', zip(), pets]);
+        await openBoxes();
+        await lab.browser.addFiles('.teach > label input', [pets]);
+        await photosIn(1, 3);
+        await photosIn(2, 1);
+        const names = await lab.browser.evaluate(() =>
+          [...document.querySelectorAll('.box-head input')].map(
+            ({ value }) => value,
+          ),
+        );
+        assert.deepEqual(names, ['My dog', 'The neighbour’s']);
+      },
+    );
   });
 }

@@ -1,6 +1,6 @@
 import { modelChange, network } from '../backend/network';
 import { closeUp, isSeeing } from '../camera';
-import { bringsFiles, chosenFiles, take } from '../intake/intake';
+import { bringsFiles, chosenFiles, chosenFolder, take } from '../intake/intake';
 import { dropHead, hasHead, kept, keptAs } from '../models/models';
 import { say } from '../news';
 import { changeModel } from '../photos/photos';
@@ -15,9 +15,11 @@ import {
   moving,
   presentObstacle,
   putIn,
+  putInByFolder,
   remarks,
   removeBox,
   saveHead,
+  savePhotos,
   takeOut,
   teach,
   type PhotoBox,
@@ -59,11 +61,23 @@ export function Teach() {
           <BoxCard key={box.id} box={box} disabled={busy} />
         ))}
       </div>
+      <FolderInput disabled={busy} />
       <div class="model-ways">
         <button class="button" type="button" disabled={busy} onClick={addBox}>
           <Icon name="plus" />
           Another box
         </button>
+        {boxes.value.some(({ photos }) => photos.value.length > 0) && (
+          <button
+            class="button"
+            type="button"
+            title="A folder for each box, in one zip file. Unpacked, it can be dropped above again, or given to gradcam finetune"
+            onClick={() => void savePhotos()}
+          >
+            <Icon name="save" />
+            Save the photos
+          </button>
+        )}
         <button
           class="button primary"
           type="button"
@@ -102,6 +116,41 @@ export function Teach() {
   );
 }
 
+/** The way in for photos that lie in a folder for each class. */
+function FolderInput({ disabled }: { disabled: boolean }) {
+  return (
+    <label
+      class="box-input of-folders"
+      data-drop
+      onDragOver={(event) => {
+        if (bringsFiles(event.dataTransfer)) event.preventDefault();
+      }}
+      onDrop={async (event) => {
+        if (!event.dataTransfer || !bringsFiles(event.dataTransfer)) return;
+        event.preventDefault();
+        if (disabled) say(BUSY);
+        else await putInByFolder(await take(event.dataTransfer));
+      }}
+    >
+      Photos in folders? Drop them here, or choose the folder they are in: each
+      becomes a box
+      <input
+        class="visually-hidden"
+        type="file"
+        disabled={disabled}
+        // Which preact's types do not know.
+        {...{ webkitdirectory: true }}
+        aria-label="A folder with a folder of photos for each box"
+        onChange={({ currentTarget }) =>
+          void putInByFolder(chosenFolder(currentTarget))
+        }
+      />
+    </label>
+  );
+}
+
+const BUSY = 'It is learning. Drop the photos once it is done.';
+
 function BoxCard({ box, disabled }: { box: PhotoBox; disabled: boolean }) {
   const name = nameInText(box.name.value);
   /** What a photo was taken for, as long as it is in the box that it was tested with. */
@@ -131,7 +180,7 @@ function BoxCard({ box, disabled }: { box: PhotoBox; disabled: boolean }) {
         }
         if (!bringsFiles(event.dataTransfer)) return; // its name takes text
         event.preventDefault();
-        if (disabled) say('It is learning. Drop the photos once it is done.');
+        if (disabled) say(BUSY);
         if (!event.dataTransfer || disabled) return;
         const { files, refused } = await take(event.dataTransfer);
         await putIn(box, files, refused);

@@ -24,6 +24,16 @@ interface Contents {
   unread: { name: string; isFolder: boolean }[];
 }
 
+/** Where files of dropped folders lay; those of chosen ones tell themselves. */
+const paths = new WeakMap<File, string>();
+
+/** The folders that a file lay in, from the one that was dropped or chosen on; none if it came alone. */
+export function foldersOf(file: File): string[] {
+  const path =
+    paths.get(file) ?? file.webkitRelativePath.replace(/\/?[^/]*$/, '');
+  return path === '' ? [] : path.split('/');
+}
+
 /** Of either interface. */
 type Member =
   | { name: string; isFolder: false; file(): Promise<File> }
@@ -66,7 +76,7 @@ async function contentsOf(
       .map((member) =>
         member.isFolder
           ? contentsOf(`${path}/${member.name}`, member.members)
-          : fileOf(member),
+          : fileOf(path, member),
       ),
   );
   return {
@@ -75,12 +85,14 @@ async function contentsOf(
   };
 }
 
-async function fileOf({
-  name,
-  file,
-}: Member & { isFolder: false }): Promise<Contents> {
+async function fileOf(
+  path: string,
+  { name, file }: Member & { isFolder: false },
+): Promise<Contents> {
   try {
-    return { files: [await file()], unread: [] };
+    const found = await file();
+    paths.set(found, path);
+    return { files: [found], unread: [] };
   } catch {
     return { files: [], unread: [{ name, isFolder: false }] };
   }

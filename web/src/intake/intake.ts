@@ -1,6 +1,6 @@
 /** Files out of a drop or a paste; folders are opened. */
 
-import { folderOf, type Folder } from './folder';
+import { folderOf, foldersOf, type Folder } from './folder';
 import type { Failure } from '../shared/protocol';
 
 export interface Intake {
@@ -38,6 +38,26 @@ export function chosenFiles(input: HTMLInputElement): File[] {
   const files = [...(input.files ?? [])];
   input.value = '';
   return files;
+}
+
+/** The pictures in a folder that was chosen by an input, and in the folders in it. */
+export function chosenFolder(input: HTMLInputElement): Intake {
+  const all = chosenFiles(input).sort(byPath);
+  const files = all.filter((file) => isPicture(file) && !isHidden(file));
+  if (files.length > 0 || all.length === 0) return { files, refused: [] };
+  const [name = ''] = foldersOf(all[0]!);
+  const failure = { code: 'unreadable_file', message: NONE_FOUND } as const;
+  return { files, refused: [{ name, failure }] };
+}
+
+function byPath(a: File, b: File): number {
+  const [one, other] = [a, b].map((file) => file.webkitRelativePath);
+  return one!.localeCompare(other!, undefined, { numeric: true });
+}
+
+/** Such as "._rex.jpg", which macOS writes beside "rex.jpg". */
+function isHidden(file: File): boolean {
+  return [...foldersOf(file), file.name].some((name) => name.startsWith('.'));
 }
 
 /** Whether text that is dropped or pasted there is for it. */

@@ -9,7 +9,12 @@ const saved = signal<ReadonlySet<File>>(new Set());
 /** Hands the user one as it was taken, without its heat. */
 export function saveCameraPicture(file: File): void {
   download(file, file.name);
-  saved.value = new Set([...saved.value, file]);
+  areSaved([file]);
+}
+
+/** These are in files that the user has been handed. */
+export function areSaved(files: readonly File[]): void {
+  saved.value = new Set([...saved.value, ...files]);
 }
 
 /** Whether one of the camera, which is not saved, is among these photos. */

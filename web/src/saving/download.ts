@@ -23,6 +23,7 @@ export function numbered(name: string, used: Set<string>): string {
 /** Names of files have 255 bytes at most; the longest parts of them, as on the command line. */
 const MOST_LABEL = 80;
 const MOST_STEM = 160;
+const MOST_ENDING = 20;
 
 /** A class in a file's name. */
 export function fitLabel(label: string): string {
@@ -32,6 +33,22 @@ export function fitLabel(label: string): string {
 /** What a photo is called, in the name of a file that is made of it. */
 export function fitStem(photo: string): string {
   return fit(stem(photo), MOST_STEM);
+}
+
+/** What a folder is called for the photos of a class. */
+export function fitFolder(name: string): string {
+  return unhidden(fit(name.trim(), MOST_LABEL)).replace(/[. ]+$/, '_');
+}
+
+/** What a photo is called that is saved as it is. */
+export function fitPhoto(name: string): string {
+  const begin = name.lastIndexOf('/') + 1 + stem(name).length;
+  return unhidden(fitStem(name)) + fit(name.slice(begin), MOST_ENDING);
+}
+
+/** Whoever opens a folder does not look at files and folders that are hidden. */
+function unhidden(name: string): string {
+  return name.replace(/^\.+/, '_');
 }
 
 /** Without what cannot be in a file's name everywhere, or turns it round, and of so many bytes at most. */

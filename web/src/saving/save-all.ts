@@ -1,7 +1,6 @@
 /** Everything that the page has found out, in one file to keep. */
 
 import { signal } from '@preact/signals';
-import { Zip, ZipPassThrough } from 'fflate';
 import { inOrder } from '../../../wasm/in-order';
 import {
   lackingPictures,
@@ -9,8 +8,9 @@ import {
   WITHOUT_MAP,
 } from '../words/progress';
 import { withoutStop } from '../words/sentence';
+import { Archive } from './archive';
 import { csv, type TableRow } from './csv';
-import { download, numbered } from './download';
+import { numbered } from './download';
 import type { ExplainLine } from '../photos/explain-line';
 import { answerOf } from '../photos/groups';
 import { presentHow } from '../photos/maps';
@@ -22,28 +22,21 @@ import { isSettled, type Photo } from '../photos/photo';
 import { explainLine, photos, settled } from '../photos/photos';
 import { pictureOf } from './picture';
 import type { Failure } from '../shared/protocol';
-import { pause } from '../shared/pause';
 
 /** How many photos are in the file, of how many; undefined while nothing is being saved. */
 export const saving = signal<{ done: number; total: number } | undefined>(
   undefined,
 );
 
-/** A zip file has room for 4 GiB; what no longer fits goes into another one. */
-const MOST_BYTES = 4_000_000_000;
-
 const OF_SEVERAL =
   'The network, or the way that heatmaps are made, was changed while photos were waiting: what was saved is not all by the same one. Save it once more to have it so.';
-
-/** Of so many bytes the checksum takes some ten milliseconds. */
-const AT_ONCE = 2 << 20;
 
 /**
  * Saves the pictures of all photos on the page, a table of the answers, and the data; of those
  * that are not finished yet, when they are.
  * @param most bytes of pictures in a zip file
  */
-export async function saveAll(most = MOST_BYTES): Promise<void> {
+export async function saveAll(most?: number): Promise<void> {
   if (saving.value) return;
   try {
     await save(photos.value, most);
@@ -54,9 +47,8 @@ export async function saveAll(most = MOST_BYTES): Promise<void> {
   }
 }
 
-async function save(all: readonly Photo[], most: number): Promise<void> {
-  let archive = new Archive();
-  let full = 0;
+async function save(all: readonly Photo[], most?: number): Promise<void> {
+  const archive = new Archive('gradcam', most);
   const table: TableRow[] = [];
   const lines: ExplainLine[] = [];
   const used = new Set<string>();
@@ -96,13 +88,8 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
     if (!picture || !painted) {
       if (row.error === undefined) lacks(photo.name, WITHOUT_MAP);
     } else if (painted.ok) {
-      const png = painted.value;
-      if (archive.bytes + png.length > most) {
-        download(archive.end(), `gradcam-${++full}.zip`);
-        archive = new Archive();
-      }
       row.picture = numbered(picture.name, used);
-      await archive.add(row.picture, png);
+      await archive.add(row.picture, painted.value);
     } else {
       lacks(photo.name, whyUnpainted(painted.failure));
     }
@@ -114,8 +101,7 @@ async function save(all: readonly Photo[], most: number): Promise<void> {
   await archive.add('results.csv', text.encode(csv(table)));
   const data = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
   await archive.add('results.jsonl', text.encode(data));
-  const name = full > 0 ? `gradcam-${full + 1}.zip` : 'gradcam.zip';
-  download(archive.end(), name);
+  archive.end();
   const isOfSeveral = models.size > 1 || ways.size > 1;
   const words = [lackingPictures(lacking), isOfSeveral && OF_SEVERAL];
   if (words.some(Boolean)) say(words.filter(Boolean).join(' '));
@@ -141,32 +127,4 @@ function rowOf(photo: Photo): TableRow | undefined {
         answer,
         error: state.name === 'failed' ? state.failure.message : undefined,
       };
-}
-
-/** A zip file in the making. What was added is kept in blobs, which browsers put on disk. */
-class Archive {
-  bytes = 0;
-  private parts: Blob[] = [];
-  private readonly zip = new Zip((error, bytes) => {
-    if (error) throw error;
-    this.bytes += bytes.length;
-    this.parts.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
-  });
-
-  /** As it is: pictures are compressed already. In between the page does other things. */
-  async add(name: string, bytes: Uint8Array): Promise<void> {
-    const entry = new ZipPassThrough(name);
-    this.zip.add(entry);
-    let at = 0;
-    for (; at + AT_ONCE < bytes.length; at += AT_ONCE) {
-      entry.push(bytes.subarray(at, at + AT_ONCE));
-      await pause();
-    }
-    entry.push(bytes.subarray(at), true);
-  }
-
-  end(): Blob {
-    this.zip.end();
-    return new Blob(this.parts, { type: 'application/zip' });
-  }
 }

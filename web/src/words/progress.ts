@@ -47,6 +47,18 @@ export const NO_LONGER_READABLE = 'which can no longer be read';
 export const WITHOUT_MAP =
   'of which no map was made (results.csv has the answers, results.jsonl nothing)';
 
+/** Which photos were not saved with the rest, if there is a rest; nothing if all were. */
+export function lackingPhotos(
+  names: readonly string[],
+  isRest: boolean,
+): string {
+  const [first, ...more] = names;
+  if (first === undefined) return '';
+  if (!isRest) return 'None of the photos can be read any more.';
+  const others = more.length > 0 ? ` and ${more.length} more` : '';
+  return `All is saved but ${nameInText(first)}${others}, ${NO_LONGER_READABLE}.`;
+}
+
 /** Whose pictures were not saved with the rest: photos by why, by name; nothing if there are none. */
 export function lackingPictures(
   lacking: ReadonlyMap<string, readonly string[]>,
