@@ -24,7 +24,8 @@ namespace gradcam {
 
 constexpr std::string_view kHelp = R"(
 --explain --json gives, for each of "methods", means over "photos" and their "standard_errors", of
-maps of the class that the network finds most probable, right or wrong:
+maps of the class that the network finds most probable, right or wrong ("failed": how many more
+could not be measured):
   average_drop  how much of the probability is lost when only the hot part is shown; low is good
   increase      of how many photos it grows instead; high is good
   insertion     area under the probability while the hottest pixels come first into a blurred
@@ -284,6 +285,8 @@ class Tally {
     return gradcam::randomise(model_path, kept_, methods_, threads, of_methods_);
   }
 
+  void add_failed() { ++failed_; }
+
   Json json() const {
     Json list = Json::array();
     for (std::size_t i = 0; i < methods_.size(); ++i) {
@@ -297,9 +300,13 @@ class Tally {
     random["standard_errors"] = {{"insertion", curves.insertion.standard_error()},
                                  {"deletion", curves.deletion.standard_error()},
                                  {"road", road.score.standard_error()}};
-    return {{"photos", photos_},          {"layer", map_layer_name(kBlock5Conv3)},
-            {"methods", std::move(list)}, {"random_order", std::move(random)},
-            {"centre", to_json(centre_)}, {"other_photo", to_json(other_photo_)}};
+    return {{"photos", photos_},
+            {"failed", failed_},
+            {"layer", map_layer_name(kBlock5Conv3)},
+            {"methods", std::move(list)},
+            {"random_order", std::move(random)},
+            {"centre", to_json(centre_)},
+            {"other_photo", to_json(other_photo_)}};
   }
 
  private:
@@ -320,6 +327,7 @@ class Tally {
   MethodTotals centre_;
   MethodTotals other_photo_;
   std::size_t photos_ = 0;
+  std::size_t failed_ = 0;
   std::vector<PhotoMeasures> kept_;  // to be compared with maps of shuffled weights
   std::size_t kept_with_slow_ = 0;
 };
@@ -355,6 +363,7 @@ Result<Json> evaluate_explanations(const Vgg16& model, const std::filesystem::pa
       return;
     }
     some_failed = true;
+    tally.add_failed();
     complain(outcome.photo.path.string(), outcome.measures.error().message);
   };
   {

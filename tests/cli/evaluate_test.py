@@ -250,7 +250,7 @@ class Evaluate(Case):
         self.assertEqual(again.returncode, 1)
         self.assertIn("zz.jpg", again.stderr)
         numbers = json.loads(again.stdout)
-        self.assertEqual(numbers["photos"], 4)
+        self.assertEqual((numbers["photos"], numbers["failed"]), (4, 1))
         for method in numbers["methods"]:
             before = methods[method["method"]]
             for key in ("average_drop", "insertion", "deletion"):
