@@ -11,6 +11,7 @@ import { reasonOf } from './shared/outcome';
 import { notice, say, type Notice } from './news';
 import { byFolder } from './intake/by-folder';
 import type { Intake } from './intake/intake';
+import { unpackAll } from './intake/unpack';
 import { headFile, keepHead, keptAs, useHeadBytes } from './models/models';
 import { FAULTS_OF_CONTENTS, whyNoPhoto } from './photos/photo-io';
 import { changeModel, photos } from './photos/photos';
@@ -231,16 +232,18 @@ export function putIn(
   });
 }
 
-/** Puts the photos of folders into a box for each, as `byFolder` has them; empty ones make room. */
-export function putInByFolder({ files, refused }: Intake): Promise<void> {
+/**
+ * Puts the photos of folders, zip files or not, into a box for each, as `byFolder` has them; empty
+ * ones make room.
+ */
+export function putInByFolder(intake: Intake): Promise<void> {
   return putting.run(async () => {
     remarks.value = [];
     const leftOut = new LeftOut();
+    const { files, refused } = await unpackAll(intake);
     for (const { name, failure } of refused) leftOut.add(name, failure.message);
     const { classes, loose } = byFolder(files);
-    for (const { name } of loose) {
-      leftOut.add(name, name.endsWith('.zip') ? PACKED : BESIDE_FOLDERS);
-    }
+    for (const { name } of loose) leftOut.add(name, BESIDE_FOLDERS);
     const before = boxes.value;
     for (const [name, photos] of classes) {
       const known = boxes.value.find((box) => box.name.value.trim() === name);
@@ -259,7 +262,6 @@ export function putInByFolder({ files, refused }: Intake): Promise<void> {
   });
 }
 
-const PACKED = 'unpack it first, then drop the folder';
 const BESIDE_FOLDERS = 'only what lies in a folder comes into a box here';
 
 /** Whether somebody has named it, or there is something in it. */

@@ -456,12 +456,6 @@ test('each folder becomes a box, and empty boxes that nobody named make room', a
     'again.jpg is left out: the same photo is in "dogs".',
   ]);
 
-  const zip = lying('photos.zip', drawnBytes('zip'));
-  await page.putInByFolder({ files: [zip], refused: [] });
-  expect(page.remarks.value).toEqual([
-    'photos.zip is left out: unpack it first, then drop the folder.',
-  ]);
-
   // What comes later joins the box of its name; folders on their own are classes.
   page.addBox();
   const more = [
@@ -523,4 +517,12 @@ test('photos are saved in a folder for each box, and asked for no more', async (
   expect(page.isUnsaved.value).toBe(false);
   mine!.name.value = 'Another';
   expect(page.isUnsaved.value).toBe(true);
+
+  // As in another visit.
+  for (const box of page.boxes.value) box.photos.value = [];
+  const file = lying(name, zip);
+  await page.putInByFolder({ files: [file], refused: [] });
+  expect(page.remarks.value).toEqual([]);
+  expect(names().slice(-2)).toEqual(['Me_ 1_2_', 'me_ 1_2_-2']);
+  expect(counts().slice(-2)).toEqual([4, 2]);
 });

@@ -28,6 +28,7 @@ import {
 } from '../teach';
 import { leftOutVerdict } from '../words/models';
 import { nameInText } from '../words/name-in-text';
+import { useRef } from 'preact/hooks';
 import { Icon } from './icon';
 import { useObjectUrl } from './use-object-url';
 
@@ -71,7 +72,7 @@ export function Teach() {
           <button
             class="button"
             type="button"
-            title="A folder for each box, in one zip file. Unpacked, it can be dropped above again, or given to gradcam finetune"
+            title="A zip file with a folder for each box. It can be dropped above again; unpacked, gradcam finetune takes it, too"
             onClick={() => void savePhotos()}
           >
             <Icon name="save" />
@@ -118,8 +119,10 @@ export function Teach() {
 
 /** The way in for photos that lie in a folder for each class. */
 function FolderInput({ disabled }: { disabled: boolean }) {
+  const folder = useRef<HTMLInputElement>(null);
+  const zip = useRef<HTMLInputElement>(null);
   return (
-    <label
+    <div
       class="box-input of-folders"
       data-drop
       onDragOver={(event) => {
@@ -132,20 +135,48 @@ function FolderInput({ disabled }: { disabled: boolean }) {
         else await putInByFolder(await take(event.dataTransfer));
       }}
     >
-      Photos in folders? Drop them here, or choose the folder they are in: each
-      becomes a box
+      <p>
+        Photos in folders? Drop them here, or a zip file of them: each folder
+        becomes a box
+      </p>
       <input
-        class="visually-hidden"
+        ref={folder}
+        hidden
         type="file"
-        disabled={disabled}
         // Which preact's types do not know.
         {...{ webkitdirectory: true }}
-        aria-label="A folder with a folder of photos for each box"
         onChange={({ currentTarget }) =>
           void putInByFolder(chosenFolder(currentTarget))
         }
       />
-    </label>
+      <input
+        ref={zip}
+        hidden
+        type="file"
+        accept=".zip,application/zip"
+        onChange={({ currentTarget }) =>
+          void putInByFolder({ files: chosenFiles(currentTarget), refused: [] })
+        }
+      />
+      <div class="model-ways">
+        <button
+          class="button"
+          type="button"
+          disabled={disabled}
+          onClick={() => folder.current!.click()}
+        >
+          Choose a folder
+        </button>
+        <button
+          class="button"
+          type="button"
+          disabled={disabled}
+          onClick={() => zip.current!.click()}
+        >
+          Choose a zip file
+        </button>
+      </div>
+    </div>
   );
 }
 

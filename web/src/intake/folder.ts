@@ -24,14 +24,18 @@ interface Contents {
   unread: { name: string; isFolder: boolean }[];
 }
 
-/** Where files of dropped folders lay; those of chosen ones tell themselves. */
-const paths = new WeakMap<File, string>();
+/** Where files lay; those of chosen folders tell themselves. */
+const places = new WeakMap<File, readonly string[]>();
+
+/** Says of a file that it lies in folders, the outermost first. */
+export function lieIn(folders: readonly string[], file: File): File {
+  places.set(file, folders);
+  return file;
+}
 
 /** The folders that a file lay in, from the one that was dropped or chosen on; none if it came alone. */
-export function foldersOf(file: File): string[] {
-  const path =
-    paths.get(file) ?? file.webkitRelativePath.replace(/\/?[^/]*$/, '');
-  return path === '' ? [] : path.split('/');
+export function foldersOf(file: File): readonly string[] {
+  return places.get(file) ?? file.webkitRelativePath.split('/').slice(0, -1);
 }
 
 /** Of either interface. */
@@ -90,9 +94,7 @@ async function fileOf(
   { name, file }: Member & { isFolder: false },
 ): Promise<Contents> {
   try {
-    const found = await file();
-    paths.set(found, path);
-    return { files: [found], unread: [] };
+    return { files: [lieIn(path.split('/'), await file())], unread: [] };
   } catch {
     return { files: [], unread: [{ name, isFolder: false }] };
   }

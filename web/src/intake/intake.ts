@@ -26,7 +26,7 @@ const NONE_FOUND =
   'no pictures are found in this folder; ' +
   'if it has some, open it yourself and drop them';
 
-const UNREAD_FILE =
+export const UNREAD_FILE =
   'the file cannot be read; it may have been moved or deleted, or the system does not allow it';
 
 export function bringsFiles(transfer: DataTransfer | null): boolean {
@@ -43,7 +43,9 @@ export function chosenFiles(input: HTMLInputElement): File[] {
 /** The pictures in a folder that was chosen by an input, and in the folders in it. */
 export function chosenFolder(input: HTMLInputElement): Intake {
   const all = chosenFiles(input).sort(byPath);
-  const files = all.filter((file) => isPicture(file) && !isHidden(file));
+  const files = all.filter(
+    (file) => isPicture(file) && !isHidden(file.name, foldersOf(file)),
+  );
   if (files.length > 0 || all.length === 0) return { files, refused: [] };
   const [name = ''] = foldersOf(all[0]!);
   const failure = { code: 'unreadable_file', message: NONE_FOUND } as const;
@@ -56,8 +58,8 @@ function byPath(a: File, b: File): number {
 }
 
 /** Such as "._rex.jpg", which macOS writes beside "rex.jpg". */
-function isHidden(file: File): boolean {
-  return [...foldersOf(file), file.name].some((name) => name.startsWith('.'));
+export function isHidden(name: string, folders: readonly string[]): boolean {
+  return [...folders, name].some((part) => part.startsWith('.'));
 }
 
 /** Whether text that is dropped or pasted there is for it. */
