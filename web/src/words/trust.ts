@@ -29,9 +29,9 @@ export function untestable(
 }
 
 /**
- * Smaller differences are none: of probability lost, and of areas. On 81 test photos 78 in 100
- * Grad-CAMs of the default model do better than a guess by that in one test at least, and worse in
- * none; of maps of another photo, 26 in 100.
+ * Smaller differences are none: of probability lost, and of areas. On 90 test photos of breeds that
+ * it knows 73 in 100 Grad-CAMs of the default model do better than a guess by that in one test at
+ * least, and worse in none; of maps of another photo, 20 in 100.
  */
 const CLEAR = { loss: 0.1, area: 0.05 };
 
@@ -46,13 +46,18 @@ function standing(difference: number, clear: number): Standing {
       : 'level';
 }
 
-/** Whether more is lost with the warm part covered than with as much in the middle. */
+/**
+ * Whether more is lost with the warm part covered than with as much in the middle; where nothing is
+ * lost, that the middle hides something else makes the map no better.
+ */
 export function coveredStanding({
   probability,
   covered,
   covered_centre,
 }: Pick<Trust, 'probability' | 'covered' | 'covered_centre'>): Standing {
-  return standing((covered_centre - covered) / probability, CLEAR.loss);
+  const beside = standing((covered_centre - covered) / probability, CLEAR.loss);
+  const isLost = (probability - covered) / probability > CLEAR.loss;
+  return beside === 'better' && !isLost ? 'level' : beside;
 }
 
 /** Whether the class comes back sooner with the warmest pixels shown first than otherwise. */
