@@ -312,6 +312,9 @@ test('a map of a class that is far from the likeliest one is told to be weak', (
   expect(weakness(of(0.01), of(0.15), 'german_shepherd')).toBe(
     'This map is 15 times weaker than the one for German shepherd, though the colours look the same.',
   );
+  expect(weakness(of(0.01), of(0.15), 'pug', true)).toBe(
+    'This map is 15 times weaker than the one for pug.',
+  );
   expect(weakness(of(0.1), of(0.15), 'pug')).toBeUndefined();
   expect(weakness(of(0.15), of(0.01), 'pug')).toBeUndefined();
   expect(weakness(map(14, 14, []), of(1), 'pug')).toBeUndefined();
@@ -343,6 +346,18 @@ test.each([
     );
   },
 );
+
+test('a map is no better for the middle that hides something else', () => {
+  const covered_centre = 0.5;
+  const probability = 0.1;
+  for (const covered of [0.1, 0.13, 0.095]) {
+    expect(coveredStanding({ probability, covered, covered_centre })).toBe(
+      'level',
+    );
+  }
+  const lost = { probability, covered: 0.08, covered_centre };
+  expect(coveredStanding(lost)).toBe('better');
+});
 
 test('what is lost is a part of what there was', () => {
   const lost = { covered: 0.02, covered_centre: 0.03 };

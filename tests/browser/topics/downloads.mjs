@@ -69,6 +69,16 @@ export function downloads(lab) {
       assert.ok(warm.every(({ cell }) => isHot(cut, cell)));
       assert.ok(!cool.some(({ cell }) => isHot(cut, cell)));
       assert.ok(cool.some(({ cell }) => isHot(whole, cell)));
+      const pressHeat = () =>
+        browser.evaluate(() =>
+          [...document.querySelectorAll('article button')]
+            .find(({ textContent }) => textContent.trim() === 'Heat')
+            .click(),
+        );
+      await pressHeat();
+      const off = PNG.sync.read(await download(/picture/i, name));
+      await pressHeat();
+      assert.ok(off.data.equals(bare.data), 'without heat as it is shown');
     });
 
     test('the data are the line that the API gives', async () => {

@@ -1,4 +1,4 @@
-import { useSignal, type Signal } from '@preact/signals';
+import type { Signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { classNoun, methodOf, painter } from '../backend/network';
@@ -20,31 +20,28 @@ export function Comparison(props: {
   photo: Photo;
   result: PhotoResult;
   map: Heatmap | undefined;
+  /** The map as it is drawn. */
+  drawn: Heatmap | undefined;
+  isSameScale: Signal<boolean>;
   bare: Signal<boolean>;
 }) {
-  const { photo, result, map, bare } = props;
+  const { photo, result, map, drawn, isSameScale, bare } = props;
   const rival = photo.rival.value!;
   const methods = painter.value?.info.methods ?? [];
   const label = labelOf(result, photo.target.value);
-  const isSameScale = useSignal(false);
-  const isComparable =
-    rival.method === method.value &&
-    methodOf(method.value)?.is_comparable === true &&
-    map?.status === 'ok' &&
-    rival.map?.status === 'ok';
-  const most =
-    isComparable && isSameScale.value
-      ? Math.max(map.maximum, rival.map!.maximum)
-      : undefined;
-  const firstDrawn = useScaled(map, most);
-  const secondDrawn = useScaled(rival.map, most);
+  const maxima = comparableMaxima(photo, map);
+  const isComparable = maxima !== undefined;
+  const secondDrawn = useScaled(
+    rival.map,
+    isSameScale.value ? maxima : undefined,
+  );
   return (
     <div class="comparison">
       <div>
         <Stage
           photo={photo}
           result={result}
-          map={firstDrawn}
+          map={drawn}
           label={label}
           method={method.value}
           bare={bare}
@@ -120,11 +117,25 @@ export function Comparison(props: {
   );
 }
 
-/** The map as it is drawn where not its own maximum but this one is as hot as can be. */
-function useScaled(
+/** The maxima of the two maps beside each other, if their heat means the same. */
+export function comparableMaxima(
+  { rival: { value: rival } }: Photo,
   map: Heatmap | undefined,
-  most: number | undefined,
+): [number, number] | undefined {
+  const isComparable =
+    rival?.method === method.value &&
+    methodOf(method.value)?.is_comparable === true &&
+    map?.status === 'ok' &&
+    rival.map?.status === 'ok';
+  return isComparable ? [map.maximum, rival.map!.maximum] : undefined;
+}
+
+/** The map as it is drawn where not its own maximum but the greatest of these is as hot as can be. */
+export function useScaled(
+  map: Heatmap | undefined,
+  maxima: readonly number[] | undefined,
 ): Heatmap | undefined {
+  const most = maxima && Math.max(...maxima);
   return useMemo(() => {
     if (!map || most === undefined) return map;
     const values = map.values.map((heat) => (heat * map.maximum) / most);

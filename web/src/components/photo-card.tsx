@@ -36,7 +36,12 @@ import { breedInText } from '../words/names';
 import { sentence } from '../words/sentence';
 import { BreedTable } from './breed-table';
 import { CloserButton } from './closer';
-import { CompareButton, Comparison } from './compare';
+import {
+  comparableMaxima,
+  CompareButton,
+  Comparison,
+  useScaled,
+} from './compare';
 import { EnlargeButtons } from './enlarge';
 import { HowMade } from './how-made';
 import { Icon } from './icon';
@@ -144,15 +149,30 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const { value: trouble } = photo.trouble;
   const best = predictions[0]!;
   const why = doubt(result.crop);
+  const isSameScale = useSignal(false);
+  const maxima = isSameScale.value ? comparableMaxima(photo, map) : undefined;
+  const drawn = useScaled(map, maxima);
   // Below the table, so that no row moves while it is clicked.
   const beside =
     map &&
     methodOf(method.value)?.is_comparable &&
-    weakness(map, photo.maps.value.get(best.index), best.label);
+    weakness(
+      map,
+      photo.maps.value.get(best.index),
+      best.label,
+      maxima !== undefined,
+    );
   return (
     <div class="answer" data-compared={photo.rival.value !== undefined}>
       {photo.rival.value ? (
-        <Comparison photo={photo} result={result} map={map} bare={bare} />
+        <Comparison
+          photo={photo}
+          result={result}
+          map={map}
+          drawn={drawn}
+          isSameScale={isSameScale}
+          bare={bare}
+        />
       ) : (
         <Stage
           photo={photo}
@@ -197,7 +217,9 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             type="button"
             aria-label={`Save picture of ${nameInText(photo.name)}`}
             disabled={!map}
-            onClick={() => savePicture(photo)}
+            onClick={() =>
+              savePicture(photo, drawn, bare.value ? 0 : opacity.value)
+            }
           >
             <Icon name="save" />
             Picture

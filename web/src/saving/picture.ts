@@ -1,6 +1,7 @@
 /** Photos with their heatmaps as files, as the command line writes them. */
 
 import { transfer } from 'comlink';
+import type { Heatmap } from '../../../wasm/engine';
 import { download, fitLabel, fitStem } from './download';
 import { askAbout } from '../photos/errand';
 import { borrow, idleHelpers } from '../backend/idle-helpers';
@@ -17,17 +18,23 @@ export interface Picture {
   paint: () => Promise<Outcome<Png>>;
 }
 
-/** The picture that the page shows, as large as the photo; undefined while there is no map. */
-export function pictureOf(photo: Photo): Picture | undefined {
+/**
+ * A picture as large as the photo; undefined while there is no map.
+ * @param map the photo's, as it is drawn
+ */
+export function pictureOf(
+  photo: Photo,
+  map = photo.maps.value.get(photo.target.value),
+  heat = opacity.value,
+): Picture | undefined {
   const state = photo.state.value;
-  const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return undefined;
   const label = fitLabel(labelOf(state.result, map.class));
   const how = [
     map,
     state.result.crop,
     colormap.value,
-    opacity.value,
+    heat,
     threshold.value,
   ] as const;
   return {
@@ -36,16 +43,20 @@ export function pictureOf(photo: Photo): Picture | undefined {
   };
 }
 
-export async function savePicture(photo: Photo): Promise<void> {
+/** Hands the user the picture that the page shows. */
+export async function savePicture(
+  photo: Photo,
+  ...shown: [map: Heatmap | undefined, heat: number]
+): Promise<void> {
   photo.trouble.value = undefined;
-  const picture = pictureOf(photo);
+  const picture = pictureOf(photo, ...shown);
   if (!picture) return;
   const painted = await picture.paint();
   if (painted.ok) {
     const png = new Blob([painted.value], { type: 'image/png' });
     download(png, picture.name);
   } else {
-    const again = () => savePicture(photo);
+    const again = () => savePicture(photo, ...shown);
     photo.trouble.value = { failure: painted.failure, again };
   }
 }

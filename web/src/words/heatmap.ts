@@ -84,11 +84,13 @@ export function weakness(
   map: Heatmap,
   best: Heatmap | undefined,
   bestLabel: string,
+  isDrawnSo = false,
 ): string | undefined {
   if (map.status !== 'ok' || best?.status !== 'ok') return undefined;
   const times = best.maximum / map.maximum;
   if (!(times >= 2)) return undefined;
-  return `This map is ${times.toFixed(0)} times weaker than the one for ${breedInText(bestLabel)}, though the colours look the same.`;
+  const looks = isDrawnSo ? '' : ', though the colours look the same';
+  return `This map is ${times.toFixed(0)} times weaker than the one for ${breedInText(bestLabel)}${looks}.`;
 }
 
 /** The share of what it saw that holds at least half of the strongest evidence. */
