@@ -271,15 +271,27 @@ test.each([
   const shelf = await NewModel.begin();
   await shelf.write(new Uint8Array(2 * CHUNK).map((_, i) => i % 251));
   const model = await shelf.finish({ name: 'a', precision: 'F32' });
-  const onDamage = vi.fn();
-  const { read } = readerOfKept(model, onDamage);
+  const onLoss = vi.fn();
+  const { read } = readerOfKept(model, onLoss);
   await read(0, CHUNK);
   const [key, chunk] = [...stored()][1]!;
   stored().set(key, damage(chunk) as ArrayBuffer);
-  expect(onDamage).not.toHaveBeenCalled();
+  expect(onLoss).not.toHaveBeenCalled();
   await expect(read(CHUNK - 1, CHUNK + 1)).rejects.toThrow('damaged');
-  expect(onDamage).toHaveBeenCalled();
+  expect(onLoss).toHaveBeenCalled();
   await read(0, CHUNK); // another piece
+});
+
+test('what another tab has forgotten is not called damaged', async () => {
+  const { NewModel, forgetModel, readerOfKept } = await openTab();
+  const shelf = await NewModel.begin();
+  await shelf.write(Uint8Array.of(7));
+  const model = await shelf.finish({ name: 'a', precision: 'F32' });
+  const onLoss = vi.fn();
+  const { read } = readerOfKept(model, onLoss);
+  await forgetModel(model.id);
+  await expect(read(0, 1)).rejects.toThrow('not kept any more');
+  expect(onLoss).toHaveBeenCalled();
 });
 
 test('what an earlier version of the page has kept is read as it is', async () => {

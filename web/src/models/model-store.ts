@@ -5,7 +5,7 @@
 
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import type { PieceReader } from '../../../wasm/engine';
-import { DamagedFile } from '../shared/outcome';
+import { damaged, LostFile, NOT_KEPT } from '../shared/outcome';
 import { checksum } from './checksum';
 
 /** What a head that is kept says of itself. */
@@ -152,28 +152,31 @@ function checksumsOf(bytes: Uint8Array<ArrayBuffer>): readonly number[] {
 }
 
 /**
- * Reads a kept file piece by piece; throws a `DamagedFile` if what is stored is not what it was.
- * @param onDamage is told so, too
+ * Reads a kept file piece by piece; throws a `LostFile` if what is stored is not what it was.
+ * @param onLoss is told so, too
  */
 export function readerOfKept(
   { id, size, checksums, head }: KeptModel,
-  onDamage = () => {},
+  onLoss = () => {},
 ): PieceReader {
   /** Those that are sound are not looked at again. */
   const checked = new Set<number>();
-  const damage = () => {
-    onDamage();
-    return new DamagedFile(head ? 'head' : 'model');
+  const lost = async () => {
+    const all = await ask((db) => db.getAllKeys('models')).catch(() => [id]);
+    onLoss();
+    return all.includes(id)
+      ? damaged(head ? 'head' : 'model')
+      : new LostFile(NOT_KEPT);
   };
   const fetch = async (number: number) => {
     const chunk = await ask((db) => db.get('chunks', [id, number])).catch(
-      (error) => {
-        throw isLost(error) ? damage() : error;
+      async (error) => {
+        throw isLost(error) ? await lost() : error;
       },
     );
-    if (!chunk) throw damage();
+    if (!chunk) throw await lost();
     if (checksums && !checked.has(number)) {
-      if (checksum(chunk) !== checksums[number]) throw damage();
+      if (checksum(chunk) !== checksums[number]) throw await lost();
       checked.add(number);
     }
     return chunk;
@@ -204,7 +207,7 @@ export function readerOfKept(
           from,
           from + end - at,
         );
-        if (part.length === 0) throw damage();
+        if (part.length === 0) throw await lost();
         bytes.set(part, at - begin);
         at += part.length;
       }

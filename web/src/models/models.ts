@@ -40,7 +40,7 @@ import {
 } from './model-store';
 import { say } from '../news';
 import { download, fitLabel } from '../saving/download';
-import { DamagedFile, outcomeOf, refusal } from '../shared/outcome';
+import { damaged, NOT_KEPT, outcomeOf, refusal } from '../shared/outcome';
 import { untilAnswered } from '../backend/until-answered';
 import type { Failure, Outcome } from '../shared/protocol';
 
@@ -212,7 +212,7 @@ export async function useFile(
 export async function useKept(model: KeptModel): Promise<boolean> {
   return (await isStillKept(model))
     ? loadKept(model)
-    : settle(NOT_KEPT, model.name).ok;
+    : settle(GONE, model.name).ok;
 }
 
 async function isStillKept({ id }: KeptModel): Promise<boolean> {
@@ -245,7 +245,7 @@ async function loadKeptHead(
   const outcome = await putOn(bytes.value, name);
   if (!outcome.ok && UNFIT.has(outcome.failure.code)) {
     await drop(id);
-    const { message } = new DamagedFile('head');
+    const { message } = damaged('head');
     settle(refusal(outcome.failure.code, message), name);
   }
   return outcome.ok || load !== undefined;
@@ -292,7 +292,7 @@ export function baseOf({ base, model }: KeptHead): string {
 /** Hands the user a kept head as a file, which other browsers and the command line take, too. */
 export async function saveKept(head: KeptModel): Promise<void> {
   const { name } = head;
-  const bytes = (await isStillKept(head)) ? await bytesOf(head) : NOT_KEPT;
+  const bytes = (await isStillKept(head)) ? await bytesOf(head) : GONE;
   if (bytes.ok) {
     download(new Blob([bytes.value]), headFile(name));
   } else {
@@ -313,7 +313,7 @@ async function bytesOf(head: KeptModel): Promise<Outcome<Head>> {
   return outcomeOf(async () => new Uint8Array(await read(0, size)));
 }
 
-/** No longer keeps a model that is damaged, whether or not it is at work. */
+/** No longer keeps a model that is lost, whether or not it is at work. */
 async function drop(id: number): Promise<void> {
   if (remembered() === String(id)) remember(undefined);
   await forgetModel(id).catch(() => {});
@@ -346,10 +346,7 @@ const FOREIGN = refusal(
   'models are read from .safetensors files and those of Keras (.h5, .keras), PyTorch (.pth) and ONNX (.onnx)',
 );
 
-const NOT_KEPT = refusal(
-  'unreadable_file',
-  'it is not kept any more; it was forgotten or replaced in another tab or window',
-);
+const GONE = refusal('unreadable_file', NOT_KEPT);
 
 const NAMES_ALONE = refusal(
   'unsupported_format',

@@ -4,20 +4,24 @@ import type { Outcome } from './protocol';
 /** What was under way is no longer wanted. */
 export class Stopped extends Error {}
 
-/** Known by its name, which threads tell each other with an error. */
-export class DamagedFile extends Error {
-  override name = 'DamagedFile';
-  constructor(of: 'model' | 'head' = 'model') {
-    const again =
-      of === 'model' ? 'choose its file' : 'teach it, or choose its file,';
-    super(
-      `what this browser kept of it is damaged, and no longer kept; ${again} again`,
-    );
-  }
+/** What was kept in this browser is so no more; known by its name, which threads tell each other. */
+export class LostFile extends Error {
+  override name = 'LostFile';
   static is(error: unknown): error is Error {
-    return Object(error).name === 'DamagedFile';
+    return Object(error).name === 'LostFile';
   }
 }
+
+export function damaged(of: 'model' | 'head' = 'model'): LostFile {
+  const again =
+    of === 'model' ? 'choose its file' : 'teach it, or choose its file,';
+  return new LostFile(
+    `what this browser kept of it is damaged, and no longer kept; ${again} again`,
+  );
+}
+
+export const NOT_KEPT =
+  'it is not kept any more; it was forgotten or replaced in another tab or window';
 
 /** The outcome of what is not done. */
 export const refusal = (code: string, message: string) =>

@@ -2,7 +2,7 @@
 
 import { transfer, wrap, type Endpoint, type Remote } from 'comlink';
 import { EngineError, type PieceReader } from '../../../wasm/engine';
-import { DamagedFile } from '../shared/outcome';
+import { LostFile } from '../shared/outcome';
 import type { PageApi } from '../shared/protocol';
 
 /**
@@ -46,7 +46,7 @@ export function readerOf(loan: number): PieceReader['read'] {
 function unreadable(error: unknown): never {
   throw new EngineError(
     'unreadable_file',
-    DamagedFile.is(error)
+    LostFile.is(error)
       ? error.message
       : 'the model file cannot be read; it may have been moved or changed',
   );
