@@ -3,6 +3,9 @@
  * next to it. Browsers would take it to the top, from where a keyboard has a long way back.
  */
 
+/** The way in for photos, which is always there. */
+export const INPUT_ID = 'photo-input';
+
 const CONTROLS =
   'a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), summary, [tabindex="0"]';
 
@@ -13,8 +16,16 @@ interface Step {
   neighbours: (Element | null)[];
 }
 
-/** @param last takes the focus when all that was around is gone */
-export function keepFocus(root: Element, last: () => HTMLElement): () => void {
+/** What takes the focus when all that was around is gone: on the whole screen, the way back. */
+export function lastResort(): HTMLElement {
+  const back = '[data-alone="true"] [data-control="enlarge"]';
+  return (
+    document.querySelector<HTMLElement>(back) ??
+    document.getElementById(INPUT_ID)!
+  );
+}
+
+export function keepFocus(root: Element): () => void {
   /** From the control that has the focus outwards; empty if none has. */
   let path: Step[] = [];
   const onFocusIn = ({ target }: FocusEvent) => {
@@ -34,7 +45,7 @@ export function keepFocus(root: Element, last: () => HTMLElement): () => void {
     path = [];
     if (document.activeElement !== document.body) return;
     if (heir) heir.focus();
-    else last().focus({ preventScroll: true });
+    else lastResort().focus({ preventScroll: true });
   });
   root.addEventListener('focusin', onFocusIn as EventListener);
   root.addEventListener('focusout', onFocusOut as EventListener);
@@ -86,6 +97,8 @@ function controlsOf(element: Element): HTMLElement[] {
   const all = [element, ...element.querySelectorAll<HTMLElement>(CONTROLS)];
   return all.filter(
     (each): each is HTMLElement =>
-      each.matches(CONTROLS) && each.getClientRects().length > 0,
+      each.matches(CONTROLS) &&
+      each.getClientRects().length > 0 &&
+      getComputedStyle(each).visibility === 'visible',
   );
 }

@@ -205,6 +205,9 @@ export function enlarging(lab) {
         'the news to be dismissed',
         () => !document.querySelector('.news .page-notice'),
       );
+      await waitFor(lab.browser, 'the focus on what is seen', () =>
+        document.activeElement.closest('[data-alone=true]'),
+      );
       await shows('landscape.jpg');
       await evaluate(() => document.exitFullscreen()); // as Escape does
       await isBack();

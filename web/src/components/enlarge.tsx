@@ -36,6 +36,7 @@ export function EnlargeButtons(props: { photo: Photo; isEnlarged: boolean }) {
         ref={button}
         class="icon-button"
         type="button"
+        data-control="enlarge"
         title={isEnlarged ? 'Back to the page' : 'Show it on the whole screen'}
         aria-label={
           isEnlarged

@@ -1,9 +1,11 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { modelChange } from '../backend/network';
+import { lastResort } from '../focus';
 import { isTextField } from '../intake/intake';
 import { keeping, whatStays } from '../models/models';
 import { aside, notice, type Notice } from '../news';
+import { enlarged } from '../photos/enlarge';
 import { notLoaded } from '../words/models';
 import { nameInText } from '../words/name-in-text';
 import { Icon } from './icon';
@@ -76,7 +78,9 @@ function takeUp(offer: NonNullable<Notice['offer']>): void {
   if (!id) return;
   requestAnimationFrame(() => {
     const card = document.getElementById(id)?.closest('.card');
-    card?.querySelector<HTMLElement>('[data-control=remove]')?.focus();
+    const control = '[data-control=remove]';
+    if (enlarged.peek()) lastResort().focus();
+    else card?.querySelector<HTMLElement>(control)?.focus();
   });
 }
 

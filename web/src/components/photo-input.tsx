@@ -1,22 +1,15 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
-import { keepFocus } from '../focus';
+import { useEffect } from 'preact/hooks';
+import { INPUT_ID, keepFocus } from '../focus';
 import { chosenFiles, isTextField, NO_FILE, take } from '../intake/intake';
 import { say } from '../news';
 import { takeIn } from '../intake/take-in';
 
-const INPUT_ID = 'photo-input';
-
 /** The way in for mouse and keyboard; always there, so that it keeps the focus. */
 export function PhotoInput() {
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(
-    () => keepFocus(document.getElementById('app')!, () => input.current!),
-    [],
-  );
+  useEffect(() => keepFocus(document.getElementById('app')!), []);
   return (
     <input
-      ref={input}
       id={INPUT_ID}
       class="visually-hidden"
       type="file"
