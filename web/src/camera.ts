@@ -245,8 +245,9 @@ function partOf({ width, height }: Size): Box | undefined {
 
 async function fileOf(canvas: OffscreenCanvas): Promise<File> {
   const type = 'image/jpeg';
+  const number = ++snapshots; // they are not always ready in the order in which they are taken
   const blob = await canvas.convertToBlob({ type, quality: 0.95 });
-  const file = new File([blob], `camera ${++snapshots}.jpg`, { type });
+  const file = new File([blob], `camera ${number}.jpg`, { type });
   taken.add(file);
   return file;
 }

@@ -32,9 +32,15 @@ import { placeOf } from './place';
 const READING = 250;
 const LISTED = 3;
 
-async function keep(): Promise<void> {
-  const { file, crop } = await snapshot();
-  await addPhotos({ files: [file], refused: [] }, crop);
+let lastKept: Promise<unknown> = Promise.resolve();
+
+/** Puts the present picture onto the page, behind those that were taken before. */
+function keep(): void {
+  const taking = snapshot();
+  lastKept = Promise.allSettled([lastKept, taking]).then(async () => {
+    const { file, crop } = await taking;
+    void addPhotos({ files: [file], refused: [] }, crop);
+  });
 }
 
 /** Turns the camera on and off, where there may be one. */
@@ -97,7 +103,7 @@ export function CameraView({ stream }: { stream: MediaStream }) {
               class="button primary"
               type="button"
               disabled={!seen}
-              onClick={() => void keep()}
+              onClick={keep}
             >
               <Icon name="plus" />
               Keep this picture
