@@ -57,6 +57,23 @@ test('those of a group are shown, and those without an answer', () => {
   expect(inSight.value).toEqual(all);
 });
 
+test('classes that are called as the page calls what has none are told apart', () => {
+  const failure = { code: 'unreadable_file', message: 'gone' } as const;
+  photos.value = put(
+    sure('failed'),
+    sure('failed'),
+    { name: 'failed', failure },
+    sure('not_sure'),
+    sure('pug', 0.1),
+  );
+  expect(counts()).toEqual([
+    'Failed (a class) 2',
+    'Not sure (a class) 1',
+    'Not sure 1',
+    'Failed 1',
+  ]);
+});
+
 test('what one works on stays in sight, whatever becomes of it', () => {
   all[3]!.state.value = sure('pug');
   showGroup('Pug');

@@ -94,5 +94,8 @@ export function answerOf({ state: { value } }: Photo): string | undefined {
   if (value.name !== 'done') return undefined;
   const { predictions, others } = value.result;
   const found = answer(predictions, others, unsureBelow.value);
-  return found ? breedName(found.label) : NOT_SURE;
+  if (!found) return NOT_SURE;
+  const name = breedName(found.label);
+  // As of things that passed or failed a test.
+  return name === NOT_SURE || name === FAILED ? `${name} (a class)` : name;
 }
