@@ -69,7 +69,19 @@ const WHOLE: Share = { member: 0, members: 1 };
 
 const NOWHERE: Box = { x: 0, y: 0, width: 0, height: 0 };
 
+/** Refuses what would become another number on its way into the engine. */
+function checkNumber(what: string, number: number): void {
+  if (Number.isInteger(number) && number >= 0 && number < 2 ** 31) return;
+  throw new EngineError(
+    'invalid_argument',
+    `${what} is a whole number from 0 on, not ${number}`,
+  );
+}
+
 export class Engine {
+  /** How many models have begun to be loaded. */
+  private loads = 0;
+
   private constructor(private readonly bridge: Bridge) {}
 
   /** An engine of its own memory, without a model. */
@@ -107,7 +119,8 @@ export class Engine {
    * Loads a safetensors file piece by piece, so that it is never in memory as a whole. The
    * engine keeps the model it had if the header does not fit a VGG16 and the file's size; after
    * that, the two are not in memory together, and a failure leaves it without one.
-   * Throws what `source` throws when it cannot be read.
+   * Throws what `source` throws when it cannot be read, and "cancelled" if another model has begun
+   * to be loaded meanwhile.
    * @param progress is told the part already read, from 0 to 1.
    * @param share makes this engine one of several members that divide the model: it reads only
    *   its share, and `classify` and `explain` are not for it.
@@ -119,6 +132,11 @@ export class Engine {
   ): Promise<ModelInfo> {
     const { size: total, read } = pieceReader(source);
     const header = await this.readHeader(source);
+    const turn = ++this.loads;
+    const goOn = () => {
+      if (turn === this.loads) return;
+      throw new EngineError('cancelled', 'another model is loaded instead');
+    };
     const { tensors } = this.bridge.call<{
       tensors: (TensorPlace & { index: number })[];
     }>(
@@ -141,6 +159,7 @@ export class Engine {
       spans,
       read,
     )) {
+      goOn();
       for (const { index, begin, end } of pieces) {
         const piece = bytes.subarray(begin - first, end - first);
         this.bridge.call('gradcam_model_tensor', index, piece);
@@ -149,6 +168,7 @@ export class Engine {
       if (!(source instanceof Uint8Array)) release(bytes);
       progress(done / all);
     }
+    goOn();
     return this.bridge.call('gradcam_model_finish');
   }
 
@@ -310,7 +330,7 @@ export class Engine {
 
   /**
    * Heatmaps for these classes, of the photo last classified, by one of the methods and at one of
-   * the layers that `about` lists.
+   * the layers that `about` lists. After methods that take passes, it has to be classified again.
    */
   explain(
     classes: readonly number[],
@@ -323,7 +343,10 @@ export class Engine {
     return { maps: this.maps(), milliseconds: performance.now() - start };
   }
 
-  /** Finds out whether a heatmap of the photo last classified shows what the network used. */
+  /**
+   * Finds out whether a heatmap of the photo last classified shows what the network used; afterwards
+   * it has to be classified again.
+   */
   measure(heatmap: Heatmap): Trust {
     this.beginMeasure(heatmap);
     this.runPassesAlone();
@@ -376,6 +399,8 @@ export class Engine {
       channels = USUAL_CHANNELS,
     }: ExplainOptions = {},
   ): void {
+    for (const index of classes) checkNumber('a class', index);
+    checkNumber('how many channels are tried', channels);
     this.bridge.call(
       'gradcam_members_begin_explain',
       Int32Array.from(classes),

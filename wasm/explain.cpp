@@ -191,7 +191,10 @@ Result<void> members_begin_pass(gradcam_engine* engine, std::string_view from_na
     GRADCAM_TRY(from, find_map_layer(from_name));
   }
   Member& member = *engine->member;
-  if (member.model().share().member > 0) return begin_pass(member, from, nullptr);
+  if (member.model().share().member > 0) {
+    engine->is_photos = false;
+    return begin_pass(member, from, nullptr);
+  }
   if (!engine->in_passes || engine->is_passing || engine->in_passes->run.left() == 0) {
     return fail(ErrorCode::kInvalidArgument, "no passes are left");
   }

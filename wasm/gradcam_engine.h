@@ -51,7 +51,7 @@ struct gradcam_engine {
   std::optional<gradcam::Box> crop;        // the part of photo that the network is to be shown
   std::vector<gradcam::Tensor> views;      // in the place of photo: what the network is shown of it
   gradcam::Tensor input;                   // the network's, of crop, at member 0
-  bool is_photos = false;                  // there, the forward pass begun last is of photo
+  bool is_photos = false;                  // the forward pass begun last is of photo
   std::vector<gradcam::Message> messages;  // to other members, the next one last
   gradcam::Tensor sent;                    // what the last one says, until the next call
   /// What is under way at member 0, one of the two at most; it looks at the model and the input.
@@ -126,6 +126,13 @@ inline Result<void> check_done(const gradcam_engine* engine) {
   const Member& member = *engine->member;
   if (member.is_classified() && member.progress() == Progress::kDone) return {};
   return fail(ErrorCode::kInvalidArgument, "the members are not done");
+}
+
+/// The same, and that it was the photo as it is now that went through the network last.
+inline Result<void> check_done_with_photo(const gradcam_engine* engine) {
+  GRADCAM_CHECK_OK(check_done(engine));
+  if (engine->is_photos) return {};
+  return fail(ErrorCode::kInvalidArgument, "no photo has been classified");
 }
 
 /// The part of the photo that the network is shown: the one that was chosen, or what the model's

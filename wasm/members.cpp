@@ -31,6 +31,7 @@ Result<void> members_begin_forward(gradcam_engine* engine, std::size_t view,
   engine->is_photos = false;
   engine->messages.clear();
   if (engine->member->model().share().member > 0) {
+    engine->is_photos = true;
     return engine->member->begin_forward(nullptr, outlook(method, layer));
   }
   GRADCAM_TRY(engine->input, input_of(*engine, view));
@@ -65,7 +66,7 @@ Result<float*> members_receive(gradcam_engine* engine, std::size_t from, std::si
 }
 
 Result<Json> members_predictions(const gradcam_engine* engine) {
-  GRADCAM_CHECK_OK(check_done(engine));
+  GRADCAM_CHECK_OK(check_done_with_photo(engine));
   const Vgg16& model = engine->member->model();
   const Activations& activations = engine->member->activations();
   return Json{{"predictions", to_json(model.predictions(activations), model.info())},
@@ -73,7 +74,7 @@ Result<Json> members_predictions(const gradcam_engine* engine) {
 }
 
 Result<Json> features(gradcam_engine* engine) {
-  GRADCAM_CHECK_OK(check_done(engine));
+  GRADCAM_CHECK_OK(check_done_with_photo(engine));
   set_data(engine, engine->member->activations().fc2.values());
   return Json::object();
 }

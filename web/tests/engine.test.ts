@@ -10,7 +10,7 @@ import {
   USUAL_METHOD,
   type Pixels,
 } from '../../wasm/engine';
-import { compileEngine, read } from './threads';
+import { compileEngine, otherModel, read } from './threads';
 
 let module: WebAssembly.Module;
 let weights: Uint8Array<ArrayBuffer>;
@@ -279,6 +279,51 @@ describe('an engine with a model', () => {
     const pixels = { width: 2, height: 2, data: new Uint8ClampedArray(3) };
     expect(errorOf(() => engine.setPixels(pixels)).code).toBe(
       'invalid_argument',
+    );
+  });
+
+  test('answers for the photo as it is now, or not at all', () => {
+    const none = 'no photo has been classified';
+    const heatmap = () => {
+      engine.setPixels(picture(64, 64));
+      engine.classify();
+      return engine.explain([0]).maps[0]!;
+    };
+    for (const change of [
+      () => engine.explain([0], { method: 'scorecam', channels: 2 }),
+      () => engine.measure(heatmap()),
+      () => engine.setCrop({ x: 8, y: 8, width: 32, height: 32 }),
+      () => engine.setPixels(picture(32, 64)),
+    ]) {
+      heatmap();
+      change();
+      expect(() => engine.predictions()).toThrow(none);
+      expect(() => engine.features()).toThrow(none);
+    }
+  });
+
+  test('takes no other number for a class', () => {
+    engine.setPixels(picture(64, 64));
+    engine.classify();
+    for (const index of [NaN, 1.5, -1, 2 ** 32, Infinity]) {
+      expect(() => engine.explain([0, index])).toThrow(
+        `a class is a whole number from 0 on, not ${index}`,
+      );
+    }
+    const how = { method: 'scorecam', channels: -1 };
+    expect(() => engine.explain([0], how)).toThrow('how many channels');
+    expect(engine.explain([0]).maps).toHaveLength(1);
+  });
+
+  test('of two models that are loaded at once it has the one that began last', async () => {
+    const other = await Engine.create(module);
+    const early = other.loadModel(weights).catch((error) => error);
+    const { labels } = await other.loadModel(otherModel(weights));
+    expect(await early).toMatchObject({ code: 'cancelled' });
+    other.setPixels(picture(64, 64));
+    const { predictions } = other.classify();
+    expect(predictions.map(({ label }) => label).sort()).toEqual(
+      [...labels].sort(),
     );
   });
 
