@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "cli/import.h"
+#include "cli/interrupt.h"
 #include "cli/system.h"
 #include "gradcam/image/overlay.h"
 #include "gradcam/image/png.h"
@@ -87,6 +88,7 @@ Result<std::vector<std::uint8_t>> read_file(const fs::path& path) {
 }
 
 Result<void> write_file(const fs::path& path, std::span<const std::uint8_t> bytes) {
+  const PutOffInterrupt whole;
   GRADCAM_TRY(NewFile file, NewFile::create(path, bytes.size()));
   GRADCAM_CHECK_OK(file.write(bytes));
   return file.commit(false);
@@ -199,6 +201,8 @@ Result<NewFile> NewFile::create(const fs::path& path, std::uint64_t size) {
     errno = 0;
     file.file_.reset(create_file(partial));
     if (file.file_ != nullptr) {
+      // As of the file that it replaces, which may not be for everyone.
+      if (fs::exists(present)) fs::permissions(partial, present.permissions(), error);
       file.partial_ = std::move(partial);
       return file;
     }

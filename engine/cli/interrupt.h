@@ -10,4 +10,13 @@ void catch_interrupt();
 /// Whether one has come.
 bool is_interrupted();
 
+/// While one is there, such a signal waits: what is half done would be left behind.
+class PutOffInterrupt {
+ public:
+  PutOffInterrupt();
+  PutOffInterrupt(const PutOffInterrupt&) = delete;
+  PutOffInterrupt& operator=(const PutOffInterrupt&) = delete;
+  ~PutOffInterrupt();
+};
+
 }  // namespace gradcam

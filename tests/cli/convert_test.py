@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import subprocess
 import tempfile
@@ -52,6 +53,14 @@ class Convert(unittest.TestCase):
         path = self.folder / "imagenet.safetensors"
         write_tensors(path, tensors, metadata)
         return path
+
+    @unittest.skipIf(os.name == "nt", "files have no such permissions there")
+    def test_a_file_that_is_replaced_stays_as_private_as_it_was(self) -> None:
+        out = self.folder / "mine.safetensors"
+        out.touch(mode=0o600)
+        self.assertEqual(self.run_convert(ROOT / "weights/default.safetensors", out).returncode, 0)
+        self.assertGreater(out.stat().st_size, 0)
+        self.assertEqual(out.stat().st_mode & 0o777, 0o600)
 
     def test_every_dtype_is_written_and_read(self) -> None:
         model = FIXTURES / "tiny64.torchvision.safetensors"
