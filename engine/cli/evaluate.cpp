@@ -52,7 +52,7 @@ constexpr std::string_view kEvaluationHelp = R"(
   top1, top5        of how many, as a share, their class is the most probable, or among five
   ece               expected calibration error: how far probabilities are from how often it is right
                     top1, top5 and ece are null if no photo could be read
-  per_class         "label", "photos" and "top1" of each class
+  per_class         "label", "photos" and "top1" of each class, null without photos
   confusion         a row for each class: how many of its photos are taken for the first, second, ...
   mistakes          "photo", its class as "label", what it is "taken_for" and with what
                     "probability"; the greatest first

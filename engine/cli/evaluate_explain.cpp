@@ -24,8 +24,8 @@ namespace gradcam {
 
 constexpr std::string_view kHelp = R"(
 --explain --json gives, for each of "methods", means over "photos" and their "standard_errors", of
-maps of the class that the network finds most probable, right or wrong ("failed": how many more
-could not be measured):
+maps at "layer" of the class that the network finds most probable, right or wrong ("failed": how
+many more could not be measured):
   average_drop  how much of the probability is lost when only the hot part is shown; low is good
   increase      of how many photos it grows instead; high is good
   insertion     area under the probability while the hottest pixels come first into a blurred

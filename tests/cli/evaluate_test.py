@@ -580,6 +580,13 @@ class Evaluate(Case):
             self.assertEqual(result.returncode, 1)
             self.assertIn(str(folder), result.stderr)
 
+    def test_evaluate_looks_at_nothing_before_it_knows_its_folders(self) -> None:
+        self.make_photos()
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL,
+                         "--others", self.folder / "missing")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("missing: there is no such folder", result.stderr)
+
     def test_maps_are_made_again_of_ten_photos(self) -> None:
         (label, *_) = json.loads(gradcam("info", MODEL, "--json").stdout)["labels"]
         folder = self.folder / "photos" / label
