@@ -50,7 +50,11 @@ class Photos:
 
 
 def read_labels(path: Path) -> list[str]:
-    labels = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    labels = [line.strip() for line in lines if line.strip()]
     if len(labels) < 2 or len(set(labels)) != len(labels):
         raise DataError(f"{path}: expected at least two different labels, one a line")
     return labels

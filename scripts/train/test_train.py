@@ -78,18 +78,18 @@ class Folders(unittest.TestCase):
         with self.assertRaisesRegex(data.DataError, "no such folder"):
             data.load(self.root, ["elsewhere"], self.cache)
 
-    def run_train(self, run: str, *more: str) -> dict:
+    def run_train(self, run: str, *more: str, stage: str = "pretrain", rate: float = 0.05) -> dict:
         (self.root / "labels.txt").write_text("b\na\n")
         where = self.cache / run
-        arguments = ["train.py", "pretrain", "--photos", str(self.root), "--run", str(where),
+        arguments = ["train.py", stage, "--photos", str(self.root), "--run", str(where),
                      "--labels", str(self.root / "labels.txt"), "--batch", "4", *more,
                      "--channels", "4", "4", "8", "8", "8", "--hidden", "8", "8"]
-        stage = train.Stage(24, 0.05, 0.1, ((0.0, 32),))
+        stages = {stage: train.Stage(24, rate, 0.1, ((0.0, 32),))}
         with mock.patch.object(sys, "argv", arguments), \
-             mock.patch.dict(train.STAGES, pretrain=stage), \
+             mock.patch.dict(train.STAGES, stages), \
              mock.patch.object(train, "report"), contextlib.redirect_stdout(io.StringIO()):
             train.main()
-        return torch.load(where / "pretrain.pt")
+        return torch.load(where / f"{stage}.pt")
 
     def test_an_interrupted_run_ends_as_an_uninterrupted_one(self) -> None:
         make_photos(self.root, ["a", "b", "c"])
@@ -108,6 +108,26 @@ class Folders(unittest.TestCase):
         self.assertEqual(pieces["step"], whole["step"])
         for name, value in whole["average"].items():
             torch.testing.assert_close(pieces["average"][name], value)
+
+    def test_breeds_keep_their_rows_when_there_are_other_folders(self) -> None:
+        make_photos(self.root, ["a", "b", "c"])
+        before = self.run_train("run")
+        make_photos(self.root, ["aa"])
+        init = ("--init", str(self.cache / "run/pretrain.pt"))
+        after = self.run_train("fine", *init, stage="finetune", rate=0.0)
+        for breed in ("a", "b"):
+            old, new = (checkpoint["average"]["predictions.weight"][checkpoint["breeds"].index(breed)]
+                        for checkpoint in (before, after))
+            torch.testing.assert_close(new, old, rtol=0, atol=1e-3)
+        with self.assertRaisesRegex(SystemExit, "was trained on other breeds"):
+            self.run_train("run")
+        with self.assertRaisesRegex(SystemExit, "was not trained on aa"):
+            self.run_train("more", *init)
+
+    def test_what_trains_nothing_is_refused(self) -> None:
+        make_photos(self.root, ["a", "b"])
+        with self.assertRaisesRegex(SystemExit, "3 photos in all are less than one batch of 4"):
+            self.run_train("run", "--total", "3")
 
     def test_a_label_without_photos_is_refused(self) -> None:
         make_photos(self.root, ["a", "c"])

@@ -193,11 +193,15 @@ def prepare(args: argparse.Namespace) -> Job:
 def start(args: argparse.Namespace, job: Job):
     """Network, average, optimiser state (or None) and first step: resumed, from --init, or new."""
     classes = job.classes
+    breeds = [job.photos.breeds[c] for c in classes]
     resumed = args.run / f"{args.stage}.pt"
     hints = distil.COMPONENTS if job.teacher else 0
     saved = None
     if resumed.exists():
         saved = torch.load(resumed, map_location="cpu")
+        if saved["breeds"] != breeds:
+            raise data.DataError(f"{resumed}: was trained on other breeds, or in another order; "
+                                 "go on with the same photos and labels, or choose another --run")
         model = Vgg16(Plan.from_dict(saved["plan"]), len(classes))
         model.load_state_dict(saved["model"])
     elif args.init and args.init.suffix == ".safetensors":
@@ -206,7 +210,11 @@ def start(args: argparse.Namespace, job: Job):
         earlier = torch.load(args.init, map_location="cpu")
         model = Vgg16(replace(Plan.from_dict(earlier["plan"]), hints=hints), len(classes))
         state = earlier["average"]
-        rows = [earlier["classes"].index(c) for c in classes.tolist()]
+        # By name: the folders of photos may have become others since.
+        unknown = [breed for breed in breeds if breed not in earlier["breeds"]]
+        if unknown:
+            raise data.DataError(f"{args.init}: was not trained on {', '.join(unknown)}")
+        rows = [earlier["breeds"].index(breed) for breed in breeds]
         for name in ("predictions.weight", "predictions.bias"):
             state[name] = state[name][rows]
         model.load_state_dict({**model.state_dict(), **state}, strict=bool(hints))
@@ -246,8 +254,13 @@ def train(args: argparse.Namespace) -> None:
     job = prepare(args)
     stage, photos, device = stage_of(args), job.photos, job.device
     steps = stage.photos // args.batch
+    if steps == 0:
+        raise data.DataError(f"{stage.photos} photos in all are less than one batch of {args.batch}")
     torch.manual_seed(args.seed)
     model, average, optimiser_state, first = start(args, job)
+    if first >= steps:
+        log(f"all of {steps} steps are done already")
+        return
     parameters = list(model.parameters())
     decayed = [p for p in parameters if p.dim() > 1]
     others = [p for p in parameters if p.dim() <= 1]
