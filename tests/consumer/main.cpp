@@ -13,8 +13,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "settings.h"
@@ -23,10 +24,13 @@ namespace {
 
 gradcam::Result<std::vector<std::uint8_t>> read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(file),
-                                  std::istreambuf_iterator<char>()};
-  if (!file) return gradcam::fail(gradcam::ErrorCode::kUnreadableFile, path + " cannot be read");
-  return bytes;
+  std::ostringstream content;
+  // Of a folder there is nothing: its buffer throws, which the stream keeps to itself.
+  if (!(content << file.rdbuf())) {
+    return gradcam::fail(gradcam::ErrorCode::kUnreadableFile, path + " cannot be read");
+  }
+  const std::string bytes = std::move(content).str();
+  return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
 }
 
 gradcam::Result<void> write_file(const std::string& path, const std::vector<std::uint8_t>& bytes) {

@@ -1,9 +1,11 @@
 """What `gradcam convert` does with files of Keras and PyTorch alike."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -187,6 +189,9 @@ class Import(ImportCase):
                 labels = json.loads(tensors.read(self.out)[1]["labels"])
                 self.assertEqual(labels[2], "breed 2")
                 self.expect_answer(image)
+            with contextlib.redirect_stderr(io.StringIO()) as said, self.assertRaises(SystemExit):
+                program.run(["keras", "--dtype", "f32", str(self.out)])
+            self.assertIn("OUT comes before", said.getvalue())
 
 
 if __name__ == "__main__":
