@@ -353,7 +353,9 @@ def report(job: Job, model: Vgg16, average: Averaged, size: int) -> None:
     logits = predict(judged, photos, chosen, "squash", size, job.device)
     right = job.targets[logits[:, job.class_of[job.targets]].argmax(1)] == photos.breed[chosen]
     crop = photos.crop_view[chosen]
-    log(f"held out at {size} px: full {right[~crop].mean():.3f} crop {right[crop].mean():.3f}")
+    kinds = {"full": right[~crop], "crop": right[crop]}
+    shares = [f"{kind} {each.mean():.3f}" for kind, each in kinds.items() if len(each) > 0]
+    log(f"held out at {size} px: {' '.join(shares)}")
 
 
 def arguments() -> argparse.Namespace:
