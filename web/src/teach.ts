@@ -226,8 +226,9 @@ export function putIn(
   return putting.run(async () => {
     remarks.value = [];
     const leftOut = new LeftOut();
-    for (const { name, failure } of refused) leftOut.add(name, failure.message);
-    await fill(box, files, leftOut);
+    const all = await unpackAll({ files: [...files], refused });
+    leftOut.addAll(all.refused);
+    await fill(box, all.files, leftOut);
     leftOut.tell(` of ${quoted(box)}`);
   });
 }
@@ -241,7 +242,7 @@ export function putInByFolder(intake: Intake): Promise<void> {
     remarks.value = [];
     const leftOut = new LeftOut();
     const { files, refused } = await unpackAll(intake);
-    for (const { name, failure } of refused) leftOut.add(name, failure.message);
+    leftOut.addAll(refused);
     const { classes, loose } = byFolder(files);
     for (const { name } of loose) leftOut.add(name, BESIDE_FOLDERS);
     const before = boxes.value;
@@ -296,6 +297,10 @@ class LeftOut {
 
   add(name: string, reason: string): void {
     this.names.set(reason, [...(this.names.get(reason) ?? []), name]);
+  }
+
+  addAll(refused: Intake['refused']): void {
+    for (const { name, failure } of refused) this.add(name, failure.message);
   }
 
   /** @param of what, if that is not plain */

@@ -441,6 +441,7 @@ test('each folder becomes a box, and empty boxes that nobody named make room', a
   }
   const files = [
     lying('pets/loose.jpg', drawnBytes('loose')),
+    lying('alone.jpg', drawnBytes('alone')),
     lying('pets/cats/a.jpg', bytes[0]!),
     lying('pets/cats/old/b.jpg', bytes[1]!),
     lying('pets/cats/twin.jpg', bytes[0]!),
@@ -451,7 +452,7 @@ test('each folder becomes a box, and empty boxes that nobody named make room', a
   expect(names()).toEqual(['cats', 'dogs']);
   expect(counts()).toEqual([2, 1]);
   expect(page.remarks.value).toEqual([
-    'loose.jpg is left out: only what lies in a folder comes into a box here.',
+    'loose.jpg and 1 more are left out: only what lies in a folder comes into a box here.',
     'twin.jpg is left out: the same photo is in "cats".',
     'again.jpg is left out: the same photo is in "dogs".',
   ]);
@@ -519,10 +520,16 @@ test('photos are saved in a folder for each box, and asked for no more', async (
   expect(page.isUnsaved.value).toBe(true);
 
   // As in another visit.
-  for (const box of page.boxes.value) box.photos.value = [];
+  const clear = () => {
+    for (const box of page.boxes.value) box.photos.value = [];
+  };
+  clear();
   const file = lying(name, zip);
   await page.putInByFolder({ files: [file], refused: [] });
   expect(page.remarks.value).toEqual([]);
   expect(names().slice(-2)).toEqual(['Me_ 1_2_', 'me_ 1_2_-2']);
   expect(counts().slice(-2)).toEqual([4, 2]);
+  clear();
+  await page.putIn(mine!, [file]);
+  expect(mine!.photos.value.length).toBe(6);
 });

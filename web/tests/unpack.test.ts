@@ -72,6 +72,24 @@ test('a damaged picture keeps the others out of nothing', async () => {
   });
 });
 
+test('a zip file that says to have more members than it can has none', async () => {
+  const zip = zipSync({ 'a.jpg': bytes('a') });
+  // With a list of 64 bits, behind which the usual end says to look there.
+  const list = new DataView(new ArrayBuffer(56 + 20));
+  list.setUint32(0, 0x06064b50, true);
+  list.setUint32(32, 0xffff_ffff, true);
+  list.setUint32(48, 31 + 'a.jpg'.length, true);
+  list.setUint32(56, 0x07064b50, true);
+  list.setUint32(56 + 8, zip.length - 22, true);
+  const end = zip.slice(-22);
+  end.fill(0xff, 8, 20);
+  const whole = [zip.subarray(0, -22), new Uint8Array(list.buffer), end];
+  expect(await taken(Buffer.concat(whole))).toEqual({
+    files: [],
+    refused: ['pets.zip: this is no zip file, or it is damaged'],
+  });
+});
+
 test('what would be too large once unpacked is not unpacked', async () => {
   const zip = zipSync({ 'a.jpg': [bytes('a'), { level: 9 }] });
   const view = new DataView(zip.buffer, zip.byteOffset, zip.byteLength);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
-import { photo } from '../support/files.mjs';
+import { photo, scratch } from '../support/files.mjs';
 import {
   assertSameAnswer,
   clearPage,
@@ -60,6 +62,14 @@ export function intake(lab) {
       );
       assert.ok(over, 'without it the browser would open the photo itself');
       assert.ok(drop);
+      await check();
+    });
+
+    test('a zip file, which is unpacked', async () => {
+      await clearPage(lab.browser);
+      const zip = join(scratch(), 'pets.zip');
+      execFileSync('python3', ['-m', 'zipfile', '-c', zip, path]);
+      await lab.browser.addFiles(PHOTO_INPUT, [zip]);
       await check();
     });
 

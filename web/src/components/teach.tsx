@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend/network';
 import { closeUp, isSeeing } from '../camera';
 import { bringsFiles, chosenFiles, chosenFolder, take } from '../intake/intake';
@@ -28,7 +29,6 @@ import {
 } from '../teach';
 import { leftOutVerdict } from '../words/models';
 import { nameInText } from '../words/name-in-text';
-import { useRef } from 'preact/hooks';
 import { Icon } from './icon';
 import { useObjectUrl } from './use-object-url';
 

@@ -14,14 +14,19 @@ interface ByFolder {
  */
 export function byFolder(files: readonly File[]): ByFolder {
   const paths = files.map(foldersOf);
-  const roots = new Set(paths.map(([root]) => root));
+  const roots = new Set(paths.flatMap(([root]) => root ?? []));
   const isNested = roots.size === 1 && paths.some((path) => path.length > 1);
   const classes = new Map<string, File[]>();
   const loose: File[] = [];
   for (const [i, file] of files.entries()) {
     const name = paths[i]![isNested ? 1 : 0];
-    if (name === undefined) loose.push(file);
-    else classes.set(name, [...(classes.get(name) ?? []), file]);
+    if (name === undefined) {
+      loose.push(file);
+    } else {
+      const photos = classes.get(name) ?? [];
+      classes.set(name, photos);
+      photos.push(file);
+    }
   }
   return { classes, loose };
 }

@@ -2,12 +2,14 @@
 
 import { LEARNING, modelsLeftOut } from '../words/models';
 import type { Intake } from './intake';
+import { unpackAll } from './unpack';
 import { sortOut, useFile } from '../models/models';
 import { say } from '../news';
 import { addPhotos, changeModel } from '../photos/photos';
 import { isTeaching } from '../teach';
 
-export async function takeIn({ files, refused }: Intake): Promise<void> {
+export async function takeIn(intake: Intake): Promise<void> {
+  const { files, refused } = await unpackAll(intake);
   await addPhotos({ files: takeModel(files), refused });
 }
 

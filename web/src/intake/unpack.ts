@@ -79,11 +79,16 @@ async function bytesOf(file: File): Promise<Uint8Array | undefined> {
   }
 }
 
+/** Bytes that a member takes in the list of them at least. */
+const LEAST_LISTED = 46;
+
 /** What is in it; throws if it is none. */
 function list(zip: Uint8Array): Member[] {
   const members: Member[] = [];
   unzipSync(zip, {
     filter: ({ name: path, originalSize: size }) => {
+      // It may say that there are some billions.
+      if (members.length * LEAST_LISTED > zip.length) throw new RangeError();
       // Programs for Windows once wrote backslashes.
       const parts = path.split(/[/\\]/).filter((part) => !/^\.?$/.test(part));
       const name = parts.pop() ?? '';

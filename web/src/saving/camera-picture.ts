@@ -9,11 +9,11 @@ const saved = signal<ReadonlySet<File>>(new Set());
 /** Hands the user one as it was taken, without its heat. */
 export function saveCameraPicture(file: File): void {
   download(file, file.name);
-  areSaved([file]);
+  noteSaved([file]);
 }
 
-/** These are in files that the user has been handed. */
-export function areSaved(files: readonly File[]): void {
+/** Remembers that these are in files that the user has been handed. */
+export function noteSaved(files: readonly File[]): void {
   saved.value = new Set([...saved.value, ...files]);
 }
 

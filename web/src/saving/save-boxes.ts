@@ -4,7 +4,7 @@ import { reasonOf } from '../shared/outcome';
 import { say } from '../news';
 import { lackingPhotos } from '../words/progress';
 import { Archive } from './archive';
-import { areSaved } from './camera-picture';
+import { noteSaved } from './camera-picture';
 import { fitFolder, fitPhoto, numbered } from './download';
 
 interface Box {
@@ -40,7 +40,7 @@ export async function saveBoxes(boxes: readonly Box[]): Promise<File[]> {
     }
     if (saved.length > 0) archive.end();
     say(lackingPhotos(lacking, saved.length > 0));
-    areSaved(saved);
+    noteSaved(saved);
     return saved;
   } catch (error) {
     say(`The photos could not be saved: ${reasonOf(error)}.`);
