@@ -1,7 +1,7 @@
 /** The browser asks before a page is left with which something would be lost. */
 
 import { effect } from '@preact/signals';
-import { isUnsaved } from './teach';
+import { isUnsaved } from './teach/lesson';
 
 export function askBeforeLeaving(): void {
   effect(() => {

@@ -35,7 +35,10 @@ export async function openPage() {
   fakeWorkers([await workerScript()]);
   const backend = await import('../src/backend/network');
   const models = await import('../src/models/models');
-  const teach = await import('../src/teach');
+  const teaching = {
+    ...(await import('../src/teach/boxes')),
+    ...(await import('../src/teach/lesson')),
+  };
   const { hold } = await import('../src/photos/photo-io');
   const { removeAll } = await import('../src/photos/photos');
   const fallen = vi.fn();
@@ -58,7 +61,7 @@ export async function openPage() {
     vi.restoreAllMocks();
     vi.unstubAllGlobals();
   };
-  return { ...backend, ...models, ...teach, hold, fallen, quiet, close };
+  return { ...backend, ...models, ...teaching, hold, fallen, quiet, close };
 }
 
 export type Page = Awaited<ReturnType<typeof openPage>>;

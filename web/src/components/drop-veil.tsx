@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { bringsFiles, isTextField, NO_FILE, take } from '../intake/intake';
 import { say } from '../news';
 import { takeIn } from '../intake/take-in';
-import { moving } from '../teach';
+import { moving } from '../teach/boxes';
 
 /** Lets files be dropped anywhere, and says so while they hover. */
 export function DropVeil() {

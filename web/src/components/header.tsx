@@ -10,7 +10,7 @@ import {
   stopped,
   unmade,
 } from '../photos/photos';
-import { isTeaching } from '../teach';
+import { isTeaching } from '../teach/lesson';
 import { shortList } from '../words/names';
 import { percent } from '../words/numbers';
 import { progressAnnounced } from '../words/progress';

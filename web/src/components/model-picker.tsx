@@ -19,7 +19,7 @@ import {
 import type { KeptModel } from '../models/model-store';
 import { changeModel } from '../photos/photos';
 import { takeModel } from '../intake/take-in';
-import { isTeaching } from '../teach';
+import { isTeaching } from '../teach/lesson';
 import { LEARNING } from '../words/models';
 import { nameInText } from '../words/name-in-text';
 import { nameOfHead, shortList } from '../words/names';

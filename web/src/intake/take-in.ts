@@ -6,7 +6,7 @@ import { unpackAll } from './unpack';
 import { sortOut, useFile } from '../models/models';
 import { say } from '../news';
 import { addPhotos, changeModel } from '../photos/photos';
-import { isTeaching } from '../teach';
+import { isTeaching } from '../teach/lesson';
 
 export async function takeIn(intake: Intake): Promise<void> {
   const { files, refused } = await unpackAll(intake);
