@@ -213,6 +213,14 @@ describe('where', () => {
     expect(where(map(14, 14, [[row, col]]))).toBe(`strongest ${place}`);
   });
 
+  test('tells of the middle of what is hot, not of its hottest edge', () => {
+    const row = (y: number) =>
+      [5, 6, 7, 8].map((x): [number, number] => [y, x]);
+    const hot = map(14, 14, [...row(1), ...row(2), ...row(3)]);
+    hot.values[2 * 14 + 9] = 1.01;
+    expect(where(hot)).toBe('strongest at the top');
+  });
+
   test('tells rows from columns in a map that is not square', () => {
     expect(where(map(3, 9, [[2, 4]]))).toBe('strongest at the bottom');
   });

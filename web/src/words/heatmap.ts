@@ -8,9 +8,10 @@ import { percent } from './numbers';
 export function where(map: HeatValues & Pick<Heatmap, 'status'>): string {
   if (map.status === 'empty') return 'no evidence here';
   if (map.status === 'non_finite') return 'no answer, the numbers overflowed';
-  const { rows, cols, values } = map;
-  const peak = values.reduce(
-    (best, value, i) => (value > values[best]! ? i : best),
+  const { rows, cols } = map;
+  const means = meansAround(map);
+  const peak = means.reduce(
+    (best, mean, i) => (mean > means[best]! ? i : best),
     0,
   );
   const vertical = third(Math.floor(peak / cols), rows);
@@ -96,6 +97,39 @@ export function weakness(
 /** The share of what it saw that holds at least half of the strongest evidence. */
 function extent({ values }: Pick<Heatmap, 'values'>): number {
   return values.filter((value) => value >= 0.5).length / values.length;
+}
+
+/**
+ * The mean of each cell and those up to a tenth of the map away from it: the middle of what is hot,
+ * where the hottest cell may be at its edge.
+ */
+function meansAround({ rows, cols, values }: HeatValues): number[] {
+  const width = cols + 1;
+  const sums = new Float64Array(width * (rows + 1)); // of all cells above and to the left
+  for (let y = 0, i = 0; y < rows; y++) {
+    let row = 0;
+    for (let x = 0; x < cols; x++) {
+      row += values[i++]!;
+      sums[(y + 1) * width + x + 1] = sums[y * width + x + 1]! + row;
+    }
+  }
+  const means: number[] = [];
+  for (let y = 0; y < rows; y++) {
+    const [top, bottom] = around(y, rows);
+    for (let x = 0; x < cols; x++) {
+      const [left, right] = around(x, cols);
+      const upper = sums[top * width + right]! - sums[top * width + left]!;
+      const lower =
+        sums[bottom * width + right]! - sums[bottom * width + left]!;
+      means.push((lower - upper) / ((bottom - top) * (right - left)));
+    }
+  }
+  return means;
+}
+
+function around(cell: number, cells: number): [begin: number, end: number] {
+  const reach = Math.round(cells / 10);
+  return [Math.max(0, cell - reach), Math.min(cells, cell + reach + 1)];
 }
 
 function third(cell: number, cells: number): 0 | 1 | 2 {
