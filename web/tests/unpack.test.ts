@@ -3,7 +3,7 @@
 import { zipSync, type Zippable } from 'fflate';
 import { expect, test } from 'vitest';
 import { foldersOf } from '../src/intake/folder';
-import { unpackAll } from '../src/intake/unpack';
+import { unpackAll, unpacked } from '../src/intake/unpack';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -70,6 +70,28 @@ test('a damaged picture keeps the others out of nothing', async () => {
     files: ['b.jpg'],
     refused: [expect.stringMatching(/^a.jpg: it is damaged in the zip file/)],
   });
+});
+
+test('two pictures of one path are two', async () => {
+  const zip = zipSync({ 'a.jpg': bytes('a'), 'b.jpg': bytes('b') });
+  const text = Buffer.from(zip).toString('latin1').replaceAll('b.jpg', 'a.jpg');
+  const file = new File([Buffer.from(text, 'latin1')], 'pets.zip');
+  const { files } = await unpackAll({ files: [file], refused: [] });
+  expect(await Promise.all(files.map((each) => each.text()))).toEqual([
+    'a',
+    'b',
+  ]);
+});
+
+test('of many pictures it is told how many are unpacked', async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `${i}.jpg`);
+  const zip = zipSync(Object.fromEntries(names.map((n) => [n, bytes(n)])));
+  const told: (number | undefined)[] = [];
+  const stop = unpacked.subscribe((share) => told.push(share));
+  const { files } = await taken(zip);
+  stop();
+  expect(files).toEqual(names);
+  expect(told).toEqual([undefined, 0, expect.closeTo(0.63, 2), 1, undefined]);
 });
 
 test('a zip file that says to have more members than it can has none', async () => {

@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks';
 import { closeUp, isSeeing } from '../camera';
 import { bringsFiles, chosenFiles, chosenFolder, take } from '../intake/intake';
+import { unpacked } from '../intake/unpack';
 import { say } from '../news';
 import {
   boxes,
@@ -14,6 +15,7 @@ import {
 } from '../teach/boxes';
 import { lesson } from '../teach/lesson';
 import { nameInText } from '../words/name-in-text';
+import { percent } from '../words/numbers';
 import { Icon } from './icon';
 import { useObjectUrl } from './use-object-url';
 
@@ -38,8 +40,9 @@ export function FolderInput({ disabled }: { disabled: boolean }) {
       }}
     >
       <p>
-        Photos in folders? Drop them here, or a zip file of them: each folder
-        becomes a box
+        {unpacked.value === undefined
+          ? 'Photos in folders? Drop them here, or a zip file of them: each folder becomes a box'
+          : `Unpacking, ${percent(unpacked.value)}`}
       </p>
       <input
         ref={folder}

@@ -1,5 +1,6 @@
 import { modelChange, network, presentModel } from '../backend/network';
 import { isFresh } from '../camera';
+import { unpacked } from '../intake/unpack';
 import { dropHead, hasHead } from '../models/models';
 import {
   changeModel,
@@ -18,15 +19,15 @@ import { progressAnnounced } from '../words/progress';
 export function Header() {
   const { total, done, failed } = counts.value;
   const share = total === 0 ? 1 : (done + failed) / total;
-  const loading = loadingShare();
+  const arriving = arrival();
   const lacking = unmade.value.length;
   // One that was clicked on tells of itself.
   const isMaking = share === 1 && lacking > 1;
   const missing = stopped.value.length;
   const isStopped = share === 1 && lacking === 0 && missing > 1;
   const text =
-    loading !== undefined
-      ? `Loading a model, ${percent(loading)}`
+    arriving !== undefined
+      ? `${arriving.what}, ${percent(arriving.share)}`
       : isMaking
         ? `Making maps, ${done - lacking} of ${done} done`
         : isStopped
@@ -55,8 +56,8 @@ export function Header() {
       )}
       <div class="status">
         <p>{text}</p>
-        {loading !== undefined ? (
-          <progress value={loading} aria-label="Model loaded" />
+        {arriving !== undefined ? (
+          <progress value={arriving.share} aria-label={arriving.what} />
         ) : (
           share < 1 && <progress value={share} aria-label="Photos done" />
         )}
@@ -75,11 +76,11 @@ export function Header() {
       </div>
       {/* Numbers that change all the time are no news. */}
       <p class="visually-hidden" role="status">
-        {loading === undefined
-          ? isMaking
+        {arriving !== undefined
+          ? `${arriving.what}…`
+          : isMaking
             ? 'Making maps…'
-            : progressAnnounced(total, done + failed, failed) || networkText()
-          : 'Loading a model…'}
+            : progressAnnounced(total, done + failed, failed) || networkText()}
       </p>
     </header>
   );
@@ -96,12 +97,13 @@ function networkText(): string {
   }
 }
 
-/** How much of another model is there, if one is on its way in. */
-function loadingShare(): number | undefined {
+/** What is on its way in, if something is, and how much of it is there. */
+function arrival(): { what: string; share: number } | undefined {
   const change = modelChange.value;
-  const isLoading = change !== undefined && 'share' in change;
   // One that was kept is asked for before the network has started.
-  return isLoading && network.value.state === 'ready'
-    ? change.share
-    : undefined;
+  if (change && 'share' in change && network.value.state === 'ready') {
+    return { what: 'Loading a model', share: change.share };
+  }
+  const { value: share } = unpacked;
+  return share === undefined ? undefined : { what: 'Unpacking', share };
 }

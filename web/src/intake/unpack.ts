@@ -1,5 +1,6 @@
 /** The pictures in zip files, as if the folders in them had been dropped. */
 
+import { signal } from '@preact/signals';
 import { unzipSync } from 'fflate';
 import { pause } from '../shared/pause';
 import { lieIn } from './folder';
@@ -15,22 +16,32 @@ const NO_PICTURES = 'no pictures are found in it';
 const NOT_UNPACKED =
   'it is damaged in the zip file, or packed in a way that the page does not know';
 
+/** Each time they are asked for, the zip file is gone through: not for a picture alone. */
+const MOST_AT_ONCE = 64;
+/** In bytes, so that the page stays usable in between. */
+const LARGE = 16 << 20;
+
+/** How much of a zip file is unpacked, while one is. */
+export const unpacked = signal<number | undefined>(undefined);
+
 /** The same with what is in the zip files among them, in place of these. */
 export async function unpackAll(intake: Intake): Promise<Intake> {
   const files: File[] = [];
   const refused = [...intake.refused];
   for (const file of intake.files) {
-    const isZip = file.name.toLowerCase().endsWith('.zip');
-    const unpacked = isZip
-      ? await unpack(file)
-      : { files: [file], refused: [] };
-    files.push(...unpacked.files);
-    refused.push(...unpacked.refused);
+    if (!file.name.toLowerCase().endsWith('.zip')) {
+      files.push(file);
+      continue;
+    }
+    unpacked.value = 0;
+    const found = await unpack(file);
+    unpacked.value = undefined;
+    files.push(...found.files);
+    refused.push(...found.refused);
   }
   return { files, refused };
 }
 
-/** A picture that is damaged in it does not keep the others out. */
 async function unpack(zip: File): Promise<Intake> {
   const intake: Intake = { files: [], refused: [] };
   const refuse = (name: string, message: string): Intake => {
@@ -50,15 +61,21 @@ async function unpack(zip: File): Promise<Intake> {
   const pictures = members.filter(({ name, folders }) => {
     return isPicture({ name, type: '' }) && !isHidden(name, folders);
   });
-  const size = pictures.reduce((sum, { size }) => sum + size, 0);
+  const total = pictures.reduce((sum, { size }) => sum + size, 0);
   if (pictures.length === 0) return refuse(zip.name, NO_PICTURES);
-  if (size > MOST_BYTES) return refuse(zip.name, TOO_LARGE);
+  if (total > MOST_BYTES) return refuse(zip.name, TOO_LARGE);
   const files: File[] = [];
-  for (const { index, name, folders } of pictures) {
+  let done = 0;
+  for (const some of inPortions(pictures)) {
     await pause();
-    const content = contentOf(bytes, index);
-    if (content) files.push(lieIn(folders, new File([content], name)));
-    else refuse(name, NOT_UNPACKED);
+    const contents = contentsOf(bytes, some);
+    for (const [i, { name, folders, size }] of some.entries()) {
+      const content = contents[i];
+      if (content) files.push(lieIn(folders, new File([content], name)));
+      else refuse(name, NOT_UNPACKED);
+      done += size;
+    }
+    unpacked.value = done / total;
   }
   return { ...intake, files };
 }
@@ -66,6 +83,7 @@ async function unpack(zip: File): Promise<Intake> {
 interface Member {
   /** Its place among the members. */
   index: number;
+  path: string;
   name: string;
   folders: string[];
   size: number;
@@ -92,22 +110,44 @@ function list(zip: Uint8Array): Member[] {
       // Programs for Windows once wrote backslashes.
       const parts = path.split(/[/\\]/).filter((part) => !/^\.?$/.test(part));
       const name = parts.pop() ?? '';
-      members.push({ index: members.length, name, folders: parts, size });
+      const index = members.length;
+      members.push({ index, path, name, folders: parts, size });
       return false;
     },
   });
   return members;
 }
 
-function contentOf(
+function* inPortions(members: readonly Member[]): Generator<Member[]> {
+  let portion: Member[] = [];
+  let bytes = 0;
+  for (const member of members) {
+    portion.push(member);
+    bytes += member.size;
+    if (portion.length < MOST_AT_ONCE && bytes < LARGE) continue;
+    yield portion;
+    portion = [];
+    bytes = 0;
+  }
+  if (portion.length > 0) yield portion;
+}
+
+/** What each of them has in it; undefined for what is damaged. */
+function contentsOf(
   zip: Uint8Array,
-  index: number,
-): Uint8Array<ArrayBuffer> | undefined {
+  members: readonly Member[],
+): (Uint8Array<ArrayBuffer> | undefined)[] {
+  const wanted = new Set(members.map(({ index }) => index));
   try {
     let at = 0;
-    const unzipped = unzipSync(zip, { filter: () => at++ === index });
-    return Object.values(unzipped)[0] as Uint8Array<ArrayBuffer> | undefined;
+    const found = unzipSync(zip, { filter: () => wanted.has(at++) });
+    // Two of one path would have the same content.
+    if (Object.keys(found).length === members.length) {
+      return members.map(({ path }) => found[path] as Uint8Array<ArrayBuffer>);
+    }
   } catch {
-    return undefined;
+    // One of them, which does not keep the others out.
   }
+  if (members.length === 1) return [undefined];
+  return members.flatMap((member) => contentsOf(zip, [member]));
 }
