@@ -9,10 +9,7 @@ import { loseConnections, silenceStorage } from './fake-idb';
 import { openPage, type Page } from './page';
 import { headFile, otherModel, read } from './threads';
 
-vi.mock('../src/saving/download', async (original) => ({
-  ...(await original<typeof import('../src/saving/download')>()),
-  download: vi.fn(),
-}));
+vi.mock('../src/saving/download', () => ({ download: vi.fn() }));
 
 let weights: Uint8Array<ArrayBuffer>;
 let photo: File;

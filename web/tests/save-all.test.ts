@@ -8,10 +8,7 @@ import { openPage } from './page';
 import { otherModel, read } from './threads';
 
 const download = vi.hoisted(() => vi.fn<(blob: Blob, name: string) => void>());
-vi.mock('../src/saving/download', async (original) => ({
-  ...(await original<typeof import('../src/saving/download')>()),
-  download,
-}));
+vi.mock('../src/saving/download', () => ({ download }));
 vi.mock('../src/worker/preview', () => ({
   encodePreview: async () => new Blob(),
 }));

@@ -5,10 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openPage, type Page } from './page';
 import { otherModel, read, readerOf } from './threads';
 
-vi.mock('../src/saving/download', async (original) => ({
-  ...(await original<typeof import('../src/saving/download')>()),
-  download: vi.fn(),
-}));
+vi.mock('../src/saving/download', () => ({ download: vi.fn() }));
 vi.mock('../src/camera', () => ({
   isSnapshot: ({ name }: File) => name.startsWith('camera'),
 }));

@@ -39,7 +39,8 @@ import {
   type KeptModel,
 } from './model-store';
 import { say } from '../news';
-import { download, fitLabel } from '../saving/download';
+import { download } from '../saving/download';
+import { fitLabel } from '../saving/file-names';
 import { damaged, NOT_KEPT, outcomeOf, refusal } from '../shared/outcome';
 import { untilAnswered } from '../backend/until-answered';
 import type { Failure, Outcome } from '../shared/protocol';

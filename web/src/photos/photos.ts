@@ -12,7 +12,8 @@ import {
   stopLooking,
   unsureBelow,
 } from '../backend/network';
-import { download, fitStem } from '../saving/download';
+import { download } from '../saving/download';
+import { fitStem } from '../saving/file-names';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from '../intake/intake';
 import {

@@ -2,7 +2,8 @@
 
 import { transfer } from 'comlink';
 import type { Heatmap } from '../../../wasm/engine';
-import { download, fitLabel, fitStem } from './download';
+import { download } from './download';
+import { fitLabel, fitStem } from './file-names';
 import { askAbout } from '../photos/errand';
 import { borrow, idleHelpers } from '../backend/idle-helpers';
 import { labelOf, type Photo } from '../photos/photo';

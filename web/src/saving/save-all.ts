@@ -10,7 +10,7 @@ import {
 import { withoutStop } from '../words/sentence';
 import { Archive } from './archive';
 import { csv, type TableRow } from './csv';
-import { numbered } from './download';
+import { numbered } from './file-names';
 import type { ExplainLine } from '../photos/explain-line';
 import { answerOf } from '../photos/groups';
 import { presentHow } from '../photos/maps';

@@ -5,7 +5,7 @@ import { say } from '../news';
 import { lackingPhotos } from '../words/progress';
 import { Archive } from './archive';
 import { noteSaved } from './camera-picture';
-import { fitFolder, fitPhoto, numbered } from './download';
+import { fitFolder, fitPhoto, numbered, numberedFolder } from './file-names';
 
 interface Box {
   name: string;
@@ -25,7 +25,7 @@ export async function saveBoxes(boxes: readonly Box[]): Promise<File[]> {
   try {
     for (const { name, photos } of boxes) {
       if (photos.length === 0) continue;
-      const folder = numbered(fitFolder(name) || 'Box', folders);
+      const folder = numberedFolder(fitFolder(name) || 'Box', folders);
       const used = new Set<string>();
       for (const photo of photos) {
         const bytes = await bytesOf(photo);

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { fitLabel, fitStem, numbered, stem } from '../src/saving/download';
+import {
+  fitLabel,
+  fitStem,
+  numbered,
+  numberedFolder,
+  stem,
+} from '../src/saving/file-names';
 
 test('names of files are used once', () => {
   const used = new Set<string>();
@@ -10,6 +16,15 @@ test('names of files are used once', () => {
     'A.pug-2.png',
     'a.pug-3.png',
     'a.pug-2-2.png',
+  ]);
+});
+
+test('names of folders are used once, dots and all', () => {
+  const used = new Set<string>();
+  const names = ['St. Bernard', 'st. bernard'];
+  expect(names.map((name) => numberedFolder(name, used))).toEqual([
+    'St. Bernard',
+    'st. bernard-2',
   ]);
 });
 
