@@ -46,10 +46,11 @@ Result<void> read_exactly(std::ifstream& file, std::span<std::uint8_t> bytes) {
 }
 
 bool has_photo_extension(const fs::path& path) {
-  // Those that cannot be read are here too, so that they are reported and not passed over.
+  // Those that cannot be read are here too, so that they are reported and not passed over. The page
+  // has the same.
   constexpr auto kExtensions = std::to_array<std::string_view>(
       {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".heic", ".heif", ".avif",
-       ".tif", ".tiff", ".jxl"});
+       ".tif", ".tiff", ".jxl", ".psd", ".tga", ".pbm", ".pgm", ".pnm", ".ppm"});
   std::string extension = path.extension().string();
   std::ranges::transform(extension, extension.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

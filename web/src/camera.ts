@@ -221,21 +221,35 @@ function show(
  * What the camera shows now, as a file, and the part of it that the network is shown if that is not
  * all; only while `isSeeing`.
  */
-export async function snapshot(): Promise<{ file: File; crop?: Box }> {
-  const frame = frameOf(watched!);
-  const crop = partOf(frame);
-  return { file: await fileOf(frame), crop };
+export function snapshot(): Promise<{ file: File; crop?: Box } | undefined> {
+  return orSay(async () => {
+    const frame = frameOf(watched!);
+    const crop = partOf(frame);
+    return { file: await fileOf(frame), crop };
+  });
 }
 
 /** What the network is shown of what the camera shows now; only while `isSeeing`. */
-export async function closeUp(): Promise<File> {
-  const frame = frameOf(watched!);
-  const crop = partOf(frame);
-  if (!crop) return fileOf(frame);
-  const [width, height] = [Math.ceil(crop.width), Math.ceil(crop.height)];
-  const part = new OffscreenCanvas(width, height);
-  part.getContext('2d')!.drawImage(frame, -crop.x, -crop.y);
-  return fileOf(part);
+export function closeUp(): Promise<File | undefined> {
+  return orSay(async () => {
+    const frame = frameOf(watched!);
+    const crop = partOf(frame);
+    if (!crop) return fileOf(frame);
+    const [width, height] = [Math.ceil(crop.width), Math.ceil(crop.height)];
+    const part = new OffscreenCanvas(width, height);
+    part.getContext('2d')!.drawImage(frame, -crop.x, -crop.y);
+    return fileOf(part);
+  });
+}
+
+/** Says so if there is not memory enough for it. */
+async function orSay<T>(take: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await take();
+  } catch (error) {
+    say(`The camera's picture could not be kept: ${reasonOf(error)}.`);
+    return undefined;
+  }
 }
 
 function partOf({ width, height }: Size): Box | undefined {

@@ -1,7 +1,7 @@
 /** Folders that are dropped, by both interfaces that browsers have for them. */
 
 import { expect, test } from 'vitest';
-import { isPicture, take } from '../src/intake/intake';
+import { chosenFolder, isPicture, take } from '../src/intake/intake';
 
 /** A file, what stands for one that cannot be read, or a folder. */
 type Node = File | Error | Folder;
@@ -139,3 +139,20 @@ test.each([
 ])('is %s (%s) a picture', (name, type, expected) => {
   expect(isPicture({ name, type })).toBe(expected);
 });
+
+test.each([
+  ['.dogs/old/a.jpg', ['a.jpg'], 0],
+  ['dogs/.old/a.jpg', [], 1],
+])(
+  'of a chosen folder %s is taken if it is not hidden in it',
+  (path, names, refused) => {
+    const file = new File(['a'], path.split('/').pop()!);
+    const files = [Object.assign(file, { webkitRelativePath: path })];
+    const intake = chosenFolder({
+      files,
+      value: '',
+    } as unknown as HTMLInputElement);
+    expect(intake.files.map(({ name }) => name)).toEqual(names);
+    expect(intake.refused.length).toBe(refused);
+  },
+);

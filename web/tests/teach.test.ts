@@ -158,6 +158,7 @@ test('boxes whose names look the same teach nothing', () => {
   expect(of('rex', 'Luna')).toBeUndefined();
   expect(of('rex', 'Rex ')).toBe('Two boxes are named "Rex".');
   expect(of('old_dog', 'Old dog')).toMatch(/^Two boxes/);
+  expect(of('rex', 'Lu\u0085na')).toMatch(/^The name "Lu.*cannot be shown/);
 });
 
 test('a box that was taken away can be put back', async () => {
@@ -167,6 +168,21 @@ test('a box that was taken away can be put back', async () => {
   expect(page.boxes.value).toEqual([before[1]]);
   notice.value!.offer!.take();
   expect(page.boxes.value).toEqual(before);
+});
+
+test('a box that was taken away has what was on its way into it when it is back', async () => {
+  const { notice } = await import('../src/news');
+  page.addBox();
+  const box = page.boxes.value.at(-1)!;
+  const putting = page.putInPicture(box, Promise.resolve(drawn('camera.jpg')));
+  page.removeBox(box);
+  await putting;
+  notice.value!.offer!.take();
+  expect(page.boxes.value.at(-1)).toBe(box);
+  expect(box.photos.value.map(({ name }) => name)).toEqual(['camera.jpg']);
+
+  await page.putInPicture(box, Promise.resolve(undefined));
+  expect(box.photos.value.length).toBe(1);
 });
 
 test('a photo is put back with its box', async () => {
@@ -465,6 +481,20 @@ test('each folder becomes a box, and empty boxes that nobody named make room', a
   expect(counts()).toEqual([2, 2, 1]);
 });
 
+test('a box that is added while folders are taken in stays', async () => {
+  const putting = page.putInByFolder({
+    files: [
+      lying('x/x.jpg', drawnBytes('x')),
+      lying('y/y.jpg', drawnBytes('y')),
+    ],
+    refused: [],
+  });
+  page.addBox();
+  page.boxes.value.at(-1)!.name.value = 'Mine';
+  await putting;
+  expect(names().sort()).toEqual(expect.arrayContaining(['Mine', 'x', 'y']));
+});
+
 test('folders without photos change no box', async () => {
   const before = page.boxes.value;
   const failure = { code: 'unreadable_file', message: 'no pictures' } as const;
@@ -481,7 +511,7 @@ test('folders without photos change no box', async () => {
 test('photos are saved in a folder for each box, and asked for no more', async () => {
   const { download } = await import('../src/saving/download');
   const [mine, other] = page.boxes.value;
-  const camera = [drawn('camera 1.jpg'), drawn('camera 2.jpg')];
+  const camera = [drawn('camera 1'), drawn('camera 2.jpg_large')];
   const gone = Object.assign(drawn('gone.jpg'), {
     arrayBuffer: () => Promise.reject(new DOMException('gone')),
   });
@@ -491,15 +521,16 @@ test('photos are saved in a folder for each box, and asked for no more', async (
   other!.name.value = ' me_ 1_2_';
   vi.mocked(download).mockClear();
   expect(page.isUnsaved.value).toBe(true);
-  await page.savePhotos();
+  await Promise.all([page.savePhotos(), page.savePhotos()]);
+  expect(download).toHaveBeenCalledTimes(1);
   const [[zip, name]] = vi.mocked(download).mock.calls as [[Blob, string]];
   expect(name).toBe('photos.zip');
   const entries = unzipSync(new Uint8Array(await zip.arrayBuffer()));
   expect(Object.keys(entries)).toEqual([
     'Me_ 1_2_/landscape.jpg',
     'Me_ 1_2_/portrait.jpg',
-    'Me_ 1_2_/camera 1.jpg',
-    'Me_ 1_2_/camera 2.jpg',
+    'Me_ 1_2_/camera 1.jpeg',
+    'Me_ 1_2_/camera 2.jpg_large.jpeg',
     'me_ 1_2_-2/square.jpg',
     'me_ 1_2_-2/lossless.png',
   ]);

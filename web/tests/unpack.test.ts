@@ -72,6 +72,21 @@ test('a damaged picture keeps the others out of nothing', async () => {
   });
 });
 
+test('names in UTF-8 are read, whether the zip file says that they are', async () => {
+  const path = 'pets/Ködi 👍/é.jpg'.normalize('NFD');
+  const zip = zipSync({ [path]: bytes('a'), 'ü/ф.jpg': bytes('b') });
+  const files = [path.replaceAll('/', ' > '), 'ü > ф.jpg'];
+  expect((await taken(zip)).files).toEqual(files);
+  const list = zip.findIndex(
+    (_, i) => zip.subarray(i, i + 3).toString() === '80,75,1',
+  );
+  for (const flags of [6 + 1, list + 8 + 1]) zip[flags]! &= ~8;
+  expect((await taken(zip)).files).toEqual(files);
+  // As in Latin-1, where they are no UTF-8.
+  const latin = zipSync({ 'über/é.jpg': bytes('a') });
+  expect((await taken(latin)).files).toEqual(['über > é.jpg']);
+});
+
 test('two pictures of one path are two', async () => {
   const zip = zipSync({ 'a.jpg': bytes('a'), 'b.jpg': bytes('b') });
   const text = Buffer.from(zip).toString('latin1').replaceAll('b.jpg', 'a.jpg');

@@ -9,6 +9,7 @@ import {
   moving,
   putIn,
   putInByFolder,
+  putInPicture,
   removeBox,
   takeOut,
   type PhotoBox,
@@ -181,7 +182,7 @@ export function BoxCard({
           class="button"
           type="button"
           title="Move it from one to the next: pictures that are alike teach little, and testing with them flatters"
-          onClick={async () => putIn(box, [await closeUp()])}
+          onClick={() => void putInPicture(box, closeUp())}
         >
           <Icon name="camera" />
           Put in what the camera shows

@@ -38,8 +38,9 @@ let lastKept: Promise<unknown> = Promise.resolve();
 function keep(): void {
   const taking = snapshot();
   lastKept = Promise.allSettled([lastKept, taking]).then(async () => {
-    const { file, crop } = await taking;
-    void addPhotos({ files: [file], refused: [] }, crop);
+    const taken = await taking;
+    if (!taken) return;
+    void addPhotos({ files: [taken.file], refused: [] }, taken.crop);
   });
 }
 

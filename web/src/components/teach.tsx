@@ -4,10 +4,12 @@ import { changeModel } from '../photos/photos';
 import {
   addBox,
   boxes,
+  filesInBoxes,
   presentObstacle,
   remarks,
   savePhotos,
 } from '../teach/boxes';
+import { savingBoxes } from '../saving/save-boxes';
 import {
   isOfBoxes,
   isTeaching,
@@ -59,17 +61,7 @@ export function Teach() {
           <Icon name="plus" />
           Another box
         </button>
-        {boxes.value.some(({ photos }) => photos.value.length > 0) && (
-          <button
-            class="button"
-            type="button"
-            title="A zip file with a folder for each box. It can be dropped above again; unpacked, gradcam finetune takes it, too"
-            onClick={() => void savePhotos()}
-          >
-            <Icon name="save" />
-            Save the photos
-          </button>
-        )}
+        <SavePhotos />
         <button
           class="button primary"
           type="button"
@@ -193,6 +185,23 @@ function WhereKept(props: { isKnown: boolean; isKept: boolean }) {
 }
 
 /** Where a lesson begins and ends, not every step; failures are alerts. */
+function SavePhotos() {
+  if (filesInBoxes().length === 0) return null;
+  const { value } = savingBoxes;
+  return (
+    <button
+      class="button"
+      type="button"
+      aria-disabled={!!value}
+      title="A zip file with a folder for each box. It can be dropped above again; unpacked, gradcam finetune takes it, too"
+      onClick={() => void savePhotos()}
+    >
+      <Icon name="save" />
+      {value ? `Saving ${value.done + 1} of ${value.total}` : 'Save the photos'}
+    </button>
+  );
+}
+
 function announced(value: Lesson): string {
   switch (value.state) {
     case 'idle':

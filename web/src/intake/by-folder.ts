@@ -19,7 +19,8 @@ export function byFolder(files: readonly File[]): ByFolder {
   const classes = new Map<string, File[]>();
   const loose: File[] = [];
   for (const [i, file] of files.entries()) {
-    const name = paths[i]![isNested ? 1 : 0];
+    // macOS takes letters and their accents apart.
+    const name = paths[i]![isNested ? 1 : 0]?.normalize();
     if (name === undefined) {
       loose.push(file);
     } else {

@@ -9,9 +9,9 @@ export interface Intake {
   refused: { name: string; failure: Failure }[];
 }
 
-/** By name, for pictures whose type the system does not know. */
+/** Pictures whose type the system does not know; the command line has the same. */
 const PICTURE_NAME =
-  /\.(avif|bmp|gif|heic|heif|jfif|jpe?g|jxl|png|p[bgnp]m|psd|tga|tiff?|webp)$/i;
+  /\.(avif|bmp|gif|heic|heif|jfif|jpe|jpe?g|jxl|png|p[bgnp]m|psd|tga|tiff?|webp)$/i;
 
 /** What is said of an address or a text. */
 export const NO_FILE =
@@ -43,13 +43,13 @@ export function chosenFiles(input: HTMLInputElement): File[] {
 /** The pictures in a folder that was chosen by an input, and in the folders in it. */
 export function chosenFolder(input: HTMLInputElement): Intake {
   const all = chosenFiles(input).sort(byPath);
-  const files = all.filter(
-    (file) => isPicture(file) && !isHidden(file.name, foldersOf(file)),
-  );
+  // The folder itself was chosen, whatever its name.
+  const isShown = (file: File) =>
+    !isHidden(file.name, foldersOf(file).slice(1));
+  const files = all.filter((file) => isPicture(file) && isShown(file));
   if (files.length > 0 || all.length === 0) return { files, refused: [] };
   const [name = ''] = foldersOf(all[0]!);
-  const failure = { code: 'unreadable_file', message: NONE_FOUND } as const;
-  return { files, refused: [{ name, failure }] };
+  return { files, refused: [unreadable(name, NONE_FOUND)] };
 }
 
 function byPath(a: File, b: File): number {
@@ -91,12 +91,12 @@ async function takeFolder(
 ): Promise<void> {
   const refused: Intake['refused'] = [];
   const refuse = (name: string, message: string) =>
-    refused.push({ name, failure: { code: 'unreadable_file', message } });
+    refused.push(unreadable(name, message));
   const { files, unread } = await contents();
   const pictures = files.filter(isPicture);
   for (const { name, isFolder } of unread) {
     if (isFolder) refuse(name, CLOSED_FOLDER);
-    else if (isPicture({ name, type: '' })) refuse(name, UNREAD_FILE);
+    else if (hasPictureName(name)) refuse(name, UNREAD_FILE);
   }
   if (pictures.length === 0 && refused.length === 0) {
     refuse(name, NONE_FOUND);
@@ -105,9 +105,21 @@ async function takeFolder(
   intake.refused = [...intake.refused, ...refused];
 }
 
+/** Of what was given, what cannot be read. */
+export function unreadable(
+  name: string,
+  message: string,
+): Intake['refused'][number] {
+  return { name, failure: { code: 'unreadable_file', message } };
+}
+
 export function isPicture({
   name,
   type,
 }: Pick<File, 'name' | 'type'>): boolean {
-  return type.startsWith('image/') || PICTURE_NAME.test(name);
+  return type.startsWith('image/') || hasPictureName(name);
+}
+
+export function hasPictureName(name: string): boolean {
+  return PICTURE_NAME.test(name);
 }

@@ -4,7 +4,13 @@ import { signal } from '@preact/signals';
 import { unzipSync } from 'fflate';
 import { pause } from '../shared/pause';
 import { lieIn } from './folder';
-import { isHidden, isPicture, UNREAD_FILE, type Intake } from './intake';
+import {
+  hasPictureName,
+  isHidden,
+  unreadable,
+  UNREAD_FILE,
+  type Intake,
+} from './intake';
 
 /** What a page has room for, packed and unpacked. */
 const MOST_BYTES = 1 << 30;
@@ -45,8 +51,7 @@ export async function unpackAll(intake: Intake): Promise<Intake> {
 async function unpack(zip: File): Promise<Intake> {
   const intake: Intake = { files: [], refused: [] };
   const refuse = (name: string, message: string): Intake => {
-    const failure = { code: 'unreadable_file', message } as const;
-    intake.refused = [...intake.refused, { name, failure }];
+    intake.refused = [...intake.refused, unreadable(name, message)];
     return intake;
   };
   if (zip.size > MOST_BYTES) return refuse(zip.name, TOO_LARGE);
@@ -59,7 +64,7 @@ async function unpack(zip: File): Promise<Intake> {
     return refuse(zip.name, NO_ZIP);
   }
   const pictures = members.filter(({ name, folders }) => {
-    return isPicture({ name, type: '' }) && !isHidden(name, folders);
+    return hasPictureName(name) && !isHidden(name, folders);
   });
   const total = pictures.reduce((sum, { size }) => sum + size, 0);
   if (pictures.length === 0) return refuse(zip.name, NO_PICTURES);
@@ -108,7 +113,9 @@ function list(zip: Uint8Array): Member[] {
       // It may say that there are some billions.
       if (members.length * LEAST_LISTED > zip.length) throw new RangeError();
       // Programs for Windows once wrote backslashes.
-      const parts = path.split(/[/\\]/).filter((part) => !/^\.?$/.test(part));
+      const parts = asUtf8(path)
+        .split(/[/\\]/)
+        .filter((part) => !/^\.?$/.test(part));
       const name = parts.pop() ?? '';
       const index = members.length;
       members.push({ index, path, name, folders: parts, size });
@@ -116,6 +123,18 @@ function list(zip: Uint8Array): Member[] {
     },
   });
   return members;
+}
+
+/** Some programs write UTF-8 and do not say so: then each byte was taken for a letter. */
+function asUtf8(path: string): string {
+  const codes = Array.from(path, (letter) => letter.codePointAt(0)!);
+  if (codes.some((code) => code > 0xff)) return path;
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    return decoder.decode(Uint8Array.from(codes));
+  } catch {
+    return path;
+  }
 }
 
 function* inPortions(members: readonly Member[]): Generator<Member[]> {

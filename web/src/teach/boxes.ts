@@ -7,7 +7,7 @@ import type { Intake } from '../intake/intake';
 import { unpackAll } from '../intake/unpack';
 import { notice, say, type Notice } from '../news';
 import { whyNoPhoto } from '../photos/photo-io';
-import { saveBoxes } from '../saving/save-boxes';
+import { saveBoxes, savingBoxes } from '../saving/save-boxes';
 import { nameInText } from '../words/name-in-text';
 import { breedName } from '../words/names';
 import { tookAway } from '../words/progress';
@@ -51,11 +51,11 @@ export function addBox(): void {
   boxes.value = [...boxes.value, makeBox(`Box ${number}`)];
 }
 
-/** Takes a box away, and offers to put it back if there is something in it. */
+/** Takes a box away, and offers to put it back if something is in it, or on its way into it. */
 export function removeBox(box: PhotoBox): void {
   const place = boxes.value.indexOf(box);
   boxes.value = boxes.value.filter((other) => other !== box);
-  if (box.photos.value.length === 0) return;
+  if (box.photos.value.length === 0 && !awaiting.includes(box)) return;
   const text = `The box ${quoted(box)} was taken away.`;
   offerBack(text, { photos: 0, boxes: 1 }, () => {
     boxes.value = boxes.value.toSpliced(place, 0, box);
@@ -138,20 +138,47 @@ export function moveTo(box: PhotoBox): void {
 /** One after the other: else neither of two quick drops sees what the other one brings. */
 const putting = new TaskQueue();
 
+/** Boxes into which something is on its way, as often as that is so. */
+const awaiting: PhotoBox[] = [];
+
+async function whileAwaiting<T>(
+  box: PhotoBox,
+  task: () => Promise<T>,
+): Promise<T> {
+  awaiting.push(box);
+  try {
+    return await task();
+  } finally {
+    awaiting.splice(awaiting.indexOf(box), 1);
+  }
+}
+
+/** Puts a picture into a box once it is taken, if it is. */
+export function putInPicture(
+  box: PhotoBox,
+  picture: Promise<File | undefined>,
+): Promise<void> {
+  return whileAwaiting(box, async () => {
+    const file = await picture;
+    if (file) await putIn(box, [file]);
+  });
+}
+
 /** Puts photos into a box, but none that is in one already, and nothing that is none; says so. */
 export function putIn(
   box: PhotoBox,
   files: readonly File[],
   refused: Intake['refused'] = [],
 ): Promise<void> {
-  return putting.run(async () => {
+  const put = async () => {
     remarks.value = [];
     const leftOut = new LeftOut();
     const all = await unpackAll({ files: [...files], refused });
     leftOut.addAll(all.refused);
     await fill(box, all.files, leftOut);
     leftOut.tell(` of ${quoted(box)}`);
-  });
+  };
+  return whileAwaiting(box, () => putting.run(put));
 }
 
 /**
@@ -167,19 +194,26 @@ export function putInByFolder(intake: Intake): Promise<void> {
     const { classes, loose } = byFolder(files);
     for (const { name } of loose) leftOut.add(name, BESIDE_FOLDERS);
     const before = boxes.value;
+    const made: PhotoBox[] = [];
     for (const [name, photos] of classes) {
-      const known = boxes.value.find((box) => box.name.value.trim() === name);
+      const known = boxes.value.find(
+        (box) => box.name.value.trim().normalize() === name,
+      );
       const box = known ?? makeBox(name);
-      if (!known) boxes.value = [...boxes.value, box];
-      await fill(box, photos, leftOut);
+      if (!known) {
+        made.push(box);
+        boxes.value = [...boxes.value, box];
+      }
+      await whileAwaiting(box, () => fill(box, photos, leftOut));
     }
     leftOut.tell('');
     const isEmpty = ({ photos }: PhotoBox) => photos.value.length === 0;
-    const added = boxes.value.filter((box) => !before.includes(box));
-    const isFilled = !added.every(isEmpty);
-    boxes.value = boxes.value.filter((box) =>
-      before.includes(box) ? !isFilled || isInUse(box) : !isEmpty(box),
-    );
+    const isFilled = !made.every(isEmpty);
+    const makesRoom = (box: PhotoBox) =>
+      made.includes(box)
+        ? isEmpty(box)
+        : isFilled && before.includes(box) && !isInUse(box);
+    boxes.value = boxes.value.filter((box) => !makesRoom(box));
     while (boxes.value.length < FIRST_NAMES.length) addBox();
   });
 }
@@ -237,6 +271,7 @@ class LeftOut {
 
 /** Hands the user the photos of the boxes as files. */
 export async function savePhotos(): Promise<void> {
+  if (savingBoxes.value) return;
   const all = boxes.value.map(({ name, photos }) => ({
     name: name.value,
     photos: photos.value,
@@ -277,6 +312,10 @@ export function obstacle(
   if (all.length < 2) return 'Two boxes are needed to tell something apart.';
   const names = all.map(({ name }) => name.trim());
   if (names.some((name) => name === '')) return 'Every box needs a name.';
+  const unseen = names.find((name) => /\p{Cc}/u.test(name));
+  if (unseen !== undefined) {
+    return `The name "${nameInText(unseen)}" has a character in it that cannot be shown.`;
+  }
   // As the page shows them.
   const shown = names.map((name) => breedName(name).toLowerCase());
   const twice = names.find((_, i) => shown.indexOf(shown[i]!) !== i);
