@@ -90,6 +90,13 @@ class NewFile {
 /// An error that begins with the name of the file it is of.
 std::unexpected<Error> of_file(const std::filesystem::path& path, const Error& error);
 
+/// The same of what came of a file, if that is an error.
+template <class T>
+Result<T> of_file(const std::filesystem::path& path, Result<T> result) {
+  if (!result) return of_file(path, result.error());
+  return result;
+}
+
 /// Loads a model in pieces of some megabytes, so that the file is never in memory as a whole; of
 /// Keras, PyTorch and ONNX, too.
 Result<Vgg16> load_model(const std::filesystem::path& path, const LoadOptions& options = {});

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <sstream>
 #include <system_error>
 #include <vector>
@@ -54,12 +53,15 @@ Result<MaskFinder> MaskFinder::create(const fs::path& folder) {
   MaskFinder finder;
   finder.folder_ = folder;
   if (folder.empty()) return finder;
-  const auto status = status_of(folder);
-  if (!status) return of_file(folder, status.error());
-  if (!fs::is_directory(*status)) {
+  GRADCAM_TRY(const auto status, of_file(folder, status_of(folder)));
+  if (!fs::is_directory(status)) {
     return fail(ErrorCode::kUnreadableFile, folder.string() + ": there is no such folder");
   }
-  std::ifstream manifest(folder / "MANIFEST.tsv");
+  const fs::path list = folder / "MANIFEST.tsv";
+  GRADCAM_TRY(const auto listed, of_file(list, status_of(list)));
+  if (!fs::exists(listed)) return finder;
+  GRADCAM_TRY(const auto bytes, of_file(list, read_file(list)));
+  std::istringstream manifest(std::string(bytes.begin(), bytes.end()));
   std::string line;
   if (!std::getline(manifest, line)) return finder;
   const std::vector<std::string> columns =
@@ -68,8 +70,7 @@ Result<MaskFinder> MaskFinder::create(const fs::path& folder) {
   const auto photo = std::ranges::find(columns, "photo") - columns.begin();
   const auto needed = std::max(mask, photo);
   if (needed == static_cast<std::ptrdiff_t>(columns.size())) {
-    return fail(ErrorCode::kInvalidArgument,
-                (folder / "MANIFEST.tsv").string() + " lacks a column mask or photo");
+    return fail(ErrorCode::kInvalidArgument, list.string() + " lacks a column mask or photo");
   }
   for (std::size_t number = 2; std::getline(manifest, line); ++number) {
     const std::vector<std::string> fields = split_fields(line);

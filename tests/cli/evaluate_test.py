@@ -338,6 +338,13 @@ class Evaluate(Case):
         self.assertEqual(result.returncode, 2)
         self.assertIn("none of the photos", result.stderr)
 
+    def test_evaluate_refuses_a_list_of_masks_that_it_cannot_read(self) -> None:
+        (self.folder / "masks" / "MANIFEST.tsv").mkdir(parents=True)
+        result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--masks",
+                         self.folder / "masks")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("MANIFEST.tsv: ", result.stderr)
+
     def with_masks(self, masks: dict[str, Rows]) -> tuple[dict, str]:
         """What is measured of the photos, and what is said of the masks."""
         folder = self.folder / "masks"
