@@ -14,9 +14,8 @@ namespace fs = std::filesystem;
 constexpr const char* kFormat = "gradcam.cpp-checkpoint/1";
 
 Result<ModelFile> open_checkpoint(const fs::path& path) {
-  auto file = ModelFile::open(path);
-  if (!file) return of_file(path, file.error());
-  const auto& metadata = file->header().metadata;
+  GRADCAM_TRY(ModelFile file, of_file(path, ModelFile::open(path)));
+  const auto& metadata = file.header().metadata;
   const auto format = metadata.find("format");
   if (format == metadata.end() || format->second != kFormat) {
     return fail(ErrorCode::kCorruptModel, path.string() + " is no checkpoint of this version");
@@ -74,15 +73,13 @@ Result<void> read_checkpoint(const fs::path& path, Trainer& trainer) {
     }
   }
   for (const NamedTensor& t : state) {
-    const auto read = file.read(
-        header.data_offset + header.find(t.name)->begin,
-        {reinterpret_cast<std::uint8_t*>(t.tensor->data()), t.tensor->size() * sizeof(float)});
-    if (!read) return of_file(path, read.error());
+    const std::uint64_t begin = header.data_offset + header.find(t.name)->begin;
+    const std::span bytes(reinterpret_cast<std::uint8_t*>(t.tensor->data()),
+                          t.tensor->size() * sizeof(float));
+    GRADCAM_CHECK_OK(of_file(path, file.read(begin, bytes)));
   }
   const auto progress = header.metadata.find("progress");
-  const auto status = trainer.restore(progress == header.metadata.end() ? "" : progress->second);
-  if (!status) return of_file(path, status.error());
-  return {};
+  return of_file(path, trainer.restore(progress == header.metadata.end() ? "" : progress->second));
 }
 
 }  // namespace gradcam

@@ -61,11 +61,8 @@ struct ConvertCommand {
 };
 
 Result<std::vector<std::string>> read_labels(const fs::path& path) {
-  const auto bytes = read_file(path);
-  if (!bytes) return of_file(path, bytes.error());
-  auto labels = parse_labels({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
-  if (!labels) return of_file(path, labels.error());
-  return labels;
+  GRADCAM_TRY(const auto bytes, of_file(path, read_file(path)));
+  return of_file(path, parse_labels({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
 }
 
 /// Of ImageNet's 1000 classes the 15 breeds of the default model, and the others together.
@@ -99,8 +96,7 @@ Result<ConvertOptions> plan(SafetensorsHeader header, const ConvertCommand& comm
     classes = options.classes.size();
   }
   if (!labels.empty()) {
-    const auto fit = check_labels(labels, classes);
-    if (!fit) return of_file(command.labels, fit.error());
+    GRADCAM_CHECK_OK(of_file(command.labels, check_labels(labels, classes)));
     options.metadata.labels = labels;
   }
   return options;
@@ -176,7 +172,7 @@ Result<void> run_convert(const ConvertCommand& command) {
   const auto status = is_foreign_model(command.in) ? import_file(command, labels, options, write)
                                                    : convert_file(command, options, write);
   if (!writing) return std::unexpected(writing.error());
-  if (!status) return of_file(command.in, status.error());
+  GRADCAM_CHECK_OK(of_file(command.in, status));
   GRADCAM_CHECK_OK(out->commit());
   std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", printable(command.out.string()).c_str(),
               command.dtype.c_str(), command.dtype.empty() ? "" : ", ",

@@ -326,10 +326,9 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   GRADCAM_TRY(const fs::path path, find_model(options.model));
   LoadOptions load;
   GRADCAM_TRY(load.head, load_head(options.head));
-  auto model = load_model(path, load);
-  if (!model) return of_file(path, model.error());
+  GRADCAM_TRY(Vgg16 model, of_file(path, load_model(path, load)));
   GRADCAM_TRY(const MaskFinder masks, MaskFinder::create(options.masks));
-  GRADCAM_TRY(auto photos, labelled_photos(options.folder, model->info(), masks, some_failed));
+  GRADCAM_TRY(auto photos, labelled_photos(options.folder, model.info(), masks, some_failed));
   const auto has_mask = [](const LabelledPhoto& photo) { return !photo.mask.empty(); };
   if (!options.masks.empty() && std::ranges::none_of(photos, has_mask)) {
     return fail(ErrorCode::kInvalidArgument,
@@ -340,12 +339,12 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
     photos.insert(photos.end(), others.begin(), others.end());
   }
   if (options.explain) {
-    return evaluate_explanations(*model, path, std::move(photos), measures, options.threads,
+    return evaluate_explanations(model, path, std::move(photos), measures, options.threads,
                                  some_failed);
   }
-  GRADCAM_TRY(const Totals totals, evaluate_all(*model, photos, options.closer, options.threads));
+  GRADCAM_TRY(const Totals totals, evaluate_all(model, photos, options.closer, options.threads));
   some_failed |= totals.failed + totals.masks_failed > 0;
-  return to_json(totals, photos, model->info());
+  return to_json(totals, photos, model.info());
 }
 
 }  // namespace

@@ -206,9 +206,7 @@ Result<std::vector<std::optional<Heatmap>>> maps_of(const Vgg16& shuffled,
 
 /// The bytes of a model as a safetensors file. The error names the file.
 Result<std::vector<std::uint8_t>> read_model(const std::filesystem::path& path) {
-  auto bytes = is_foreign_model(path) ? import_bytes(path) : read_file(path);
-  if (!bytes) return of_file(path, bytes.error());
-  return bytes;
+  return of_file(path, is_foreign_model(path) ? import_bytes(path) : read_file(path));
 }
 
 /// Compares the maps of the photos that are for a seed with those of the same model with its last

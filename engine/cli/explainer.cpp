@@ -157,9 +157,8 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
                       (error ? ": " + error.message() : ""));
     }
   }
-  auto team = Team::load(path, command.workers, load);
-  if (!team) return of_file(path, team.error());
-  Explainer explainer(command, *std::move(team), std::move(methods), colormap);
+  GRADCAM_TRY(auto team, of_file(path, Team::load(path, command.workers, load)));
+  Explainer explainer(command, std::move(team), std::move(methods), colormap);
   explainer.how_ = std::move(how);
   GRADCAM_TRY(explainer.classes_, explainer.find_choices(command.classes));
   return explainer;

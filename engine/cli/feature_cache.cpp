@@ -166,13 +166,8 @@ fs::path FeatureCache::file(std::uint64_t content, std::size_t view) const {
 Result<void> FeatureCache::read(std::uint64_t content, std::size_t view,
                                 std::span<float> features) const {
   const fs::path path = file(content, view);
-  const auto record = read_file(path);
-  auto status = record ? parse_features(*record, key(content, view), features)
-                       : Result<void>(std::unexpected(record.error()));
-  if (!status) {
-    return of_file(path, status.error());
-  }
-  return {};
+  GRADCAM_TRY(const auto record, of_file(path, read_file(path)));
+  return of_file(path, parse_features(record, key(content, view), features));
 }
 
 Result<void> FeatureCache::write(std::uint64_t content, std::size_t view,

@@ -49,8 +49,8 @@ bool has_photo_extension(const fs::path& path) {
   // Those that cannot be read are here too, so that they are reported and not passed over. The page
   // has the same.
   constexpr auto kExtensions = std::to_array<std::string_view>(
-      {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".heic", ".heif", ".avif",
-       ".tif", ".tiff", ".jxl", ".psd", ".tga", ".pbm", ".pgm", ".pnm", ".ppm"});
+      {".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".bmp", ".gif", ".webp", ".heic", ".heif",
+       ".avif", ".tif",  ".tiff", ".jxl",  ".psd", ".tga", ".pbm", ".pgm",  ".pnm",  ".ppm"});
   std::string extension = path.extension().string();
   std::ranges::transform(extension, extension.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -264,10 +264,9 @@ std::unexpected<Error> of_file(const fs::path& path, const Error& error) {
 
 Result<std::shared_ptr<const Head>> load_head(const fs::path& path) {
   if (path.empty()) return nullptr;
-  const auto bytes = read_file(path);
-  auto head = bytes ? parse_head(*bytes) : Result<Head>(std::unexpected(bytes.error()));
-  if (!head) return of_file(path, head.error());
-  return std::make_shared<const Head>(*std::move(head));
+  GRADCAM_TRY(const auto bytes, of_file(path, read_file(path)));
+  GRADCAM_TRY(Head head, of_file(path, parse_head(bytes)));
+  return std::make_shared<const Head>(std::move(head));
 }
 
 Result<fs::path> find_model(const fs::path& name) {

@@ -105,19 +105,15 @@ Result<Base> load_base(const FinetuneOptions& options, const std::function<bool(
       if (interrupted()) return fail(ErrorCode::kCancelled, "it was interrupted while it was read");
       return imported->write(bytes);
     };
-    if (const auto done = import_model(path, options.out, write); !done) {
-      return of_file(options.model, done.error());
-    }
+    GRADCAM_CHECK_OK(of_file(options.model, import_model(path, options.out, write)));
     GRADCAM_TRY(path, imported->written());
   }
-  auto file = ModelFile::open(path);
-  if (!file) return of_file(options.model, file.error());
-  auto network = load_model(path);
-  if (!network) return of_file(options.model, network.error());
+  GRADCAM_TRY(ModelFile file, of_file(options.model, ModelFile::open(path)));
+  GRADCAM_TRY(Vgg16 network, of_file(options.model, load_model(path)));
   // Where a file that is open can lose its name, nothing is left even by a program that is killed.
   std::error_code ignored;
   if (imported) fs::remove(path, ignored);
-  return Base{std::move(imported), *std::move(file), *std::move(network)};
+  return Base{std::move(imported), std::move(file), std::move(network)};
 }
 
 /// What a checkpoint must agree with, besides the photos.
@@ -337,9 +333,8 @@ Result<Run> begin(const FinetuneOptions& options, const std::function<bool()>& i
   GRADCAM_TRY(NewFile out, NewFile::create(options.out, size));
   const ModelInfo base_info = base.network->info();
   // ModelInfo's fingerprint has only some rows of them.
-  const auto weights = base.file.fingerprint();
-  if (!weights) return of_file(options.model, weights.error());
-  CheckpointIdentity identity = identity_of(options, plan, *weights, base_info.preprocess);
+  GRADCAM_TRY(const auto weights, of_file(options.model, base.file.fingerprint()));
+  CheckpointIdentity identity = identity_of(options, plan, weights, base_info.preprocess);
   std::error_code error;
   if (options.resume) {
     GRADCAM_CHECK_OK(check_checkpoint(plan.checkpoint, identity));
@@ -350,7 +345,7 @@ Result<Run> begin(const FinetuneOptions& options, const std::function<bool()>& i
             " is there, of a training that was interrupted: --resume continues it; to begin "
             "anew, delete it or choose another --out");
   }
-  FeatureCache cache(plan.cache, *weights, base_info,
+  FeatureCache cache(plan.cache, weights, base_info,
                      plan.whole_classifier ? FeatureLayer::kBlock5Pool : FeatureLayer::kFc2,
                      options.views);
   return Run{.options = options,

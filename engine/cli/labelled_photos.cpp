@@ -45,14 +45,11 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
 
 Result<std::vector<LabelledPhoto>> other_photos(const fs::path& folder) {
   std::vector<fs::path> found;
-  const auto present = status_of(folder);
-  if (!present) return of_file(folder, present.error());
-  if (!fs::exists(*present)) {
+  GRADCAM_TRY(const auto present, of_file(folder, status_of(folder)));
+  if (!fs::exists(present)) {
     return fail(ErrorCode::kUnreadableFile, folder.string() + ": there is no such folder");
   }
-  if (const auto status = list_photos(folder, found); !status) {
-    return of_file(folder, status.error());
-  }
+  GRADCAM_CHECK_OK(of_file(folder, list_photos(folder, found)));
   std::vector<LabelledPhoto> photos;
   for (const fs::path& photo : found) photos.push_back({photo, std::nullopt, {}});
   return photos;
