@@ -43,7 +43,7 @@ export interface Method {
 }
 
 /** What a cell of a layer's map depends on: a square around the cell's middle. */
-export interface ReceptiveField {
+interface ReceptiveField {
   /** A side of the square. */
   size: number;
   /** From one cell to the next. */
@@ -182,7 +182,7 @@ export interface PassesLeft {
  * A class's probability while pixels are put into a blurred photo, those first that a map calls
  * hottest: a large area is good. evaluate/trust.h has the source.
  */
-export interface Insertion {
+interface Insertion {
   area: number;
   /** At equal steps, from none of the pixels to all. */
   curve: number[];
@@ -234,7 +234,7 @@ export type Precision = 'f32' | 'f16' | 'int8' | 'int4';
 export type PixelValues = 'keras' | 'torchvision' | 'unit';
 
 /** A model file of Keras, PyTorch or ONNX, and what it does not tell. */
-export interface ForeignModel {
+interface ForeignModel {
   /** The file's. */
   name: string;
   /** If other ones than its program is known for. */

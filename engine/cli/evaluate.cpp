@@ -260,7 +260,7 @@ void print_text(const Json& result) {
   }
   if (result.contains("masks")) {
     std::printf(
-        "%zu masks: maximum on the dog %.1f %%, heat on the dog %.1f %%, localised %.1f %%\n",
+        "%zu masks: maximum on the object %.1f %%, heat on the object %.1f %%, localised %.1f %%\n",
         result["masks"].get<std::size_t>(), percent("pointing"), percent("heat_inside"),
         percent("localised"));
   }
@@ -352,13 +352,13 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
 void add_evaluate(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* command = app.add_subcommand(
-      "evaluate", "Measure how often a model is right, and whether it looks at the dog.");
+      "evaluate", "Measure how often a model is right, and whether it looks at the object.");
   add_path_option(*command, "folder", options->folder, "A folder of photos for each class")
       ->required();
   add_model_option(*command, options->model);
   add_head_option(*command, options->head);
   add_path_option(*command, "--masks", options->masks,
-                  "Where the dog is: <class>/<photo>.png, or as a MANIFEST.tsv there says. In "
+                  "Where the object is: <class>/<photo>.png, or as a MANIFEST.tsv there says. In "
                   "pictures with transparency it is what is opaque, in others what is not "
                   "black: at least half as bright as the brightest pixel");
   CLI::Option* others =

@@ -2,7 +2,6 @@
 
 import { signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
-import { MAX_MEMBERS } from '../../../wasm/engine';
 import { reasonOf } from '../shared/outcome';
 import { FIRST } from '../shared/protocol';
 import { forgetLoans } from './loans';
@@ -47,9 +46,8 @@ export function hireHelpers(
   module: Promise<WebAssembly.Module>,
 ): MessagePort[] {
   for (const helper of helpers) helper.dismiss();
-  const members = Math.min(count, MAX_MEMBERS);
   helpers = Array.from(
-    { length: members - 1 },
+    { length: count - 1 },
     (_, index) =>
       new WatchedWorker(index, (reason) => {
         const told = first.api.lost(index, reason);
@@ -57,7 +55,7 @@ export function hireHelpers(
       }),
   );
   for (const helper of helpers) helper.passOn(workerOf);
-  workers.value = { count: members, lost: [] };
+  workers.value = { count, lost: [] };
   return helpers.map((helper) => {
     const { port1, port2 } = new MessageChannel();
     void serve(helper, port1, module);

@@ -36,7 +36,7 @@ export interface KeptModel {
 }
 
 /** What is told of a file when it is kept. */
-export type Particulars = Pick<
+type Particulars = Pick<
   KeptModel,
   'name' | 'precision' | 'fingerprint' | 'head'
 >;
