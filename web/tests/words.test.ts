@@ -21,13 +21,12 @@ import {
   shortList,
 } from '../src/words/names';
 import { chance, dateInText, megabytes, percent } from '../src/words/numbers';
+import { progress, progressAnnounced } from '../src/words/progress';
 import {
   lackingPictures,
   NO_LONGER_READABLE,
   WITHOUT_MAP,
-  progress,
-  progressAnnounced,
-} from '../src/words/progress';
+} from '../src/words/saving';
 import { sentence } from '../src/words/sentence';
 import {
   coveredStanding,

@@ -19,9 +19,10 @@ import {
   titleIdOf,
 } from '../photos/photo';
 import { FAULTS_OF_CONTENTS } from '../photos/photo-io';
-import { saveData, takeOff, tryAgain } from '../photos/photos';
+import { takeOff, tryAgain } from '../photos/photos';
 import { saveCameraPicture } from '../saving/camera-picture';
 import { savePicture } from '../saving/picture';
+import { saveData } from '../saving/save-data';
 import { method, opacity, threshold, USUAL_OPACITY } from '../settings';
 import {
   certainty,

@@ -39,8 +39,7 @@ import {
   type KeptModel,
 } from './model-store';
 import { say } from '../news';
-import { download } from '../saving/download';
-import { fitLabel } from '../saving/file-names';
+import { saveHeadAs } from '../saving/save-head';
 import { damaged, NOT_KEPT, outcomeOf, refusal } from '../shared/outcome';
 import { untilAnswered } from '../backend/until-answered';
 import type { Failure, Outcome } from '../shared/protocol';
@@ -290,22 +289,16 @@ export function baseOf({ base, model }: KeptHead): string {
     : nameInText(model);
 }
 
-/** Hands the user a kept head as a file, which other browsers and the command line take, too. */
+/** Hands the user a kept head as a file. */
 export async function saveKept(head: KeptModel): Promise<void> {
   const { name } = head;
   const bytes = (await isStillKept(head)) ? await bytesOf(head) : GONE;
   if (bytes.ok) {
-    download(new Blob([bytes.value]), headFile(name));
+    saveHeadAs(name, bytes.value);
   } else {
     const { message } = bytes.failure;
     say(`${nameInText(name)} could not be saved: ${message}.`);
   }
-}
-
-/** What the file of a head is called. */
-export function headFile(name: string): string {
-  const stem = fitLabel(name.replace(/\.safetensors$/i, ''));
-  return `${stem}.safetensors`;
 }
 
 /** Those of a kept head, which is small. */

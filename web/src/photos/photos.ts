@@ -3,7 +3,8 @@
 import { batch, computed, effect, signal } from '@preact/signals';
 import type { Box, ExplainOptions } from '../../../wasm/engine';
 import { notLoaded } from '../words/models';
-import { progress, tookOff } from '../words/progress';
+import { progress } from '../words/progress';
+import { tookOff } from '../words/taken-away';
 import { Ahead } from './ahead';
 import {
   ask,
@@ -12,8 +13,6 @@ import {
   stopLooking,
   unsureBelow,
 } from '../backend/network';
-import { download } from '../saving/download';
-import { fitStem } from '../saving/file-names';
 import { explainedLine, type ExplainLine } from './explain-line';
 import type { Intake } from '../intake/intake';
 import {
@@ -323,12 +322,6 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
     );
   const { failure } = photo.making;
   return failure && { photo: photo.name, error: failure };
-}
-
-export function saveData(photo: Photo): void {
-  const line = `${JSON.stringify(explainLine(photo))}\n`;
-  const blob = new Blob([line], { type: 'application/json' });
-  download(blob, `${fitStem(photo.name)}.json`);
 }
 
 /** Looks at a photo that failed once more. */

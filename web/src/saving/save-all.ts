@@ -6,7 +6,7 @@ import {
   lackingPictures,
   NO_LONGER_READABLE,
   WITHOUT_MAP,
-} from '../words/progress';
+} from '../words/saving';
 import { withoutStop } from '../words/sentence';
 import { Archive } from './archive';
 import { csv, type TableRow } from './csv';

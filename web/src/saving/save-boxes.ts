@@ -5,7 +5,7 @@ import { hasPictureName } from '../intake/intake';
 import { sniff } from '../photos/browser-decoder';
 import { reasonOf } from '../shared/outcome';
 import { say } from '../news';
-import { lackingPhotos } from '../words/progress';
+import { lackingPhotos } from '../words/saving';
 import { Archive } from './archive';
 import { noteSaved } from './camera-picture';
 import { fitFolder, fitPhoto, numbered, numberedFolder } from './file-names';

@@ -8,9 +8,9 @@ import { unpackAll } from '../intake/unpack';
 import { notice, say, type Notice } from '../news';
 import { whyNoPhoto } from '../photos/photo-io';
 import { saveBoxes, savingBoxes } from '../saving/save-boxes';
-import { nameInText } from '../words/name-in-text';
+import { andMore, nameInText } from '../words/name-in-text';
 import { breedName } from '../words/names';
-import { tookAway } from '../words/progress';
+import { tookAway } from '../words/taken-away';
 
 export interface PhotoBox {
   readonly id: number;
@@ -260,10 +260,8 @@ class LeftOut {
 
   /** @param of what, if that is not plain */
   tell(of: string): void {
-    for (const [reason, [first, ...more]] of this.names) {
-      const name = nameInText(first!);
-      const who =
-        more.length > 0 ? `${name} and ${more.length} more are` : `${name} is`;
+    for (const [reason, names] of this.names) {
+      const who = `${andMore(names)} ${names.length > 1 ? 'are' : 'is'}`;
       remark(`${who} left out${of}: ${reason}.`);
     }
   }

@@ -3,12 +3,12 @@
 import { computed, signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { ask, network } from '../backend/network';
-import { headFile, keepHead, keptAs, useHeadBytes } from '../models/models';
+import { keepHead, keptAs, useHeadBytes } from '../models/models';
 import { Ahead } from '../photos/ahead';
 import { FAULTS_OF_CONTENTS } from '../photos/photo-io';
 import { changeModel, photos } from '../photos/photos';
 import { hasUnsavedPicture } from '../saving/camera-picture';
-import { download } from '../saving/download';
+import { saveHeadAs } from '../saving/save-head';
 import { reasonOf } from '../shared/outcome';
 import type { Failure } from '../shared/protocol';
 import { nameInText } from '../words/name-in-text';
@@ -259,7 +259,7 @@ async function train(
 
 /** Hands the user what was learnt as a file. */
 export function saveHead({ head, names }: Trained): void {
-  download(new Blob([head!]), headFile(nameOfHead(names)));
+  saveHeadAs(nameOfHead(names), head!);
   saved.value = head;
 }
 

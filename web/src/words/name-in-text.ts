@@ -14,3 +14,9 @@ export function nameInText(name: string): string {
   // An isolate: it is arranged for itself, from the left as file managers do.
   return FROM_RIGHT.test(visible) ? `\u2066${visible}\u2069` : visible;
 }
+
+/** The first of some names, and how many there are besides: "rex.jpg and 2 more". */
+export function andMore([first = '', ...more]: readonly string[]): string {
+  const name = nameInText(first);
+  return more.length > 0 ? `${name} and ${more.length} more` : name;
+}
