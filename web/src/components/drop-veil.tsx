@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
-import { bringsFiles, isTextField, NO_FILE, take } from '../intake/intake';
+import { bringsFiles, NO_FILE, take } from '../intake/intake';
 import { say } from '../news';
-import { takeIn } from '../intake/take-in';
+import { takeIn } from '../take-in';
+import { isTextField } from './text-field';
 import { moving } from '../teach/boxes';
 
 /** Lets files be dropped anywhere, and says so while they hover. */

@@ -18,7 +18,7 @@ import {
 } from '../models/models';
 import type { KeptModel } from '../models/model-store';
 import { changeModel } from '../photos/photos';
-import { takeModel } from '../intake/take-in';
+import { takeModel } from '../take-in';
 import { isTeaching } from '../teach/lesson';
 import { LEARNING } from '../words/models';
 import { nameInText } from '../words/name-in-text';

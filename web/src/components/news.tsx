@@ -2,7 +2,6 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { modelChange } from '../backend/network';
 import { lastResort } from '../focus';
-import { isTextField } from '../intake/intake';
 import { keeping, whatStays } from '../models/models';
 import { aside, notice, type Notice } from '../news';
 import { enlarged } from '../photos/enlarge';
@@ -10,6 +9,7 @@ import { notLoaded } from '../words/models';
 import { nameInText } from '../words/name-in-text';
 import { Icon } from './icon';
 import { tellHeight } from './tell-height';
+import { isTextField } from './text-field';
 
 /** What one should hear of wherever one is: why a model did not come in, what was left out. */
 export function News() {

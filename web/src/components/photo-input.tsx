@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { INPUT_ID, keepFocus } from '../focus';
-import { chosenFiles, isTextField, NO_FILE, take } from '../intake/intake';
+import { chosenFiles, NO_FILE, take } from '../intake/intake';
 import { say } from '../news';
-import { takeIn } from '../intake/take-in';
+import { takeIn } from '../take-in';
+import { isTextField } from './text-field';
 
 /** The way in for mouse and keyboard; always there, so that it keeps the focus. */
 export function PhotoInput() {

@@ -62,15 +62,6 @@ export function isHidden(name: string, folders: readonly string[]): boolean {
   return [...folders, name].some((part) => part.startsWith('.'));
 }
 
-/** Whether text that is dropped or pasted there is for it. */
-export function isTextField(target: EventTarget | null): boolean {
-  return (
-    target instanceof Element &&
-    target.closest('input:is([type="text"], [type="search"]), textarea') !==
-      null
-  );
-}
-
 /** Takes the files of a transfer; must be called within its event, or they are gone. */
 export async function take(transfer: DataTransfer): Promise<Intake> {
   const items = Array.from(transfer.items)

@@ -1,12 +1,12 @@
 /** What is dropped, pasted or chosen: a model takes the place of the present one, photos come onto the page. */
 
-import { LEARNING, modelsLeftOut } from '../words/models';
-import type { Intake } from './intake';
-import { unpackAll } from './unpack';
-import { sortOut, useFile } from '../models/models';
-import { say } from '../news';
-import { addPhotos, changeModel } from '../photos/photos';
-import { isTeaching } from '../teach/lesson';
+import { LEARNING, modelsLeftOut } from './words/models';
+import type { Intake } from './intake/intake';
+import { unpackAll } from './intake/unpack';
+import { sortOut, useFile } from './models/models';
+import { say } from './news';
+import { addPhotos, changeModel } from './photos/photos';
+import { isTeaching } from './teach/lesson';
 
 export async function takeIn(intake: Intake): Promise<void> {
   const { files, refused } = await unpackAll(intake);
