@@ -120,6 +120,7 @@ export function turnOff(): void {
   camera.value = 'off';
   sight.value = undefined;
   square = undefined;
+  isCloser.value = false;
 }
 
 /** Looks at what an element shows of a camera until that is turned off; not while it is hidden. */

@@ -309,6 +309,15 @@ test('a head is kept, and at work again in the next visit', async () => {
   expect(await look()).toBe('mine');
   expect(await page.dropHead()).toBe(true);
   expect(await look()).toBe(expected);
+
+  const { notice } = await import('../src/news');
+  expect(notice.value?.text).toBe('mine.head was forgotten.');
+  notice.value!.offer!.take();
+  await vi.waitFor(() => expect(page.kept.value.length).toBe(1));
+  const [back] = page.kept.value;
+  expect(back).toMatchObject({ name: 'mine.head', head: head.head });
+  expect(await page.useKept(back!)).toBe(true);
+  expect(await look()).toBe('mine');
 });
 
 test('a kept head brings its model, where that is kept or in the page', async () => {
@@ -456,10 +465,10 @@ test('a kept head can be had as a file in any visit', async () => {
   const saved = await files[0]![0].arrayBuffer();
   expect(new Uint8Array(saved)).toEqual(bytes);
 
-  const { notice } = await import('../src/news');
+  const { aside } = await import('../src/news');
   await page.forget(head);
   await page.saveKept(head);
-  expect(notice.value!.text).toMatch(/^a\/b.* could not be saved: .*not kept/);
+  expect(aside.value!.text).toMatch(/^a\/b.* could not be saved: .*not kept/);
   expect(files.length).toBe(2);
 });
 

@@ -177,7 +177,7 @@ test('a box that was taken away has what was on its way into it when it is back'
   const putting = page.putInPicture(box, Promise.resolve(drawn('camera.jpg')));
   page.removeBox(box);
   await putting;
-  notice.value!.offer!.take();
+  expect(notice.value!.offer!.take()).toBe(page.boxIdOf(box));
   expect(page.boxes.value.at(-1)).toBe(box);
   expect(box.photos.value.map(({ name }) => name)).toEqual(['camera.jpg']);
 

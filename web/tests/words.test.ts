@@ -264,6 +264,8 @@ test('sentence starts large and ends with one stop', () => {
 });
 
 test('what photos left out say, and how much', () => {
+  expect(leftOutVerdict(6, [3, 3])).toMatch(/between 61.% and 100.%/);
+  expect(leftOutVerdict(0, [3, 3])).not.toMatch(/</);
   expect(leftOutVerdict(16, [12, 12])).toMatch(/16 of 24.*luck.*47.*82.*50/s);
   expect(leftOutVerdict(3, [4, 4])).toMatch(/3 of 8.*no better/s);
   expect(leftOutVerdict(10, [5, 5])).toMatch(/too few.*72.*100/s);

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { launch } from '../drivers/index.mjs';
 import { model, photo, scratch } from '../support/files.mjs';
 import {
+  chooseBreed,
   clearPage,
   openPage,
   showPhotos,
@@ -70,6 +71,46 @@ export function accessibility(lab) {
     );
     assert.ok(said.length <= 6, said.join());
   });
+  test('what came of what one did to a photo is said, and only of that one', async () => {
+    const { browser } = lab;
+    await showPhotos(browser, ['landscape.jpg', 'portrait.jpg'].map(photo));
+    const said = (text) =>
+      waitFor(
+        browser,
+        `"${text}" to be said`,
+        (text) => document.querySelector('.spoken').textContent.includes(text),
+        text,
+      );
+    const press = (words) =>
+      browser.evaluate((words) => {
+        const card = document.querySelector('article');
+        const named = ({ textContent }) => textContent.trim() === words;
+        [...card.querySelectorAll('button, summary')].find(named).click();
+      }, words);
+    await press('Can this map be trusted?');
+    await said('The guess knows no map');
+    await chooseBreed(browser, photo('landscape.jpg'), 'pug');
+    await said('Where it looked for pug');
+    await press('Compare');
+    await said('is warm in');
+    await press('Compare');
+    const spoken = () =>
+      browser.evaluate(() => document.querySelector('.spoken').textContent);
+    const before = await spoken();
+    await browser.evaluate(() => {
+      const method = document.querySelector('#how-picker select');
+      method.value = 'layercam';
+      method.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+    await waitFor(browser, 'maps by LayerCAM', () =>
+      window.gradcam.results().every(({ method }) => method === 'layercam'),
+    );
+    assert.equal(await spoken(), before);
+    await browser.evaluate(() =>
+      window.gradcam.setMethod({ method: 'gradcam' }),
+    );
+  });
+
   // The colours are the same in all browsers; to look at them takes a while.
   const themes = lab.engine === 'chromium' ? ['light', 'dark'] : ['light'];
   for (const theme of themes) {

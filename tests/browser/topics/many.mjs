@@ -1,21 +1,23 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { photo } from '../support/files.mjs';
-import { openPage, portable, waitFor } from '../support/page.mjs';
+import {
+  finished,
+  openPage,
+  painted,
+  PHOTO_INPUT,
+  portable,
+  waitFor,
+} from '../support/page.mjs';
 
 /** What is off the screen costs little, and lacks nothing when it is needed. */
 export function many(lab) {
   describe('many photos', () => {
     const COUNT = 40;
-    /** Whether the browser tells what it leaves out. */
-    let tells;
     before(async () => {
       const { browser } = lab;
       await openPage(browser);
       await browser.resize(600, 500);
-      tells = await browser.evaluate(
-        () => 'ContentVisibilityAutoStateChangeEvent' in window,
-      );
       const given = portable(photo('landscape.jpg'));
       await browser.evaluate(
         async ({ base64 }, count) => {
@@ -69,9 +71,7 @@ export function many(lab) {
         select.dispatchEvent(new Event('change', { bubbles: true }));
       }, name);
 
-    test('heat off the screen takes no memory, and is drawn on the screen', async (t) => {
-      if (!tells)
-        return t.skip('this browser does not tell what it leaves out');
+    test('heat off the screen takes no memory, and is drawn on the screen', async () => {
       await scrollTo(0);
       await untilDrawn(0, true);
       await untilDrawn(-1, false);
@@ -84,9 +84,7 @@ export function many(lab) {
       assert.equal(await picture(0), first);
     });
 
-    test('it comes back in the colours that were chosen meanwhile', async (t) => {
-      if (!tells)
-        return t.skip('this browser does not tell what it leaves out');
+    test('it comes back in the colours that were chosen meanwhile', async () => {
       await scrollTo(0);
       await untilDrawn(0, true);
       const first = await picture(0);
@@ -207,6 +205,24 @@ export function many(lab) {
         );
       });
       assert.deepEqual(found, []);
+    });
+
+    test('what is added is in sight once it is done', async () => {
+      const { browser } = lab;
+      await scrollTo(0);
+      const before = await browser.evaluate(
+        () => document.querySelectorAll('article').length,
+      );
+      await browser.addFiles(PHOTO_INPUT, [photo('square.jpg')]);
+      await finished(browser, before + 1);
+      await painted(browser);
+      const isInSight = () =>
+        browser.evaluate(() => {
+          const card = [...document.querySelectorAll('article')].at(-1);
+          const { top, bottom } = card.getBoundingClientRect();
+          return top < innerHeight - 50 && bottom > 50;
+        });
+      assert.ok(await isInSight());
     });
   });
 }

@@ -91,8 +91,10 @@ export function speed(lab) {
 
     test('photos are drawn once they are scrolled to', async (t) => {
       const { browser } = lab;
-      const isKnown = await browser.evaluate(() =>
-        CSS.supports('content-visibility', 'auto'),
+      const isKnown = await browser.evaluate(
+        () =>
+          CSS.supports('content-visibility', 'auto') &&
+          CSS.supports('overflow-anchor', 'auto'),
       );
       if (!isKnown) return t.skip('this browser draws all of them');
       const untilLastIs = (isDrawn) =>

@@ -11,6 +11,7 @@ import { Header } from './header';
 import { News } from './news';
 import { PhotoGrid } from './photo-grid';
 import { PhotoInput, acceptPaste } from './photo-input';
+import { Spoken } from './spoken';
 import { Teach } from './teach';
 import { OnPaper, Toolbar } from './toolbar';
 import { Welcome } from './welcome';
@@ -45,6 +46,7 @@ export function App() {
         <About />
       </main>
       <DropVeil />
+      <Spoken />
     </>
   );
 }

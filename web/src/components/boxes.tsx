@@ -5,6 +5,7 @@ import { unpacked } from '../intake/unpack';
 import { say } from '../news';
 import {
   boxes,
+  boxIdOf,
   moveTo,
   moving,
   putIn,
@@ -105,6 +106,7 @@ export function BoxCard({
   return (
     <fieldset
       class="box"
+      id={boxIdOf(box)}
       data-drop
       disabled={disabled}
       onDragOver={(event) => {
@@ -142,6 +144,7 @@ export function BoxCard({
           <button
             class="icon-button"
             type="button"
+            data-control="remove"
             aria-label={`Remove the box ${name}`}
             onClick={() => removeBox(box)}
           >

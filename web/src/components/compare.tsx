@@ -13,6 +13,7 @@ import { Choice } from './choice';
 import { Icon } from './icon';
 import { MethodOptions } from './method-options';
 import { Pending } from './pending';
+import { useSpoken } from './spoken';
 import { Stage } from './stage';
 
 /** Two maps of one photo side by side: the one of the settings, and one of any breed and method. */
@@ -31,6 +32,7 @@ export function Comparison(props: {
   const label = labelOf(result, photo.target.value);
   const maxima = comparableMaxima(photo, map);
   const isComparable = maxima !== undefined;
+  const text = useSpoken(rival.map !== undefined);
   const secondDrawn = useScaled(
     rival.map,
     isSameScale.value ? maxima : undefined,
@@ -85,7 +87,7 @@ export function Comparison(props: {
           </Choice>
         </p>
       </div>
-      <p class="agreement">
+      <p ref={text} class="agreement">
         {rival.map ? (
           agreement(map, rival.map, isComparable, photo.making.state.value)
         ) : photo.makingRival.state.value === 'idle' ? (

@@ -77,10 +77,11 @@ function takeUp(offer: NonNullable<Notice['offer']>): void {
   const id = offer.take();
   if (!id) return;
   requestAnimationFrame(() => {
-    const card = document.getElementById(id)?.closest('.card');
-    const control = '[data-control=remove]';
+    const element = document.getElementById(id);
+    const whole = element?.closest('.card') ?? element;
+    const control = '[data-control=remove], input[type=file]';
     if (enlarged.peek()) lastResort().focus();
-    else card?.querySelector<HTMLElement>(control)?.focus();
+    else whole?.querySelector<HTMLElement>(control)?.focus();
   });
 }
 

@@ -48,6 +48,7 @@ import { HowMade } from './how-made';
 import { Icon } from './icon';
 import { PlaceContext, usePlace, type Place } from './screen-place';
 import { Pending } from './pending';
+import { useSpoken } from './spoken';
 import { Stage } from './stage';
 import { Trouble } from './trouble';
 import { TrustPanel } from './trust';
@@ -279,9 +280,10 @@ function Where(props: {
 }) {
   const { photo, result, map, label } = props;
   const breed = <strong>{breedInText(label)}</strong>;
+  const text = useSpoken(map !== undefined);
   if (!map) {
     return (
-      <p class="where">
+      <p ref={text} class="where">
         {photo.making.state.value === 'stopped' || photo.making.failure ? (
           <>There is no map for {breed} yet.</>
         ) : (
@@ -299,7 +301,7 @@ function Where(props: {
   const [before, after] = captionParts(chosen?.caption ?? '{}');
   const { predictions, others } = result;
   return (
-    <p class="where">
+    <p ref={text} class="where">
       {before}
       {after !== undefined && breed}
       {after}

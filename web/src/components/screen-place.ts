@@ -1,16 +1,29 @@
-/** What of a card is not needed while the browser leaves it out, as it is far from the screen. */
+/** What of a card is not needed while it is far from the screen. */
 
 import {
   signal,
   useComputed,
   useSignal,
   type ReadonlySignal,
+  type Signal,
 } from '@preact/signals';
 import { createContext, options, type RefObject } from 'preact';
 import { useContext, useLayoutEffect } from 'preact/hooks';
 
-/** Where it is, as far as the browser tells. */
-export type Place = 'on screen' | 'off screen' | 'unknown';
+/** What is a screen away is on it: it is drawn before it comes into sight. */
+export type Place = 'on screen' | 'off screen';
+
+const places = new WeakMap<Element, Signal<Place>>();
+const observer =
+  globalThis.window &&
+  new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        places.get(target)!.value = isIntersecting ? 'on screen' : 'off screen';
+      }
+    },
+    { rootMargin: '100% 0%' },
+  );
 
 /** Paper has room for all. */
 const isPrinting = signal(false);
@@ -31,32 +44,26 @@ function drawAtOnce(change: () => void): void {
 
 /** Where that is what is drawn in. */
 export const PlaceContext = createContext<ReadonlySignal<Place>>(
-  signal('unknown'),
+  signal('on screen'),
 );
 
 export function useIsOffScreen(): boolean {
   return useContext(PlaceContext).value === 'off screen';
 }
 
-/**
- * Follows an element of `content-visibility: auto`.
- * @param isAlone whether it is on the screen whatever that says
- */
+/** @param isAlone whether the element is on the screen wherever it is on the page */
 export function usePlace(
   element: RefObject<HTMLElement | null>,
   isAlone: ReadonlySignal<boolean>,
 ): ReadonlySignal<Place> {
-  const told = useSignal<Place>('unknown');
+  const place = useSignal<Place>('on screen');
   useLayoutEffect(() => {
-    element.current!.addEventListener(
-      'contentvisibilityautostatechange',
-      (event) => {
-        const { skipped } = event as ContentVisibilityAutoStateChangeEvent;
-        told.value = skipped ? 'off screen' : 'on screen';
-      },
-    );
+    const { current } = element;
+    places.set(current!, place);
+    observer.observe(current!);
+    return () => observer.unobserve(current!);
   }, []);
   return useComputed(() =>
-    isAlone.value || isPrinting.value ? 'on screen' : told.value,
+    isAlone.value || isPrinting.value ? 'on screen' : place.value,
   );
 }

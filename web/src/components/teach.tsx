@@ -25,6 +25,8 @@ import { nameInText } from '../words/name-in-text';
 import { BoxCard, FolderInput } from './boxes';
 import { Icon } from './icon';
 
+const OBSTACLE_ID = 'teach-obstacle';
+
 /** Where the network learns other classes from a few photos. */
 export function Teach() {
   const { value } = lesson;
@@ -66,6 +68,7 @@ export function Teach() {
           class="button primary"
           type="button"
           aria-disabled={isOff}
+          aria-describedby={reason && OBSTACLE_ID}
           onClick={() => {
             // Disabled, it would lose the focus whenever it is used.
             if (!isOff) void teach();
@@ -83,7 +86,7 @@ export function Teach() {
             Back to what it knew
           </button>
         )}
-        {reason && <p>{reason}</p>}
+        {reason && <p id={OBSTACLE_ID}>{reason}</p>}
       </div>
       <div role="status">
         {remarks.value.map((text) => (

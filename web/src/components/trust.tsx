@@ -13,8 +13,9 @@ import {
   trustVerdict,
   untestable,
 } from '../words/trust';
-import { useUnfolded } from './use-unfolded';
 import { Pending } from './pending';
+import { useSpoken } from './spoken';
+import { useUnfolded } from './use-unfolded';
 import { useWanted } from './use-wanted';
 
 /** The network itself is asked whether the map shows what it used. */
@@ -78,9 +79,10 @@ function Findings({ found, breed }: { found: Trust; breed: string }) {
     coveredStanding(found),
     shownStanding(found),
   );
+  const text = useSpoken(true);
   return (
     <>
-      <p>
+      <p ref={text}>
         <strong>{verdict}:</strong> {why} The guess knows no map: it is the
         middle of the photo, where most people put what they photograph, or
         chance.

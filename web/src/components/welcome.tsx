@@ -11,19 +11,24 @@ const LISTED_BREEDS = 30;
 
 /** What a visitor sees first. */
 export function Welcome() {
+  const { one } = classNoun.value;
+  const isOfDogs = one === 'breed';
   return (
     <div class="welcome">
       <div>
         <h1>
-          <span>Which breed is it,</span>{' '}
+          <span>Which {one} is it,</span>{' '}
           <span>and where did the network look?</span>
         </h1>
         <p class="lead">
-          Give it a photo of a dog. A neural network in this page names the
-          breed, and a heatmap shows the parts of the photo that convinced it.
+          Give it a photo{isOfDogs && ' of a dog'}. A neural network in this
+          page names the {one}, and a heatmap shows the parts of the photo that
+          convinced it.
         </p>
         <PhotoPicker class="drop-zone">
-          <span class="drop-zone-title">Drop dog photos here</span>
+          <span class="drop-zone-title">
+            Drop {isOfDogs && 'dog '}photos here
+          </span>
           <span class="drop-zone-hint">
             anywhere on the page, or paste them, or
           </span>

@@ -322,15 +322,28 @@ export async function useOwnModel(): Promise<boolean> {
   return ok;
 }
 
-/** Removes a file from the storage, unless it is that of the model at work. */
-export async function forget({ id, name }: KeptModel): Promise<void> {
+/**
+ * Removes a file from the storage, unless it is that of the model at work; offers to put back what
+ * was taught here, which is nowhere else.
+ */
+export async function forget(file: KeptModel): Promise<void> {
+  const { id, name, head } = file;
   if (id === keptAtWork.value) return;
+  const bytes = head ? await bytesOf(file) : undefined;
   const outcome = await outcomeOf(() => forgetModel(id));
   if (!outcome.ok) {
     const { message } = outcome.failure;
     say(`${nameInText(name)} could not be forgotten: ${message}.`);
-  } else if (remembered() === String(id)) {
-    remember(keptAtWork.value);
+  } else {
+    if (remembered() === String(id)) remember(keptAtWork.value);
+    const offer =
+      head && bytes?.ok
+        ? {
+            label: 'Put back',
+            take: () => void shelve(bytes.value, { name, head }),
+          }
+        : undefined;
+    say(`${nameInText(name)} was forgotten.`, offer);
   }
   await listKept();
 }
@@ -419,18 +432,31 @@ export async function keepHead(
 ): Promise<void> {
   const isOfPresent = ready()?.model.fingerprint === base;
   const model = isOfPresent ? fileUnderHead() : undefined;
+  const isNew = await shelve(bytes, { name, head: { base, model, labels } });
+  if (isNew) rememberPresent();
+}
+
+/** The same with all that is known of it; returns whether it is kept from now on. */
+async function shelve(
+  bytes: Head,
+  about: { name: string; head: KeptHead },
+): Promise<boolean> {
   let shelf: NewModel | undefined;
   try {
     shelf = await NewModel.begin();
     await listKept();
-    if (keptAs(bytes)) return await shelf.abandon();
+    if (keptAs(bytes)) {
+      await shelf.abandon();
+      return false;
+    }
     await shelf.write(bytes);
-    await shelf.finish({ name, head: { base, model, labels } });
+    await shelf.finish(about);
     await listKept();
-    rememberPresent();
+    return true;
   } catch (error) {
     await shelf?.abandon();
-    keeping.value = { name, notKept: reasonNotKept(error) };
+    keeping.value = { name: about.name, notKept: reasonNotKept(error) };
+    return false;
   }
 }
 

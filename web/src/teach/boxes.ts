@@ -40,6 +40,11 @@ export function areBoxesSaved(): boolean {
 /** What was left out of the boxes, and why. */
 export const remarks = signal<readonly string[]>([]);
 
+/** The element's, by which what came back is found. */
+export function boxIdOf({ id }: PhotoBox): string {
+  return `box-${id}`;
+}
+
 function makeBox(name: string): PhotoBox {
   return { id: nextId++, name: signal(name), photos: signal([]) };
 }
@@ -59,6 +64,7 @@ export function removeBox(box: PhotoBox): void {
   const text = `The box ${quoted(box)} was taken away.`;
   offerBack(text, { photos: 0, boxes: 1 }, () => {
     boxes.value = boxes.value.toSpliced(place, 0, box);
+    return box;
   });
 }
 
@@ -70,6 +76,7 @@ export function takeOut(box: PhotoBox, file: File): void {
   offerBack(text, { photos: 1, boxes: 0 }, () => {
     if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
     void putIn(box, [file]);
+    return box;
   });
 }
 
@@ -90,7 +97,7 @@ const offered = new WeakMap<NonNullable<Notice['offer']>, Taken>();
 function offerBack(
   text: string,
   taken: Pick<Taken, 'photos' | 'boxes'>,
-  putBack: () => void,
+  putBack: () => PhotoBox,
 ): void {
   const left = filesInBoxes();
   const { offer: earlier } = notice.peek() ?? {};
@@ -99,8 +106,9 @@ function offerBack(
   const offer = {
     label: 'Put back',
     take: () => {
-      putBack();
+      const box = putBack();
       if (more) earlier?.take();
+      return boxIdOf(box);
     },
   };
   const photos = taken.photos + (more?.photos ?? 0);

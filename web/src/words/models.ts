@@ -59,12 +59,15 @@ export function leftOutVerdict(
   const half =
     (z / (1 + (z * z) / photos)) *
     Math.sqrt((rate * (1 - rate)) / photos + (z * z) / (4 * photos * photos));
-  const range = `between ${percent(centre - half)} and ${percent(Math.min(1, centre + half))}`;
+  // What is 0 or 1 exactly may be a little beside it.
+  const least = right === 0 ? 0 : centre - half;
+  const most = right === photos ? 1 : centre + half;
+  const range = `between ${percent(least)} and ${percent(most)}`;
   const found = `Left out of the training, ${right} of ${photos} photos were recognised`;
   if (rate <= guess) {
     return `${found}, which is no better than naming the same box every time. More photos may help, or such as differ more from box to box.`;
   }
-  if (centre - half <= guess) {
+  if (least <= guess) {
     return `${found}. That may be luck: the true rate may be anywhere ${range}, and naming the same box every time gives ${percent(guess)}. More photos would tell.`;
   }
   return photos < 20
