@@ -259,8 +259,11 @@ Result<void> check_limits(std::int64_t width, std::int64_t height, const DecodeL
   }
   // Both are at most 2^32, so that only their product needs care.
   if (height > limits.max_pixels / std::max<std::int64_t>(width, 1)) {
+    constexpr std::int64_t kMillion = 1'000'000;
+    const bool is_round = limits.max_pixels % kMillion == 0;
     return fail(ErrorCode::kImageTooLarge,
-                found + std::to_string(limits.max_pixels) + " pixels in all; make it smaller");
+                found + std::to_string(limits.max_pixels / (is_round ? kMillion : 1)) +
+                    (is_round ? " million" : "") + " pixels in all; make it smaller");
   }
   return {};
 }

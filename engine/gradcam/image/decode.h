@@ -12,7 +12,7 @@ namespace gradcam {
 /// The largest picture that is decoded; checked against the header, before any pixel is allocated.
 struct DecodeLimits {
   int max_side = 20000;
-  std::int64_t max_pixels = 100'000'000;
+  std::int64_t max_pixels = 120'000'000;  ///< phones have cameras of 108 million
 };
 
 /// Decodes a JPEG (baseline or progressive; grey, YCbCr, RGB, and CMYK or YCCK as Adobe writes

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "gradcam/image/container.h"
 #include "gradcam/image/png.h"
 #include "image_fixtures.h"
 #include "support/result.h"
@@ -68,6 +69,13 @@ TEST(Decode, ChecksTheLimitsForEveryFormat) {
     EXPECT_EQ(area.error().code, ErrorCode::kImageTooLarge);
     EXPECT_NE(area.error().message.find("1159 pixels in all"), std::string::npos);
   }
+}
+
+TEST(Decode, TakesPicturesOf108MillionPixels) {
+  EXPECT_TRUE(internal::check_limits(12000, 9000, {}).has_value());
+  const auto larger = internal::check_limits(16320, 12240, {});
+  ASSERT_FALSE(larger.has_value());
+  EXPECT_NE(larger.error().message.find("120 million pixels in all"), std::string::npos);
 }
 
 /// The scenes of the formats are wider than high.
