@@ -5,6 +5,7 @@ import { photo } from '../support/files.mjs';
 import {
   assertSameAnswer,
   chooseBreed,
+  clearPage,
   finished,
   openPage,
   PHOTO_INPUT,
@@ -555,6 +556,36 @@ export function how(lab) {
       assert.ok(Math.abs(field - 92 / 224) < 0.01, `a field of ${field}`);
       await choose('input[type=range]', await indexOf('block5_conv3'));
       await lineOf('gradcam', 'block5_conv3');
+    });
+
+    test('pictures that are gone before they were painted take no memory', async () => {
+      const { browser } = lab;
+      await clearPage(browser);
+      await browser.evaluate(() => {
+        window.urls = new Set();
+        const { createObjectURL, revokeObjectURL } = URL;
+        URL.createObjectURL = (blob) => {
+          const url = createObjectURL.call(URL, blob);
+          window.urls.add(url);
+          return url;
+        };
+        URL.revokeObjectURL = (url) => {
+          window.urls.delete(url);
+          revokeObjectURL.call(URL, url);
+        };
+      });
+      await showPhotos(browser, [path]);
+      await browser.evaluate(async () => {
+        document.querySelector('.how-made').open = true;
+        const turn = () => new Promise((resolve) => setTimeout(resolve));
+        for (let i = 0; i < 15; i++) {
+          const rows = document.querySelectorAll('tr[data-label] button');
+          rows[i % 3].click();
+          await turn();
+        }
+      });
+      await clearPage(browser);
+      await waitFor(browser, 'no picture', () => window.urls.size === 0);
     });
   });
 }

@@ -1,8 +1,8 @@
-import { useEffect, useMemo } from 'preact/hooks';
+import { useLayoutEffect, useMemo } from 'preact/hooks';
 
-/** A URL for the blob, given back when the component leaves. */
+/** A URL for the blob, given back when the component leaves, if only before it was painted. */
 export function useObjectUrl(blob: Blob): string {
   const url = useMemo(() => URL.createObjectURL(blob), [blob]);
-  useEffect(() => () => URL.revokeObjectURL(url), [url]);
+  useLayoutEffect(() => () => URL.revokeObjectURL(url), [url]);
   return url;
 }
