@@ -32,6 +32,8 @@ test('what a file is named after fits into names of files everywhere', () => {
   expect(fitLabel('pug / "old" type')).toBe('pug____old__type');
   expect(fitStem('a folder/my dog: <1>?.final.jpg')).toBe('my dog_ _1__.final');
   expect(fitStem('a\nb.png')).toBe('a_b');
+  expect(fitStem('Con.jpg')).toBe('_Con');
+  expect(fitStem('Contact.jpg')).toBe('Contact');
   // What would turn the name round; but not what holds a family together.
   expect(fitStem('rex\u202egpj.exe.jpg')).toBe('rex_gpj.exe');
   expect(fitStem('👨\u200d👩.png')).toBe('👨\u200d👩');

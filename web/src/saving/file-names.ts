@@ -24,6 +24,9 @@ const MOST_LABEL = 80;
 const MOST_STEM = 160;
 const MOST_ENDING = 20;
 
+/** What Windows takes for a device, whatever the ending. */
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i;
+
 /** A class in a file's name. */
 export function fitLabel(label: string): string {
   return fit(label.replaceAll(' ', '_'), MOST_LABEL);
@@ -51,7 +54,9 @@ function unhidden(name: string): string {
 
 /** Without what cannot be in a file's name everywhere, or turns it round, and of so many bytes at most. */
 function fit(text: string, most: number): string {
-  const fitting = text.replace(/[\p{Cc}\p{Bidi_Control}/\\:*?"<>|]/gu, '_');
+  const fitting = text
+    .replace(/[\p{Cc}\p{Bidi_Control}/\\:*?"<>|]/gu, '_')
+    .replace(DEVICE, '_$&');
   const bytes = new TextEncoder().encode(fitting);
   if (bytes.length <= most) return fitting;
   // Without a character that would be cut.
