@@ -9,7 +9,7 @@
 #include "gradcam/image/image.h"
 #include "gradcam/tensor/error.h"
 
-/// Pictures that show where the dog is in photos.
+/// Pictures that show where the object is in photos.
 namespace gradcam {
 
 /// Which mask belongs to which photo. A folder of masks either has a MANIFEST.tsv with the columns
@@ -47,7 +47,7 @@ class MaskFinder {
   std::map<std::string, std::vector<std::size_t>> of_end_;  // in lines_, by the end of the photo
 };
 
-/// The picture that shows where the dog is in a photo, as decode_mask reads it; its sides may be
+/// The picture that shows where the object is in a photo, as decode_mask reads it; its sides may be
 /// others than the photo's, but not their ratio. The error names the file.
 Result<Image> read_mask(const std::filesystem::path& path, const Image& photo);
 

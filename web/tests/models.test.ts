@@ -309,15 +309,35 @@ test('a head is kept, and at work again in the next visit', async () => {
   expect(await look()).toBe('mine');
   expect(await page.dropHead()).toBe(true);
   expect(await look()).toBe(expected);
+});
 
+test('a head that was forgotten can be put back, beside a newer one of its name', async () => {
+  const { NewModel } = await import('../src/models/model-store');
   const { notice } = await import('../src/news');
-  expect(notice.value?.text).toBe('mine.head was forgotten.');
-  notice.value!.offer!.take();
-  await vi.waitFor(() => expect(page.kept.value.length).toBe(1));
+  const head = await keepHeadOf('mine.head', 'mine', 'other');
+  const putBack = () => notice.value!.offer!.take();
+  await page.forget(head);
+  expect(notice.value!.text).toBe('mine.head was forgotten.');
+  expect(remembered()).toBe(null);
+  const begin = vi.spyOn(NewModel, 'begin');
+  begin.mockRejectedValueOnce(new Error('no room'));
+  putBack();
+  await vi.waitFor(() =>
+    expect(notice.value!.text).toMatch(/^mine.head could not .*: no room/),
+  );
+  putBack();
+  await vi.waitFor(() => expect(remembered()).not.toBe(null));
   const [back] = page.kept.value;
-  expect(back).toMatchObject({ name: 'mine.head', head: head.head });
-  expect(await page.useKept(back!)).toBe(true);
-  expect(await look()).toBe('mine');
+  expect(back).toMatchObject({ name: head.name, head: head.head });
+  expect(remembered()).toBe(String(back!.id)); // which is at work
+
+  await page.forget(back!);
+  const newer = headOf('mine', 'other');
+  newer[newer.length - 1]! ^= 1;
+  expect(await page.useFile(new File([newer], 'mine.head'))).toBe(true);
+  await isKept(1);
+  putBack();
+  await isKept(2);
 });
 
 test('a kept head brings its model, where that is kept or in the page', async () => {

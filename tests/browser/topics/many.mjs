@@ -128,9 +128,19 @@ export function many(lab) {
         'an empty page',
         () => !document.querySelector('article'),
       );
-      await browser.evaluate(() =>
-        document.querySelector('.page-notice .button').click(),
+      const toCome = await browser.evaluate(
+        () =>
+          new Promise((resolve) => {
+            const main = document.querySelector('main');
+            new MutationObserver((_, observer) => {
+              if (!document.querySelector('article')) return;
+              observer.disconnect();
+              resolve(document.querySelectorAll('.to-come').length);
+            }).observe(main, { childList: true, subtree: true });
+            document.querySelector('.page-notice .button').click();
+          }),
       );
+      assert.ok(toCome > 0, 'none is left for later');
       await waitFor(
         browser,
         'all tables',

@@ -10,8 +10,8 @@ import {
 import { createContext, options, type RefObject } from 'preact';
 import { useContext, useLayoutEffect } from 'preact/hooks';
 
-/** What is a screen away is on it: it is drawn before it comes into sight. */
-export type Place = 'on screen' | 'off screen';
+/** What is a screen away is on it: it is drawn before it comes into sight. At first nobody knows. */
+export type Place = 'on screen' | 'off screen' | 'unknown';
 
 const places = new WeakMap<Element, Signal<Place>>();
 const observer =
@@ -44,7 +44,7 @@ function drawAtOnce(change: () => void): void {
 
 /** Where that is what is drawn in. */
 export const PlaceContext = createContext<ReadonlySignal<Place>>(
-  signal('on screen'),
+  signal('unknown'),
 );
 
 export function useIsOffScreen(): boolean {
@@ -56,7 +56,7 @@ export function usePlace(
   element: RefObject<HTMLElement | null>,
   isAlone: ReadonlySignal<boolean>,
 ): ReadonlySignal<Place> {
-  const place = useSignal<Place>('on screen');
+  const place = useSignal<Place>('unknown');
   useLayoutEffect(() => {
     const { current } = element;
     places.set(current!, place);

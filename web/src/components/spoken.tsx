@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
-const spoken = signal('');
+const spoken = signal({ text: '', count: 0 });
 
 /** The card in which the user did something last. */
 let acted: Element | null = null;
@@ -14,7 +14,7 @@ function noteAction({ target }: Event): void {
 /** For those who hear the page: what came of what they did to a photo. Not of what all photos do. */
 export function Spoken() {
   useEffect(() => {
-    const kinds = ['click', 'change'];
+    const kinds = ['click', 'change', 'keydown', 'drop', 'paste'];
     for (const kind of kinds) {
       document.addEventListener(kind, noteAction, true);
     }
@@ -24,9 +24,11 @@ export function Spoken() {
       }
     };
   }, []);
+  const { text, count } = spoken.value;
   return (
     <p class="spoken visually-hidden" role="status">
-      {spoken.value}
+      {/* The same once more is said once more. */}
+      <span key={count}>{text}</span>
     </p>
   );
 }
@@ -47,7 +49,7 @@ export function useSpoken(
     if (!isWhole || text === before.current) return;
     before.current = text;
     if (acted !== null && current?.closest('.card') === acted) {
-      spoken.value = text;
+      spoken.value = { text, count: spoken.peek().count + 1 };
     }
   });
   return element;

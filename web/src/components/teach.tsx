@@ -187,7 +187,6 @@ function WhereKept(props: { isKnown: boolean; isKept: boolean }) {
     : 'It does not know it any more; the file can be dropped on the page, as in the next visit.';
 }
 
-/** Where a lesson begins and ends, not every step; failures are alerts. */
 function SavePhotos() {
   if (filesInBoxes().length === 0) return null;
   const { value } = savingBoxes;
@@ -205,6 +204,7 @@ function SavePhotos() {
   );
 }
 
+/** Where a lesson begins and ends, not every step; failures are alerts. */
 function announced(value: Lesson): string {
   switch (value.state) {
     case 'idle':

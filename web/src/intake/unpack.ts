@@ -27,8 +27,27 @@ const MOST_AT_ONCE = 64;
 /** In bytes, so that the page stays usable in between. */
 const LARGE = 16 << 20;
 
-/** How much of a zip file is unpacked, while one is. */
+/** How much of the zip files is unpacked that are being unpacked, if some are. */
 export const unpacked = signal<number | undefined>(undefined);
+
+/** Of all of them, in bytes. */
+const underWay = { zips: 0, done: 0, total: 0 };
+
+function tell(change: Partial<typeof underWay>): void {
+  Object.assign(underWay, change);
+  const { zips, done, total } = underWay;
+  unpacked.value = zips === 0 ? undefined : total === 0 ? 0 : done / total;
+}
+
+async function counted<T>(task: () => Promise<T>): Promise<T> {
+  tell({ zips: underWay.zips + 1 });
+  try {
+    return await task();
+  } finally {
+    const zips = underWay.zips - 1;
+    tell(zips === 0 ? { zips, done: 0, total: 0 } : { zips });
+  }
+}
 
 /** The same with what is in the zip files among them, in place of these. */
 export async function unpackAll(intake: Intake): Promise<Intake> {
@@ -39,9 +58,7 @@ export async function unpackAll(intake: Intake): Promise<Intake> {
       files.push(file);
       continue;
     }
-    unpacked.value = 0;
-    const found = await unpack(file);
-    unpacked.value = undefined;
+    const found = await counted(() => unpack(file));
     files.push(...found.files);
     refused.push(...found.refused);
   }
@@ -70,17 +87,17 @@ async function unpack(zip: File): Promise<Intake> {
   if (pictures.length === 0) return refuse(zip.name, NO_PICTURES);
   if (total > MOST_BYTES) return refuse(zip.name, TOO_LARGE);
   const files: File[] = [];
-  let done = 0;
+  tell({ total: underWay.total + total });
   for (const some of inPortions(pictures)) {
     await pause();
     const contents = contentsOf(bytes, some);
-    for (const [i, { name, folders, size }] of some.entries()) {
+    for (const [i, { name, folders }] of some.entries()) {
       const content = contents[i];
       if (content) files.push(lieIn(folders, new File([content], name)));
       else refuse(name, NOT_UNPACKED);
-      done += size;
     }
-    unpacked.value = done / total;
+    const size = some.reduce((sum, { size }) => sum + size, 0);
+    tell({ done: underWay.done + size });
   }
   return { ...intake, files };
 }
@@ -168,5 +185,8 @@ function contentsOf(
     // One of them, which does not keep the others out.
   }
   if (members.length === 1) return [undefined];
-  return members.flatMap((member) => contentsOf(zip, [member]));
+  const half = members.length >> 1;
+  return [members.slice(0, half), members.slice(half)].flatMap((some) =>
+    contentsOf(zip, some),
+  );
 }

@@ -297,9 +297,12 @@ export class NewModel {
    * Keeps it from now on: a model in the place of one of the same name and precision, a head in that
    * of one of the same name and classes which was put on the same model in this visit. Another visitor
    * may have given that name to something else.
-   * @param atWork one that stays, as it is read again and again
+   * @param stays whether another one stays all the same
    */
-  async finish(about: Particulars, atWork?: number): Promise<KeptModel> {
+  async finish(
+    about: Particulars,
+    stays: (other: KeptModel) => boolean = () => false,
+  ): Promise<KeptModel> {
     const { id, checksums } = this;
     const size = checksums.length * CHUNK + this.filled;
     if (this.filled > 0) await this.flush();
@@ -313,7 +316,7 @@ export class NewModel {
         other.head?.base === kept.head?.base &&
         String(other.head?.labels) === String(kept.head?.labels) &&
         (!kept.head || NewModel.ofVisit.has(other.id));
-      if (isReplaced && other.id !== atWork) await forgetModel(other.id);
+      if (isReplaced && !stays(other)) await forgetModel(other.id);
     }
     if (NewModel.ofVisit.size === 0) askToStay();
     NewModel.ofVisit.add(id);

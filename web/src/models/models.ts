@@ -323,8 +323,8 @@ export async function useOwnModel(): Promise<boolean> {
 }
 
 /**
- * Removes a file from the storage, unless it is that of the model at work; offers to put back what
- * was taught here, which is nowhere else.
+ * Removes a file from the storage, unless it is that of the model at work; offers to put back a
+ * head, which may be nowhere else.
  */
 export async function forget(file: KeptModel): Promise<void> {
   const { id, name, head } = file;
@@ -336,16 +336,23 @@ export async function forget(file: KeptModel): Promise<void> {
     say(`${nameInText(name)} could not be forgotten: ${message}.`);
   } else {
     if (remembered() === String(id)) remember(keptAtWork.value);
-    const offer =
-      head && bytes?.ok
-        ? {
-            label: 'Put back',
-            take: () => void shelve(bytes.value, { name, head }),
-          }
-        : undefined;
-    say(`${nameInText(name)} was forgotten.`, offer);
+    const text = `${nameInText(name)} was forgotten.`;
+    if (head && bytes?.ok) offerBack(text, bytes.value, { name, head });
+    else say(text);
   }
   await listKept();
+}
+
+/** Offers to keep a head again, beside what is kept by now. */
+function offerBack(text: string, bytes: Head, about: AboutHead): void {
+  const putBack = async () => {
+    const outcome = await outcomeOf(() => shelve(bytes, about, () => true));
+    if (outcome.ok) return rememberPresent();
+    const { message } = outcome.failure;
+    const name = nameInText(about.name);
+    offerBack(`${name} could not be put back: ${message}.`, bytes, about);
+  };
+  say(text, { label: 'Put back', take: () => void putBack() });
 }
 
 const FOREIGN = refusal(
@@ -432,31 +439,38 @@ export async function keepHead(
 ): Promise<void> {
   const isOfPresent = ready()?.model.fingerprint === base;
   const model = isOfPresent ? fileUnderHead() : undefined;
-  const isNew = await shelve(bytes, { name, head: { base, model, labels } });
-  if (isNew) rememberPresent();
+  try {
+    await shelve(bytes, { name, head: { base, model, labels } });
+    rememberPresent();
+  } catch (error) {
+    keeping.value = { name, notKept: reasonNotKept(error) };
+  }
 }
 
-/** The same with all that is known of it; returns whether it is kept from now on. */
+interface AboutHead {
+  name: string;
+  head: KeptHead;
+}
+
+/**
+ * Puts it into the storage, unless it is there already.
+ * @param stays what of others like it is not replaced
+ */
 async function shelve(
   bytes: Head,
-  about: { name: string; head: KeptHead },
-): Promise<boolean> {
-  let shelf: NewModel | undefined;
+  about: AboutHead,
+  stays?: (other: KeptModel) => boolean,
+): Promise<void> {
+  const shelf = await NewModel.begin();
   try {
-    shelf = await NewModel.begin();
     await listKept();
-    if (keptAs(bytes)) {
-      await shelf.abandon();
-      return false;
-    }
+    if (keptAs(bytes)) return await shelf.abandon();
     await shelf.write(bytes);
-    await shelf.finish(about);
+    await shelf.finish(about, stays);
     await listKept();
-    return true;
   } catch (error) {
-    await shelf?.abandon();
-    keeping.value = { name: about.name, notKept: reasonNotKept(error) };
-    return false;
+    await shelf.abandon();
+    throw error;
   }
 }
 
@@ -564,7 +578,8 @@ async function finish(
     const precision = precisionOf(model);
     const { id } = await shelf.finish(
       { name, precision, fingerprint },
-      keptAtWork.value,
+      // It is read again and again.
+      (other) => other.id === keptAtWork.value,
     );
     const present = ready();
     if (present && isAtWork(source)) network.value = { ...present, kept: id };

@@ -9,9 +9,9 @@ export function where(map: HeatValues & Pick<Heatmap, 'status'>): string {
   if (map.status === 'empty') return 'no evidence here';
   if (map.status === 'non_finite') return 'no answer, the numbers overflowed';
   const { rows, cols } = map;
-  const means = meansAround(map);
-  const peak = means.reduce(
-    (best, mean, i) => (mean > means[best]! ? i : best),
+  const heat = Array.from(spread(map));
+  const peak = heat.reduce(
+    (best, each, i) => (each > heat[best]! ? i : best),
     0,
   );
   const vertical = third(Math.floor(peak / cols), rows);
@@ -100,10 +100,18 @@ function extent({ values }: Pick<Heatmap, 'values'>): number {
 }
 
 /**
- * The mean of each cell and those up to a tenth of the map away from it: the middle of what is hot,
- * where the hottest cell may be at its edge.
+ * Around each cell, up to a fifth of the map away, how hot it is, the nearer the more: greatest in
+ * the middle of what is hot, where the hottest cell may be at its edge.
  */
-function meansAround({ rows, cols, values }: HeatValues): number[] {
+function spread(map: HeatValues): ArrayLike<number> {
+  return summedAround(map, summedAround(map, map.values));
+}
+
+/** For each cell the sum of those up to a tenth of the map away. */
+function summedAround(
+  { rows, cols }: HeatValues,
+  values: ArrayLike<number>,
+): Float64Array {
   const width = cols + 1;
   const sums = new Float64Array(width * (rows + 1)); // of all cells above and to the left
   for (let y = 0, i = 0; y < rows; y++) {
@@ -113,18 +121,18 @@ function meansAround({ rows, cols, values }: HeatValues): number[] {
       sums[(y + 1) * width + x + 1] = sums[y * width + x + 1]! + row;
     }
   }
-  const means: number[] = [];
-  for (let y = 0; y < rows; y++) {
+  const result = new Float64Array(rows * cols);
+  for (let y = 0, i = 0; y < rows; y++) {
     const [top, bottom] = around(y, rows);
     for (let x = 0; x < cols; x++) {
       const [left, right] = around(x, cols);
       const upper = sums[top * width + right]! - sums[top * width + left]!;
       const lower =
         sums[bottom * width + right]! - sums[bottom * width + left]!;
-      means.push((lower - upper) / ((bottom - top) * (right - left)));
+      result[i++] = lower - upper;
     }
   }
-  return means;
+  return result;
 }
 
 function around(cell: number, cells: number): [begin: number, end: number] {

@@ -59,8 +59,8 @@ export function leftOutVerdict(
   const half =
     (z / (1 + (z * z) / photos)) *
     Math.sqrt((rate * (1 - rate)) / photos + (z * z) / (4 * photos * photos));
-  // What is 0 or 1 exactly may be a little beside it.
-  const least = right === 0 ? 0 : centre - half;
+  // What is 1 exactly may be a little beside it.
+  const least = centre - half;
   const most = right === photos ? 1 : centre + half;
   const range = `between ${percent(least)} and ${percent(most)}`;
   const found = `Left out of the training, ${right} of ${photos} photos were recognised`;
