@@ -59,6 +59,11 @@ void catch_interrupt() {
   for (const int signal : kSignals) {
     if (std::signal(signal, interrupt) == SIG_IGN) std::signal(signal, SIG_IGN);
   }
+#ifdef SIGPIPE  // not on Windows
+  // Whoever reads what is said may be interrupted, too; that it cannot be written is found at the
+  // end.
+  std::signal(SIGPIPE, SIG_IGN);
+#endif
 }
 
 bool is_interrupted() { return g_interrupted != 0; }

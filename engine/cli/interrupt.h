@@ -4,7 +4,7 @@ namespace gradcam {
 
 /// From now on a first Ctrl-C, a scheduler's SIGTERM or the SIGHUP of a closed terminal asks what
 /// is under way to stop, and a second ends the program as usual. What is ignored, as under nohup,
-/// stays so.
+/// stays so. Nor does a reader of the output that has gone end the program any more.
 void catch_interrupt();
 
 /// Whether one has come.

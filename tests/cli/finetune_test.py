@@ -49,6 +49,20 @@ class Finetune(Case):
         info = json.loads(gradcam("info", out, "--json").stdout)
         self.assertEqual(info["labels"], ["dark", "light"])
 
+    def test_finetune_goes_on_when_nobody_reads_what_it_says(self) -> None:
+        photos = self.make_photos()
+        out = self.folder / "new.safetensors"
+        command = [GRADCAM, "finetune", str(photos), "--model", str(MODEL), "--epochs", "3",
+                   "--out", str(out), "--cache", str(self.folder / "cache")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              preexec_fn=default_signals) as run:
+            run.stdout.close()
+            said = run.stderr.read().decode()
+        self.assertEqual(run.returncode, 1, said)
+        self.assertIn("cannot be written", said)
+        self.assertTrue(out.exists())
+        self.assertEqual(list(self.folder.glob("*.partial-*")), [])
+
     def make_photos(self) -> Path:
         photos = self.folder / "photos"
         for label in ("dark", "light"):
