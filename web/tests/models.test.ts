@@ -321,7 +321,7 @@ test('a head that was forgotten can be put back, beside a newer one of its name'
   expect(remembered()).toBe(null);
   const begin = vi.spyOn(NewModel, 'begin');
   begin.mockRejectedValueOnce(new Error('no room'));
-  putBack();
+  expect(putBack()).toBe(page.MODELS_ID);
   await vi.waitFor(() =>
     expect(notice.value!.text).toMatch(/^mine.head could not .*: no room/),
   );

@@ -8,7 +8,7 @@ import {
 import { classNoun, network, painter, setLowMemory } from '../backend/network';
 import { reasonOf } from '../shared/outcome';
 import { workers } from '../backend/hiring';
-import { listKept } from '../models/models';
+import { listKept, MODELS_ID } from '../models/models';
 import type { PhotoResult } from '../photos/photo';
 import { states } from '../photos/photos';
 import { lowMemory } from '../settings';
@@ -69,7 +69,7 @@ export function About() {
         )}
         <MemorySwitch />
       </details>
-      <details>
+      <details id={MODELS_ID}>
         <summary>Use another model</summary>
         <ModelPicker />
       </details>

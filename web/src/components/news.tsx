@@ -79,7 +79,7 @@ function takeUp(offer: NonNullable<Notice['offer']>): void {
   requestAnimationFrame(() => {
     const element = document.getElementById(id);
     const whole = element?.closest('.card') ?? element;
-    const control = '[data-control=remove], input[type=file]';
+    const control = 'summary, [data-control=remove], input[type=file]';
     if (enlarged.peek()) lastResort().focus();
     else whole?.querySelector<HTMLElement>(control)?.focus();
   });

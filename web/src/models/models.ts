@@ -343,6 +343,9 @@ export async function forget(file: KeptModel): Promise<void> {
   await listKept();
 }
 
+/** The element's under which the kept ones are. */
+export const MODELS_ID = 'use-another-model';
+
 /** Offers to keep a head again, beside what is kept by now. */
 function offerBack(text: string, bytes: Head, about: AboutHead): void {
   const putBack = async () => {
@@ -352,7 +355,11 @@ function offerBack(text: string, bytes: Head, about: AboutHead): void {
     const name = nameInText(about.name);
     offerBack(`${name} could not be put back: ${message}.`, bytes, about);
   };
-  say(text, { label: 'Put back', take: () => void putBack() });
+  const take = () => {
+    void putBack();
+    return MODELS_ID;
+  };
+  say(text, { label: 'Put back', take });
 }
 
 const FOREIGN = refusal(

@@ -28,7 +28,7 @@ const TAKES_KEYS = 'input, select, [role=application]';
  */
 export async function enlarge(photo: Photo): Promise<void> {
   cameBy = undefined;
-  enlarged.value = photo;
+  show(photo);
   await document.documentElement.requestFullscreen?.().catch(() => {});
   if (!enlarged.value) shrink(); // left before it came
 }
@@ -36,7 +36,12 @@ export async function enlarge(photo: Photo): Promise<void> {
 /** Not before the screen is left is there room for all photos, and `enlarged` changes. */
 export function shrink(): void {
   if (document.fullscreenElement) void document.exitFullscreen();
-  else enlarged.value = undefined;
+  else show(undefined);
+}
+
+function show(photo: Photo | undefined): void {
+  enlarged.value = photo;
+  screenChanges.value++;
 }
 
 /** Which of a photo's controls led to the one on the screen: that one's has the focus next. */
@@ -53,15 +58,13 @@ export function turn(places: number, by?: typeof cameBy): void {
 export function turnTo(photo: Photo, by?: typeof cameBy): void {
   if (!enlarged.peek()) return;
   cameBy = by;
-  enlarged.value = photo;
-  screenChanges.value++;
+  show(photo);
 }
 
 /** Hears of keys, and of a screen that is left with Escape; returns how to stop. */
 export function followScreen(): () => void {
   const onChange = () => {
-    if (!document.fullscreenElement) enlarged.value = undefined;
-    screenChanges.value++;
+    show(document.fullscreenElement ? enlarged.peek() : undefined);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const { key, target, ctrlKey, metaKey, altKey } = event;
