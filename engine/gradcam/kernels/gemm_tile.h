@@ -4,8 +4,8 @@
 
 #include "gradcam/kernels/simd.h"
 
-/// The innermost loop of every convolution: a tile of MR rows by 8 columns of C = A B, held in
-/// 2 MR vector registers while k runs.
+/// The innermost loop of every convolution, and of gradients through dense layers: a tile of MR
+/// rows by 8 columns of C = A B, held in 2 MR vector registers while k runs.
 namespace gradcam {
 
 /// Columns of a tile, and of a packed panel of B.

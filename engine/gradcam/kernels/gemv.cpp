@@ -226,8 +226,8 @@ void multiply(const PackedMatrix& matrix, const float* x, std::size_t outputs, f
 }
 
 void multiply_transposed(const PackedMatrix& matrix, const float* y, std::size_t rows,
-                         std::size_t outputs, float* x) {
-  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);
+                         std::size_t outputs, float* x, const float* where) {
+  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x, where);
   alignas(64) float tile[4][kExpandedColumns];
   const float* const from[4] = {tile[0], tile[1], tile[2], tile[3]};
   const std::size_t inputs = matrix.inputs;
@@ -308,30 +308,31 @@ void gemv(const std::int8_t* w, const float* scale, const float* x, std::size_t 
 }
 
 void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
-                     std::size_t inputs, float* x) {
+                     std::size_t inputs, float* x, const float* where) {
   if (rows == 1) return transposed_one(w, y, outputs, inputs, x);
   const PackedMatrix matrix = {
       .expand = nullptr, .values = w, .scale = nullptr, .group = 0, .inputs = inputs};
-  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);
+  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x, where);
   transposed(w, nullptr, y, rows, outputs, inputs, x);
 }
 
 void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, std::size_t rows,
-                     std::size_t outputs, std::size_t inputs, float* x) {
+                     std::size_t outputs, std::size_t inputs, float* x, const float* where) {
   const PackedMatrix matrix = {
       .expand = expand_int8_columns, .values = w, .scale = scale, .group = 0, .inputs = inputs};
-  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x);
+  if (rows >= kManyRows) return multiply_transposed_by_tiles(matrix, y, rows, outputs, x, where);
   transposed(w, scale, y, rows, outputs, inputs, x);
 }
 
 void gemv_transposed(const Float16* w, const float* y, std::size_t rows, std::size_t outputs,
-                     std::size_t inputs, float* x) {
-  multiply_transposed(float16_matrix(w, inputs), y, rows, outputs, x);
+                     std::size_t inputs, float* x, const float* where) {
+  multiply_transposed(float16_matrix(w, inputs), y, rows, outputs, x, where);
 }
 
 void gemv_transposed(const std::uint8_t* w, const float* scale, std::size_t group, const float* y,
-                     std::size_t rows, std::size_t outputs, std::size_t inputs, float* x) {
-  multiply_transposed(int4_matrix(w, scale, group, inputs), y, rows, outputs, x);
+                     std::size_t rows, std::size_t outputs, std::size_t inputs, float* x,
+                     const float* where) {
+  multiply_transposed(int4_matrix(w, scale, group, inputs), y, rows, outputs, x, where);
 }
 
 void expand_int8(const std::int8_t* numbers, float scale, std::size_t count, float* out) {

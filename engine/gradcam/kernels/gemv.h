@@ -33,16 +33,19 @@ void gemv(const std::uint8_t* w, const float* scale, std::size_t group, const fl
 void dot_four(const float* const (&rows)[4], const float* x, std::size_t inputs, float (&y)[4]);
 
 /// x[r, i] = sum_o y[r, o] W[o, i] for `rows` vectors y at once: one pass over the weights serves
-/// them all. Rows of W whose y[., o] are all zero are skipped. `y` is [rows, outputs], `x` is
-/// [rows, inputs] and is overwritten.
+/// 64 of them. Rows of W whose y[., o] are all zero are skipped. `y` is [rows, outputs], `x` is
+/// [rows, inputs] and is overwritten. Where `where` [inputs], if it is given, is zero, x does not
+/// matter: it may be 0 there, as it is with many rows, which spares those columns.
 void gemv_transposed(const float* w, const float* y, std::size_t rows, std::size_t outputs,
-                     std::size_t inputs, float* x);
+                     std::size_t inputs, float* x, const float* where = nullptr);
 void gemv_transposed(const Float16* w, const float* y, std::size_t rows, std::size_t outputs,
-                     std::size_t inputs, float* x);
+                     std::size_t inputs, float* x, const float* where = nullptr);
 void gemv_transposed(const std::int8_t* w, const float* scale, const float* y, std::size_t rows,
-                     std::size_t outputs, std::size_t inputs, float* x);
+                     std::size_t outputs, std::size_t inputs, float* x,
+                     const float* where = nullptr);
 void gemv_transposed(const std::uint8_t* w, const float* scale, std::size_t group, const float* y,
-                     std::size_t rows, std::size_t outputs, std::size_t inputs, float* x);
+                     std::size_t rows, std::size_t outputs, std::size_t inputs, float* x,
+                     const float* where = nullptr);
 
 /// `count` numbers of a row of float16, int8 or int4 in float32; of int4 those from `first` on,
 /// both multiples of kInt4Block.

@@ -17,8 +17,9 @@ struct PackedMatrix {
   std::size_t inputs;
 };
 
-/// x[r, i] = sum_o y[r, o] W[o, i], as gemv.h has it, for many rows of x.
+/// x[r, i] = sum_o y[r, o] W[o, i], as gemv_transposed in gemv.h has it, for many rows of x. Tiles
+/// of W are packed, which costs the less the more rows are multiplied by them.
 void multiply_transposed_by_tiles(const PackedMatrix& matrix, const float* y, std::size_t rows,
-                                  std::size_t outputs, float* x);
+                                  std::size_t outputs, float* x, const float* where);
 
 }  // namespace gradcam

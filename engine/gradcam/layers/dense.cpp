@@ -247,7 +247,18 @@ Result<Tensor> Dense::relu_score_changes(const Tensor& x, const Tensor& changes,
   return result;
 }
 
-Result<Tensor> Dense::backward(const Tensor& gradient) const {
+Result<Tensor> Dense::backward(const Tensor& gradient) const { return backward(gradient, nullptr); }
+
+Result<Tensor> Dense::backward_where(const Tensor& x, const Tensor& gradient) const {
+  if (x.size() != inputs()) {
+    return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(inputs()) +
+                                                 " inputs cannot have inputs of shape " +
+                                                 to_string(x.shape()));
+  }
+  return backward(gradient, x.data());
+}
+
+Result<Tensor> Dense::backward(const Tensor& gradient, const float* x) const {
   if (gradient.rank() != 2 || gradient.dim(1) != outputs()) {
     return fail(ErrorCode::kInvalidArgument, "a dense layer of " + std::to_string(outputs()) +
                                                  " outputs cannot have output gradients of shape " +
@@ -258,35 +269,25 @@ Result<Tensor> Dense::backward(const Tensor& gradient) const {
   const float* y = gradient.data();
   if (const auto* int8 = std::get_if<Int8Weight>(&weight_)) {
     gemv_transposed(int8->values.get(), int8->scale.data(), y, rows, outputs(), inputs(),
-                    result.data());
+                    result.data(), x);
   } else if (const auto* int4 = std::get_if<Int4Weight>(&weight_)) {
     gemv_transposed(int4->values.get(), int4->scale.data(), int4->group, y, rows, outputs(),
-                    inputs(), result.data());
+                    inputs(), result.data(), x);
   } else if (const auto* float16 = std::get_if<Float16Weight>(&weight_)) {
-    gemv_transposed(float16->values.get(), y, rows, outputs(), inputs(), result.data());
+    gemv_transposed(float16->values.get(), y, rows, outputs(), inputs(), result.data(), x);
   } else if (const auto* columns = std::get_if<Columns>(&weight_)) {
-    backward(*columns, nullptr, gradient, result);
+    backward_columns(*columns, x, gradient, result);
   } else {
-    gemv_transposed(std::get<Tensor>(weight_).data(), y, rows, outputs(), inputs(), result.data());
+    gemv_transposed(std::get<Tensor>(weight_).data(), y, rows, outputs(), inputs(), result.data(),
+                    x);
   }
-  return result;
-}
-
-Result<Tensor> Dense::backward_where(const Tensor& x, const Tensor& gradient) const {
-  const auto* columns = std::get_if<Columns>(&weight_);
-  if (columns == nullptr || x.size() != inputs() || gradient.rank() != 2 ||
-      gradient.dim(1) != outputs()) {
-    return backward(gradient);
-  }
-  GRADCAM_TRY(Tensor result, Tensor::zeros({gradient.dim(0), inputs()}));
-  backward(*columns, x.data(), gradient, result);
   return result;
 }
 
 /// Four columns at a time, which stay in a cache for all gradients; not those where x, if there is
 /// one, is zero.
-void Dense::backward(const Columns& weight, const float* x, const Tensor& gradient,
-                     Tensor& result) {
+void Dense::backward_columns(const Columns& weight, const float* x, const Tensor& gradient,
+                             Tensor& result) {
   const std::size_t inputs = weight.values.dim(0);
   const std::size_t outputs = weight.values.dim(1);
   for (std::size_t i = 0; i < inputs;) {

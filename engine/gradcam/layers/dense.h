@@ -64,7 +64,7 @@ class Dense {
   Result<Tensor> backward(const Tensor& gradient) const;
 
   /// The same where the gradient matters only at inputs x [inputs] that are not zero; elsewhere it
-  /// may be zero. That spares a layer of columns the weights of those inputs.
+  /// may be zero, which spares multiplications, and a layer of columns the weights of those inputs.
   Result<Tensor> backward_where(const Tensor& x, const Tensor& gradient) const;
 
   /// For a layer on a flattened map [positions, channels]: the weights summed over the positions,
@@ -93,8 +93,9 @@ class Dense {
   Dense(Weight weight, Tensor bias, std::size_t inputs);
 
   Result<Tensor> parts_by_channels(const Columns& weight, const Tensor& x) const;
-  static void backward(const Columns& weight, const float* x, const Tensor& gradient,
-                       Tensor& result);
+  Result<Tensor> backward(const Tensor& gradient, const float* x) const;
+  static void backward_columns(const Columns& weight, const float* x, const Tensor& gradient,
+                               Tensor& result);
 
   /// `count` rows of the weights from `first` on in float32: where they are, or in `buffer`, which
   /// has room for them.

@@ -31,16 +31,19 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
     }
   }
   const auto [rows, outputs] = rows_at_hand(layer);
-  const Dense& weights = layer == kFc1 && by_sums_ ? model_.fc1_sums_ : rows;
-  const bool skips = layer == kFc1 && !by_sums_ && only_live_;
   Tensor product;
   if (fc1_rows_) {
     GRADCAM_CHECK_OK(add_fc1_product(rows, outputs));
     if (outputs.end < model_.outputs(kFc1)) return {};
     product = std::exchange(fc1_product_, {});
+  } else if (layer == kFc1 && by_sums_) {
+    GRADCAM_TRY(product, model_.fc1_sums_.backward(gradient_));
+  } else if (layer == kFc2 || (layer == kFc1 && only_live_)) {
+    // What is not live at the layer's inputs stops at the ReLU that gave them.
+    GRADCAM_TRY(product, rows.backward_where(output(layer - 1), gradient_));
   } else {
-    GRADCAM_TRY(product, skips ? weights.backward_where(activations_.block5_pool, gradient_)
-                               : weights.backward(gradient_));
+    // An ablation brings outputs of fc2 to life.
+    GRADCAM_TRY(product, rows.backward(gradient_));
   }
   if (layer != kFc1 || by_sums_) {
     GRADCAM_TRY(gradient_, hand_out(product, layer));

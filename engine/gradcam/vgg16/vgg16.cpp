@@ -313,9 +313,10 @@ Result<Tensor> Vgg16::backward_to_fc1(const Activations& activations, const Tens
                                       ReluRule rule) const {
   GRADCAM_CHECK_OK(check_whole());
   GRADCAM_CHECK_OK(check_activations(activations));
-  GRADCAM_TRY(Tensor fc2_gradient, predictions_.backward(seeds));
+  // What is not live stops at the ReLU.
+  GRADCAM_TRY(Tensor fc2_gradient, predictions_.backward_where(activations.fc2, seeds));
   relu_backward_rows(rule, activations.fc2, fc2_gradient);
-  GRADCAM_TRY(Tensor fc1_gradient, fc2_.backward(fc2_gradient));
+  GRADCAM_TRY(Tensor fc1_gradient, fc2_.backward_where(activations.fc1, fc2_gradient));
   relu_backward_rows(rule, activations.fc1, fc1_gradient);
   return fc1_gradient;
 }

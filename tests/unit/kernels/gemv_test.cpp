@@ -41,9 +41,16 @@ class GemvTester {
     return *this;
   }
 
+  /// Every `n`th column is wanted alone; the others of what is made of them do not matter.
+  GemvTester& wanted_every(std::size_t n) {
+    wanted_every_ = n;
+    return *this;
+  }
+
   void test() {
     SCOPED_TRACE(std::to_string(outputs_) + "x" + std::to_string(inputs_) + ", " +
-                 std::to_string(rows_) + " rows, dead every " + std::to_string(dead_every_));
+                 std::to_string(rows_) + " rows, dead every " + std::to_string(dead_every_) +
+                 ", wanted every " + std::to_string(wanted_every_));
     RandomFloats random(outputs_ * 10007 + inputs_ * 101 + rows_);
     int8_.resize(outputs_ * inputs_);
     for (auto& value : int8_) value = static_cast<std::int8_t>(random.bits() % 255 - 127);
@@ -56,6 +63,10 @@ class GemvTester {
     x_ = random.uniform(inputs_);
     y_ = random.uniform(rows_ * outputs_);
     w_ = random.uniform(outputs_ * inputs_);
+    where_.clear();
+    for (std::size_t i = 0; i < inputs_ && wanted_every_ != 0; ++i) {
+      where_.push_back(i % wanted_every_ == 0 ? -1e-30f : i % 2 == 0 ? 0.0f : -0.0f);
+    }
     if (dead_every_ == 0) test_forward();
     test_transposed();
     // Rows of int4 are whole blocks, and groups need not divide them.
@@ -100,8 +111,9 @@ class GemvTester {
         gemv(packed.data(), scale.data(), group, x_.data(), outputs_, inputs_, y);
       });
     }
-    expect_output(transposed(w), [&](float* x) {
-      gemv_transposed(packed.data(), scale.data(), group, y_.data(), rows_, outputs_, inputs_, x);
+    expect_transposed(w, [&](float* x) {
+      gemv_transposed(packed.data(), scale.data(), group, y_.data(), rows_, outputs_, inputs_, x,
+                      where());
     });
   }
 
@@ -111,10 +123,23 @@ class GemvTester {
     return y;
   }
 
-  std::vector<float> transposed(const std::vector<float>& w) const {
-    std::vector<float> x(rows_ * inputs_);
-    reference::gemv_transposed(w.data(), y_.data(), rows_, outputs_, inputs_, x.data());
-    return x;
+  const float* where() const { return wanted_every_ == 0 ? nullptr : where_.data(); }
+
+  /// `run(x)` multiplies by W transposed.
+  template <class Run>
+  void expect_transposed(const std::vector<float>& w, Run&& run) const {
+    std::vector<float> expected(rows_ * inputs_);
+    reference::gemv_transposed(w.data(), y_.data(), rows_, outputs_, inputs_, expected.data());
+    const auto drop_unwanted = [&](float* x) {
+      for (std::size_t i = 0; i < expected.size() && wanted_every_ != 0; ++i) {
+        if (where_[i % inputs_] == 0 && std::isfinite(x[i])) x[i] = 0;
+      }
+    };
+    drop_unwanted(expected.data());
+    expect_output(expected, [&](float* x) {
+      run(x);
+      drop_unwanted(x);
+    });
   }
 
   /// `run(target)` must fill all of `target` and nothing behind it with what is expected. One sum
@@ -147,19 +172,19 @@ class GemvTester {
       if (!dead(o)) continue;
       for (std::size_t r = 0; r < rows_; ++r) y_[r * outputs_ + o] = r % 2 == 0 ? 0.0f : -0.0f;
     }
-    expect_output(transposed(expanded_float16()), [&](float* x) {
-      gemv_transposed(float16_.data(), y_.data(), rows_, outputs_, inputs_, x);
+    expect_transposed(expanded_float16(), [&](float* x) {
+      gemv_transposed(float16_.data(), y_.data(), rows_, outputs_, inputs_, x, where());
     });
-    expect_output(transposed(dequantised()), [&](float* x) {
-      gemv_transposed(int8_.data(), scale_.data(), y_.data(), rows_, outputs_, inputs_, x);
+    expect_transposed(dequantised(), [&](float* x) {
+      gemv_transposed(int8_.data(), scale_.data(), y_.data(), rows_, outputs_, inputs_, x, where());
     });
     // Rows that nobody needs are not even looked at.
     for (std::size_t o = 0; o < outputs_; ++o) {
       if (dead(o))
         std::fill_n(w_.begin() + static_cast<std::ptrdiff_t>(o * inputs_), inputs_, kNaN);
     }
-    expect_output(transposed(w_), [&](float* x) {
-      gemv_transposed(w_.data(), y_.data(), rows_, outputs_, inputs_, x);
+    expect_transposed(w_, [&](float* x) {
+      gemv_transposed(w_.data(), y_.data(), rows_, outputs_, inputs_, x, where());
     });
   }
 
@@ -167,6 +192,8 @@ class GemvTester {
   std::size_t inputs_ = 1;
   std::size_t rows_ = 1;
   std::size_t dead_every_ = 0;
+  std::size_t wanted_every_ = 0;
+  std::vector<float> where_;
   std::vector<float> w_;
   std::vector<Float16> float16_;
   std::vector<std::int8_t> int8_;
@@ -204,6 +231,32 @@ TEST(Gemv, GoesOnFromBlockToBlock) {
       GemvTester().matrix(150, inputs).rows(rows).test();
       GemvTester().matrix(130, inputs).rows(rows).dead_every(2).test();
     }
+  }
+}
+
+TEST(Gemv, LeavesOutWhatIsNotWanted) {
+  for (const std::size_t inputs : {1, 7, 8, 24, 255, 256, 257, 520, 1040}) {
+    for (const std::size_t every : {1, 2, 3, 300}) {
+      for (const std::size_t rows : {1, 3, 4, 15}) {
+        GemvTester().matrix(21, inputs).rows(rows).wanted_every(every).test();
+        GemvTester().matrix(33, inputs).rows(rows).wanted_every(every).dead_every(2).test();
+        if (HasFailure()) return;
+      }
+    }
+  }
+  // Not even one column.
+  const float w[] = {1, 2, 3};
+  const float y[] = {1, 1, 1, 1};
+  const float where[] = {0, 0, 0};
+  std::vector<float> x(12, kNaN);
+  gemv_transposed(w, y, 4, 1, 3, x.data(), where);
+  EXPECT_TRUE(std::ranges::all_of(x, [](float value) { return value == 0; }));
+}
+
+TEST(Gemv, MultipliesByAnyNumberOfVectors) {
+  for (const std::size_t rows : {63, 64, 65, 130}) {
+    GemvTester().matrix(19, 41).rows(rows).test();
+    GemvTester().matrix(19, 300).rows(rows).wanted_every(2).test();
   }
 }
 

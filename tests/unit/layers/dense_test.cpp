@@ -255,14 +255,16 @@ TEST(Dense, RunsColumnsAsRows) {
     EXPECT_TRUE(close(parts.values(), expected_parts.values(), 1e-6));
 
     ASSERT_OK_AND_ASSIGN(const Tensor gradient,
-                         Tensor::from({2, kOutputs}, random.uniform(2 * kOutputs)));
+                         Tensor::from({5, kOutputs}, random.uniform(5 * kOutputs)));
     ASSERT_OK_AND_ASSIGN(const Tensor back, turned.backward_where(x, gradient));
-    ASSERT_OK_AND_ASSIGN(Tensor expected_back, plain.backward_where(x, gradient));
+    ASSERT_OK_AND_ASSIGN(const Tensor plain_back, plain.backward_where(x, gradient));
+    ASSERT_OK_AND_ASSIGN(Tensor expected_back, plain.backward(gradient));
     ASSERT_EQ(back.shape(), expected_back.shape());
     for (std::size_t i = 0; i < back.size(); ++i) {
       if (x.data()[i % kInputs] == 0) expected_back.data()[i] = 0;
     }
     EXPECT_TRUE(close(back.values(), expected_back.values(), 1e-6));
+    EXPECT_TRUE(close(plain_back.values(), expected_back.values(), 1e-6));
   }
 }
 
