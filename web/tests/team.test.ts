@@ -15,7 +15,7 @@ import type { Outcome } from '../src/shared/protocol';
 import { Helper, makeHelperApi, type HelperApi } from '../src/worker/helper';
 import { Member } from '../src/worker/member';
 import { Team } from '../src/worker/team';
-import { compileEngine, headFile, read, readerOf } from './threads';
+import { compileEngine, headFile, read, readerOf, tensorAt } from './threads';
 
 let module: WebAssembly.Module;
 let weights: Uint8Array<ArrayBuffer>;
@@ -287,7 +287,8 @@ test('a run that fails as it begins takes no more messages', async () => {
 test('a model that a helper finds to be corrupt is refused', async () => {
   const { team, losses } = await makeTeam(2);
   const broken = weights.slice();
-  broken.fill(0xff, broken.length - 4);
+  const { end } = tensorAt(broken, 'fc2.bias'); // the helper has the last ones
+  broken.fill(0xff, end - 4, end);
   const error = await team
     .load(readerOf(broken))
     .catch((error: unknown) => error);

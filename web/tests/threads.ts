@@ -19,15 +19,23 @@ export const readerOf = (bytes: Uint8Array): PieceReader => ({
   read: async (begin, end) => bytes.slice(begin, end),
 });
 
+/** Where the numbers of a tensor are in a model file. */
+export function tensorAt(
+  weights: Uint8Array<ArrayBuffer>,
+  name: string,
+): { begin: number; end: number } {
+  const data = 8 + Number(new DataView(weights.buffer).getBigUint64(0, true));
+  const header = new TextDecoder().decode(weights.subarray(8, data));
+  const [begin, end] = JSON.parse(header)[name].data_offsets;
+  return { begin: data + begin, end: data + end };
+}
+
 /** The default model as another one, by what models are known by. */
 export function otherModel(
   weights: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   const other = weights.slice();
-  const view = new DataView(other.buffer);
-  const begin = 8 + Number(view.getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(other.subarray(8, begin)));
-  other[begin + header['fc2.bias'].data_offsets[0]]! ^= 1;
+  other[tensorAt(other, 'fc2.bias').begin]! ^= 1;
   return other;
 }
 

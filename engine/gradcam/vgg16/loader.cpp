@@ -176,6 +176,7 @@ FileRange Vgg16Loader::wanted(std::size_t tensor) const {
 }
 
 Range Vgg16Loader::own(std::size_t layer) const {
+  if (layer == kPredictions) return {0, outputs(layer)};
   if (layer >= kStripLayers) return own_outputs(outputs(layer), options_.share);
   const bool has_rows = !own_rows(info_.side(), options_.share).empty();
   return has_rows ? Range{0, outputs(layer)} : Range{};

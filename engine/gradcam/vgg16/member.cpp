@@ -51,10 +51,8 @@ Member::Rows Member::rows_at_hand(std::size_t layer) const {
   if (layer == kFc1 && fc1_rows_) {
     return {*fc1_rows_, {fc1_rows_done_, fc1_rows_done_ + fc1_rows_->outputs()}};
   }
-  const Dense& all = layer == kFc1   ? model_.fc1_
-                     : layer == kFc2 ? model_.fc2_
-                                     : model_.predictions_;
-  return {all, own_part(layer)};
+  if (layer == kPredictions) return {model_.predictions_, {0, model_.logits()}};
+  return {layer == kFc1 ? model_.fc1_ : model_.fc2_, own_part(layer)};
 }
 
 /// The fc1 in the file, if the next stage takes the rows of one; or null.
@@ -216,7 +214,6 @@ Result<void> Member::begin_at(std::size_t conv, const Tensor* x, const Outlook& 
   for (std::size_t layer = conv; layer <= kPredictions; ++layer) {
     stages_.push_back({Work::kForward, layer});
   }
-  stages_.push_back({Work::kEnd, kPredictions});
   return {};
 }
 
@@ -270,7 +267,7 @@ Result<void> Member::begin_next_request() {
   by_sums_ = gather_ != Gather::kGradients && layer >= kBlock5Conv3;
   // Through block5_conv3's ReLU nothing goes where it gave zero.
   only_live_ = request_.as_factor || layer < kBlock5Conv3 || layer == kInput;
-  GRADCAM_TRY(gradient_, cut(request_.seeds, kPredictions, share().member));
+  GRADCAM_TRY(gradient_, request_.seeds.clone());
   map_gradients_.clear();
   ablated_ = {};
   GRADCAM_CHECK_OK(recall_maps(layer));
@@ -368,10 +365,6 @@ Result<void> Member::run_stage(std::span<const Message> received) {
       }
       if (layer < kStripLayers) return forward_strip(layer);
       return layer < kConvLayers ? forward_channels(layer) : forward_dense(layer);
-    case Work::kEnd:
-      take_outputs(layer, received);
-      is_classified_ = true;
-      return Vgg16::check_finite(activations_.logits);
     case Work::kBackward:
       if (layer < kStripLayers) return backward_strip(layer, received);
       return layer < kConvLayers ? backward_channels(layer, received)

@@ -73,7 +73,8 @@ struct Gathered {
 /// next. Backward it is the same in reverse: through the dense layers and blocks 5 and 4, each
 /// member multiplies the gradient at its own outputs, and the products for the inputs are added up
 /// by the members whose outputs those are; through blocks 3 to 1 strips exchange a row of the
-/// gradient. A step takes as long as one layer.
+/// gradient. The last layer, forward and back, every member computes for itself. A step takes as
+/// long as one layer.
 class Member {
  public:
   /// model: its share of the weights; with all of them it is the only member.
@@ -141,7 +142,6 @@ class Member {
   /// What is done at a layer (0 to 15); members go through the same stages.
   enum class Work {
     kForward,      // its outputs
-    kEnd,          // of the forward pass: all logits are here
     kBackward,     // from the gradient at its outputs to that at its inputs
     kShareBorder,  // of a strip: the gradient at its outputs; the rows that others need of it
     kParts,        // of fc1: what each channel of block5_pool adds to its outputs
@@ -170,7 +170,7 @@ class Member {
 
   const Share& share() const { return model_.share(); }
   Share share_of(std::size_t member) const { return {member, share().members}; }
-  /// The outputs of a layer that are a member's.
+  /// The outputs of a layer that are a member's; not of the last one, which all members have whole.
   Range part(std::size_t layer, std::size_t member) const {
     return own_outputs(model_.outputs(layer), share_of(member));
   }

@@ -19,7 +19,8 @@ Result<void> Member::add_fc1_product(const Dense& rows, Range outputs) {
 }
 
 /// From the gradient at this member's outputs of a layer to its contribution to that at the
-/// layer's inputs. Where only means are wanted of block5_pool, sums over its positions.
+/// layer's inputs. Where only means are wanted of block5_pool, sums over its positions. Of the last
+/// layer every member has all outputs, and so all that is to be known of its own inputs.
 Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> received) {
   for (const Message& message : received) add(message.values.values(), gradient_);
   if (layer != kPredictions && fc1_rows_done_ == 0) {
@@ -44,6 +45,10 @@ Result<void> Member::backward_dense(std::size_t layer, std::span<const Message> 
   } else {
     // An ablation brings outputs of fc2 to life.
     GRADCAM_TRY(product, rows.backward(gradient_));
+  }
+  if (layer == kPredictions) {
+    GRADCAM_TRY(gradient_, cut(product, kFc2, share().member));
+    return {};
   }
   if (layer != kFc1 || by_sums_) {
     GRADCAM_TRY(gradient_, hand_out(product, layer));
@@ -170,7 +175,6 @@ Result<void> Member::ablate(std::size_t layer, std::span<const Message> received
     std::ranges::copy(values, ablated_.data() + row * channels_.size());
   };
   if (layer == kFc1) {
-    for (const Message& message : received) add(message.values.values(), gradient_);
     GRADCAM_TRY(const Tensor own, relu_changes(fc1_parts_, channels_));
     GRADCAM_CHECK_OK(send_to_others(own.values()));
     GRADCAM_TRY(ablated_, Tensor::zeros({model_.outputs(kFc1), channels_.size()}));

@@ -125,7 +125,7 @@ Result<void> Member::convolve(std::size_t layer, const Tensor& x, float* y) {
   return {};
 }
 
-/// The rows of a dense layer that are this member's, or at hand.
+/// The rows of a dense layer that are this member's, or at hand; of the last layer all of them.
 Result<void> Member::forward_dense(std::size_t layer) {
   const auto [weights, outputs] = rows_at_hand(layer);
   GRADCAM_TRY(Tensor slice, Tensor::zeros({outputs.size()}));
@@ -139,7 +139,12 @@ Result<void> Member::forward_dense(std::size_t layer) {
   } else {
     GRADCAM_CHECK_OK(weights.forward(output(layer - 1), slice));
   }
-  if (layer != kPredictions) relu_forward(slice.values());
+  if (layer == kPredictions) {
+    activations_.logits = std::move(slice);
+    is_classified_ = true;
+    return Vgg16::check_finite(activations_.logits);
+  }
+  relu_forward(slice.values());
   set_columns(slice.values(), outputs, model_.outputs(layer), output(layer));
   return send_to_others(slice.values());
 }

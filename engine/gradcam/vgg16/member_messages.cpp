@@ -41,13 +41,10 @@ std::vector<Member::Expected> Member::expected() const {
         list.push_back({0, strip_input(layer).size()});
       }
       break;
-    case Work::kEnd:
-      expect_outputs(layer, list);
-      break;
     case Work::kBackward:
       if (layer < kStripLayers) {
         expect_border(layer, list);
-      } else if (layer != kPredictions) {
+      } else if (layer < kFc2) {
         expect_products(layer, list);
       }
       break;
@@ -55,10 +52,7 @@ std::vector<Member::Expected> Member::expected() const {
       if (layer + 1 == kStripLayers) expect_products(layer, list);
       break;
     case Work::kAblate:
-      if (layer == kFc1) {
-        expect_products(kFc2, list);
-        break;
-      }
+      if (layer == kFc1) break;
       for (std::size_t member = 0; member < share().members; ++member) {
         const std::size_t floats = channels_.size() * part(kFc1, member).size();
         if (member != share().member && floats > 0) list.push_back({member, floats});

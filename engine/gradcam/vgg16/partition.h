@@ -6,7 +6,8 @@
 
 /// How N equal members that share nothing divide one VGG16 among them. Blocks 1 to 3 are cut into
 /// horizontal strips of the picture: every member has all their weights. Blocks 4 and 5 and the
-/// dense layers are cut by outputs: every member has its rows of their weights.
+/// dense layers are cut by outputs: every member has its rows of their weights. The last layer is
+/// so small that it is whole at all of them, which spares messages.
 namespace gradcam {
 
 /// Which of how many members this one is.

@@ -132,11 +132,8 @@ Result<void> Vgg16::use_head(const Head* head) {
                 "the head was trained on another model: on one of the fingerprint " + head->base +
                     ", not " + info_.fingerprint);
   }
-  const Range rows = own_outputs(head->bias.size(), share_);
-  const auto weights = head->weight.values().subspan(rows.begin * inputs, rows.size() * inputs);
-  GRADCAM_TRY(Tensor weight, Tensor::from({rows.size(), inputs}, weights));
-  GRADCAM_TRY(Tensor bias,
-              Tensor::from({rows.size()}, head->bias.values().subspan(rows.begin, rows.size())));
+  GRADCAM_TRY(Tensor weight, head->weight.clone());
+  GRADCAM_TRY(Tensor bias, head->bias.clone());
   GRADCAM_TRY(Dense dense, Dense::from_float32(std::move(weight), std::move(bias)));
   if (!own_head_)
     own_head_.emplace(std::move(predictions_), layer, info_.metadata, info_.parameters);
