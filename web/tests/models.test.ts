@@ -37,9 +37,9 @@ class Passing extends File {
   }
 }
 
-/** Has the network look at a photo; what it says of it. */
-async function look(): Promise<string> {
-  const answer = await page.ask(async (worker) => {
+/** Has the network look at a photo. */
+function answer() {
+  return page.ask(async (worker) => {
     const held = await page.hold(
       worker,
       { id: 1, file: photo },
@@ -48,9 +48,12 @@ async function look(): Promise<string> {
     );
     return held.ok ? held.value.asked : held;
   });
-  return answer.ok
-    ? answer.value.predictions[0]!.label
-    : answer.failure.message;
+}
+
+/** What the network says of it. */
+async function look(): Promise<string> {
+  const said = await answer();
+  return said.ok ? said.value.predictions[0]!.label : said.failure.message;
 }
 
 /** The one file that is kept, once it is. */
@@ -63,6 +66,16 @@ async function keptOne(): Promise<(typeof page.kept.value)[number]> {
 function failure(): Failure {
   return (page.modelChange.value as { failure: Failure }).failure;
 }
+
+test('the first map is that of the most probable class, which the camera follows', async () => {
+  const said = await answer();
+  if (!said.ok) throw new Error(said.failure.message);
+  const { maps, predictions } = said.value;
+  expect(maps.map((map) => map.class)).toEqual(
+    predictions.map(({ index }) => index),
+  );
+  expect(maps[0]!.class).not.toBe(0);
+});
 
 test.each([true, false])(
   'without the file of the model at work, the one in the page is used when less memory is: %s',

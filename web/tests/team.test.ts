@@ -107,9 +107,9 @@ function expectClose(
 }
 
 async function expectSameAnswer(team: Team) {
-  const { classification, explanation } = await team.lookAt(({ predictions }) =>
-    predictions.map((_, index) => index),
-  );
+  const { classification, explanation } = await team.lookAt([
+    ...Array(alone.maps.maps.length).keys(),
+  ]);
   expectClose(logitsOf(classification.predictions), alone.logits, 1e-3);
   expect(explanation.maps.length).toBe(alone.maps.maps.length);
   explanation.maps.forEach((map, i) => {
@@ -171,7 +171,7 @@ test('a part of the photo that was chosen is seen after a loss, and until anothe
   await team.load(model);
   const { width, height } = team.engine.decode(photo);
   const logits = async () => {
-    const { classification } = await team.lookAt(() => []);
+    const { classification } = await team.lookAt(0);
     return logitsOf(classification.predictions);
   };
   const side = Math.min(width, height) / 2;
@@ -221,7 +221,7 @@ test('where ports are slow, members reach each other through the page', async ()
 
 test('a helper that is gone is done without', async () => {
   const { team, losses } = await makeTeam(2, (api) => {
-    api.explain = () => new Promise(() => {});
+    api.forward = () => new Promise(() => {});
   });
   await team.load(model);
   team.engine.decode(photo);
@@ -235,7 +235,7 @@ test('what is stopped ends, and the next photo is not disturbed', async () => {
   const { team } = await makeTeam(2);
   await team.load(model);
   team.engine.decode(photo);
-  const answer = team.lookAt(() => []);
+  const answer = team.lookAt(0);
   let passed = 0;
   const count = setInterval(() => passed++, 1);
   while (passed < 3) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -243,6 +243,35 @@ test('what is stopped ends, and the next photo is not disturbed', async () => {
   team.stop();
   await expect(answer).rejects.toBeInstanceOf(Stopped);
   await expectSameAnswer(team);
+});
+
+test('what follows begins when the engine is done with what was before, and ends with it', async () => {
+  let left = 0;
+  const happened: string[] = [];
+  const engine = {
+    progress: () => (left > 0 ? 'ready' : 'done'),
+    step: () => {
+      happened.push('step');
+      left--;
+    },
+    takeMessages: () => [],
+  } as unknown as Engine;
+  const begin = (steps: number) => () => {
+    happened.push(`begin ${steps}`);
+    left = steps;
+  };
+  const member = new Member(engine, [null]);
+  await member.together(1, begin(2), begin(1));
+  expect(happened).toEqual(['begin 2', 'step', 'step', 'begin 1', 'step']);
+
+  const refuse = () => {
+    throw new Error('no such class');
+  };
+  await expect(member.together(2, begin(1), refuse)).rejects.toThrow(
+    'no such class',
+  );
+  await member.together(3, begin(1));
+  expect(left).toBe(0);
 });
 
 test('a run is stopped by its number, before it begins, too, and no other one', async () => {
@@ -321,7 +350,7 @@ test('a head is at all members, survives the loss of one and goes with its model
 
   expect((await team.useHead(head)).labels).toEqual(['x', 'y', 'z']);
   const expectOwn = async () => {
-    const { classification } = await team.lookAt(() => [2]);
+    const { classification } = await team.lookAt([2]);
     expectClose(logitsOf(classification.predictions), expected, 1e-3);
   };
   await expectOwn();
@@ -377,7 +406,7 @@ test('a helper asks the page itself for what that has lent', async () => {
   await team.load({ size: weights.length, read, loan });
   expect(lent).toHaveBeenCalled();
   team.engine.decode(photo);
-  const { classification } = await team.lookAt(() => []);
+  const { classification } = await team.lookAt(0);
   expectClose(logitsOf(classification.predictions), alone.logits, 1e-3);
   isGone = true;
   await expect(
@@ -518,7 +547,7 @@ test('a slow map says how far it is, and can be stopped', async () => {
   team.engine.decode(photo);
   const how = { method: 'scorecam', channels: 5 };
   const { explanation } = await team.lookAt(
-    () => (team.costOf(how).inPasses ? [] : [3]),
+    team.costOf(how).inPasses ? 0 : [3],
     how,
   );
   expect(explanation.maps).toEqual([]);
@@ -561,9 +590,7 @@ test('a map is measured, beside one that says nothing', async () => {
   const { team } = await makeTeam(2);
   await team.load(model);
   team.engine.decode(photo);
-  const { classification, explanation } = await team.lookAt(
-    ({ predictions }) => [predictions[0]!.index],
-  );
+  const { classification, explanation } = await team.lookAt(1);
   const { told, report } = reporter(team);
   const found = await team.measure(explanation.maps[0]!, report);
   expect(told.length).toBe(25);
@@ -636,7 +663,7 @@ describe('of a file that lasts, read by one that takes less memory,', () => {
   test('a photo fails when the file is gone, and no other one', async () => {
     const { team, file } = await makeFrugal();
     file.isGone = true;
-    await expect(team.lookAt(() => [])).rejects.toThrow('gone');
+    await expect(team.lookAt(0)).rejects.toThrow('gone');
     file.isGone = false;
     await expectSameAnswer(team);
   });
@@ -644,7 +671,7 @@ describe('of a file that lasts, read by one that takes less memory,', () => {
   test('what is stopped ends amid reading', async () => {
     const { team, file } = await makeFrugal();
     file.onRead = () => team.stop();
-    await expect(team.lookAt(() => [])).rejects.toBeInstanceOf(Stopped);
+    await expect(team.lookAt(0)).rejects.toBeInstanceOf(Stopped);
     file.onRead = () => {};
     await expectSameAnswer(team);
   });

@@ -35,7 +35,10 @@ export interface Answer {
   predictions: Prediction[];
   /** Null if the model does not know what is none of its classes. */
   others: Others | null;
-  /** Of every class, or of fewer, or none, where that would take long. */
+  /**
+   * Of every class, or of fewer, or none, where that would take long; that of the most probable class
+   * is the first.
+   */
   maps: Heatmap[];
   milliseconds: { decode: number; forward: number; backward: number };
   /** What the network was shown, if that was to be kept. */

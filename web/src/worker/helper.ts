@@ -36,8 +36,15 @@ export interface HelperApi {
   ): Promise<Outcome<null>>;
   /** `Engine.useHead`. */
   useHead(head: Uint8Array | undefined): Promise<Outcome<null>>;
-  /** Takes part in classifying the photo of the first worker. */
-  forward(run: number, how?: ExplainOptions): Promise<Outcome<null>>;
+  /**
+   * Takes part in classifying the photo of the first worker; and right after it, if they are known
+   * already, in explaining these classes.
+   */
+  forward(
+    run: number,
+    how?: ExplainOptions,
+    classes?: readonly number[],
+  ): Promise<Outcome<null>>;
   /** Takes part in explaining these classes. */
   explain(
     run: number,
@@ -62,9 +69,9 @@ export async function makeHelperApi(
   engine.warmUp();
   let member: Member | undefined;
 
-  const together = (run: number, begin: () => void) =>
+  const together = (run: number, ...begins: (() => void)[]) =>
     outcomeOf(async () => {
-      await member!.together(run, begin);
+      await member!.together(run, ...begins);
       return null;
     });
 
@@ -83,7 +90,12 @@ export async function makeHelperApi(
         engine.useHead(head);
         return null;
       }),
-    forward: (run, how) => together(run, () => engine.beginForward(how)),
+    forward: (run, how, classes) =>
+      together(
+        run,
+        () => engine.beginForward(how),
+        ...(classes ? [() => engine.beginExplain(classes, how)] : []),
+      ),
     explain: (run, classes, how) =>
       together(run, () => engine.beginExplain(classes, how)),
     evidence: (run, index, layer) =>

@@ -68,36 +68,43 @@ export class Member {
   }
 
   /**
-   * Lets `begin` begin something that all members do together, and settles when the engine is done
-   * with it. In between other messages to this worker have their turn.
+   * Lets each of `begins` begin something that all members do together, when the engine is done with
+   * what was begun before, and settles when it is done with the last. In between other messages to
+   * this worker have their turn.
    */
-  async together(run: number, begin: () => void): Promise<void> {
+  async together(run: number, ...begins: (() => void)[]): Promise<void> {
     if (run <= this.run) throw new Stopped(); // stopped before it began
     this.run = run;
     this.failure = undefined;
-    begin();
     try {
-      this.isRunning = true;
-      this.send();
-      const early = this.early;
-      this.early = [];
-      for (const { from, parcel } of early) this.take(from, parcel);
-      for (;;) {
-        if (this.failure) throw this.failure;
-        const progress = this.engine.progress();
-        if (progress === 'done') return;
-        if (progress === 'ready') {
-          this.engine.step();
-          this.send();
-          await pauseIfDue();
-        } else if (progress === 'reading') {
-          await this.readRows();
-        } else {
-          await new Promise<void>((resolve) => (this.wake = resolve));
-        }
+      for (const begin of begins) {
+        begin();
+        await this.untilDone();
       }
     } finally {
       this.isRunning = false;
+    }
+  }
+
+  private async untilDone(): Promise<void> {
+    this.send();
+    this.isRunning = true;
+    const early = this.early;
+    this.early = [];
+    for (const { from, parcel } of early) this.take(from, parcel);
+    for (;;) {
+      if (this.failure) throw this.failure;
+      const progress = this.engine.progress();
+      if (progress === 'done') return;
+      if (progress === 'ready') {
+        this.engine.step();
+        this.send();
+        await pauseIfDue();
+      } else if (progress === 'reading') {
+        await this.readRows();
+      } else {
+        await new Promise<void>((resolve) => (this.wake = resolve));
+      }
     }
   }
 

@@ -43,6 +43,9 @@ export interface ModelSource extends PieceReader {
   loan?: number;
 }
 
+/** Classes to be explained: these, or so many of the most probable ones. */
+type Wanted = readonly number[] | number;
+
 /**
  * With fewer multiply-adds each, members would wait longer for each other's messages than they save:
  * a VGG16 is work for eight, the model in the page for one.
@@ -190,15 +193,20 @@ export class Team {
     this.isClassified = false;
   }
 
-  /** Classifies the photo that the engine holds, then explains the classes chosen by the result. */
+  /** Classifies the photo that the engine holds, and explains these classes of it. */
   lookAt(
-    choose: (classification: Classification) => readonly number[],
+    classes: Wanted,
     how: ExplainOptions = {},
   ): Promise<{ classification: Classification; explanation: Explanation }> {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
+      if (typeof classes !== 'number') {
+        return this.classifyAndExplain(classes, how);
+      }
       const classification = await this.classify(how);
-      const explanation = await this.mapsOf(choose(classification), how);
+      const top = classification.predictions.slice(0, classes);
+      const indices = top.map(({ index }) => index);
+      const explanation = await this.mapsOf(indices, how);
       return { classification, explanation };
     });
   }
@@ -211,8 +219,10 @@ export class Team {
   ): Promise<Explanation> {
     this.isStopped = false;
     return this.withoutLost(true, async () => {
-      if (!this.isClassified) await this.classify(how);
-      return this.mapsOf(classes, how, report);
+      if (this.isClassified || classes.length === 0) {
+        return this.mapsOf(classes, how, report);
+      }
+      return (await this.classifyAndExplain(classes, how, report)).explanation;
     });
   }
 
@@ -232,8 +242,8 @@ export class Team {
     return this.withoutLost(true, async () => {
       if (!this.isClassified) await this.classify({ layer });
       await this.together(
-        () => this.engine.beginEvidence(index, layer),
         (api, run) => api.evidence(run, index, layer),
+        () => this.engine.beginEvidence(index, layer),
       );
       return this.engine.evidence();
     });
@@ -347,11 +357,11 @@ export class Team {
     let preprocess = 0;
     let start = 0;
     await this.together(
+      (api, run) => api.forward(run, how),
       () => {
         ({ milliseconds: preprocess } = this.engine.beginForward(how, view));
         start = performance.now();
       },
-      (api, run) => api.forward(run, how),
     );
     const forward = performance.now() - start;
     const found = this.engine.predictions();
@@ -369,9 +379,45 @@ export class Team {
     if (classes.length === 0) return { maps: [], milliseconds: 0 };
     const start = performance.now();
     await this.together(
-      () => this.engine.beginExplain(classes, how),
       (api, run) => api.explain(run, classes, how),
+      () => this.engine.beginExplain(classes, how),
     );
+    return this.mapsBegun(start, report);
+  }
+
+  /** Both at once: no member waits for another one, or for this, in between. */
+  private async classifyAndExplain(
+    classes: readonly number[],
+    how: ExplainOptions,
+    report?: Report,
+  ): Promise<{ classification: Classification; explanation: Explanation }> {
+    this.isClassified = false;
+    let preprocess = 0;
+    let start = 0;
+    let end = 0;
+    await this.together(
+      (api, run) => api.forward(run, how, classes),
+      () => {
+        ({ milliseconds: preprocess } = this.engine.beginForward(how));
+        start = performance.now();
+      },
+      () => {
+        end = performance.now();
+        this.engine.beginExplain(classes, how);
+      },
+    );
+    const found = this.engine.predictions();
+    this.isClassified = true;
+    const explanation = await this.mapsBegun(end, report);
+    const milliseconds = { preprocess, forward: end - start };
+    return { classification: { ...found, milliseconds }, explanation };
+  }
+
+  /** The maps of what was begun at a time, after the passes that are left of it. */
+  private async mapsBegun(
+    start: number,
+    report?: Report,
+  ): Promise<Explanation> {
     await this.runPasses(report);
     const maps = this.engine.maps();
     return { maps, milliseconds: performance.now() - start };
@@ -388,22 +434,25 @@ export class Team {
       if (this.isStopped) throw new Stopped();
       this.isClassified = false;
       await this.together(
-        () => this.engine.beginPass(from),
         (api, run) => api.pass(run, from),
+        () => this.engine.beginPass(from),
       );
     }
   }
 
-  /** Lets all members begin something, and waits until all are done with it. */
+  /**
+   * Lets all members do something, and waits until all are done: the others by a command, the first
+   * one by `Member.together`.
+   */
   private async together(
-    begin: () => void,
     command: (api: Remote<HelperApi>, run: number) => Promise<Outcome<null>>,
+    ...begins: (() => void)[]
   ): Promise<void> {
     const run = ++this.runs;
     const member = this.member!;
     const parts = [
       ...this.partners.map((helper) => helper.ask((api) => command(api, run))),
-      member.together(run, begin),
+      member.together(run, ...begins),
     ];
     const stop = () => {
       member.stop(run);

@@ -10,6 +10,8 @@ import {
   EngineError,
   type ExplainOptions,
   type ModelInfo,
+  type Heatmap,
+  type Prediction,
 } from '../../../wasm/engine';
 import { holdLifeline } from '../shared/lifeline';
 import { outcomeOf, reasonOf, Stopped } from '../shared/outcome';
@@ -187,7 +189,8 @@ const api: WorkerApi = {
   explain: (classes, how, report) =>
     ofPhoto(async () => {
       const { inPasses } = team.costOf(how);
-      const wanted = inPasses ? withOthers(classes) : classes;
+      // For the maps of all classes passes take no longer than for those of one.
+      const wanted = inPasses ? (allClasses() ?? classes) : classes;
       return (await team.explain(wanted, how, report)).maps;
     }),
 
@@ -225,10 +228,7 @@ async function look(
   const crop = isUsual ? info.crop : team.engine.setCrop(part);
   photo.info = { ...info, crop }; // whether or not there will be an answer
   const { classification, explanation } = await team.lookAt(
-    ({ predictions }) =>
-      predictions
-        .slice(0, howMany(predictions.length, how))
-        .map(({ index }) => index),
+    firstClasses(how),
     how,
   );
   const { predictions, others, milliseconds } = classification;
@@ -237,7 +237,7 @@ async function look(
     crop,
     predictions,
     others,
-    maps: explanation.maps,
+    maps: likeliestFirst(explanation.maps, predictions),
     milliseconds: {
       // As on the command line, everything before the network.
       decode: decode + milliseconds.preprocess,
@@ -248,23 +248,31 @@ async function look(
   };
 }
 
+function likeliestFirst(
+  maps: readonly Heatmap[],
+  predictions: readonly Prediction[],
+): Heatmap[] {
+  const byClass = new Map(maps.map((map) => [map.class, map]));
+  return predictions.flatMap(({ index }) => byClass.get(index) ?? []);
+}
+
 function isSameBox(a: Box, b: Box): boolean {
   return (
     a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height
   );
 }
 
-/** How many classes are explained before someone asks for them; none where even one is slow. */
-function howMany(classes: number, how: ExplainOptions): number {
+/** The classes that are explained before someone asks for them; none where even one is slow. */
+function firstClasses(how: ExplainOptions) {
   const { inPasses, allAtOnce } = team.costOf(how);
-  if (!allAtOnce) return inPasses ? 0 : EXPLAIN_ONE;
-  return classes > EXPLAIN_ALL_CLASSES ? EXPLAIN_FIRST : classes;
+  if (allAtOnce) return allClasses() ?? EXPLAIN_FIRST;
+  return inPasses ? 0 : EXPLAIN_ONE;
 }
 
-/** For the maps of all classes passes take no longer than for those of one. */
-function withOthers(classes: readonly number[]): readonly number[] {
-  const all = model!.classes;
-  return all > EXPLAIN_ALL_CLASSES ? classes : [...Array(all).keys()];
+/** All classes, if they are not too many to be explained together. */
+function allClasses(): readonly number[] | undefined {
+  const { classes } = model!;
+  return classes > EXPLAIN_ALL_CLASSES ? undefined : [...Array(classes).keys()];
 }
 
 function reach(ports: readonly MessagePort[]) {
