@@ -25,7 +25,8 @@ import { isInside } from './photos/crop';
 import type { ExplainLine } from './photos/explain-line';
 import { workers } from './backend/hiring';
 import { choose } from './photos/maps';
-import { useFile, type Companions } from './models/models';
+import { type Companions } from './models/model-files';
+import { useFile } from './models/models';
 import type { Photo } from './photos/photo';
 import {
   addPhotos,

@@ -3,7 +3,8 @@
 import { LEARNING, modelsLeftOut } from './words/models';
 import type { Intake } from './intake/intake';
 import { unpackAll } from './intake/unpack';
-import { sortOut, useFile } from './models/models';
+import { sortOut } from './models/model-files';
+import { useFile } from './models/models';
 import { say } from './news';
 import { addPhotos, changeModel } from './photos/photos';
 import { isTeaching } from './teach/lesson';

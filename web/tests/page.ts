@@ -34,7 +34,12 @@ export async function openPage() {
   });
   fakeWorkers([await workerScript()]);
   const backend = await import('../src/backend/network');
-  const models = await import('../src/models/models');
+  const models = {
+    ...(await import('../src/models/at-work')),
+    ...(await import('../src/models/kept')),
+    ...(await import('../src/models/model-files')),
+    ...(await import('../src/models/models')),
+  };
   const teaching = {
     ...(await import('../src/teach/boxes')),
     ...(await import('../src/teach/lesson')),

@@ -8,7 +8,7 @@ import {
 import { classNoun, network, painter, setLowMemory } from '../backend/network';
 import { reasonOf } from '../shared/outcome';
 import { workers } from '../backend/hiring';
-import { listKept, MODELS_ID } from '../models/models';
+import { listKept, MODELS_ID } from '../models/kept';
 import type { PhotoResult } from '../photos/photo';
 import { states } from '../photos/photos';
 import { lowMemory } from '../settings';

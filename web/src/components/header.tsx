@@ -1,7 +1,8 @@
 import { modelChange, network, presentModel } from '../backend/network';
 import { isFresh } from '../camera';
 import { unpacked } from '../intake/unpack';
-import { dropHead, hasHead } from '../models/models';
+import { hasHead } from '../models/at-work';
+import { dropHead } from '../models/models';
 import {
   changeModel,
   counts,

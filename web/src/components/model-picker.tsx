@@ -1,21 +1,16 @@
 import { useRef } from 'preact/hooks';
 import { modelChange, network } from '../backend/network';
 import { chosenFiles } from '../intake/intake';
+import { isOwnAtWork, keptAtWork, whatStays } from '../models/at-work';
 import {
   baseOf,
   forget,
-  isOwnAtWork,
   keeping,
   kept,
-  keptAtWork,
   keptHead,
-  pixelValues,
-  precision,
   saveKept,
-  useKept,
-  useOwnModel,
-  whatStays,
-} from '../models/models';
+} from '../models/kept';
+import { pixelValues, precision, useKept, useOwnModel } from '../models/models';
 import type { KeptModel } from '../models/model-store';
 import { changeModel } from '../photos/photos';
 import { takeModel } from '../take-in';

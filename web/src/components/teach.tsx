@@ -1,5 +1,7 @@
 import { modelChange, network } from '../backend/network';
-import { dropHead, hasHead, kept, keptAs } from '../models/models';
+import { hasHead } from '../models/at-work';
+import { kept, keptAs } from '../models/kept';
+import { dropHead } from '../models/models';
 import { changeModel } from '../photos/photos';
 import {
   addBox,

@@ -3,7 +3,8 @@
 import { computed, signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
 import { ask, network } from '../backend/network';
-import { keepHead, keptAs, useHeadBytes } from '../models/models';
+import { keepHead, keptAs } from '../models/kept';
+import { useHeadBytes } from '../models/models';
 import { Ahead } from '../photos/ahead';
 import { FAULTS_OF_CONTENTS } from '../photos/photo-io';
 import { changeModel, photos } from '../photos/photos';
