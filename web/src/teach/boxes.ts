@@ -68,16 +68,23 @@ export function removeBox(box: PhotoBox): void {
   });
 }
 
-/** Takes a photo out, and offers to put it back. */
+/** Takes a photo out, and offers to put it back where it was. */
 export function takeOut(box: PhotoBox, file: File): void {
   remarks.value = [];
+  const place = box.photos.value.indexOf(file);
   leaveOut(box, file);
   const text = `${nameInText(file.name)} was taken out of ${quoted(box)}.`;
   offerBack(text, { photos: 1, boxes: 0 }, () => {
     if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
-    void putIn(box, [file]);
+    void putIn(box, [file]).then(() => moveWithin(box, file, place));
     return box;
   });
+}
+
+function moveWithin({ photos }: PhotoBox, file: File, place: number): void {
+  if (!photos.value.includes(file)) return;
+  const others = photos.value.filter((other) => other !== file);
+  photos.value = others.toSpliced(place, 0, file);
 }
 
 /** What offers put back, and the photos that were still in boxes then. */
