@@ -253,19 +253,21 @@ void add_explain(CLI::App& app, int& exit_code) {
           "--class", options->classes,
           "The classes to explain, separated by commas: labels (capitals, \"_\" and \"-\" do not "
           "matter), indices, top for the most probable, top:3 for the first "
-          "three, all")
+          "three, all (these two in lower case)")
       ->capture_default_str();
   command->add_option("--top", options->top, "How many classes to list")->capture_default_str();
-  with_commas(command->add_option(
-                  "--method", options->methods,
-                  "How the map is made, see below; several, separated by commas, or all, from one "
-                  "forward pass; capitals, \"_\" and \"-\" do not matter"))
+  with_commas(
+      command->add_option(
+          "--method", options->methods,
+          "How the map is made, see below; several, separated by commas, or all (in lower "
+          "case), which share the first forward pass; capitals, \"_\" and \"-\" in names do "
+          "not matter"))
       ->capture_default_str();
   with_commas(
       command->add_option(
           "--layer", options->layers,
           "Whose activations, behind its ReLU, the map weighs: block1_conv1 ... block5_conv3 "
-          "(features.29 of torchvision's vgg16), block5_pool (features.30); of several, "
+          "(what torchvision's vgg16 calls features.29), block5_pool (features.30); of several, "
           "separated by commas, the map is the mean or, by layercam, the maximum; methods that "
           "look at the input itself have none"))
       ->capture_default_str();

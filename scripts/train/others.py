@@ -3,8 +3,8 @@
 A softmax over the labels' breeds has to give the probability of a stranger to them. With rows for
 other breeds it has somewhere else to go (background classes: Dhamija et al. 2018, "Reducing Network
 Agnostophobia"). The rows are fitted last, to what fc2 gives: the network, the labels' logits and with
-them all heatmaps stay as they are. Temperature and threshold are fitted anew, to held-out photos of
-the labels' breeds.
+them all heatmaps stay as they are. The temperature is fitted anew, to held-out photos of the labels'
+breeds and of others, and the threshold, to those of the labels' breeds.
 """
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ export function reportPage(report) {
     '<h2>Peak memory</h2>',
     bars(
       contenders.filter(({ memory_bytes: { peak } }) => peak).map(memoryBar),
-      'MB',
+      'MiB',
     ),
     ...(series ? seriesSections(series) : []),
     ...(methods ?? []).flatMap(methodSection),
@@ -83,14 +83,14 @@ function timeBar(row) {
 }
 
 function memoryBar(row) {
-  const megabytes = row.memory_bytes.peak / MEBIBYTE;
+  const mebibytes = row.memory_bytes.peak / MEBIBYTE;
   const title = `${row.title}, ${row.place}`;
   return {
     title,
     own: isOwn(row),
-    median: megabytes,
-    min: megabytes,
-    max: megabytes,
+    median: mebibytes,
+    min: mebibytes,
+    max: mebibytes,
   };
 }
 
@@ -135,7 +135,7 @@ function seriesSections({
         { title: "renderer's peak", points: bytes('peak') },
       ],
       'photos so far, removed 25 at a time',
-      'MB',
+      'MiB',
     ),
   ];
 }

@@ -4,11 +4,11 @@ import { ratioTexts } from './ratios.mjs';
 const MEBIBYTE = 1024 * 1024;
 
 export const ms = (value) => value.toFixed(value < 10 ? 2 : 0);
-export const megabytes = (bytes) =>
+export const mebibytes = (bytes) =>
   (bytes / MEBIBYTE).toFixed(bytes < 10 * MEBIBYTE ? 1 : 0);
 const scientific = (value) =>
   value === undefined ? '' : value.toExponential(0);
-const size = (bytes) => (bytes ? megabytes(bytes) : '');
+const size = (bytes) => (bytes ? mebibytes(bytes) : '');
 const time = (times) =>
   times ? `${ms(times.median)} (${ms(times.min)}-${ms(times.max)})` : '';
 
@@ -21,9 +21,9 @@ export const columns = [
   ['all classes', (row) => time(row.times_ms.gradcam_classes)],
   ['first', (row) => ms(row.first_ms.median)],
   ['load s', (row) => (row.load_ms.median / 1000).toFixed(1)],
-  ['peak MB', (row) => size(row.memory_bytes.peak)],
-  ['code MB', (row) => size(row.download_bytes.code)],
-  ['model MB', (row) => size(row.download_bytes.model)],
+  ['peak MiB', (row) => size(row.memory_bytes.peak)],
+  ['code MiB', (row) => size(row.download_bytes.code)],
+  ['model MiB', (row) => size(row.download_bytes.model)],
   ['error: logits', (row) => scientific(row.error.logits)],
   ['map', (row) => scientific(row.error.map)],
 ];
@@ -47,13 +47,13 @@ export function remarks({
       ' is started anew, alone, and warmed up. Errors are relative to PyTorch in float64.',
     'Peak: the resident memory of the largest renderer, or of the process.' +
       (empty
-        ? ` With an empty page a renderer takes ${megabytes(empty)} MB.`
+        ? ` With an empty page a renderer takes ${mebibytes(empty)} MiB.`
         : ''),
     ...skipped.map(
       ({ title, place, reason }) => `Left out: ${title} (${place}): ${reason}`,
     ),
     `${[...new Set(versions.filter(Boolean))].join(', ')}, node ${machine.node}`,
-    `${machine.processor}, ${machine.cores} cores, ${megabytes(machine.memory_bytes)} MB, Linux` +
+    `${machine.processor}, ${machine.cores} cores, ${mebibytes(machine.memory_bytes)} MiB, Linux` +
       ` ${machine.kernel}; load before the run ${machine.load_before.toFixed(1)}; ${date}`,
   ];
 }

@@ -192,8 +192,8 @@ function Steps(props: {
           <sup>c</sup> = 1/Z Σ<sub>i</sub> Σ<sub>j</sub> ∂y<sup>c</sup>/∂A
           <sub>ij</sub>
           <sup>k</sup>, where A<sup>k</sup> is map k, y<sup>c</sup> the score of
-          {classNoun.value.one} c before the softmax, and Z the {rows} × {cols}{' '}
-          places (Selvaraju et al., 2017).
+          the {classNoun.value.one} c before the softmax, and Z the {rows} ×{' '}
+          {cols} places (Selvaraju et al., 2017).
         </p>
       </details>
     </>
