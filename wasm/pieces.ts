@@ -22,11 +22,8 @@ interface Piece {
 }
 
 /** A tensor's pieces; one, without bytes, if the tensor is empty. */
-export function piecesOf(
-  { begin, end, row_bytes: row }: TensorPlace,
-  bytes = PIECE_BYTES,
-): Piece[] {
-  const step = Math.max(1, Math.floor(bytes / row)) * row;
+export function piecesOf({ begin, end, row_bytes: row }: TensorPlace): Piece[] {
+  const step = Math.max(1, Math.floor(PIECE_BYTES / row)) * row;
   const pieces: Piece[] = [];
   let from = begin;
   do {
@@ -57,17 +54,16 @@ export function spansOf<P extends Piece>(
   return spans;
 }
 
-/** Reads one piece after another, the next ones, so many, while a piece is being used. */
+/** Reads one piece after another, the next one while a piece is being used. */
 export function readAhead<P extends Piece>(
   pieces: readonly P[],
   read: PieceReader['read'],
-  ahead = 1,
 ): AsyncGenerator<P & { bytes: Uint8Array }> {
   const reads = pieces.map((piece) => async () => ({
     ...piece,
     bytes: await read(piece.begin, piece.end),
   }));
-  return inOrder(reads, 1 + ahead);
+  return inOrder(reads, 2);
 }
 
 /** How a file is read that is in memory, in the browser's hands, or elsewhere. */

@@ -1,15 +1,11 @@
 /** Runs one member of the network: lets its engine step, and carries messages to and from it. */
 
 import type { Engine, PieceReader } from '../../../wasm/engine';
-import { piecesOf, readAhead, release } from '../../../wasm/pieces';
+import { piecesOf, release } from '../../../wasm/pieces';
 import { Stopped } from '../shared/outcome';
 import { pauseIfDue } from '../shared/pause';
 import type { Parcel } from '../shared/protocol';
 import type { Port } from './page-port';
-
-/** Rows of fc1 that are left in the file are read in pieces of about this size, so many ahead. */
-const ROWS_BYTES = 1 << 20;
-const ROWS_AHEAD = 2;
 
 /** A member keeps as many bytes of buffers at most that it has no use for at present. */
 const MOST_SPARE_BYTES = 8 << 20;
@@ -108,14 +104,13 @@ export class Member {
     }
   }
 
-  /** Reads the rows that the engine lacks, and lets it use them piece by piece. */
+  /**
+   * Reads the rows that the engine lacks, and lets it use them piece by piece. Browsers take some
+   * milliseconds for a piece, so they are large; and none is read ahead, for the memory.
+   */
   private async readRows(): Promise<void> {
-    const pieces = piecesOf(this.engine.unread(), ROWS_BYTES);
-    for await (const { bytes } of readAhead(
-      pieces,
-      this.file!.read,
-      ROWS_AHEAD,
-    )) {
+    for (const { begin, end } of piecesOf(this.engine.unread())) {
+      const bytes = await this.file!.read(begin, end);
       if (this.failure) return;
       this.engine.read(bytes);
       release(bytes);
