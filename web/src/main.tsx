@@ -23,10 +23,10 @@ import { changeModel } from './photos/photos';
 import { rehearse } from './photos/rehearsal';
 import { rememberSettings } from './settings';
 
+startNetwork(); // workers take their time to start
 render(<App />, document.getElementById('app')!);
 rememberSettings();
 askBeforeLeaving();
-startNetwork();
 whenFallenBack(() => void changeModel(async () => true));
 void changeModel(resumeModel).then(rehearse);
 window.gradcam = makeApi();

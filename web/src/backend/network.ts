@@ -117,7 +117,7 @@ async function start(): Promise<Network> {
   if (!('WebAssembly' in globalThis && 'DecompressionStream' in globalThis)) {
     return failed({ code: 'unsupported_browser', message: UNSUPPORTED });
   }
-  module = compile(payload(`engine-${await fastestSimd()}`));
+  module = compileFastest();
   // Workers take their time to start.
   const hired = hire(usualWorkers(lowMemory.value), module, lowMemory.value);
   const compiled = await module;
@@ -127,6 +127,11 @@ async function start(): Promise<Network> {
     worker.receiveModel(size, lend({ read: readOwn })),
   );
   loading.catch(() => {}); // thrown below
+  // The rest of the page is still being parsed.
+  for await (const bytes of payload('model')) {
+    void first.api.takeModel(transfer(bytes, [bytes.buffer]));
+  }
+  // While the first worker loads it.
   const engine = await Engine.create(compiled);
   const info = engine.about();
   // What was remembered may be of another version of the page.
@@ -134,10 +139,6 @@ async function start(): Promise<Network> {
     colormap.value = info.colormaps[0]!;
   }
   painter.value = { engine, info };
-  // The rest of the page is still being parsed.
-  for await (const bytes of payload('model')) {
-    void first.api.takeModel(transfer(bytes, [bytes.buffer]));
-  }
   const outcome = await loading;
   if (!outcome.ok) return failed(outcome.failure);
   own = await first.ask((worker) => worker.returnModel());
@@ -369,6 +370,10 @@ function internalFailure(error: unknown): Failure {
 async function fastestSimd(): Promise<EngineInfo['simd']> {
   if (await relaxedSimd()) return 'relaxed';
   return (await simd()) ? 'simd128' : 'none';
+}
+
+async function compileFastest(): Promise<WebAssembly.Module> {
+  return compile(payload(`engine-${await fastestSimd()}`));
 }
 
 /** The engine, of which the gzipped file comes in pieces. */

@@ -65,8 +65,6 @@ export async function makeHelperApi(
   module: WebAssembly.Module,
 ): Promise<HelperApi> {
   const engine = await Engine.create(module);
-  // While the first worker still unpacks the model.
-  engine.warmUp();
   let member: Member | undefined;
 
   const together = (run: number, ...begins: (() => void)[]) =>
@@ -81,6 +79,8 @@ export async function makeHelperApi(
         member?.close();
         // Listens before it has loaded: others may have begun by then.
         member = new Member(engine, ends.map(portAt));
+        // A network that is divided takes its time to be read; the others come sooner without.
+        engine.warmUp();
         const read = typeof source === 'number' ? readerOf(source) : source;
         await engine.loadModel({ size, read }, undefined, share);
         return null;

@@ -66,7 +66,6 @@ const api: WorkerApi = {
     const start = async () => {
       module = compiled;
       const engine = await Engine.create(module);
-      if (helpers.length === 0) engine.warmUp(); // else a helper does it
       team = new Team(engine, reach(helpers), onLoss);
       team.lowMemory = lowMemory;
     };
