@@ -106,7 +106,7 @@ struct Answer {
 /// @param closer looks again, as `gradcam explain --closer`
 Result<Answer> evaluate_photo(const Vgg16& model, Activations& activations,
                               const LabelledPhoto& photo, bool closer) {
-  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
+  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_photo(photo.path));
   GRADCAM_TRY(const Image image, decode_image(bytes));
   Box crop = crop_box(model.info().preprocess, image.width, image.height);
   const auto look = [&]() -> Result<void> {

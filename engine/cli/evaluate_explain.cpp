@@ -85,7 +85,7 @@ struct Seen {
 };
 
 Result<Seen> look_at(const Vgg16& model, const LabelledPhoto& photo) {
-  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
+  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_photo(photo.path));
   GRADCAM_TRY(Image image, decode_image(bytes));
   GRADCAM_TRY(Tensor input, preprocess(image, model.info().preprocess));
   GRADCAM_TRY(Activations activations, model.make_activations());

@@ -167,7 +167,7 @@ Result<Explainer> Explainer::create(const ExplainCommand& command) {
 Result<Explanation> Explainer::explain(const fs::path& photo) {
   Explanation result;
   Stopwatch watch;
-  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo));
+  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_photo(photo));
   GRADCAM_TRY(Image image, decode_image(bytes));
   result.width = image.width;
   result.height = image.height;

@@ -14,6 +14,7 @@
 #include "cli/import.h"
 #include "cli/interrupt.h"
 #include "cli/system.h"
+#include "gradcam/image/decode.h"
 #include "gradcam/image/overlay.h"
 #include "gradcam/image/png.h"
 #include "gradcam/import/importer.h"
@@ -59,6 +60,32 @@ bool has_photo_extension(const fs::path& path) {
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
+/// @param check whether it is worth reading more, by the first bytes, of which there are fewer than
+///   1024 only if the file has fewer
+Result<std::vector<std::uint8_t>> read_bytes(const fs::path& path,
+                                             Result<void> (*check)(std::span<const std::uint8_t>)) {
+  GRADCAM_TRY(std::ifstream file, open_file(path));
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{2} << 30;
+  const auto too_large = [] { return unreadable("it is larger than 2 GiB"); };
+  std::error_code unknown;
+  const std::uint64_t size = fs::file_size(path, unknown);  // a pipe has none
+  std::vector<std::uint8_t> bytes;
+  std::array<char, 1 << 16> buffer;
+  do {
+    file.read(buffer.data(), buffer.size());
+    if (file.bad()) return unreadable("it failed while it was being read");
+    const bool is_first = bytes.empty();
+    bytes.insert(bytes.end(), buffer.begin(), buffer.begin() + file.gcount());
+    if (is_first) {
+      GRADCAM_CHECK_OK(check(bytes));
+      if (!unknown && size > kMaxBytes) return too_large();
+      if (!unknown) bytes.reserve(static_cast<std::size_t>(size));
+    }
+    if (bytes.size() > kMaxBytes) return too_large();
+  } while (file);
+  return bytes;
+}
+
 }  // namespace
 
 Result<fs::file_status> status_of(const fs::path& path) {
@@ -69,23 +96,11 @@ Result<fs::file_status> status_of(const fs::path& path) {
 }
 
 Result<std::vector<std::uint8_t>> read_file(const fs::path& path) {
-  GRADCAM_TRY(std::ifstream file, open_file(path));
-  constexpr std::uint64_t kMaxBytes = std::uint64_t{2} << 30;
-  const auto too_large = [] { return unreadable("it is larger than 2 GiB"); };
-  std::vector<std::uint8_t> bytes;
-  std::error_code unknown;
-  if (const std::uint64_t size = fs::file_size(path, unknown); !unknown) {  // no pipe
-    if (size > kMaxBytes) return too_large();
-    bytes.reserve(static_cast<std::size_t>(size));
-  }
-  std::array<char, 1 << 16> buffer;
-  do {
-    file.read(buffer.data(), buffer.size());
-    bytes.insert(bytes.end(), buffer.begin(), buffer.begin() + file.gcount());
-    if (bytes.size() > kMaxBytes) return too_large();
-  } while (file);
-  if (file.bad()) return unreadable("it failed while it was being read");
-  return bytes;
+  return read_bytes(path, [](std::span<const std::uint8_t>) { return Result<void>(); });
+}
+
+Result<std::vector<std::uint8_t>> read_photo(const fs::path& path) {
+  return read_bytes(path, check_format);
 }
 
 Result<void> write_file(const fs::path& path, std::span<const std::uint8_t> bytes) {

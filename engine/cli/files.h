@@ -21,6 +21,9 @@ Result<std::filesystem::file_status> status_of(const std::filesystem::path& path
 /// A file's bytes, of which there may be 2 GiB. The error names the fault, not the file.
 Result<std::vector<std::uint8_t>> read_file(const std::filesystem::path& path);
 
+/// The same for `decode_image`; what it refuses by its first bytes is not read to its end.
+Result<std::vector<std::uint8_t>> read_photo(const std::filesystem::path& path);
+
 /// Writes a small file as a whole, or leaves what was there (see NewFile).
 Result<void> write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 

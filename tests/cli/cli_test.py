@@ -525,6 +525,7 @@ class CommandLine(Case):
 
     def test_photos_that_are_too_much(self) -> None:
         with (self.folder / "a.jpg").open("wb") as large:
+            large.write((IMAGES / "baseline.jpg").read_bytes())
             large.truncate(3 << 30)
         write_png_data(self.folder / "b.png", 1, 1, 3, bytes(64 << 20))
         shutil.copy(IMAGES / "scene.png", self.folder / "c.png")
@@ -534,6 +535,15 @@ class CommandLine(Case):
         self.assertIn("2 GiB", large["error"]["message"])
         self.assertEqual(bomb["error"]["code"], "corrupt_image")
         self.assertIn("unpack", bomb["error"]["message"])
+        self.assertIn("top", scene)
+
+    def test_what_is_no_photo_is_not_read_to_its_end(self) -> None:
+        endless = Path("/dev/zero")
+        if not endless.exists():
+            self.skipTest("this system has no /dev/zero")
+        result = gradcam("explain", endless, IMAGES / "scene.png", "--model", MODEL, "--json")
+        zero, scene = map(json.loads, result.stdout.splitlines())
+        self.assertEqual(zero["error"]["code"], "corrupt_image")
         self.assertIn("top", scene)
 
     def test_a_part_that_a_photo_does_not_have(self) -> None:
