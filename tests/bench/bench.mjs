@@ -16,6 +16,7 @@ import { methodTimes, overForward } from './methods.mjs';
 import { ratiosOf } from './ratios.mjs';
 import { reportPage } from './report.mjs';
 import { ownSeries } from './series.mjs';
+import { startTimes } from './start.mjs';
 import { normalised, relativeError, spread } from './statistics.mjs';
 import { table } from './table.mjs';
 
@@ -197,7 +198,7 @@ function faultOfOptions(ids) {
   if (![rounds, runs].every((count) => Number.isInteger(count) && count > 0)) {
     return 'rounds and runs are numbers from 1 on';
   }
-  const known = [...ids, 'series', 'methods', 'layers'];
+  const known = [...ids, 'start', 'series', 'methods', 'layers'];
   const unknown = wanted?.find((id) => !known.includes(id));
   return (
     unknown !== undefined &&
@@ -238,6 +239,11 @@ await bundle(join(folder, 'www'));
 const truth = expected(folder);
 const { records, skipped } = await race(all.filter(({ id }) => wants(id)));
 const rows = records.map((record) => describe(record, truth));
+const start = await extra(
+  'start',
+  'From opening the page to its first heatmap',
+  () => startTimes(given),
+);
 const series = await extra(
   'series',
   'The page with more workers and more photos',
@@ -264,6 +270,7 @@ const report = {
   method_over_forward: methods && overForward(methods),
   contenders: rows,
   skipped,
+  start,
   series,
   methods,
   layers,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { DevTools, Page } from './devtools.mjs';
 import { browserMemory } from './memory.mjs';
 
@@ -18,6 +19,10 @@ const flags = [
   '--remote-debugging-pipe',
 ];
 
+/** Milliseconds; to ask more often would take time from what is timed. */
+const POLL = 500;
+const MOST_WAITING = 60_000;
+
 /** Chromium's path, or undefined. */
 function findChromium() {
   const folders = (process.env.PATH ?? '').split(':');
@@ -30,7 +35,9 @@ function findChromium() {
  * Starts a headless Chromium of its own, so that its memory can be told from the others', with an
  * empty page.
  * @returns {Promise<{ page: Page, version: string, memory: () => import('./memory.mjs').Memory,
- *   close: () => Promise<void> }>}
+ *   visit: (url: string, mark: string) => Promise<string>, close: () => Promise<void> }>}
+ *   `visit` opens an address in a tab that no debugger is attached to, because that takes time while
+ *   a page is loaded, and gives its title once that begins with the mark
  */
 export async function launchChromium() {
   const path = findChromium();
@@ -58,11 +65,28 @@ export async function launchChromium() {
     const { product } = await tools.send('Browser.getVersion');
     const version = product.replace(/^\w+\//, 'Chromium ');
     const memory = () => browserMemory(started.pid);
-    return { page: await Page.open(tools), version, memory, close };
+    const page = await Page.open(tools);
+    const visit = (url, mark) => titleOf(tools, url, mark);
+    return { page, version, memory, visit, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+async function titleOf(tools, url, mark) {
+  const { targetId } = await tools.send('Target.createTarget', { url });
+  for (let waited = 0; waited < MOST_WAITING; waited += POLL) {
+    await setTimeout(POLL);
+    const { targetInfo } = await tools.send('Target.getTargetInfo', {
+      targetId,
+    });
+    if (!targetInfo.title.startsWith(mark)) continue;
+    await tools.send('Target.closeTarget', { targetId });
+    await setTimeout(POLL); // until it has gone
+    return targetInfo.title;
+  }
+  throw new Error(`${url} came to no end`);
 }
 
 /** Bytes of memory that the renderer of an empty page takes at most, or undefined. */

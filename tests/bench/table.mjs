@@ -36,6 +36,7 @@ export function remarks({
   runs,
   contenders,
   skipped,
+  start,
   empty_page_bytes: empty,
 }) {
   const versions = contenders.flatMap(({ version, browser }) => [
@@ -49,6 +50,7 @@ export function remarks({
       (empty
         ? ` With an empty page a renderer takes ${mebibytes(empty)} MiB.`
         : ''),
+    ...(start ? [startRemark(start)] : []),
     ...skipped.map(
       ({ title, place, reason }) => `Left out: ${title} (${place}): ${reason}`,
     ),
@@ -56,6 +58,13 @@ export function remarks({
     `${machine.processor}, ${machine.cores} cores, ${mebibytes(machine.memory_bytes)} MiB, Linux` +
       ` ${machine.kernel}; load before the run ${machine.load_before.toFixed(1)}; ${date}`,
   ];
+}
+
+function startRemark({ painted_ms: painted, heatmap_ms: heatmap }) {
+  return (
+    `The page from file://, with its own model: to be seen ${time(painted)} ms after it was opened, and` +
+    ` the first heatmap of a photo dropped at once after ${time(heatmap)} ms; aim <= 1000`
+  );
 }
 
 /** The report as text. */
