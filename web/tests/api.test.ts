@@ -95,3 +95,10 @@ test('with less memory it is told in what ways the network is run', async () => 
   await api.setLowMemory(false);
   expect(algorithms()).toEqual(before);
 });
+
+test('another number of workers leaves it at less memory, even if that is still on its way', async () => {
+  const { lowMemory } = await import('../src/settings');
+  await Promise.all([api.setLowMemory(true), api.setWorkers(1)]);
+  expect(lowMemory.value).toBe(true);
+  await api.setLowMemory(false);
+});

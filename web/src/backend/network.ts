@@ -93,6 +93,8 @@ const UNSUPPORTED =
   'Chrome and Edge from 111, Firefox from 121 and Safari from 16.4 on will do';
 
 const tasks = new TaskQueue();
+/** One after the other: each keeps what the one before it has changed. */
+const divisions = new TaskQueue();
 let module: Promise<WebAssembly.Module>;
 /** The model in this page: as a Blob, which the browser may put elsewhere, where memory matters. */
 let own: Uint8Array<ArrayBuffer> | Blob;
@@ -225,12 +227,12 @@ export async function setWorkers(count: number): Promise<void> {
   if (!Number.isInteger(count) || count < 1 || count > MAX_MEMBERS) {
     throw new Error(`There are 1 to ${MAX_MEMBERS} workers, not ${count}.`);
   }
-  await divide(count, lowMemory.value, true);
+  await divisions.run(() => divide(count, lowMemory.value, true));
 }
 
 /** Makes the network take less memory and more time, in one worker, or the other way round. */
 export async function setLowMemory(on: boolean): Promise<void> {
-  await divide(usualWorkers(on), on, false);
+  await divisions.run(() => divide(usualWorkers(on), on, false));
 }
 
 function usualWorkers(low: boolean): number {
