@@ -88,7 +88,7 @@ Result<ClassPhotos> find_class_photos(const fs::path& folder, std::size_t thread
   }
   std::vector<std::optional<Error>> errors(result.photos.size());
   run_in_threads(threads, result.photos.size(), [&](std::size_t i) {
-    const auto bytes = within_memory([&] { return read_file(result.photos[i].path); });
+    const auto bytes = within_memory([&] { return read_photo(result.photos[i].path); });
     if (!bytes) {
       errors[i] = bytes.error();
       return;
@@ -183,7 +183,7 @@ Result<void> FeatureCache::compute(const Vgg16& model, Activations& activations,
     GRADCAM_TRY(const Tensor input, preprocess_view(image, spec, crop, view));
     return model.forward(input, activations);
   };
-  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_file(photo.path));
+  GRADCAM_TRY(const std::vector<std::uint8_t> bytes, read_photo(photo.path));
   GRADCAM_TRY(const Image image, decode_image(bytes));
   std::vector<float> old(width_);
   for (std::size_t view = 0; view < views_; ++view) {

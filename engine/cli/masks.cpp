@@ -135,7 +135,7 @@ Result<fs::path> MaskFinder::find(const fs::path& classes, const fs::path& photo
 }
 
 Result<Image> read_mask(const std::filesystem::path& path, const Image& photo) {
-  const auto bytes = read_file(path);
+  const auto bytes = read_photo(path);
   auto mask = bytes ? decode_mask(*bytes) : Result<Image>(std::unexpected(bytes.error()));
   if (mask && !has_shape_of(*mask, photo)) {
     const auto sides = [](const Image& image) {
