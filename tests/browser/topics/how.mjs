@@ -69,14 +69,19 @@ export function how(lab) {
       ['finercam', 'block5_conv3'],
       ['guided-gradcam', 'block5_conv3'],
       ['scorecam', 'block5_conv3'],
+      ['guided-backprop', 'input'],
+      ['occlusion', 'input'],
       ['gradcam', 'block5_pool'],
       ['gradcam', 'block5_conv3'],
     ]) {
       test(`${method} at ${layer}, as on the command line`, async () => {
         await choose('select', method);
-        await choose('input[type=range]', await indexOf(layer));
+        const options = ['--method', method];
+        if (layer !== 'input') {
+          await choose('input[type=range]', await indexOf(layer));
+          options.push('--layer', layer);
+        }
         const line = await lineOf(method, layer);
-        const options = ['--method', method, '--layer', layer];
         const [expected] = await explain([path], ...options);
         assertSameAnswer(line, expected, `${method} at ${layer}`);
       });
@@ -353,7 +358,7 @@ export function how(lab) {
 
     test('a decoration is called one', async () => {
       await choose('select', 'guided-backprop');
-      const line = await lineOf('guided-backprop', 'block5_conv3');
+      const line = await lineOf('guided-backprop', 'input');
       assert.equal(line.heatmap.rows, 224);
       assert.match(await text('.where'), /decoration, not where it looked/);
       await choose('select', 'gradcam');
@@ -398,13 +403,14 @@ export function how(lab) {
       await lab.browser.evaluate(() => {
         document.querySelector('details.trust').open = true;
       });
-      for (const [method, reason] of [
-        ['counterfactual', /nothing to test: .* it speaks against /],
-        ['guided-backprop', /nothing to test: this map is a decoration/],
-        ['gradcam', undefined],
+      const last = 'block5_conv3';
+      for (const [method, layer, reason] of [
+        ['counterfactual', last, /nothing to test: .* it speaks against /],
+        ['guided-backprop', 'input', /nothing to test: this map is a decorat/],
+        ['gradcam', last, undefined],
       ]) {
         await choose('select', method);
-        await lineOf(method, 'block5_conv3');
+        await lineOf(method, layer);
         const said = await text('details.trust');
         if (reason) assert.match(said, reason);
         else assert.doesNotMatch(said, /nothing to test/);

@@ -8,6 +8,7 @@ import { tookOff } from '../words/taken-away';
 import { Ahead } from './ahead';
 import {
   ask,
+  methodOf,
   modelChange,
   presentModel,
   stopLooking,
@@ -312,14 +313,18 @@ export function explainLine(photo: Photo): ExplainLine | undefined {
   }
   if (state.name !== 'done') return undefined;
   const map = photo.maps.value.get(photo.target.value);
-  if (map)
+  if (map) {
+    const { method, layer } = presentHow();
+    const isAtLayer = methodOf(method)?.has_layer !== false;
+    const how = { method, layer: isAtLayer ? layer : 'input' };
     return explainedLine(
       photo.name,
       state.result,
       map,
-      presentHow(),
+      how,
       unsureBelow.peek(),
     );
+  }
   const { failure } = photo.making;
   return failure && { photo: photo.name, error: failure };
 }
