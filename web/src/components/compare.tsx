@@ -2,7 +2,6 @@ import type { Signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
 import { classNoun, methodOf, painter } from '../backend/network';
-import type { Errand } from '../photos/errand';
 import { compare, stopComparing } from '../photos/maps';
 import { labelOf, type Photo, type PhotoResult } from '../photos/photo';
 import { method } from '../settings';
@@ -89,7 +88,7 @@ export function Comparison(props: {
       </div>
       <p ref={text} class="agreement">
         {rival.map ? (
-          agreement(map, rival.map, isComparable, photo.making.state.value)
+          agreement(map, rival.map, isComparable, photo.making.isUnderWay)
         ) : photo.makingRival.state.value === 'idle' ? (
           'Looking…'
         ) : (
@@ -173,9 +172,8 @@ function agreement(
   first: Heatmap | undefined,
   second: Heatmap,
   isComparable: boolean,
-  making: Errand['state']['value'],
+  isMaking: boolean,
 ): string {
-  const isMaking = making === 'waiting' || typeof making === 'object';
   if (!first) return isMaking ? 'Looking…' : 'There is no first map yet.';
   if (second.status !== 'ok') return `The second map: ${where(second)}.`;
   if (first.status !== 'ok') return `The first map: ${where(first)}.`;
