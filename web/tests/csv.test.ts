@@ -9,7 +9,7 @@ test('a table for spreadsheets has no formulas and quotes what it must', () => {
       probability: 0.75 / (index + 1),
       logit: 0,
     }));
-  const table = csv([
+  const rows = [
     {
       photo: 'a, "b".jpg',
       answer: 'German shepherd',
@@ -23,7 +23,8 @@ test('a table for spreadsheets has no formulas and quotes what it must', () => {
       others: { label: 'another breed', probability: 0.25 },
     },
     { photo: 'köter.jpg', answer: 'Failed', error: 'cut' },
-  ]);
+  ];
+  const table = csv(rows, 'breed');
   expect(table.split('\r\n')).toEqual([
     '\uFEFFphoto,picture,answer,breed,probability,second breed,its probability,another breed,error',
     '"a, ""b"".jpg","a, ""b"".pug.png",German shepherd,German shepherd,0.7500,Pug,0.3750,,',

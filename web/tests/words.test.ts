@@ -467,7 +467,7 @@ test.each([
   [1600, 500, /squeezed into a square/],
   [60, 400, /squeezed into a square/],
 ])('a photo of %d × %d is doubted: %s', (width, height, why) => {
-  const said = doubt({ width, height });
+  const said = doubt({ width, height }, 'breed');
   if (why) expect(said).toMatch(why);
   else expect(said).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import {
 } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import type { Heatmap } from '../../../wasm/engine';
-import { methodOf, unsureBelow } from '../backend/network';
+import { classNoun, methodOf, unsureBelow } from '../backend/network';
 import { isSnapshot } from '../camera';
 import { enlarged } from '../photos/enlarge';
 import { hasGroups } from '../photos/groups';
@@ -150,7 +150,7 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
   const { predictions, others } = result;
   const { value: trouble } = photo.trouble;
   const best = predictions[0]!;
-  const why = doubt(result.crop);
+  const why = doubt(result.crop, classNoun.value.one);
   const isSameScale = useSignal(false);
   const maxima = isSameScale.value ? comparableMaxima(photo, map) : undefined;
   const drawn = useScaled(map, maxima);

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { USUAL_CHANNELS, USUAL_LAYER } from '../../../wasm/engine';
-import { methodOf, painter } from '../backend/network';
+import { classNoun, methodOf, painter } from '../backend/network';
 import { cellsAt, cellsInWords } from '../photos/cells';
 import { clearAll, counts, remakeMaps } from '../photos/photos';
 import { saveAll, saving } from '../saving/save-all';
@@ -83,7 +83,7 @@ function SaveAll() {
       class="button quiet"
       type="button"
       aria-disabled={!!value}
-      title="The pictures, a table of the breeds and the data of all photos, in one zip file"
+      title={`The pictures, a table of the ${classNoun.value.many} and the data of all photos, in one zip file`}
       onClick={() => void saveAll()}
     >
       <Icon name="save" />

@@ -14,8 +14,11 @@ export interface TableRow {
   error?: string | undefined;
 }
 
-/** A line for each photo, after one with the names of the columns (RFC 4180). */
-export function csv(table: readonly TableRow[]): string {
+/**
+ * A line for each photo, after one with the names of the columns (RFC 4180).
+ * @param noun what a class is called
+ */
+export function csv(table: readonly TableRow[], noun: string): string {
   const rows = table.map(
     ({ photo, answer, picture = '', predictions = [], others, error = '' }) => {
       const [first, second] = predictions.map(({ label, probability }) => [
@@ -35,8 +38,8 @@ export function csv(table: readonly TableRow[]): string {
   );
   const none = table.find(({ others }) => others)?.others?.label;
   const columns = [
-    ...['photo', 'picture', 'answer', 'breed', 'probability'],
-    ...['second breed', 'its probability', none ?? 'none of these', 'error'],
+    ...['photo', 'picture', 'answer', noun, 'probability'],
+    ...[`second ${noun}`, 'its probability', none ?? 'none of these', 'error'],
   ];
   // Without its mark spreadsheets do not take a text for UTF-8.
   return `\uFEFF${[columns, ...rows].map(row).join('')}`;

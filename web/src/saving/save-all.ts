@@ -14,7 +14,7 @@ import { numbered } from './file-names';
 import type { ExplainLine } from '../photos/explain-line';
 import { answerOf } from '../photos/groups';
 import { presentHow } from '../photos/maps';
-import { presentModel } from '../backend/network';
+import { classNoun, presentModel } from '../backend/network';
 import { idleHelpers } from '../backend/idle-helpers';
 import { say } from '../news';
 import { reasonOf } from '../shared/outcome';
@@ -98,7 +98,10 @@ async function save(all: readonly Photo[], most?: number): Promise<void> {
   }
   if (table.length === 0) return;
   const text = new TextEncoder();
-  await archive.add('results.csv', text.encode(csv(table)));
+  await archive.add(
+    'results.csv',
+    text.encode(csv(table, classNoun.value.one)),
+  );
   const data = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
   await archive.add('results.jsonl', text.encode(data));
   archive.end();

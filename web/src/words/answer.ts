@@ -94,18 +94,21 @@ export function verdict(
 const SMALL = 100;
 const LONG = 3;
 
-/** Why to doubt an answer, where it is for what the network was shown: whole, brought to a square. */
-export function doubt({
-  width,
-  height,
-}: Pick<Box, 'width' | 'height'>): string | undefined {
+/**
+ * Why to doubt an answer, where it is for what the network was shown: whole, brought to a square.
+ * @param noun what a class is called
+ */
+export function doubt(
+  { width, height }: Pick<Box, 'width' | 'height'>,
+  noun: string,
+): string | undefined {
   const shorter = Math.min(width, height);
   const longer = Math.max(width, height);
   if (longer > LONG * shorter) {
     return 'All of it was squeezed into a square, which leaves little of the shape of a dog.';
   }
   if (shorter < SMALL) {
-    return `It saw only ${Math.round(width)}\u00a0×\u00a0${Math.round(height)} pixels, too few to be sure of a breed.`;
+    return `It saw only ${Math.round(width)}\u00a0×\u00a0${Math.round(height)} pixels, too few to be sure of a ${noun}.`;
   }
   return undefined;
 }
