@@ -96,10 +96,7 @@ int run_bench(const BenchOptions& options) {
   }
   for (const auto& algorithm : algorithms) {
     const auto result = bench_algorithm(*path, algorithm, options.workers, options.repeat);
-    if (!result) {
-      complain(path->string(), result.error().message);
-      return kSomeFailed;
-    }
+    if (!result) return report_failure(of_file(*path, result.error()).error());
     if (options.json) {
       std::cout << dump(*result) << std::endl;
       continue;

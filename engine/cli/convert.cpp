@@ -174,10 +174,14 @@ Result<void> run_convert(const ConvertCommand& command) {
   if (!writing) return std::unexpected(writing.error());
   GRADCAM_CHECK_OK(of_file(command.in, status));
   GRADCAM_CHECK_OK(out->commit());
-  std::printf("%s: %s%s%.1f MB (%s has %.1f MB)\n", printable(command.out.string()).c_str(),
-              command.dtype.c_str(), command.dtype.empty() ? "" : ", ",
-              static_cast<double>(written) / 1e6, printable(command.in.string()).c_str(),
-              static_cast<double>(fs::file_size(command.in, error)) / 1e6);
+  std::printf("%s: %s%s%.1f MB", printable(command.out.string()).c_str(), command.dtype.c_str(),
+              command.dtype.empty() ? "" : ", ", static_cast<double>(written) / 1e6);
+  // Of ONNX the weights may be in another file.
+  if (!is_foreign_model(command.in)) {
+    std::printf(" (%s has %.1f MB)", printable(command.in.string()).c_str(),
+                static_cast<double>(fs::file_size(command.in, error)) / 1e6);
+  }
+  std::printf("\n");
   return {};
 }
 

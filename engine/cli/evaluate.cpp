@@ -264,7 +264,7 @@ void print_text(const Json& result) {
         result["masks"].get<std::size_t>(), percent("pointing"), percent("heat_inside"),
         percent("localised"));
   }
-  if (result.contains("sure") && result["top1_sure"].is_number()) {
+  if (result["top1_sure"].is_number()) {
     std::printf("sure of %.1f %%, of which %.1f %% are right\n", percent("sure"),
                 percent("top1_sure"));
   }

@@ -56,14 +56,15 @@ class FeatureCache {
   /// Reads what there is; an error if it is missing or damaged.
   Result<void> read(std::uint64_t content, std::size_t view, std::span<float> features) const;
 
-  /// Computes what is missing, in several threads. Photos that cannot be read are named on standard
-  /// error, counted, and removed from `photos`. Stops early once `interrupted` is true; what has
-  /// been computed is kept.
   struct Outcome {
     std::size_t computed = 0;  ///< photos
     std::size_t cached = 0;
     double seconds = 0;
   };
+
+  /// Computes what is missing, in several threads. Photos that cannot be read are named on standard
+  /// error, counted, and removed from `photos`. Stops early once `interrupted` is true; what has
+  /// been computed is kept.
   Result<Outcome> fill(const Vgg16& model, ClassPhotos& photos, std::size_t threads,
                        const std::function<bool()>& interrupted) const;
 

@@ -52,8 +52,7 @@ void add_info(CLI::App& app, int& exit_code) {
   command->callback([options, &exit_code] {
     const auto model = load_model(options->model);
     if (!model) {
-      complain(options->model.string(), model.error().message);
-      exit_code = kSomeFailed;
+      exit_code = report_failure(of_file(options->model, model.error()).error());
     } else if (options->json) {
       std::cout << dump(to_json(model->info())) << std::endl;
     } else {

@@ -31,9 +31,10 @@ Json others_to_json(float probability, const ModelInfo& info);
 Json to_json(const Heatmap& map);
 
 /// {"architecture": "vgg16", "labels": [...], "classes": 15, "others": "another breed" or "",
-/// "parameters": n, "preprocess": {...}, "temperature": 1, "unsure_below": 0.9, "fingerprint":
-/// 16 hexadecimal digits, "source": "...", "license": "...", "layers": [{"name": "block1_conv1",
-/// "output": [...], "weight": [...], "dtype": "F16", "algorithm": "winograd"}, ...]}
+/// "parameters": n, "multiply_adds": n, "preprocess": {...}, "temperature": 1, "unsure_below": 0.9,
+/// "fingerprint": 16 hexadecimal digits, "source": "...", "license": "...", "layers": [{"name":
+/// "block1_conv1", "output": [...], "weight": [...], "dtype": "F16", "algorithm": "winograd"},
+/// ...]}
 Json to_json(const ModelInfo& info);
 
 /// One line of text; bytes that are not UTF-8, as file names may have, are replaced.

@@ -15,8 +15,6 @@ struct OptimizerOptions {
   float momentum = 0.9f;               ///< SGD only
   float beta1 = 0.9f, beta2 = 0.999f;  ///< Adam only
   float epsilon = 1e-8f;               ///< Adam only
-
-  bool operator==(const OptimizerOptions&) const = default;
 };
 
 /// Numbers that the algorithm keeps for each weight: 1 or 2.

@@ -31,8 +31,6 @@ struct LeftOut {
   std::size_t groups = 0;         ///< as many as photos if they are left out one by one
   std::size_t done = 0;           ///< photos that have been left out
   std::vector<Mistake> mistakes;  ///< among those
-
-  std::size_t right() const { return done - mistakes.size(); }
 };
 
 /// Trains a last layer on so few photos that none can be spared to validate by: on all of them, for
