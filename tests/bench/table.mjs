@@ -4,7 +4,7 @@ import { ratioTexts } from './ratios.mjs';
 const MEBIBYTE = 1024 * 1024;
 
 export const ms = (value) => value.toFixed(value < 10 ? 2 : 0);
-export const mebibytes = (bytes) =>
+const mebibytes = (bytes) =>
   (bytes / MEBIBYTE).toFixed(bytes < 10 * MEBIBYTE ? 1 : 0);
 const scientific = (value) =>
   value === undefined ? '' : value.toExponential(0);

@@ -24,6 +24,7 @@ import { aim, lookCloser } from './photos/closer';
 import { isInside } from './photos/crop';
 import type { ExplainLine } from './photos/explain-line';
 import { workers } from './backend/hiring';
+import { until } from './shared/until';
 import { choose } from './photos/maps';
 import { type Companions } from './models/model-files';
 import { useFile } from './models/models';
@@ -95,8 +96,10 @@ declare global {
 }
 
 export function makeApi(): GradcamApi {
+  const ready = whenReady();
+  ready.catch(() => {}); // the page shows the failure itself
   return {
-    ready: whenReady(),
+    ready,
     async addPhotos(files) {
       const added = await addPhotos({ files: [...files], refused: [] });
       // Another model may have come in meanwhile.
@@ -208,17 +211,8 @@ function results(): ExplainLine[] {
   return photos.value.flatMap((photo) => explainLine(photo) ?? []);
 }
 
-function whenReady(): Promise<void> {
-  const ready = new Promise<void>((resolve, reject) => {
-    const stop = effect(() => {
-      const { value } = network;
-      if (value.state === 'starting') return;
-      if (value.state === 'ready') resolve();
-      else reject(new Error(value.failure.message));
-      queueMicrotask(() => stop());
-    });
-  });
-  // The page shows the failure itself; nobody has to listen here.
-  ready.catch(() => {});
-  return ready;
+async function whenReady(): Promise<void> {
+  await until(() => network.value.state !== 'starting');
+  const { value } = network;
+  if (value.state === 'failed') throw new Error(value.failure.message);
 }

@@ -55,23 +55,26 @@ export const network = signal<Network>({ state: 'starting' });
 /** What heads know the model in this page by, once it has been loaded. */
 export const ownFingerprint = signal<string | undefined>(undefined);
 
+/** The network with its model, unless it is not ready yet, or failed. */
+export function ready() {
+  const { value } = network;
+  return value.state === 'ready' ? value : undefined;
+}
+
 /** What photos are looked at with; nothing while there is none. */
 export function presentModel(): ModelInfo | undefined {
-  const { value } = network;
-  return value.state === 'ready' ? value.model : undefined;
+  return ready()?.model;
 }
 
 /** With less probability than this the model at work is not sure; 0 if it does not say. */
 export const unsureBelow = computed(() => presentModel()?.unsure_below ?? 0);
 
 /** What its classes are called: another model, or a head, may know anything. */
-export const classNoun = computed(() => {
-  const { value } = network;
-  const isOwn = value.state !== 'ready' || value.file === undefined;
-  return isOwn
+export const classNoun = computed(() =>
+  ready()?.file === undefined
     ? { one: 'breed', many: 'breeds' }
-    : { one: 'class', many: 'classes' };
-});
+    : { one: 'class', many: 'classes' },
+);
 
 /** Colours heatmaps and tells what files are; undefined until the engine is compiled. */
 export const painter = signal<{ engine: Engine; info: EngineInfo } | undefined>(
@@ -87,6 +90,12 @@ export function methodOf(name: string): Method | undefined {
 export const modelChange = signal<
   { share: number } | { failure: Failure; file?: string } | undefined
 >(undefined);
+
+/** How much of another model on its way in is there, if one is. */
+export const modelShare = computed(() => {
+  const { value } = modelChange;
+  return value && 'share' in value ? value.share : undefined;
+});
 
 const UNSUPPORTED =
   'this browser is too old to run the network, or WebAssembly is turned off in it; ' +
@@ -259,22 +268,22 @@ async function divide(
     const given = transfer(ports, ports);
     const divided = await worker.setHelpers(given, low, all);
     isDivided = true;
-    const { value } = network;
-    if (divided.ok && value.state === 'ready') {
+    const now = ready();
+    if (divided.ok && now) {
       // The same one: what was said of photos stays.
-      const model = Object.assign(value.model, divided.value);
-      network.value = { ...value, model };
+      const model = Object.assign(now.model, divided.value);
+      network.value = { ...now, model };
     }
     return divided;
   });
   // Even if the model was lost at that and another one has been divided.
-  if (isDivided && network.value.state === 'ready') lowMemory.value = low;
+  if (isDivided && ready()) lowMemory.value = low;
   if (!outcome.ok) throw new Error(outcome.failure.message);
 }
 
 /** Ends looking at a photo that is not wanted any more. */
 export function stopLooking(id: number): void {
-  if (network.value.state === 'ready') void first.api.stop(id);
+  if (ready()) void first.api.stop(id);
 }
 
 /**
@@ -338,8 +347,7 @@ export function whenFallenBack(listener: () => void): void {
 
 /** No model is at work, and the one before cannot be read again: the one in this page can. */
 async function fallBack(failure: Failure): Promise<void> {
-  const { value } = network;
-  const file = value.state === 'ready' ? value.file : undefined;
+  const file = ready()?.file;
   present = { model: ownModel() };
   try {
     const outcome = await first.ask((worker) =>

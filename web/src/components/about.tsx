@@ -5,7 +5,13 @@ import {
   type EngineInfo,
   type ModelInfo,
 } from '../../../wasm/engine';
-import { classNoun, network, painter, setLowMemory } from '../backend/network';
+import {
+  classNoun,
+  painter,
+  presentModel,
+  ready,
+  setLowMemory,
+} from '../backend/network';
 import { reasonOf } from '../shared/outcome';
 import { workers } from '../backend/hiring';
 import { listKept, MODELS_ID } from '../models/kept';
@@ -23,6 +29,7 @@ const LICENSE = 'Apache License 2.0';
 
 /** How it works, what is at work, and under which terms. */
 export function About() {
+  const model = presentModel();
   return (
     <details
       class="about"
@@ -64,9 +71,7 @@ export function About() {
       <details>
         <summary>What is at work</summary>
         <Facts />
-        {network.value.state === 'ready' && (
-          <Layers model={network.value.model} />
-        )}
+        {model && <Layers model={model} />}
         <MemorySwitch />
       </details>
       <details id={MODELS_ID}>
@@ -92,14 +97,12 @@ const SIMD: Record<EngineInfo['simd'], string> = {
 };
 
 function Facts() {
-  const { value } = network;
+  const atWork = ready();
   const engine = painter.value?.info;
   const last = states.value.findLast(({ name }) => name === 'done');
   return (
     <dl class="facts">
-      {value.state === 'ready' && (
-        <ModelFacts model={value.model} file={value.file} />
-      )}
+      {atWork && <ModelFacts model={atWork.model} file={atWork.file} />}
       {engine && (
         <>
           <dt>Engine</dt>
@@ -125,7 +128,7 @@ function MemorySwitch() {
   const wanted = useSignal<boolean | undefined>(undefined);
   const failure = useSignal('');
   const isBusy = wanted.value !== undefined;
-  const isOff = network.value.state !== 'ready' || isBusy;
+  const isOff = !ready() || isBusy;
   const toggle = async (on: boolean) => {
     wanted.value = on;
     failure.value = '';

@@ -1,3 +1,5 @@
+import { Bar } from './bar';
+
 /** A drawing of what the page does: a photo, the heat over it, the answer. */
 export function Demo() {
   return (
@@ -9,9 +11,7 @@ export function Demo() {
       </div>
       <div class="demo-answer">
         <p>Beagle, 93&#8239;%</p>
-        <span class="bar">
-          <span style={{ width: '93%' }} />
-        </span>
+        <Bar probability={0.93} />
         <p class="demo-legend">
           less <span /> more
         </p>

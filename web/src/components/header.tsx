@@ -1,4 +1,4 @@
-import { modelChange, network, presentModel } from '../backend/network';
+import { modelShare, network, presentModel, ready } from '../backend/network';
 import { isFresh } from '../camera';
 import { unpacked } from '../intake/unpack';
 import { hasHead } from '../models/at-work';
@@ -100,11 +100,9 @@ function networkText(): string {
 
 /** What is on its way in, if something is, and how much of it is there. */
 function arrival(): { what: string; share: number } | undefined {
-  const change = modelChange.value;
   // One that was kept is asked for before the network has started.
-  if (change && 'share' in change && network.value.state === 'ready') {
-    return { what: 'Loading a model', share: change.share };
-  }
+  const loaded = ready() && modelShare.value;
+  if (loaded !== undefined) return { what: 'Loading a model', share: loaded };
   const { value: share } = unpacked;
   return share === undefined ? undefined : { what: 'Unpacking', share };
 }

@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import { modelChange, network } from '../backend/network';
+import { modelChange, modelShare, ready } from '../backend/network';
 import { chosenFiles } from '../intake/intake';
 import { isOwnAtWork, keptAtWork, whatStays } from '../models/at-work';
 import {
@@ -15,7 +15,7 @@ import type { KeptModel } from '../models/model-store';
 import { changeModel } from '../photos/photos';
 import { takeModel } from '../take-in';
 import { isTeaching } from '../teach/lesson';
-import { LEARNING } from '../words/models';
+import { LEARNING, notKept } from '../words/models';
 import { nameInText } from '../words/name-in-text';
 import { nameOfHead, shortList } from '../words/names';
 import { dateInText, megabytes, percent } from '../words/numbers';
@@ -24,10 +24,10 @@ import { sentence } from '../words/sentence';
 /** Lets another weights file take the place of the model in the page. */
 export function ModelPicker() {
   const input = useRef<HTMLInputElement>(null);
-  const { value } = network;
   const change = modelChange.value;
-  const loading = change !== undefined && 'share' in change;
-  const disabled = loading || isTeaching.value || value.state !== 'ready';
+  const share = modelShare.value;
+  const loading = share !== undefined;
+  const disabled = loading || isTeaching.value || !ready();
   // With aria-disabled they keep the focus when they are used.
   const use = (change: () => Promise<boolean>) => {
     if (!disabled) void changeModel(change);
@@ -96,10 +96,10 @@ export function ModelPicker() {
           </button>
         )}
       </div>
-      {loading && <progress value={change.share} aria-label="Model loaded" />}
+      {loading && <progress value={share} aria-label="Model loaded" />}
       <p>
         {loading
-          ? `Loading, ${percent(change.share)}`
+          ? `Loading, ${percent(share)}`
           : isTeaching.value
             ? LEARNING
             : 'A VGG16 with any number of classes: a .safetensors file, or one of Keras (.h5, .keras), PyTorch (.pth) or ONNX (.onnx, and the .data file that it may have); together with it, where it does not name its classes, a text file that does, a line each. What is imported or named becomes float16. Or a head file for the present model, the one in this page or one that is kept. All can be dropped on the page, too.'}
@@ -129,7 +129,7 @@ function Kept(props: Changing) {
         <p>
           {'share' in state
             ? `Keeping it in this browser, ${percent(state.share)}`
-            : `${nameInText(state.name)} works for this visit, but could not be kept for the next: ${state.notKept}.`}
+            : notKept(state)}
         </p>
       )}
       {kept.value.length > 0 && (

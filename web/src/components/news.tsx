@@ -6,8 +6,7 @@ import { whatStays } from '../models/at-work';
 import { keeping } from '../models/kept';
 import { aside, notice, type Notice } from '../news';
 import { enlarged } from '../photos/enlarge';
-import { notLoaded } from '../words/models';
-import { nameInText } from '../words/name-in-text';
+import { notKept, notLoaded } from '../words/models';
 import { Icon } from './icon';
 import { tellHeight } from './tell-height';
 import { isTextField } from './text-field';
@@ -33,8 +32,7 @@ export function News() {
         {state && 'notKept' in state && (
           <div class="page-notice">
             <Line dismiss={() => (keeping.value = undefined)}>
-              {nameInText(state.name)} works for this visit, but could not be
-              kept for the next: {state.notKept}.
+              {notKept(state)}
             </Line>
           </div>
         )}

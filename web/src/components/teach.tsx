@@ -1,4 +1,4 @@
-import { modelChange, network } from '../backend/network';
+import { modelShare, ready } from '../backend/network';
 import { hasHead } from '../models/at-work';
 import { kept, keptAs } from '../models/kept';
 import { dropHead } from '../models/models';
@@ -34,13 +34,8 @@ export function Teach() {
   const { value } = lesson;
   const busy = isTeaching.value;
   const reason = presentObstacle();
-  const change = modelChange.value;
-  const isLoading = change !== undefined && 'share' in change;
-  const isOff =
-    busy ||
-    isLoading ||
-    reason !== undefined ||
-    network.value.state !== 'ready';
+  const isLoading = modelShare.value !== undefined;
+  const isOff = busy || isLoading || reason !== undefined || !ready();
   return (
     <details class="about teach">
       <summary>Teach it</summary>
@@ -152,8 +147,7 @@ function Progress({ value }: { value: Lesson }) {
 }
 
 function isKnown({ head }: Trained): boolean {
-  const { value } = network;
-  return value.state === 'ready' && head !== undefined && value.head === head;
+  return head !== undefined && ready()?.head === head;
 }
 
 /** What was learnt, to keep. */

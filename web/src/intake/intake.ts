@@ -29,6 +29,15 @@ const NONE_FOUND =
 export const UNREAD_FILE =
   'the file cannot be read; it may have been moved or deleted, or the system does not allow it';
 
+/** A file's bytes; nothing of one that has gone. */
+export async function bytesOf(file: File): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch {
+    return undefined;
+  }
+}
+
 export function bringsFiles(transfer: DataTransfer | null): boolean {
   return transfer !== null && transfer.types.includes('Files');
 }

@@ -5,6 +5,7 @@ import { unzipSync } from 'fflate';
 import { pause } from '../shared/pause';
 import { lieIn } from './folder';
 import {
+  bytesOf,
   hasPictureName,
   isHidden,
   unreadable,
@@ -109,14 +110,6 @@ interface Member {
   name: string;
   folders: string[];
   size: number;
-}
-
-async function bytesOf(file: File): Promise<Uint8Array | undefined> {
-  try {
-    return new Uint8Array(await file.arrayBuffer());
-  } catch {
-    return undefined;
-  }
 }
 
 /** Bytes that a member takes in the list of them at least. */

@@ -1,15 +1,9 @@
 /** Which model is at work: the one in the page or a file, with or without a head on it. */
 
 import { computed, signal } from '@preact/signals';
-import { network } from '../backend/network';
+import { ready } from '../backend/network';
 import { nameInText } from '../words/name-in-text';
 import type { Failure } from '../shared/protocol';
-
-/** The network with its model, unless it is not ready yet, or failed. */
-export function ready() {
-  const { value } = network;
-  return value.state === 'ready' ? value : undefined;
-}
 
 /** Whether a head is in the place of the model's own last layer. */
 export const hasHead = computed(() => ready()?.head !== undefined);

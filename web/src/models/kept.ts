@@ -6,6 +6,7 @@ import {
   isAtWork,
   network,
   ownFingerprint,
+  ready,
   type Head,
 } from '../backend/network';
 import { say } from '../news';
@@ -13,7 +14,7 @@ import { saveHeadAs } from '../saving/save-head';
 import { NOT_KEPT, outcomeOf, refusal } from '../shared/outcome';
 import type { Outcome } from '../shared/protocol';
 import { nameInText } from '../words/name-in-text';
-import { fileUnderHead, isOwnAtWork, keptAtWork, ready } from './at-work';
+import { fileUnderHead, isOwnAtWork, keptAtWork } from './at-work';
 import {
   CHUNK,
   forgetModel,

@@ -15,17 +15,19 @@ import {
   ask,
   loadModel,
   modelChange,
+  modelShare,
   network,
   ownFingerprint,
   ownModel,
   putHead,
+  ready,
   type Head,
 } from '../backend/network';
 import { untilAnswered } from '../backend/until-answered';
 import { say } from '../news';
 import { damaged, outcomeOf, refusal } from '../shared/outcome';
 import type { Outcome } from '../shared/protocol';
-import { baseFile, fileUnderHead, hasHead, keptAtWork, ready } from './at-work';
+import { baseFile, fileUnderHead, hasHead, keptAtWork } from './at-work';
 import {
   baseOf,
   bytesOf,
@@ -332,10 +334,9 @@ function settle<T>(outcome: Outcome<T>, file: string | undefined): Outcome<T> {
   const { value: present } = network;
   // Without a network the page says so, and why.
   const isSaid = outcome.ok || present.state === 'failed';
-  const { value: change } = modelChange;
   if (!isSaid) modelChange.value = { failure: outcome.failure, file };
   // What was said of another file stays.
-  else if (!outcome.ok || (change && 'share' in change)) {
+  else if (!outcome.ok || modelShare.value !== undefined) {
     modelChange.value = undefined;
   }
   return outcome;

@@ -56,7 +56,7 @@ export interface Photo {
 }
 
 /** Why something did not work that leaves the answer as it is, and how to try it again. */
-export interface Trouble {
+interface Trouble {
   readonly failure: Failure;
   readonly again: () => Promise<void>;
 }

@@ -1,6 +1,6 @@
 /** The photos on the page and what can be done with them. */
 
-import { batch, computed, effect, signal } from '@preact/signals';
+import { batch, computed, signal } from '@preact/signals';
 import type { Box, ExplainOptions } from '../../../wasm/engine';
 import { notLoaded } from '../words/models';
 import { progress } from '../words/progress';
@@ -38,6 +38,7 @@ import {
 import type { Answer, Failure } from '../shared/protocol';
 import { channels, layer, method } from '../settings';
 import { forgetShown, hasRoom, keepShown } from './shown';
+import { until } from '../shared/until';
 import { TaskQueue, type Priority } from '../backend/task-queue';
 
 export const photos = signal<readonly Photo[]>([]);
@@ -102,26 +103,24 @@ export async function addPhotos(
   return added;
 }
 
-function removePhoto(photo: Photo): void {
-  photos.value = photos.value.filter((other) => other !== photo);
-  leave(photo);
+function remove(all: readonly Photo[]): void {
+  const removed = new Set(all);
+  photos.value = photos.value.filter((photo) => !removed.has(photo));
+  removed.forEach(leave);
 }
 
 export function removeAll(): void {
-  const removed = photos.value;
-  photos.value = [];
-  for (const photo of removed) leave(photo);
+  remove(photos.value);
 }
 
 /** The same, and offers to put them back. */
 export function clearAll(): void {
-  const all = photos.value;
-  offerBack(all, removeAll);
+  offerBack(photos.value);
 }
 
 /** Takes one off the page, and offers to put it back. */
 export function takeOff(photo: Photo): void {
-  offerBack([photo], () => removePhoto(photo));
+  offerBack([photo]);
 }
 
 /** How many photos offers put back, and the newest one that there was on the page. */
@@ -134,7 +133,7 @@ const offered = new WeakMap<
  * Takes photos off the page that can be put back where they were, with those before them whose
  * offer still stands, if they were taken off in a row.
  */
-function offerBack(all: readonly Photo[], remove: () => void): void {
+function offerBack(all: readonly Photo[]): void {
   const model = presentModel();
   const how = presentHow();
   const before = photos.value;
@@ -142,7 +141,7 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
     photo,
     isUnderWay: ['queued', 'running'].includes(photo.state.value.name),
   }));
-  remove();
+  remove(all);
   const { offer: earlier } = notice.peek() ?? {};
   const last = earlier && offered.get(earlier);
   const newest = Math.max(0, ...before.map(({ id }) => id));
@@ -167,7 +166,7 @@ function offerBack(all: readonly Photo[], remove: () => void): void {
   };
   const count = all.length + more;
   offered.set(offer, { count, newest: Math.max(newest, last?.newest ?? 0) });
-  say(tookOff(count, all[0]?.name), offer);
+  say(tookOff(count, all[0]!.name), offer);
 }
 
 /** Takes away the offer to put photos back, if that is the one that stands. */
@@ -337,14 +336,7 @@ export async function tryAgain(photo: Photo): Promise<void> {
 
 /** Waits until there is no more to be expected of a photo than it has. */
 export function settled(photo: Photo): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = effect(() => {
-      const isGone = !photos.value.includes(photo);
-      if (!isGone && !isSettled(photo)) return;
-      resolve();
-      queueMicrotask(() => stop());
-    });
-  });
+  return until(() => !photos.value.includes(photo) || isSettled(photo));
 }
 
 const ahead = new Ahead(1, true);

@@ -13,7 +13,7 @@ import { colormap, opacity, threshold } from '../settings';
 type Png = Uint8Array<ArrayBuffer>;
 
 /** A picture that is yet to be painted: what is changed on the page meanwhile does not change it. */
-export interface Picture {
+interface Picture {
   name: string;
   /** Of several that are painted at once helpers paint some. */
   paint: () => Promise<Outcome<Png>>;

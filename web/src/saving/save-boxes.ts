@@ -1,7 +1,7 @@
 /** The photos of the boxes in one file, which can be had back from it. */
 
 import { signal } from '@preact/signals';
-import { hasPictureName } from '../intake/intake';
+import { bytesOf, hasPictureName } from '../intake/intake';
 import { sniff } from '../photos/browser-decoder';
 import { reasonOf } from '../shared/outcome';
 import { say } from '../news';
@@ -67,13 +67,4 @@ async function nameOf(photo: File): Promise<string> {
   if (hasPictureName(name)) return name;
   const named = `${name}.${(await sniff(photo))?.format}`;
   return hasPictureName(named) ? named : `${name}.jpg`;
-}
-
-/** Nothing of one that has gone. */
-async function bytesOf(photo: File): Promise<Uint8Array | undefined> {
-  try {
-    return new Uint8Array(await photo.arrayBuffer());
-  } catch {
-    return undefined;
-  }
 }

@@ -2,7 +2,7 @@
 
 import { computed, signal } from '@preact/signals';
 import { proxy, transfer } from 'comlink';
-import { ask, network } from '../backend/network';
+import { ask, presentModel } from '../backend/network';
 import { keepHead, keptAs } from '../models/kept';
 import { useHeadBytes } from '../models/models';
 import { Ahead } from '../photos/ahead';
@@ -109,9 +109,9 @@ const features = new WeakMap<File, Map<string, Float32Array[]>>();
 
 /** Teaches the boxes, and lets the page explain with what came of it. */
 export async function teach(): Promise<void> {
-  const { value } = network;
-  if (value.state !== 'ready' || presentObstacle()) return;
-  const { fingerprint } = value.model;
+  const model = presentModel();
+  if (!model || presentObstacle()) return;
+  const { fingerprint } = model;
   try {
     // A box that is put back meanwhile is no part of it.
     const taught = boxes.value;

@@ -17,6 +17,11 @@ export function notLoaded(change: { failure: Failure; file?: string }): string {
   return `${who} could not be loaded: ${withoutStop(change.failure.message)}.`;
 }
 
+/** What is said of a file that is at work and not there the next time. */
+export function notKept(file: { name: string; notKept: string }): string {
+  return `${nameInText(file.name)} works for this visit, but could not be kept for the next: ${file.notKept}.`;
+}
+
 /** What is said of dropped model files of which only the first is taken; nothing if there is one. */
 export function modelsLeftOut(names: readonly string[]): string {
   const [first, ...others] = names.map(nameInText);

@@ -4,7 +4,7 @@ import { nameInText } from './name-in-text';
 import { capitalised } from './names';
 
 /** What became of photos that were on the page; of one of them, by its name. */
-export function tookOff(count: number, name = 'The photo'): string {
+export function tookOff(count: number, name: string): string {
   const what = count === 1 ? `${nameInText(name)} was` : `${count} photos were`;
   return `${what} taken off the page.`;
 }
