@@ -36,6 +36,23 @@ export function finished(browser, count) {
   );
 }
 
+/** Clicks the button, or what unfolds something, that says just this, within a place. */
+export function click(browser, words, place = 'body') {
+  return browser.evaluate(
+    (words, place) => {
+      const all = document.querySelectorAll(
+        `:is(${place}) :is(button, summary)`,
+      );
+      const named = ({ textContent }) => textContent.trim() === words;
+      const found = [...all].find(named);
+      if (!found) throw new Error(`There is no "${words}" in ${place}.`);
+      found.click();
+    },
+    words,
+    place,
+  );
+}
+
 /** Makes the page as empty as it was when it was opened, which takes less time than opening it. */
 export async function clearPage(browser) {
   const isThere = await browser.evaluate(() => {

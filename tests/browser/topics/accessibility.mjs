@@ -8,6 +8,7 @@ import { model, photo, scratch } from '../support/files.mjs';
 import {
   chooseBreed,
   clearPage,
+  click,
   openPage,
   showPhotos,
   unfoldMethod,
@@ -81,12 +82,7 @@ export function accessibility(lab) {
         (text) => document.querySelector('.spoken').textContent.includes(text),
         text,
       );
-    const press = (words) =>
-      browser.evaluate((words) => {
-        const card = document.querySelector('article');
-        const named = ({ textContent }) => textContent.trim() === words;
-        [...card.querySelectorAll('button, summary')].find(named).click();
-      }, words);
+    const press = (words) => click(browser, words, 'article');
     await press('Can this map be trusted?');
     await said('The guess knows no map');
     await chooseBreed(browser, photo('landscape.jpg'), 'pug');

@@ -5,10 +5,11 @@ import { before, describe, test } from 'node:test';
 import { explain } from '../support/cli.mjs';
 import { fixture, photo, scratch } from '../support/files.mjs';
 import {
-  PHOTO_INPUT,
   assertSameAnswer,
   cards,
+  click,
   finished,
+  PHOTO_INPUT,
   portable,
   resultLines,
   showPhotos,
@@ -230,12 +231,8 @@ export function badFiles(lab) {
       const path = make('moved.jpg', jpeg);
       const away = join(folder, 'away.jpg');
       const evaluate = (fn, ...args) => lab.browser.evaluate(fn, ...args);
-      const click = (words) =>
-        evaluate((words) => {
-          const card = document.querySelector('[data-photo="moved.jpg"]');
-          const buttons = [...card.querySelectorAll('button')];
-          buttons.find((b) => b.textContent.includes(words)).click();
-        }, words);
+      const press = (words) =>
+        click(lab.browser, words, '[data-photo="moved.jpg"]');
       const trouble = (where) =>
         waitFor(
           lab.browser,
@@ -254,7 +251,7 @@ export function badFiles(lab) {
       });
 
       test('keeps its answer when its picture cannot be saved', async () => {
-        await click('Picture');
+        await press('Picture');
         await trouble('.words .trouble[role=alert]');
         const card = (await cards(lab.browser)).get('moved.jpg');
         assert.equal(card.state, 'done');
@@ -263,7 +260,7 @@ export function badFiles(lab) {
       });
 
       test('and when it cannot be looked at closer', async () => {
-        await click('Look closer');
+        await press('Look closer');
         await trouble('.words .trouble');
         assert.equal(
           await evaluate(() => document.querySelector('.crop-frame')),

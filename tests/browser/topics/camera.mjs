@@ -4,6 +4,7 @@ import { photo } from '../support/files.mjs';
 import {
   cards,
   clearPage,
+  click,
   finished,
   openPage,
   PHOTO_INPUT,
@@ -38,15 +39,7 @@ export function camera(lab) {
     before(() => openPage(lab.browser));
     after(() => openPage(lab.browser));
 
-    const click = (words) =>
-      lab.browser.evaluate((words) => {
-        const named = ({ textContent }) => textContent.trim() === words;
-        const all = [...document.querySelectorAll('button')];
-        const button = all.find(named);
-        button?.click();
-        return button !== undefined;
-      }, words);
-    const turnOn = () => click('Use the camera');
+    const turnOn = () => click(lab.browser, 'Use the camera');
     const seeing = () =>
       waitFor(lab.browser, 'a map of what the camera shows', () =>
         document.querySelector('.camera canvas[role=img]'),
@@ -80,7 +73,7 @@ export function camera(lab) {
       await reading();
       assert.match(await textOf('.camera .rate'), /^[\d.]+ pictures a second/);
       assert.match(await textOf('.camera .verdict'), /\w/);
-      await click('Turn the camera off');
+      await click(lab.browser, 'Turn the camera off');
       assert.equal(await textOf('.camera'), '');
       assert.match(await textOf('h1'), /Which breed/);
     });
@@ -97,7 +90,7 @@ export function camera(lab) {
 
       test('what is kept is a photo like others, with the same answer', async () => {
         await reading();
-        await click('Keep this picture');
+        await click(lab.browser, 'Keep this picture');
         await finished(lab.browser, 1);
         const [card] = (await cards(lab.browser)).values();
         assert.match(card.photo, /^camera \d+\.jpg$/);
@@ -115,7 +108,7 @@ export function camera(lab) {
               !dispatchEvent(new Event('beforeunload', { cancelable: true })),
           );
         assert.ok(await asksBeforeLeaving(), 'lost without a question');
-        assert.ok(await click('Photo'));
+        await click(lab.browser, 'Photo');
         assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
         await clearPage(lab.browser);
         assert.ok(await textOf('.camera'), 'the camera stays');
@@ -132,7 +125,7 @@ export function camera(lab) {
           document.querySelector('.camera').scrollIntoView(),
         );
         const before = await top();
-        await click('Keep this picture');
+        await click(lab.browser, 'Keep this picture');
         await finished(browser, 1);
         assert.ok(Math.abs((await top()) - before) < 2, 'the camera stays');
         assert.match(await textOf('.camera'), /One picture is kept, below/);
@@ -188,7 +181,7 @@ export function camera(lab) {
           });
         const whole = await place();
         assert.equal(whole.at(-1), 'false');
-        await click('Look closer');
+        await click(lab.browser, 'Look closer');
         await waitFor(lab.browser, 'a square', () =>
           document.querySelector('.camera .seen[data-outlined=true]'),
         );
@@ -196,7 +189,7 @@ export function camera(lab) {
         assert.match(await textOf('.camera .caption'), /square/);
         // What is kept is shown to the network as the camera showed it.
         const [, , wide] = await place();
-        await click('Keep this picture');
+        await click(lab.browser, 'Keep this picture');
         await finished(lab.browser, 1);
         const [kept] = await lab.browser.evaluate(() =>
           window.gradcam.results(),
@@ -206,7 +199,7 @@ export function camera(lab) {
           `${kept.crop.width} of ${kept.width} pixels, where ${wide} were shown`,
         );
         await clearPage(lab.browser);
-        await click('See it all');
+        await click(lab.browser, 'See it all');
         await waitFor(lab.browser, 'all of it', () =>
           document.querySelector('.camera .seen[data-outlined=false]'),
         );
@@ -217,7 +210,7 @@ export function camera(lab) {
         await lab.browser.evaluate(() => {
           document.querySelector('.teach').open = true;
         });
-        await click('Put in what the camera shows');
+        await click(lab.browser, 'Put in what the camera shows');
         await waitFor(
           lab.browser,
           'the picture',
@@ -226,7 +219,7 @@ export function camera(lab) {
       });
 
       test('is given back, and goes on after it was', async () => {
-        await click('Camera');
+        await click(lab.browser, 'Camera');
         const states = await lab.browser.evaluate(() =>
           window.streams.flatMap((stream) =>
             stream.getTracks().map(({ readyState }) => readyState),
@@ -235,7 +228,7 @@ export function camera(lab) {
         assert.deepEqual(states, ['ended']);
         await turnOn();
         await seeing();
-        await click('Camera');
+        await click(lab.browser, 'Camera');
       });
 
       test('one that is refused, or taken away, is said to be', async () => {

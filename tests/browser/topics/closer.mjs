@@ -5,6 +5,7 @@ import { photo } from '../support/files.mjs';
 import {
   assertSameAnswer,
   chooseBreed,
+  click,
   openPage,
   resultLines,
   showPhotos,
@@ -22,16 +23,6 @@ export function closer(lab) {
 
     const evaluate = (fn, ...args) => lab.browser.evaluate(fn, ...args);
     const lineNow = async () => (await resultLines(lab.browser)).get(NAME);
-    const click = (words) =>
-      evaluate(
-        (name, words) => {
-          const article = document.querySelector(`[data-photo="${name}"]`);
-          const buttons = [...article.querySelectorAll('.actions button')];
-          buttons.find((b) => b.textContent.includes(words)).click();
-        },
-        NAME,
-        words,
-      );
     /** Waits until the network has seen what the frame is around. */
     const seen = (what) =>
       waitFor(lab.browser, what, () => {
@@ -52,7 +43,7 @@ export function closer(lab) {
     };
 
     test('at what is warm, as gradcam explain --closer', async () => {
-      await click('Look closer');
+      await click(lab.browser, 'Look closer', 'article');
       await seen('a closer look');
       const [expected] = await explain([path], '--closer');
       assertSameAnswer(await lineNow(), expected, 'closer');

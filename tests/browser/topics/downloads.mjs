@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PNG } from 'pngjs';
 import { explainText } from '../support/cli.mjs';
 import { photo, scratch } from '../support/files.mjs';
-import { clearPage, resultLines, showPhotos } from '../support/page.mjs';
+import { clearPage, click, resultLines, showPhotos } from '../support/page.mjs';
 
 /** What the page gives to keep. */
 export function downloads(lab) {
@@ -69,12 +69,7 @@ export function downloads(lab) {
       assert.ok(warm.every(({ cell }) => isHot(cut, cell)));
       assert.ok(!cool.some(({ cell }) => isHot(cut, cell)));
       assert.ok(cool.some(({ cell }) => isHot(whole, cell)));
-      const pressHeat = () =>
-        browser.evaluate(() =>
-          [...document.querySelectorAll('article button')]
-            .find(({ textContent }) => textContent.trim() === 'Heat')
-            .click(),
-        );
+      const pressHeat = () => click(browser, 'Heat', 'article');
       await pressHeat();
       const off = PNG.sync.read(await download(/picture/i, name));
       await pressHeat();

@@ -6,9 +6,10 @@ import { PNG } from 'pngjs';
 import { model, photo, scratch } from '../support/files.mjs';
 import {
   clearPage,
+  click,
   openPage,
-  PHOTO_INPUT,
   painted,
+  PHOTO_INPUT,
   resultLines,
   showPhotos,
   waitFor,
@@ -163,23 +164,18 @@ export function heat(lab) {
             expected,
           expected,
         );
-      const click = () =>
-        browser.evaluate(() =>
-          [...document.querySelectorAll('.actions button')]
-            .find(({ innerText }) => innerText.trim() === 'Heat')
-            .click(),
-        );
+      const pressHeat = () => click(browser, 'Heat', '.actions');
       await browser.evaluate(settings, '0.6');
       await opacityOf('0.6');
-      await click();
+      await pressHeat();
       await opacityOf('0');
       await browser.evaluate(settings, '0.4');
       await opacityOf('0.4');
       await browser.evaluate(settings, '0');
       await opacityOf('0');
-      await click();
+      await pressHeat();
       await opacityOf('0.5');
-      await click();
+      await pressHeat();
       await opacityOf('0');
       await browser.evaluate(setThreshold, 0.2);
       await opacityOf('0.5');

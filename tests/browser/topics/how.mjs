@@ -6,6 +6,7 @@ import {
   assertSameAnswer,
   chooseBreed,
   clearPage,
+  click,
   finished,
   openPage,
   PHOTO_INPUT,
@@ -111,11 +112,6 @@ export function how(lab) {
 
     test('two breeds, then two methods, side by side', async () => {
       const { browser } = lab;
-      const click = () =>
-        browser.evaluate(() => {
-          const buttons = [...document.querySelectorAll('.actions button')];
-          buttons.find((b) => b.textContent.includes('Compare')).click();
-        });
       const pick = (which, value) =>
         browser.evaluate(
           (which, value) => {
@@ -148,7 +144,7 @@ export function how(lab) {
           line.heatmap.cols,
         );
       };
-      await click();
+      await click(browser, 'Compare', '.actions');
       const [{ top }] = await explain([path]);
       const other = top[3];
       const [ofOther] = await explain([path], '--class', other.label);
@@ -234,7 +230,7 @@ export function how(lab) {
       });
       assert.deepEqual(written, [true, true]);
       await browser.resize(width, height);
-      await click();
+      await click(browser, 'Compare', '.actions');
       await waitFor(
         browser,
         'one map again',
@@ -247,16 +243,6 @@ export function how(lab) {
         (selector) => document.querySelector(selector)?.innerText ?? '',
         selector,
       );
-    const clickIn = (selector, words) =>
-      lab.browser.evaluate(
-        (selector, words) => {
-          const buttons = [...document.querySelectorAll(`${selector} button`)];
-          buttons.find((b) => b.textContent.includes(words)).click();
-        },
-        selector,
-        words,
-      );
-
     test('a slow map tells how far it is, and can be stopped', async () => {
       const { browser } = lab;
       await choose('select', 'occlusion');

@@ -7,6 +7,7 @@ import { photo, scratch } from '../support/files.mjs';
 import {
   assertSameAnswer,
   clearPage,
+  click,
   finished,
   PHOTO_INPUT,
   portable,
@@ -149,17 +150,12 @@ export function intake(lab) {
 
     test('what was cleared can be put back, finished or not', async () => {
       const { browser } = lab;
-      const press = (words) =>
-        browser.evaluate((words) => {
-          const buttons = [...document.querySelectorAll('button')];
-          buttons.find((b) => b.textContent.includes(words)).click();
-        }, words);
       await clearPage(browser);
       await browser.addFiles(PHOTO_INPUT, [path]);
       await finished(browser, 1);
       const before = await resultLines(browser);
       await browser.addFiles(PHOTO_INPUT, [photo('square.jpg')]);
-      await press('Clear all');
+      await click(browser, 'Clear all');
       await waitFor(browser, 'an offer', () =>
         /^2 photos were taken off the page/.test(
           document.querySelector('.news [role=status]').textContent,
@@ -190,14 +186,14 @@ export function intake(lab) {
       assert.deepEqual(after.get('portrait.jpg'), before.get('portrait.jpg'));
       assert.ok(after.get('square.jpg').top);
 
-      await press('Clear all');
+      await click(browser, 'Clear all');
       const select = (method) =>
         browser.evaluate(
           (method) => window.gradcam.setMethod({ method }),
           method,
         );
       await select('hirescam');
-      await press('Put back');
+      await click(browser, 'Put back');
       await waitFor(
         browser,
         'maps of the other method',

@@ -7,6 +7,7 @@ import { explain } from '../support/cli.mjs';
 import { fixture, photo, scratch } from '../support/files.mjs';
 import {
   assertSameAnswer,
+  click,
   openPage,
   resultLines,
   showPhotos,
@@ -46,15 +47,7 @@ export function teaching(lab) {
         box,
         count,
       );
-    const click = (words, place = '.teach') =>
-      lab.browser.evaluate(
-        (words, place) => {
-          const named = ({ textContent }) => textContent.trim() === words;
-          [...document.querySelectorAll(`${place} button`)].find(named).click();
-        },
-        words,
-        place,
-      );
+    const press = (words, place = '.teach') => click(lab.browser, words, place);
     const isTaught = () =>
       waitFor(lab.browser, 'the end', () =>
         document.querySelector('.lesson[data-state=taught]'),
@@ -182,7 +175,7 @@ export function teaching(lab) {
     test('saves the photos in a folder for each box, and asks for them no more', async () => {
       rmSync(zip(), { force: true });
       assert.ok(await asksBeforeLeaving(), 'lost without a question');
-      await click('Save the photos');
+      await press('Save the photos');
       await isThere(zip());
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
       const bytes = readFileSync(zip());
@@ -204,7 +197,7 @@ export function teaching(lab) {
       await photosIn(2, 4);
       assert.ok(await canTrain());
       const start = Date.now();
-      await click('Train');
+      await press('Train');
       await waitFor(
         lab.browser,
         'the way to other models to be closed',
@@ -249,7 +242,7 @@ export function teaching(lab) {
         'which is at work, under what it learnt',
       );
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is kept');
-      await click('Forget', '.kept');
+      await press('Forget', '.kept');
       await isKept(false);
       assert.match(await text(), /It knows it for this visit/);
       assert.ok(await asksBeforeLeaving(), 'lost without a question');
@@ -258,7 +251,7 @@ export function teaching(lab) {
     test('the page and the command line answer alike with the head that it saves', async () => {
       rmSync(head(), { force: true });
       await showPhotos(lab.browser, [dogs[1]]);
-      await click('Save what it learnt');
+      await press('Save what it learnt');
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
       await isThere(head());
       assert.ok(readFileSync(head()).length > 1000);
@@ -275,7 +268,7 @@ export function teaching(lab) {
         () => document.querySelector('.header .taught').textContent,
       );
       assert.match(taught, /^Knows only My dog and The neighbour’s/);
-      await click('Back to what it knew');
+      await press('Back to what it knew');
       await knows(15);
       const [before] = await explain([dogs[1]]);
       assertSameAnswer(
@@ -286,7 +279,7 @@ export function teaching(lab) {
     });
 
     test('what is kept is at work again in the next visit, and can be chosen, until it is forgotten', async () => {
-      await click('Train');
+      await press('Train');
       await isKept(true);
       await openPage(lab.browser);
       await waitFor(lab.browser, 'it at work', () =>
@@ -303,7 +296,7 @@ export function teaching(lab) {
           'the kept head',
         );
       await check();
-      await click('Back to what it knew', '.header');
+      await press('Back to what it knew', '.header');
       await knows(15);
       await openPage(lab.browser);
       assert.equal(
@@ -313,10 +306,10 @@ export function teaching(lab) {
         null,
       );
       await showPhotos(lab.browser, [dogs[1]]);
-      await click('Use', '.kept');
+      await press('Use', '.kept');
       await knows(2);
       await check();
-      await click('Forget', '.kept');
+      await press('Forget', '.kept');
       await isKept(false);
       await openPage(lab.browser);
       const { taught, kept } = await lab.browser.evaluate(() => ({
@@ -337,7 +330,7 @@ export function teaching(lab) {
           throw new DOMException('full', 'QuotaExceededError');
         };
       });
-      await click('Train');
+      await press('Train');
       await isTaught();
       await waitFor(lab.browser, 'the reason', () =>
         /^My dog and The neighbour’s works for this visit, but could not be kept.*not enough room/.test(
@@ -348,7 +341,7 @@ export function teaching(lab) {
       await knows(2);
       assert.match(await text(), /for this visit; the file can be dropped/);
       assert.ok(await asksBeforeLeaving(), 'lost without a question');
-      await click('Save what it learnt');
+      await press('Save what it learnt');
       assert.ok(!(await asksBeforeLeaving()), 'asks for what is saved');
     });
 
