@@ -18,7 +18,7 @@ interface Step {
 
 /** What takes the focus when all that was around is gone: on the whole screen, the way back. */
 export function lastResort(): HTMLElement {
-  const back = '[data-alone="true"] [data-control="enlarge"]';
+  const back = '[data-enlarged="true"] [data-control="enlarge"]';
   return (
     document.querySelector<HTMLElement>(back) ??
     document.getElementById(INPUT_ID)!

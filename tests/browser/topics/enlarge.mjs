@@ -162,8 +162,8 @@ export function enlarging(lab) {
     });
 
     test('news are above it, and nothing else of the page is there', async () => {
-      await press('Show landscape.jpg on the whole screen');
-      await shows('landscape.jpg');
+      await press('Show portrait.jpg on the whole screen');
+      await shows('portrait.jpg');
       await evaluate(() => {
         const event = new Event('drop', { bubbles: true, cancelable: true });
         Object.defineProperty(event, 'dataTransfer', {
@@ -208,7 +208,7 @@ export function enlarging(lab) {
       await waitFor(lab.browser, 'the focus on what is seen', () =>
         document.activeElement.closest('[data-alone=true]'),
       );
-      await shows('landscape.jpg');
+      await shows('portrait.jpg');
       await evaluate(() => document.exitFullscreen()); // as Escape does
       await isBack();
       await waitFor(
@@ -216,7 +216,7 @@ export function enlarging(lab) {
         'the focus where it was',
         () =>
           document.activeElement.ariaLabel ===
-          'Show landscape.jpg on the whole screen',
+          'Show portrait.jpg on the whole screen',
       );
     });
 
