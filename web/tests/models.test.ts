@@ -341,7 +341,8 @@ test('a head that was forgotten can be put back, beside a newer one of its name'
   putBack();
   await vi.waitFor(() => expect(remembered()).not.toBe(null));
   const [back] = page.kept.value;
-  expect(back).toMatchObject({ name: head.name, head: head.head });
+  const { name, date } = head;
+  expect(back).toMatchObject({ name, date, head: head.head });
   expect(remembered()).toBe(String(back!.id)); // which is at work
 
   await page.forget(back!);
@@ -519,7 +520,9 @@ test('a head that cannot be kept works for this visit', async () => {
   );
   expect(await look()).toBe('mine');
   expect(page.kept.value).toEqual([]);
+  expect(page.notKeptAtWork.value).toBe(page.keeping.value);
   expect(await page.dropHead()).toBe(true);
+  expect(page.notKeptAtWork.value, 'of one that is gone').toBeUndefined();
   // What scripts bring is for this visit.
   expect(await page.useFile(head, { keeps: false })).toBe(true);
   await keepHeadOf('next.head', 'next', 'other');

@@ -8,6 +8,7 @@ import {
   keeping,
   kept,
   keptHead,
+  notKeptAtWork,
   saveKept,
 } from '../models/kept';
 import { pixelValues, precision, useKept, useOwnModel } from '../models/models';
@@ -123,15 +124,13 @@ interface Changing {
 
 function Kept(props: Changing) {
   const state = keeping.value;
+  const fault = notKeptAtWork.value;
   return (
     <>
-      {state && (
-        <p>
-          {'share' in state
-            ? `Keeping it in this browser, ${percent(state.share)}`
-            : notKept(state)}
-        </p>
+      {state && 'share' in state && (
+        <p>Keeping it in this browser, {percent(state.share)}</p>
       )}
+      {fault && <p>{notKept(fault)}</p>}
       {kept.value.length > 0 && (
         <div class="kept">
           <p id="kept">Kept in this browser, on this computer alone:</p>

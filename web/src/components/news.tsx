@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { modelChange } from '../backend/network';
 import { lastResort } from '../focus';
 import { whatStays } from '../models/at-work';
-import { keeping } from '../models/kept';
+import { keeping, notKeptAtWork } from '../models/kept';
 import { aside, notice, type Notice } from '../news';
 import { enlarged } from '../photos/enlarge';
 import { notKept, notLoaded } from '../words/models';
@@ -14,7 +14,7 @@ import { isTextField } from './text-field';
 /** What one should hear of wherever one is: why a model did not come in, what was left out. */
 export function News() {
   const change = modelChange.value;
-  const state = keeping.value;
+  const fault = notKeptAtWork.value;
   const news = useRef<HTMLDivElement>(null);
   useEffect(() => tellHeight('--news', news.current!), []);
   useEffect(acceptUndo, []);
@@ -29,10 +29,10 @@ export function News() {
       )}
       {/* Always there: what comes together with its region is not announced everywhere. */}
       <div role="status">
-        {state && 'notKept' in state && (
+        {fault && (
           <div class="page-notice">
             <Line dismiss={() => (keeping.value = undefined)}>
-              {notKept(state)}
+              {notKept(fault)}
             </Line>
           </div>
         )}

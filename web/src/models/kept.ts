@@ -36,6 +36,14 @@ export const keeping = signal<
   { share: number } | { notKept: string; name: string } | undefined
 >(undefined);
 
+/** Which file at work is not kept, and why, if one could not be. */
+export const notKeptAtWork = computed(() => {
+  const { value } = keeping;
+  if (!value || !('notKept' in value)) return undefined;
+  const atWork = [ready()?.file, fileUnderHead()];
+  return atWork.includes(value.name) ? value : undefined;
+});
+
 /** The head at work, if it is kept. */
 export const keptHead = computed(() => {
   const head = ready()?.head;
@@ -122,7 +130,7 @@ export async function drop(id: number): Promise<void> {
  * head, which may be nowhere else.
  */
 export async function forget(file: KeptModel): Promise<void> {
-  const { id, name, head } = file;
+  const { id, name, date, head } = file;
   if (id === keptAtWork.value) return;
   const bytes = head ? await bytesOf(file) : undefined;
   const outcome = await outcomeOf(() => forgetModel(id));
@@ -132,7 +140,7 @@ export async function forget(file: KeptModel): Promise<void> {
   } else {
     if (remembered() === String(id)) remember(keptAtWork.value);
     const text = `${nameInText(name)} was forgotten.`;
-    if (head && bytes?.ok) offerBack(text, bytes.value, { name, head });
+    if (head && bytes?.ok) offerBack(text, bytes.value, { name, date, head });
     else say(text);
   }
   await listKept();
@@ -179,6 +187,8 @@ export async function keepHead(
 
 interface AboutHead {
   name: string;
+  /** When it was kept before, if it was. */
+  date?: number;
   head: KeptHead;
 }
 

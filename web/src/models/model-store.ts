@@ -39,7 +39,8 @@ export interface KeptModel {
 type Particulars = Pick<
   KeptModel,
   'name' | 'precision' | 'fingerprint' | 'head'
->;
+> &
+  Partial<Pick<KeptModel, 'date'>>;
 
 interface Schema extends DBSchema {
   models: { key: number; value: KeptModel };
