@@ -72,10 +72,13 @@ export function removeBox(box: PhotoBox): void {
 export function takeOut(box: PhotoBox, file: File): void {
   remarks.value = [];
   const place = box.photos.value.indexOf(file);
+  const boxPlace = boxes.value.indexOf(box);
   leaveOut(box, file);
   const text = `${nameInText(file.name)} was taken out of ${quoted(box)}.`;
   offerBack(text, { photos: 1, boxes: 0 }, () => {
-    if (!boxes.value.includes(box)) boxes.value = [...boxes.value, box];
+    if (!boxes.value.includes(box)) {
+      boxes.value = boxes.value.toSpliced(boxPlace, 0, box);
+    }
     void putIn(box, [file]).then(() => moveWithin(box, file, place));
     return box;
   });
