@@ -66,6 +66,8 @@ const FRAME = 0;
 /** What shows the camera. */
 let watched: HTMLVideoElement | undefined;
 let snapshots = 0;
+/** How often it was turned on: the browser may still ask about an earlier time. */
+let attempts = 0;
 const taken = new WeakSet<File>();
 
 /** After so many milliseconds half of what is shown is new. */
@@ -86,6 +88,8 @@ export function hasCamera(): boolean {
 export async function turnOn(): Promise<void> {
   if (camera.value !== 'off') return;
   camera.value = 'starting';
+  const own = ++attempts;
+  const isWanted = () => camera.value === 'starting' && own === attempts;
   say('');
   try {
     const stream = await navigator.mediaDevices.getUserMedia({
@@ -93,7 +97,7 @@ export async function turnOn(): Promise<void> {
       video: { width: 640, height: 480, facingMode: 'environment' },
     });
     const tracks = stream.getTracks();
-    if (camera.value !== 'starting') {
+    if (!isWanted()) {
       tracks.forEach((track) => track.stop());
       return;
     }
@@ -106,7 +110,7 @@ export async function turnOn(): Promise<void> {
     }
     camera.value = stream;
   } catch (error) {
-    if (camera.value !== 'starting') return;
+    if (!isWanted()) return;
     camera.value = 'off';
     say(whyNot(error));
   }

@@ -71,6 +71,19 @@ test('a camera that comes when it is no longer wanted is given back', async () =
   expect(late.track.stop).not.toHaveBeenCalled();
 });
 
+test('a camera that is refused when it is no longer wanted ends no later attempt', async () => {
+  const first = turnOn();
+  turnOff();
+  const second = turnOn();
+  answers[0]!.refuse(new DOMException('it broke', 'NotAllowedError'));
+  await first;
+  expect(camera.value).toBe('starting');
+  const late = new Stream();
+  answers[1]!.give(late);
+  await second;
+  expect(camera.value).toBe(late);
+});
+
 test('the end of a camera is no news once there is another one', async () => {
   const [early, late] = [new Stream(), new Stream()];
   const first = turnOn();
