@@ -91,6 +91,34 @@ test('of photos that were answered by two models that is said', async () => {
   await page.quiet();
 });
 
+test('one that waited and was put back meanwhile is in the file', async () => {
+  const page = await openPage();
+  const photos = await import('../src/photos/photos');
+  const { notice } = await import('../src/news');
+  const { saveAll } = await import('../src/saving/save-all');
+  const bytes = await read('web/pictures/portrait.jpg');
+  const files = ['a.jpg', 'b.jpg'].map((name) => new File([bytes], name));
+  let goOn = () => {};
+  const busy = page.ask(async () => {
+    await new Promise<void>((resolve) => (goOn = resolve));
+    return { ok: true, value: null };
+  });
+  const added = photos.addPhotos({ files, refused: [] });
+  const saved = saveAll();
+  photos.takeOff(photos.photos.value[0]!);
+  await new Promise((resolve) => setTimeout(resolve));
+  notice.value!.offer!.take();
+  notice.value = undefined;
+  goOn();
+  await Promise.all([busy, added, saved]);
+  const [, entries] = (await downloaded()).at(-1)!;
+  const lines = strFromU8(entries['results.jsonl']!).trim().split('\n');
+  const names = lines.map((line) => JSON.parse(line).photo);
+  expect(names.toSorted()).toEqual(['a.jpg', 'b.jpg']);
+  photos.removeAll();
+  await page.quiet();
+});
+
 test('what is changed while pictures are painted is not in the file', async () => {
   const page = await openPage();
   const photos = await import('../src/photos/photos');

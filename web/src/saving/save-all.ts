@@ -58,43 +58,58 @@ async function save(all: readonly Photo[], most?: number): Promise<void> {
   // As it is now, or once it is settled: what is changed before it has its turn is not half in it.
   const models = new Set<unknown>();
   const ways = new Set<string>();
-  const takings = all.map(async (photo) => {
-    await settled(photo);
-    const row = rowOf(photo);
-    if (row) {
-      models.add(presentModel());
-      ways.add(JSON.stringify(presentHow()));
-    }
-    return {
-      photo,
-      row,
-      line: explainLine(photo),
-      picture: row && pictureOf(photo),
-    };
-  });
-  const saves = takings.map((taking) => async () => {
-    const taken = await taking;
-    return { ...taken, painted: await taken.picture?.paint() };
-  });
+  const known = new Set<Photo>();
+  const left = new Set<File>();
+  const atOnce = 1 + idleHelpers().length;
   const total = all.length;
   let done = 0;
   saving.value = { done, total };
-  const atOnce = 1 + idleHelpers().length;
-  for await (const taken of inOrder(saves, atOnce)) {
-    const { photo, row, line, picture, painted } = taken;
-    if (++done < total) saving.value = { done, total };
-    if (!row) continue;
-    // One that cannot be painted, as of a file that has gone, does not take its data.
-    if (!picture || !painted) {
-      if (row.error === undefined) lacks(photo.name, WITHOUT_MAP);
-    } else if (painted.ok) {
-      row.picture = numbered(picture.name, used);
-      await archive.add(row.picture, painted.value);
-    } else {
-      lacks(photo.name, whyUnpainted(painted.failure));
+  const saveEach = async (some: readonly Photo[]) => {
+    for (const photo of some) known.add(photo);
+    const takings = some.map(async (photo) => {
+      await settled(photo);
+      const row = rowOf(photo);
+      if (row) {
+        models.add(presentModel());
+        ways.add(JSON.stringify(presentHow()));
+      }
+      return {
+        photo,
+        row,
+        line: explainLine(photo),
+        picture: row && pictureOf(photo),
+      };
+    });
+    const saves = takings.map((taking) => async () => {
+      const taken = await taking;
+      return { ...taken, painted: await taken.picture?.paint() };
+    });
+    for await (const taken of inOrder(saves, atOnce)) {
+      const { photo, row, line, picture, painted } = taken;
+      if (!row) {
+        left.add(photo.file);
+        continue;
+      }
+      if (++done < total) saving.value = { done, total };
+      // One that cannot be painted, as of a file that has gone, does not take its data.
+      if (!picture || !painted) {
+        if (row.error === undefined) lacks(photo.name, WITHOUT_MAP);
+      } else if (painted.ok) {
+        row.picture = numbered(picture.name, used);
+        await archive.add(row.picture, painted.value);
+      } else {
+        lacks(photo.name, whyUnpainted(painted.failure));
+      }
+      table.push(row);
+      if (line) lines.push(line);
     }
-    table.push(row);
-    if (line) lines.push(line);
+  };
+  await saveEach(all);
+  // Those that waited, were taken off the page and put back are others now.
+  const areBack = () =>
+    photos.value.filter((photo) => !known.has(photo) && left.has(photo.file));
+  for (let back = areBack(); back.length > 0; back = areBack()) {
+    await saveEach(back);
   }
   if (table.length === 0) return;
   const text = new TextEncoder();
