@@ -114,10 +114,7 @@ export function makeApi(): GradcamApi {
       );
       if (!prediction) throw new Error(`The model has no class "${label}".`);
       await choose(photo, prediction.index);
-      await settled(photo); // which it may have been on the way to
-      const line = explainLine(photo);
-      if (!line) throw new Error('Something else was asked of it meanwhile.');
-      return line;
+      return lineOf(photo);
     },
     async look(name, part) {
       const { photo, result } = finished(name);
@@ -147,7 +144,9 @@ export function makeApi(): GradcamApi {
       const failure = await changeModel(() =>
         useFile(file, { ...companions, keeps: false }),
       );
-      if (failure) throw new Error(failure.message);
+      const { value } = network;
+      const fault = value.state === 'failed' ? value.failure : failure;
+      if (fault) throw new Error(fault.message);
     },
     onResults: (listener) =>
       effect(() => {
@@ -177,10 +176,13 @@ export function makeApi(): GradcamApi {
 function check({ method, layer, channels }: ExplainOptions): void {
   const info = painter.value?.info;
   if (!info) throw new Error('The engine has not started yet.');
-  if (method && !info.methods.some(({ name }) => name === method)) {
+  if (
+    method !== undefined &&
+    !info.methods.some(({ name }) => name === method)
+  ) {
     throw new Error(`There is no method "${method}".`);
   }
-  if (layer && !info.layers.includes(layer)) {
+  if (layer !== undefined && !info.layers.includes(layer)) {
     throw new Error(`There is no layer "${layer}".`);
   }
   if (
@@ -201,10 +203,19 @@ function finished(name: string) {
 }
 
 /** The line of a photo that was to be looked at again, unless that did not work. */
-function lineAfter(photo: Photo): ExplainLine {
+async function lineAfter(photo: Photo): Promise<ExplainLine> {
+  await settled(photo);
   const { value: trouble } = photo.trouble;
   if (trouble) throw new Error(trouble.failure.message);
-  return explainLine(photo)!;
+  return lineOf(photo);
+}
+
+/** The line of a photo once it is settled: it may be on the way to that, or another model come in. */
+async function lineOf(photo: Photo): Promise<ExplainLine> {
+  await settled(photo);
+  const line = photos.value.includes(photo) && explainLine(photo);
+  if (!line) throw new Error('Something else was asked of it meanwhile.');
+  return line;
 }
 
 function results(): ExplainLine[] {

@@ -84,6 +84,30 @@ test('without a map there is nothing to look closer at', async () => {
   await expect(api.lookCloser('a.jpg')).rejects.toThrow('not made yet');
 });
 
+test('what there is not is refused', async () => {
+  await expect(api.setMethod({ method: '' })).rejects.toThrow('no method ""');
+  await expect(api.setMethod({ layer: '' })).rejects.toThrow('no layer ""');
+});
+
+test('what is looked at anew has a line of its own, or none', async () => {
+  await api.addPhotos([await photo('a.jpg')]);
+  const changed = api.useModel(await model());
+  const closer = await api.lookCloser('a.jpg');
+  await changed;
+  expect(closer).toMatchObject({ photo: 'a.jpg', method: 'gradcam' });
+  const part = { x: 0, y: 0, width: 50, height: 50 };
+  const looked = api.look('a.jpg', part);
+  api.clear();
+  await expect(looked).rejects.toThrow('asked of it meanwhile');
+});
+
+test('without a network no model is used', async () => {
+  const { network } = await import('../src/backend/network');
+  const failure = { code: 'internal', message: 'it broke' } as const;
+  network.value = { state: 'failed', failure };
+  await expect(api.useModel(await model())).rejects.toThrow('it broke');
+});
+
 test('with less memory it is told in what ways the network is run', async () => {
   const algorithms = () =>
     api.about().model!.layers.map(({ algorithm }) => algorithm);
