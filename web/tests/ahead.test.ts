@@ -133,6 +133,17 @@ test('what was prepared for another model is not used', async () => {
   expect(found).toEqual(await aloneTo(files));
 });
 
+test('a file that was prepared as a whole is decoded for a part of it', async () => {
+  const [first, file] = await filesOf(NAMES);
+  await answersTo([first!, file!, file!]);
+  const part = { x: 20, y: 20, width: 100, height: 100 };
+  photos.photos.value[1]!.crop.value = part;
+  await photos.changeModel(async () => true);
+  const [, one, two] = await answers();
+  expect(one).toMatchObject({ crop: part });
+  expect(two).toHaveProperty('crop');
+});
+
 test('a part of a photo that someone chose is not prepared', async () => {
   const files = await filesOf(NAMES);
   await answersTo(files);

@@ -1,7 +1,8 @@
 /** Photos that are prepared before they have their turn. */
 
+import type { ReadonlySignal } from '@preact/signals';
 import { transfer, type Remote } from 'comlink';
-import type { ModelInfo } from '../../../wasm/engine';
+import type { Box, ModelInfo } from '../../../wasm/engine';
 import { presentModel } from '../backend/network';
 import { borrow, idleHelpers } from '../backend/idle-helpers';
 import { hold, MOST_FILE_BYTES, put, type Held } from './photo-io';
@@ -33,11 +34,18 @@ export class Ahead {
    */
   async hold<T>(
     worker: Remote<WorkerApi>,
-    photo: { id: number; file: File },
+    photo: {
+      id: number;
+      file: File;
+      crop?: ReadonlySignal<Box | undefined>;
+    },
     next: () => readonly File[],
     ask: (preview?: Outcome<Blob>) => T,
   ): Promise<Outcome<Held<T>>> {
-    const prepared = await this.take(photo.file);
+    // Of a part of it nothing is prepared.
+    const prepared = photo.crop?.value
+      ? undefined
+      : await this.take(photo.file);
     if (!prepared) {
       this.begin(next());
       return hold(worker, photo, undefined, () => ask());
