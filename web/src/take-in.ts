@@ -6,12 +6,13 @@ import { unpackAll } from './intake/unpack';
 import { sortOut } from './models/model-files';
 import { useFile } from './models/models';
 import { say } from './news';
-import { addPhotos, changeModel } from './photos/photos';
+import { addPhotos, changeModel, photos } from './photos/photos';
 import { isTeaching } from './teach/lesson';
 
 export async function takeIn(intake: Intake): Promise<void> {
+  const isAnew = photos.value.length === 0;
   const { files, refused } = await unpackAll(intake);
-  await addPhotos({ files: takeModel(files), refused });
+  await addPhotos({ files: takeModel(files), refused }, { isAnew });
 }
 
 /**

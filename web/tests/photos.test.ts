@@ -121,9 +121,10 @@ test('of what is not kept the file is read again, and asked for again if it has 
 
 test('with little memory nothing is kept', async () => {
   const { Engine } = await import('../../wasm/engine');
-  await page.setLowMemory(true);
   const files = [await fileOf('portrait.jpg'), await fileOf('landscape.jpg')];
-  await photos.addPhotos({ files, refused: [] });
+  await photos.addPhotos({ files: files.slice(0, 1), refused: [] });
+  await page.setLowMemory(true);
+  await photos.addPhotos({ files: files.slice(1), refused: [] });
   const decode = vi.spyOn(Engine.prototype, 'decode');
   await photos.remakeMaps({ method: 'hirescam' });
   expect(decode).toHaveBeenCalledTimes(2);
@@ -191,6 +192,26 @@ test('what was cleared before other photos came is not put back with them', asyn
   expect(notice.value?.text).toBe('square.jpg was taken off the page.');
   notice.value!.offer!.take();
   expect(photos.photos.value).toEqual([later]);
+});
+
+test('what was cleared while other photos were on their way can be put back', async () => {
+  const files = await Promise.all(['portrait.jpg', 'square.jpg'].map(fileOf));
+  const { notice } = await import('../src/news');
+  const { takeIn } = await import('../src/take-in');
+  const [first] = await photos.addPhotos({
+    files: files.slice(0, 1),
+    refused: [],
+  });
+  const coming = takeIn({ files: files.slice(1), refused: [] });
+  photos.clearAll();
+  await coming;
+  notice.value!.offer!.take();
+  expect(photos.photos.value.map(({ name }) => name)).toEqual([
+    'portrait.jpg',
+    'square.jpg',
+  ]);
+  expect(photos.photos.value).toContain(first);
+  notice.value = undefined;
 });
 
 test('what was taken off is not offered for ever', async () => {

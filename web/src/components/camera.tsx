@@ -40,7 +40,8 @@ function keep(): void {
   lastKept = Promise.allSettled([lastKept, taking]).then(async () => {
     const taken = await taking;
     if (!taken) return;
-    void addPhotos({ files: [taken.file], refused: [] }, taken.crop);
+    const { file, crop } = taken;
+    void addPhotos({ files: [file], refused: [] }, { crop });
   });
 }
 

@@ -83,10 +83,14 @@ export const progressText = computed(() => {
 /**
  * Takes photos in and looks at them, one after another; settles when all are finished.
  * @param crop the part of each that the network is shown, if not the usual one
+ * @param isAnew whether the page was empty when they were given to it
  */
 export async function addPhotos(
   { files, refused }: Intake,
-  crop?: Box,
+  {
+    crop,
+    isAnew = photos.value.length === 0,
+  }: { crop?: Box | undefined; isAnew?: boolean } = {},
 ): Promise<Photo[]> {
   const added = [
     ...files.map((file) => makePhoto(file, { name: 'queued' })),
@@ -96,7 +100,7 @@ export async function addPhotos(
   ];
   for (const photo of added) photo.crop.value = crop;
   // Whoever begins anew does not want back what was cleared.
-  if (added.length > 0 && photos.value.length === 0) withdrawOffer();
+  if (added.length > 0 && isAnew) withdrawOffer();
   photos.value = [...photos.value, ...added];
   const queued = added.filter(({ state }) => state.value.name === 'queued');
   await Promise.all(queued.map(look));
