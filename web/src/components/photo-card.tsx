@@ -218,9 +218,9 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             class="button"
             type="button"
             aria-label={`Save picture of ${nameInText(photo.name)}`}
-            disabled={!map}
+            aria-disabled={!map}
             onClick={() =>
-              savePicture(photo, drawn, bare.value ? 0 : opacity.value)
+              map && savePicture(photo, drawn, bare.value ? 0 : opacity.value)
             }
           >
             <Icon name="save" />
@@ -230,8 +230,8 @@ function Answer({ photo, result }: { photo: Photo; result: PhotoResult }) {
             class="button"
             type="button"
             aria-label={`Save data of ${nameInText(photo.name)}`}
-            disabled={!map}
-            onClick={() => saveData(photo)}
+            aria-disabled={!map}
+            onClick={() => map && saveData(photo)}
           >
             <Icon name="save" />
             Data

@@ -1,5 +1,6 @@
 /** What the network was shown of photos: to be asked about them again, it needs no more of them. */
 
+import { effect } from '@preact/signals';
 import type { PreparedPhoto } from '../shared/protocol';
 import { lowMemory } from '../settings';
 
@@ -8,6 +9,10 @@ const MOST = 64;
 
 /** By the ids of photos, the one that was looked at longest ago first. */
 const shown = new Map<number, PreparedPhoto>();
+
+effect(() => {
+  if (lowMemory.value) shown.clear();
+});
 
 /** Whether there is room to keep what the network is shown. */
 export function hasRoom(): boolean {
