@@ -742,7 +742,8 @@ test('the page goes on without a storage that does not answer, and says so where
   expect(page.kept.value.length).toBe(1);
 });
 
-test('a model that was converted is at work before it is kept', async () => {
+/** Lets the next file that is to be kept wait for what is given back. */
+async function keepLater(): Promise<() => void> {
   const { NewModel } = await import('../src/models/model-store');
   const { finish } = NewModel.prototype;
   let goOn = () => {};
@@ -754,6 +755,30 @@ test('a model that was converted is at work before it is kept', async () => {
     await wait; // as it takes to remove one of that name
     return finish.apply(this, args);
   });
+  return goOn;
+}
+
+test('a model is known to be kept though a head came onto it meanwhile', async () => {
+  const keepNow = await keepLater();
+  const file = new File([otherModel(weights)], 'mine.safetensors');
+  expect(await page.useFile(file)).toBe(true);
+  let goOn = () => {};
+  const busy = page.ask(async () => {
+    await new Promise<void>((resolve) => (goOn = resolve));
+    return { ok: true, value: null };
+  });
+  const put = page.useHeadBytes(headOf('mine', 'other'), 'mine.head');
+  keepNow();
+  await vi.waitFor(() => expect(page.keptAtWork.value).toBeDefined());
+  const { value: id } = page.keptAtWork;
+  goOn();
+  await busy;
+  expect(await put).toBe(true);
+  expect(page.keptAtWork.value).toBe(id);
+});
+
+test('a model that was converted is at work before it is kept', async () => {
+  const goOn = await keepLater();
   page.precision.value = 'int8';
   expect(await page.useFile(new File([weights], 'mine.safetensors'))).toBe(
     true,

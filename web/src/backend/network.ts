@@ -221,14 +221,19 @@ function load(
   return worker.loadModel(model.size, lend(model), proxy(progress));
 }
 
-/** `Engine.useHead`. */
+/**
+ * `Engine.useHead`.
+ * @param file the head's name, or that of the model without one; see `Origin`
+ */
 export function putHead(
   head: Head | undefined,
-  origin: Origin,
+  file: string | undefined,
 ): Promise<Outcome<ModelInfo>> {
-  return ask(async (worker) =>
-    atWork(await worker.useHead(head), { ...present, head }, origin),
-  );
+  return ask(async (worker) => {
+    const outcome = await worker.useHead(head);
+    // The model under it may have been kept meanwhile.
+    return atWork(outcome, { ...present, head }, { file, kept: ready()?.kept });
+  });
 }
 
 /** Divides the network among so many workers, 1 to 8, whatever it is, from the next photo on. */

@@ -27,7 +27,7 @@ import { untilAnswered } from '../backend/until-answered';
 import { say } from '../news';
 import { damaged, outcomeOf, refusal } from '../shared/outcome';
 import type { Outcome } from '../shared/protocol';
-import { baseFile, fileUnderHead, hasHead, keptAtWork } from './at-work';
+import { baseFile, fileUnderHead, hasHead } from './at-work';
 import {
   baseOf,
   bytesOf,
@@ -237,9 +237,8 @@ export async function useHeadBytes(
 }
 
 async function putOn(bytes: Head, name: string): Promise<Outcome<ModelInfo>> {
-  const kept = keptAtWork.value;
   baseFile.value = fileUnderHead();
-  const outcome = await putHead(bytes, { file: name, kept });
+  const outcome = await putHead(bytes, name);
   if (outcome.ok) rememberPresent();
   return settle(outcome, name);
 }
@@ -248,7 +247,7 @@ async function putOn(bytes: Head, name: string): Promise<Outcome<ModelInfo>> {
 export async function dropHead(): Promise<boolean> {
   if (!hasHead.value) return false;
   const { value: file } = baseFile;
-  const outcome = await putHead(undefined, { file, kept: keptAtWork.value });
+  const outcome = await putHead(undefined, file);
   if (outcome.ok) rememberPresent();
   return settle(outcome, file).ok;
 }
