@@ -102,9 +102,9 @@ int run_bench(const BenchOptions& options) {
       continue;
     }
     if (!algorithm) {  // the first one, by which the model is known to be one
-      std::printf("%s, %zu %s, %d runs: median (minimum) in milliseconds\n",
-                  printable(path->string()).c_str(), options.workers,
-                  options.workers == 1 ? "worker" : "workers", options.repeat);
+      std::printf("%s, %s, %s: median (minimum) in milliseconds\n",
+                  printable(path->string()).c_str(), counted(options.workers, "worker").c_str(),
+                  counted(static_cast<std::uint64_t>(options.repeat), "run").c_str());
       std::printf("  %-13s %18s %18s %22s\n", "convolution", "forward", "Grad-CAM, 1 class",
                   "Grad-CAM, classes");
     }

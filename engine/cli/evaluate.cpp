@@ -60,13 +60,15 @@ constexpr std::string_view kEvaluationHelp = R"(
   taken_for_others  of how many it is more probable that they show none of the classes; only if the
                     model knows such photos
   others            with --others: "photos", of how many it is "sure", and how many are "recognised"
-                    as showing none of the classes
-  masks             with --masks: how many photos have one
+                    as showing none of the classes; null if none of them could be read
+  masks             with --masks: how many photos have one that fits
+  masks_failed      and how many have one that could not be used
   pointing          of how many of these the hottest point of the Grad-CAM is on the object: that
                     of the photo's own class, be it the most probable or not
   heat_inside       and how much of the heat is
   localised         and of how many the box around what is warm overlaps with the smallest one around
-                    the object by half of their union or more (Zhou et al. 2016)
+                    the object by half of their union or more (Zhou et al. 2016); these three are
+                    null if no mask could be used
 )";
 
 /// A photo that is taken for another class.
@@ -195,8 +197,8 @@ Result<Totals> evaluate_all(const Vgg16& model, const std::vector<LabelledPhoto>
   return totals;
 }
 
-Json to_json(const Totals& totals, const std::vector<LabelledPhoto>& photos,
-             const ModelInfo& info) {
+Json to_json(const Totals& totals, const std::vector<LabelledPhoto>& photos, const ModelInfo& info,
+             const EvaluateOptions& options) {
   const std::vector<std::string>& labels = info.metadata.labels;
   const Evaluation& e = totals.evaluation;
   Json per_class = Json::array();
@@ -232,19 +234,22 @@ Json to_json(const Totals& totals, const std::vector<LabelledPhoto>& photos,
   result["top1_sure"] = share(totals.sure_right, totals.sure);
   const bool knows_others = !info.metadata.others.empty();
   if (knows_others) result["taken_for_others"] = share(totals.taken_for_others, e.photos());
-  if (totals.others > 0) {
+  if (!options.others.empty()) {
     result["others"] = {{"photos", totals.others},
                         {"sure", share(totals.others_sure, totals.others)}};
     if (knows_others) {
       result["others"]["recognised"] = share(totals.others_recognised, totals.others);
     }
   }
-  if (totals.masks > 0) {
-    const auto masks = static_cast<double>(totals.masks);
+  if (!options.masks.empty()) {
+    const auto of_masks = [&](double value) {
+      return totals.masks == 0 ? Json() : Json(value / static_cast<double>(totals.masks));
+    };
     result["masks"] = totals.masks;
-    result["pointing"] = static_cast<double>(totals.pointing) / masks;
-    result["heat_inside"] = totals.heat_inside / masks;
-    result["localised"] = static_cast<double>(totals.localised) / masks;
+    result["masks_failed"] = totals.masks_failed;
+    result["pointing"] = of_masks(static_cast<double>(totals.pointing));
+    result["heat_inside"] = of_masks(totals.heat_inside);
+    result["localised"] = of_masks(static_cast<double>(totals.localised));
   }
   return result;
 }
@@ -255,14 +260,15 @@ void print_text(const Json& result) {
   if (photos == 0) {
     std::printf("0 photos: top-1 -, top-5 -, expected calibration error -\n");
   } else {
-    std::printf("%zu photos: top-1 %.1f %%, top-5 %.1f %%, expected calibration error %.3f\n",
-                photos, percent("top1"), percent("top5"), result["ece"].get<double>());
+    std::printf("%s: top-1 %.1f %%, top-5 %.1f %%, expected calibration error %.3f\n",
+                counted(photos, "photo").c_str(), percent("top1"), percent("top5"),
+                result["ece"].get<double>());
   }
-  if (result.contains("masks")) {
+  if (result.contains("masks") && result["pointing"].is_number()) {
     std::printf(
-        "%zu masks: maximum on the object %.1f %%, heat on the object %.1f %%, localised %.1f %%\n",
-        result["masks"].get<std::size_t>(), percent("pointing"), percent("heat_inside"),
-        percent("localised"));
+        "%s: maximum on the object %.1f %%, heat on the object %.1f %%, localised %.1f %%\n",
+        counted(result["masks"].get<std::size_t>(), "mask").c_str(), percent("pointing"),
+        percent("heat_inside"), percent("localised"));
   }
   if (result["top1_sure"].is_number()) {
     std::printf("sure of %.1f %%, of which %.1f %% are right\n", percent("sure"),
@@ -271,10 +277,11 @@ void print_text(const Json& result) {
   if (result.contains("taken_for_others") && result["taken_for_others"].is_number()) {
     std::printf("taken for none of the classes: %.1f %%\n", percent("taken_for_others"));
   }
-  if (result.contains("others")) {
+  if (result.contains("others") && result["others"]["sure"].is_number()) {
     const Json& others = result["others"];
-    std::printf("%zu photos of none of the classes: sure of %.1f %%",
-                others["photos"].get<std::size_t>(), others["sure"].get<double>() * 100);
+    std::printf("%s of none of the classes: sure of %.1f %%",
+                counted(others["photos"].get<std::size_t>(), "photo").c_str(),
+                others["sure"].get<double>() * 100);
     if (others.contains("recognised")) {
       std::printf(", recognised %.1f %%", others["recognised"].get<double>() * 100);
     }
@@ -285,9 +292,9 @@ void print_text(const Json& result) {
   for (std::size_t i = 0; i < per_class.size(); ++i) {
     const auto of_class = per_class[i]["photos"].get<std::size_t>();
     if (of_class == 0) continue;
-    std::printf("  %-24s %5zu photos  top-1 %5.1f %%",
+    std::printf("  %-24s %5zu %-6s  top-1 %5.1f %%",
                 per_class[i]["label"].get<std::string>().c_str(), of_class,
-                per_class[i]["top1"].get<double>() * 100);
+                of_class == 1 ? "photo" : "photos", per_class[i]["top1"].get<double>() * 100);
     std::size_t most = 0;
     std::size_t other = i;
     for (std::size_t j = 0; j < confusion[i].size(); ++j) {
@@ -312,7 +319,8 @@ void print_text(const Json& result) {
                 mistake["probability"].get<double>() * 100);
   }
   if (mistakes.size() > kMost) {
-    std::printf("  and %zu other mistakes, which --json lists\n", mistakes.size() - kMost);
+    std::printf("  and %s, which --json lists\n",
+                counted(mistakes.size() - kMost, "other mistake").c_str());
   }
 }
 
@@ -344,7 +352,7 @@ Result<Json> run_evaluate(const EvaluateOptions& options, bool& some_failed) {
   }
   GRADCAM_TRY(const Totals totals, evaluate_all(model, photos, options.closer, options.threads));
   some_failed |= totals.failed + totals.masks_failed > 0;
-  return to_json(totals, photos, model.info());
+  return to_json(totals, photos, model.info(), options);
 }
 
 }  // namespace
@@ -360,7 +368,8 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   add_path_option(*command, "--masks", options->masks,
                   "Where the object is: <class>/<photo>.png, or as a MANIFEST.tsv there says. In "
                   "pictures with transparency it is what is opaque, in others what is not "
-                  "black: at least half as bright as the brightest pixel");
+                  "black: at least half as bright as the brightest pixel. With --explain, photos "
+                  "that have none are left out");
   CLI::Option* others =
       add_path_option(*command, "--others", options->others,
                       "Photos of none of the classes, as a folder or folders in it: how often the "

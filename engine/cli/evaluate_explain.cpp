@@ -334,7 +334,10 @@ class Tally {
 void choose_photos(std::vector<LabelledPhoto>& photos) {
   std::erase_if(photos, [](const LabelledPhoto& photo) { return !photo.label; });
   const auto has_no_mask = [](const LabelledPhoto& photo) { return photo.mask.empty(); };
-  if (!std::ranges::all_of(photos, has_no_mask)) std::erase_if(photos, has_no_mask);
+  if (std::ranges::all_of(photos, has_no_mask)) return;
+  if (const std::size_t left_out = std::erase_if(photos, has_no_mask); left_out > 0) {
+    complain(counted(left_out, "photo") + " without a mask left out");
+  }
 }
 
 }  // namespace

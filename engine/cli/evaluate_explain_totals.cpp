@@ -128,8 +128,9 @@ Json to_json(const Method& method, const MethodTotals& total) {
 }
 
 void print_explanations(const Json& result) {
-  std::printf("%zu photos, maps of the most probable class; means and their standard errors\n",
-              result["photos"].get<std::size_t>());
+  const auto photos = result["photos"].get<std::size_t>();
+  std::printf("%zu %s, maps of the most probable class; means and their standard errors\n", photos,
+              photos == 1 ? "photo" : "photos");
   std::printf("%-18s%7s", "", "photos");
   const std::array keys = {"average_drop", "increase", "insertion",   "deletion",
                            "road",         "pointing", "heat_inside", "other_class"};

@@ -170,9 +170,14 @@ std::size_t threads(const ExplainCommand& options) {
 
 /// The names on standard input.
 void for_each_name(bool null_ends, const std::function<void(const std::string&)>& use) {
+  bool is_first = true;
   for (std::string name; std::getline(std::cin, name, null_ends ? '\0' : '\n');) {
     std::error_code error;
     // Of a list that was written on Windows.
+    if (is_first && !fs::exists(path_of(name), error)) {
+      name = std::string(internal::without_byte_order_mark(name));
+    }
+    is_first = false;
     if (!null_ends && name.ends_with('\r') && !fs::exists(path_of(name), error)) name.pop_back();
     if (!name.empty()) use(name);
   }

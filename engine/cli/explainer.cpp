@@ -55,7 +55,9 @@ Result<ExplainOptions> how_to_explain(const ExplainCommand& command) {
   ExplainOptions options{.layers = {}};
   for (const std::string& name : command.layers) {
     GRADCAM_TRY(const std::size_t layer, find_map_layer(name));
-    options.layers.push_back(layer);
+    // As with classes and methods, one that is named twice is meant once.
+    const bool is_known = std::ranges::find(options.layers, layer) != options.layers.end();
+    if (!is_known) options.layers.push_back(layer);
   }
   for (const std::string& smooth : command.smooth) {
     (smooth == "flip" ? options.augment : options.principal_component) = true;

@@ -30,8 +30,8 @@ Result<std::vector<fs::path>> class_folders(const fs::path& folder) {
   GRADCAM_TRY(std::vector<fs::path> folders, list_folders(folder));
   if (folders.size() < 2) {
     return fail(ErrorCode::kInvalidArgument,
-                folder.string() + " has " + std::to_string(folders.size()) +
-                    " folders in it; expected a folder of photos for each of two or more classes");
+                folder.string() + " has " + counted(folders.size(), "folder") +
+                    " in it; expected a folder of photos for each of two or more classes");
   }
   return folders;
 }

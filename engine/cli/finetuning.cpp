@@ -72,6 +72,13 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
     return fail(ErrorCode::kInvalidArgument, "name a folder for features with --cache");
   }
   std::error_code error;
+  const fs::path cache = fs::weakly_canonical(plan.cache, error);
+  if (cache.parent_path() == fs::weakly_canonical(options.folder, error)) {
+    return fail(ErrorCode::kInvalidArgument,
+                plan.cache.string() +
+                    " lies beside the folders of the classes, and would be taken "
+                    "for one of them; choose another --cache");
+  }
   if (fs::equivalent(options.model, options.out, error)) {
     return fail(ErrorCode::kInvalidArgument,
                 options.out.string() + " is the base model; the new one needs a file of its own");
@@ -120,13 +127,14 @@ Result<Base> load_base(const FinetuneOptions& options, const std::function<bool(
 CheckpointIdentity identity_of(const FinetuneOptions& options, const Plan& plan,
                                std::uint64_t weights, const Preprocess& preprocess) {
   const OptimizerOptions& optimizer = plan.classifier.optimizer;
+  const bool is_sgd = optimizer.algorithm == Algorithm::kSgd;
   return {{"base model", std::to_string(weights)},
           {"preprocessing", to_json(preprocess)},
           {"--train", options.train},
-          {"--optimizer", optimizer.algorithm == Algorithm::kSgd ? "sgd" : "adam"},
+          {"--optimizer", is_sgd ? "sgd" : "adam"},
           {"--learning-rate", shortest(plan.training.learning_rate)},
           {"--weight-decay", shortest(double{optimizer.weight_decay})},
-          {"--momentum", shortest(options.momentum)},
+          {"--momentum", is_sgd ? shortest(options.momentum) : "of no use"},
           {"--dropout", shortest(double{plan.classifier.dropout})},
           {"--validation", shortest(options.validation)},
           {"--epochs", std::to_string(options.epochs)},
@@ -288,8 +296,11 @@ Result<ClassPhotos> find_photos(const FinetuneOptions& options, const Plan& plan
   GRADCAM_TRY(ClassPhotos photos, find_class_photos(options.folder, plan.threads));
   GRADCAM_CHECK_OK(check_labels(photos.labels));
   GRADCAM_CHECK_OK(check_class_sizes(photos));
-  std::printf("%zu photos of %zu classes", photos.photos.size(), photos.labels.size());
-  if (photos.duplicates > 0) std::printf(", %zu duplicates left out", photos.duplicates);
+  std::printf("%s of %zu classes", counted(photos.photos.size(), "photo").c_str(),
+              photos.labels.size());
+  if (photos.duplicates > 0) {
+    std::printf(", %s left out", counted(photos.duplicates, "duplicate").c_str());
+  }
   std::printf("\n");
   std::fflush(stdout);
   return photos;
@@ -367,13 +378,17 @@ Result<bool> gather(Run& run, ClassPhotos& photos) {
   run.report.skipped = photos.unreadable;
   if (run.interrupted()) {
     clear_progress();
-    std::printf("interrupted; the features of %zu photos are kept in %s for the next run\n",
-                outcome.computed + outcome.cached, printable(run.cache.folder().string()).c_str());
+    std::printf("interrupted; the features of %s are kept in %s for the next run\n",
+                counted(outcome.computed + outcome.cached, "photo").c_str(),
+                printable(run.cache.folder().string()).c_str());
     return false;
   }
-  std::printf("features: %zu photos computed, %zu from the cache, %.1f s (%s)\n", outcome.computed,
-              outcome.cached, outcome.seconds, printable(run.cache.folder().string()).c_str());
-  if (photos.unreadable > 0) std::printf("%zu photos cannot be read\n", photos.unreadable);
+  std::printf("features: %s computed, %zu from the cache, %.1f s (%s)\n",
+              counted(outcome.computed, "photo").c_str(), outcome.cached, outcome.seconds,
+              printable(run.cache.folder().string()).c_str());
+  if (photos.unreadable > 0) {
+    std::printf("%s cannot be read\n", counted(photos.unreadable, "photo").c_str());
+  }
   std::fflush(stdout);
   GRADCAM_CHECK_OK(check_class_sizes(photos));
   run.identity["set of photos"] = identity_of(photos);
@@ -483,10 +498,13 @@ Result<void> write_result(Run& run, const ClassPhotos& photos, Trainer& trainer)
 Result<void> finish(Run& run, const ClassPhotos& photos, Trainer& trainer, double seconds) {
   const fs::path& checkpoint = run.plan.checkpoint;
   if (const auto written = write_result(run, photos, trainer); !written) {
-    GRADCAM_CHECK_OK(write_checkpoint(checkpoint, trainer, run.identity));
-    return fail(written.error().code, written.error().message + "; " + checkpoint.string() +
-                                          " has all that was learnt, and the same command with "
-                                          "--resume writes the model");
+    const auto kept = write_checkpoint(checkpoint, trainer, run.identity);
+    return fail(written.error().code,
+                written.error().message + "; " +
+                    (kept ? checkpoint.string() +
+                                " has all that was learnt, and the same command with --resume "
+                                "writes the model"
+                          : "what was learnt is lost, too: " + kept.error().message));
   }
   const FinetuneReport& report = run.report;
   const Epoch& best = report.epochs[report.best_epoch];

@@ -27,6 +27,10 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string counted(std::uint64_t count, std::string_view one) {
+  return std::to_string(count) + " " + std::string(one) + (count == 1 ? "" : "s");
+}
+
 void complain(std::string_view message) {
   std::fflush(stdout);
   std::cout.flush();

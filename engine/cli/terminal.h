@@ -11,6 +11,9 @@ namespace gradcam {
 /// obey. (Labels cannot, see check_labels.)
 std::string printable(std::string_view text);
 
+/// "1 photo", "2 photos".
+std::string counted(std::uint64_t count, std::string_view one);
+
 /// "gradcam: <message>" on standard error, on a line of its own, behind all that was written to
 /// standard output before.
 void complain(std::string_view message);

@@ -116,7 +116,7 @@ class CommandLine(Case):
         self.assertEqual(result.returncode, 0)
         self.assertEqual([json.loads(line)["photo"] for line in result.stdout.splitlines()],
                          names.split())
-        for list_, arguments in ((names.replace("\n", "\r\n"), ()),
+        for list_, arguments in ((names.replace("\n", "\r\n"), ()), ("\ufeff" + names, ()),
                                  (names.replace("\n", "\0"), ("--null",))):
             again = gradcam("explain", "-", "--model", MODEL, "--json", *arguments, stdin=list_)
             self.assertEqual(again.returncode, 0, again.stdout)
@@ -317,7 +317,7 @@ class CommandLine(Case):
 
     def test_other_spellings_of_a_layer(self) -> None:
         result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--json", "--layer",
-                         "Block5-Conv3,block5_pool")
+                         "Block5-Conv3,block5_pool,block5_conv3")
         self.assertEqual(json.loads(result.stdout)["layer"], "block5_conv3,block5_pool")
         result = gradcam("explain", IMAGES / "scene.png", "--model", MODEL, "--layer", "features.29")
         self.assertEqual(result.returncode, 2)

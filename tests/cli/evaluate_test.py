@@ -382,10 +382,16 @@ class Evaluate(Case):
             for text in ("photos/", "its mask", "masks/", "scene.png", fault):
                 self.assertIn(text, said)
             self.assertEqual((numbers["photos"], numbers["masks"], numbers["failed"]), (4, 1, 0))
+            self.assertEqual(numbers["masks_failed"], 1)
+            alone, _ = self.with_masks({f"{label}/scene.png": rows})
+            self.assertEqual((alone["masks"], alone["masks_failed"], alone["pointing"]), (0, 1, None))
+            self.with_masks({f"{label}/scene.png": rows,
+                             f"{label}/baseline.png": mask_of((1,), (0,))})
             result = gradcam("evaluate", self.folder / "photos", "--model", MODEL, "--json",
                              "--explain", "--method", "gradcam", "--masks", self.folder / "masks")
             self.assertEqual(result.returncode, 1)
             self.assertIn(fault, result.stderr)
+            self.assertIn("2 photos without a mask left out", result.stderr)
             self.assertEqual(json.loads(result.stdout)["photos"], 1)
 
     def test_what_masks_measure_is_of_the_photos_that_have_one(self) -> None:

@@ -138,6 +138,14 @@ class Finetune(Case):
         self.assertEqual(out.read_bytes(), weights)
         self.assertEqual(len(list(self.folder.iterdir())), 3)
 
+    def test_features_are_not_kept_beside_the_classes(self) -> None:
+        photos = self.make_photos()
+        result = gradcam("finetune", photos, "--model", MODEL, "--out",
+                         self.folder / "new.safetensors", "--cache", photos / "features")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("choose another --cache", result.stderr)
+        self.assertFalse((photos / "features").exists())
+
     def test_a_photo_of_two_classes_is_named_with_both(self) -> None:
         for label in ("dark", "light"):
             folder = self.folder / "photos" / label
