@@ -321,12 +321,19 @@ export function how(lab) {
             /Stopped/.test(pending.innerText),
           ).length === 2,
       );
-      assert.match(await text('.header'), /Stopped, 2 maps are missing/);
+      const stopped = 'Stopped, 2 maps are missing';
+      assert.ok((await text('.header .status')).startsWith(stopped));
+      assert.equal(await text('.header [role=status]'), stopped);
       await browser.evaluate(() =>
         document.querySelector('.header button').click(),
       );
       await waitFor(browser, 'both to be gone on with', () =>
         /Making maps/.test(document.querySelector('.header').innerText),
+      );
+      await waitFor(browser, 'the last one to be in the making', () =>
+        /Making maps, 1 of 2 done/.test(
+          document.querySelector('.header').innerText,
+        ),
       );
       await choose('select', 'gradcam');
       await lineOf('gradcam', 'block5_conv3');

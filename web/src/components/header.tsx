@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks';
 import { modelShare, network, presentModel, ready } from '../backend/network';
 import { isFresh } from '../camera';
 import { unpacked } from '../intake/unpack';
@@ -22,17 +23,19 @@ export function Header() {
   const share = total === 0 ? 1 : (done + failed) / total;
   const arriving = arrival();
   const lacking = unmade.value.length;
-  // One that was clicked on tells of itself.
-  const isMaking = share === 1 && lacking > 1;
   const missing = stopped.value.length;
-  const isStopped = share === 1 && lacking === 0 && missing > 1;
+  // One that was clicked on tells of itself; the last one of several does not.
+  const areSeveral = useRef(false);
+  if (lacking + missing !== 1) areSeveral.current = lacking + missing > 1;
+  const isMaking = share === 1 && areSeveral.current && lacking > 0;
+  const isStopped = share === 1 && areSeveral.current && lacking === 0;
   const text =
     arriving !== undefined
       ? `${arriving.what}, ${percent(arriving.share)}`
       : isMaking
         ? `Making maps, ${done - lacking} of ${done} done`
         : isStopped
-          ? `Stopped, ${missing} maps are missing`
+          ? `Stopped, ${missing === 1 ? 'a map is' : `${missing} maps are`} missing`
           : progressText.value || networkText();
   // The welcome of the empty page has a heading of its own.
   const Brand = isFresh.value ? 'p' : 'h1';
@@ -81,7 +84,10 @@ export function Header() {
           ? `${arriving.what}…`
           : isMaking
             ? 'Making maps…'
-            : progressAnnounced(total, done + failed, failed) || networkText()}
+            : isStopped
+              ? text
+              : progressAnnounced(total, done + failed, failed) ||
+                networkText()}
       </p>
     </header>
   );
