@@ -50,6 +50,18 @@ test('after a look that failed, maps are of what the answer on the page is about
   expect(await mapBy('hirescam')).toEqual(expected);
 });
 
+test('the part that is shown already is not looked at again', async () => {
+  const { Team } = await import('../src/worker/team');
+  await closer.aim(photo, PART);
+  const { value: map } = photo.maps;
+  const looking = vi.spyOn(Team.prototype, 'lookAt');
+  await closer.aim(photo, { ...PART });
+  expect(looking).not.toHaveBeenCalled();
+  expect(photo.maps.value).toBe(map);
+  await closer.aim(photo, undefined);
+  expect(looking).toHaveBeenCalledOnce();
+});
+
 test('so are those of a photo that was taken off the page amid a look, and put back', async () => {
   const { Team } = await import('../src/worker/team');
   const { notice } = await import('../src/news');

@@ -5,6 +5,7 @@ import type { Box } from '../../../wasm/engine';
 import { askAbout } from './errand';
 import { presentHow, stopErrands } from './maps';
 import { wasStopped } from '../shared/outcome';
+import { isSameBox } from '../shared/same-box';
 import type { Photo } from './photo';
 import { explainAnew, photos, show } from './photos';
 import type { Failure } from '../shared/protocol';
@@ -23,8 +24,12 @@ export function isAiming(photo: Photo): boolean {
  */
 export function aim(photo: Photo, crop: Box | undefined): Promise<void> {
   const { value: seen } = photo.crop;
-  photo.crop.value = crop;
   const known = aiming.peek().get(photo);
+  if (isSameBox(seen, crop)) {
+    photo.trouble.value = undefined;
+    return known ?? Promise.resolve();
+  }
+  photo.crop.value = crop;
   if (known) return known;
   const underWay = follow(photo, seen);
   aiming.value = new Map([...aiming.peek(), [photo, underWay]]);

@@ -16,6 +16,7 @@ import {
 import { holdLifeline } from '../shared/lifeline';
 import { outcomeOf, reasonOf, Stopped } from '../shared/outcome';
 import type { Answer, HeldInfo, Outcome, WorkerApi } from '../shared/protocol';
+import { isSameBox } from '../shared/same-box';
 import { tidy } from '../shared/tidy';
 import { ArrivingFile } from './arriving-file';
 import { borrow } from './borrow';
@@ -253,12 +254,6 @@ function likeliestFirst(
 ): Heatmap[] {
   const byClass = new Map(maps.map((map) => [map.class, map]));
   return predictions.flatMap(({ index }) => byClass.get(index) ?? []);
-}
-
-function isSameBox(a: Box, b: Box): boolean {
-  return (
-    a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height
-  );
 }
 
 /** The classes that are explained before someone asks for them; none where even one is slow. */
