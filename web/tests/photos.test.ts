@@ -271,6 +271,38 @@ test('one that was taken off while it was looked at gets no maps', async () => {
   await photos.remakeMaps({ method: 'gradcam' });
 });
 
+test('with the map of another class comes that of the most probable one, if both can be compared', async () => {
+  const [photo] = await photos.addPhotos({
+    files: [await fileOf('square.jpg')],
+    refused: [],
+  });
+  const { choose } = await import('../src/photos/maps');
+  const best = photo!.target.value;
+  const other = (best + 1) % 15;
+  await choose(photo!, other);
+  await photos.remakeMaps({ method: 'xgradcam' });
+  expect([...photo!.maps.value.keys()].toSorted()).toEqual(
+    [best, other].toSorted(),
+  );
+  await photos.remakeMaps({ method: 'gradcam' });
+});
+
+test('the second map is the first one of its class, too', async () => {
+  const [photo] = await photos.addPhotos({
+    files: [await fileOf('square.jpg')],
+    refused: [],
+  });
+  const { choose, compare } = await import('../src/photos/maps');
+  const best = photo!.target.value;
+  const other = (best + 1) % 15;
+  photo!.maps.value = new Map();
+  await compare(photo!, other, 'gradcam');
+  const run = vi.spyOn(photo!.making, 'run');
+  await choose(photo!, other);
+  expect(run).not.toHaveBeenCalled();
+  expect(photo!.maps.value.get(other)).toBe(photo!.rival.value!.map);
+});
+
 test('maps that are there, or in the making, are not begun anew', async () => {
   const files = [await fileOf('square.jpg')];
   const [photo] = await photos.addPhotos({ files, refused: [] });

@@ -1,6 +1,7 @@
 /** Making heatmaps of a photo that was looked at: of other classes, in other ways, and what for. */
 
 import type { ExplainOptions, Heatmap } from '../../../wasm/engine';
+import { methodOf } from '../backend/network';
 import type { Photo, Rival } from './photo';
 import { channels, layer, method } from '../settings';
 import type { Priority } from '../backend/task-queue';
@@ -27,14 +28,25 @@ export async function retarget(
     return;
   }
   const how = presentHow();
+  const classes = withBest(photo, index);
   const maps = await photo.making.run(
     photo,
-    (worker, report) => worker.explain([index], how, report),
+    (worker, report) => worker.explain(classes, how, report),
     priority,
   );
   if (maps && isPresentHow(how)) {
     photo.maps.value = withMaps(photo.maps.value, maps);
   }
+}
+
+/** This class, and the most probable one, where its map is soon made and both can be compared. */
+function withBest(photo: Photo, index: number): number[] {
+  const { value: state } = photo.state;
+  const known = methodOf(method.value);
+  const isSoon = known && !known.in_passes.includes(layer.value);
+  if (!isSoon || !known.is_comparable || state.name !== 'done') return [index];
+  const best = state.result.predictions[0]?.index ?? index;
+  return [...new Set([index, best])];
 }
 
 /** Puts a second map beside the first, of this class and by this method. */
@@ -60,6 +72,8 @@ export async function compare(
   if (maps && photo.rival.value === rival) {
     const map = maps.find((each) => each.class === target);
     photo.rival.value = { ...rival, map };
+    // The first one may be among them.
+    if (isPresentHow(how)) photo.maps.value = withMaps(photo.maps.value, maps);
   }
 }
 
