@@ -4,6 +4,18 @@ import { useEffect, useRef } from 'preact/hooks';
 
 const spoken = signal({ text: '', count: 0 });
 
+/** What is to be spoken at once. */
+let texts: string[] = [];
+
+function speak(text: string): void {
+  if (texts.push(text) > 1) return;
+  queueMicrotask(() => {
+    const { count } = spoken.peek();
+    spoken.value = { text: texts.join(' '), count: count + 1 };
+    texts = [];
+  });
+}
+
 /** The card in which the user did something last. */
 let acted: Element | null = null;
 
@@ -49,7 +61,7 @@ export function useSpoken(
     if (!isWhole || text === before.current) return;
     before.current = text;
     if (acted !== null && current?.closest('.card') === acted) {
-      spoken.value = { text, count: spoken.peek().count + 1 };
+      speak(text);
     }
   });
   return element;
