@@ -250,6 +250,18 @@ describe('where', () => {
     );
   });
 
+  test('says of a decoration no more than that', () => {
+    const label = heatmapLabel('Edges', map(3, 3, [[0, 0]]), true);
+    expect(label).toBe('Edges: a decoration, not where it looked.');
+  });
+
+  test('says how far it reaches, however its colours are scaled', () => {
+    const whole = map(3, 3, [[1, 1]]);
+    const values = whole.values.map((value) => value / 4);
+    const label = heatmapLabel('Pug', { ...whole, values });
+    expect(label).toBe(heatmapLabel('Pug', whole));
+  });
+
   test('says that numbers overflowed', () => {
     const overflowed = { ...map(14, 14, []), status: 'non_finite' as const };
     expect(heatmapLabel('Where it looked for pug', overflowed)).toBe(

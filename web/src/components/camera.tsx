@@ -138,8 +138,9 @@ export function CameraView({ stream }: { stream: MediaStream }) {
 }
 
 function Heat({ seen }: { seen: Sight }) {
-  const { map, crop, width, height } = seen;
+  const { map, crop, width, height, method } = seen;
   if (!map) return null;
+  const isDecoration = methodOf(method)?.is_decoration;
   return (
     <div
       class="seen"
@@ -150,7 +151,7 @@ function Heat({ seen }: { seen: Sight }) {
         <HeatOnCrop
           heatmap={map}
           crop={crop}
-          label={heatmapLabel(captionOf(seen), map)}
+          label={heatmapLabel(captionOf(seen), map, isDecoration)}
         />
       </div>
     </div>

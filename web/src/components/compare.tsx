@@ -4,7 +4,7 @@ import type { Heatmap } from '../../../wasm/engine';
 import { classNoun, methodOf, painter } from '../backend/network';
 import { compare, stopComparing } from '../photos/maps';
 import { labelOf, type Photo, type PhotoResult } from '../photos/photo';
-import { method } from '../settings';
+import { layer, method } from '../settings';
 import { overlap, strengths, where } from '../words/heatmap';
 import { breed, capitalised } from '../words/names';
 import { percent } from '../words/numbers';
@@ -28,6 +28,9 @@ export function Comparison(props: {
   const { photo, result, map, drawn, isSameScale, bare } = props;
   const rival = photo.rival.value!;
   const methods = painter.value?.info.methods ?? [];
+  const second = methodOf(rival.method);
+  // Else the toolbar says so, of both.
+  const isOnlyAtLayer = second?.has_layer && !methodOf(method.value)?.has_layer;
   const label = labelOf(result, photo.target.value);
   const maxima = comparableMaxima(photo, map);
   const isComparable = maxima !== undefined;
@@ -78,7 +81,7 @@ export function Comparison(props: {
           </Choice>
           <Choice
             value={rival.method}
-            text={`by ${methodOf(rival.method)?.title ?? rival.method}`}
+            text={`by ${second?.title ?? rival.method}${isOnlyAtLayer ? ` at ${layer.value}` : ''}`}
             label="Method of the second map"
             choose={(method) => void compare(photo, rival.target, method)}
           >

@@ -178,7 +178,7 @@ function Steps(props: {
           <Seen result={result}>
             <HeatCanvas heatmap={made} width={192} height={192} />
           </Seen>
-          <p>{square(rows)} cells made as large as the photo</p>
+          <p>{square(rows)} cells made as large as what it saw</p>
         </li>
       </ol>
       <p>
@@ -231,7 +231,8 @@ function WeightsChart({ alphas }: { alphas: Float32Array }) {
       </svg>
       <figcaption>
         <span>
-          {count(1)} weights above zero, up to {signed(most)}
+          {count(1)} {count(1) === 1 ? 'weight' : 'weights'} above zero, up to{' '}
+          {signed(most)}
         </span>{' '}
         <span>
           {count(-1)} below, down to {signed(least)}

@@ -31,7 +31,7 @@ import {
   isOnlyClosest,
   verdict,
 } from '../words/answer';
-import { captionParts, weakness, where } from '../words/heatmap';
+import { captionParts, DECORATION, weakness, where } from '../words/heatmap';
 import { nameInText } from '../words/name-in-text';
 import { breedInText } from '../words/names';
 import { sentence } from '../words/sentence';
@@ -306,8 +306,7 @@ function Where(props: {
       {after !== undefined && breed}
       {after}
       {isOnlyClosest(map.class, predictions, others) && `, ${CLOSEST}`}:{' '}
-      {chosen?.is_decoration ? 'a decoration, not where it looked' : where(map)}
-      .
+      {chosen?.is_decoration ? DECORATION : where(map)}.
     </p>
   );
 }

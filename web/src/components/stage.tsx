@@ -111,7 +111,11 @@ export function Stage(props: {
               <HeatOnCrop
                 heatmap={map}
                 crop={crop}
-                label={heatmapLabel(caption, map)}
+                label={heatmapLabel(
+                  caption,
+                  map,
+                  methodOf(method)?.is_decoration,
+                )}
               />
             )}
           </div>

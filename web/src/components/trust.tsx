@@ -84,7 +84,7 @@ function Findings({ found, breed }: { found: Trust; breed: string }) {
     <>
       <p ref={text}>
         <strong>{verdict}:</strong> {why} The guess knows no map: it is the
-        middle of the photo, where most people put what they photograph, or
+        middle of what it saw, where most people put what they photograph, or
         chance.
       </p>
       <ol>

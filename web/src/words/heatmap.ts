@@ -4,6 +4,9 @@ import type { Heatmap, HeatValues } from '../../../wasm/engine';
 import { breedInText, capitalised } from './names';
 import { percent } from './numbers';
 
+/** All that there is to say of a map that is one. */
+export const DECORATION = 'a decoration, not where it looked';
+
 /** Where the heatmap is strongest, as the rest of a sentence. */
 export function where(map: HeatValues & Pick<Heatmap, 'status'>): string {
   if (map.status === 'empty') return 'no evidence here';
@@ -42,8 +45,14 @@ export function captionFor(caption: string, label: string): string {
 /**
  * What a screen reader says in the place of the heatmap.
  * @param caption for the class, by the method
+ * @param isDecoration whether that method shows no evidence
  */
-export function heatmapLabel(caption: string, map: Heatmap): string {
+export function heatmapLabel(
+  caption: string,
+  map: Heatmap,
+  isDecoration = false,
+): string {
+  if (isDecoration) return `${caption}: ${DECORATION}.`;
   const start = `${caption}: ${where(map)}`;
   return map.status === 'ok'
     ? `${start}, clearly on ${percent(extent(map))} of what it saw.`
@@ -96,7 +105,8 @@ export function weakness(
 
 /** The share of what it saw that holds at least half of the strongest evidence. */
 function extent({ values }: Pick<Heatmap, 'values'>): number {
-  return values.filter((value) => value >= 0.5).length / values.length;
+  const half = values.reduce((most, value) => Math.max(most, value), 0) / 2;
+  return values.filter((value) => value >= half).length / values.length;
 }
 
 /**
