@@ -89,6 +89,11 @@ export function accessibility(lab) {
     await said('Where it looked for pug');
     await press('Compare');
     await said('is warm in');
+    await chooseBreed(browser, photo('landscape.jpg'), 'beagle');
+    await waitFor(browser, 'both of it to be said', () => {
+      const { textContent } = document.querySelector('.spoken');
+      return /warm in .*looked for beagle/.test(textContent);
+    });
     await press('Compare');
     const spoken = () =>
       browser.evaluate(() => document.querySelector('.spoken').textContent);
