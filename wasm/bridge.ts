@@ -118,7 +118,7 @@ function bytesOf(arg: Exclude<Argument, number>): Uint8Array {
     : new Uint8Array(arg.buffer, arg.byteOffset, arg.byteLength);
 }
 
-function outOfMemory(what: string): EngineError {
+export function outOfMemory(what: string): EngineError {
   return new EngineError(
     'out_of_memory',
     `there is not enough memory for ${what}`,

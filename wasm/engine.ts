@@ -13,7 +13,7 @@
  * own and stays valid.
  */
 
-import { Bridge, EngineError, unsigned } from './bridge';
+import { Bridge, EngineError, outOfMemory, unsigned } from './bridge';
 import {
   pieceReader,
   piecesOf,
@@ -84,11 +84,18 @@ export class Engine {
 
   private constructor(private readonly bridge: Bridge) {}
 
-  /** An engine of its own memory, without a model. */
+  /** An engine of its own memory, without a model; `out_of_memory` where the browser has none. */
   static async create(module: WebAssembly.Module): Promise<Engine> {
     let memory: WebAssembly.Memory | undefined;
     const imports = wasiImports(() => memory!);
-    const instance = await WebAssembly.instantiate(module, imports);
+    const instance = await WebAssembly.instantiate(module, imports).catch(
+      (error: unknown) => {
+        // Its imports are there, so all else that a browser can lack is memory.
+        throw error instanceof WebAssembly.LinkError
+          ? error
+          : outOfMemory('an engine');
+      },
+    );
     memory = instance.exports.memory as WebAssembly.Memory;
     return new Engine(new Bridge(instance));
   }

@@ -1,6 +1,6 @@
 /** The engine's class over the real engine, with the model of the page. */
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   Engine,
   EngineError,
@@ -341,6 +341,16 @@ describe('an engine with a model', () => {
     engine.setPixels(picture(64, 64));
     expect(engine.classify().predictions.length).toBeGreaterThan(1);
   });
+});
+
+test('says so where the browser has no memory for an engine', async () => {
+  const instantiate = vi.spyOn(WebAssembly, 'instantiate');
+  instantiate.mockRejectedValueOnce(new RangeError('Out of memory'));
+  expect(await Engine.create(module).catch((error) => error)).toMatchObject({
+    code: 'out_of_memory',
+    message: 'there is not enough memory for an engine',
+  });
+  instantiate.mockRestore();
 });
 
 test('what is taught is a last layer that can be put on its model', async () => {

@@ -9,6 +9,7 @@ import { proxy, transfer, type Remote } from 'comlink';
 import { relaxedSimd, simd } from 'wasm-feature-detect';
 import {
   Engine,
+  EngineError,
   MAX_MEMBERS,
   type EngineInfo,
   type Method,
@@ -119,7 +120,7 @@ export function startNetwork(): void {
     try {
       network.value = await start();
     } catch (error) {
-      network.value = failed(internalFailure(error));
+      network.value = failed(failureOf(error));
     }
   }, 'urgent');
 }
@@ -321,7 +322,7 @@ export function ask<T>(
         const isGone = error instanceof WorkerGone;
         if (isGone) await replaceFirst(error.message);
         if (isGone && !isRepeated) continue;
-        return { ok: false, failure: internalFailure(error) };
+        return { ok: false, failure: failureOf(error) };
       }
     }
   }, priority);
@@ -341,7 +342,7 @@ async function replaceFirst(reason: string): Promise<void> {
     });
     if (!outcome.ok) await fallBack(outcome.failure);
   } catch (error) {
-    network.value = failed(internalFailure(error));
+    network.value = failed(failureOf(error));
   }
 }
 
@@ -367,17 +368,23 @@ async function fallBack(failure: Failure): Promise<void> {
       setTimeout(onFallBack); // whoever asked hears of it before
     }
   } catch (error) {
-    network.value = failed(internalFailure(error));
+    network.value = failed(failureOf(error));
   }
 }
 
-function failed(failure: Failure): Network {
-  return { state: 'failed', failure };
+function failed({ code, message }: Failure): Network {
+  const advice =
+    code === 'out_of_memory'
+      ? '; close other tabs or programs and open this page again'
+      : '';
+  return { state: 'failed', failure: { code, message: message + advice } };
 }
 
-/** What nobody foresaw. */
-function internalFailure(error: unknown): Failure {
+/** Of what the engine refuses here, or else of what nobody foresaw. */
+function failureOf(error: unknown): Failure {
   const reason = reasonOf(error);
+  if (error instanceof EngineError)
+    return { code: error.code, message: reason };
   return { code: 'internal', message: `something went wrong: ${reason}` };
 }
 
