@@ -23,7 +23,8 @@ export function network(lab) {
     const folder = scratch();
 
     test('not one request in all the tests before', () => {
-      const { sent, asked } = lab.browser;
+      const sent = [...lab.sent, ...lab.browser.sent];
+      const asked = [...lab.asked, ...lab.browser.asked];
       const own = (url) =>
         /^(blob|data):/.test(url) || url === pathToFileURL(page).href;
       assert.deepEqual(sent, []);
