@@ -79,6 +79,16 @@ std::string told_of_rest(const CLI::App& app, const CLI::App& command) {
   return told + (others.empty() ? "; " + program + " --help lists them" : others);
 }
 
+/// Refuses a list with nothing between two commas: the parser leaves that out, and takes the next
+/// argument for the value if nothing is left.
+void check_commas(const CLI::Option& option, const std::string& value) {
+  if (option.get_delimiter() == '\0' || value.find(',') == std::string::npos) return;
+  const std::string enclosed = "," + value + ",";
+  if (enclosed.find(",,") == std::string::npos) return;
+  throw CLI::ValidationError(option.get_name(),
+                             "there is nothing before or after a comma in \"" + value + "\"");
+}
+
 }  // namespace
 
 std::string fault_of(const CLI::App& app, const CLI::ParseError& error) {
@@ -90,6 +100,7 @@ std::string fault_of(const CLI::App& app, const CLI::ParseError& error) {
       if (std::string told = told_of_rest(app, *each); !told.empty()) return told;
     }
   }
+  if (called.empty() && kind == CLI::ExitCodes::ValidationError) return error.what();
   if (called.empty()) {
     const auto name_of = [](const CLI::App* each) { return each->get_name(); };
     return "a command is expected: " + internal::joined(app.get_subcommands(nullptr), name_of) +
@@ -203,6 +214,7 @@ std::vector<std::string> arguments_of(const CLI::App& app, int argc, char** argv
     if (takes_value && !is_empty && it + 1 == end) return {arguments.front(), name};
     if (takes_value) {
       apart.insert(apart.end(), {name, is_empty ? "" : *++it});
+      check_commas(*option, apart.back());
     } else {
       (is_option ? apart : names).push_back(*it);
     }

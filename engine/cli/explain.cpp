@@ -320,8 +320,12 @@ void add_explain(CLI::App& app, int& exit_code) {
   command->add_flag("--json", options->json, "One line of JSON for each photo, see below");
   command->footer(method_list() + kJsonFields);
   command->callback([command, options, &exit_code] {
-    if (!options->crop.empty() && options->crop.size() != 4) {
+    const std::vector<double>& crop = options->crop;
+    if (!crop.empty() && crop.size() != 4) {
       throw CLI::ValidationError("--crop", "four numbers are expected, X,Y,WIDTH,HEIGHT");
+    }
+    if (!crop.empty() && !(crop[0] >= 0 && crop[1] >= 0 && crop[2] > 0 && crop[3] > 0)) {
+      throw CLI::ValidationError("--crop", "X and Y are 0 or more, WIDTH and HEIGHT above 0");
     }
     if (options->out.empty() && !options->json) options->out = ".";
     for (const char* name : {"--colormap", "--alpha", "--threshold"}) {

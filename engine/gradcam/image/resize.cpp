@@ -90,7 +90,7 @@ void filter_row(const std::vector<float>& sums, int left, const Filter& filter, 
 /// "12.5 x 40 at (3, 0)"
 std::string text(const Box& box) {
   std::array<char, 128> text;
-  std::snprintf(text.data(), text.size(), "%.6g x %.6g at (%.6g, %.6g)", box.width, box.height,
+  std::snprintf(text.data(), text.size(), "%.10g x %.10g at (%.10g, %.10g)", box.width, box.height,
                 box.x, box.y);
   return text.data();
 }
