@@ -101,6 +101,19 @@ test('looking closer amid a look is of what the network sees then', async () => 
   expect(within).not.toEqual(square);
 });
 
+test('looking closer twice is looking closer once', async () => {
+  const { Engine } = await import('../../wasm/engine');
+  const found = vi.spyOn(Engine.prototype, 'closer');
+  const first = closer.lookCloser(photo);
+  expect(closer.isAiming(photo)).toBe(true);
+  await closer.lookCloser(photo);
+  expect(photo.crop.value).toBeDefined();
+  await first;
+  expect(seen()).toEqual(photo.crop.value);
+  expect(found).toHaveBeenCalledOnce();
+  expect(closer.isAiming(photo)).toBe(false);
+});
+
 test('looking closer does not wait for what it ends', async () => {
   const { compare } = await import('../src/photos/maps');
   const second = compare(photo, photo.target.value, 'layercam');

@@ -251,7 +251,7 @@ test('one that was taken off before its turn has not failed', async () => {
 });
 
 test('one that was taken off while it was looked at gets no maps', async () => {
-  await photos.remakeMaps({ method: 'occlusion' });
+  await photos.remakeMaps({ method: 'scorecam', channels: 4 });
   const engine = await import('../../wasm/engine');
   const added = photos.addPhotos({
     files: [await fileOf('square.jpg')],
@@ -320,4 +320,20 @@ test('maps that are there, or in the making, are not begun anew', async () => {
   expect(run).toHaveBeenCalledTimes(1);
   await first;
   expect(photo!.maps.value.has(target.value)).toBe(true);
+});
+
+test('where the maps of all classes come together, another class amid that begins nothing anew', async () => {
+  const files = [await fileOf('square.jpg')];
+  const [photo] = await photos.addPhotos({ files, refused: [] });
+  const { choose } = await import('../src/photos/maps');
+  const { target, making, maps } = photo!;
+  const run = vi.spyOn(making, 'run');
+  const remade = photos.remakeMaps({ method: 'scorecam', channels: 4 });
+  await vi.waitFor(() => expect(making.isRunning).toBe(true));
+  const other = (target.value + 1) % 15;
+  await choose(photo!, other);
+  expect(run).toHaveBeenCalledOnce();
+  expect(target.value).toBe(other);
+  expect(maps.value.size).toBe(15);
+  await remade;
 });

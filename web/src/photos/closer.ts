@@ -6,6 +6,7 @@ import { askAbout } from './errand';
 import { presentHow, stopErrands } from './maps';
 import { wasStopped } from '../shared/outcome';
 import { isSameBox } from '../shared/same-box';
+import { until } from '../shared/until';
 import type { Photo } from './photo';
 import { explainAnew, photos, show } from './photos';
 import type { Failure } from '../shared/protocol';
@@ -14,8 +15,11 @@ import { hasRoom } from './shown';
 /** The photos that the network is shown a part of just now. */
 const aiming = signal<ReadonlyMap<Photo, Promise<void>>>(new Map());
 
+/** Those of which it is being found out what is warm. */
+const finding = signal<ReadonlySet<Photo>>(new Set());
+
 export function isAiming(photo: Photo): boolean {
-  return aiming.value.has(photo);
+  return aiming.value.has(photo) || finding.value.has(photo);
 }
 
 /**
@@ -40,22 +44,25 @@ export function aim(photo: Photo, crop: Box | undefined): Promise<void> {
 export async function lookCloser(photo: Photo): Promise<void> {
   const looking = aiming.peek().get(photo);
   if (looking) await looking; // the map at hand is of another part
+  if (finding.peek().has(photo)) return until(() => !isAiming(photo));
   const { value: state } = photo.state;
   const map = photo.maps.value.get(photo.target.value);
   if (state.name !== 'done' || !map) return;
   photo.trouble.value = undefined;
   stopErrands(photo); // which it would wait for, and which look at what is no longer shown
   const { crop } = state.result;
+  finding.value = new Set([...finding.peek(), photo]);
   const outcome = await askAbout(photo, (worker) => worker.closer(map, crop), {
     needs: 'pixels',
   });
-  if (outcome.ok) {
-    await aim(photo, outcome.value);
-  } else {
+  const aimed = outcome.ok && aim(photo, outcome.value);
+  finding.value = new Set([...finding.peek()].filter((each) => each !== photo));
+  if (!outcome.ok) {
     const again = () => lookCloser(photo);
     photo.trouble.value = { failure: outcome.failure, again };
     await explainAnew(photo, 'urgent');
   }
+  await aimed;
 }
 
 /** @param seen what the network was shown last */

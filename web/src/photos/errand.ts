@@ -43,6 +43,11 @@ export class Errand {
     return value === 'waiting' || (typeof value === 'object' && !this.failure);
   }
 
+  /** Whether the worker is at it, which is later than that it is asked for. */
+  get isRunning(): boolean {
+    return this.running > 0;
+  }
+
   /** The worker's answer, or nothing if it was stopped or refused, which the state tells. */
   async run<T>(
     photo: Asked,

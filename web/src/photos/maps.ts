@@ -1,23 +1,37 @@
 /** Making heatmaps of a photo that was looked at: of other classes, in other ways, and what for. */
 
 import type { ExplainOptions, Heatmap } from '../../../wasm/engine';
-import { methodOf } from '../backend/network';
+import { methodOf, presentModel } from '../backend/network';
 import type { Photo, Rival } from './photo';
 import { channels, layer, method } from '../settings';
+import { MOST_EXPLAINED_TOGETHER } from '../shared/protocol';
 import type { Priority } from '../backend/task-queue';
+
+/** What settles once the maps are there that were asked for last. */
+const comings = new WeakMap<Photo, Promise<void>>();
 
 /** Makes the heatmap answer for a class, from now on, whatever is the most probable one. */
 export function choose(photo: Photo, index: number): Promise<void> {
   photo.isTargetChosen = true;
+  const { making, target } = photo;
   // Its map may be long in the making.
-  if (index === photo.target.value && photo.making.isUnderWay) {
-    return Promise.resolve();
-  }
-  return retarget(photo, index);
+  const comes =
+    (index === target.value && making.isUnderWay) ||
+    (making.isRunning && passesTellAll());
+  if (!comes) return retarget(photo, index);
+  target.value = index;
+  return comings.get(photo)!;
+}
+
+/** Whether the maps of all classes come together, after many passes. */
+function passesTellAll(): boolean {
+  const isSlow = methodOf(method.value)?.in_passes.includes(layer.value);
+  const classes = presentModel()?.classes ?? Infinity;
+  return isSlow === true && classes <= MOST_EXPLAINED_TOGETHER;
 }
 
 /** Makes the heatmap answer for another class. */
-export async function retarget(
+export function retarget(
   photo: Photo,
   index: number,
   priority?: Priority,
@@ -25,8 +39,18 @@ export async function retarget(
   photo.target.value = index;
   if (photo.maps.value.has(index)) {
     photo.making.reset();
-    return;
+    return Promise.resolve();
   }
+  const coming = makeMaps(photo, index, priority);
+  comings.set(photo, coming);
+  return coming;
+}
+
+async function makeMaps(
+  photo: Photo,
+  index: number,
+  priority: Priority | undefined,
+): Promise<void> {
   const how = presentHow();
   const classes = withBest(photo, index);
   const maps = await photo.making.run(

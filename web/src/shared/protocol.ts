@@ -68,6 +68,9 @@ export interface Parcel {
   values: Float32Array<ArrayBuffer>;
 }
 
+/** With more classes than this, heatmaps are made when asked for. */
+export const MOST_EXPLAINED_TOGETHER = 64;
+
 /** The number of the first worker, whose helpers are counted from 0. */
 export const FIRST = -1;
 
@@ -213,7 +216,10 @@ export interface WorkerApi {
   ): Promise<Outcome<Answer>>;
   /** `Engine.closer`. */
   closer(heatmap: Heatmap, crop: Box): Promise<Outcome<Box>>;
-  /** The heatmaps of further classes for the photo held, and of others that come with them. */
+  /**
+   * The heatmaps of further classes for the photo held, and of others that come with them: of all,
+   * if they take many passes and there are no more classes than `MOST_EXPLAINED_TOGETHER`.
+   */
   explain(
     classes: number[],
     how: ExplainOptions,

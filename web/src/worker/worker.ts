@@ -15,7 +15,13 @@ import {
 } from '../../../wasm/engine';
 import { holdLifeline } from '../shared/lifeline';
 import { outcomeOf, reasonOf, Stopped } from '../shared/outcome';
-import type { Answer, HeldInfo, Outcome, WorkerApi } from '../shared/protocol';
+import {
+  MOST_EXPLAINED_TOGETHER,
+  type Answer,
+  type HeldInfo,
+  type Outcome,
+  type WorkerApi,
+} from '../shared/protocol';
 import { isSameBox } from '../shared/same-box';
 import { tidy } from '../shared/tidy';
 import { ArrivingFile } from './arriving-file';
@@ -26,8 +32,6 @@ import { encodePreview } from './preview';
 import { SideEngine } from './side-engine';
 import { Team, type ModelSource } from './team';
 
-/** With more classes than this, heatmaps are made when asked for. */
-const EXPLAIN_ALL_CLASSES = 64;
 const EXPLAIN_FIRST = 5;
 /** Where each class takes a backward pass of its own. */
 const EXPLAIN_ONE = 1;
@@ -266,7 +270,9 @@ function firstClasses(how: ExplainOptions) {
 /** All classes, if they are not too many to be explained together. */
 function allClasses(): readonly number[] | undefined {
   const { classes } = model!;
-  return classes > EXPLAIN_ALL_CLASSES ? undefined : [...Array(classes).keys()];
+  return classes > MOST_EXPLAINED_TOGETHER
+    ? undefined
+    : [...Array(classes).keys()];
 }
 
 function reach(ports: readonly MessagePort[]) {
