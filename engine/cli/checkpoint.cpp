@@ -49,15 +49,17 @@ Result<void> write_checkpoint(const fs::path& path, Trainer& trainer,
 Result<void> check_checkpoint(const fs::path& path, const CheckpointIdentity& identity) {
   GRADCAM_TRY(const ModelFile file, open_checkpoint(path));
   const SafetensorsHeader& header = file.header();
+  std::vector<std::string> others;
   for (const auto& [key, expected] : identity) {
     const auto found = header.metadata.find(key);
     if (found != header.metadata.end() && found->second == expected) continue;
     const std::string was = found == header.metadata.end() ? "" : found->second;
-    return fail(ErrorCode::kInvalidArgument, path.string() + " is a checkpoint of another " + key +
-                                                 ": " + internal::quote(was) + ", not " +
-                                                 internal::quote(expected));
+    others.push_back(key + " (" + internal::quote(was) + ", not " + internal::quote(expected) +
+                     ")");
   }
-  return {};
+  if (others.empty()) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              path.string() + " is a checkpoint of another " + internal::joined(others));
 }
 
 Result<void> read_checkpoint(const fs::path& path, Trainer& trainer) {

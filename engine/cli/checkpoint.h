@@ -17,7 +17,7 @@ Result<void> write_checkpoint(const std::filesystem::path& path, Trainer& traine
                               const CheckpointIdentity& identity);
 
 /// Checks that a checkpoint is of that identity, without reading more than its header. Keys that
-/// are not in `identity` are not compared.
+/// are not in `identity` are not compared; the error has all that differ.
 Result<void> check_checkpoint(const std::filesystem::path& path,
                               const CheckpointIdentity& identity);
 

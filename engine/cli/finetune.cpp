@@ -43,12 +43,12 @@ void add_finetune(CLI::App& app, int& exit_code) {
       ->add_option("--weight-decay", options->weight_decay,
                    "(default: 0.0001 for a head, 0.0005 for a classifier)")
       ->check(between(0.0, 1.0));
-  command->add_option("--momentum", options->momentum, "Of sgd")
-      ->check(between(0.0, 0.9999))
-      ->capture_default_str();
-  command->add_option("--dropout", options->dropout, "Of fc1 and fc2, when they are trained")
-      ->check(between(0.0, 0.99))
-      ->capture_default_str();
+  command->add_option("--momentum", options->momentum, "Of sgd (default: 0.9)")
+      ->check(between(0.0, 0.9999));
+  command
+      ->add_option("--dropout", options->dropout,
+                   "Of fc1 and fc2, when they are trained (default: 0.5)")
+      ->check(between(0.0, 0.99));
   command
       ->add_option("--views", options->views,
                    "Of each photo: 1 itself, 2 its mirror image too, 3 to 6 corners too")

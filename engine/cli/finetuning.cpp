@@ -22,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string shortest(double value) {
+template <typename Float>
+std::string shortest(Float value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
@@ -50,12 +51,18 @@ Result<Plan> make_plan(const FinetuneOptions& options) {
   }
   std::string optimizer = options.optimizer;
   if (optimizer.empty()) optimizer = plan.whole_classifier ? "sgd" : "adam";
+  if (options.momentum && optimizer != "sgd") {
+    return fail(ErrorCode::kInvalidArgument, "--momentum goes with --optimizer sgd");
+  }
+  if (options.dropout && !plan.whole_classifier) {
+    return fail(ErrorCode::kInvalidArgument, "--dropout goes with --train classifier");
+  }
   plan.classifier = {
       .optimizer = {.algorithm = optimizer == "sgd" ? Algorithm::kSgd : Algorithm::kAdam,
                     .weight_decay = static_cast<float>(
                         options.weight_decay.value_or(plan.whole_classifier ? 5e-4 : 1e-4)),
-                    .momentum = static_cast<float>(options.momentum)},
-      .dropout = plan.whole_classifier ? static_cast<float>(options.dropout) : 0.0f,
+                    .momentum = static_cast<float>(options.momentum.value_or(0.9))},
+      .dropout = plan.whole_classifier ? static_cast<float>(options.dropout.value_or(0.5)) : 0.0f,
       .seed = options.seed};
   plan.training = {.learning_rate = options.learning_rate.value_or(1e-3),
                    .epochs = options.epochs,
@@ -133,9 +140,9 @@ CheckpointIdentity identity_of(const FinetuneOptions& options, const Plan& plan,
           {"--train", options.train},
           {"--optimizer", is_sgd ? "sgd" : "adam"},
           {"--learning-rate", shortest(plan.training.learning_rate)},
-          {"--weight-decay", shortest(double{optimizer.weight_decay})},
-          {"--momentum", is_sgd ? shortest(options.momentum) : "of no use"},
-          {"--dropout", shortest(double{plan.classifier.dropout})},
+          {"--weight-decay", shortest(optimizer.weight_decay)},
+          {"--momentum", is_sgd ? shortest(optimizer.momentum) : "of no use"},
+          {"--dropout", shortest(plan.classifier.dropout)},
           {"--validation", shortest(options.validation)},
           {"--epochs", std::to_string(options.epochs)},
           {"--batch", std::to_string(options.batch)},

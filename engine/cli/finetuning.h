@@ -20,8 +20,8 @@ struct FinetuneOptions {
   std::string optimizer;  ///< empty: what suits `train`
   std::optional<double> learning_rate;
   std::optional<double> weight_decay;
-  double momentum = 0.9;
-  double dropout = 0.5;
+  std::optional<double> momentum;
+  std::optional<double> dropout;
   double validation = 0.2;
   std::size_t epochs = 40;
   std::size_t batch = 32;

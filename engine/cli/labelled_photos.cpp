@@ -19,7 +19,7 @@ Result<std::vector<LabelledPhoto>> labelled_photos(const fs::path& folder, const
   for (const fs::path& of_class : folders) {
     const auto label = find_class(info.metadata.labels, of_class.filename().string());
     if (!label) {
-      complain(of_class.string(), "left out, the model has no class of this name");
+      complain(of_class.string(), "left out; " + label.error().message);
       continue;
     }
     std::vector<fs::path> found;

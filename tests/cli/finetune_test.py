@@ -39,6 +39,11 @@ class Finetune(Case):
             self.assertFalse(out.exists())
         self.assertGreaterEqual(len(epochs), 2)
         self.assertEqual(epochs, list(range(1, len(epochs) + 1)))
+        other = subprocess.run([*endless, "--resume", "--seed", "7", "--weight-decay", "0.25"],
+                               capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(other.returncode, 2, other.stderr)
+        self.assertIn('another --seed ("1", not "7"), --weight-decay ("1e-04", not "0.25")',
+                      other.stderr)
         for returncode in (2, 0):  # what was learnt is not lost by a forgotten --resume
             result = subprocess.run([*command, "--epochs", "3"], capture_output=True, text=True,
                                     timeout=120, check=False)
@@ -63,10 +68,18 @@ class Finetune(Case):
         self.assertTrue(out.exists())
         self.assertEqual(list(self.folder.glob("*.partial-*")), [])
 
+    def test_options_that_do_nothing_are_refused(self) -> None:
+        for option, goes_with in (("--momentum", "--optimizer sgd"),
+                                  ("--dropout", "--train classifier")):
+            result = gradcam("finetune", self.make_photos(), "--model", MODEL,
+                             "--out", self.folder / "new.safetensors", option, 0.3)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn(f"{option} goes with {goes_with}", result.stderr)
+
     def make_photos(self) -> Path:
         photos = self.folder / "photos"
         for label in ("dark", "light"):
-            (photos / label).mkdir(parents=True)
+            (photos / label).mkdir(parents=True, exist_ok=True)
             for i in range(4):
                 write_bmp(photos / label / f"{i}.bmp", i + (200 if label == "light" else 30))
         return photos
