@@ -223,6 +223,15 @@ TEST(Methods, SayThatTheNetworkOverflowed) {
   }
 }
 
+TEST(GuidedBackprop, ShowsTheColourThatCountsMost) {
+  ASSERT_OK_AND_ASSIGN(
+      const Tensor gradient,
+      Tensor::from({1, 3, 3}, std::vector<float>{-2, 1, 1, 0, 1, -0.5f, 0, 0, -1.5f}));
+  const Heatmap map = guided_backprop_map(gradient);
+  EXPECT_EQ(map.maximum, 2);
+  EXPECT_THAT(map.values, ::testing::ElementsAre(1, 0.5f, 0.75f));
+}
+
 TEST(GuidedBackprop, SaysThatTheNetworkOverflowed) {
   for (std::size_t colour = 0; colour < 3; ++colour) {
     ASSERT_OK_AND_ASSIGN(Tensor gradient, Tensor::zeros({1, 2, 3}));

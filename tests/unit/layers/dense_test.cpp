@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -367,6 +369,48 @@ TEST(Dense, RefusesShapesThatDoNotFit) {
   ASSERT_OK_AND_ASSIGN(auto int8, aligned(std::vector<std::int8_t>(24)));
   EXPECT_NE(error_message(Dense::from_int8(std::move(int8), std::move(three), std::move(four), 6),
                           ErrorCode::kInvalidArgument),
+            "");
+}
+
+TEST(DenseBatch, RefusesShapesThatDoNotFit) {
+  ASSERT_OK_AND_ASSIGN(const Tensor weight, Tensor::zeros({4, 6}));
+  ASSERT_OK_AND_ASSIGN(const Tensor bias, Tensor::zeros({4}));
+  ASSERT_OK_AND_ASSIGN(Tensor x, Tensor::zeros({2, 6}));
+  ASSERT_OK_AND_ASSIGN(Tensor y, Tensor::zeros({2, 4}));
+  ASSERT_OK(dense_forward(weight, bias, x, 1, 3, y));
+  ASSERT_OK(dense_backward(weight, y, 1, 1, x));
+  std::vector<float> some(3 * 6);
+  const std::span<float> weight_gradient = some;
+  std::vector<float> bias_gradient(3);
+  ASSERT_OK(dense_backward_weight(x, y, 1, weight_gradient, bias_gradient));
+
+  const auto refused = ErrorCode::kInvalidArgument;
+  for (const Shape& shape : {Shape{2, 5}, Shape{3, 6}, Shape{12}, Shape{2, 6, 1}}) {
+    SCOPED_TRACE(to_string(shape));
+    ASSERT_OK_AND_ASSIGN(Tensor other, Tensor::zeros(shape));
+    EXPECT_NE(error_message(dense_forward(weight, bias, other, 0, 4, y), refused), "");
+    EXPECT_NE(error_message(dense_backward(weight, y, 0, 2, other), refused), "");
+    EXPECT_NE(
+        error_message(dense_backward_weight(other, y, 0, weight_gradient, bias_gradient), refused),
+        "");
+  }
+  for (const Shape& shape : {Shape{2, 5}, Shape{3, 4}, Shape{8}, Shape{2, 4, 1}}) {
+    SCOPED_TRACE(to_string(shape));
+    ASSERT_OK_AND_ASSIGN(Tensor other, Tensor::zeros(shape));
+    EXPECT_NE(error_message(dense_forward(weight, bias, x, 0, 4, other), refused), "");
+    EXPECT_NE(error_message(dense_backward(weight, other, 0, 2, x), refused), "");
+  }
+  ASSERT_OK_AND_ASSIGN(const Tensor flat, Tensor::zeros({24}));
+  EXPECT_NE(error_message(dense_forward(flat, bias, x, 0, 4, y), refused), "");
+  // Parts beyond the end.
+  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+  EXPECT_NE(error_message(dense_forward(weight, bias, x, 2, 3, y), refused), "");
+  EXPECT_NE(error_message(dense_forward(weight, bias, x, 5, kMost, y), refused), "");
+  EXPECT_NE(error_message(dense_backward(weight, y, 1, 2, x), refused), "");
+  EXPECT_NE(error_message(dense_backward_weight(x, y, 2, weight_gradient, bias_gradient), refused),
+            "");
+  EXPECT_NE(error_message(dense_backward_weight(x, y, 0, weight_gradient.first(17), bias_gradient),
+                          refused),
             "");
 }
 

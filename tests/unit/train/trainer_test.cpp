@@ -50,6 +50,13 @@ Result<Trainer> make_trainer(const TrainOptions& options, std::size_t photos = 5
   return Trainer::create(std::move(classifier), std::move(dataset), options);
 }
 
+/// Of one layer.
+Result<Classifier> make_classifier(std::size_t classes) {
+  std::vector<DenseParameters> layers(1);
+  GRADCAM_TRY(layers[0], new_head(classes, kFeatures, 1));
+  return Classifier::create(std::move(layers), {});
+}
+
 std::vector<float> values_of(Trainer& trainer) {
   std::vector<float> all;
   for (const NamedTensor& t : trainer.state()) {
@@ -119,9 +126,7 @@ Result<Trainer> make_diverging_trainer(std::size_t good_steps) {
     }
     return read(photo, view, out);
   };
-  std::vector<DenseParameters> layers(1);
-  GRADCAM_TRY(layers[0], new_head(kClasses, kFeatures, 1));
-  GRADCAM_TRY(Classifier classifier, Classifier::create(std::move(layers), {}));
+  GRADCAM_TRY(Classifier classifier, make_classifier(kClasses));
   return Trainer::create(std::move(classifier), std::move(dataset),
                          {.epochs = 9, .batch = 20, .patience = 9});
 }
@@ -164,9 +169,7 @@ TEST(Trainer, SeesEveryPhotoOnceAnEpochInOneOfItsViews) {
     std::ranges::fill(out, 1.0f);
     return {};
   };
-  std::vector<DenseParameters> layers(1);
-  ASSERT_OK_AND_ASSIGN(layers[0], new_head(kClasses, kFeatures, 1));
-  ASSERT_OK_AND_ASSIGN(Classifier classifier, Classifier::create(std::move(layers), {}));
+  ASSERT_OK_AND_ASSIGN(Classifier classifier, make_classifier(kClasses));
   constexpr std::size_t kEpochs = 8;
   // Not a multiple of the batch: the last one of an epoch is smaller.
   ASSERT_NE(train.size() % 5, 0u);
@@ -273,24 +276,35 @@ TEST(Trainer, GoesOnFromItsStateAsIfNothingHadHappened) {
 }
 
 TEST(Trainer, RefusesWhatCannotBeTrained) {
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_NE(error_message(make_trainer({.learning_rate = nan}), ErrorCode::kInvalidArgument), "");
-  Dataset dataset = make_dataset(50);
-  dataset.labels.back() = kClasses;
-  dataset.train = {0};
-  dataset.validation = {49};
-  std::vector<DenseParameters> layers(1);
-  ASSERT_OK_AND_ASSIGN(layers[0], new_head(kClasses, kFeatures, 1));
-  ASSERT_OK_AND_ASSIGN(Classifier classifier, Classifier::create(std::move(layers), {}));
+  const std::pair<const char*, void (*)(Dataset&, TrainOptions&)> faults[] = {
+      {"nothing to train on", [](Dataset& of, TrainOptions&) { of.train.clear(); }},
+      {"nothing to validate by", [](Dataset& of, TrainOptions&) { of.validation.clear(); }},
+      {"no view", [](Dataset& of, TrainOptions&) { of.views = 0; }},
+      {"nothing that reads", [](Dataset& of, TrainOptions&) { of.read = nullptr; }},
+      {"a photo to train on that is none", [](Dataset& of, TrainOptions&) { of.train[0] = 50; }},
+      {"one to validate by", [](Dataset& of, TrainOptions&) { of.validation[0] = 50; }},
+      {"another class", [](Dataset& of, TrainOptions&) { of.labels.back() = kClasses; }},
+      {"no batch", [](Dataset&, TrainOptions& by) { by.batch = 0; }},
+      {"no epoch", [](Dataset&, TrainOptions& by) { by.epochs = 0; }},
+      {"standing still", [](Dataset&, TrainOptions& by) { by.learning_rate = 0; }},
+      {"no rate", [](Dataset&, TrainOptions& by) { by.learning_rate = std::nan(""); }},
+      {"no end", [](Dataset&, TrainOptions& by) { by.learning_rate = HUGE_VAL; }},
+  };
+  for (const auto& [what, cause] : faults) {
+    SCOPED_TRACE(what);
+    Dataset dataset = make_dataset(50);
+    dataset.train = {0};
+    dataset.validation = {49};
+    TrainOptions options = kOptions;
+    cause(dataset, options);
+    ASSERT_OK_AND_ASSIGN(Classifier classifier, make_classifier(kClasses));
+    EXPECT_NE(error_message(Trainer::create(std::move(classifier), std::move(dataset), options),
+                            ErrorCode::kInvalidArgument),
+              "");
+  }
+  ASSERT_OK_AND_ASSIGN(Classifier classifier, make_classifier(kClasses));
   EXPECT_NE(error_message(classifier.forward(Tensor()), ErrorCode::kInvalidArgument), "");
-  EXPECT_NE(error_message(Trainer::create(std::move(classifier), std::move(dataset), kOptions),
-                          ErrorCode::kInvalidArgument),
-            "");
-  ASSERT_OK_AND_ASSIGN(DenseParameters nothing, new_head(0, kFeatures, 1));
-  layers.clear();
-  layers.push_back(std::move(nothing));
-  EXPECT_NE(error_message(Classifier::create(std::move(layers), {}), ErrorCode::kInvalidArgument),
-            "");
+  EXPECT_NE(error_message(make_classifier(0), ErrorCode::kInvalidArgument), "");
 }
 
 TEST(Trainer, RefusesDamagedProgress) {
@@ -307,7 +321,7 @@ TEST(Trainer, RefusesDamagedProgress) {
            {R"("step":1)", R"("step":1000)"},
            {R"("loss":0)", R"("loss":"x")"},
            {R"("right":0)", R"("right":-1)"},
-           {R"("best_epoch":0)", R"("best_epoch":3)"},
+           {R"("best_epoch":0)", R"("best_epoch":1)"},
            {R"("diverged":false)", R"("diverged":true)"},
            {R"("diverged":false)", R"("diverged":0)"},
            {R"("diverged":false,)", ""},

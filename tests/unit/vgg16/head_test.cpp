@@ -180,6 +180,19 @@ TEST_F(HeadTest, IsDividedAmongMembers) {
 }
 
 /// With two classes, as they are taught in the page, it is compared with the only other one.
+TEST_F(HeadTest, OfOneClassIsSureOfIt) {
+  ASSERT_OK_AND_ASSIGN(const Head head, head_of({"a"}, 4));
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::uint8_t> file, serialize_head(head));
+  ASSERT_OK_AND_ASSIGN(const Head read, parse_head(file));
+  ASSERT_OK(model_->use_head(&read));
+  ASSERT_OK_AND_ASSIGN(Activations activations, model_->make_activations());
+  ASSERT_OK(model_->forward(input_, activations));
+  EXPECT_TRUE(close(activations.logits.values(), logits_of(head)));
+  const std::vector<Prediction> predictions = model_->predictions(activations);
+  ASSERT_EQ(predictions.size(), 1u);
+  EXPECT_EQ(predictions[0].probability, 1);
+}
+
 TEST_F(HeadTest, OfTwoClassesComparesThemWithEachOther) {
   ASSERT_OK_AND_ASSIGN(const Head head, head_of({"a", "b"}, 4));
   ASSERT_OK(model_->use_head(&head));

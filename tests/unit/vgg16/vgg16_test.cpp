@@ -243,6 +243,37 @@ TEST_F(Vgg16Test, RefusesActivationsOfAnotherModelOrHead) {
   expect_refusals(run.activations);
 }
 
+TEST_F(Vgg16Test, DoesNothingAloneThatTakesAllOfTheWeights) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::uint8_t> file, read_tiny("tiny64.keras"));
+  ASSERT_OK_AND_ASSIGN(const Tensor input, Tensor::zeros({64, 64, 3}));
+  const std::array<std::size_t, 1> first = {0};
+  ASSERT_OK_AND_ASSIGN(const Tensor seeds, run.model.class_seeds(first));
+  ASSERT_OK_AND_ASSIGN(const Tensor fc1, run.model.backward_to_fc1(run.activations, seeds));
+  ASSERT_OK_AND_ASSIGN(const Tensor pool, run.model.backward_to_block5_pool(fc1));
+  const std::pair<LoadOptions, const char*> parts[] = {{{.share = {1, 2}}, "member 1 of 2"},
+                                                       {{.leave_fc1 = true}, "left in the file"}};
+  for (const auto& [options, reason] : parts) {
+    SCOPED_TRACE(reason);
+    ASSERT_OK_AND_ASSIGN(const Vgg16 part, load_vgg16(file, options));
+    Activations& of = run.activations;
+    const auto expect_refusal = [&](const auto& result) {
+      const std::string message = error_message(result, ErrorCode::kInvalidArgument);
+      EXPECT_NE(message.find(reason), std::string::npos) << message;
+    };
+    expect_refusal(part.forward(input, of));
+    expect_refusal(part.forward_from(kBlock5Conv3, of.conv[kBlock5Conv3], of));
+    expect_refusal(part.complete(of, 0));
+    expect_refusal(part.check_map(of, kBlock5Conv3));
+    expect_refusal(part.backward_to_fc1(of, seeds));
+    expect_refusal(part.backward_to_block5_pool(fc1));
+    expect_refusal(part.backward_to_block5_pool_sums(fc1));
+    expect_refusal(part.backward_to_layer(of, pool, kBlock5Conv3));
+    expect_refusal(part.backward_to_input(of, pool));
+    expect_refusal(part.drops_without_channels(of, first, first));
+  }
+}
+
 TEST_F(Vgg16Test, RefusesHeadsThatNoFileCanHave) {
   ASSERT_OK_AND_ASSIGN(TinyRun run, Vgg16Test::run());
   const auto refusal = [&](Shape weight, Shape bias, std::size_t labels, float temperature) {
