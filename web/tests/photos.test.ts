@@ -303,6 +303,25 @@ test('the second map is the first one of its class, too', async () => {
   expect(photo!.maps.value.get(other)).toBe(photo!.rival.value!.map);
 });
 
+test('the second map stays while only the first one changes', async () => {
+  const files = [await fileOf('square.jpg')];
+  const [photo] = await photos.addPhotos({ files, refused: [] });
+  const { compare } = await import('../src/photos/maps');
+  const { target, rival } = photo!;
+  await compare(photo!, target.value, 'layercam');
+  const { map } = rival.value!;
+  expect(map).toBeDefined();
+  await photos.remakeMaps({ method: 'hirescam' });
+  expect(rival.value!.map).toBe(map);
+  const { layer } = await import('../src/settings');
+  const before = layer.value;
+  await photos.remakeMaps({ layer: 'block4_conv3' });
+  expect(rival.value!.method).toBe('layercam');
+  expect(rival.value!.map!.rows).toBe(2 * map!.rows);
+  await photos.remakeMaps({ method: 'gradcam', layer: before });
+  expect(rival.value!.map!.rows).toBe(map!.rows);
+});
+
 test('maps that are there, or in the making, are not begun anew', async () => {
   const files = [await fileOf('square.jpg')];
   const [photo] = await photos.addPhotos({ files, refused: [] });

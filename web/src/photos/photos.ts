@@ -211,11 +211,17 @@ export async function remakeMaps(change: ExplainOptions): Promise<void> {
     channels: change.channels ?? now.channels,
   };
   if (isPresentHow(how)) return;
+  const isMethodAll = how.layer === now.layer && how.channels === now.channels;
   batch(() => {
     method.value = how.method;
     layer.value = how.layer;
     channels.value = how.channels;
-    for (const photo of photos.value) leaveMaps(photo);
+    for (const photo of photos.value) {
+      // The one to compare with has a method of its own.
+      const rival = isMethodAll ? photo.rival.value : undefined;
+      leaveMaps(photo);
+      if (rival) photo.rival.value = rival;
+    }
   });
   const done = photos.value.filter(
     ({ state: { value } }) => value.name === 'done',
