@@ -214,6 +214,23 @@ test('what was cleared while other photos were on their way can be put back', as
   notice.value = undefined;
 });
 
+test('what is taken off after others came is put back without what went before them', async () => {
+  const files = await Promise.all(['portrait.jpg', 'square.jpg'].map(fileOf));
+  const { notice } = await import('../src/news');
+  const { takeIn } = await import('../src/take-in');
+  await photos.addPhotos({ files: files.slice(0, 1), refused: [] });
+  const coming = takeIn({ files: files.slice(1), refused: [] });
+  photos.clearAll();
+  await coming;
+  expect(notice.value?.offer).toBeDefined();
+  const [later] = photos.photos.value;
+  photos.takeOff(later!);
+  expect(notice.value?.text).toBe('square.jpg was taken off the page.');
+  notice.value!.offer!.take();
+  expect(photos.photos.value).toEqual([later]);
+  notice.value = undefined;
+});
+
 test('what was taken off is not offered for ever', async () => {
   const [portrait, square] = [
     await fileOf('portrait.jpg'),
