@@ -119,6 +119,31 @@ test('one that waited and was put back meanwhile is in the file', async () => {
   await page.quiet();
 });
 
+test('one that is taken off while its map is made is not in the file', async () => {
+  const page = await openPage();
+  const photos = await import('../src/photos/photos');
+  const { saveAll } = await import('../src/saving/save-all');
+  const bytes = await read('web/pictures/portrait.jpg');
+  const files = ['a.jpg', 'b.jpg'].map((name) => new File([bytes], name));
+  const [first] = await photos.addPhotos({ files, refused: [] });
+  const remade = photos.remakeMaps({ method: 'scorecam', channels: 4 });
+  const saved = saveAll();
+  photos.takeOff(first!);
+  await Promise.all([remade, saved]);
+  const [, entries] = (await downloaded()).at(-1)!;
+  expect(Object.keys(entries).toSorted()).toEqual([
+    expect.stringMatching(/^b\..*\.png$/),
+    'results.csv',
+    'results.jsonl',
+  ]);
+  const line = JSON.parse(strFromU8(entries['results.jsonl']!));
+  expect(line.photo).toBe('b.jpg');
+  expect(strFromU8(entries['results.csv']!)).not.toContain('a.jpg');
+  photos.removeAll();
+  await photos.remakeMaps({ method: 'gradcam' });
+  await page.quiet();
+});
+
 test('what is changed while pictures are painted is not in the file', async () => {
   const page = await openPage();
   const photos = await import('../src/photos/photos');
