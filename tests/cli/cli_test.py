@@ -390,7 +390,8 @@ class CommandLine(Case):
     def test_options_without_a_use_are_refused(self) -> None:
         photo = IMAGES / "baseline.jpg"
         for options, says in ((["--json", "--colormap", "jet"], "--out"), (["-0"], "standard input"),
-                              (["--channels", "3"], "--channels")):
+                              (["--channels", "3"], "--channels"),
+                              (["--method", "scorecam", "--channels", "0"], "--channels")):
             result = gradcam("explain", photo, "--model", MODEL, *options)
             self.assertEqual(result.returncode, 2, result.stdout)
             self.assertIn(says, result.stderr)

@@ -308,6 +308,19 @@ TEST_F(FinetuningTest, ACheckpointGoesOnlyWithItsModelOptionsAndPhotos) {
             std::string::npos);
 }
 
+/// Told apart by what each keeps beside the weights: SGD a velocity, Adam two moments.
+TEST_F(FinetuningTest, TrainsByTheOptimizerThatIsAskedFor) {
+  for (const std::string name : {"sgd", "adam"}) {
+    SCOPED_TRACE(name);
+    FinetuneOptions by = options(name);
+    by.optimizer = name;
+    ASSERT_OK(run_interrupted(by, kClasses * kPhotos + 3));
+    ASSERT_OK_AND_ASSIGN(const TensorFile state, TensorFile::read(by.out.string() + ".checkpoint"));
+    EXPECT_NE(state.find("predictions.weight.state0"), nullptr);
+    EXPECT_EQ(state.find("predictions.weight.state1") != nullptr, name == "adam");
+  }
+}
+
 TEST_F(FinetuningTest, UnreadablePhotosAreNamedSkippedAndCounted) {
   ASSERT_OK(write_file(photo(1, 0), std::vector<std::uint8_t>(100, 7)));
   const auto good = read_file(photo(1, 1));
