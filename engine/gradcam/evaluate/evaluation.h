@@ -16,8 +16,8 @@ class Evaluation {
  public:
   explicit Evaluation(std::size_t classes);
 
-  /// Takes the predictions for one photo (every class, most probable first) and its true class,
-  /// which must be one of `classes`.
+  /// Takes the predictions for one photo (every class, most probable first; there must be one) and
+  /// its true class, which must be one of `classes`.
   void add(std::size_t truth, std::span<const Prediction> predictions);
 
   std::size_t photos() const { return photos_; }

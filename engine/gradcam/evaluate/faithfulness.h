@@ -45,7 +45,7 @@ Heatmap centre_map();
 /// equal heat follow one another in an order that is random and always the same. An empty map is
 /// measured like any other: it masks everything and orders nothing. The model, which may be a
 /// member's share, must outlive the plan. kInvalidArgument for a map without values, or with some
-/// that are not finite.
+/// that are not finite, for no steps, and for a class or an input that is none of the model's.
 Result<PassPlan<std::vector<Faithfulness>>> plan_faithfulness(const Vgg16& model,
                                                               const Tensor& input,
                                                               std::size_t class_index,

@@ -9,8 +9,26 @@
 #include "gradcam/tensor/random.h"
 
 namespace gradcam {
+namespace {
+
+Result<void> check_masked(const Tensor& input) {
+  if (input.rank() == 3 && !input.empty()) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              "what is masked is [height, width, channels], not " + to_string(input.shape()));
+}
+
+Result<void> check_pixels(const Tensor& input, std::span<const std::size_t> pixels) {
+  GRADCAM_CHECK_OK(check_masked(input));
+  const std::size_t count = input.dim(0) * input.dim(1);
+  if (std::ranges::all_of(pixels, [&](std::size_t pixel) { return pixel < count; })) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              "there are pixels beyond the " + std::to_string(count) + " of the input");
+}
+
+}  // namespace
 
 Result<std::vector<float>> heat_of_pixels(const Heatmap& map, const Tensor& input) {
+  GRADCAM_CHECK_OK(check_masked(input));
   if (!has_cells(map)) {
     return fail(ErrorCode::kInvalidArgument, "a map that is measured has rows and columns");
   }
@@ -40,6 +58,7 @@ std::span<const std::size_t> first_pixels(std::span<const std::size_t> order, st
 }
 
 Result<Tensor> blur(const Tensor& input) {
+  GRADCAM_CHECK_OK(check_masked(input));
   constexpr int kRadius = 5;
   double weights[2 * kRadius + 1];
   double sum = 0;
@@ -75,6 +94,11 @@ Result<Tensor> blur(const Tensor& input) {
 
 Result<Tensor> with_pixels(const Tensor& input, std::span<const std::size_t> pixels,
                            const Tensor& other) {
+  GRADCAM_CHECK_OK(check_pixels(input, pixels));
+  if (other.shape() != input.shape()) {
+    return fail(ErrorCode::kInvalidArgument, "pixels of " + to_string(other.shape()) +
+                                                 " cannot be those of " + to_string(input.shape()));
+  }
   GRADCAM_TRY(Tensor result, input.clone());
   const std::size_t channels = input.dim(2);
   for (const std::size_t pixel : pixels) {
@@ -85,6 +109,11 @@ Result<Tensor> with_pixels(const Tensor& input, std::span<const std::size_t> pix
 
 Result<Tensor> cover(const Tensor& input, std::span<const std::size_t> pixels,
                      const std::array<float, 3>& colour) {
+  GRADCAM_CHECK_OK(check_pixels(input, pixels));
+  if (input.dim(2) != colour.size()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "a colour has three channels, an input " + to_string(input.shape()) + " has not");
+  }
   GRADCAM_TRY(Tensor result, input.clone());
   for (const std::size_t pixel : pixels) {
     std::ranges::copy(colour, result.data() + pixel * colour.size());

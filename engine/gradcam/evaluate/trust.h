@@ -32,7 +32,8 @@ struct Trust {
 };
 
 /// The model, which may be a member's share, must outlive the plan. kInvalidArgument for a class
-/// that the model does not have, and for a map without values, or with some that are not finite.
+/// or an input that is none of the model's, and for a map without values, or with some that are not
+/// finite.
 Result<PassPlan<Trust>> plan_trust(const Vgg16& model, const Tensor& input, std::size_t class_index,
                                    const Heatmap& map);
 

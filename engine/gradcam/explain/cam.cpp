@@ -29,6 +29,9 @@ Result<std::vector<Heatmap>> explain_by(const Cam& cam, const ExplainContext& co
   const Activations& activations = context.activations;
   GRADCAM_CHECK_OK(model.check_activations(activations));
   GRADCAM_CHECK_OK(model.check_map(activations, context.layer));
+  if (cam.map == nullptr) {
+    return fail(ErrorCode::kInvalidArgument, "this Cam makes no map");
+  }
   GRADCAM_TRY(const Tensor seeds, cam.scores(model, activations, classes));
   if (cam.gradient == GradientUse::kNone) {
     return cam_maps(cam, context.view(), {}, classes.size());

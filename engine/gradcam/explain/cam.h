@@ -45,7 +45,8 @@ struct Cam {
 /// serves all; then one gradient at a time goes on through the convolutions. At block5_conv3 and
 /// block5_pool the means come for all scores at once: pooling windows do not overlap, so the sum of
 /// the gradient over block5_conv3 is its sum over block5_pool, and that needs no more of fc1 than
-/// its weights summed over positions.
+/// its weights summed over positions. kInvalidArgument for a Cam without `map`, a class or layer
+/// that does not exist, and activations of another model.
 Result<std::vector<Heatmap>> explain_by(const Cam& cam, const ExplainContext& context,
                                         std::span<const std::size_t> classes);
 

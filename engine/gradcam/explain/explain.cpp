@@ -12,7 +12,11 @@
 namespace gradcam {
 
 Result<void> check_options(const Method& method, const ExplainOptions& options) {
-  if (options.layers.empty() || std::ranges::max(options.layers) >= kMapLayers) {
+  if (method.cam.map == nullptr && method.plan == nullptr && !method.is_guided) {
+    return fail(ErrorCode::kInvalidArgument, "a method makes maps in one way at least");
+  }
+  if (method.has_layer &&
+      (options.layers.empty() || std::ranges::max(options.layers) >= kMapLayers)) {
     return fail(ErrorCode::kInvalidArgument, "a heatmap takes at least one of the layers 0 to " +
                                                  std::to_string(kMapLayers - 1));
   }

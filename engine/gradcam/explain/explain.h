@@ -19,11 +19,12 @@ struct ExplainOptions {
   /// pytorch-grad-cam's eigen_smooth.
   bool principal_component = false;
   std::size_t channels = kUsualChannels;  ///< that Score-CAM tries; 0 for all
-  PassProgress progress = nullptr;        ///< of methods that take many passes
+  /// Of methods that take many passes: those for one layer of one view, then those for the next.
+  PassProgress progress = nullptr;
 };
 
-/// kInvalidArgument for a layer that does not exist, and for a principal component of a method that
-/// adds up no channels.
+/// kInvalidArgument for a method that makes no maps, for a layer that does not exist, unless the
+/// method has none, and for a principal component of a method that adds up no channels.
 Result<void> check_options(const Method& method, const ExplainOptions& options);
 
 /// Makes maps of an input, or of another view of it.
@@ -40,8 +41,9 @@ Result<std::vector<Heatmap>> at_layers(
 /// A map for each of the classes, in their order, by a method. `activations` are of a forward pass
 /// of `input`; they are completed as far as the layers need. `options.layers` do not count for a
 /// method that has none (Method::has_layer).
-/// kInvalidArgument for a class that does not exist, for activations of another model, and as
-/// check_options says; kCancelled if `options.progress` says so; kOutOfMemory.
+/// kInvalidArgument for a class that does not exist, for activations of another model, which are
+/// not looked at with `augment`, and as check_options says; kCancelled if `options.progress` says
+/// so; kOutOfMemory.
 Result<std::vector<Heatmap>> explain(const Vgg16& model, const Tensor& input,
                                      Activations& activations, std::span<const std::size_t> classes,
                                      const Method& method, const ExplainOptions& options = {});

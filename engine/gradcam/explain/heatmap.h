@@ -38,7 +38,7 @@ bool has_cells(const Heatmap& map);
 float heat_at(const Heatmap& map, double x, double y);
 
 /// The map's values at the centres of rows x cols pixels, bilinear in between; zero everywhere for
-/// a map without cells.
+/// a map without cells. Whether there is memory for so many is for the caller to know.
 std::vector<float> enlarge(const Heatmap& map, std::size_t rows, std::size_t cols);
 
 /// The mean of maps of a class, at other layers or of other views, each enlarged to the largest of

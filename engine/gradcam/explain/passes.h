@@ -16,7 +16,7 @@ namespace gradcam {
 struct Passes {
   std::size_t count = 0;
   /// The map layer that the passes go on from, by another output of it before pooling; none if they
-  /// begin with another input.
+  /// begin with another input. Members go on from a convolution other than the last.
   std::optional<std::size_t> from = std::nullopt;
   /// That input or output.
   std::function<Result<Tensor>(std::size_t pass)> start = nullptr;

@@ -53,7 +53,8 @@ Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box&
 
 void mirror(std::span<float> values, std::size_t width, std::size_t depth) {
   const std::size_t row = width * depth;
-  for (std::size_t begin = 0; begin < values.size(); begin += row) {
+  if (row == 0) return;
+  for (std::size_t begin = 0; begin + row <= values.size(); begin += row) {
     for (std::size_t x = 0; x < width / 2; ++x) {
       const auto left = values.subspan(begin + x * depth, depth);
       std::ranges::swap_ranges(left, values.subspan(begin + (width - 1 - x) * depth, depth));

@@ -71,7 +71,8 @@ Result<Tensor> preprocess(const Image& image, const Preprocess& spec);
 /// The same of another part of the photo, whatever its aspect. Errors as `resize_bilinear`.
 Result<Tensor> preprocess(const Image& image, const Preprocess& spec, const Box& crop);
 
-/// Swaps left and right in an input, or a map: in rows of `width` groups of `depth` values.
+/// Swaps left and right in an input, or a map: in rows of `width` groups of `depth` values, of
+/// which there are only whole ones.
 void mirror(std::span<float> values, std::size_t width, std::size_t depth);
 
 }  // namespace gradcam

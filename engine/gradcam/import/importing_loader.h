@@ -44,7 +44,8 @@ class ImportingLoader {
 
 /// Loads a whole model file of Keras, PyTorch or ONNX (see is_foreign_model) that is in memory, or
 /// mapped into it, with the preprocessing that belongs to it. An ONNX file whose weights are in
-/// another one needs an ImportingLoader.
+/// another one needs an ImportingLoader. kUnsupportedFormat for what is no such file, as our own,
+/// which load_vgg16 reads; kCorruptModel; kOutOfMemory.
 Result<Vgg16> import_vgg16(std::span<const std::uint8_t> file, const LoadOptions& options = {});
 
 }  // namespace gradcam

@@ -64,8 +64,15 @@ template <class T>
 class [[nodiscard]] Result : public std::expected<T, Error> {
  public:
   using std::expected<T, Error>::expected;
+  // What std::expected's own functions give.
+  Result(const std::expected<T, Error>& other) : std::expected<T, Error>(other) {}
+  Result(std::expected<T, Error>&& other) : std::expected<T, Error>(std::move(other)) {}
 
   /// As std::expected's, which take no functions that give a class derived from it.
+  template <class F>
+  auto and_then(F&& next) & {
+    return chain(*this, std::forward<F>(next));
+  }
   template <class F>
   auto and_then(F&& next) const& {
     return chain(*this, std::forward<F>(next));
@@ -109,8 +116,9 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string message) {
   declaration = *std::move(name)
 
 /// `GRADCAM_CHECK_OK(f());` returns the error of a `Result<void>`, if it holds one.
-#define GRADCAM_CHECK_OK(...)                                    \
-  do {                                                           \
-    if (auto gradcam_status = (__VA_ARGS__); !gradcam_status)    \
-      return std::unexpected(std::move(gradcam_status).error()); \
+#define GRADCAM_CHECK_OK(...) \
+  GRADCAM_CHECK_OK_INNER(GRADCAM_CONCAT(gradcam_status_, __LINE__), __VA_ARGS__)
+#define GRADCAM_CHECK_OK_INNER(name, ...)                                                  \
+  do {                                                                                     \
+    if (auto name = (__VA_ARGS__); !name) return std::unexpected(std::move(name).error()); \
   } while (false)

@@ -85,7 +85,8 @@ class Tensor {
   Result<Tensor> row_as(Shape shape, std::size_t row) const;
 
   const Shape& shape() const { return shape_; }
-  std::size_t dim(std::size_t axis) const { return shape_[axis]; }
+  /// 0 along an axis that it does not have, as of a tensor that was moved from.
+  std::size_t dim(std::size_t axis) const { return axis < shape_.size() ? shape_[axis] : 0; }
   std::size_t rank() const { return shape_.size(); }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

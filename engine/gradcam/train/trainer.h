@@ -69,7 +69,8 @@ class Trainer {
   std::size_t best_epoch() const { return best_epoch_; }
   const Dataset& dataset() const { return dataset_; }
 
-  /// Makes the classifier that of the best epoch; the end of training.
+  /// Makes the classifier that of the best epoch; the end of training. It stays the trainer's,
+  /// which is not to be moved meanwhile.
   Result<Classifier*> finish();
 
   /// Logits [validation photos, classes] of the classifier as it is now.

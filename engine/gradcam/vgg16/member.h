@@ -93,8 +93,9 @@ class Member {
   /// them is given a message.
   Result<void> begin_forward(const Tensor* input, const Outlook& outlook = {});
 
-  /// The same with the rest of a forward pass, from another output of a map layer, before pooling
-  /// (see Vgg16::forward_from), which member 0 is given.
+  /// The same with the rest of a forward pass, from another output of a convolution, before pooling
+  /// (see Vgg16::forward_from), which member 0 is given. kInvalidArgument for another shape, and
+  /// for block5_conv3, behind which no convolution is left to divide.
   Result<void> begin_forward_from(std::size_t layer, const Tensor* map);
 
   /// After a forward pass: begins to bring together, at member 0, for one request after another,

@@ -50,6 +50,7 @@ struct ReceptiveField {
 /// Receptive Fields of Convolutional Neural Networks", 2019 (Distill), where j is the stride.
 ReceptiveField receptive_field(std::size_t map_layer);
 
+/// layer: below kMapLayers.
 constexpr std::string_view map_layer_name(std::size_t layer) {
   return layer == kBlock5Pool ? "block5_pool" : kLayerNames[layer];
 }

@@ -80,6 +80,7 @@ struct Activations {
   const Tensor& block5_conv3() const { return conv[kBlock5Conv3]; }
 
   /// The output of a map layer (see `kMapLayers`) before pooling; empty if it takes `complete`.
+  /// From kBlock5Pool on block5_pool.
   const Tensor& map(std::size_t layer) const {
     if (layer >= kBlock5Pool) return block5_pool;
     return kEndsBlock[layer] && layer != kBlock5Conv3 ? unpooled[layer] : conv[layer];
@@ -113,10 +114,11 @@ class Vgg16 {
   const Dense& fc2() const { return fc2_; }
 
   /// Puts another last layer, with its labels and what else it says of itself, in the place of the
-  /// model's own; null puts that one back. Activations that were made before have logits of the old
-  /// number of classes, and are refused. Refused with kInvalidArgument, and nothing is changed, is
-  /// a head that was trained on a model of another fingerprint, takes other inputs than fc2 gives,
-  /// or is as check_head says. Of several members only the first has a fingerprint to check.
+  /// model's own; null puts that one back. What it is made of is copied. Activations that were made
+  /// before have logits of the old number of classes, and are refused. Refused with
+  /// kInvalidArgument, and nothing is changed, is a head that was trained on a model of another
+  /// fingerprint, takes other inputs than fc2 gives, or is as check_head says. Of several members
+  /// only the first has a fingerprint to check.
   Result<void> use_head(const Head* head);
 
   /// What the other functions work on: some tens of megabytes, for one photo at a time.
@@ -144,7 +146,8 @@ class Vgg16 {
   Result<void> forward_from(std::size_t layer, const Tensor& map, Activations& activations) const;
 
   /// Computes the outputs before pooling that a backward pass down to this layer needs and a
-  /// forward pass does not keep. Costs those convolutions again; nothing for block5. kOutOfMemory.
+  /// forward pass does not keep. Costs those convolutions again; nothing for block5. kOutOfMemory;
+  /// kInvalidArgument for activations of another model.
   Result<void> complete(Activations& activations, std::size_t layer) const;
 
   /// softmax(logits / temperature), of as many as `logits()`.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "gradcam/evaluate/masking.h"
 #include "gradcam/evaluate/trust.h"
 #include "gradcam/explain/occlusion.h"
 #include "support/heatmaps.h"
@@ -245,6 +246,34 @@ TEST(CoveredPixels, HaveTheMeanColourWhereZeroIsNotIt) {
   ASSERT_OK_AND_ASSIGN(const Tensor first, hidden.passes.start(0));
   expect_mean(first.values().first(3));
   EXPECT_EQ(first.values().back(), 0.25f);
+}
+
+TEST(Masking, RefusesWhatIsNoInputAndPixelsBeyondIt) {
+  ASSERT_OK_AND_ASSIGN(const Tensor input, Tensor::zeros({2, 3, 3}));
+  ASSERT_OK_AND_ASSIGN(const Tensor flat, Tensor::zeros({18}));
+  ASSERT_OK_AND_ASSIGN(const Tensor turned, Tensor::zeros({3, 2, 3}));
+  ASSERT_OK_AND_ASSIGN(const Tensor grey, Tensor::zeros({2, 3, 1}));
+  const std::vector<std::size_t> last = {5};
+  const std::vector<std::size_t> beyond = {0, 6};
+  const std::array<float, 3> colour = {};
+  const auto refused = ErrorCode::kInvalidArgument;
+  ASSERT_OK(blur(input));
+  ASSERT_OK(heat_of_pixels(centre_map(), input));
+  ASSERT_OK(with_pixels(input, last, input));
+  ASSERT_OK(cover(input, last, colour));
+  const Tensor none;
+  for (const Tensor* wrong : {&flat, &none}) {
+    const Tensor& other = *wrong;
+    EXPECT_NE(error_message(blur(other), refused), "");
+    EXPECT_NE(error_message(heat_of_pixels(centre_map(), other), refused), "");
+    EXPECT_NE(error_message(with_pixels(other, last, other), refused), "");
+    EXPECT_NE(error_message(with_pixels(input, last, other), refused), "");
+    EXPECT_NE(error_message(cover(other, last, colour), refused), "");
+  }
+  EXPECT_NE(error_message(with_pixels(input, last, turned), refused), "");
+  EXPECT_NE(error_message(with_pixels(input, beyond, input), refused), "");
+  EXPECT_NE(error_message(cover(input, beyond, colour), refused), "");
+  EXPECT_NE(error_message(cover(grey, last, colour), refused), "");
 }
 
 }  // namespace

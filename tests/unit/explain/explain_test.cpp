@@ -305,6 +305,32 @@ TEST(Fuse, OfEmptyMapsIsEmptyAndOfOverflownOnesMeansNothing) {
             HeatmapStatus::kNonFinite);
 }
 
+TEST(Explain, RefusesWhatMakesNoMaps) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run,
+                       TinyRun::forward({"tiny64.keras", "tiny64"}, ConvAlgorithm::kReference));
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  const std::array<std::size_t, 1> classes = {0};
+  const auto refused = ErrorCode::kInvalidArgument;
+  EXPECT_NE(error_message(explain(run.model, input, run.activations, classes, Method{}), refused),
+            "");
+  const ExplainContext context{.model = run.model, .activations = run.activations};
+  EXPECT_NE(error_message(explain_by(Cam{}, context, classes), refused), "");
+}
+
+TEST(Explain, AsksForLayersOnlyWhereTheyCount) {
+  ASSERT_OK_AND_ASSIGN(TinyRun run,
+                       TinyRun::forward({"tiny64.keras", "tiny64"}, ConvAlgorithm::kReference));
+  ASSERT_OK_AND_ASSIGN(const Tensor input, run.oracle.tensor("input"));
+  const std::array<std::size_t, 1> classes = {0};
+  for (const std::vector<std::size_t>& layers : {std::vector<std::size_t>{}, {kMapLayers}}) {
+    for (const Method& method : methods()) {
+      const auto maps =
+          explain(run.model, input, run.activations, classes, method, {.layers = layers});
+      EXPECT_EQ(maps.has_value(), !method.has_layer) << method.name;
+    }
+  }
+}
+
 TEST(PassRun, TakesTheLogitsOfItsPassesAndNoMore) {
   ASSERT_OK_AND_ASSIGN(PassRun run, PassRun::begin({.count = 1}, 3));
   for (const std::size_t wrong : {0, 2, 4}) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <expected>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,19 @@ TEST(Result, ChainsWhatIsMovedAndWhatIsNothing) {
         return {};
       });
   EXPECT_EQ(checked.and_then([] { return half(8); }).value(), 4);
+}
+
+TEST(Result, GoesWithWhatTheStandardLibraryGives) {
+  const auto half_of = [](int number) -> Result<int> {
+    const std::expected<int, Error> found = half(number);
+    return found;
+  };
+  EXPECT_EQ(half_of(12).value(), 6);
+  EXPECT_EQ(half_of(3).error().message, "3 is odd");
+  Result<int> six = 6;
+  const auto raise = [](int& number) -> Result<int> { return ++number; };
+  EXPECT_EQ(six.and_then(raise).value(), 7);
+  EXPECT_EQ(*six, 7);
 }
 
 }  // namespace
